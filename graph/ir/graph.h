@@ -1,0 +1,163 @@
+// The graph: values, nodes that compute them, variables that persist, and update bindings.
+//
+// Semantics that hold for every op and backend:
+// - Gradients at kinks: Relu, Abs, Sign, Clip and the like take PyTorch's choice: Relu'(0) = 0, Abs'(0) = 0; Clip passes
+//   the gradient where min <= x <= max.
+// - Ties: MaxPool and ArgMax take the first. Max and Min of several inputs fold from the left, each pair sharing a tie half and half
+//   (torch.maximum); ReduceMax and ReduceMin share the gradient evenly among equal elements (torch.amax).
+// - Accumulation is at least float32; sums of float tensors in the reference backend are kept in double.
+// - NaN propagates through Max, Min, Clip, ReduceMax, MaxPool and comparisons are false on NaN.
+//
+// Threading: build from one thread; a finished graph may be read by many.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "runtime/base/attrs.h"
+#include "runtime/base/dtype.h"
+#include "runtime/base/ids.h"
+#include "runtime/base/shape.h"
+#include "runtime/memory/tensor.h"
+
+namespace temper::graph {
+
+class OpDef;
+class OpRegistry;
+
+// A dimension that is a number, or a name bound when the graph is compiled ("batch").
+struct Dim {
+  std::int64_t value = -1;  // -1: not known
+  std::string symbol;       // may be empty when value is known
+};
+
+enum class ValueKind {
+  kNode,      // computed by `producer`
+  kInput,     // given at each run
+  kVariable,  // read from the variable store
+  kConstant,  // `constant`
+};
+
+struct Value {
+  std::string name;  // a label for people and for export; unique in a graph when not empty
+  ValueKind kind = ValueKind::kNode;
+  DType dtype = DType::kUndefined;
+  Shape shape;
+  bool shape_known = false;      // false until infer_shapes() ran over an imported graph
+  std::vector<Dim> dims;         // inputs only: as declared, before binding
+  bool rank_known = true;        // inputs only: false when the file declares no shape at all
+  NodeId producer;               // kNode only
+  int output_index = 0;          // kNode only
+  VariableId variable;           // kVariable only
+  Tensor constant;               // kConstant only
+};
+
+struct Node {
+  const OpDef* op = nullptr;
+  std::string name;
+  std::vector<ValueId> inputs;   // an invalid id is an optional input left out
+  std::vector<ValueId> outputs;  // an invalid id is an optional output left out
+  Attrs attrs;
+  std::string origin;            // what to name in messages: "Conv 'conv1'" or "gradient of Conv 'conv1'"
+  std::string scope;             // module path of the exporter, if it wrote one
+  bool removed = false;
+};
+
+enum class VariableRole {
+  kParameter,  // trainable, or could be: receives a gradient unless frozen
+  kStatistic,  // BatchNormalization running mean and variance
+  kState,      // optimizer moments, accumulators
+  kScalar,     // step counters, rates, scaler state
+};
+
+struct Variable {
+  std::string name;
+  DType dtype = DType::kFloat32;
+  Shape shape;
+  VariableRole role = VariableRole::kParameter;
+  bool trainable = false;
+  Tensor initial;          // plain; undefined means zeros
+  std::string why;         // why it is, or is not, trainable: for `inspect`
+  std::string flat_group;  // variables of one group lie in one buffer, in order of their ids
+  // Weights whose layout a kernel may choose; false keeps the variable plain.
+  bool layout_free = true;
+  // A moment or gradient copies the layout of this variable.
+  VariableId layout_of;
+};
+
+// At the end of a step `variable` takes `value`.
+struct UpdateBinding {
+  enum class Kind {
+    kAttempt,  // always
+    kApply,    // only when the step's scalar `ok` is true
+  };
+  VariableId variable;
+  ValueId value;
+  Kind kind = Kind::kApply;
+};
+
+class Graph {
+ public:
+  explicit Graph(const OpRegistry& registry) : registry_(&registry) {}
+
+  const OpRegistry& registry() const { return *registry_; }
+  std::string name;
+
+  // --- building -------------------------------------------------------------------------------------------------
+  ValueId add_input(std::string name, DType dtype, std::vector<Dim> dims, bool rank_known = true);
+  ValueId add_input(std::string name, DType dtype, const Shape& shape);
+  ValueId add_constant(std::string name, Tensor value);
+  VariableId add_variable(Variable variable);
+  // The value that reads a variable (one per variable, made on first use).
+  ValueId read_variable(VariableId id);
+  // A node with new output values, `output_names.size()` of them; an empty name is an unnamed value.
+  // Shapes and dtypes are not inferred here: see builder.h and infer.h.
+  NodeId add_node(const OpDef& op, std::vector<ValueId> inputs,
+                  const std::vector<std::string>& output_names, Attrs attrs, std::string origin);
+  // Output i of a node; an output that was left out becomes a new unnamed value (not yet inferred).
+  ValueId ensure_output(NodeId node, int i);
+  void add_output(std::string name, ValueId value);
+  void add_update(UpdateBinding binding);
+
+  // --- reading --------------------------------------------------------------------------------------------------
+  Node& node(NodeId id) { return nodes_[static_cast<std::size_t>(id.index)]; }
+  const Node& node(NodeId id) const { return nodes_[static_cast<std::size_t>(id.index)]; }
+  Value& value(ValueId id) { return values_[static_cast<std::size_t>(id.index)]; }
+  const Value& value(ValueId id) const { return values_[static_cast<std::size_t>(id.index)]; }
+  Variable& variable(VariableId id) { return variables_[static_cast<std::size_t>(id.index)]; }
+  const Variable& variable(VariableId id) const {
+    return variables_[static_cast<std::size_t>(id.index)];
+  }
+  // The variable with this name, or an invalid id.
+  VariableId find_variable(std::string_view name) const;
+  // The value with this name, or an invalid id. COST: linear.
+  ValueId find_value(std::string_view name) const;
+
+  // Counts include removed nodes: ids are never reused.
+  int node_count() const { return static_cast<int>(nodes_.size()); }
+  int value_count() const { return static_cast<int>(values_.size()); }
+  int variable_count() const { return static_cast<int>(variables_.size()); }
+
+  struct Output {
+    std::string name;
+    ValueId value;
+  };
+  std::vector<ValueId> inputs;
+  std::vector<Output> outputs;
+  std::vector<UpdateBinding> updates;
+
+  // --- editing --------------------------------------------------------------------------------------------------
+  // Every use of `from` (node inputs, outputs, updates) becomes `to`. COST: linear in the graph.
+  void replace_uses(ValueId from, ValueId to);
+  void remove_node(NodeId id) { node(id).removed = true; }
+
+ private:
+  const OpRegistry* registry_;
+  std::vector<Node> nodes_;
+  std::vector<Value> values_;
+  std::vector<Variable> variables_;
+  std::vector<ValueId> variable_reads_;
+};
+
+}  // namespace temper::graph

@@ -1,0 +1,33 @@
+#include "graph/ir/op_registry.h"
+
+#include "runtime/base/error.h"
+
+namespace temper::graph {
+
+OpDef& OpRegistry::add(std::string_view name) {
+  auto& slot = ops_[std::string(name)];
+  TEMPER_ASSERT(slot == nullptr, "op ", name, " is registered twice");
+  slot = std::make_unique<OpDef>(std::string(name));
+  return *slot;
+}
+
+const OpDef* OpRegistry::find(std::string_view name) const {
+  const auto it = ops_.find(name);
+  return it == ops_.end() ? nullptr : it->second.get();
+}
+
+const OpDef& OpRegistry::get(std::string_view name) const {
+  const OpDef* op = find(name);
+  TEMPER_ASSERT(op != nullptr, "no op ", name);
+  return *op;
+}
+
+std::vector<const OpDef*> OpRegistry::all() const {
+  std::vector<const OpDef*> list;
+  for (const auto& [name, op] : ops_) {
+    list.push_back(op.get());
+  }
+  return list;
+}
+
+}  // namespace temper::graph

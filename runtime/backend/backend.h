@@ -1,0 +1,32 @@
+// A device as the rest of Temper sees it: a name and its kernel table. Memory is host memory so far.
+// Threading: immutable, shared freely.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "runtime/backend/kernel_table.h"
+
+namespace temper {
+
+class Backend {
+ public:
+  virtual ~Backend() = default;
+  virtual std::string_view name() const = 0;
+  virtual const KernelTable& kernels() const = 0;
+  // Library versions and instruction set: part of a checkpoint's numerics fingerprint and of `doctor`.
+  virtual std::string fingerprint() const = 0;
+};
+
+struct SelectedKernel {
+  std::unique_ptr<Kernel> kernel;
+  std::string family;
+  std::vector<std::string> refusals;  // "family: reason" of the rows before it
+};
+
+// The first row of the op's list that supports the query (only rows of `family` if that is not empty).
+// THROWS: kUnsupported naming the op with every row's reason.
+SelectedKernel select_kernel(const Backend& backend, const OpQuery& query,
+                             std::string_view family = {});
+
+}  // namespace temper

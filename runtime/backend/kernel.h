@@ -1,0 +1,112 @@
+// A kernel is chosen and prepared once, when a plan is made, and then only run. Two phases:
+// KernelImpl (a row of the table) answers supports(OpQuery) and makes a Kernel by prepare(OpQuery);
+// the Kernel holds all that was decided (a oneDNN primitive, collapsed shapes) and run() allocates nothing.
+//
+// Layouts. A query names the layout each input arrives in. prepare() sets the layouts the kernel wants
+// (`input_layouts`) and gives (`output_layouts`); lowering inserts a Reorder where an input differs, and
+// a Reorder behind an output whose layout was fixed and differs. A kernel that wants plain tensors everywhere
+// (all of the reference backend) leaves both lists empty.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "runtime/base/attrs.h"
+#include "runtime/base/dtype.h"
+#include "runtime/base/layout.h"
+#include "runtime/base/shape.h"
+
+namespace temper {
+
+class Kernel;
+
+struct TensorSpec {
+  DType dtype = DType::kUndefined;  // kUndefined: an optional input or output that is not there
+  Shape shape;
+  Layout layout;
+  // Input: a variable whose layout nobody has chosen yet; output: any layout will do.
+  bool layout_free = false;
+
+  bool present() const { return dtype != DType::kUndefined; }
+  std::int64_t bytes() const { return storage_bytes(dtype, shape, layout); }
+};
+
+struct OpQuery {
+  std::string_view op;
+  const Attrs* attrs = nullptr;
+  std::vector<TensorSpec> inputs;
+  // An output that nobody reads is not present; a kernel then need not compute it (saved values too).
+  std::vector<TensorSpec> outputs;
+  int threads = 1;
+  // For the gradient of an op with opaque saved outputs: the forward's prepared kernel.
+  const Kernel* forward = nullptr;
+};
+
+// "No" with its reason is a normal answer.
+struct Support {
+  bool ok = true;
+  std::string reason;
+
+  static Support yes() { return {}; }
+  static Support no(std::string why) { return {false, std::move(why)}; }
+};
+
+// What run() gets: one pointer per input and output of the query (null when not present).
+struct KernelArgs {
+  void* const* inputs = nullptr;
+  void* const* outputs = nullptr;
+  void* workspace = nullptr;  // workspace_bytes, 64-byte aligned; contents undefined
+};
+
+class Kernel {
+ public:
+  virtual ~Kernel() = default;
+  Kernel() = default;
+  Kernel(const Kernel&) = delete;
+  Kernel& operator=(const Kernel&) = delete;
+
+  // Called once after all addresses are known, before the first run(). Addresses of graph inputs may change later.
+  virtual void bind(const KernelArgs& args) { static_cast<void>(args); }
+  // Threading: one thread at a time. Allocates nothing, never throws on data.
+  virtual void run(const KernelArgs& args) = 0;
+
+  // Set by prepare().
+  std::size_t workspace_bytes = 0;
+  std::vector<Layout> input_layouts;        // empty: plain
+  std::vector<Layout> output_layouts;       // empty: plain
+  std::vector<std::size_t> opaque_bytes;    // per output; only read for outputs of dtype kOpaque
+  std::vector<std::pair<int, int>> inplace; // (output, input) that may share memory if their bytes are equal
+  std::string description;                  // for `inspect --kernels`, such as "jit:avx512_core"
+};
+
+class KernelImpl {
+ public:
+  virtual ~KernelImpl() = default;
+  // "reference", "onednn", "cpu": nodes joined by an opaque value are all of one family.
+  virtual std::string_view family() const = 0;
+  // REQUIRES for a forward with a present opaque output: its gradient is supported as well.
+  virtual Support supports(const OpQuery& query) const = 0;
+  virtual std::unique_ptr<Kernel> prepare(const OpQuery& query) const = 0;
+};
+
+// A kernel made of one callable that takes (const KernelArgs&).
+template <class F>
+class FunctionKernel final : public Kernel {
+ public:
+  explicit FunctionKernel(F function) : function_(std::move(function)) {}
+  void run(const KernelArgs& args) override { function_(args); }
+
+ private:
+  F function_;
+};
+
+template <class F>
+std::unique_ptr<Kernel> make_kernel(F function) {
+  return std::make_unique<FunctionKernel<F>>(std::move(function));
+}
+
+}  // namespace temper

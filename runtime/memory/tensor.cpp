@@ -1,0 +1,100 @@
+#include "runtime/memory/tensor.h"
+
+#include <cstring>
+#include <utility>
+
+#include "runtime/base/error.h"
+
+namespace temper {
+namespace {
+
+// Calls f(index) for every logical index of a non-empty shape, in row-major order.
+template <class F>
+void for_each_index(const Shape& shape, F&& f) {
+  std::array<std::int64_t, kMaxRank> index{};
+  const std::int64_t count = shape.element_count();
+  for (std::int64_t i = 0; i < count; ++i) {
+    f(index.data());
+    for (int axis = shape.rank() - 1; axis >= 0; --axis) {
+      if (++index[static_cast<std::size_t>(axis)] < shape[axis]) {
+        break;
+      }
+      index[static_cast<std::size_t>(axis)] = 0;
+    }
+  }
+}
+
+}  // namespace
+
+Tensor::Tensor(DType dtype, const Shape& shape, const Layout& layout, const char* purpose)
+    : dtype_(dtype),
+      shape_(shape),
+      layout_(layout),
+      buffer_(Buffer::allocate(static_cast<std::size_t>(storage_bytes(dtype, shape, layout)),
+                               purpose)) {}
+
+Tensor::Tensor(DType dtype, const Shape& shape, const Layout& layout,
+               std::shared_ptr<Buffer> buffer, std::size_t offset_bytes)
+    : dtype_(dtype),
+      shape_(shape),
+      layout_(layout),
+      buffer_(std::move(buffer)),
+      offset_(offset_bytes) {
+  TEMPER_ASSERT(offset_ + static_cast<std::size_t>(bytes()) <= buffer_->bytes(), "view of ",
+                bytes(), " bytes at ", offset_, " in a buffer of ", buffer_->bytes());
+}
+
+void Tensor::require_type(DType asked) const {
+  TEMPER_ASSERT(asked == dtype_, "tensor is ", dtype_, ", asked as ", asked);
+}
+
+Tensor Tensor::reshaped(const Shape& shape) const {
+  TEMPER_ASSERT(layout_.plain && shape.element_count() == element_count());
+  Tensor other = *this;
+  other.shape_ = shape;
+  return other;
+}
+
+Tensor Tensor::to_plain(DType dtype) const {
+  Tensor plain(dtype == DType::kUndefined ? dtype_ : dtype, shape_);
+  copy_elements(*this, plain);
+  return plain;
+}
+
+void copy_elements(const Tensor& source, Tensor& target) {
+  TEMPER_ASSERT(source.shape() == target.shape(), source.shape(), " against ", target.shape());
+  const Shape& shape = source.shape();
+  if (source.dtype() == target.dtype() && source.layout() == target.layout() &&
+      source.layout().plain) {
+    std::memcpy(target.data(), source.data(), static_cast<std::size_t>(source.bytes()));
+    return;
+  }
+  visit_any(source.dtype(), [&]<class S>() {
+    visit_any(target.dtype(), [&]<class D>() {
+      const S* in = static_cast<const S*>(source.data());
+      D* out = static_cast<D*>(target.data());
+      if (source.layout().plain && target.layout().plain) {
+        const std::int64_t count = shape.element_count();
+        for (std::int64_t i = 0; i < count; ++i) {
+          out[i] = convert_element<D>(in[i]);
+        }
+        return;
+      }
+      for_each_index(shape, [&](const std::int64_t* index) {
+        out[element_offset(shape, target.layout(), index)] =
+            convert_element<D>(in[element_offset(shape, source.layout(), index)]);
+      });
+    });
+  });
+}
+
+bool equal_bits(const Tensor& a, const Tensor& b) {
+  if (a.dtype() != b.dtype() || !(a.shape() == b.shape())) {
+    return false;
+  }
+  const Tensor x = a.layout().plain ? a : a.to_plain();
+  const Tensor y = b.layout().plain ? b : b.to_plain();
+  return std::memcmp(x.data(), y.data(), static_cast<std::size_t>(x.bytes())) == 0;
+}
+
+}  // namespace temper

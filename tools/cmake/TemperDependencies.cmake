@@ -1,0 +1,15 @@
+# The libraries Temper is built on, all Debian 12 packages. See tools/packages.txt for their package names.
+find_package(OpenMP REQUIRED COMPONENTS CXX)
+find_package(Threads REQUIRED)
+find_package(Protobuf 3.21 REQUIRED)
+find_package(dnnl CONFIG REQUIRED)   # 2.6.3 or 3.x: the adapter in backends/cpu/ takes both
+find_package(CLI11 CONFIG REQUIRED)
+find_package(tomlplusplus CONFIG REQUIRED)
+find_package(nlohmann_json 3.11 CONFIG REQUIRED)
+find_package(ZLIB REQUIRED)
+find_package(PkgConfig REQUIRED)
+pkg_check_modules(libzip REQUIRED IMPORTED_TARGET libzip)
+pkg_check_modules(cairo REQUIRED IMPORTED_TARGET cairo)
+if(TEMPER_TESTS)
+  find_package(GTest 1.12 CONFIG REQUIRED)
+endif()

@@ -1,0 +1,76 @@
+# temper_module(FOLDER [DEPENDS module...] [LINK target...] [EXCLUDE file...]): one static library per folder, named
+# temper_<folder with underscores>, linked only to what it may use. Sources are found by name: a new file needs no edit.
+add_library(temper_options INTERFACE)
+target_include_directories(temper_options INTERFACE
+  $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}> $<BUILD_INTERFACE:${PROJECT_BINARY_DIR}/generated>
+  $<INSTALL_INTERFACE:include/temper>)
+target_compile_features(temper_options INTERFACE cxx_std_20)
+add_library(temper_warnings INTERFACE)
+target_compile_options(temper_warnings INTERFACE -Wall -Wextra -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual -ffp-contract=off)
+if(TEMPER_SANITIZE)
+  target_compile_options(temper_options INTERFACE -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
+  target_link_options(temper_options INTERFACE -fsanitize=address,undefined)
+endif()
+
+function(temper_target_name folder out)
+  string(REPLACE "/" "_" name ${folder})
+  set(${out} temper_${name} PARENT_SCOPE)
+endfunction()
+
+function(temper_module folder)
+  cmake_parse_arguments(ARG "RECURSE" "" "DEPENDS;LINK;GENERATED" ${ARGN})
+  temper_target_name(${folder} target)
+  if(ARG_RECURSE)
+    file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/${folder}/*.cpp)
+  else()
+    file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/${folder}/*.cpp)
+  endif()
+  list(APPEND sources ${ARG_GENERATED})
+  if(NOT sources)
+    add_library(${target} INTERFACE)
+    set(scope INTERFACE)
+  else()
+    add_library(${target} STATIC ${sources})
+    target_link_libraries(${target} PRIVATE $<BUILD_INTERFACE:temper_warnings>)
+    set(scope PUBLIC)
+  endif()
+  target_link_libraries(${target} ${scope} temper_options)
+  foreach(dependency IN LISTS ARG_DEPENDS)
+    temper_target_name(${dependency} dependency_target)
+    target_link_libraries(${target} ${scope} ${dependency_target})
+  endforeach()
+  if(ARG_LINK)
+    if(sources)
+      target_link_libraries(${target} PRIVATE ${ARG_LINK})
+    else()
+      target_link_libraries(${target} INTERFACE ${ARG_LINK})
+    endif()
+  endif()
+  set_property(GLOBAL APPEND PROPERTY TEMPER_MODULES ${target})
+endfunction()
+
+# temper_registration(OUT FUNCTION_TYPE FOLDER SIGNATURE HEADER NAMESPACE): writes one sorted source that calls
+# register_<file stem>(...) for every .cpp of a folder: no static initialisers, and a forgotten function is a link error.
+function(temper_registration out folder namespace argument header function)
+  file(GLOB files CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/${folder}/*.cpp)
+  list(SORT files)
+  set(declarations "")
+  set(calls "")
+  foreach(file IN LISTS files)
+    get_filename_component(stem ${file} NAME_WE)
+    string(APPEND declarations "void register_${stem}(${argument});\n")
+    string(APPEND calls "  register_${stem}(registry);\n")
+  endforeach()
+  set(path ${PROJECT_BINARY_DIR}/generated/${folder}/register_all.cpp)
+  file(CONFIGURE OUTPUT ${path} CONTENT
+"// Written by CMake from the names of the files in ${folder}.
+#include \"${header}\"
+
+namespace ${namespace} {
+${declarations}
+void ${function}(${argument} registry) {
+${calls}}
+}  // namespace ${namespace}
+" @ONLY)
+  set(${out} ${path} PARENT_SCOPE)
+endfunction()

@@ -1,0 +1,34 @@
+# The modules, lowest first: each names only modules above it. tools/checks/layers.txt says the same for includes.
+temper_module(runtime/base)
+temper_module(runtime/platform DEPENDS runtime/base)
+temper_module(runtime/memory DEPENDS runtime/base)
+temper_module(runtime/backend DEPENDS runtime/base runtime/memory)
+temper_module(runtime/exec DEPENDS runtime/base runtime/memory runtime/backend)
+
+temper_module(graph/ir DEPENDS runtime/base runtime/memory)
+temper_registration(ops_registration graph/ops temper::graph "OpRegistry&" "graph/ops/standard_ops.h" register_all_ops)
+temper_module(graph/ops DEPENDS graph/ir GENERATED ${ops_registration})
+temper_module(graph/autodiff DEPENDS graph/ir)
+temper_module(graph/passes DEPENDS graph/ir graph/autodiff runtime/backend)
+add_subdirectory(graph/onnx)
+temper_module(graph/lowering DEPENDS graph/ir graph/passes runtime/backend runtime/exec)
+
+temper_module(backends/common DEPENDS runtime/base)
+temper_registration(reference_registration backends/reference/kernels temper::reference "KernelTable&" "backends/reference/reference_backend.h" register_all_kernels)
+temper_module(backends/reference RECURSE DEPENDS runtime/backend backends/common GENERATED ${reference_registration})
+temper_registration(cpu_registration backends/cpu/kernels temper::cpu "KernelTable&" "backends/cpu/cpu_backend.h" register_all_kernels)
+temper_module(backends/cpu RECURSE DEPENDS runtime/backend backends/common LINK DNNL::dnnl OpenMP::OpenMP_CXX GENERATED ${cpu_registration})
+temper_module(backends DEPENDS runtime/platform backends/reference backends/cpu)
+
+temper_module(training/formats DEPENDS runtime/base runtime/platform runtime/memory LINK PkgConfig::libzip ZLIB::ZLIB nlohmann_json::nlohmann_json)
+temper_module(training/data DEPENDS training/formats backends/common)
+temper_module(training/losses DEPENDS graph/ir graph/ops)
+temper_module(training/optimizers DEPENDS graph/ir graph/ops)
+temper_module(training/schedules DEPENDS runtime/base)
+temper_module(training/metrics DEPENDS runtime/memory)
+temper_module(training/logging DEPENDS training/formats)
+temper_module(training DEPENDS training/data training/losses training/optimizers training/schedules training/metrics training/logging
+  graph/ir graph/ops graph/autodiff graph/passes graph/onnx graph/lowering backends LINK tomlplusplus::tomlplusplus)
+
+temper_module(tools/charts DEPENDS training LINK PkgConfig::cairo)
+temper_module(models DEPENDS graph/ir graph/ops graph/onnx)

@@ -1,0 +1,20 @@
+# One test program per folder of tests/, linked to all modules; each test is a CTest test of its own.
+include(GoogleTest)
+get_property(modules GLOBAL PROPERTY TEMPER_MODULES)
+list(REVERSE modules)
+
+function(temper_test folder)
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/${folder}/*.cpp)
+  if(NOT sources)
+    return()
+  endif()
+  set(target test_${folder})
+  add_executable(${target} ${sources})
+  target_link_libraries(${target} PRIVATE ${modules} temper_warnings GTest::gtest_main GTest::gmock OpenMP::OpenMP_CXX)
+  target_compile_definitions(${target} PRIVATE TEMPER_SOURCE_DIR="${PROJECT_SOURCE_DIR}" TEMPER_BUILD_DIR="${PROJECT_BINARY_DIR}")
+  gtest_discover_tests(${target} DISCOVERY_MODE PRE_TEST PROPERTIES TIMEOUT 300)
+endfunction()
+
+foreach(folder runtime graph backends ops training errors golden models cli)
+  temper_test(${folder})
+endforeach()
