@@ -156,6 +156,9 @@ void Graph::replace_uses(ValueId from, ValueId to) {
       update.value = to;
     }
   }
+  if (ok == from) {
+    ok = to;
+  }
 }
 
 }  // namespace temper::graph

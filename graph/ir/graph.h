@@ -146,6 +146,8 @@ class Graph {
   std::vector<ValueId> inputs;
   std::vector<Output> outputs;
   std::vector<UpdateBinding> updates;
+  // The step's boolean scalar under which apply bindings happen; invalid in graphs without any.
+  ValueId ok;
 
   // --- editing --------------------------------------------------------------------------------------------------
   // Every use of `from` (node inputs, outputs, updates) becomes `to`. COST: linear in the graph.

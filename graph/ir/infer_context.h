@@ -46,6 +46,13 @@ class InferContext {
   // when `allow_dynamic`; the input then stays.
   std::optional<double> take_number(std::string_view name, int i, bool allow_dynamic = false);
 
+  // Leaves input `i` out: the rule took all it needs (a shape, a dtype), so the node no longer waits for the data.
+  void drop_input(int i) {
+    if (has_input(i)) {
+      graph_.node(node_id_).inputs[static_cast<std::size_t>(i)] = ValueId{};
+    }
+  }
+
   // An axis attribute made positive and written back. THROWS: kInvalidModel when out of [-rank, rank).
   std::int64_t axis(std::string_view name, std::int64_t fallback, int rank);
   std::int64_t normalise_axis(std::int64_t value, int rank) const;

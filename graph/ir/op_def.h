@@ -46,6 +46,9 @@ class OpDef {
   // These inputs hold shapes, axes and the like: infer reads them as constants and turns them into attributes.
   OpDef& absorbs(std::vector<int> indices) { absorbed_inputs = std::move(indices); return *this; }
 
+  // The result depends on the inputs' shapes alone (Shape, Size): folded although the data is not known.
+  OpDef& shape_only() { reads_shape_only = true; return *this; }
+
   const std::string& name() const { return name_; }
 
   int min_inputs = 1, max_inputs = 1;  // max -1: any number
@@ -58,6 +61,7 @@ class OpDef {
   bool is_stateful = false;
   bool is_reshape = false;
   bool is_commit = false;
+  bool reads_shape_only = false;
   std::vector<int> absorbed_inputs;
 
  private:

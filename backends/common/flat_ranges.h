@@ -1,0 +1,56 @@
+// Joins the tensors of an optimizer update into long ranges: variables of one flat buffer lie one after the other with
+// only zero padding between them, so that an update of all of them is one pass over memory.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+namespace temper {
+
+// One parameter with its gradient and states, or several that follow each other in all four buffers.
+struct FlatRange {
+  std::byte* parameter = nullptr;
+  const std::byte* gradient = nullptr;
+  std::byte* first_state = nullptr;   // null: the optimizer has none
+  std::byte* second_state = nullptr;  // null: the optimizer has none
+  std::int64_t elements = 0;
+  std::int64_t group = 0;
+};
+
+// Variables of a flat buffer start at multiples of this, so a smaller gap holds no other variable.
+inline constexpr std::int64_t kFlatAlignment = 64;
+
+// Merges neighbours of `tensors` (in place): of one group, all pointers advanced by the same distance, and the gap either
+// empty or, with `over_padding`, less than the alignment and ended by an aligned address.
+inline void merge_flat_ranges(std::vector<FlatRange>& tensors, std::int64_t element_bytes,
+                              bool over_padding) {
+  const auto follows = [&](const FlatRange& a, const FlatRange& b) {
+    const std::int64_t distance = b.parameter - a.parameter;
+    const std::int64_t gap = distance - a.elements * element_bytes;
+    if (gap < 0 || a.group != b.group || distance % element_bytes != 0) {
+      return false;
+    }
+    if (gap > 0 && (!over_padding || gap >= kFlatAlignment ||
+                    reinterpret_cast<std::uintptr_t>(b.parameter) % kFlatAlignment != 0)) {
+      return false;
+    }
+    const auto same_distance = [&](const std::byte* from, const std::byte* to) {
+      return from == nullptr ? to == nullptr : to != nullptr && to - from == distance;
+    };
+    return same_distance(a.gradient, b.gradient) && same_distance(a.first_state, b.first_state) &&
+           same_distance(a.second_state, b.second_state);
+  };
+  std::vector<FlatRange> merged;
+  for (const FlatRange& next : tensors) {
+    if (!merged.empty() && follows(merged.back(), next)) {
+      merged.back().elements = (next.parameter - merged.back().parameter) / element_bytes + next.elements;
+    } else {
+      merged.push_back(next);
+    }
+  }
+  tensors = std::move(merged);
+}
+
+}  // namespace temper

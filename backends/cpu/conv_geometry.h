@@ -1,0 +1,30 @@
+// A Conv's attributes and shapes as oneDNN wants them, shared by the forward kernel and its two gradients.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "backends/cpu/onednn_support.h"
+
+namespace temper::cpu {
+
+struct ConvGeometry {
+  Dims x, w, y;  // w with the group in front when there are groups
+  Shape weight_shape;
+  std::int64_t groups = 1;
+  Dims strides, dilations, pads_begin, pads_end;
+
+  double flops() const;
+};
+
+// "" or why oneDNN cannot take it; fills `geometry`.
+std::string read_conv(const Attrs& attrs, const Shape& x, const Shape& w, const Shape& y,
+                      ConvGeometry& geometry);
+
+// Layouts are those of ONNX's weight tensor [O, I/group, k...]; oneDNN's has the group as an axis of its own.
+// Empty: the descriptor has no such layout (blocks that cross the group border).
+std::optional<Layout> weights_layout(const ConvGeometry& geometry, const Desc& desc);
+// Empty: oneDNN has no such descriptor.
+std::optional<Desc> weights_descriptor(const ConvGeometry& geometry, const Layout& layout);
+
+}  // namespace temper::cpu

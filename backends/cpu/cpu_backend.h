@@ -1,0 +1,16 @@
+// The CPU backend: oneDNN and own vectorised kernels first, the reference kernel of every op behind them.
+#pragma once
+
+#include <memory>
+
+#include "runtime/backend/backend.h"
+
+namespace temper::cpu {
+
+// Written by CMake: calls register_<file stem>(KernelTable&) of every file in kernels/.
+void register_all_kernels(KernelTable& table);
+
+// THROWS: kDevice when the oneDNN library loaded is not of the version this was built with.
+std::unique_ptr<Backend> make_cpu_backend();
+
+}  // namespace temper::cpu

@@ -1,0 +1,95 @@
+// Conv: direct convolution, f32, bias and a fused ReLU; weights in the blocking the kernel likes best.
+#include "backends/cpu/conv_geometry.h"
+#include "backends/cpu/onednn_kernel.h"
+#include "backends/cpu/parallel.h"
+#include "runtime/backend/kernel_table.h"
+
+namespace temper::cpu {
+namespace {
+
+using Forward = dnnl::convolution_forward;
+
+struct ConvPlan {
+  ConvGeometry geometry;
+  Forward::primitive_desc pd;
+  int threads = 1;
+  bool bias = false;
+};
+
+Forward::primitive_desc try_conv(const ConvPlan& plan, bool relu, const Desc& weights) {
+  const ConvGeometry& g = plan.geometry;
+  const Desc bias = plan.bias ? plain_descriptor({g.y[1]}) : Desc();
+  return make_descriptor<Forward>(relu_attributes(relu), dnnl::prop_kind::forward_training,
+                                  dnnl::algorithm::convolution_direct, any_descriptor(g.x), weights,
+                                  bias, any_descriptor(g.y), g.strides, g.dilations, g.pads_begin,
+                                  g.pads_end);
+}
+
+std::string plan_conv(const OpQuery& query, ConvPlan& plan) {
+  std::string reason = refuse_dtypes(query);
+  if (reason.empty()) {
+    reason = read_conv(*query.attrs, query.inputs[0].shape, query.inputs[1].shape,
+                       query.outputs[0].shape, plan.geometry);
+  }
+  if (!reason.empty()) {
+    return reason;
+  }
+  plan.bias = query.inputs.size() > 2 && query.inputs[2].present();
+  plan.threads = threads_for_flops(query.threads, plan.geometry.flops());
+  const ThreadCountScope scope(plan.threads);
+  const bool relu = query.attrs->get_int("relu", 0) != 0;
+  const TensorSpec& weights = query.inputs[1];
+  if (!weights.layout_free && !weights.layout.plain) {
+    // Somebody chose this blocking (the training plan): taking it saves a reorder each step.
+    if (const auto given = weights_descriptor(plan.geometry, weights.layout)) {
+      plan.pd = try_conv(plan, relu, *given);
+      if (quality_of(plan.pd) == 2) {
+        return {};
+      }
+    }
+  }
+  plan.pd = try_conv(plan, relu, any_descriptor(plan.geometry.w));
+  return refusal_of(plan.pd);
+}
+
+std::unique_ptr<Kernel> prepare_conv(const OpQuery& query) {
+  ConvPlan plan;
+  const std::string reason = plan_conv(query, plan);
+  TEMPER_ASSERT(reason.empty(), reason);
+  const ThreadCountScope scope(plan.threads);
+  auto kernel = std::make_unique<OneDnnKernel>(plan.threads);
+  kernel->description = plan.pd.impl_info_str();
+  const Desc weights = plan.pd.weights_desc();
+  const auto layout = weights_layout(plan.geometry, weights);
+  Place weights_place = Place::input(1);
+  if (!layout) {
+    weights_place = kernel->reserve(weights.get_size());
+    kernel->reorder(plain_descriptor(plan.geometry.w), Place::input(1), weights, weights_place);
+  }
+  kernel->input_layouts.resize(query.inputs.size());
+  kernel->input_layouts[0] = layout_of(plan.pd.src_desc());
+  kernel->input_layouts[1] = layout.value_or(Layout{});
+  kernel->output_layouts = {layout_of(plan.pd.dst_desc())};
+  OneDnnCall& call = kernel->call<Forward>(plan.pd);
+  call.add(DNNL_ARG_SRC, plan.pd.src_desc(), Place::input(0));
+  call.add(DNNL_ARG_WEIGHTS, weights, weights_place);
+  if (plan.bias) {
+    call.add(DNNL_ARG_BIAS, plan.pd.bias_desc(), Place::input(2));
+  }
+  call.add(DNNL_ARG_DST, plan.pd.dst_desc(), Place::output(0));
+  return kernel;
+}
+
+}  // namespace
+
+void register_onednn_conv(KernelTable& table) {
+  table.add(
+      "Conv", "onednn",
+      [](const OpQuery& query) {
+        ConvPlan plan;
+        return support_from(plan_conv(query, plan));
+      },
+      prepare_conv);
+}
+
+}  // namespace temper::cpu

@@ -1,0 +1,64 @@
+// Reorder: any layout to any other of the same dtype. oneDNN keeps the padding of the target zero.
+#include "backends/cpu/onednn_kernel.h"
+#include "backends/cpu/parallel.h"
+#include "runtime/backend/kernel_table.h"
+
+namespace temper::cpu {
+namespace {
+
+struct ReorderPlan {
+  Desc from, to;
+  dnnl::reorder::primitive_desc pd;
+  int threads = 1;
+};
+
+std::string plan_reorder(const OpQuery& query, ReorderPlan& plan) {
+  const TensorSpec& x = query.inputs[0];
+  const TensorSpec& y = query.outputs[0];
+  if (x.dtype != y.dtype || !has_data_type(x.dtype)) {
+    return concat("oneDNN does not convert ", x.dtype, " to ", y.dtype);
+  }
+  if (x.shape.element_count() == 0) {
+    return "a tensor has no elements";
+  }
+  plan.threads = threads_for_elements(query.threads, y.shape.element_count());
+  const ThreadCountScope scope(plan.threads);
+  try {
+    plan.from = descriptor(x);
+    plan.to = descriptor(y);
+    plan.pd = dnnl::reorder::primitive_desc(engine(), plan.from, engine(), plan.to,
+                                            make_attributes(), true);
+  } catch (const std::exception& error) {
+    return concat("oneDNN: ", error.what());
+  }
+  // Its reference code is welcome here: the alternative is slower.
+  return plan.pd ? std::string() : std::string("oneDNN has no implementation");
+}
+
+std::unique_ptr<Kernel> prepare_reorder(const OpQuery& query) {
+  ReorderPlan plan;
+  const std::string reason = plan_reorder(query, plan);
+  TEMPER_ASSERT(reason.empty(), reason);
+  const ThreadCountScope scope(plan.threads);
+  auto kernel = std::make_unique<OneDnnKernel>(plan.threads);
+  OneDnnCall& call = kernel->call<dnnl::reorder>(plan.pd);
+  call.add(DNNL_ARG_FROM, plan.from, Place::input(0));
+  call.add(DNNL_ARG_TO, plan.to, Place::output(0));
+  kernel->input_layouts = {query.inputs[0].layout};
+  kernel->output_layouts = {query.outputs[0].layout};
+  return kernel;
+}
+
+}  // namespace
+
+void register_onednn_reorder(KernelTable& table) {
+  table.add(
+      "Reorder", "onednn",
+      [](const OpQuery& query) {
+        ReorderPlan plan;
+        return support_from(plan_reorder(query, plan));
+      },
+      prepare_reorder);
+}
+
+}  // namespace temper::cpu

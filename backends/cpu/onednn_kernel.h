@@ -1,0 +1,78 @@
+// A kernel made of prepared oneDNN calls: memory objects and argument arrays exist from prepare() on, run()
+// only points them at the addresses and executes.
+#pragma once
+
+#include <vector>
+
+#include "backends/cpu/onednn_support.h"
+
+namespace temper::cpu {
+
+// Where an argument of a call finds its memory.
+struct Place {
+  enum class Kind { kInput, kOutput, kWorkspace };
+  Kind kind = Kind::kWorkspace;
+  std::size_t index = 0;  // of the input or output; the byte offset in the workspace
+
+  static Place input(std::size_t i) { return {Kind::kInput, i}; }
+  static Place output(std::size_t i) { return {Kind::kOutput, i}; }
+  static Place workspace(std::size_t offset) { return {Kind::kWorkspace, offset}; }
+  void* address(const KernelArgs& args) const {
+    switch (kind) {
+      case Kind::kInput:
+        return args.inputs[index];
+      case Kind::kOutput:
+        return args.outputs[index];
+      default:
+        return static_cast<char*>(args.workspace) + index;
+    }
+  }
+};
+
+// One primitive with its arguments. Move only.
+class OneDnnCall {
+ public:
+  explicit OneDnnCall(const dnnl::primitive& primitive) : primitive_(primitive) {}
+
+  void add(int argument, const Desc& desc, Place place);
+  // THROWS: kDevice when the library reports an error.
+  void run(const KernelArgs& args);
+
+ private:
+  dnnl::primitive primitive_;
+  std::vector<dnnl::memory> memories_;
+  std::vector<Place> places_;
+  std::vector<void*> addresses_;
+  std::vector<dnnl_exec_arg_t> arguments_;
+};
+
+class OneDnnKernel : public Kernel {
+ public:
+  explicit OneDnnKernel(int thread_count) : threads(thread_count) {}
+
+  // Space in the workspace, 64-byte aligned.
+  Place reserve(std::size_t bytes);
+
+  // Adds the primitive of this descriptor; REQUIRES: made under a ThreadCountScope of the kernel's threads.
+  template <class P, class PD>
+  OneDnnCall& call(const PD& pd) {
+    calls.emplace_back(P(pd));
+    const Desc scratchpad = pd.scratchpad_desc();
+    if (scratchpad.get_size() > 0) {
+      calls.back().add(DNNL_ARG_SCRATCHPAD, scratchpad, reserve(scratchpad.get_size()));
+    }
+    if (description.empty()) {
+      description = pd.impl_info_str();
+    }
+    return calls.back();
+  }
+  // A layout conversion before or after the main call.
+  void reorder(const Desc& from, Place source, const Desc& to, Place target);
+
+  void run(const KernelArgs& args) override;
+
+  int threads;
+  std::vector<OneDnnCall> calls;
+};
+
+}  // namespace temper::cpu

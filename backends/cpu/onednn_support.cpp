@@ -1,0 +1,288 @@
+#include "backends/cpu/onednn_support.h"
+
+#include <map>
+#include <mutex>
+
+#include "runtime/base/error.h"
+
+namespace temper::cpu {
+namespace {
+
+#if DNNL_VERSION_MAJOR >= 3
+
+// The descriptor of a format tag equals ours or not; a tag that fits once fits again, so it is kept by block structure.
+Desc blocked_descriptor(dnnl::memory::data_type type, const Dims& dims, const Layout& layout) {
+  static std::mutex mutex;
+  static std::map<std::string, int> known;
+  std::string key = concat(layout.rank);
+  for (int i = 0; i < layout.inner_count; ++i) {
+    key += concat(' ', layout.inner_block[static_cast<std::size_t>(i)], 'a',
+                  layout.inner_axis[static_cast<std::size_t>(i)]);
+  }
+  const auto matches = [&](int tag, Desc& found) {
+    const Desc desc(dims, type, static_cast<dnnl::memory::format_tag>(tag), true);
+    if (!desc || desc.get_ndims() != layout.rank || !has_layout(desc) ||
+        !(layout_of(desc) == layout)) {
+      return false;
+    }
+    found = desc;
+    return true;
+  };
+  const std::lock_guard<std::mutex> lock(mutex);
+  Desc found;
+  const auto it = known.find(key);
+  if (it != known.end() && matches(it->second, found)) {
+    return found;
+  }
+  for (int tag = dnnl_format_tag_any + 1; tag < dnnl_format_tag_last; ++tag) {
+    if (matches(tag, found)) {
+      known[key] = tag;
+      return found;
+    }
+  }
+  fail(ErrorCode::kInternal, "oneDNN has no format tag for the layout ", to_string(layout));
+}
+
+#else
+
+Desc blocked_descriptor(dnnl::memory::data_type type, const Dims& dims, const Layout& layout) {
+  dnnl_memory_desc_t raw{};
+  raw.ndims = layout.rank;
+  raw.data_type = static_cast<dnnl_data_type_t>(type);
+  raw.format_kind = dnnl_blocked;
+  for (int axis = 0; axis < layout.rank; ++axis) {
+    const auto a = static_cast<std::size_t>(axis);
+    raw.dims[axis] = dims[a];
+    raw.padded_dims[axis] = layout.padded[a];
+    raw.format_desc.blocking.strides[axis] = layout.strides[a];
+  }
+  raw.format_desc.blocking.inner_nblks = layout.inner_count;
+  for (int i = 0; i < layout.inner_count; ++i) {
+    raw.format_desc.blocking.inner_blks[i] = layout.inner_block[static_cast<std::size_t>(i)];
+    raw.format_desc.blocking.inner_idxs[i] = layout.inner_axis[static_cast<std::size_t>(i)];
+  }
+  return Desc(raw);
+}
+
+#endif
+
+// What our Layout needs of a descriptor, in either version.
+Layout raw_layout(const Desc& desc, Dims& dims) {
+  Layout layout;
+  layout.plain = false;
+#if DNNL_VERSION_MAJOR >= 3
+  dims = desc.get_dims();
+  const Dims padded = desc.get_padded_dims();
+  const Dims strides = desc.get_strides();
+  const Dims blocks = desc.get_inner_blks();
+  const Dims axes = desc.get_inner_idxs();
+  layout.rank = static_cast<int>(dims.size());
+  layout.inner_count = desc.get_inner_nblks();
+#else
+  dims = desc.dims();
+  const dnnl_memory_desc_t& raw = desc.data;
+  const auto& padded = raw.padded_dims;
+  const auto& strides = raw.format_desc.blocking.strides;
+  const auto& blocks = raw.format_desc.blocking.inner_blks;
+  const auto& axes = raw.format_desc.blocking.inner_idxs;
+  layout.rank = raw.ndims;
+  layout.inner_count = raw.format_desc.blocking.inner_nblks;
+#endif
+  for (std::size_t a = 0; a < static_cast<std::size_t>(layout.rank); ++a) {
+    layout.padded[a] = padded[a];
+    layout.strides[a] = strides[a];
+  }
+  for (std::size_t i = 0; i < static_cast<std::size_t>(layout.inner_count); ++i) {
+    layout.inner_block[i] = blocks[i];
+    layout.inner_axis[i] = static_cast<std::int32_t>(axes[i]);
+  }
+  return layout;
+}
+
+bool is_row_major(const Layout& layout, const Dims& dims) {
+  std::int64_t expected = 1;
+  for (int axis = layout.rank - 1; axis >= 0; --axis) {
+    const auto a = static_cast<std::size_t>(axis);
+    if (layout.padded[a] != dims[a] || (dims[a] != 1 && layout.strides[a] != expected)) {
+      return false;
+    }
+    expected *= dims[a];
+  }
+  return layout.inner_count == 0;
+}
+
+std::string_view isa_name() {
+  switch (dnnl::get_effective_cpu_isa()) {
+    case dnnl::cpu_isa::sse41:
+      return "sse41";
+    case dnnl::cpu_isa::avx:
+      return "avx";
+    case dnnl::cpu_isa::avx2:
+      return "avx2";
+    case dnnl::cpu_isa::avx512_core:
+      return "avx512_core";
+    case dnnl::cpu_isa::avx512_core_vnni:
+      return "avx512_core_vnni";
+    case dnnl::cpu_isa::avx512_core_bf16:
+      return "avx512_core_bf16";
+    default:
+      return "other";
+  }
+}
+
+}  // namespace
+
+const dnnl::engine& engine() {
+  static const dnnl::engine kEngine(dnnl::engine::kind::cpu, 0);
+  return kEngine;
+}
+
+const dnnl::stream& stream() {
+  static const dnnl::stream kStream(engine());
+  return kStream;
+}
+
+std::string library_fingerprint() {
+  const dnnl_version_t* version = dnnl_version();
+  TEMPER_CHECK(version->major == DNNL_VERSION_MAJOR, ErrorCode::kDevice, "oneDNN ", version->major,
+               ".", version->minor, " is loaded, but Temper was built for ", DNNL_VERSION_MAJOR,
+               ".x: check LD_LIBRARY_PATH, or build again");
+  return concat("onednn ", version->major, ".", version->minor, ".", version->patch, " ",
+                isa_name());
+}
+
+bool has_data_type(DType dtype) {
+  switch (dtype) {
+    case DType::kFloat32:
+    case DType::kBFloat16:
+    case DType::kFloat16:
+    case DType::kInt32:
+    case DType::kInt8:
+    case DType::kUInt8:
+    case DType::kBool:
+      return true;
+    default:
+      return false;
+  }
+}
+
+dnnl::memory::data_type data_type(DType dtype) {
+  using Type = dnnl::memory::data_type;
+  switch (dtype) {
+    case DType::kFloat32:
+      return Type::f32;
+    case DType::kBFloat16:
+      return Type::bf16;
+    case DType::kFloat16:
+      return Type::f16;
+    case DType::kInt32:
+      return Type::s32;
+    case DType::kInt8:
+      return Type::s8;
+    case DType::kUInt8:
+    case DType::kBool:
+      return Type::u8;
+    default:
+      fail(ErrorCode::kInternal, "oneDNN has no type for ", dtype);
+  }
+}
+
+Dims dims_of(const Shape& shape) {
+  return shape.rank() == 0 ? Dims{1} : Dims(shape.begin(), shape.end());
+}
+
+Desc descriptor(DType dtype, const Shape& shape, const Layout& layout) {
+  const Dims dims = dims_of(shape);
+  if (layout.plain) {
+    const Shape strides = row_major_strides(shape);
+    return Desc(dims, data_type(dtype), dims_of(strides));
+  }
+  if (layout.inner_count == 0) {
+    return Desc(dims, data_type(dtype),
+                Dims(layout.strides.begin(), layout.strides.begin() + layout.rank));
+  }
+  return blocked_descriptor(data_type(dtype), dims, layout);
+}
+
+Desc descriptor(const TensorSpec& spec) { return descriptor(spec.dtype, spec.shape, spec.layout); }
+
+Desc plain_descriptor(const Dims& dims) {
+  return descriptor(DType::kFloat32, Shape(std::span<const std::int64_t>(dims)), {});
+}
+
+Desc strided_descriptor(const Dims& dims, const Dims& strides) {
+  return Desc(dims, dnnl::memory::data_type::f32, strides);
+}
+
+Desc any_descriptor(const Dims& dims) {
+  return Desc(dims, dnnl::memory::data_type::f32, dnnl::memory::format_tag::any);
+}
+
+Layout layout_of(const Desc& desc) {
+  Dims dims;
+  Layout layout = raw_layout(desc, dims);
+  return is_row_major(layout, dims) ? Layout{} : layout;
+}
+
+bool has_layout(const Desc& desc) {
+#if DNNL_VERSION_MAJOR >= 3
+  return desc.get_format_kind() == dnnl::memory::format_kind::blocked;
+#else
+  return desc.data.format_kind == dnnl_blocked && desc.data.extra.flags == 0;
+#endif
+}
+
+dnnl::primitive_attr make_attributes() {
+  dnnl::primitive_attr attributes;
+  attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
+  return attributes;
+}
+
+dnnl::primitive_attr relu_attributes(bool relu) {
+  dnnl::primitive_attr attributes = make_attributes();
+  if (relu) {
+    dnnl::post_ops ops;
+    append_eltwise(ops, dnnl::algorithm::eltwise_relu, 0.0f, 0.0f);
+    attributes.set_post_ops(ops);
+  }
+  return attributes;
+}
+
+void append_eltwise(dnnl::post_ops& ops, dnnl::algorithm algorithm, float alpha, float beta) {
+#if DNNL_VERSION_MAJOR >= 3
+  ops.append_eltwise(algorithm, alpha, beta);
+#else
+  ops.append_eltwise(1.0f, algorithm, alpha, beta);
+#endif
+}
+
+std::string refusal(const std::string& implementation) {
+  if (implementation.find("ref") != std::string::npos ||
+      implementation.find("simple") != std::string::npos) {
+    return concat("oneDNN would run its reference code (", implementation, ")");
+  }
+  return {};
+}
+
+std::string refuse_dtypes(const OpQuery& query) {
+  for (const auto* specs : {&query.inputs, &query.outputs}) {
+    for (const TensorSpec& spec : *specs) {
+      if (!spec.present() || spec.dtype == DType::kOpaque) {
+        continue;
+      }
+      if (spec.dtype != DType::kFloat32) {
+        return concat("only f32, not ", spec.dtype);
+      }
+      if (spec.shape.element_count() == 0) {
+        return "a tensor has no elements";
+      }
+    }
+  }
+  return {};
+}
+
+Support support_from(const std::string& reason) {
+  return reason.empty() ? Support::yes() : Support::no(reason);
+}
+
+}  // namespace temper::cpu

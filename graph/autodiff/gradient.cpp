@@ -1,0 +1,172 @@
+#include "graph/autodiff/gradient.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "graph/ir/builder.h"
+#include "graph/ir/grad_context.h"
+#include "graph/ir/op_def.h"
+#include "graph/ir/walk.h"
+#include "runtime/base/error.h"
+
+namespace temper::graph {
+namespace {
+
+class ReversePass {
+ public:
+  ReversePass(Graph& graph, std::span<const ValueId> wrt) : graph_(graph) {
+    resize();
+    for (const ValueId id : wrt) {
+      wanted_[index(id)] = true;
+    }
+  }
+
+  void run(ValueId y, ValueId dy) {
+    const std::vector<NodeId> order = topological_order(graph_);
+    mark_dependent(order);
+    require_rules(order, y);
+    if (!wanted_[index(y)]) {
+      return;
+    }
+    grads_[index(y)].push_back(dy);
+    for (auto it = order.rbegin(); it != order.rend(); ++it) {
+      differentiate(*it);
+    }
+  }
+
+  // The sum of all contributions to a value's gradient, added in the order they arose.
+  ValueId total(ValueId id, Builder& builder) {
+    resize();
+    auto& parts = grads_[index(id)];
+    if (parts.empty()) {
+      return {};
+    }
+    ValueId sum = parts.front();
+    for (std::size_t i = 1; i < parts.size(); ++i) {
+      sum = builder.add(sum, parts[i]);
+    }
+    parts = {sum};
+    return sum;
+  }
+
+ private:
+  static std::size_t index(ValueId id) { return static_cast<std::size_t>(id.index); }
+
+  void resize() {
+    wanted_.resize(static_cast<std::size_t>(graph_.value_count()), false);
+    grads_.resize(static_cast<std::size_t>(graph_.value_count()));
+  }
+
+  // wanted_ becomes true for every float value that depends on one of wrt through differentiable ops.
+  void mark_dependent(const std::vector<NodeId>& order) {
+    for (const NodeId id : order) {
+      const Node& node = graph_.node(id);
+      if (!node.op->no_gradient_reason.empty()) {
+        continue;
+      }
+      const bool depends = std::any_of(node.inputs.begin(), node.inputs.end(), [&](ValueId input) {
+        return input.valid() && wanted_[index(input)];
+      });
+      for (const ValueId output : node.outputs) {
+        if (depends && output.valid() && is_float(graph_.value(output).dtype)) {
+          wanted_[index(output)] = true;
+        }
+      }
+    }
+  }
+
+  // Names every node on the way from wrt to y whose op has no gradient rule.
+  void require_rules(const std::vector<NodeId>& order, ValueId y) {
+    std::vector<bool> reaches(static_cast<std::size_t>(graph_.value_count()), false);
+    reaches[index(y)] = true;
+    std::vector<std::string> missing;
+    for (auto it = order.rbegin(); it != order.rend(); ++it) {
+      const Node& node = graph_.node(*it);
+      const bool on_the_way =
+          std::any_of(node.outputs.begin(), node.outputs.end(), [&](ValueId output) {
+            return output.valid() && wanted_[index(output)] && reaches[index(output)];
+          });
+      if (!on_the_way) {
+        continue;
+      }
+      if (node.op->grad_function == nullptr) {
+        missing.push_back(node.origin.empty() ? node.op->name() : node.origin);
+      }
+      for (const ValueId input : node.inputs) {
+        if (input.valid()) {
+          reaches[index(input)] = true;
+        }
+      }
+    }
+    TEMPER_CHECK(missing.empty(), ErrorCode::kUnsupported,
+                 "no gradient for: ", join(missing, ", "),
+                 " (freeze what lies before, or train another part of the model)");
+  }
+
+  void differentiate(NodeId id) {
+    const Node& node = graph_.node(id);
+    Builder builder(graph_, node.origin.empty() ? std::string{} : concat("gradient of ", node.origin));
+    std::vector<ValueId> dy(node.outputs.size());
+    bool any = false;
+    for (std::size_t i = 0; i < dy.size(); ++i) {
+      if (node.outputs[i].valid()) {
+        dy[i] = total(node.outputs[i], builder);
+        any = any || dy[i].valid();
+      }
+    }
+    std::vector<bool> needed(node.inputs.size(), false);
+    for (std::size_t i = 0; i < needed.size(); ++i) {
+      needed[i] = node.inputs[i].valid() && wanted_[index(node.inputs[i])];
+    }
+    if (!any || std::find(needed.begin(), needed.end(), true) == needed.end()) {
+      return;
+    }
+    const std::vector<ValueId> inputs = node.inputs;  // a rule may grow the node list
+    GradContext context(builder, id, std::move(dy), needed);
+    node.op->grad_function(context);
+    resize();
+    for (std::size_t i = 0; i < inputs.size(); ++i) {
+      const ValueId dx = context.dx()[i];
+      if (!needed[i] || !dx.valid()) {
+        continue;
+      }
+      const ValueId reduced = builder.sum_to(dx, graph_.value(inputs[i]).shape);
+      resize();
+      TEMPER_ASSERT(graph_.value(reduced).shape == graph_.value(inputs[i]).shape &&
+                        graph_.value(reduced).dtype == graph_.value(inputs[i]).dtype,
+                    "the gradient of input ", i, " of ", graph_.node(id).origin, " is ",
+                    graph_.value(reduced).dtype, graph_.value(reduced).shape, ", the input is ",
+                    graph_.value(inputs[i]).dtype, graph_.value(inputs[i]).shape);
+      grads_[index(inputs[i])].push_back(reduced);
+    }
+  }
+
+  Graph& graph_;
+  std::vector<bool> wanted_;
+  std::vector<std::vector<ValueId>> grads_;
+};
+
+}  // namespace
+
+std::vector<ValueId> gradient(Graph& graph, ValueId y, std::span<const ValueId> wrt, ValueId dy) {
+  Builder builder(graph, "gradient");
+  if (!dy.valid()) {
+    TEMPER_CHECK(graph.value(y).shape.element_count() == 1, ErrorCode::kInvalidArgument,
+                 "the gradient of a value of shape ", graph.value(y).shape,
+                 " was asked for; a loss must be a scalar");
+    dy = builder.expand(builder.scalar(graph.value(y).dtype, 1), graph.value(y).shape);
+  }
+  ReversePass pass(graph, wrt);
+  pass.run(y, dy);
+  std::vector<ValueId> grads;
+  for (const ValueId id : wrt) {
+    ValueId grad = pass.total(id, builder);
+    if (!grad.valid()) {
+      grad = builder.zeros_like(id);
+    }
+    grads.push_back(grad);
+  }
+  return grads;
+}
+
+}  // namespace temper::graph

@@ -1,0 +1,210 @@
+// Lowering, second phase: lives of physical tensors, in-place sharing, arena offsets, locations.
+#include <algorithm>
+
+#include "graph/ir/op_def.h"
+#include "graph/lowering/lowering.h"
+#include "runtime/base/error.h"
+#include "runtime/memory/arena_plan.h"
+
+namespace temper::graph {
+namespace {
+
+std::int64_t aligned(std::int64_t bytes) {
+  constexpr auto kStep = static_cast<std::int64_t>(kBufferAlignment);
+  return (bytes + kStep - 1) / kStep * kStep;
+}
+
+}  // namespace
+
+Lowering::Lowering(const Graph& graph, const Backend& backend, VariableStore& store,
+                   const LowerOptions& options)
+    : graph_(graph), backend_(backend), store_(store), options_(options) {
+  for (int i = 0; i < graph.variable_count(); ++i) {
+    const VariableId id{i};
+    const Variable& variable = graph.variable(id);
+    if (variable.layout_of.valid()) {
+      continue;
+    }
+    const int stored = store.find(variable.name);
+    if (stored >= 0) {
+      layouts_[id] = store.variable(stored).layout;
+    } else if (variable.layout_free && variable.role == VariableRole::kParameter) {
+      layouts_[id] = std::nullopt;
+    } else {
+      layouts_[id] = Layout{};
+    }
+  }
+}
+
+// Adds the graph's variables to the store, or checks that they are there.
+void Lowering::register_variables() {
+  for (int i = 0; i < graph_.variable_count(); ++i) {
+    const VariableId id{i};
+    const Variable& variable = graph_.variable(id);
+    int stored = store_.find(variable.name);
+    if (stored < 0) {
+      TEMPER_ASSERT(!store_.allocated(), "variable ", variable.name, " is not in the store");
+      stored = store_.add({variable.name, variable.dtype, variable.shape, variable_layout(id),
+                           variable.flat_group});
+    }
+    TEMPER_ASSERT(store_.variable(stored).shape == variable.shape, variable.name);
+    store_ids_[id] = stored;
+  }
+}
+
+PhysicalId Lowering::root(PhysicalId id) const {
+  while (physicals_[static_cast<std::size_t>(id)].shares >= 0) {
+    id = physicals_[static_cast<std::size_t>(id)].shares;
+  }
+  return id;
+}
+
+// first/last of every memory block, over all physicals that share it.
+void Lowering::touch_lives() {
+  const auto touch = [&](PhysicalId id, int step) {
+    if (id < 0) {
+      return;
+    }
+    Physical& block = physicals_[static_cast<std::size_t>(root(id))];
+    block.first = block.first < 0 ? step : std::min(block.first, step);
+    block.last = std::max(block.last, step);
+  };
+  for (std::size_t s = 0; s < steps_.size(); ++s) {
+    for (const PhysicalId id : steps_[s].inputs) {
+      touch(id, static_cast<int>(s));
+    }
+    for (const PhysicalId id : steps_[s].outputs) {
+      touch(id, static_cast<int>(s));
+    }
+  }
+  for (const auto& [name, id] : outputs_) {  // readable after the run
+    touch(id, static_cast<int>(steps_.size()));
+  }
+}
+
+// An output takes over the memory of an input that dies at this step, where the kernel allows it.
+void Lowering::share_in_place() {
+  for (std::size_t s = 0; s < steps_.size(); ++s) {
+    for (const auto& [out, in] : steps_[s].step.kernel->inplace) {
+      const PhysicalId source = steps_[s].inputs[static_cast<std::size_t>(in)];
+      const PhysicalId target = steps_[s].outputs[static_cast<std::size_t>(out)];
+      if (source < 0 || target < 0) {
+        continue;
+      }
+      const PhysicalId source_root = root(source);
+      const Physical& from = physicals_[static_cast<std::size_t>(source_root)];
+      const Physical& to = physicals_[static_cast<std::size_t>(target)];
+      const auto reads = std::count_if(
+          steps_[s].inputs.begin(), steps_[s].inputs.end(),
+          [&](PhysicalId id) { return id >= 0 && root(id) == source_root; });
+      if (from.home == Physical::Home::kBlock && to.home == Physical::Home::kBlock &&
+          to.shares < 0 && from.last == static_cast<int>(s) && reads == 1 &&
+          from.spec.dtype != DType::kOpaque && to.spec.dtype != DType::kOpaque &&
+          from.spec.bytes() == to.spec.bytes()) {
+        const int last = to.last;
+        physicals_[static_cast<std::size_t>(target)].shares = source_root;
+        physicals_[static_cast<std::size_t>(source_root)].last = last;
+      }
+    }
+  }
+}
+
+// Gradients lie in one block in the order of the parameters' ids, as the parameters do in theirs.
+void Lowering::assign_flat_offsets() {
+  std::vector<PhysicalId> flats;
+  for (std::size_t i = 0; i < physicals_.size(); ++i) {
+    if (physicals_[i].home == Physical::Home::kFlat && physicals_[i].shares < 0) {
+      flats.push_back(static_cast<PhysicalId>(i));
+    }
+  }
+  std::stable_sort(flats.begin(), flats.end(), [&](PhysicalId a, PhysicalId b) {
+    return physicals_[static_cast<std::size_t>(a)].variable <
+           physicals_[static_cast<std::size_t>(b)].variable;
+  });
+  for (const PhysicalId id : flats) {
+    Physical& flat = physicals_[static_cast<std::size_t>(id)];
+    flat.offset = flat_bytes_;
+    flat_bytes_ += aligned(flat.spec.bytes());
+  }
+}
+
+Location Lowering::locate(PhysicalId id) const {
+  if (id < 0) {
+    return {};
+  }
+  const Physical& physical_tensor = physicals_[static_cast<std::size_t>(root(id))];
+  switch (physical_tensor.home) {
+    case Physical::Home::kBlock:
+      return {Location::Kind::kArena, -1, physical_tensor.offset};
+    case Physical::Home::kFlat:
+      return {Location::Kind::kFlat, -1, physical_tensor.offset};
+    case Physical::Home::kVariable:
+      return {Location::Kind::kVariable, store_ids_.at(physical_tensor.variable), 0};
+    case Physical::Home::kConstant:
+      return {Location::Kind::kConstant, physical_tensor.index, 0};
+    case Physical::Home::kInput:
+      return {Location::Kind::kInput, physical_tensor.index, 0};
+  }
+  return {};
+}
+
+void Lowering::assign_addresses(Plan& plan) {
+  touch_lives();
+  share_in_place();
+  assign_flat_offsets();
+  std::vector<ArenaBlock> blocks;
+  std::vector<PhysicalId> owners;  // -1: the workspace of step `first`
+  for (std::size_t i = 0; i < physicals_.size(); ++i) {
+    const Physical& block = physicals_[i];
+    if (block.home == Physical::Home::kBlock && block.shares < 0 && block.first >= 0) {
+      const std::int64_t bytes = block.spec.dtype == DType::kOpaque
+                                     ? static_cast<std::int64_t>(block.opaque_bytes)
+                                     : block.spec.bytes();
+      blocks.push_back({bytes, block.first, block.last, -1});
+      owners.push_back(static_cast<PhysicalId>(i));
+    }
+  }
+  for (std::size_t s = 0; s < steps_.size(); ++s) {
+    const auto bytes = static_cast<std::int64_t>(steps_[s].step.kernel->workspace_bytes);
+    if (bytes > 0) {
+      blocks.push_back({bytes, static_cast<int>(s), static_cast<int>(s), -1});
+      owners.push_back(-1);
+    }
+  }
+  plan.arena_bytes = plan_arena(blocks);
+  for (std::size_t b = 0; b < blocks.size(); ++b) {
+    if (owners[b] >= 0) {
+      physicals_[static_cast<std::size_t>(owners[b])].offset = blocks[b].offset;
+    } else {
+      steps_[static_cast<std::size_t>(blocks[b].first)].step.workspace = {
+          Location::Kind::kArena, -1, blocks[b].offset};
+    }
+  }
+  for (PendingStep& pending : steps_) {
+    for (const PhysicalId id : pending.inputs) {
+      pending.step.inputs.push_back(locate(id));
+    }
+    for (const PhysicalId id : pending.outputs) {
+      pending.step.outputs.push_back(locate(id));
+    }
+    plan.steps.push_back(std::move(pending.step));
+  }
+  for (std::size_t i = 0; i < graph_.inputs.size(); ++i) {
+    const Value& value = graph_.value(graph_.inputs[i]);
+    plan.inputs.push_back({value.name, value.dtype, value.shape,
+                           {Location::Kind::kInput, static_cast<int>(i), 0}});
+  }
+  for (const auto& [name, id] : outputs_) {
+    const TensorSpec& spec = physicals_[static_cast<std::size_t>(id)].spec;
+    plan.outputs.push_back({name, spec.dtype, spec.shape, locate(id)});
+  }
+  plan.constants = std::move(constants_);
+  plan.flat_bytes = flat_bytes_;
+}
+
+Plan lower(const Graph& graph, const Backend& backend, VariableStore& store,
+           const LowerOptions& options) {
+  return Lowering(graph, backend, store, options).run();
+}
+
+}  // namespace temper::graph

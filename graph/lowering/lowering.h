@@ -1,0 +1,101 @@
+// The state of one lowering, shared by its phases: schedule, select kernels (select_kernels.cpp), assign memory
+// (assign_memory.cpp). Private to this folder.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "graph/ir/graph.h"
+#include "graph/lowering/lower.h"
+#include "runtime/backend/backend.h"
+#include "runtime/exec/plan.h"
+#include "runtime/exec/variable_store.h"
+
+namespace temper::graph {
+
+// A physical tensor: one memory block in one layout. Values map to one; reorders make further ones.
+struct Physical {
+  enum class Home {
+    kBlock,     // arena block `block`
+    kFlat,      // offset in the flat gradient block
+    kVariable,  // graph variable
+    kConstant,
+    kInput,
+  };
+  TensorSpec spec;
+  Home home = Home::kBlock;
+  int index = -1;           // constant or input index
+  VariableId variable;      // kVariable; also the variable whose gradient this is (kFlat)
+  std::int64_t offset = 0;  // kFlat
+  std::size_t opaque_bytes = 0;
+  int first = -1;           // first and last step that touch it
+  int last = -1;
+  int shares = -1;          // physical whose memory this one reuses (aliases, in-place)
+};
+
+using PhysicalId = int;
+
+struct PendingStep {
+  PlanStep step;
+  std::vector<PhysicalId> inputs;  // -1: not present
+  std::vector<PhysicalId> outputs;
+};
+
+class Lowering {
+ public:
+  Lowering(const Graph& graph, const Backend& backend, VariableStore& store,
+           const LowerOptions& options);
+  Plan run();
+
+ private:
+  // select_kernels.cpp
+  void find_gradients_of_variables();
+  std::vector<NodeId> schedule() const;
+  void lower_node(NodeId id);
+  void lower_commit_layouts(const Node& node, OpQuery& query);
+  bool lower_as_alias(const Node& node);
+  void lower_updates();
+  void lower_outputs();
+  PhysicalId physical(ValueId id);
+  PhysicalId in_layout(PhysicalId source, const Layout& layout, bool variable_may_adopt);
+  PhysicalId add_physical(TensorSpec spec);
+  PhysicalId emit(std::string_view op, const Attrs& attrs, std::vector<PhysicalId> inputs,
+                  PhysicalId output, const std::string& origin);
+  void emit_selected(const Node& node, OpQuery& query, SelectedKernel selected,
+                     std::vector<PhysicalId> inputs);
+  void place_gradient(ValueId value, PhysicalId made);
+  Layout& variable_layout(VariableId id);
+  bool layout_is_free(VariableId id) const;
+  void settle_layout(VariableId id, const Layout& layout);
+
+  // assign_memory.cpp
+  void register_variables();
+  void touch_lives();
+  void share_in_place();
+  void assign_flat_offsets();
+  Location locate(PhysicalId id) const;
+  PhysicalId root(PhysicalId id) const;
+  void assign_addresses(Plan& plan);
+
+  const Graph& graph_;
+  const Backend& backend_;
+  VariableStore& store_;
+  const LowerOptions& options_;
+  std::map<ValueId, PhysicalId> of_value_;
+  std::map<std::pair<PhysicalId, std::string>, PhysicalId> reordered_;
+  std::vector<Physical> physicals_;
+  std::vector<PendingStep> steps_;
+  std::vector<Tensor> constants_;
+  std::map<ValueId, VariableId> gradient_of_;  // values a commit reads as the gradient of a variable
+  std::map<VariableId, std::optional<Layout>> layouts_;  // empty: still free
+  std::map<NodeId, std::pair<const Kernel*, std::string>> kernels_;  // of nodes with opaque outputs
+  std::vector<std::pair<std::string, PhysicalId>> outputs_;
+  std::vector<std::string> missing_;
+  std::int64_t flat_bytes_ = 0;
+  std::map<VariableId, int> store_ids_;
+};
+
+}  // namespace temper::graph

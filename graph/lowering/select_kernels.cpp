@@ -1,0 +1,382 @@
+// Lowering, first phase: kernels in order, layouts, reorders. Every value becomes a physical tensor.
+#include <algorithm>
+#include <set>
+
+#include "graph/ir/op_def.h"
+#include "graph/ir/walk.h"
+#include "graph/lowering/lowering.h"
+#include "graph/passes/evaluate.h"
+#include "runtime/base/error.h"
+
+namespace temper::graph {
+namespace {
+
+Layout layout_at(const std::vector<Layout>& layouts, std::size_t i) {
+  return i < layouts.size() ? layouts[i] : Layout{};
+}
+
+}  // namespace
+
+// Which values are gradients of which variables: the optimizer nodes' second group of inputs.
+void Lowering::find_gradients_of_variables() {
+  for (int i = 0; i < graph_.node_count(); ++i) {
+    const Node& node = graph_.node(NodeId{i});
+    if (node.removed || !node.op->is_commit) {
+      continue;
+    }
+    const auto count = static_cast<std::size_t>(node.attrs.get_int("count", 0));
+    for (std::size_t k = 0; k < count; ++k) {
+      const Value& parameter = graph_.value(node.inputs[4 + k]);
+      TEMPER_ASSERT(parameter.kind == ValueKind::kVariable);
+      gradient_of_.emplace(node.inputs[4 + count + k], parameter.variable);
+    }
+  }
+}
+
+// Live nodes, producers first; nodes that write variables after everything that may still read them.
+std::vector<NodeId> Lowering::schedule() const {
+  const std::vector<bool> live = live_nodes(graph_);
+  std::vector<NodeId> order;
+  std::vector<NodeId> commits;
+  for (const NodeId id : topological_order(graph_)) {
+    if (!live[static_cast<std::size_t>(id.index)]) {
+      continue;
+    }
+    (graph_.node(id).op->is_commit ? commits : order).push_back(id);
+  }
+  order.insert(order.end(), commits.begin(), commits.end());
+  return order;
+}
+
+PhysicalId Lowering::add_physical(TensorSpec spec) {
+  Physical made;
+  made.spec = std::move(spec);
+  physicals_.push_back(std::move(made));
+  return static_cast<PhysicalId>(physicals_.size() - 1);
+}
+
+// The variable another one takes its layout from (a moment follows its parameter), or itself.
+static VariableId layout_source(const Graph& graph, VariableId id) {
+  while (graph.variable(id).layout_of.valid()) {
+    id = graph.variable(id).layout_of;
+  }
+  return id;
+}
+
+bool Lowering::layout_is_free(VariableId id) const {
+  const auto it = layouts_.find(layout_source(graph_, id));
+  return it != layouts_.end() && !it->second.has_value();
+}
+
+Layout& Lowering::variable_layout(VariableId id) {
+  auto& layout = layouts_[layout_source(graph_, id)];
+  if (!layout) {
+    layout = Layout{};
+  }
+  return *layout;
+}
+
+void Lowering::settle_layout(VariableId id, const Layout& layout) {
+  layouts_[layout_source(graph_, id)] = layout;
+}
+
+PhysicalId Lowering::physical(ValueId id) {
+  const auto it = of_value_.find(id);
+  if (it != of_value_.end()) {
+    Physical& found = physicals_[static_cast<std::size_t>(it->second)];
+    if (found.home == Physical::Home::kVariable) {
+      found.spec.layout_free = layout_is_free(found.variable);
+      found.spec.layout = found.spec.layout_free ? Layout{} : variable_layout(found.variable);
+    }
+    return it->second;
+  }
+  const Value& value = graph_.value(id);
+  const PhysicalId made = add_physical({value.dtype, value.shape, {}, false});
+  Physical& physical_tensor = physicals_.back();
+  if (value.kind == ValueKind::kConstant) {
+    physical_tensor.home = Physical::Home::kConstant;
+    physical_tensor.index = static_cast<int>(constants_.size());
+    constants_.push_back(value.constant);
+  } else if (value.kind == ValueKind::kInput) {
+    physical_tensor.home = Physical::Home::kInput;
+    const auto at = std::find(graph_.inputs.begin(), graph_.inputs.end(), id);
+    physical_tensor.index = static_cast<int>(at - graph_.inputs.begin());
+  } else {
+    TEMPER_ASSERT(value.kind == ValueKind::kVariable, "value ", id.index, " was not computed");
+    physical_tensor.home = Physical::Home::kVariable;
+    physical_tensor.variable = value.variable;
+    of_value_[id] = made;
+    return physical(id);
+  }
+  of_value_[id] = made;
+  return made;
+}
+
+// `source` in `layout`: itself, an earlier reorder of it, or a new one.
+PhysicalId Lowering::in_layout(PhysicalId source, const Layout& layout, bool variable_may_adopt) {
+  Physical& from = physicals_[static_cast<std::size_t>(source)];
+  if (from.spec.dtype == DType::kOpaque) {
+    return source;
+  }
+  if (from.home == Physical::Home::kVariable && layout_is_free(from.variable)) {
+    settle_layout(from.variable, variable_may_adopt ? layout : Layout{});
+    from.spec.layout = variable_layout(from.variable);
+    from.spec.layout_free = false;
+  }
+  if (from.spec.layout == layout) {
+    return source;
+  }
+  const auto key = std::make_pair(source, to_string(layout));
+  const auto known = reordered_.find(key);
+  if (known != reordered_.end()) {
+    return known->second;
+  }
+  TensorSpec spec = from.spec;
+  spec.layout = layout;
+  spec.layout_free = false;
+  const PhysicalId target = add_physical(spec);
+  emit("Reorder", {}, {source}, target, "layout");
+  reordered_[key] = target;
+  return target;
+}
+
+// A step that lowering itself adds: one present output, layouts as the physical tensors say.
+PhysicalId Lowering::emit(std::string_view op, const Attrs& attrs, std::vector<PhysicalId> inputs,
+                          PhysicalId output, const std::string& origin) {
+  OpQuery query;
+  query.op = op;
+  query.attrs = &attrs;
+  query.threads = options_.threads;
+  for (const PhysicalId input : inputs) {
+    query.inputs.push_back(physicals_[static_cast<std::size_t>(input)].spec);
+  }
+  query.outputs.push_back(physicals_[static_cast<std::size_t>(output)].spec);
+  SelectedKernel selected = select_kernel(backend_, query);
+  PendingStep pending;
+  pending.step.kernel = std::move(selected.kernel);
+  pending.step.family = std::move(selected.family);
+  pending.step.refusals = std::move(selected.refusals);
+  pending.step.op = op;
+  pending.step.origin = origin;
+  pending.step.output_specs = query.outputs;
+  pending.inputs = std::move(inputs);
+  pending.outputs = {output};
+  steps_.push_back(std::move(pending));
+  return output;
+}
+
+// Reshape, Flatten and the like of a plain value: the same memory under another shape.
+bool Lowering::lower_as_alias(const Node& node) {
+  if (!node.op->is_reshape) {
+    return false;
+  }
+  const Value& output = graph_.value(node.outputs.front());
+  const PhysicalId source = in_layout(physical(node.inputs.front()), Layout{}, false);
+  const PhysicalId alias = add_physical({output.dtype, output.shape, {}, false});
+  Physical& made = physicals_.back();
+  const Physical& from = physicals_[static_cast<std::size_t>(source)];
+  made.home = from.home;
+  made.index = from.index;
+  made.variable = from.variable;
+  made.offset = from.offset;
+  made.shares = source;
+  of_value_[node.outputs.front()] = alias;
+  place_gradient(node.outputs.front(), alias);
+  return true;
+}
+
+// All of p, g and state of one parameter are read in the parameter's layout.
+void Lowering::lower_commit_layouts(const Node& node, OpQuery& query) {
+  const auto count = static_cast<std::size_t>(node.attrs.get_int("count", 0));
+  for (std::size_t i = 4; i < query.inputs.size(); ++i) {
+    const VariableId variable = graph_.value(node.inputs[4 + (i - 4) % count]).variable;
+    query.inputs[i].layout = variable_layout(variable);
+    query.inputs[i].layout_free = false;
+  }
+  for (std::size_t i = 0; i < query.outputs.size(); ++i) {
+    query.outputs[i].layout =
+        query.inputs[static_cast<std::size_t>(committed_input(node, static_cast<int>(i)))].layout;
+    query.outputs[i].layout_free = false;
+  }
+}
+
+void Lowering::lower_node(NodeId id) {
+  const Node& node = graph_.node(id);
+  if (lower_as_alias(node)) {
+    return;
+  }
+  OpQuery query = make_query(graph_, id, options_.threads);
+  std::vector<PhysicalId> inputs(node.inputs.size(), -1);
+  std::string family;
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    if (!node.inputs[i].valid()) {
+      continue;
+    }
+    inputs[i] = physical(node.inputs[i]);
+    query.inputs[i] = physicals_[static_cast<std::size_t>(inputs[i])].spec;
+    if (query.inputs[i].dtype == DType::kOpaque) {
+      std::tie(query.forward, family) = kernels_.at(graph_.value(node.inputs[i]).producer);
+    }
+  }
+  for (std::size_t i = 0; i < query.outputs.size(); ++i) {
+    const auto gradient = gradient_of_.find(node.outputs[i]);
+    if (gradient != gradient_of_.end()) {
+      query.outputs[i].layout = variable_layout(gradient->second);
+      query.outputs[i].layout_free = false;
+    }
+  }
+  if (node.op->is_commit) {
+    lower_commit_layouts(node, query);
+  }
+  try {
+    SelectedKernel selected = select_kernel(backend_, query, family);
+    if (std::any_of(query.outputs.begin(), query.outputs.end(),
+                    [](const TensorSpec& spec) { return spec.dtype == DType::kOpaque; })) {
+      kernels_[id] = {selected.kernel.get(), selected.family};
+    }
+    emit_selected(node, query, std::move(selected), std::move(inputs));
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::kUnsupported) {
+      throw;
+    }
+    missing_.push_back(concat(error.message(), " (", node.origin, ")"));
+    for (const ValueId output : node.outputs) {  // go on, so that all are named at once
+      if (output.valid()) {
+        of_value_[output] =
+            add_physical({graph_.value(output).dtype, graph_.value(output).shape, {}, false});
+      }
+    }
+  }
+}
+
+void Lowering::emit_selected(const Node& node, OpQuery& query, SelectedKernel selected,
+                             std::vector<PhysicalId> inputs) {
+  PendingStep pending;
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    if (inputs[i] < 0) {
+      continue;
+    }
+    const Layout wanted = layout_at(selected.kernel->input_layouts, i);
+    inputs[i] = in_layout(inputs[i], wanted, true);
+  }
+  for (std::size_t i = 0; i < node.outputs.size(); ++i) {
+    const ValueId output = node.outputs[i];
+    if (!output.valid()) {
+      pending.outputs.push_back(-1);
+      continue;
+    }
+    TensorSpec spec = query.outputs[i];
+    spec.layout = layout_at(selected.kernel->output_layouts, i);
+    spec.layout_free = false;
+    query.outputs[i] = spec;
+    const PhysicalId made = add_physical(spec);
+    Physical& physical_tensor = physicals_.back();
+    if (spec.dtype == DType::kOpaque) {
+      physical_tensor.opaque_bytes = selected.kernel->opaque_bytes.at(i);
+    }
+    if (node.op->is_commit) {
+      physical_tensor.home = Physical::Home::kVariable;
+      const auto source = static_cast<std::size_t>(committed_input(node, static_cast<int>(i)));
+      physical_tensor.variable = graph_.value(node.inputs[source]).variable;
+    }
+    pending.outputs.push_back(made);
+    of_value_[output] = made;
+  }
+  pending.step.kernel = std::move(selected.kernel);
+  pending.step.family = std::move(selected.family);
+  pending.step.refusals = std::move(selected.refusals);
+  pending.step.op = node.op->name();
+  pending.step.origin = node.origin;
+  pending.step.output_specs = query.outputs;
+  pending.inputs = std::move(inputs);
+  steps_.push_back(std::move(pending));
+  for (const ValueId output : node.outputs) {
+    if (output.valid()) {
+      place_gradient(output, of_value_.at(output));
+    }
+  }
+}
+
+// A gradient that the optimizer reads goes to the flat block in its variable's layout.
+void Lowering::place_gradient(ValueId value, PhysicalId made) {
+  const auto gradient = gradient_of_.find(value);
+  if (gradient == gradient_of_.end()) {
+    return;
+  }
+  const VariableId variable = gradient->second;
+  const Layout wanted = variable_layout(variable);
+  const Physical& from = physicals_[static_cast<std::size_t>(made)];
+  PhysicalId target = made;
+  if (!(from.spec.layout == wanted) || from.shares >= 0 || from.home != Physical::Home::kBlock) {
+    TensorSpec spec = from.spec;
+    spec.layout = wanted;
+    target = add_physical(spec);
+    emit("Reorder", {}, {made}, target, "gradient layout");
+    of_value_[value] = target;
+  }
+  Physical& flat = physicals_[static_cast<std::size_t>(target)];
+  flat.home = Physical::Home::kFlat;
+  flat.variable = variable;
+}
+
+// Bindings that no optimizer node carries out itself: copies at the very end of the step.
+void Lowering::lower_updates() {
+  for (const UpdateBinding& update : graph_.updates) {
+    const Value& value = graph_.value(update.value);
+    if (value.kind == ValueKind::kNode && graph_.node(value.producer).op->is_commit) {
+      continue;
+    }
+    TEMPER_ASSERT(value.kind != ValueKind::kVariable, "update of ",
+                  graph_.variable(update.variable).name, " reads a variable directly");
+    const Layout layout = variable_layout(update.variable);
+    const PhysicalId source = in_layout(physical(update.value), layout, false);
+    TensorSpec spec = physicals_[static_cast<std::size_t>(source)].spec;
+    const PhysicalId target = add_physical(spec);
+    physicals_.back().home = Physical::Home::kVariable;
+    physicals_.back().variable = update.variable;
+    const std::string origin = concat("update of ", graph_.variable(update.variable).name);
+    if (update.kind == UpdateBinding::Kind::kApply) {
+      TEMPER_ASSERT(graph_.ok.valid(), "an apply binding needs the graph's ok");
+      emit("CommitIf", {}, {physical(graph_.ok), source}, target, origin);
+    } else {
+      emit("Copy", {}, {source}, target, origin);
+    }
+  }
+}
+
+void Lowering::lower_outputs() {
+  for (const auto& output : graph_.outputs) {
+    outputs_.emplace_back(output.name, in_layout(physical(output.value), Layout{}, false));
+  }
+}
+
+Plan Lowering::run() {
+  find_gradients_of_variables();
+  for (const auto& [value, variable] : gradient_of_) {
+    TEMPER_ASSERT(graph_.value(value).kind == ValueKind::kNode, "the gradient of ",
+                  graph_.variable(variable).name, " is not computed by a node");
+  }
+  const std::vector<NodeId> order = schedule();
+  bool commits_reached = false;
+  for (const NodeId id : order) {
+    if (graph_.node(id).op->is_commit && !commits_reached) {
+      commits_reached = true;
+      lower_outputs();  // before anything is overwritten
+    }
+    lower_node(id);
+  }
+  if (!commits_reached) {
+    lower_outputs();
+  }
+  if (!missing_.empty()) {
+    fail(ErrorCode::kUnsupported, join(missing_, "\n"));
+  }
+  lower_updates();
+  register_variables();
+  Plan plan;
+  plan.threads = options_.threads;
+  assign_addresses(plan);
+  return plan;
+}
+
+}  // namespace temper::graph

@@ -1,0 +1,158 @@
+// BatchNormalization: ONNX's op (frozen statistics) and the training form with its gradient.
+#include <numeric>
+
+#include "graph/ir/grad_context.h"
+#include "graph/ir/infer_context.h"
+#include "graph/ir/op_registry.h"
+
+namespace temper::graph {
+namespace {
+
+// x [N, C, d...]; scale, bias, mean, var [C].
+void check_operands(InferContext& c, std::initializer_list<int> per_channel) {
+  const Shape& x = c.shape(0);
+  c.check(x.rank() >= 2, "the input has the shape ", x, ", expected [N, C, ...]");
+  for (const int i : per_channel) {
+    c.check(c.shape(i) == Shape{x[1]}, "input ", i, " has the shape ", c.shape(i), ", expected ",
+            Shape{x[1]}, " for the input ", x);
+  }
+  c.attrs().set("epsilon", c.attrs().get_double("epsilon", 1e-5));
+}
+
+void infer_batch_normalization(InferContext& c) {
+  check_operands(c, {1, 2, 3, 4});
+  const std::int64_t training = c.attrs().get_int("training_mode", 0);
+  c.attrs().set("training_mode", training);
+  c.attrs().set("momentum", c.attrs().get_double("momentum", 0.9));
+  c.check(training != 0 || (!c.has_output(1) && !c.has_output(2)),
+          "the outputs running_mean and running_var need training_mode=1");
+  c.set_output(0, c.dtype(0), c.shape(0));
+  c.set_output(1, c.dtype(3), c.shape(3));
+  c.set_output(2, c.dtype(4), c.shape(4));
+}
+
+std::vector<std::int64_t> all_but_channel(const Shape& x) {
+  std::vector<std::int64_t> axes(static_cast<std::size_t>(x.rank() - 1));
+  std::iota(axes.begin(), axes.end(), 1);
+  axes[0] = 0;
+  return axes;
+}
+
+// y = (x - mean) r scale + bias with r = (var + epsilon)^-1/2
+// dx = dy r scale,  dscale = sum dy (x - mean) r,  dbias = sum dy,
+// dmean = -r scale sum dy,  dvar = -1/2 r^3 scale sum dy (x - mean)
+void batch_normalization_gradient(GradContext& g) {
+  TEMPER_CHECK(g.attrs().get_int("training_mode", 0) == 0, ErrorCode::kInternal,
+               "BatchNormalization in training mode must become BatchNormTrain before gradients");
+  Builder& b = g.builder();
+  const Shape x = g.shape(g.x(0));
+  Shape channel = x;
+  for (int i = 0; i < x.rank(); ++i) {
+    channel[i] = i == 1 ? x[1] : 1;
+  }
+  const DType type = g.dtype(g.x(0));
+  const auto wide = [&](int i) { return b.reshape(b.cast(g.x(i), type), channel); };
+  const ValueId epsilon = b.scalar(type, g.attrs().get_double("epsilon", 1e-5));
+  const ValueId r = b.op("Reciprocal", {b.op("Sqrt", {b.add(wide(4), epsilon)})});
+  const auto set_channel = [&](int i, ValueId value) {
+    g.set(i, b.cast(b.reshape(value, {x[1]}), g.dtype(g.x(i))));
+  };
+  const auto sum = [&](ValueId value) { return b.reduce_sum(value, all_but_channel(x), true); };
+  if (g.needs(0)) {
+    g.set(0, b.mul(g.dy(), b.mul(r, wide(1))));
+  }
+  if (g.needs(1) || g.needs(4)) {
+    const ValueId moment = b.mul(sum(b.mul(g.dy(), b.sub(g.x(0), wide(3)))), r);
+    if (g.needs(1)) {
+      set_channel(1, moment);
+    }
+    if (g.needs(4)) {
+      set_channel(4, b.scale(b.mul(moment, b.mul(wide(1), b.mul(r, r))), -0.5));
+    }
+  }
+  if (g.needs(2) || g.needs(3)) {
+    const ValueId total = sum(g.dy());
+    if (g.needs(2)) {
+      set_channel(2, total);
+    }
+    if (g.needs(3)) {
+      set_channel(3, b.neg(b.mul(total, b.mul(r, wide(1)))));
+    }
+  }
+}
+
+void infer_batch_norm_train(InferContext& c) {
+  check_operands(c, {1, 2, 3, 4});
+  Attrs& attrs = c.attrs();
+  attrs.set("momentum", attrs.get_double("momentum", 0.9));
+  const std::int64_t unbiased = attrs.get_int("unbiased", 1);
+  attrs.set("unbiased", unbiased);
+  attrs.set("relu", attrs.get_int("relu", 0));
+  const Shape& x = c.shape(0);
+  const std::int64_t values = x[0] * x.count(2, x.rank());
+  TEMPER_CHECK(values > 1 || unbiased == 0, ErrorCode::kInvalidArgument,
+               "BatchNormalization in training needs more than one value per channel, but its input is ",
+               x, "; use a larger batch");
+  c.set_output(0, c.dtype(0), x);
+  c.set_output(1, c.dtype(3), c.shape(3));
+  c.set_output(2, c.dtype(4), c.shape(4));
+  c.set_output(3, c.dtype(3), c.shape(3));
+  c.set_output(4, c.dtype(4), c.shape(4));
+  c.set_output(5, DType::kOpaque, Shape{});
+}
+
+// With h = (x - batch_mean) r, r = (batch_var + epsilon)^-1/2 and n values per channel: y = h scale + bias
+// dscale = sum dy h,  dbias = sum dy,  dx = r scale (dy - dbias / n - h dscale / n)
+void batch_norm_train_gradient(GradContext& g) {
+  TEMPER_CHECK(!g.has_dy(3) && !g.has_dy(4), ErrorCode::kUnsupported,
+               "the batch statistics of BatchNormalization take no gradient of their own");
+  if (!g.has_dy()) {
+    return;
+  }
+  const ValueId mean = g.saved(3);
+  const ValueId var = g.saved(4);
+  const std::vector<ValueId> made = g.builder().ops(
+      "BatchNormTrainGrad", {g.dy(), g.x(0), g.x(1), g.x(2), mean, var}, 3,
+      {{"epsilon", g.attrs().get_double("epsilon", 1e-5)}, {"relu", g.attrs().get_int("relu", 0)}},
+      {g.needs(0), g.needs(1), g.needs(2)});
+  for (int i = 0; i < 3; ++i) {
+    if (g.needs(i)) {
+      g.set(i, made[static_cast<std::size_t>(i)]);
+    }
+  }
+}
+
+void infer_batch_norm_train_grad(InferContext& c) {
+  c.check(c.shape(0) == c.shape(1), "dy has the shape ", c.shape(0), ", expected ", c.shape(1));
+  check_operands(c, {2, 3, 4, 5});
+  c.attrs().set("relu", c.attrs().get_int("relu", 0));
+  c.set_output(0, c.dtype(1), c.shape(1));
+  c.set_output(1, c.dtype(2), c.shape(2));
+  c.set_output(2, c.dtype(3), c.shape(3));
+}
+
+}  // namespace
+
+void register_batch_norm(OpRegistry& ops) {
+  ops.add("BatchNormalization")
+      .inputs(5, 5)
+      .outputs(1, 3)
+      .infer(infer_batch_normalization)
+      .gradient(batch_normalization_gradient);
+  ops.add("BatchNormTrain")
+      .inputs(5, 5)
+      .outputs(1, 6)
+      .infer(infer_batch_norm_train)
+      .gradient(batch_norm_train_gradient)
+      .precision(PrecisionClass::kFloat32)
+      .internal();
+  ops.add("BatchNormTrainGrad")
+      .inputs(6, 7)
+      .outputs(1, 3)
+      .infer(infer_batch_norm_train_grad)
+      .no_gradient("second derivatives are not supported")
+      .precision(PrecisionClass::kFloat32)
+      .internal();
+}
+
+}  // namespace temper::graph

@@ -1,0 +1,39 @@
+// Cast to the type named by `to` ("f32"), and CastLike, which takes the type of its second input.
+#include "graph/ir/grad_context.h"
+#include "graph/ir/infer_context.h"
+#include "graph/ops/standard_ops.h"
+
+namespace temper::graph {
+namespace {
+
+void infer_cast(InferContext& c) {
+  const std::string name = c.attrs().get_string("to", "");
+  const DType to = dtype_from_name(name);
+  c.check(to != DType::kUndefined && to != DType::kOpaque, "cast to '", name,
+          "', which is no element type");
+  c.set_output(0, to, c.shape(0));
+}
+
+void infer_cast_like(InferContext& c) {
+  if (c.has_input(1)) {
+    c.attrs().set("to", std::string(to_string(c.dtype(1))));
+    c.drop_input(1);
+  }
+  infer_cast(c);
+}
+
+// y = x in another float type;  dx = dy in x's type
+void cast_gradient(GradContext& g) {
+  if (g.needs(0)) {
+    g.set(0, g.builder().cast(g.dy(), g.dtype(g.x(0))));
+  }
+}
+
+}  // namespace
+
+void register_cast(OpRegistry& ops) {
+  ops.add("Cast").infer(infer_cast).gradient(cast_gradient);
+  ops.add("CastLike").inputs(2, 2).absorbs({1}).infer(infer_cast_like).gradient(cast_gradient);
+}
+
+}  // namespace temper::graph

@@ -1,0 +1,78 @@
+// Gather: rows of x along an axis by index, y = x[.., indices, ..]; negative indices count from the end.
+#include "graph/ir/grad_context.h"
+#include "graph/ir/infer_context.h"
+#include "graph/ops/standard_ops.h"
+
+namespace temper::graph {
+namespace {
+
+Shape gathered_shape(const Shape& data, const Shape& indices, int axis) {
+  Shape output;
+  for (int a = 0; a < axis; ++a) {
+    output.push_back(data[a]);
+  }
+  for (const std::int64_t dim : indices) {
+    output.push_back(dim);
+  }
+  for (int a = axis + 1; a < data.rank(); ++a) {
+    output.push_back(data[a]);
+  }
+  return output;
+}
+
+void check_indices(InferContext& c, std::int64_t dim) {
+  c.check(c.dtype(1) == DType::kInt32 || c.dtype(1) == DType::kInt64,
+          "indices must be i32 or i64, but are ", c.dtype(1));
+  if (const Tensor* known = c.constant(1)) {
+    for (const std::int64_t index : known->values<std::int64_t>()) {
+      c.check(index >= -dim && index < dim, "index ", index,
+              " is out of range for an axis of size ", dim);
+    }
+  }
+}
+
+void infer_gather(InferContext& c) {
+  const Shape data = c.shape(0);
+  c.check(data.rank() > 0, "Gather from a scalar");
+  const int axis = static_cast<int>(c.axis("axis", 0, data.rank()));
+  check_indices(c, data[axis]);
+  c.set_output(0, c.dtype(0), gathered_shape(data, c.shape(1), axis));
+}
+
+void infer_gather_grad(InferContext& c) {
+  const Shape data(c.attrs().get_ints("data_shape"));
+  c.check(data.rank() > 0, "GatherGrad to a scalar");
+  const int axis = static_cast<int>(c.axis("axis", 0, data.rank()));
+  check_indices(c, data[axis]);
+  const Shape expected = gathered_shape(data, c.shape(1), axis);
+  c.check(c.shape(0) == expected, "GatherGrad got ", c.shape(0), ", expected ", expected);
+  c.set_output(0, c.dtype(0), data);
+}
+
+// y = x[indices];  dx = zeros, dx[indices] += dy
+void gather_gradient(GradContext& g) {
+  const Shape& data = g.shape(g.x(0));
+  if (g.needs(0)) {
+    g.set(0, g.builder().op(
+                 "GatherGrad", {g.dy(), g.x(1)},
+                 {{"axis", g.attrs().get_int("axis", 0)},
+                  {"data_shape", std::vector<std::int64_t>(data.begin(), data.end())}}));
+  }
+}
+
+// y = zeros, y[indices] += x;  dx = dy[indices]
+void gather_grad_gradient(GradContext& g) {
+  if (g.needs(0)) {
+    g.set(0, g.builder().op("Gather", {g.dy(), g.x(1)}, {{"axis", g.attrs().get_int("axis", 0)}}));
+  }
+}
+
+}  // namespace
+
+void register_gather(OpRegistry& ops) {
+  ops.add("Gather").inputs(2, 2).infer(infer_gather).gradient(gather_gradient);
+  ops.add("GatherGrad").inputs(2, 2).internal()
+      .infer(infer_gather_grad).gradient(gather_grad_gradient);
+}
+
+}  // namespace temper::graph

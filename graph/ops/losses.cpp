@@ -1,0 +1,86 @@
+// Softmax cross entropy with class indices, PyTorch's semantics, and its gradient.
+#include "graph/ir/grad_context.h"
+#include "graph/ir/infer_context.h"
+#include "graph/ir/op_registry.h"
+
+namespace temper::graph {
+namespace {
+
+// logits [N, C, d...], labels [N, d...], weight [C]; `labels` and `weight` are input numbers.
+Shape check_operands(InferContext& c, const Shape& logits, int labels, int weight) {
+  c.check(logits.rank() >= 2, "the logits have the shape ", logits, ", expected [N, C, ...]");
+  Shape expected{logits[0]};
+  for (int i = 2; i < logits.rank(); ++i) {
+    expected.push_back(logits[i]);
+  }
+  c.check(c.shape(labels) == expected, "the labels have the shape ", c.shape(labels),
+          ", expected ", expected, " for logits ", logits);
+  c.check(c.dtype(labels) == DType::kInt64 || c.dtype(labels) == DType::kInt32,
+          "the labels are ", c.dtype(labels), ", expected i64 or i32 class indices");
+  if (c.has_input(weight)) {
+    c.check(c.shape(weight) == Shape{logits[1]}, "the class weights have the shape ",
+            c.shape(weight), ", expected ", Shape{logits[1]});
+  }
+  Attrs& attrs = c.attrs();
+  attrs.set("ignore_index", attrs.get_int("ignore_index", -100));
+  const double smoothing = attrs.get_double("label_smoothing", 0);
+  c.check(smoothing >= 0 && smoothing <= 1, "label_smoothing is ", smoothing, ", expected 0 to 1");
+  attrs.set("label_smoothing", smoothing);
+  const std::string reduction = attrs.get_string("reduction", "mean");
+  c.check(reduction == "mean" || reduction == "sum" || reduction == "none", "reduction is '",
+          reduction, "', expected mean, sum or none");
+  attrs.set("reduction", reduction);
+  return reduction == "none" ? expected : Shape{};
+}
+
+void infer_cross_entropy(InferContext& c) {
+  c.require_same_dtype({0, 2});
+  const Shape loss = check_operands(c, c.shape(0), 1, 2);
+  c.set_output(0, c.dtype(0), loss);
+  c.set_output(1, c.dtype(0), c.shape(0));
+}
+
+// loss_i = -sum_c t_ic log p_ic with p = softmax(logits), t_ic = w_c ((1 - s) [c = label_i] + s / C)
+// dlogits_ic = dloss_i (p_ic sum_c t_ic - t_ic), divided by the sum of the labels' weights for the mean
+void cross_entropy_gradient(GradContext& g) {
+  TEMPER_CHECK(!g.has_dy(1), ErrorCode::kUnsupported,
+               "only the loss of CrossEntropy takes a gradient, not its log probabilities");
+  TEMPER_CHECK(!g.needs(2), ErrorCode::kUnsupported,
+               "the class weights of CrossEntropy take no gradient");
+  if (!g.needs(0) || !g.has_dy()) {
+    return;
+  }
+  const ValueId log_prob = g.saved(1);
+  std::vector<ValueId> inputs{g.dy(), log_prob, g.x(1)};
+  if (g.has_input(2)) {
+    inputs.push_back(g.x(2));
+  }
+  g.set(0, g.builder().op("CrossEntropyGrad", std::move(inputs), g.attrs()));
+}
+
+void infer_cross_entropy_grad(InferContext& c) {
+  c.require_same_dtype({0, 1, 3});
+  const Shape loss = check_operands(c, c.shape(1), 2, 3);
+  c.check(c.shape(0) == loss, "dloss has the shape ", c.shape(0), ", expected ", loss);
+  c.set_output(0, c.dtype(1), c.shape(1));
+}
+
+}  // namespace
+
+void register_losses(OpRegistry& ops) {
+  ops.add("CrossEntropy")
+      .inputs(2, 3)
+      .outputs(1, 2)
+      .infer(infer_cross_entropy)
+      .gradient(cross_entropy_gradient)
+      .precision(PrecisionClass::kFloat32)
+      .internal();
+  ops.add("CrossEntropyGrad")
+      .inputs(3, 4)
+      .infer(infer_cross_entropy_grad)
+      .no_gradient("second derivatives are not supported")
+      .precision(PrecisionClass::kFloat32)
+      .internal();
+}
+
+}  // namespace temper::graph

@@ -1,0 +1,125 @@
+// Max and average pooling over windows of one to three dimensions, their gradients, and pooling over all of space.
+#include <numeric>
+
+#include "graph/ir/grad_context.h"
+#include "graph/ir/infer_context.h"
+#include "graph/ir/op_registry.h"
+#include "runtime/base/window.h"
+
+namespace temper::graph {
+namespace {
+
+// x [N, C, d...] -> y [N, C, o...]
+Shape pool_output(InferContext& c, const Shape& x) {
+  const Spatial input = spatial_dims(x);
+  Attrs& attrs = c.attrs();
+  const std::vector<std::int64_t> kernel = attrs.get_ints("kernel_shape");
+  c.check(static_cast<int>(kernel.size()) == x.rank() - 2, "kernel_shape is [", join(kernel, ","),
+          "], but the input ", x, " has ", x.rank() - 2, " spatial dimensions");
+  const bool ceil_mode = attrs.get_int("ceil_mode", 0) != 0;
+  attrs.set("ceil_mode", std::int64_t{ceil_mode});
+  const Window window = normalise_window(attrs, kernel, input);
+  for (int i = 0; i < kMaxSpatialRank; ++i) {
+    const auto at = static_cast<std::size_t>(i);
+    c.check(std::max(window.pad_begin[at], window.pad_end[at]) < window.extent(i),
+            "pads are [", join(attrs.get_ints("pads"), ","), "], but kernel_shape is [",
+            join(kernel, ","), "]: a window would lie in the padding altogether");
+  }
+  return shape_with_spatial(x[0], x[1], window_output(window, input, ceil_mode), window.rank);
+}
+
+std::vector<std::int64_t> to_ints(const Shape& shape) { return {shape.begin(), shape.end()}; }
+
+void infer_max_pool(InferContext& c) {
+  const Shape out = pool_output(c, c.shape(0));
+  c.attrs().set("storage_order", c.attrs().get_int("storage_order", 0));
+  c.set_output(0, c.dtype(0), out);
+  c.set_output(1, DType::kInt64, out);
+  c.set_output(2, DType::kOpaque, Shape{});
+}
+
+// y = x at the first maximum of each window;  dx there += dy
+void max_pool_gradient(GradContext& g) {
+  if (!g.needs(0) || !g.has_dy()) {
+    return;
+  }
+  const ValueId saved = g.saved(2);
+  Attrs attrs = g.attrs();
+  attrs.set("input_shape", to_ints(g.shape(g.x(0))));
+  g.set(0, g.builder().op("MaxPoolGrad", {g.dy(), saved}, std::move(attrs)));
+}
+
+void infer_average_pool(InferContext& c) {
+  const std::int64_t count_padding = c.attrs().get_int("count_include_pad", 0);
+  c.attrs().set("count_include_pad", std::int64_t{count_padding != 0});
+  c.set_output(0, c.dtype(0), pool_output(c, c.shape(0)));
+}
+
+// y = sum of the window / count;  dx += dy / count over the window
+void average_pool_gradient(GradContext& g) {
+  Attrs attrs = g.attrs();
+  attrs.set("input_shape", to_ints(g.shape(g.x(0))));
+  g.set(0, g.builder().op("AveragePoolGrad", {g.dy()}, std::move(attrs)));
+}
+
+void infer_pool_gradient(InferContext& c) {
+  const Shape x(c.attrs().get_ints("input_shape"));
+  const Shape dy = pool_output(c, x);
+  c.check(c.shape(0) == dy, "dy has the shape ", c.shape(0), ", expected ", dy);
+  c.set_output(0, c.dtype(0), x);
+}
+
+// x [N, C, d...] -> y [N, C, 1...]
+void infer_global_pool(InferContext& c) {
+  Shape out = c.shape(0);
+  c.check(out.rank() >= 3, "the input has the shape ", out,
+          ", expected [N, C, ...] with at least one spatial dimension");
+  for (int i = 2; i < out.rank(); ++i) {
+    c.check(out[i] > 0, "the input ", c.shape(0), " has no elements to pool");
+    out[i] = 1;
+  }
+  c.set_output(0, c.dtype(0), out);
+}
+
+// y = sum of x / count;  dx = dy / count everywhere
+void global_average_pool_gradient(GradContext& g) {
+  const Shape x = g.shape(g.x(0));
+  const double count = static_cast<double>(x.count(2, x.rank()));
+  g.set(0, g.builder().expand(g.builder().scale(g.dy(), 1.0 / count), x));
+}
+
+// y = x at the first maximum;  dx = dy there, 0 elsewhere
+void global_max_pool_gradient(GradContext& g) {
+  Builder& b = g.builder();
+  const Shape x_shape = g.shape(g.x(0));
+  const std::int64_t count = x_shape.count(2, x_shape.rank());
+  const Shape flat{x_shape[0], x_shape[1], count};
+  std::vector<std::int64_t> positions(static_cast<std::size_t>(count));
+  std::iota(positions.begin(), positions.end(), 0);
+  const ValueId best = b.op("ArgMax", {b.reshape(g.x(0), flat)},
+                            {{"axis", std::int64_t{2}}, {"keepdims", std::int64_t{1}}});
+  const ValueId chosen = b.op("Equal", {b.ints(positions), best});
+  const ValueId dy = b.reshape(g.dy(), {x_shape[0], x_shape[1], 1});
+  const ValueId dx = b.op("Where", {chosen, dy, b.scalar(g.dtype(g.dy()), 0)});
+  g.set(0, b.reshape(dx, x_shape));
+}
+
+}  // namespace
+
+void register_pool(OpRegistry& ops) {
+  ops.add("MaxPool").outputs(1, 3).infer(infer_max_pool).gradient(max_pool_gradient);
+  ops.add("MaxPoolGrad")
+      .inputs(2, 2)
+      .infer(infer_pool_gradient)
+      .no_gradient("second derivatives are not supported")
+      .internal();
+  ops.add("AveragePool").infer(infer_average_pool).gradient(average_pool_gradient);
+  ops.add("AveragePoolGrad")
+      .infer(infer_pool_gradient)
+      .no_gradient("second derivatives are not supported")
+      .internal();
+  ops.add("GlobalAveragePool").infer(infer_global_pool).gradient(global_average_pool_gradient);
+  ops.add("GlobalMaxPool").infer(infer_global_pool).gradient(global_max_pool_gradient);
+}
+
+}  // namespace temper::graph

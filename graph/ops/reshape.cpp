@@ -1,0 +1,131 @@
+// Reshape, Flatten, Squeeze, Unsqueeze, Identity: the same elements in the same order under another shape.
+#include "graph/ir/grad_context.h"
+#include "graph/ir/infer_context.h"
+#include "graph/ops/standard_ops.h"
+
+namespace temper::graph {
+namespace {
+
+// A dimension 0 keeps the input's (unless allowzero), one -1 takes what is left. Afterwards `shape` is the
+// output's shape itself, so allowzero is 1.
+void infer_reshape(InferContext& c) {
+  const Shape input = c.shape(0);
+  const auto asked = c.take_ints("shape", 1);
+  c.check(asked.has_value(), "Reshape has no shape");
+  const bool allow_zero = c.attrs().get_int("allowzero", 0) != 0;
+  Shape output;
+  int free_axis = -1;
+  for (const std::int64_t dim : *asked) {
+    const int axis = output.rank();
+    c.check(dim >= -1, "Reshape to [", join(*asked, ","), "]: ", dim, " is no dimension");
+    if (dim == -1) {
+      c.check(free_axis < 0, "Reshape to [", join(*asked, ","), "]: -1 stands more than once");
+      free_axis = axis;
+      output.push_back(1);
+    } else if (dim == 0 && !allow_zero) {
+      c.check(axis < input.rank(), "Reshape of ", input, " to [", join(*asked, ","),
+              "]: no dimension ", axis, " to copy for the 0");
+      output.push_back(input[axis]);
+    } else {
+      output.push_back(dim);
+    }
+  }
+  const std::int64_t count = input.element_count();
+  if (free_axis >= 0) {
+    const std::int64_t others = output.element_count();
+    c.check(others != 0 && count % others == 0, "Reshape of ", input, " to [", join(*asked, ","),
+            "]: ", count, " elements leave no whole number for -1");
+    output[free_axis] = count / others;
+  }
+  c.check(output.element_count() == count, "Reshape of ", input, " (", count, " elements) to [",
+          join(*asked, ","), "] (", output.element_count(), " elements)");
+  c.attrs().set("shape", std::vector<std::int64_t>(output.begin(), output.end()));
+  c.attrs().set("allowzero", std::int64_t{1});
+  c.set_output(0, c.dtype(0), output);
+}
+
+// [d0 .. d(axis-1), d(axis) ..] becomes two dimensions; axis may be the rank.
+void infer_flatten(InferContext& c) {
+  const Shape input = c.shape(0);
+  const int rank = input.rank();
+  std::int64_t axis = c.attrs().get_int("axis", 1);
+  c.check(axis >= -rank && axis <= rank, "axis ", axis, " is out of range for rank ", rank);
+  axis = axis < 0 ? axis + rank : axis;
+  c.attrs().set("axis", axis);
+  const int split = static_cast<int>(axis);
+  c.set_output(0, c.dtype(0), {input.count(0, split), input.count(split, rank)});
+}
+
+// Without axes, every dimension of size 1 goes.
+void infer_squeeze(InferContext& c) {
+  const Shape input = c.shape(0);
+  auto asked = c.take_ints("axes", 1);
+  std::vector<std::int64_t> axes;
+  if (asked.has_value()) {
+    axes = c.normalise_axes(std::move(*asked), input.rank());
+  } else {
+    for (int axis = 0; axis < input.rank(); ++axis) {
+      if (input[axis] == 1) {
+        axes.push_back(axis);
+      }
+    }
+  }
+  Shape output;
+  std::size_t next = 0;
+  for (int axis = 0; axis < input.rank(); ++axis) {
+    if (next < axes.size() && axes[next] == axis) {
+      c.check(input[axis] == 1, "Squeeze of axis ", axis, " of ", input, ", which is not 1");
+      ++next;
+    } else {
+      output.push_back(input[axis]);
+    }
+  }
+  c.attrs().set("axes", axes);
+  c.set_output(0, c.dtype(0), output);
+}
+
+// The axes count in the output.
+void infer_unsqueeze(InferContext& c) {
+  const Shape input = c.shape(0);
+  auto asked = c.take_ints("axes", 1);
+  c.check(asked.has_value(), "Unsqueeze has no axes");
+  c.check(asked->size() <= static_cast<std::size_t>(kMaxRank), "Unsqueeze with ", asked->size(),
+          " axes");
+  const int rank = input.rank() + static_cast<int>(asked->size());
+  const std::vector<std::int64_t> axes = c.normalise_axes(std::move(*asked), rank);
+  Shape output;
+  std::size_t next = 0;
+  for (int axis = 0; axis < rank; ++axis) {
+    if (next < axes.size() && axes[next] == axis) {
+      output.push_back(1);
+      ++next;
+    } else {
+      output.push_back(input[axis - static_cast<int>(next)]);
+    }
+  }
+  c.attrs().set("axes", axes);
+  c.set_output(0, c.dtype(0), output);
+}
+
+void infer_identity(InferContext& c) { c.set_output(0, c.dtype(0), c.shape(0)); }
+
+// y = x under another shape;  dx = dy under x's shape
+void reshape_gradient(GradContext& g) {
+  const Shape input = g.shape(g.x(0));
+  g.set(0, g.builder().reshape(g.dy(), input));
+}
+
+}  // namespace
+
+void register_reshape(OpRegistry& ops) {
+  ops.add("Reshape").inputs(1, 2).absorbs({1}).reshape_only()
+      .infer(infer_reshape).gradient(reshape_gradient);
+  ops.add("Flatten").reshape_only().infer(infer_flatten).gradient(reshape_gradient);
+  ops.add("Squeeze").inputs(1, 2).absorbs({1}).reshape_only()
+      .infer(infer_squeeze).gradient(reshape_gradient);
+  ops.add("Unsqueeze").inputs(1, 2).absorbs({1}).reshape_only()
+      .infer(infer_unsqueeze).gradient(reshape_gradient);
+  ops.add("Identity").reshape_only().infer(infer_identity).gradient(reshape_gradient);
+}
+
+}  // namespace temper::graph

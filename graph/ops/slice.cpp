@@ -1,0 +1,121 @@
+// Slice, Python's x[start:end:step] per axis, and its gradient's SliceGrad.
+#include <algorithm>
+#include <limits>
+#include <numeric>
+
+#include "graph/ir/grad_context.h"
+#include "graph/ir/infer_context.h"
+#include "graph/ops/standard_ops.h"
+
+namespace temper::graph {
+namespace {
+
+struct AxisRange {
+  std::int64_t start = 0;
+  std::int64_t end = 0;
+  std::int64_t step = 1;
+  std::int64_t count = 0;
+};
+
+// Python's slice.indices(dim). A range of at most one element gets step 1. The end of a range that runs down to
+// element 0 is written -dim - 1, not -1: the attributes then mean the same when they are read again.
+AxisRange resolve(std::int64_t start, std::int64_t end, std::int64_t step, std::int64_t dim) {
+  const auto clamp = [dim](std::int64_t v, std::int64_t low, std::int64_t high) {
+    return std::clamp(v < 0 ? v + dim : v, low, high);
+  };
+  AxisRange range;
+  if (step > 0) {
+    range.start = clamp(start, 0, dim);
+    range.end = clamp(end, 0, dim);
+    range.count = range.end > range.start ? (range.end - range.start - 1) / step + 1 : 0;
+  } else {
+    const std::int64_t down = -std::max(step, -std::numeric_limits<std::int64_t>::max());
+    range.start = clamp(start, -1, dim - 1);
+    range.end = clamp(end, -1, dim - 1);
+    range.count = range.start > range.end ? (range.start - range.end - 1) / down + 1 : 0;
+  }
+  range.step = step;
+  if (range.count == 0) {
+    range.start = 0;
+  }
+  if (range.count <= 1) {
+    range.step = 1;
+    range.end = range.start + range.count;
+  } else if (range.end < 0) {
+    range.end = -dim - 1;
+  }
+  return range;
+}
+
+// The part of `input` the attributes name; rewrites them resolved, one entry per sliced axis.
+Shape resolve_attributes(InferContext& c, const Shape& input) {
+  std::vector<std::int64_t> starts = c.attrs().get_ints("starts");
+  std::vector<std::int64_t> ends = c.attrs().get_ints("ends");
+  const std::size_t count = starts.size();
+  std::vector<std::int64_t> axes(count);
+  std::iota(axes.begin(), axes.end(), 0);
+  axes = c.attrs().get_ints("axes", axes);
+  std::vector<std::int64_t> steps =
+      c.attrs().get_ints("steps", std::vector<std::int64_t>(count, 1));
+  c.check(ends.size() == count && axes.size() == count && steps.size() == count, "Slice has ",
+          count, " starts, ", ends.size(), " ends, ", axes.size(), " axes and ", steps.size(),
+          " steps");
+  c.normalise_axes(axes, input.rank());
+  Shape output = input;
+  for (std::size_t i = 0; i < count; ++i) {
+    axes[i] = c.normalise_axis(axes[i], input.rank());
+    c.check(steps[i] != 0, "Slice of axis ", axes[i], " has step 0");
+    const int axis = static_cast<int>(axes[i]);
+    const AxisRange range = resolve(starts[i], ends[i], steps[i], input[axis]);
+    starts[i] = range.start;
+    ends[i] = range.end;
+    steps[i] = range.step;
+    output[axis] = range.count;
+  }
+  c.attrs().set("starts", starts);
+  c.attrs().set("ends", ends);
+  c.attrs().set("axes", axes);
+  c.attrs().set("steps", steps);
+  return output;
+}
+
+void infer_slice(InferContext& c) {
+  const Shape input = c.shape(0);
+  c.check(c.take_ints("starts", 1).has_value(), "Slice has no starts");
+  c.check(c.take_ints("ends", 2).has_value(), "Slice has no ends");
+  c.take_ints("axes", 3);
+  c.take_ints("steps", 4);
+  const Shape output = resolve_attributes(c, input);
+  c.set_output(0, c.dtype(0), output);
+}
+
+void infer_slice_grad(InferContext& c) {
+  const Shape data(c.attrs().get_ints("data_shape"));
+  const Shape part = resolve_attributes(c, data);
+  c.check(part == c.shape(0), "SliceGrad got ", c.shape(0), ", expected ", part);
+  c.set_output(0, c.dtype(0), data);
+}
+
+// y = x[slice];  dx = zeros, dx[slice] = dy
+void slice_gradient(GradContext& g) {
+  const Shape& data = g.shape(g.x(0));
+  Attrs attrs = g.attrs();
+  attrs.set("data_shape", std::vector<std::int64_t>(data.begin(), data.end()));
+  g.set(0, g.builder().op("SliceGrad", {g.dy()}, std::move(attrs)));
+}
+
+// y = zeros, y[slice] = x;  dx = dy[slice]
+void slice_grad_gradient(GradContext& g) {
+  Attrs attrs = g.attrs();
+  attrs.erase("data_shape");
+  g.set(0, g.builder().op("Slice", {g.dy()}, std::move(attrs)));
+}
+
+}  // namespace
+
+void register_slice(OpRegistry& ops) {
+  ops.add("Slice").inputs(1, 5).absorbs({1, 2, 3, 4}).infer(infer_slice).gradient(slice_gradient);
+  ops.add("SliceGrad").internal().infer(infer_slice_grad).gradient(slice_grad_gradient);
+}
+
+}  // namespace temper::graph

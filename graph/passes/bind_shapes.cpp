@@ -1,0 +1,98 @@
+#include "graph/passes/bind_shapes.h"
+
+#include <algorithm>
+
+#include "graph/ir/infer_context.h"
+#include "graph/ir/op_def.h"
+#include "graph/ir/walk.h"
+#include "graph/passes/evaluate.h"
+
+namespace temper::graph {
+namespace {
+
+bool foldable(const Graph& graph, const Node& node, std::int64_t max_elements) {
+  if (node.op->is_stateful) {
+    return false;
+  }
+  std::int64_t input_elements = 0;
+  for (const ValueId input : node.inputs) {
+    if (!input.valid()) {
+      continue;
+    }
+    const Value& value = graph.value(input);
+    if (value.kind != ValueKind::kConstant && !node.op->reads_shape_only) {
+      return false;
+    }
+    input_elements = std::max(input_elements, value.shape.element_count());
+  }
+  return std::all_of(node.outputs.begin(), node.outputs.end(), [&](ValueId output) {
+    return !output.valid() ||
+           (graph.value(output).dtype != DType::kOpaque &&
+            graph.value(output).shape.element_count() <= std::max(max_elements, input_elements));
+  });
+}
+
+// A shape-only op is run on an input of zeros: only its shape counts.
+void fold(Graph& graph, const Backend& reference, NodeId id) {
+  std::vector<Tensor> results;
+  if (graph.node(id).op->reads_shape_only) {
+    const ValueId input = graph.node(id).inputs.front();
+    const Value& value = graph.value(input);
+    const std::int64_t bytes = storage_bytes(value.dtype, value.shape, {});
+    std::map<ValueId, Tensor> known;
+    known[input] = Tensor(value.dtype, value.shape, {},
+                          Buffer::wrap(nullptr, static_cast<std::size_t>(bytes),
+                                       std::make_shared<char>()));
+    results = evaluate(graph, reference, known, graph.node(id).outputs);
+  } else {
+    results = evaluate_constant_node(graph, reference, id);
+  }
+  Node& node = graph.node(id);
+  for (std::size_t i = 0; i < node.outputs.size(); ++i) {
+    if (node.outputs[i].valid()) {
+      Value& value = graph.value(node.outputs[i]);
+      value.kind = ValueKind::kConstant;
+      value.constant = results[i];
+      value.producer = NodeId{};
+    }
+  }
+  node.removed = true;
+}
+
+}  // namespace
+
+void infer_and_fold(Graph& graph, const Backend& reference, std::int64_t max_elements) {
+  for (const NodeId id : topological_order(graph)) {
+    infer_node(graph, id);
+    if (foldable(graph, graph.node(id), max_elements)) {
+      fold(graph, reference, id);
+    }
+  }
+}
+
+void bind_shapes(Graph& graph, const std::map<std::string, std::int64_t>& symbols,
+                 std::int64_t unnamed_first, const Backend& reference) {
+  for (const ValueId id : graph.inputs) {
+    Value& value = graph.value(id);
+    TEMPER_CHECK(value.rank_known, ErrorCode::kUnsupported, "input '", value.name,
+                 "' declares no shape");
+    for (int axis = 0; axis < value.shape.rank(); ++axis) {
+      const Dim& dim = value.dims[static_cast<std::size_t>(axis)];
+      const auto named = symbols.find(dim.symbol);
+      if (dim.value >= 0) {
+        value.shape[axis] = dim.value;
+      } else if (!dim.symbol.empty() && named != symbols.end()) {
+        value.shape[axis] = named->second;
+      } else if (axis == 0) {
+        value.shape[axis] = unnamed_first;
+      } else {
+        fail(ErrorCode::kInvalidArgument, "dimension ", axis, " of input '", value.name, "' (",
+             dim.symbol.empty() ? "unnamed" : dim.symbol, ") is not known from the data");
+      }
+    }
+    value.shape_known = true;
+  }
+  infer_and_fold(graph, reference);
+}
+
+}  // namespace temper::graph

@@ -1,0 +1,175 @@
+#include "graph/passes/evaluate.h"
+
+#include <memory>
+#include <set>
+#include <utility>
+
+#include "graph/ir/op_def.h"
+#include "graph/ir/walk.h"
+#include "runtime/base/error.h"
+
+namespace temper::graph {
+namespace {
+
+class Evaluation {
+ public:
+  Evaluation(const Graph& graph, const Backend& backend, std::map<ValueId, Tensor> known, int threads)
+      : graph_(graph), backend_(backend), tensors_(std::move(known)), threads_(threads) {}
+
+  const Tensor& tensor(ValueId id) {
+    const auto it = tensors_.find(id);
+    if (it != tensors_.end()) {
+      return it->second;
+    }
+    const Value& value = graph_.value(id);
+    if (value.kind == ValueKind::kConstant) {
+      return tensors_[id] = value.constant;
+    }
+    TEMPER_ASSERT(value.kind == ValueKind::kVariable, "value '", value.name, "' (", id.index,
+                  ") was not given");
+    const Variable& variable = graph_.variable(value.variable);
+    return tensors_[id] = variable.initial.defined() ? variable.initial.to_plain()
+                                                     : Tensor(variable.dtype, variable.shape);
+  }
+
+  void run(NodeId id) {
+    const Node& node = graph_.node(id);
+    OpQuery query = make_query(graph_, id, threads_);
+    std::vector<Tensor> inputs(node.inputs.size());
+    for (std::size_t i = 0; i < inputs.size(); ++i) {
+      const ValueId input = node.inputs[i];
+      if (!input.valid()) {
+        continue;
+      }
+      inputs[i] = tensor(input);
+      query.inputs[i].layout = inputs[i].layout();
+      const Value& value = graph_.value(input);
+      if (value.dtype == DType::kOpaque) {
+        query.forward = kernels_.at(value.producer).kernel.get();
+        family_ = kernels_.at(value.producer).family;
+      }
+    }
+    SelectedKernel selected = select_kernel(backend_, query, std::exchange(family_, {}));
+    execute(node, query, *selected.kernel, inputs);
+    kernels_[id] = std::move(selected);
+  }
+
+ private:
+  void execute(const Node& node, const OpQuery& query, Kernel& kernel, std::vector<Tensor>& inputs) {
+    std::vector<void*> in(inputs.size(), nullptr);
+    std::vector<void*> out(node.outputs.size(), nullptr);
+    for (std::size_t i = 0; i < inputs.size(); ++i) {
+      if (!inputs[i].defined()) {
+        continue;
+      }
+      const Layout wanted = kernel.input_layouts.empty() ? Layout{} : kernel.input_layouts[i];
+      if (query.inputs[i].dtype != DType::kOpaque && !(inputs[i].layout() == wanted)) {
+        Tensor converted(inputs[i].dtype(), inputs[i].shape(), wanted);
+        copy_elements(inputs[i], converted);
+        inputs[i] = converted;
+      }
+      in[i] = inputs[i].data();
+    }
+    for (std::size_t i = 0; i < out.size(); ++i) {
+      const ValueId output = node.outputs[i];
+      if (!output.valid()) {
+        continue;
+      }
+      Tensor& made = tensors_[output];
+      if (node.op->is_commit) {
+        made = inputs[static_cast<std::size_t>(committed_input(node, static_cast<int>(i)))];
+      } else if (query.outputs[i].dtype == DType::kOpaque) {
+        made = Tensor(DType::kUInt8, {static_cast<std::int64_t>(kernel.opaque_bytes.at(i))});
+      } else {
+        made = Tensor(query.outputs[i].dtype, query.outputs[i].shape,
+                      kernel.output_layouts.empty() ? Layout{} : kernel.output_layouts[i]);
+      }
+      out[i] = made.data();
+    }
+    const auto workspace = Buffer::allocate(kernel.workspace_bytes, "a workspace");
+    const KernelArgs args{in.data(), out.data(), workspace->data()};
+    kernel.bind(args);
+    kernel.run(args);
+  }
+
+  const Graph& graph_;
+  const Backend& backend_;
+  std::map<ValueId, Tensor> tensors_;
+  std::map<NodeId, SelectedKernel> kernels_;
+  std::string family_;
+  int threads_;
+};
+
+// The nodes `wanted` depends on, except those behind known values.
+std::set<NodeId> needed_nodes(const Graph& graph, const std::map<ValueId, Tensor>& known,
+                              const std::vector<ValueId>& wanted) {
+  std::set<NodeId> needed;
+  std::vector<ValueId> stack = wanted;
+  while (!stack.empty()) {
+    const ValueId id = stack.back();
+    stack.pop_back();
+    if (!id.valid() || known.contains(id) || graph.value(id).kind != ValueKind::kNode ||
+        !needed.insert(graph.value(id).producer).second) {
+      continue;
+    }
+    const Node& node = graph.node(graph.value(id).producer);
+    stack.insert(stack.end(), node.inputs.begin(), node.inputs.end());
+  }
+  return needed;
+}
+
+}  // namespace
+
+OpQuery make_query(const Graph& graph, NodeId id, int threads) {
+  const Node& node = graph.node(id);
+  OpQuery query;
+  query.op = node.op->name();
+  query.attrs = &node.attrs;
+  query.threads = threads;
+  const auto spec = [&](ValueId value_id) {
+    TensorSpec made;
+    if (value_id.valid()) {
+      made.dtype = graph.value(value_id).dtype;
+      made.shape = graph.value(value_id).shape;
+    }
+    return made;
+  };
+  for (const ValueId input : node.inputs) {
+    query.inputs.push_back(spec(input));
+  }
+  for (const ValueId output : node.outputs) {
+    query.outputs.push_back(spec(output));
+    query.outputs.back().layout_free = output.valid();
+  }
+  return query;
+}
+
+std::vector<Tensor> evaluate(const Graph& graph, const Backend& backend,
+                             const std::map<ValueId, Tensor>& known,
+                             const std::vector<ValueId>& wanted, int threads) {
+  Evaluation evaluation(graph, backend, known, threads);
+  const std::set<NodeId> needed = needed_nodes(graph, known, wanted);
+  for (const NodeId id : topological_order(graph)) {
+    if (needed.contains(id)) {
+      evaluation.run(id);
+    }
+  }
+  std::vector<Tensor> results;
+  for (const ValueId id : wanted) {
+    const Tensor& tensor = evaluation.tensor(id);
+    results.push_back(tensor.layout().plain ? tensor : tensor.to_plain());
+  }
+  return results;
+}
+
+std::vector<Tensor> evaluate_constant_node(const Graph& graph, const Backend& backend, NodeId id) {
+  Evaluation evaluation(graph, backend, {}, 1);
+  evaluation.run(id);
+  std::vector<Tensor> results;
+  for (const ValueId output : graph.node(id).outputs) {
+    results.push_back(output.valid() ? evaluation.tensor(output) : Tensor{});
+  }
+  return results;
+}
+
+}  // namespace temper::graph

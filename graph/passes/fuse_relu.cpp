@@ -1,0 +1,115 @@
+#include "graph/passes/fuse_relu.h"
+
+#include <algorithm>
+#include <array>
+#include <string_view>
+
+#include "graph/ir/infer_context.h"
+#include "graph/ir/op_def.h"
+#include "graph/ir/walk.h"
+
+namespace temper::graph {
+namespace {
+
+constexpr std::array<std::string_view, 3> kPlainHosts = {"Conv", "Gemm", "MatMul"};
+
+bool is_op(const Graph& graph, NodeId id, std::string_view op) {
+  return !graph.node(id).removed && graph.node(id).op->name() == op;
+}
+
+bool is_graph_output(const Graph& graph, ValueId id) {
+  return std::any_of(graph.outputs.begin(), graph.outputs.end(),
+                     [&](const auto& output) { return output.value == id; });
+}
+
+class ReluFusion {
+ public:
+  explicit ReluFusion(Graph& graph) : graph_(graph), users_(users(graph)) {}
+
+  void try_fuse(NodeId relu) {
+    const ValueId input = graph_.node(relu).inputs.front();
+    const Value& value = graph_.value(input);
+    if (value.kind != ValueKind::kNode || is_graph_output(graph_, input) || value.output_index != 0 ||
+        users_of(input).size() != 1) {
+      return;
+    }
+    const NodeId host = value.producer;
+    const std::string& op = graph_.node(host).op->name();
+    if (std::find(kPlainHosts.begin(), kPlainHosts.end(), op) != kPlainHosts.end()) {
+      if (is_float(value.dtype)) {
+        absorb(host, relu);
+      }
+    } else if (op == "BatchNormTrain" && fuse_batchnorm_gradient(host, relu)) {
+      absorb(host, relu);
+    }
+  }
+
+ private:
+  const std::vector<NodeId>& users_of(ValueId id) {
+    return users_[static_cast<std::size_t>(id.index)];
+  }
+
+  void absorb(NodeId host, NodeId relu) {
+    graph_.node(host).attrs.set("relu", std::int64_t{1});
+    graph_.node(host).origin += concat(" + ", graph_.node(relu).origin);
+    const ValueId inner = graph_.node(host).outputs.front();
+    const ValueId outer = graph_.node(relu).outputs.front();
+    graph_.value(inner).name.swap(graph_.value(outer).name);
+    graph_.remove_node(relu);
+    graph_.replace_uses(outer, inner);
+  }
+
+  // True when there is no gradient, or when it could be rewritten: ReluGrad(dy, y) -> BatchNormTrainGrad becomes the latter with
+  // relu = 1 and the forward's saved mask.
+  bool fuse_batchnorm_gradient(NodeId host, NodeId relu) {
+    NodeId grad;
+    for (const ValueId output : graph_.node(host).outputs) {
+      if (!output.valid()) {
+        continue;
+      }
+      for (const NodeId user : users_of(output)) {
+        if (is_op(graph_, user, "BatchNormTrainGrad")) {
+          grad = user;
+        }
+      }
+    }
+    if (!grad.valid()) {
+      return true;
+    }
+    const ValueId dy = graph_.node(grad).inputs.front();
+    const Value& dy_value = graph_.value(dy);
+    if (dy_value.kind != ValueKind::kNode || !is_op(graph_, dy_value.producer, "ReluGrad") ||
+        users_of(dy).size() != 1 ||
+        graph_.node(dy_value.producer).inputs[1] != graph_.node(relu).outputs.front()) {
+      return false;
+    }
+    const NodeId relu_grad = dy_value.producer;
+    const ValueId saved = graph_.ensure_output(host, 5);
+    Node& node = graph_.node(grad);
+    node.inputs.front() = graph_.node(relu_grad).inputs.front();
+    node.inputs.resize(7);
+    node.inputs[6] = saved;
+    node.attrs.set("relu", std::int64_t{1});
+    graph_.node(host).attrs.set("relu", std::int64_t{1});
+    graph_.remove_node(relu_grad);
+    infer_node(graph_, host);
+    return true;
+  }
+
+  Graph& graph_;
+  std::vector<std::vector<NodeId>> users_;
+};
+
+}  // namespace
+
+void fuse_relu(Graph& graph) {
+  const std::vector<NodeId> order = topological_order(graph);
+  ReluFusion fusion(graph);
+  for (const NodeId id : order) {
+    if (is_op(graph, id, "Relu")) {
+      fusion.try_fuse(id);
+    }
+  }
+}
+
+}  // namespace temper::graph

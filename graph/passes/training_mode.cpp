@@ -1,0 +1,112 @@
+#include "graph/passes/training_mode.h"
+
+#include <map>
+
+#include "graph/ir/builder.h"
+#include "graph/ir/op_registry.h"
+#include "graph/ir/walk.h"
+#include "runtime/base/error.h"
+
+namespace temper::graph {
+namespace {
+
+class TrainingMode {
+ public:
+  TrainingMode(Graph& graph, const TrainingModeOptions& options)
+      : graph_(graph), options_(options) {}
+
+  void run() {
+    std::int64_t dropouts = 0;
+    for (const NodeId id : topological_order(graph_)) {
+      const std::string& op = graph_.node(id).op->name();
+      if (op == "BatchNormalization" && !options_.frozen_batchnorm) {
+        train_batchnorm(id);
+      } else if (op == "Dropout") {
+        train_dropout(id, dropouts++);
+      }
+    }
+    for (const auto& [variable, value] : statistics_) {
+      graph_.add_update({variable, value, UpdateBinding::Kind::kApply});
+    }
+  }
+
+ private:
+  // The statistic a node reads: a variable, or what an earlier use of it left behind.
+  ValueId current(ValueId statistic) {
+    const Value& value = graph_.value(statistic);
+    if (value.kind != ValueKind::kVariable) {
+      return statistic;
+    }
+    const auto it = statistics_.find(value.variable);
+    return it == statistics_.end() ? statistic : it->second;
+  }
+
+  void train_batchnorm(NodeId id) {
+    const Node node = graph_.node(id);
+    const Shape x = graph_.value(node.inputs[0]).shape;
+    const std::int64_t channels = x.rank() > 1 ? x[1] : 1;
+    TEMPER_CHECK(channels == 0 || x.element_count() / channels != 1, ErrorCode::kInvalidArgument,
+                 node.origin, " would see one value per channel (input ", x,
+                 "): batch statistics need more; use a larger data.batch_size or data.drop_last = true");
+    const bool onnx_form = node.attrs.get_int("training_mode", 0) != 0;
+    Builder builder(graph_, node.origin);
+    const std::vector<ValueId> made = builder.ops(
+        "BatchNormTrain",
+        {node.inputs[0], node.inputs[1], node.inputs[2], current(node.inputs[3]),
+         current(node.inputs[4])},
+        5,
+        {{"epsilon", node.attrs.get_double("epsilon", 1e-5)},
+         {"momentum", node.attrs.get_double("momentum", 0.9)},
+         {"unbiased", std::int64_t{onnx_form ? 0 : 1}},
+         {"relu", std::int64_t{0}}});
+    for (std::size_t i = 0; i < 2; ++i) {
+      const Value& statistic = graph_.value(node.inputs[3 + i]);
+      if (statistic.kind == ValueKind::kVariable) {
+        statistics_[statistic.variable] = made[1 + i];
+      }
+    }
+    graph_.value(made[0]).name = graph_.value(node.outputs[0]).name;
+    graph_.value(node.outputs[0]).name.clear();
+    graph_.remove_node(id);
+    for (std::size_t i = 0; i < node.outputs.size() && i < 3; ++i) {
+      if (node.outputs[i].valid()) {
+        graph_.replace_uses(node.outputs[i], made[i]);
+      }
+    }
+  }
+
+  void train_dropout(NodeId id, std::int64_t random_id) {
+    const Node node = graph_.node(id);
+    const double ratio = node.attrs.get_double("ratio", 0.5);
+    if (!options_.dropout || ratio == 0) {
+      graph_.remove_node(id);
+      graph_.replace_uses(node.outputs[0], node.inputs[0]);
+      return;
+    }
+    TEMPER_ASSERT(options_.position.valid());
+    Builder builder(graph_, node.origin);
+    const std::vector<ValueId> made =
+        builder.ops("DropoutTrain", {node.inputs[0], graph_.read_variable(options_.position)}, 2,
+                    {{"ratio", ratio},
+                     {"seed", static_cast<std::int64_t>(options_.seed)},
+                     {"random_id", random_id}});
+    graph_.remove_node(id);
+    for (std::size_t i = 0; i < node.outputs.size(); ++i) {
+      if (node.outputs[i].valid()) {
+        graph_.replace_uses(node.outputs[i], made[i]);
+      }
+    }
+  }
+
+  Graph& graph_;
+  const TrainingModeOptions& options_;
+  std::map<VariableId, ValueId> statistics_;
+};
+
+}  // namespace
+
+void apply_training_mode(Graph& graph, const TrainingModeOptions& options) {
+  TrainingMode(graph, options).run();
+}
+
+}  // namespace temper::graph

@@ -1,0 +1,25 @@
+// Turns a graph imported for inference into the forward part of a training graph: BatchNormalization uses batch statistics
+// and updates its running ones, Dropout drops.
+#pragma once
+
+#include <cstdint>
+
+#include "graph/ir/graph.h"
+
+namespace temper::graph {
+
+struct TrainingModeOptions {
+  bool frozen_batchnorm = false;  // keep running statistics: BatchNormalization stays as it is
+  bool dropout = true;            // false: Dropout is the identity (gradient checks)
+  std::uint64_t seed = 0;
+  // i64 scalar: samples consumed before this batch. Needed when a Dropout is there.
+  VariableId position;
+};
+
+// Nodes in inference form become BatchNormTrain with PyTorch's update (unbiased variance), nodes with training_mode = 1 with
+// ONNX's. Several uses of the same statistics chain in topological order. Adds one apply binding per statistic, so
+// graph.ok must be set before lowering.
+// REQUIRES: shapes are known. THROWS: kInvalidArgument when a batch has one value per channel, naming data.drop_last.
+void apply_training_mode(Graph& graph, const TrainingModeOptions& options);
+
+}  // namespace temper::graph

@@ -1,0 +1,62 @@
+// A plan: prepared kernels in order, and where every value lies. Immutable once lowered; made by graph/lowering,
+// run by an Executor.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "runtime/backend/kernel.h"
+#include "runtime/memory/tensor.h"
+
+namespace temper {
+
+// Where a value lies. Offsets are in bytes.
+struct Location {
+  enum class Kind {
+    kNone,
+    kArena,     // at `offset` of the arena
+    kFlat,      // at `offset` of the plan's flat gradient block
+    kVariable,  // variable `index` of the store
+    kConstant,  // constant `index` of the plan
+    kInput,     // wherever input `index` is bound
+  };
+  Kind kind = Kind::kNone;
+  int index = -1;
+  std::int64_t offset = 0;
+};
+
+struct PlanStep {
+  std::unique_ptr<Kernel> kernel;
+  std::vector<Location> inputs;
+  std::vector<Location> outputs;
+  Location workspace;
+  std::vector<TensorSpec> output_specs;
+  std::string op;
+  std::string origin;                 // the node, for messages and profiles
+  std::string family;                 // whose kernel it is
+  std::vector<std::string> refusals;  // why the rows before it were not taken
+};
+
+struct PlanPort {
+  std::string name;
+  DType dtype = DType::kUndefined;
+  Shape shape;  // plain layout
+  Location location;
+};
+
+struct Plan {
+  std::vector<PlanStep> steps;
+  std::vector<PlanPort> inputs;
+  std::vector<PlanPort> outputs;
+  std::vector<Tensor> constants;
+  std::int64_t arena_bytes = 0;
+  std::int64_t flat_bytes = 0;  // gradients of the trainable parameters
+  int threads = 1;
+
+  // Index of the port with this name, or -1.
+  int find_input(std::string_view name) const;
+  int find_output(std::string_view name) const;
+};
+
+}  // namespace temper

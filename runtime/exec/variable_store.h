@@ -1,0 +1,55 @@
+// The persistent values of a run: parameters, statistics, optimizer state, step scalars. One store is shared by several
+// plans (training, evaluation). Variables of one flat group lie in one buffer, in the order they were added, each 64-byte
+// aligned, so groups with equal members (parameters and their moments) have equal offsets.
+// Threading: as a pointer; a plan that runs is alone.
+#pragma once
+
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "runtime/memory/tensor.h"
+
+namespace temper {
+
+struct StoreVariable {
+  std::string name;
+  DType dtype = DType::kFloat32;
+  Shape shape;
+  Layout layout;
+  std::string flat_group;  // empty: a buffer of its own
+};
+
+class VariableStore {
+ public:
+  // REQUIRES: before allocate(). THROWS: kInternal when the name is taken.
+  int add(StoreVariable variable);
+  // Makes the buffers, zeroed. THROWS: kOutOfMemory.
+  void allocate();
+  bool allocated() const { return allocated_; }
+
+  int count() const { return static_cast<int>(variables_.size()); }
+  int find(std::string_view name) const;  // -1: none
+  const StoreVariable& variable(int id) const { return variables_[static_cast<std::size_t>(id)]; }
+  // A view in the variable's own layout.
+  Tensor& tensor(int id) { return tensors_[static_cast<std::size_t>(id)]; }
+  const Tensor& tensor(int id) const { return tensors_[static_cast<std::size_t>(id)]; }
+
+  // The logical elements, as a new plain tensor.
+  Tensor get(int id) const { return tensor(id).to_plain(); }
+  // Sets the logical elements (converted to the variable's dtype); padding becomes zero.
+  // THROWS: kInvalidModel when the shape differs, naming the variable.
+  void set(int id, const Tensor& value);
+
+  std::int64_t bytes() const { return bytes_; }
+
+ private:
+  std::vector<StoreVariable> variables_;
+  std::map<std::string, int, std::less<>> by_name_;
+  std::vector<Tensor> tensors_;
+  std::int64_t bytes_ = 0;
+  bool allocated_ = false;
+};
+
+}  // namespace temper

@@ -1,0 +1,65 @@
+#include "runtime/platform/threads.h"
+
+#include <pthread.h>
+#include <sched.h>
+
+#include <algorithm>
+#include <charconv>
+
+#include "runtime/base/error.h"
+#include "runtime/platform/files.h"
+#include "runtime/platform/folders.h"
+
+namespace temper {
+namespace {
+
+// Processors in the mask; the set grows until the kernel accepts it (more than 1,024 processors).
+int processors_in_mask() {
+  for (int capacity = 1024; capacity <= (1 << 20); capacity *= 4) {
+    cpu_set_t* set = CPU_ALLOC(static_cast<std::size_t>(capacity));
+    if (set == nullptr) {
+      break;
+    }
+    const std::size_t bytes = CPU_ALLOC_SIZE(static_cast<std::size_t>(capacity));
+    const bool known = ::sched_getaffinity(0, bytes, set) == 0;
+    const int count = known ? CPU_COUNT_S(bytes, set) : 0;
+    CPU_FREE(set);
+    if (known) {
+      return std::max(1, count);
+    }
+  }
+  return 1;
+}
+
+// "200000 100000" (two processors' time) gives 2; "max 100000" gives no limit.
+int processors_in_quota() {
+  const char* path = "/sys/fs/cgroup/cpu.max";
+  std::string text;
+  try {
+    text = file_status(path).exists ? read_text_file(path, 4096) : std::string();
+  } catch (const Error&) {
+    return INT32_MAX;  // not readable here: as if there were no quota
+  }
+  long long quota = 0;
+  long long period = 0;
+  const char* end = text.data() + text.size();
+  const auto first = std::from_chars(text.data(), end, quota);
+  if (first.ec != std::errc{} || first.ptr == end) {
+    return INT32_MAX;
+  }
+  const auto second = std::from_chars(first.ptr + 1, end, period);
+  if (second.ec != std::errc{} || quota <= 0 || period <= 0) {
+    return INT32_MAX;
+  }
+  return static_cast<int>(std::clamp<long long>((quota + period - 1) / period, 1, INT32_MAX));
+}
+
+}  // namespace
+
+int available_processors() { return std::min(processors_in_mask(), processors_in_quota()); }
+
+void set_thread_name(const std::string& name) {
+  ::pthread_setname_np(::pthread_self(), name.substr(0, 15).c_str());
+}
+
+}  // namespace temper

@@ -1,0 +1,286 @@
+#include "tests/ops/case_runner.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <numeric>
+#include <random>
+#include <utility>
+
+#include "backends/reference/reference_backend.h"
+#include "graph/ir/builder.h"
+#include "graph/ir/op_def.h"
+#include "graph/ir/walk.h"
+#include "graph/ops/standard_ops.h"
+#include "graph/passes/evaluate.h"
+
+namespace temper::op_suite {
+namespace {
+
+constexpr std::size_t kGuardBytes = 64;
+constexpr unsigned char kGuard = 0x5A;
+
+std::vector<double> numbers_of(const OpInput& input, DType dtype, unsigned seed) {
+  const auto count = static_cast<std::size_t>(input.shape.element_count());
+  if (!input.explicit_values.empty() || count == 0) {
+    TEMPER_ASSERT(input.explicit_values.size() == count, "case values do not fit ", input.shape);
+    return input.explicit_values;
+  }
+  std::mt19937 random_engine(seed);
+  std::vector<double> numbers(count);
+  if (input.is_distinct) {
+    std::iota(numbers.begin(), numbers.end(), 0.0);
+    std::shuffle(numbers.begin(), numbers.end(), random_engine);
+    for (double& number : numbers) {
+      number = input.low + (input.high - input.low) * (number + 0.5) / static_cast<double>(count);
+    }
+    return numbers;
+  }
+  std::uniform_real_distribution<double> uniform(input.low, input.high);
+  const auto near_kink = [&](double x) {
+    return std::any_of(input.kinks.begin(), input.kinks.end(),
+                       [&](double kink) { return std::abs(x - kink) < 0.05; });
+  };
+  for (double& number : numbers) {
+    do {
+      number = uniform(random_engine);
+    } while (near_kink(number));
+    if (dtype == DType::kBool) {
+      number = number > (input.low + input.high) / 2 ? 1 : 0;
+    } else if (is_integer(dtype)) {
+      number = std::floor(number);
+    }
+  }
+  return numbers;
+}
+
+Tensor copy_to(const Tensor& source, const Layout& layout) {
+  Tensor copy(source.dtype(), source.shape(), layout);
+  copy_elements(source, copy);
+  return copy;
+}
+
+bool same_bytes(const Tensor& a, const Tensor& b) {
+  return a.bytes() == b.bytes() &&
+         (a.bytes() == 0 ||
+          std::memcmp(a.data(), b.data(), static_cast<std::size_t>(a.bytes())) == 0);
+}
+
+bool guard_intact(const Tensor& tensor) {
+  const std::byte* guard = tensor.buffer()->data() + tensor.bytes();
+  return std::all_of(guard, guard + kGuardBytes,
+                     [](std::byte b) { return b == static_cast<std::byte>(kGuard); });
+}
+
+bool padding_is_zero(const Tensor& tensor) {
+  // Zeroing the logical elements of a copy must leave nothing.
+  Tensor copy(tensor.dtype(), tensor.shape(), tensor.layout());
+  std::memcpy(copy.data(), tensor.data(), static_cast<std::size_t>(tensor.bytes()));
+  copy_elements(Tensor(tensor.dtype(), tensor.shape()), copy);
+  const auto* bytes = static_cast<const unsigned char*>(copy.data());
+  return std::all_of(bytes, bytes + copy.bytes(), [](unsigned char b) { return b == 0; });
+}
+
+}  // namespace
+
+CaseGraph::CaseGraph(const OpCase& op_case, DType dtype) : graph(graph::standard_ops()) {
+  unsigned seed = 1;
+  for (const OpInput& input : op_case.inputs) {
+    if (input.is_missing) {
+      values.emplace_back();
+      tensors.emplace_back();
+      continue;
+    }
+    const DType type = input.dtype == DType::kUndefined ? dtype : input.dtype;
+    const std::vector<double> numbers = numbers_of(input, type, 1000 + seed++);
+    tensors.push_back(Tensor::from<double>(type, input.shape, numbers));
+    values.push_back(input.is_constant
+                         ? graph.add_constant({}, tensors.back())
+                         : graph.add_input(concat("x", values.size()), type, input.shape));
+  }
+  graph::Builder builder(graph, op_case.op);
+  const std::vector<ValueId> made =
+      builder.ops(op_case.op, values, op_case.outputs, op_case.attrs, op_case.wanted);
+  const auto output = std::find_if(made.begin(), made.end(), [](auto id) { return id.valid(); });
+  TEMPER_ASSERT(output != made.end(), op_case.op, " wants no output");
+  node = graph.value(*output).producer;
+}
+
+std::vector<Tensor> CaseGraph::kernel_inputs() const {
+  std::vector<Tensor> inputs = tensors;
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    if (i >= graph.node(node).inputs.size() || !graph.node(node).inputs[i].valid()) {
+      inputs[i] = {};
+    }
+  }
+  inputs.resize(graph.node(node).inputs.size());
+  return inputs;
+}
+
+std::vector<HostTensor> CaseGraph::host_inputs() const {
+  std::vector<HostTensor> inputs;
+  for (const Tensor& tensor : tensors) {
+    inputs.push_back(tensor.defined() ? to_host(tensor) : HostTensor{});
+  }
+  return inputs;
+}
+
+struct CaseKernel::Memory {
+  std::vector<Tensor> inputs;
+  std::vector<Tensor> outputs;
+  Tensor workspace;
+};
+
+std::string CaseKernel::refusal(const CaseGraph& case_graph, const KernelImpl& row, int threads) {
+  const OpQuery query = graph::make_query(case_graph.graph, case_graph.node, threads);
+  const Support support = row.supports(query);
+  return support.ok ? std::string{} : support.reason.empty() ? "no reason given" : support.reason;
+}
+
+CaseKernel::CaseKernel(const CaseGraph& case_graph, const KernelImpl& row, int threads)
+    : case_graph_(case_graph),
+      query_(graph::make_query(case_graph.graph, case_graph.node, threads)),
+      kernel_(row.prepare(query_)) {}
+
+Tensor CaseKernel::guarded(const TensorSpec& spec, const Layout& layout, std::size_t opaque_bytes,
+                           int poison) const {
+  const bool opaque = spec.dtype == DType::kOpaque;
+  const DType dtype = opaque ? DType::kUInt8 : spec.dtype;
+  const Shape shape = opaque ? Shape{static_cast<std::int64_t>(opaque_bytes)} : spec.shape;
+  const auto bytes = static_cast<std::size_t>(storage_bytes(dtype, shape, layout));
+  auto buffer = Buffer::allocate(bytes + kGuardBytes, "an output with guard words");
+  std::memset(buffer->data(), poison, bytes);
+  std::memset(buffer->data() + bytes, kGuard, kGuardBytes);
+  return Tensor(dtype, shape, layout, std::move(buffer));
+}
+
+CaseKernel::Memory CaseKernel::make_memory(const std::vector<Tensor>& inputs, int poison,
+                                           bool in_place) const {
+  Memory memory;
+  const auto layout_of = [](const std::vector<Layout>& layouts, std::size_t i) {
+    return layouts.empty() ? Layout{} : layouts.at(i);
+  };
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    memory.inputs.push_back(inputs[i].defined()
+                                ? copy_to(inputs[i], layout_of(kernel_->input_layouts, i))
+                                : Tensor{});
+  }
+  const graph::Node& node = case_graph_.graph.node(case_graph_.node);
+  for (std::size_t i = 0; i < query_.outputs.size(); ++i) {
+    const TensorSpec& spec = query_.outputs[i];
+    if (!spec.present()) {
+      memory.outputs.emplace_back();
+      continue;
+    }
+    if (node.op->is_commit) {
+      const int source = graph::committed_input(node, static_cast<int>(i));
+      memory.outputs.push_back(memory.inputs[static_cast<std::size_t>(source)]);
+      continue;
+    }
+    Tensor output = guarded(spec, layout_of(kernel_->output_layouts, i),
+                            spec.dtype == DType::kOpaque ? kernel_->opaque_bytes.at(i) : 0, poison);
+    for (const auto& [out, in] : kernel_->inplace) {
+      const Tensor& source = memory.inputs[static_cast<std::size_t>(in)];
+      if (in_place && out == static_cast<int>(i) && source.defined() &&
+          source.bytes() == output.bytes()) {
+        std::memcpy(output.data(), source.data(), static_cast<std::size_t>(source.bytes()));
+        memory.inputs[static_cast<std::size_t>(in)] = output;
+        break;
+      }
+    }
+    memory.outputs.push_back(output);
+  }
+  TensorSpec workspace;
+  workspace.dtype = DType::kOpaque;
+  memory.workspace = guarded(workspace, {}, kernel_->workspace_bytes, poison);
+  return memory;
+}
+
+void CaseKernel::execute(Memory& memory) {
+  std::vector<void*> inputs;
+  std::vector<void*> outputs;
+  for (Tensor& tensor : memory.inputs) {
+    inputs.push_back(tensor.data());
+  }
+  for (Tensor& tensor : memory.outputs) {
+    outputs.push_back(tensor.data());
+  }
+  const KernelArgs args{inputs.data(), outputs.data(), memory.workspace.data()};
+  kernel_->bind(args);
+  kernel_->run(args);
+}
+
+std::vector<Tensor> CaseKernel::plain_outputs(const Memory& memory) const {
+  std::vector<Tensor> plain;
+  for (std::size_t i = 0; i < memory.outputs.size(); ++i) {
+    const bool readable =
+        query_.outputs[i].present() && query_.outputs[i].dtype != DType::kOpaque;
+    plain.push_back(readable ? memory.outputs[i].to_plain() : Tensor{});
+  }
+  return plain;
+}
+
+void CaseKernel::inspect(const Memory& memory, const std::vector<Tensor>& inputs,
+                         std::vector<std::string>& complaints) const {
+  const bool commits = case_graph_.graph.node(case_graph_.node).op->is_commit;
+  for (std::size_t i = 0; i < memory.outputs.size(); ++i) {
+    const Tensor& output = memory.outputs[i];
+    if (!output.defined() || commits) {
+      continue;
+    }
+    if (!guard_intact(output)) {
+      complaints.push_back(concat("output ", i, ": bytes behind the end were written"));
+    }
+    if (!output.layout().plain && !padding_is_zero(output)) {
+      complaints.push_back(concat("output ", i, ": padding is not zero"));
+    }
+  }
+  if (!guard_intact(memory.workspace)) {
+    complaints.push_back("bytes behind the workspace were written");
+  }
+  for (std::size_t i = 0; i < inputs.size() && !commits; ++i) {
+    if (inputs[i].defined() && !equal_bits(inputs[i], memory.inputs[i].to_plain())) {
+      complaints.push_back(concat("input ", i, " was written"));
+    }
+  }
+}
+
+KernelResult CaseKernel::run_checked(const std::vector<Tensor>& inputs) {
+  KernelResult result;
+  Memory ones = make_memory(inputs, 0xFF, false);
+  execute(ones);
+  inspect(ones, inputs, result.complaints);
+  result.outputs = plain_outputs(ones);
+  const auto compare = [&](Memory memory, const char* when) {
+    execute(memory);
+    const std::vector<Tensor> again = plain_outputs(memory);
+    for (std::size_t i = 0; i < again.size(); ++i) {
+      if (again[i].defined() && !same_bytes(again[i], result.outputs[i])) {
+        result.complaints.push_back(concat("output ", i, " differs ", when));
+      }
+    }
+  };
+  compare(make_memory(inputs, 0, false), "on zeroed memory: elements are not written, or vary");
+  compare(make_memory(inputs, 0xFF, true), "when run in place");
+  return result;
+}
+
+std::vector<Tensor> CaseKernel::run(const std::vector<Tensor>& inputs) {
+  Memory memory = make_memory(inputs, 0, false);
+  execute(memory);
+  return plain_outputs(memory);
+}
+
+const Backend& reference_backend() {
+  static const std::unique_ptr<Backend> backend = reference::make_reference_backend();
+  return *backend;
+}
+
+const KernelImpl* reference_row(std::string_view op) {
+  const auto& rows = reference_backend().kernels().rows(op);
+  return rows.empty() ? nullptr : rows.back().get();
+}
+
+HostTensor to_host(const Tensor& tensor) { return {tensor.shape(), tensor.values<double>()}; }
+
+}  // namespace temper::op_suite

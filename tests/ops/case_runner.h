@@ -1,0 +1,69 @@
+// Makes an op case into tensors and a one-node graph, and runs single kernels on it with guard words behind every
+// buffer a kernel may write.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "graph/ir/graph.h"
+#include "runtime/backend/backend.h"
+#include "tests/ops/op_case.h"
+
+namespace temper::op_suite {
+
+// A case with "the dtype under test" decided.
+class CaseGraph {
+ public:
+  CaseGraph(const OpCase& op_case, DType dtype);
+
+  graph::Graph graph;
+  NodeId node;
+  std::vector<ValueId> values;  // one per OpInput; invalid for missing ones
+  std::vector<Tensor> tensors;         // the same
+
+  const std::vector<ValueId>& outputs() const { return graph.node(node).outputs; }
+  // `tensors` without those that infer absorbed: what a kernel gets.
+  std::vector<Tensor> kernel_inputs() const;
+  std::vector<HostTensor> host_inputs() const;
+};
+
+struct KernelResult {
+  std::vector<Tensor> outputs;          // plain; undefined for left-out and opaque ones
+  std::vector<std::string> complaints;  // guard words overwritten, elements not written, padding not zero
+};
+
+// One kernel prepared for one case, to be run on several inputs. The CaseGraph must outlive it.
+class CaseKernel {
+ public:
+  // "" or why the row refuses the case.
+  static std::string refusal(const CaseGraph& case_graph, const KernelImpl& row, int threads = 1);
+
+  CaseKernel(const CaseGraph& case_graph, const KernelImpl& row, int threads = 1);
+
+  // Runs three times: on memory full of ones, on zeroed memory, and in place where the kernel allows it. All must agree.
+  KernelResult run_checked(const std::vector<Tensor>& inputs);
+  std::vector<Tensor> run(const std::vector<Tensor>& inputs);
+
+ private:
+  struct Memory;
+  Memory make_memory(const std::vector<Tensor>& inputs, int poison, bool in_place) const;
+  void execute(Memory& memory);
+  Tensor guarded(const TensorSpec& spec, const Layout& layout, std::size_t opaque_bytes,
+                 int poison) const;
+  std::vector<Tensor> plain_outputs(const Memory& memory) const;
+  void inspect(const Memory& memory, const std::vector<Tensor>& inputs,
+               std::vector<std::string>& complaints) const;
+
+  const CaseGraph& case_graph_;
+  OpQuery query_;
+  std::unique_ptr<Kernel> kernel_;
+};
+
+// The reference row of an op, or null.
+const KernelImpl* reference_row(std::string_view op);
+const Backend& reference_backend();
+
+HostTensor to_host(const Tensor& tensor);
+
+}  // namespace temper::op_suite

@@ -1,0 +1,287 @@
+// The op suite: one list of cases, run in several ways (see op_case.h). Instance names are the cases' names.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <map>
+#include <random>
+#include <string>
+#include <utility>
+
+#include "graph/autodiff/gradient.h"
+#include "graph/ir/builder.h"
+#include "graph/ir/op_def.h"
+#include "graph/passes/evaluate.h"
+#include "tests/ops/backends_under_test.h"
+#include "tests/ops/case_runner.h"
+#include "tests/ops/op_case.h"
+#include "tests/ops/tolerance.h"
+
+namespace temper::op_suite {
+namespace {
+
+struct Instance {
+  OpCase op_case;
+  DType dtype = DType::kFloat64;
+  std::string name;
+};
+
+std::ostream& operator<<(std::ostream& out, const Instance& instance) { return out << instance.name; }
+
+template <class Keep>
+std::vector<Instance> instances(bool all_dtypes, Keep keep) {
+  std::vector<Instance> made;
+  std::map<std::string, int> seen;
+  for (const OpCase& op_case : all_cases()) {
+    if (!keep(op_case)) {
+      continue;
+    }
+    const std::vector<DType> dtypes = all_dtypes ? op_case.dtypes : std::vector{DType::kFloat64};
+    for (const DType dtype : dtypes) {
+      std::string name = concat(case_name(op_case), "_", to_string(dtype));
+      const int times = ++seen[name];
+      made.push_back({op_case, dtype, times == 1 ? name : concat(name, "_", times)});
+    }
+  }
+  return made;
+}
+
+std::string instance_name(const testing::TestParamInfo<Instance>& info) { return info.param.name; }
+
+void expect_close(const HostTensor& actual, const HostTensor& expected, Tolerance tolerance,
+                  const std::string& what) {
+  ASSERT_EQ(actual.shape, expected.shape) << what;
+  ASSERT_EQ(actual.values.size(), expected.values.size()) << what;
+  int shown = 0;
+  for (std::size_t i = 0; i < actual.values.size() && shown < 5; ++i) {
+    const double a = actual.values[i];
+    const double e = expected.values[i];
+    const bool same = (std::isnan(a) && std::isnan(e)) || a == e ||
+                      std::abs(a - e) <= tolerance.absolute + tolerance.relative * std::abs(e);
+    if (!same) {
+      ++shown;
+      ADD_FAILURE() << what << ", element " << i << ": " << a << ", expected " << e
+                    << ", difference " << a - e;
+    }
+  }
+}
+
+Tolerance scaled(Tolerance tolerance, const OpCase& op_case) {
+  EXPECT_TRUE(op_case.tolerance_factor == 1 || !op_case.tolerance_reason.empty())
+      << "a looser tolerance needs its reason";
+  return {tolerance.absolute * op_case.tolerance_factor,
+          tolerance.relative * op_case.tolerance_factor};
+}
+
+// ---------------------------------------------------------------- (1) reference against the closed form
+
+class ReferenceResult : public testing::TestWithParam<Instance> {};
+
+TEST_P(ReferenceResult, IsTheClosedForm) {
+  const auto& [op_case, dtype, name] = GetParam();
+  const CaseGraph case_graph(op_case, dtype);
+  const KernelImpl* row = reference_row(op_case.op);
+  ASSERT_NE(row, nullptr) << "no reference kernel for " << op_case.op;
+  ASSERT_EQ(CaseKernel::refusal(case_graph, *row), "");
+  const KernelResult result = CaseKernel(case_graph, *row).run_checked(case_graph.kernel_inputs());
+  EXPECT_EQ(result.complaints, std::vector<std::string>{});
+  const std::vector<HostTensor> expected = op_case.expected(case_graph.host_inputs());
+  ASSERT_LE(expected.size(), result.outputs.size());
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    if (expected[i].values.empty() && expected[i].shape.rank() == 0) {
+      continue;
+    }
+    ASSERT_TRUE(result.outputs[i].defined()) << "output " << i;
+    expect_close(to_host(result.outputs[i]), expected[i],
+                 scaled(closed_form_tolerance(result.outputs[i].dtype()), op_case),
+                 concat("output ", i));
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Ops, ReferenceResult,
+                         testing::ValuesIn(instances(true, [](const OpCase& op_case) {
+                           return op_case.expected != nullptr;
+                         })),
+                         instance_name);
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(ReferenceResult);
+
+// ---------------------------------------------------------------- (2) every backend, row and dtype against the reference
+
+class BackendResult : public testing::TestWithParam<Instance> {};
+
+TEST_P(BackendResult, IsTheReferenceResultForEveryKernel) {
+  const auto& [op_case, dtype, name] = GetParam();
+  const CaseGraph case_graph(op_case, dtype);
+  const KernelImpl* reference = reference_row(op_case.op);
+  ASSERT_NE(reference, nullptr) << "no reference kernel for " << op_case.op;
+  const KernelResult expected =
+      CaseKernel(case_graph, *reference).run_checked(case_graph.kernel_inputs());
+  EXPECT_EQ(expected.complaints, std::vector<std::string>{}) << "reference";
+  for (const BackendUnderTest& backend : backends_under_test()) {
+    for (const auto& row : backend.backend->kernels().rows(op_case.op)) {
+      if (row->family() == "reference" ||
+          !CaseKernel::refusal(case_graph, *row, backend.threads).empty()) {
+        continue;
+      }
+      const std::string what = concat(backend.backend->name(), "/", row->family(), ", ",
+                                      backend.threads, " threads");
+      const KernelResult actual =
+          CaseKernel(case_graph, *row, backend.threads).run_checked(case_graph.kernel_inputs());
+      EXPECT_EQ(actual.complaints, std::vector<std::string>{}) << what;
+      for (std::size_t i = 0; i < expected.outputs.size(); ++i) {
+        if (expected.outputs[i].defined()) {
+          expect_close(to_host(actual.outputs[i]), to_host(expected.outputs[i]),
+                       scaled(backend_tolerance(expected.outputs[i].dtype()), op_case),
+                       concat(what, ", output ", i));
+        }
+      }
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Ops, BackendResult,
+                         testing::ValuesIn(instances(true, [](const OpCase&) { return true; })),
+                         instance_name);
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(BackendResult);
+
+// ---------------------------------------------------------------- (3) gradients
+
+bool is_differentiated(const OpCase& op_case) { return !op_case.differentiate.empty(); }
+
+// The weights of a random linear functional of output i.
+std::vector<double> functional(std::size_t output, std::int64_t count) {
+  std::mt19937 engine(static_cast<unsigned>(77 + output));
+  std::uniform_real_distribution<double> uniform(0.3, 1.7);
+  std::vector<double> weights(static_cast<std::size_t>(count));
+  for (double& weight : weights) {
+    weight = uniform(engine) * ((engine() & 1U) != 0 ? 1 : -1);
+  }
+  return weights;
+}
+
+bool counts_in_loss(const OpCase& op_case, const graph::Graph& graph, ValueId output,
+                    std::size_t i) {
+  const auto& excluded = op_case.not_differentiable_outputs;
+  return output.valid() && is_float(graph.value(output).dtype) &&
+         std::find(excluded.begin(), excluded.end(), static_cast<int>(i)) == excluded.end();
+}
+
+// Adds loss = sum over outputs of sum(output * weights) and its gradient; the dx of op_case.differentiate.
+std::vector<ValueId> add_gradient(const OpCase& op_case, CaseGraph& case_graph) {
+  graph::Graph& graph = case_graph.graph;
+  graph::Builder builder(graph, "test loss");
+  ValueId loss;
+  const std::vector<ValueId> outputs = case_graph.outputs();
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    if (!counts_in_loss(op_case, graph, outputs[i], i)) {
+      continue;
+    }
+    const DType dtype = builder.dtype(outputs[i]);
+    const Shape shape = builder.shape(outputs[i]);
+    const std::vector<double> weights = functional(i, shape.element_count());
+    const ValueId constant =
+        graph.add_constant({}, Tensor::from<double>(dtype, shape, weights));
+    std::vector<std::int64_t> axes;
+    for (int axis = 0; axis < shape.rank(); ++axis) {
+      axes.push_back(axis);
+    }
+    ValueId part = builder.mul(outputs[i], constant);
+    part = axes.empty() ? part : builder.reduce_sum(part, axes, false);
+    loss = loss.valid() ? builder.add(loss, part) : part;
+  }
+  std::vector<ValueId> wrt;
+  for (const int i : op_case.differentiate) {
+    wrt.push_back(case_graph.values[static_cast<std::size_t>(i)]);
+  }
+  return graph::gradient(graph, loss, wrt);
+}
+
+std::vector<Tensor> evaluate_gradient(const Backend& backend, const CaseGraph& case_graph,
+                                      const std::vector<ValueId>& wanted, int threads) {
+  std::map<ValueId, Tensor> known;
+  for (std::size_t i = 0; i < case_graph.values.size(); ++i) {
+    if (case_graph.values[i].valid()) {
+      known[case_graph.values[i]] = case_graph.tensors[i];
+    }
+  }
+  return graph::evaluate(case_graph.graph, backend, known, wanted, threads);
+}
+
+double loss_of(const OpCase& op_case, const CaseGraph& case_graph, CaseKernel& kernel,
+               const std::vector<Tensor>& inputs) {
+  const std::vector<Tensor> outputs = kernel.run(inputs);
+  double loss = 0;
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    if (!counts_in_loss(op_case, case_graph.graph, case_graph.outputs()[i], i)) {
+      continue;
+    }
+    const std::vector<double> values = outputs[i].values<double>();
+    const std::vector<double> weights = functional(i, static_cast<std::int64_t>(values.size()));
+    for (std::size_t k = 0; k < values.size(); ++k) {
+      loss += values[k] * weights[k];
+    }
+  }
+  return loss;
+}
+
+class Gradient : public testing::TestWithParam<Instance> {};
+
+TEST_P(Gradient, IsTheCentralDifferenceInDouble) {
+  const auto& [op_case, dtype, name] = GetParam();
+  const CaseGraph plain(op_case, dtype);
+  CaseGraph with_gradient(op_case, dtype);
+  const std::vector<ValueId> dx = add_gradient(op_case, with_gradient);
+  const std::vector<Tensor> analytic =
+      evaluate_gradient(reference_backend(), with_gradient, dx, 1);
+  const KernelImpl* row = reference_row(op_case.op);
+  ASSERT_NE(row, nullptr) << "no reference kernel for " << op_case.op;
+  CaseKernel kernel(plain, *row);
+  for (std::size_t k = 0; k < op_case.differentiate.size(); ++k) {
+    const auto input = static_cast<std::size_t>(op_case.differentiate[k]);
+    std::vector<Tensor> inputs = plain.kernel_inputs();
+    ASSERT_TRUE(inputs[input].defined()) << "input " << input << " was absorbed";
+    inputs[input] = inputs[input].to_plain();
+    HostTensor numeric{inputs[input].shape(), {}};
+    for (double& x : inputs[input].span<double>()) {
+      const double kept = x;
+      x = kept + kGradientStep;
+      const double up = loss_of(op_case, plain, kernel, inputs);
+      x = kept - kGradientStep;
+      const double down = loss_of(op_case, plain, kernel, inputs);
+      x = kept;
+      numeric.values.push_back((up - down) / (2 * kGradientStep));
+    }
+    expect_close(to_host(analytic[k]), numeric, kGradientTolerance,
+                 concat("gradient of input ", input));
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Ops, Gradient, testing::ValuesIn(instances(false, is_differentiated)),
+                         instance_name);
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(Gradient);
+
+// Ops that only a gradient makes (with opaque inputs, too) run here on the other backends.
+class BackendGradient : public testing::TestWithParam<Instance> {};
+
+TEST_P(BackendGradient, IsTheReferenceGradient) {
+  const auto& [op_case, dtype, name] = GetParam();
+  CaseGraph case_graph(op_case, dtype);
+  const std::vector<ValueId> dx = add_gradient(op_case, case_graph);
+  const std::vector<Tensor> expected = evaluate_gradient(reference_backend(), case_graph, dx, 1);
+  for (const BackendUnderTest& backend : backends_under_test()) {
+    const std::vector<Tensor> actual =
+        evaluate_gradient(*backend.backend, case_graph, dx, backend.threads);
+    for (std::size_t i = 0; i < dx.size(); ++i) {
+      expect_close(to_host(actual[i]), to_host(expected[i]),
+                   scaled(backend_tolerance(dtype), op_case),
+                   concat(backend.backend->name(), ", ", backend.threads,
+                          " threads, gradient of input ", op_case.differentiate[i]));
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Ops, BackendGradient, testing::ValuesIn(instances(true, is_differentiated)),
+                         instance_name);
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(BackendGradient);
+
+}  // namespace
+}  // namespace temper::op_suite

@@ -1,0 +1,91 @@
+// Ops, kernels and gradients fit together: nothing registered on one side is missing on the other.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <set>
+#include <string>
+
+#include "graph/ir/op_def.h"
+#include "graph/ops/standard_ops.h"
+#include "tests/ops/backends_under_test.h"
+#include "tests/ops/case_runner.h"
+#include "tests/ops/op_case.h"
+
+namespace temper::op_suite {
+namespace {
+
+using Names = std::set<std::string, std::less<>>;
+
+// Ops that never reach a kernel: always folded to a constant while inferring.
+const Names kNeverRun = {};
+
+// Kernels without an op: added by lowering.
+const Names kLoweringOnly = {"Reorder", "CommitIf", "Copy"};
+
+// Differentiable ops whose gradient is not written yet.
+const Names kGradientGaps = {};
+
+// Ops without a case of their own: run only through the gradients of others (inputs of dtype kOpaque).
+const Names kTestedThroughOthers = {"MaxPoolGrad"};
+
+TEST(OpRegistry, EveryOpHasAShapeRule) {
+  for (const graph::OpDef* op : graph::standard_ops().all()) {
+    EXPECT_NE(op->infer_function, nullptr) << op->name();
+  }
+}
+
+TEST(OpRegistry, EveryOpHasAReferenceKernel) {
+  for (const graph::OpDef* op : graph::standard_ops().all()) {
+    if (!op->is_reshape && !kNeverRun.contains(op->name())) {
+      const KernelImpl* row = reference_row(op->name());
+      EXPECT_TRUE(row != nullptr && row->family() == "reference") << op->name();
+    }
+  }
+}
+
+TEST(OpRegistry, EveryKernelNamesAnOp) {
+  std::vector<const Backend*> backends = {&reference_backend()};
+  for (const BackendUnderTest& tested : backends_under_test()) {
+    backends.push_back(tested.backend.get());
+  }
+  for (const Backend* backend : backends) {
+    for (const std::string& op : backend->kernels().ops()) {
+      EXPECT_TRUE(graph::standard_ops().find(op) != nullptr || kLoweringOnly.contains(op))
+          << backend->name() << " has a kernel for " << op;
+    }
+  }
+}
+
+TEST(OpRegistry, EveryOpHasAGradientOrSaysWhyNot) {
+  for (const graph::OpDef* op : graph::standard_ops().all()) {
+    const bool has_rule = op->grad_function != nullptr;
+    const bool has_reason = !op->no_gradient_reason.empty();
+    EXPECT_FALSE(has_rule && has_reason) << op->name() << " has a rule and a reason not to have one";
+    // Internal gradient ops are not differentiated again.
+    const bool excused = op->is_internal || kGradientGaps.contains(op->name());
+    EXPECT_TRUE(has_rule || has_reason || excused) << op->name();
+    EXPECT_FALSE(has_rule && kGradientGaps.contains(op->name()))
+        << op->name() << " is no gap any more";
+  }
+}
+
+TEST(OpRegistry, EveryOpHasACaseAndEveryRuleIsChecked) {
+  Names cases;
+  Names differentiated;
+  for (const OpCase& op_case : all_cases()) {
+    cases.insert(op_case.op);
+    if (!op_case.differentiate.empty()) {
+      differentiated.insert(op_case.op);
+    }
+  }
+  for (const graph::OpDef* op : graph::standard_ops().all()) {
+    EXPECT_TRUE(cases.contains(op->name()) || kTestedThroughOthers.contains(op->name()))
+        << op->name() << " has no case in tests/ops";
+    EXPECT_TRUE(op->grad_function == nullptr || op->is_internal ||
+                differentiated.contains(op->name()))
+        << "the gradient of " << op->name() << " is checked by no case";
+  }
+}
+
+}  // namespace
+}  // namespace temper::op_suite

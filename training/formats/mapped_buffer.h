@@ -1,0 +1,20 @@
+// A whole data file as a shared, read-only buffer, mapped into memory.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+
+#include "runtime/memory/buffer.h"
+
+namespace temper::training {
+
+// The mapping lives as long as the last tensor that views it. Writing to it faults.
+// THROWS: kIo when it cannot be opened or is no regular file.
+std::shared_ptr<Buffer> map_buffer(const std::string& path);
+
+inline std::span<const std::byte> bytes_of(const Buffer& buffer) {
+  return {buffer.data(), buffer.bytes()};
+}
+
+}  // namespace temper::training

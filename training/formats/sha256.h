@@ -1,0 +1,33 @@
+// SHA-256 (FIPS 180-4), for fingerprints of data sets and checkpoints.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace temper::training {
+
+class Sha256 {
+ public:
+  void update(std::span<const std::byte> bytes);
+  void update(std::string_view text);
+
+  // The digest of all bytes given so far as 64 lower-case hexadecimal digits; the object is spent.
+  std::string finish();
+
+ private:
+  void block(const std::uint8_t* data);
+
+  std::array<std::uint32_t, 8> state_{0x6a09e667u, 0xbb67ae85u, 0x3c6ef372u, 0xa54ff53au,
+                                      0x510e527fu, 0x9b05688cu, 0x1f83d9abu, 0x5be0cd19u};
+  std::array<std::uint8_t, 64> pending_{};
+  std::size_t pending_bytes_ = 0;
+  std::uint64_t total_bytes_ = 0;
+};
+
+std::string sha256_hex(std::span<const std::byte> bytes);
+
+}  // namespace temper::training
