@@ -26,8 +26,13 @@ inline constexpr std::int64_t kFlatAlignment = 64;
 // empty or, with `over_padding`, less than the alignment and ended by an aligned address.
 inline void merge_flat_ranges(std::vector<FlatRange>& tensors, std::int64_t element_bytes,
                               bool over_padding) {
+  // Integers, since the pointers may belong to different buffers.
+  const auto distance_of = [](const std::byte* from, const std::byte* to) {
+    return static_cast<std::int64_t>(reinterpret_cast<std::intptr_t>(to) -
+                                     reinterpret_cast<std::intptr_t>(from));
+  };
   const auto follows = [&](const FlatRange& a, const FlatRange& b) {
-    const std::int64_t distance = b.parameter - a.parameter;
+    const std::int64_t distance = distance_of(a.parameter, b.parameter);
     const std::int64_t gap = distance - a.elements * element_bytes;
     if (gap < 0 || a.group != b.group || distance % element_bytes != 0) {
       return false;
@@ -37,7 +42,7 @@ inline void merge_flat_ranges(std::vector<FlatRange>& tensors, std::int64_t elem
       return false;
     }
     const auto same_distance = [&](const std::byte* from, const std::byte* to) {
-      return from == nullptr ? to == nullptr : to != nullptr && to - from == distance;
+      return from == nullptr ? to == nullptr : to != nullptr && distance_of(from, to) == distance;
     };
     return same_distance(a.gradient, b.gradient) && same_distance(a.first_state, b.first_state) &&
            same_distance(a.second_state, b.second_state);
@@ -45,7 +50,8 @@ inline void merge_flat_ranges(std::vector<FlatRange>& tensors, std::int64_t elem
   std::vector<FlatRange> merged;
   for (const FlatRange& next : tensors) {
     if (!merged.empty() && follows(merged.back(), next)) {
-      merged.back().elements = (next.parameter - merged.back().parameter) / element_bytes + next.elements;
+      merged.back().elements =
+          distance_of(merged.back().parameter, next.parameter) / element_bytes + next.elements;
     } else {
       merged.push_back(next);
     }

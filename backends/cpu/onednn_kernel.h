@@ -5,6 +5,8 @@
 #include <vector>
 
 #include "backends/cpu/onednn_support.h"
+#include "backends/cpu/parallel.h"
+#include "runtime/backend/kernel_table.h"
 
 namespace temper::cpu {
 
@@ -74,5 +76,25 @@ class OneDnnKernel : public Kernel {
   int threads;
   std::vector<OneDnnCall> calls;
 };
+
+// A row whose supports() and prepare() share one decision: decide(query, plan) returns "" or why not; prepare(query, plan)
+// runs with the thread count plan.threads set.
+template <class Plan>
+void add_planned(KernelTable& table, std::string_view op, std::string (*decide)(const OpQuery&, Plan&),
+                 std::unique_ptr<Kernel> (*prepare)(const OpQuery&, const Plan&)) {
+  table.add(
+      op, "onednn",
+      [decide](const OpQuery& query) {
+        Plan plan;
+        return support_from(decide(query, plan));
+      },
+      [decide, prepare](const OpQuery& query) {
+        Plan plan;
+        const std::string reason = decide(query, plan);
+        TEMPER_ASSERT(reason.empty(), reason);
+        const ThreadCountScope scope(plan.threads);
+        return prepare(query, plan);
+      });
+}
 
 }  // namespace temper::cpu

@@ -1,9 +1,8 @@
 #include "backends/cpu/onednn_support.h"
 
+#include <algorithm>
 #include <map>
 #include <mutex>
-
-#include "runtime/base/error.h"
 
 namespace temper::cpu {
 namespace {
@@ -222,6 +221,51 @@ Layout layout_of(const Desc& desc) {
   Dims dims;
   Layout layout = raw_layout(desc, dims);
   return is_row_major(layout, dims) ? Layout{} : layout;
+}
+
+Layout same_format(const Shape& shape, const Layout& like) {
+  if (like.plain) {
+    return {};
+  }
+  std::array<std::int64_t, kMaxRank> blocks;
+  blocks.fill(1);
+  std::int64_t stride = 1;
+  for (int i = 0; i < like.inner_count; ++i) {
+    const auto block = like.inner_block[static_cast<std::size_t>(i)];
+    blocks[static_cast<std::size_t>(like.inner_axis[static_cast<std::size_t>(i)])] *= block;
+    stride *= block;
+  }
+  std::array<std::size_t, kMaxRank> order{};
+  for (std::size_t a = 0; a < order.size(); ++a) {
+    order[a] = a;
+  }
+  // Outermost first; equal strides (dimensions of 1) stay in the order of the axes.
+  std::stable_sort(order.begin(), order.begin() + like.rank,
+                   [&](std::size_t a, std::size_t b) { return like.strides[a] > like.strides[b]; });
+  Layout layout = like;
+  for (int i = like.rank - 1; i >= 0; --i) {
+    const std::size_t axis = order[static_cast<std::size_t>(i)];
+    const std::int64_t outer = (shape[static_cast<int>(axis)] + blocks[axis] - 1) / blocks[axis];
+    layout.padded[axis] = outer * blocks[axis];
+    layout.strides[axis] = stride;
+    stride *= outer;
+  }
+  return layout;
+}
+
+Layout channel_blocked(const Shape& shape) {
+  constexpr auto kAvx512 = static_cast<unsigned>(dnnl::cpu_isa::avx512_core);
+  const auto isa = static_cast<unsigned>(dnnl::get_effective_cpu_isa());
+  Layout like;
+  like.plain = false;
+  like.rank = shape.rank();
+  like.inner_count = 1;
+  like.inner_block[0] = (isa & kAvx512) == kAvx512 ? 16 : 8;
+  like.inner_axis[0] = 1;
+  for (int axis = 0; axis < like.rank; ++axis) {
+    like.strides[static_cast<std::size_t>(axis)] = like.rank - axis;  // only their order counts
+  }
+  return same_format(shape, like);
 }
 
 bool has_layout(const Desc& desc) {

@@ -11,6 +11,7 @@
 #include <oneapi/dnnl/dnnl_version.h>
 
 #include "runtime/backend/kernel.h"
+#include "runtime/base/error.h"
 
 namespace temper::cpu {
 
@@ -38,6 +39,10 @@ Desc any_descriptor(const Dims& dims);                         // f32
 
 // Our layout for a descriptor of oneDNN's blocked kind (plain where it is row-major without gaps).
 Layout layout_of(const Desc& desc);
+// The layout with the axes order, blocks and density of `like`, for another shape of its rank.
+Layout same_format(const Shape& shape, const Layout& like);
+// Channels (axis 1) in blocks as wide as a vector register: what pooling and normalisation run best on.
+Layout channel_blocked(const Shape& shape);
 // False for formats only oneDNN can read.
 bool has_layout(const Desc& desc);
 

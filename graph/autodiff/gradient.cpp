@@ -104,7 +104,7 @@ class ReversePass {
   }
 
   void differentiate(NodeId id) {
-    const Node& node = graph_.node(id);
+    const Node node = graph_.node(id);  // a copy: adding nodes below moves them
     Builder builder(graph_, node.origin.empty() ? std::string{} : concat("gradient of ", node.origin));
     std::vector<ValueId> dy(node.outputs.size());
     bool any = false;
@@ -130,7 +130,8 @@ class ReversePass {
       if (!needed[i] || !dx.valid()) {
         continue;
       }
-      const ValueId reduced = builder.sum_to(dx, graph_.value(inputs[i]).shape);
+      const Shape target = graph_.value(inputs[i]).shape;
+      const ValueId reduced = builder.sum_to(dx, target);
       resize();
       TEMPER_ASSERT(graph_.value(reduced).shape == graph_.value(inputs[i]).shape &&
                         graph_.value(reduced).dtype == graph_.value(inputs[i]).dtype,

@@ -60,7 +60,8 @@ ValueId Builder::reduce_sum(ValueId a, std::vector<std::int64_t> axes, bool keep
   return op("ReduceSum", {a}, {{"axes", std::move(axes)}, {"keepdims", std::int64_t{keepdims}}});
 }
 
-ValueId Builder::sum_to(ValueId a, const Shape& target) {
+ValueId Builder::sum_to(ValueId a, const Shape& shape_of_a_value) {
+  const Shape target = shape_of_a_value;  // a copy: adding nodes moves the graph's values
   const std::vector<std::int64_t> axes = broadcast_axes(target, shape(a));
   if (axes.empty()) {
     return a;

@@ -23,6 +23,10 @@
 
 namespace temper::graph {
 
+using temper::NodeId;
+using temper::ValueId;
+using temper::VariableId;
+
 class OpDef;
 class OpRegistry;
 
@@ -80,6 +84,8 @@ struct Variable {
   Tensor initial;          // plain; undefined means zeros
   std::string why;         // why it is, or is not, trainable: for `inspect`
   std::string flat_group;  // variables of one group lie in one buffer, in order of their ids
+  // Order within the flat group, before the id: parameters of one optimizer group lie together.
+  int flat_order = 0;
   // Weights whose layout a kernel may choose; false keeps the variable plain.
   bool layout_free = true;
   // A moment or gradient copies the layout of this variable.

@@ -38,8 +38,14 @@ Lowering::Lowering(const Graph& graph, const Backend& backend, VariableStore& st
 
 // Adds the graph's variables to the store, or checks that they are there.
 void Lowering::register_variables() {
+  std::vector<VariableId> order;
   for (int i = 0; i < graph_.variable_count(); ++i) {
-    const VariableId id{i};
+    order.push_back(VariableId{i});
+  }
+  std::stable_sort(order.begin(), order.end(), [&](VariableId a, VariableId b) {
+    return graph_.variable(a).flat_order < graph_.variable(b).flat_order;
+  });
+  for (const VariableId id : order) {
     const Variable& variable = graph_.variable(id);
     int stored = store_.find(variable.name);
     if (stored < 0) {
@@ -109,7 +115,7 @@ void Lowering::share_in_place() {
   }
 }
 
-// Gradients lie in one block in the order of the parameters' ids, as the parameters do in theirs.
+// Gradients lie in one block in the order of the parameters in theirs.
 void Lowering::assign_flat_offsets() {
   std::vector<PhysicalId> flats;
   for (std::size_t i = 0; i < physicals_.size(); ++i) {
@@ -118,8 +124,10 @@ void Lowering::assign_flat_offsets() {
     }
   }
   std::stable_sort(flats.begin(), flats.end(), [&](PhysicalId a, PhysicalId b) {
-    return physicals_[static_cast<std::size_t>(a)].variable <
-           physicals_[static_cast<std::size_t>(b)].variable;
+    const VariableId x = physicals_[static_cast<std::size_t>(a)].variable;
+    const VariableId y = physicals_[static_cast<std::size_t>(b)].variable;
+    return std::make_pair(graph_.variable(x).flat_order, x) <
+           std::make_pair(graph_.variable(y).flat_order, y);
   });
   for (const PhysicalId id : flats) {
     Physical& flat = physicals_[static_cast<std::size_t>(id)];

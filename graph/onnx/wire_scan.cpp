@@ -7,7 +7,7 @@
 
 #include "runtime/base/error.h"
 
-namespace temper::onnx {
+namespace temper::graph {
 namespace {
 
 enum class Kind : std::uint8_t {
@@ -20,7 +20,7 @@ struct FieldRule {
   Kind parent;
   std::uint32_t number;
   Kind child;           // kNone: a list of numbers
-  std::uint32_t bytes;  // memory per number
+  std::uint32_t bytes;  // memory per number; 0: fixed width, as many bytes as in the file
 };
 
 constexpr FieldRule kRules[] = {
@@ -33,7 +33,7 @@ constexpr FieldRule kRules[] = {
     {Kind::kGraph, 15, Kind::kSparse, 0},      {Kind::kGraph, 16, Kind::kLeaf, 0},
     {Kind::kNode, 5, Kind::kAttribute, 0},     {Kind::kNode, 9, Kind::kLeaf, 0},
     {Kind::kNode, 10, Kind::kDevices, 0},      {Kind::kAttribute, 5, Kind::kTensor, 0},
-    {Kind::kAttribute, 6, Kind::kGraph, 0},    {Kind::kAttribute, 7, Kind::kNone, 4},
+    {Kind::kAttribute, 6, Kind::kGraph, 0},    {Kind::kAttribute, 7, Kind::kNone, 0},
     {Kind::kAttribute, 8, Kind::kNone, 8},     {Kind::kAttribute, 10, Kind::kTensor, 0},
     {Kind::kAttribute, 11, Kind::kGraph, 0},   {Kind::kAttribute, 14, Kind::kType, 0},
     {Kind::kAttribute, 15, Kind::kType, 0},    {Kind::kAttribute, 22, Kind::kSparse, 0},
@@ -42,8 +42,8 @@ constexpr FieldRule kRules[] = {
     {Kind::kFunction, 12, Kind::kValueInfo, 0}, {Kind::kFunction, 14, Kind::kLeaf, 0},
     {Kind::kValueInfo, 2, Kind::kType, 0},     {Kind::kValueInfo, 4, Kind::kLeaf, 0},
     {Kind::kTensor, 1, Kind::kNone, 8},        {Kind::kTensor, 3, Kind::kLeaf, 0},
-    {Kind::kTensor, 4, Kind::kNone, 4},        {Kind::kTensor, 5, Kind::kNone, 4},
-    {Kind::kTensor, 7, Kind::kNone, 8},        {Kind::kTensor, 10, Kind::kNone, 8},
+    {Kind::kTensor, 4, Kind::kNone, 0},        {Kind::kTensor, 5, Kind::kNone, 4},
+    {Kind::kTensor, 7, Kind::kNone, 8},        {Kind::kTensor, 10, Kind::kNone, 0},
     {Kind::kTensor, 11, Kind::kNone, 8},       {Kind::kTensor, 13, Kind::kLeaf, 0},
     {Kind::kTensor, 16, Kind::kLeaf, 0},       {Kind::kSparse, 1, Kind::kTensor, 0},
     {Kind::kSparse, 2, Kind::kTensor, 0},      {Kind::kSparse, 3, Kind::kNone, 8},
@@ -188,11 +188,10 @@ class Scanner {
     }
     if (rule->child == Kind::kNone) {
       std::uint64_t numbers = 0;
-      for (const std::uint8_t* byte = start; byte != at_; ++byte) {
+      for (const std::uint8_t* byte = start; rule->bytes != 0 && byte != at_; ++byte) {
         numbers += *byte < 0x80 ? 1 : 0;
       }
-      // Floats have fixed width: the bytes are the memory. Both bounds hold, the smaller is right.
-      spend(std::max(length, numbers * rule->bytes <= 8 * length ? numbers * rule->bytes : length));
+      spend(rule->bytes == 0 ? length : numbers * rule->bytes);
       return;
     }
     if (depth_ + 1 == kMaxDepth) {
@@ -246,4 +245,4 @@ const char* foreign_format(std::span<const std::byte> file) {
   return "";
 }
 
-}  // namespace temper::onnx
+}  // namespace temper::graph

@@ -7,7 +7,7 @@
 #include <span>
 #include <string>
 
-namespace temper::onnx {
+namespace temper::graph {
 
 // THROWS: kInvalidModel saying what is wrong at which byte; `path` is for the message.
 void scan_wire(std::span<const std::byte> file, const std::string& path);
@@ -15,4 +15,4 @@ void scan_wire(std::span<const std::byte> file, const std::string& path);
 // What a file that is no ONNX file seems to be ("a PNG picture"), or "".
 const char* foreign_format(std::span<const std::byte> file);
 
-}  // namespace temper::onnx
+}  // namespace temper::graph

@@ -35,20 +35,16 @@ Shape padded_shape(InferContext& c, const Shape& input, const std::vector<std::i
   for (int axis = 0; axis < input.rank(); ++axis) {
     const std::int64_t begin = pads[static_cast<std::size_t>(axis)];
     const std::int64_t end = pads[static_cast<std::size_t>(axis + input.rank())];
-    std::int64_t dim = 0;
-    c.check(!__builtin_add_overflow(input[axis], begin, &dim) &&
-                !__builtin_add_overflow(dim, end, &dim),
+    constexpr std::int64_t kLimit = std::int64_t{1} << 60;
+    c.check(std::max(begin, end) < kLimit && std::min(begin, end) > -kLimit && input[axis] < kLimit,
             "Pad of axis ", axis, " by ", begin, " and ", end, " overflows");
-    c.check(dim >= 0, "Pad of axis ", axis, " (", input[axis], " elements) by ", begin, " and ", end,
-            " leaves less than none");
-    // Both terms are at most input[axis] here or the check fails; no overflow: begin, end > INT64_MIN then.
-    const std::int64_t crop_begin = begin < 0 ? -(begin + 1) + 1 : 0;
-    const std::int64_t crop_end = end < 0 ? -(end + 1) + 1 : 0;
-    c.check(crop_begin <= input[axis] && crop_end <= input[axis] - crop_begin, "Pad of axis ", axis,
+    const std::int64_t crop_begin = std::max<std::int64_t>(-begin, 0);
+    const std::int64_t crop_end = std::max<std::int64_t>(-end, 0);
+    c.check(crop_begin + crop_end <= input[axis], "Pad of axis ", axis,
             " crops ", crop_begin, " and ", crop_end, " of ", input[axis], " elements");
     c.check(mode == "constant" || crop_begin + crop_end < input[axis] || (begin <= 0 && end <= 0),
             "Pad with mode ", mode, " of axis ", axis, ", which has no elements to repeat");
-    output.push_back(dim);
+    output.push_back(input[axis] + begin + end);
   }
   return output;
 }

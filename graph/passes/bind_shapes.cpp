@@ -70,6 +70,14 @@ void infer_and_fold(Graph& graph, const Backend& reference, std::int64_t max_ele
   }
 }
 
+void fold_constants(Graph& graph, const Backend& reference, std::int64_t max_elements) {
+  for (const NodeId id : topological_order(graph)) {
+    if (foldable(graph, graph.node(id), max_elements)) {
+      fold(graph, reference, id);
+    }
+  }
+}
+
 void bind_shapes(Graph& graph, const std::map<std::string, std::int64_t>& symbols,
                  std::int64_t unnamed_first, const Backend& reference) {
   for (const ValueId id : graph.inputs) {

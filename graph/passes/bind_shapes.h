@@ -20,4 +20,7 @@ void bind_shapes(Graph& graph, const std::map<std::string, std::int64_t>& symbol
 // Nodes whose result would have more than `max_elements` elements stay, unless their inputs are as large.
 void infer_and_fold(Graph& graph, const Backend& reference, std::int64_t max_elements = 1 << 16);
 
+// Folding alone, over a graph whose shapes are known.
+void fold_constants(Graph& graph, const Backend& reference, std::int64_t max_elements = 1 << 16);
+
 }  // namespace temper::graph

@@ -23,9 +23,10 @@ int find_port(const std::vector<PlanPort>& ports, std::string_view name) {
 int Plan::find_input(std::string_view name) const { return find_port(inputs, name); }
 int Plan::find_output(std::string_view name) const { return find_port(outputs, name); }
 
-void Arena::reserve(std::int64_t bytes) {
-  TEMPER_ASSERT(buffer_ == nullptr || bytes <= bytes_, "the arena is in use");
-  bytes_ = std::max(bytes_, bytes);
+void Arena::reserve(const Plan& plan) {
+  TEMPER_ASSERT((buffer_ == nullptr && flat_buffer_ == nullptr) || holds(plan), "the arena is in use");
+  bytes_ = std::max(bytes_, plan.arena_bytes);
+  flat_bytes_ = std::max(flat_bytes_, plan.flat_bytes);
 }
 
 std::byte* Arena::data() {
@@ -35,11 +36,18 @@ std::byte* Arena::data() {
   return buffer_->data();
 }
 
+std::byte* Arena::flat() {
+  if (flat_buffer_ == nullptr) {
+    flat_buffer_ = Buffer::allocate(static_cast<std::size_t>(flat_bytes_), "the gradients");
+  }
+  return flat_buffer_->data();
+}
+
 Executor::Executor(const Plan& plan, VariableStore& store, Arena& arena)
     : plan_(&plan), store_(&store), arena_(&arena) {
-  TEMPER_ASSERT(plan.arena_bytes <= arena.bytes(), "the arena has ", arena.bytes(),
-                " bytes, the plan needs ", plan.arena_bytes);
-  flat_ = Buffer::allocate(static_cast<std::size_t>(plan.flat_bytes), "the gradients");
+  TEMPER_ASSERT(arena.holds(plan), "the arena has ", arena.bytes(), " bytes, the plan needs ",
+                plan.arena_bytes);
+  arena.data();
   input_uses_.resize(plan.inputs.size());
   pointers_.reserve(plan.steps.size() * 2);
   for (const PlanStep& step : plan.steps) {
@@ -77,7 +85,7 @@ void* Executor::address(const Location& location) const {
     case Location::Kind::kArena:
       return arena_->data() + location.offset;
     case Location::Kind::kFlat:
-      return flat_->data() + location.offset;
+      return arena_->flat() + location.offset;
     case Location::Kind::kVariable:
       return store_->tensor(location.index).data();
     case Location::Kind::kConstant:

@@ -11,18 +11,26 @@
 
 namespace temper {
 
-// Memory for the values that live within a step, shared by the plans of a run: the largest's size.
+// Memory for the values that live within a step, shared by the plans of a run: the largest's size. A second block holds
+// the gradients of the parameters, flat.
 class Arena {
  public:
-  // Room for `bytes`; REQUIRES: before any executor that uses the arena was made.
-  void reserve(std::int64_t bytes);
+  // Room for this plan; REQUIRES: before any executor that uses the arena was made.
+  void reserve(const Plan& plan);
+  bool holds(const Plan& plan) const {
+    return plan.arena_bytes <= bytes_ && plan.flat_bytes <= flat_bytes_;
+  }
   std::byte* data();
+  std::byte* flat();
   std::int64_t bytes() const { return bytes_; }
+  std::int64_t flat_bytes() const { return flat_bytes_; }
   std::shared_ptr<const void> owner() const { return buffer_; }
 
  private:
   std::int64_t bytes_ = 0;
+  std::int64_t flat_bytes_ = 0;
   std::shared_ptr<Buffer> buffer_;
+  std::shared_ptr<Buffer> flat_buffer_;
 };
 
 class Executor {
@@ -53,7 +61,6 @@ class Executor {
   const Plan* plan_;
   VariableStore* store_;
   Arena* arena_;
-  std::shared_ptr<Buffer> flat_;
   std::vector<std::vector<void*>> pointers_;  // two per step: inputs, outputs
   std::vector<BoundStep> steps_;
   std::vector<std::vector<void**>> input_uses_;  // per plan input: the pointers to patch

@@ -69,7 +69,8 @@ void AtomicFile::commit() {
       ::ftruncate(file_.get(), static_cast<off_t>(bytes_written_)) != 0) {
     fail_io("write", path_, errno);
   }
-  // After a failed fsync the kernel may have dropped the data: never repeated, the file is given up.
+  // After a failed fsync the kernel may have dropped the data: never repeated, the file is given
+  // up.
   if (::fsync(file_.get()) != 0) {
     fail_io("write", path_, errno);
   }

@@ -51,7 +51,7 @@ FileDescriptor open_path(const std::string& path, int flags, unsigned mode) {
 }
 
 long long require_regular_file(const FileDescriptor& file, const std::string& path) {
-  struct stat status {};
+  struct stat status{};
   if (::fstat(file.get(), &status) != 0) {
     fail_io("examine", path, errno);
   }

@@ -53,7 +53,7 @@ int process_of_temporary(std::string_view name) {
 }  // namespace
 
 FileStatus file_status(const std::string& path) {
-  struct stat raw {};
+  struct stat raw{};
   FileStatus status;
   if (::stat(path.c_str(), &raw) != 0) {
     if (errno != ENOENT && errno != ENOTDIR) {
@@ -163,7 +163,7 @@ void sync_directory(const std::string& path) {
 }
 
 std::uint64_t free_bytes(const std::string& path) {
-  struct statvfs status {};
+  struct statvfs status{};
   if (::statvfs(path.c_str(), &status) != 0) {
     fail_io("examine", path, errno);
   }

@@ -31,7 +31,7 @@ StopSignals::StopSignals() {
   TEMPER_ASSERT(!installed.exchange(true), "stop signals are already watched");
   first_signal = 0;
   for (int i = 0; i < kCount; ++i) {
-    struct sigaction action {};
+    struct sigaction action{};
     action.sa_handler = i < kStopSignals ? temper_stop_handler : SIG_IGN;
     action.sa_flags = SA_RESTART;
     sigemptyset(&action.sa_mask);

@@ -22,12 +22,15 @@ temper_module(backends DEPENDS runtime/platform backends/reference backends/cpu)
 
 temper_module(training/formats DEPENDS runtime/base runtime/platform runtime/memory LINK PkgConfig::libzip ZLIB::ZLIB nlohmann_json::nlohmann_json)
 temper_module(training/data DEPENDS training/formats backends/common)
-temper_module(training/losses DEPENDS graph/ir graph/ops)
-temper_module(training/optimizers DEPENDS graph/ir graph/ops)
-temper_module(training/schedules DEPENDS runtime/base)
+temper_module(training/settings DEPENDS runtime/base)
+temper_module(training/losses DEPENDS training/settings graph/ir graph/ops)
+temper_module(training/optimizers DEPENDS training/settings graph/ir graph/ops)
+temper_module(training/schedules DEPENDS training/settings)
+temper_module(training/compile DEPENDS training/losses training/optimizers graph/ir graph/ops graph/autodiff graph/passes graph/lowering
+  runtime/exec backends)
 temper_module(training/metrics DEPENDS runtime/memory)
 temper_module(training/logging DEPENDS training/formats)
-temper_module(training DEPENDS training/data training/losses training/optimizers training/schedules training/metrics training/logging
+temper_module(training DEPENDS training/compile training/data training/losses training/optimizers training/schedules training/metrics training/logging
   graph/ir graph/ops graph/autodiff graph/passes graph/onnx graph/lowering backends LINK tomlplusplus::tomlplusplus)
 
 temper_module(tools/charts DEPENDS training LINK PkgConfig::cairo)

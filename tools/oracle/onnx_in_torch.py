@@ -1,7 +1,7 @@
 """Runs an ONNX file's own graph in PyTorch, with every float initializer a leaf that requires grad.
 
     python onnx_in_torch.py grad MODEL.onnx BATCH.npz LOSS OUT.npz
-    python onnx_in_torch.py train MODEL.onnx BATCH.npz LOSS OPTIMIZER STEPS     (one loss a line; full batch)
+    python onnx_in_torch.py train MODEL.onnx BATCH.npz LOSS OPTIMIZER STEPS [KEY=VALUE ...]    (one loss a line)
 
 The exporter merges and folds tensors, so a default export no longer equals the module it came from; the graph in the
 file is then the only oracle. Training semantics throughout: BatchNormalization uses batch statistics and updates its
@@ -15,17 +15,8 @@ import onnx.numpy_helper
 import torch
 import torch.nn.functional as F
 
-OPTIMIZERS = {
-    'sgd': (torch.optim.SGD, {'lr': 0.01, 'momentum': 0.9}),
-    'adamw': (torch.optim.AdamW, {'lr': 0.001}),
-}
-
-
-def cross_entropy(y, t):
-    return F.cross_entropy(y, t)
-
-
-LOSSES = {'cross_entropy': cross_entropy, 'mse': F.mse_loss, 'bce_with_logits': F.binary_cross_entropy_with_logits}
+OPTIMIZERS = {'sgd': torch.optim.SGD, 'adam': torch.optim.Adam, 'adamw': torch.optim.AdamW}
+LOSSES = {'cross_entropy': F.cross_entropy, 'mse': F.mse_loss, 'bce_with_logits': F.binary_cross_entropy_with_logits}
 
 
 def _attributes(node):
@@ -228,10 +219,9 @@ class OnnxInTorch:
         grads = torch.autograd.grad(value, list(self.leaves.values()))
         return value.item(), dict(zip(self.leaves, grads))
 
-    def train(self, batch, loss, optimizer, steps):
+    def train(self, batch, loss, optimizer, steps, options):
         """Trains on the one batch again and again; returns the loss of each step. Weights stay in `leaves`."""
-        make, options = OPTIMIZERS[optimizer]
-        stepper = make(list(self.leaves.values()), **options)
+        stepper = OPTIMIZERS[optimizer](list(self.leaves.values()), **options)
         losses = []
         for _ in range(steps):
             stepper.zero_grad(set_to_none=True)
@@ -253,9 +243,10 @@ def main(arguments):
         value, grads = OnnxInTorch(arguments[1]).gradients(load_batch(arguments[2]), arguments[3])
         np.savez(arguments[4], loss=np.float32(value), **{name: g.numpy() for name, g in grads.items()})
         return 0
-    if len(arguments) == 6 and arguments[0] == 'train':
-        model = OnnxInTorch(arguments[1])
-        for value in model.train(load_batch(arguments[2]), arguments[3], arguments[4], int(arguments[5])):
+    if len(arguments) >= 6 and arguments[0] == 'train':
+        model, batch = OnnxInTorch(arguments[1]), load_batch(arguments[2])
+        options = {key: float(value) for key, value in (pair.split('=') for pair in arguments[6:])}
+        for value in model.train(batch, arguments[3], arguments[4], int(arguments[5]), options):
             print(repr(value))
         return 0
     print(__doc__, file=sys.stderr)

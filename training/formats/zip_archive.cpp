@@ -5,7 +5,6 @@
 
 #include <zip.h>
 
-#include <ctime>
 #include <utility>
 
 #include "runtime/base/error.h"
@@ -16,6 +15,7 @@ namespace temper::training {
 namespace {
 
 constexpr std::uint64_t kMaxExpansion = 1032;  // of deflate
+constexpr zip_uint16_t kDosDay1980 = 1 << 5 | 1;  // 1 January of year 0, which is 1980
 
 struct ZipError {
   zip_error_t error;
@@ -151,13 +151,8 @@ void add_member(zip_t* archive, const ZipMember& member, bool compress) {
     zip_source_free(source);
     fail(ErrorCode::kInvalidArgument, "cannot add the zip member '", member.name, "': ", reason);
   }
-  // The format stores local time: midnight of 1980-01-01 in whatever zone this is.
-  std::tm day{};
-  day.tm_year = 80;
-  day.tm_mday = 1;
-  day.tm_isdst = -1;
   const auto position = static_cast<zip_uint64_t>(index);
-  zip_file_set_mtime(archive, position, std::mktime(&day), 0);
+  zip_file_set_dostime(archive, position, 0, kDosDay1980, 0);
   zip_set_file_compression(archive, position, compress ? ZIP_CM_DEFLATE : ZIP_CM_STORE, 0);
 }
 

@@ -1,8 +1,6 @@
 // Conv: direct convolution, f32, bias and a fused ReLU; weights in the blocking the kernel likes best.
 #include "backends/cpu/conv_geometry.h"
 #include "backends/cpu/onednn_kernel.h"
-#include "backends/cpu/parallel.h"
-#include "runtime/backend/kernel_table.h"
 
 namespace temper::cpu {
 namespace {
@@ -52,11 +50,7 @@ std::string plan_conv(const OpQuery& query, ConvPlan& plan) {
   return refusal_of(plan.pd);
 }
 
-std::unique_ptr<Kernel> prepare_conv(const OpQuery& query) {
-  ConvPlan plan;
-  const std::string reason = plan_conv(query, plan);
-  TEMPER_ASSERT(reason.empty(), reason);
-  const ThreadCountScope scope(plan.threads);
+std::unique_ptr<Kernel> prepare_conv(const OpQuery& query, const ConvPlan& plan) {
   auto kernel = std::make_unique<OneDnnKernel>(plan.threads);
   kernel->description = plan.pd.impl_info_str();
   const Desc weights = plan.pd.weights_desc();
@@ -83,13 +77,7 @@ std::unique_ptr<Kernel> prepare_conv(const OpQuery& query) {
 }  // namespace
 
 void register_onednn_conv(KernelTable& table) {
-  table.add(
-      "Conv", "onednn",
-      [](const OpQuery& query) {
-        ConvPlan plan;
-        return support_from(plan_conv(query, plan));
-      },
-      prepare_conv);
+  add_planned<ConvPlan>(table, "Conv", plan_conv, prepare_conv);
 }
 
 }  // namespace temper::cpu

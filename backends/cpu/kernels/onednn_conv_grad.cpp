@@ -3,8 +3,6 @@
 
 #include "backends/cpu/conv_geometry.h"
 #include "backends/cpu/onednn_kernel.h"
-#include "backends/cpu/parallel.h"
-#include "runtime/backend/kernel_table.h"
 
 namespace temper::cpu {
 namespace {
@@ -75,11 +73,7 @@ std::string plan_data(const OpQuery& query, DataPlan& plan) {
   return refusal_of(plan.pd);
 }
 
-std::unique_ptr<Kernel> prepare_data(const OpQuery& query) {
-  DataPlan plan;
-  const std::string reason = plan_data(query, plan);
-  TEMPER_ASSERT(reason.empty(), reason);
-  const ThreadCountScope scope(plan.threads);
+std::unique_ptr<Kernel> prepare_data(const OpQuery&, const DataPlan& plan) {
   auto kernel = std::make_unique<OneDnnKernel>(plan.threads);
   kernel->description = plan.pd.impl_info_str();
   const Desc weights = plan.pd.weights_desc();
@@ -162,11 +156,7 @@ std::string plan_weights(const OpQuery& query, WeightsPlan& plan) {
   return refusal_of(plan.pd);
 }
 
-std::unique_ptr<Kernel> prepare_weights(const OpQuery& query) {
-  WeightsPlan plan;
-  const std::string reason = plan_weights(query, plan);
-  TEMPER_ASSERT(reason.empty(), reason);
-  const ThreadCountScope scope(plan.threads);
+std::unique_ptr<Kernel> prepare_weights(const OpQuery& query, const WeightsPlan& plan) {
   auto kernel = std::make_unique<OneDnnKernel>(plan.threads);
   const Desc dw = plan.pd.diff_weights_desc();
   const auto layout = weights_layout(plan.geometry, dw);
@@ -190,20 +180,8 @@ std::unique_ptr<Kernel> prepare_weights(const OpQuery& query) {
 }  // namespace
 
 void register_onednn_conv_grad(KernelTable& table) {
-  table.add(
-      "ConvGradData", "onednn",
-      [](const OpQuery& query) {
-        DataPlan plan;
-        return support_from(plan_data(query, plan));
-      },
-      prepare_data);
-  table.add(
-      "ConvGradWeights", "onednn",
-      [](const OpQuery& query) {
-        WeightsPlan plan;
-        return support_from(plan_weights(query, plan));
-      },
-      prepare_weights);
+  add_planned<DataPlan>(table, "ConvGradData", plan_data, prepare_data);
+  add_planned<WeightsPlan>(table, "ConvGradWeights", plan_weights, prepare_weights);
 }
 
 }  // namespace temper::cpu

@@ -1,7 +1,5 @@
 // Reorder: any layout to any other of the same dtype. oneDNN keeps the padding of the target zero.
 #include "backends/cpu/onednn_kernel.h"
-#include "backends/cpu/parallel.h"
-#include "runtime/backend/kernel_table.h"
 
 namespace temper::cpu {
 namespace {
@@ -35,11 +33,7 @@ std::string plan_reorder(const OpQuery& query, ReorderPlan& plan) {
   return plan.pd ? std::string() : std::string("oneDNN has no implementation");
 }
 
-std::unique_ptr<Kernel> prepare_reorder(const OpQuery& query) {
-  ReorderPlan plan;
-  const std::string reason = plan_reorder(query, plan);
-  TEMPER_ASSERT(reason.empty(), reason);
-  const ThreadCountScope scope(plan.threads);
+std::unique_ptr<Kernel> prepare_reorder(const OpQuery& query, const ReorderPlan& plan) {
   auto kernel = std::make_unique<OneDnnKernel>(plan.threads);
   OneDnnCall& call = kernel->call<dnnl::reorder>(plan.pd);
   call.add(DNNL_ARG_FROM, plan.from, Place::input(0));
@@ -52,13 +46,7 @@ std::unique_ptr<Kernel> prepare_reorder(const OpQuery& query) {
 }  // namespace
 
 void register_onednn_reorder(KernelTable& table) {
-  table.add(
-      "Reorder", "onednn",
-      [](const OpQuery& query) {
-        ReorderPlan plan;
-        return support_from(plan_reorder(query, plan));
-      },
-      prepare_reorder);
+  add_planned<ReorderPlan>(table, "Reorder", plan_reorder, prepare_reorder);
 }
 
 }  // namespace temper::cpu

@@ -48,10 +48,12 @@ TEST(StopSignals, AWriteToAClosedPipeIsAnErrorNotTheEnd) {
 }
 
 TEST(StopSignals, PutsTheFormerHandlersBack) {
-  struct sigaction before {};
-  struct sigaction after {};
+  struct sigaction before{};
+  struct sigaction after{};
   ::sigaction(SIGTERM, nullptr, &before);
-  { const StopSignals signals; }
+  {
+    const StopSignals signals;
+  }
   ::sigaction(SIGTERM, nullptr, &after);
   EXPECT_EQ(before.sa_handler, after.sa_handler);
 }

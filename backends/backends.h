@@ -1,0 +1,14 @@
+// Makes a backend from a device's name: the only file that names all backends.
+#pragma once
+
+#include <memory>
+#include <string_view>
+
+#include "runtime/backend/backend.h"
+
+namespace temper {
+
+// "cpu" or "reference". THROWS: kInvalidArgument for a name that is no device, kUnsupported for "cuda".
+std::unique_ptr<Backend> make_backend(std::string_view device);
+
+}  // namespace temper

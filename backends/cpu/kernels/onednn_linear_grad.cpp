@@ -1,0 +1,83 @@
+// LinearGradWeights(x [M,K], dy [M,N]) -> dw, db: an inner product's weight gradient, f32.
+#include "backends/cpu/onednn_kernel.h"
+
+namespace temper::cpu {
+namespace {
+
+using Forward = dnnl::inner_product_forward;
+using BackwardWeights = dnnl::inner_product_backward_weights;
+
+struct GradPlan {
+  BackwardWeights::primitive_desc pd;
+  bool transposed = false;  // dw is [N,K], oneDNN's own order
+  bool bias = false;
+  int threads = 1;
+};
+
+Desc as_weights(const Desc& dw, bool transposed) {
+  return transposed ? dw : dw.permute_axes({1, 0});
+}
+
+std::string plan_gradient(const OpQuery& query, GradPlan& plan) {
+  std::string reason = refuse_dtypes(query);
+  if (reason.empty() && !query.outputs[0].present()) {
+    reason = "without dw there is nothing for an inner product to do";
+  }
+  if (!reason.empty()) {
+    return reason;
+  }
+  const std::int64_t m = query.inputs[0].shape[0], k = query.inputs[0].shape[1],
+                     n = query.inputs[1].shape[1];
+  plan.transposed = query.attrs->get_int("trans_w", 0) != 0;
+  plan.bias = query.outputs.size() > 1 && query.outputs[1].present();
+  plan.threads = threads_for_flops(query.threads, 2.0 * static_cast<double>(m) *
+                                                      static_cast<double>(k) *
+                                                      static_cast<double>(n));
+  const ThreadCountScope scope(plan.threads);
+  const Desc x = plain_descriptor({m, k}), dy = plain_descriptor({m, n});
+  const Desc bias = plan.bias ? plain_descriptor({n}) : Desc();
+  const Desc any = any_descriptor({n, k});
+  const auto hint = make_descriptor<Forward>(make_attributes(), dnnl::prop_kind::forward_training,
+                                             x, any, bias, dy);
+  if (!hint) {
+    return "oneDNN has no forward implementation";
+  }
+  std::vector<Desc> choices;
+  const TensorSpec& dw = query.outputs[0];
+  if (!dw.layout_free) {
+    choices.push_back(as_weights(descriptor(dw), plan.transposed));
+  }
+  choices.push_back(any);
+  for (const Desc& choice : choices) {
+    plan.pd = make_gradient_descriptor<BackwardWeights>(make_attributes(), hint, x, choice, bias, dy);
+    if (quality_of(plan.pd) > 0 && has_layout(plan.pd.diff_weights_desc())) {
+      return {};
+    }
+  }
+  reason = refusal_of(plan.pd);
+  return reason.empty() ? std::string("oneDNN's layout is its own secret") : reason;
+}
+
+std::unique_ptr<Kernel> prepare_gradient(const OpQuery& query, const GradPlan& plan) {
+  auto kernel = std::make_unique<OneDnnKernel>(plan.threads);
+  const auto& pd = plan.pd;
+  kernel->input_layouts.resize(query.inputs.size());
+  kernel->output_layouts.resize(query.outputs.size());
+  kernel->output_layouts[0] = layout_of(as_weights(pd.diff_weights_desc(), plan.transposed));
+  OneDnnCall& call = kernel->call<BackwardWeights>(pd);
+  call.add(DNNL_ARG_SRC, pd.src_desc(), Place::input(0));
+  call.add(DNNL_ARG_DIFF_DST, pd.diff_dst_desc(), Place::input(1));
+  call.add(DNNL_ARG_DIFF_WEIGHTS, pd.diff_weights_desc(), Place::output(0));
+  if (plan.bias) {
+    call.add(DNNL_ARG_DIFF_BIAS, pd.diff_bias_desc(), Place::output(1));
+  }
+  return kernel;
+}
+
+}  // namespace
+
+void register_onednn_linear_grad(KernelTable& table) {
+  add_planned<GradPlan>(table, "LinearGradWeights", plan_gradient, prepare_gradient);
+}
+
+}  // namespace temper::cpu

@@ -1,0 +1,48 @@
+// Loops over contiguous f32 memory in AVX-512, AVX2 and plain x86-64 form, chosen at run time. All forms do the same
+// operations on each element.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "backends/common/optimizer_math.h"
+
+namespace temper::cpu {
+
+enum class Unary {
+  kRelu, kLeakyRelu, kNeg, kAbs, kSqrt, kReciprocal, kExp, kLog, kTanh, kSigmoid, kElu, kHardSigmoid,
+  kHardSwish, kClip,
+};
+
+// y[i] = f(x[i]); y may be x. p and q are the op's parameters (alpha, beta or min, max).
+void unary_loop(Unary op, const float* x, float* y, std::int64_t n, float p, float q);
+
+enum class Binary {
+  kAdd, kSub, kMul, kDiv, kMax, kMin, kReluGrad, kLeakyReluGrad, kTanhGrad, kSigmoidGrad,
+};
+
+// y[i] = f(a[i * a_stride], b[i * b_stride]), strides 0 or 1; y may be a or b.
+void binary_loop(Binary op, const float* a, std::int64_t a_stride, const float* b,
+                 std::int64_t b_stride, float* y, std::int64_t n, float p);
+
+// Sums in double in a fixed order: 16 lanes, then a tree over them.
+double sum(const float* x, std::int64_t n);
+double sum_of_squares(const float* x, std::int64_t n);
+// totals[j] += x[j]
+void add_to(double* totals, const float* x, std::int64_t n);
+
+bool all_finite(const float* x, std::int64_t n);
+
+// One row of log-softmax: y = x - max - log(sum(exp(x - max))). y may be x.
+void log_softmax_row(const float* x, float* y, std::int64_t n);
+// y[i] = factor * (exp(log_prob[i]) * target_sum - spread * (weights ? weights[i] : 1))
+void cross_entropy_grad_row(const float* log_prob, const float* weights, float factor,
+                            float target_sum, float spread, float* y, std::int64_t n);
+
+void sgd_loop(const SgdStep<float>& step, float* p, const float* g, std::int64_t n);
+void sgd_momentum_loop(const SgdStep<float>& step, float* p, const float* g, float* m,
+                       std::int64_t n);
+void adam_loop(const AdamStep<float>& step, float* p, const float* g, float* m, float* v,
+               std::int64_t n);
+
+}  // namespace temper::cpu

@@ -1,0 +1,93 @@
+// ArgMax and OneHot: from values to indices and back.
+#include <cmath>
+
+#include "backends/reference/cast_element.h"
+#include "backends/reference/reference_backend.h"
+
+namespace temper::reference {
+namespace {
+
+// NaN is larger than every number; an equal element wins only where the last one is wanted.
+template <class T>
+bool beats(T challenger, T best, bool last_wins) {
+  if constexpr (std::is_floating_point_v<T>) {
+    if (std::isnan(best)) {
+      return last_wins && std::isnan(challenger);
+    }
+    if (std::isnan(challenger)) {
+      return true;
+    }
+  }
+  return last_wins ? challenger >= best : challenger > best;
+}
+
+template <class T>
+auto comparable(T value) {
+  if constexpr (std::is_same_v<T, Float16> || std::is_same_v<T, BFloat16>) {
+    return static_cast<float>(value);
+  } else {
+    return value;
+  }
+}
+
+std::unique_ptr<Kernel> prepare_arg_max(const OpQuery& query) {
+  const Shape& shape = query.inputs[0].shape;
+  const int axis = static_cast<int>(query.attrs->get_int("axis", 0));
+  const bool last_wins = query.attrs->get_int("select_last_index", 0) != 0;
+  const std::int64_t outer = shape.count(0, axis);
+  const std::int64_t dim = shape[axis];
+  const std::int64_t inner = shape.count(axis + 1, shape.rank());
+  return visit_any(query.inputs[0].dtype, [&]<class T>() -> std::unique_ptr<Kernel> {
+    return make_kernel([=](const KernelArgs& args) {
+      const T* x = static_cast<const T*>(args.inputs[0]);
+      std::int64_t* y = static_cast<std::int64_t*>(args.outputs[0]);
+      for (std::int64_t o = 0; o < outer; ++o) {
+        for (std::int64_t i = 0; i < inner; ++i) {
+          const T* line = x + o * dim * inner + i;
+          std::int64_t best = 0;
+          for (std::int64_t d = 1; d < dim; ++d) {
+            if (beats(comparable(line[d * inner]), comparable(line[best * inner]), last_wins)) {
+              best = d;
+            }
+          }
+          y[o * inner + i] = best;
+        }
+      }
+    });
+  });
+}
+
+std::unique_ptr<Kernel> prepare_one_hot(const OpQuery& query) {
+  const Shape& indices = query.inputs[0].shape;
+  const int axis = static_cast<int>(query.attrs->get_int("axis", 0));
+  const std::int64_t depth = query.attrs->get_int("depth", 0);
+  const std::int64_t outer = indices.count(0, axis);
+  const std::int64_t inner = indices.count(axis, indices.rank());
+  return visit_any(query.inputs[0].dtype, [&]<class I>() -> std::unique_ptr<Kernel> {
+    return visit_any(query.outputs[0].dtype, [&]<class T>() -> std::unique_ptr<Kernel> {
+      return make_kernel([=](const KernelArgs& args) {
+        const I* index = static_cast<const I*>(args.inputs[0]);
+        const T* values = static_cast<const T*>(args.inputs[2]);
+        T* y = static_cast<T*>(args.outputs[0]);
+        for (std::int64_t o = 0; o < outer; ++o) {
+          for (std::int64_t i = 0; i < inner; ++i) {
+            std::int64_t hot = cast_element<std::int64_t>(index[o * inner + i]);
+            hot = hot < 0 ? hot + depth : hot;
+            for (std::int64_t d = 0; d < depth; ++d) {
+              y[(o * depth + d) * inner + i] = values[d == hot ? 1 : 0];
+            }
+          }
+        }
+      });
+    });
+  });
+}
+
+}  // namespace
+
+void register_arg_max(KernelTable& table) {
+  table.add("ArgMax", "reference", {}, prepare_arg_max);
+  table.add("OneHot", "reference", {}, prepare_one_hot);
+}
+
+}  // namespace temper::reference

@@ -1,0 +1,115 @@
+// Gather and GatherGrad (scatter-add in the order of the indices, summed in double). An index out of range reads and
+// writes nothing outside the tensors: Gather gives NaN there (0 for types without NaN), so a training step is not
+// applied; GatherGrad drops it.
+#include <algorithm>
+#include <limits>
+
+#include "backends/reference/reference_backend.h"
+#include "runtime/base/dtype_visit.h"
+
+namespace temper::reference {
+namespace {
+
+struct Geometry {
+  std::int64_t outer = 1;  // elements before the axis
+  std::int64_t dim = 0;    // size of the axis
+  std::int64_t inner = 1;  // elements behind it
+  std::int64_t picks = 0;  // number of indices
+
+  // The position on the axis, or -1.
+  std::int64_t row(std::int64_t index) const {
+    const std::int64_t row = index < 0 ? index + dim : index;
+    return row < dim ? std::max<std::int64_t>(row, -1) : -1;
+  }
+};
+
+Geometry geometry(const Attrs& attrs, const Shape& data, const Shape& indices) {
+  const int axis = static_cast<int>(attrs.get_int("axis", 0));
+  return {data.count(0, axis), data[axis], data.count(axis + 1, data.rank()),
+          indices.element_count()};
+}
+
+template <class T>
+T no_element() {
+  if constexpr (std::is_same_v<T, Float16> || std::is_same_v<T, BFloat16>) {
+    return T(std::numeric_limits<float>::quiet_NaN());
+  } else if constexpr (std::is_floating_point_v<T>) {
+    return std::numeric_limits<T>::quiet_NaN();
+  } else {
+    return T(0);
+  }
+}
+
+template <class T, class I>
+std::unique_ptr<Kernel> gather_kernel(const Geometry& g) {
+  return make_kernel([g](const KernelArgs& args) {
+    const T* x = static_cast<const T*>(args.inputs[0]);
+    const I* indices = static_cast<const I*>(args.inputs[1]);
+    T* y = static_cast<T*>(args.outputs[0]);
+    for (std::int64_t outer = 0; outer < g.outer; ++outer) {
+      for (std::int64_t pick = 0; pick < g.picks; ++pick, y += g.inner) {
+        const std::int64_t row = g.row(indices[pick]);
+        if (row < 0) {
+          std::fill(y, y + g.inner, no_element<T>());
+        } else {
+          std::copy_n(x + (outer * g.dim + row) * g.inner, g.inner, y);
+        }
+      }
+    }
+  });
+}
+
+template <class T, class I>
+std::unique_ptr<Kernel> gather_grad_kernel(const Geometry& g) {
+  auto kernel = make_kernel([g](const KernelArgs& args) {
+    const T* dy = static_cast<const T*>(args.inputs[0]);
+    const I* indices = static_cast<const I*>(args.inputs[1]);
+    T* dx = static_cast<T*>(args.outputs[0]);
+    double* sums = static_cast<double*>(args.workspace);
+    const std::int64_t count = g.outer * g.dim * g.inner;
+    std::fill(sums, sums + count, 0.0);
+    for (std::int64_t outer = 0; outer < g.outer; ++outer) {
+      for (std::int64_t pick = 0; pick < g.picks; ++pick, dy += g.inner) {
+        const std::int64_t row = g.row(indices[pick]);
+        for (std::int64_t i = 0; row >= 0 && i < g.inner; ++i) {
+          sums[(outer * g.dim + row) * g.inner + i] += convert_element<double>(dy[i]);
+        }
+      }
+    }
+    for (std::int64_t i = 0; i < count; ++i) {
+      dx[i] = convert_element<T>(sums[i]);
+    }
+  });
+  kernel->workspace_bytes = static_cast<std::size_t>(g.outer * g.dim * g.inner) * sizeof(double);
+  return kernel;
+}
+
+std::unique_ptr<Kernel> prepare_gather(const OpQuery& query) {
+  const Geometry g = geometry(*query.attrs, query.inputs[0].shape, query.inputs[1].shape);
+  return visit_any(query.inputs[0].dtype, [&]<class T>() {
+    return query.inputs[1].dtype == DType::kInt32 ? gather_kernel<T, std::int32_t>(g)
+                                                  : gather_kernel<T, std::int64_t>(g);
+  });
+}
+
+Support supports_gather_grad(const OpQuery& query) {
+  return is_float(query.inputs[0].dtype) ? Support::yes()
+                                         : Support::no("only float types have gradients");
+}
+
+std::unique_ptr<Kernel> prepare_gather_grad(const OpQuery& query) {
+  const Geometry g = geometry(*query.attrs, query.outputs[0].shape, query.inputs[1].shape);
+  return visit_any(query.inputs[0].dtype, [&]<class T>() {
+    return query.inputs[1].dtype == DType::kInt32 ? gather_grad_kernel<T, std::int32_t>(g)
+                                                  : gather_grad_kernel<T, std::int64_t>(g);
+  });
+}
+
+}  // namespace
+
+void register_gather(KernelTable& table) {
+  table.add("Gather", "reference", {}, prepare_gather);
+  table.add("GatherGrad", "reference", supports_gather_grad, prepare_gather_grad);
+}
+
+}  // namespace temper::reference

@@ -1,0 +1,75 @@
+// GlobalNorm and ClipFactor. The norm adds chunks of 16384 elements in a fixed order, so any number of threads that sums
+// the same chunks gives the same bits.
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+#include "backends/reference/type_support.h"
+#include "runtime/backend/kernel_table.h"
+#include "runtime/base/dtype_visit.h"
+
+namespace temper::reference {
+namespace {
+
+constexpr std::int64_t kChunk = 16384;
+constexpr double kClipEpsilon = 1e-6;  // torch.nn.utils.clip_grad_norm_
+
+template <class T>
+double sum_of_squares(const T* values, std::int64_t count) {
+  double total = 0;
+  for (std::int64_t first = 0; first < count; first += kChunk) {
+    double chunk = 0;
+    for (std::int64_t i = first; i < std::min(first + kChunk, count); ++i) {
+      chunk += static_cast<double>(values[i]) * static_cast<double>(values[i]);
+    }
+    total += chunk;
+  }
+  return total;
+}
+
+std::unique_ptr<Kernel> prepare_norm(const OpQuery& query) {
+  std::vector<std::int64_t> counts;
+  for (const TensorSpec& input : query.inputs) {
+    counts.push_back(input.shape.element_count());
+  }
+  return visit_float(query.inputs[0].dtype, [&]<class T>() -> std::unique_ptr<Kernel> {
+    return make_kernel([counts](const KernelArgs& args) {
+      double total = 0;
+      for (std::size_t i = 0; i < counts.size(); ++i) {
+        total += sum_of_squares(static_cast<const T*>(args.inputs[i]), counts[i]);
+      }
+      *static_cast<T*>(args.outputs[0]) = static_cast<T>(std::sqrt(total));
+    });
+  });
+}
+
+// min(1, max_norm / (norm + 1e-6)); NaN stays NaN.
+std::unique_ptr<Kernel> prepare_factor(const OpQuery& query) {
+  const double max_norm = query.attrs->get_double("max_norm", 0);
+  return visit_float(query.inputs[0].dtype, [&]<class T>() -> std::unique_ptr<Kernel> {
+    return make_kernel([max_norm](const KernelArgs& args) {
+      const double norm = static_cast<double>(*static_cast<const T*>(args.inputs[0]));
+      const double factor = max_norm / (norm + kClipEpsilon);
+      *static_cast<T*>(args.outputs[0]) = static_cast<T>(factor > 1 ? 1 : factor);
+    });
+  });
+}
+
+Support support_norm(const OpQuery& query) {
+  for (const TensorSpec& input : query.inputs) {
+    if (input.dtype != DType::kFloat32 && input.dtype != DType::kFloat64) {
+      return Support::no(concat("a gradient is ", input.dtype, ", only f32 and f64 are supported"));
+    }
+  }
+  return Support::yes();
+}
+
+}  // namespace
+
+void register_gradient_clip(KernelTable& table) {
+  table.add("GlobalNorm", "reference", support_norm, prepare_norm);
+  table.add("ClipFactor", "reference",
+            [](const OpQuery& query) { return one_float_type(query, {0}); }, prepare_factor);
+}
+
+}  // namespace temper::reference

@@ -1,0 +1,327 @@
+// Inlining of model-local functions, with attribute references resolved and growth bounded.
+#include "graph/onnx/flatten.h"
+
+#include <onnx.pb.h>
+
+#include <tuple>
+#include <unordered_map>
+#include <unordered_set>
+
+#include "runtime/base/error.h"
+
+namespace temper::graph {
+namespace {
+
+constexpr int kMaxCallDepth = 32;
+constexpr std::int64_t kOldestOpset = 7;
+constexpr std::int64_t kNewestOpset = 28;
+
+using Opsets = std::map<std::string, std::int64_t>;
+using FunctionKey = std::tuple<std::string, std::string, std::string>;  // domain, name, overload
+
+template <class Imports>
+Opsets read_opsets(const Imports& imports) {
+  Opsets opsets;
+  for (const auto& import : imports) {
+    opsets[normal_domain(import.domain())] = import.version();
+  }
+  return opsets;
+}
+
+// "['', 'layer1', 'layer1.0', 'conv2d']": the last is the operation, the one before it the module.
+std::string module_scope(const wire::NodeProto& node) {
+  for (const auto& entry : node.metadata_props()) {
+    if (entry.key() != "pkg.torch.onnx.name_scopes") {
+      continue;
+    }
+    std::vector<std::string> parts;
+    const std::string& text = entry.value();
+    for (std::size_t at = text.find('\''); at != std::string::npos; at = text.find('\'', at)) {
+      const std::size_t end = text.find('\'', at + 1);
+      if (end == std::string::npos) {
+        break;
+      }
+      parts.push_back(text.substr(at + 1, end - at - 1));
+      at = end + 1;
+    }
+    const std::string scope = parts.size() < 2 ? "" : parts[parts.size() - 2];
+    return scope.starts_with("_empty_nn_module") ? "" : scope;
+  }
+  return {};
+}
+
+class Flattener {
+ public:
+  Flattener(const wire::ModelProto& model, std::uint64_t file_bytes, FlatGraph& out)
+      : model_(model), model_opsets_(read_opsets(model.opset_import())), out_(out),
+        byte_limit_((std::uint64_t{32} << 20) + 16 * file_bytes) {
+    for (const auto& function : model.functions()) {
+      const FunctionKey key{normal_domain(function.domain()), function.name(), function.overload()};
+      TEMPER_CHECK(functions_.emplace(key, &function).second, ErrorCode::kInvalidModel,
+                   "the function '", function.name(), "' is defined twice");
+    }
+  }
+
+  void run() {
+    Frame frame;
+    frame.opsets = &model_opsets_;
+    for (const auto& node : model_.graph().node()) {
+      add(node, frame, nullptr);
+    }
+  }
+
+ private:
+  using Names = std::unordered_map<std::string, std::string>;
+
+  struct Frame {
+    const wire::FunctionProto* function = nullptr;  // null: the main graph
+    const Opsets* opsets = nullptr;
+    std::map<std::string, const wire::AttributeProto*> attributes;
+    int depth = 0;
+    std::string prefix;
+  };
+
+  void spend(std::uint64_t bytes) {
+    spent_ += bytes;
+    TEMPER_CHECK(spent_ <= byte_limit_, ErrorCode::kInvalidModel,
+                 "inlining the model's functions gives more than ", byte_limit_ >> 20,
+                 " MiB of nodes, far more than the file's size justifies");
+  }
+
+  // `names` maps a function's inner names to names of the flat graph; null in the main graph.
+  void add(const wire::NodeProto& node, const Frame& frame, Names* names) {
+    const std::string domain = normal_domain(node.domain());
+    FlatNode flat;
+    flat.op = node.op_type();
+    flat.domain = domain;
+    flat.name = frame.prefix + node.name();
+    flat.source = &node;
+    flat.inlined = frame.function != nullptr;
+    flat.scope = module_scope(node);
+    std::uint64_t bytes = sizeof(FlatNode) + flat.op.size() + flat.name.size() + flat.scope.size();
+    for (const std::string& input : node.input()) {
+      flat.inputs.push_back(inner_name(input, node, names));
+      bytes += sizeof(std::string) + flat.inputs.back().size();
+    }
+    for (const std::string& output : node.output()) {
+      flat.outputs.push_back(output_name(output, frame, names));
+      bytes += sizeof(std::string) + flat.outputs.back().size();
+    }
+    for (const auto& attribute : node.attribute()) {
+      resolve(attribute, frame, node, flat);
+      bytes += sizeof(FlatAttribute) + attribute.name().size();
+      if (frame.function != nullptr && !flat.attributes.empty()) {
+        const wire::AttributeProto& value = *flat.attributes.back().value;
+        // Tensors are shared by all calls, lists are copied.
+        bytes += value.has_t() || value.has_g() ? 0 : 2 * value.ByteSizeLong();
+      }
+    }
+    spend(frame.function == nullptr ? 0 : bytes);
+    const auto function = functions_.find({domain, node.op_type(), node.overload()});
+    if (function != functions_.end()) {
+      inline_call(flat, *function->second, frame);
+      return;
+    }
+    flat.opset = opset_of(domain, frame);
+    out_.nodes.push_back(std::move(flat));
+  }
+
+  static std::string inner_name(const std::string& input, const wire::NodeProto& node,
+                                const Names* names) {
+    if (names == nullptr || input.empty()) {
+      return input;
+    }
+    const auto found = names->find(input);
+    TEMPER_CHECK(found != names->end(), ErrorCode::kInvalidModel, "in a function, node '", node.name(),
+                 "' (", node.op_type(), ") reads '", input, "', which nothing before it produces");
+    return found->second;
+  }
+
+  std::string output_name(const std::string& output, const Frame& frame, Names* names) {
+    if (names == nullptr || output.empty()) {
+      return output;
+    }
+    const auto bound = names->find(output);
+    if (bound != names->end() && !bound->second.empty() && pending_outputs_.erase(bound->second) == 1) {
+      return bound->second;  // the caller's name for this output
+    }
+    TEMPER_CHECK(bound == names->end(), ErrorCode::kInvalidModel, "the function '",
+                 frame.function->name(), "' produces '", output, "' twice");
+    const std::string made = frame.prefix + output;
+    names->emplace(output, made);
+    return made;
+  }
+
+  void resolve(const wire::AttributeProto& attribute, const Frame& frame,
+               const wire::NodeProto& node, FlatNode& flat) {
+    const wire::AttributeProto* value = &attribute;
+    if (!attribute.ref_attr_name().empty()) {
+      TEMPER_CHECK(frame.function != nullptr, ErrorCode::kInvalidModel, "node '", node.name(),
+                   "' refers to a function's attribute '", attribute.ref_attr_name(),
+                   "' outside of a function");
+      const auto found = frame.attributes.find(attribute.ref_attr_name());
+      if (found == frame.attributes.end()) {
+        return;  // an optional attribute that the caller left out
+      }
+      value = found->second;
+    }
+    flat.attributes.push_back({attribute.name(), value});
+  }
+
+  std::int64_t opset_of(const std::string& domain, const Frame& frame) const {
+    auto found = frame.opsets->find(domain);
+    if (found == frame.opsets->end()) {
+      found = model_opsets_.find(domain);
+      if (found == model_opsets_.end()) {
+        TEMPER_CHECK(!domain.empty(), ErrorCode::kInvalidModel,
+                     "the file does not say which opset of ONNX's ops it uses (no opset_import for the "
+                     "default domain)");
+        return 0;
+      }
+    }
+    if (domain.empty()) {
+      const std::int64_t version = found->second;
+      TEMPER_CHECK(version > 0, ErrorCode::kInvalidModel, "the file names the opset ", version);
+      TEMPER_CHECK(version >= kOldestOpset && version <= kNewestOpset, ErrorCode::kUnsupported,
+                   "the file uses opset ", version, "; opsets ", kOldestOpset, " to ", kNewestOpset,
+                   " are supported");
+    }
+    return found->second;
+  }
+
+  void inline_call(const FlatNode& call, const wire::FunctionProto& function, const Frame& caller) {
+    TEMPER_CHECK(caller.depth < kMaxCallDepth, ErrorCode::kInvalidModel, "functions call each other more than ",
+                 kMaxCallDepth, " deep, at '", function.name(), "'");
+    TEMPER_CHECK(static_cast<int>(call.inputs.size()) <= function.input_size() &&
+                     static_cast<int>(call.outputs.size()) <= function.output_size(),
+                 ErrorCode::kInvalidModel, call.label(), " has ", call.inputs.size(), " inputs and ",
+                 call.outputs.size(), " outputs, but the function has ", function.input_size(), " and ",
+                 function.output_size());
+    spend(64 * (static_cast<std::uint64_t>(function.opset_import_size()) + 1 +
+                static_cast<std::uint64_t>(function.input_size()) +
+                static_cast<std::uint64_t>(function.attribute_proto_size())));
+    const Opsets opsets = read_opsets(function.opset_import());
+    Frame frame;
+    frame.function = &function;
+    frame.opsets = &opsets;
+    frame.depth = caller.depth + 1;
+    // Inlined names start with a number of their own and stay short, whatever the caller is called.
+    frame.prefix = concat(call.name.substr(0, 40), "#", ++calls_, "/");
+    for (const auto& attribute : function.attribute_proto()) {
+      frame.attributes[attribute.name()] = &attribute;
+    }
+    for (const FlatAttribute& attribute : call.attributes) {
+      frame.attributes[attribute.name] = attribute.value;
+    }
+    Names names;
+    for (int i = 0; i < function.input_size(); ++i) {
+      const auto index = static_cast<std::size_t>(i);
+      names.emplace(function.input(i), index < call.inputs.size() ? call.inputs[index] : "");
+    }
+    std::vector<std::pair<std::string, std::string>> copies;  // inner name, the caller's name
+    for (std::size_t i = 0; i < call.outputs.size(); ++i) {
+      const std::string& inner = function.output(static_cast<int>(i));
+      if (call.outputs[i].empty()) {
+        continue;
+      }
+      if (names.emplace(inner, call.outputs[i]).second) {
+        pending_outputs_.insert(call.outputs[i]);
+      } else {
+        copies.emplace_back(inner, call.outputs[i]);  // a function that returns its input, or one value twice
+      }
+    }
+    for (const auto& node : function.node()) {
+      add(node, frame, &names);
+    }
+    for (const std::string& output : call.outputs) {
+      TEMPER_CHECK(pending_outputs_.erase(output) == 0, ErrorCode::kInvalidModel, "the function '",
+                   function.name(), "' does not produce '", output, "' that ", call.label(), " asks for");
+    }
+    for (const auto& [inner, outer] : copies) {
+      FlatNode copy;
+      copy.op = "Identity";
+      copy.opset = kNewestOpset;
+      copy.name = frame.prefix + outer;
+      copy.inputs = {names[inner]};
+      copy.outputs = {outer};
+      copy.inlined = true;
+      out_.nodes.push_back(std::move(copy));
+    }
+  }
+
+  const wire::ModelProto& model_;
+  Opsets model_opsets_;
+  std::map<FunctionKey, const wire::FunctionProto*> functions_;
+  FlatGraph& out_;
+  std::uint64_t byte_limit_;
+  std::uint64_t spent_ = 0;
+  std::int64_t calls_ = 0;
+  std::unordered_set<std::string> pending_outputs_;  // callers' names not produced yet
+};
+
+}  // namespace
+
+std::string normal_domain(const std::string& domain) {
+  return domain == "ai.onnx" ? std::string() : domain;
+}
+
+const wire::AttributeProto* FlatNode::find(const char* attribute) const {
+  for (const FlatAttribute& candidate : attributes) {
+    if (candidate.name == attribute) {
+      return candidate.value;
+    }
+  }
+  return nullptr;
+}
+
+std::string FlatNode::label() const {
+  constexpr std::size_t kShown = 100;  // labels are copied often; a hostile name may have megabytes
+  const std::string shown_op = op.substr(0, kShown);
+  if (!name.empty()) {
+    return concat(shown_op, " '", name.substr(0, kShown), "'");
+  }
+  for (const std::string& output : outputs) {
+    if (!output.empty()) {
+      return concat(shown_op, " (output '", output.substr(0, kShown), "')");
+    }
+  }
+  return shown_op;
+}
+
+FlatGraph flatten(const wire::ModelProto& model, std::uint64_t file_bytes) {
+  FlatGraph graph;
+  for (const auto& tensor : model.graph().initializer()) {
+    graph.initializers.emplace_back(tensor.name(), &tensor);
+  }
+  Flattener(model, file_bytes, graph).run();
+  std::unordered_set<std::string> stored;
+  for (const auto& [name, tensor] : graph.initializers) {
+    TEMPER_CHECK(!name.empty(), ErrorCode::kInvalidModel, "an initializer has no name");
+    TEMPER_CHECK(stored.insert(name).second, ErrorCode::kInvalidModel, "the initializer '", name,
+                 "' is defined twice");
+  }
+  for (const auto& sparse : model.graph().sparse_initializer()) {
+    stored.insert(sparse.values().name());
+  }
+  std::vector<std::string> inputs;
+  std::unordered_set<std::string> declared;
+  for (const auto& input : model.graph().input()) {
+    TEMPER_CHECK(!input.name().empty(), ErrorCode::kInvalidModel, "a graph input has no name");
+    TEMPER_CHECK(declared.insert(input.name()).second, ErrorCode::kInvalidModel, "the graph input '",
+                 input.name(), "' is declared twice");
+    if (!stored.contains(input.name())) {
+      inputs.push_back(input.name());
+    }
+  }
+  for (const auto& sparse : model.graph().sparse_initializer()) {
+    inputs.push_back(sparse.values().name());  // known here, refused by name when the graph is built
+  }
+  std::vector<std::string> outputs;
+  for (const auto& output : model.graph().output()) {
+    outputs.push_back(output.name());
+  }
+  check_and_sort(graph, inputs, outputs);
+  return graph;
+}
+
+}  // namespace temper::graph

@@ -1,0 +1,326 @@
+// From the flat node list to a Graph: inputs, stored tensors, nodes in canonical form, outputs. What is not supported is
+// collected on the way and thrown at the end, all of it.
+#include "graph/onnx/import.h"
+
+#include <onnx.pb.h>
+
+#include <algorithm>
+#include <unordered_map>
+
+#include "graph/onnx/attributes.h"
+#include "graph/onnx/model_file.h"
+#include "graph/onnx/opset_upgrade.h"
+#include "graph/onnx/problems.h"
+#include "graph/onnx/tensor_codec.h"
+#include "graph/onnx/tensor_uses.h"
+#include "runtime/base/error.h"
+
+namespace temper::graph {
+namespace {
+
+// Added to scores before a softmax, such a value switches them off.
+constexpr double kMaskValue = -1e4;
+
+bool looks_like_mask(const Tensor& tensor) {
+  for (const double value : tensor.values<double>()) {
+    if (value <= kMaskValue) {
+      return true;
+    }
+  }
+  return false;
+}
+
+class GraphImporter {
+ public:
+  GraphImporter(const OnnxModel& model, const OpRegistry& registry,
+                const std::set<std::string>& as_variables, std::vector<TensorDecision>* decisions)
+      : model_(model), impl_(model.impl()), registry_(registry), as_variables_(as_variables),
+        decisions_(decisions), graph_(registry), reader_(impl_.external),
+        uses_(find_tensor_uses(impl_.flat)) {
+    graph_.name = model.graph_name();
+  }
+
+  Graph run() {
+    add_inputs();
+    for (const auto& sparse : impl_.proto->graph().sparse_initializer()) {
+      problems_.add("sparse initializers", sparse.values().name());
+      values_[sparse.values().name()] = placeholder();
+    }
+    for (const auto& [name, tensor] : impl_.flat.initializers) {
+      stored_[name] = {tensor, nullptr, {}};
+      if (!add_stored(name, true)) {
+        values_[name] = placeholder();
+      }
+    }
+    for (const FlatNode& node : impl_.flat.nodes) {
+      try {
+        if (node.op == "Constant" && node.domain.empty()) {
+          add_constant_node(node);
+        } else {
+          add_node(node);
+        }
+      } catch (Error& error) {
+        if (error.code() != ErrorCode::kUnsupported) {
+          error.add_note(concat("in ", node.label()));
+          throw;
+        }
+        problems_.add(concat("op ", node.op, ": ", error.message()), node.name);
+        give_placeholders(node);
+      }
+    }
+    for (const auto& output : impl_.proto->graph().output()) {
+      graph_.add_output(output.name(), value_of(output.name(), false));
+    }
+    problems_.throw_if_any(impl_.path);
+    return std::move(graph_);
+  }
+
+ private:
+  // A tensor of the file that may be read as a variable, as a constant, or as both.
+  struct Stored {
+    const wire::TensorProto* proto = nullptr;
+    const FlatNode* node = nullptr;  // a Constant node; null: an initializer
+    ValueId constant;
+  };
+
+  ValueId placeholder() {
+    return graph_.add_constant("", Tensor::scalar<float>(DType::kFloat32, 0));
+  }
+
+  void give_placeholders(const FlatNode& node) {
+    for (const std::string& output : node.outputs) {
+      if (!output.empty()) {
+        values_[output] = placeholder();
+      }
+    }
+  }
+
+  void add_inputs() {
+    for (const OnnxValueInfo& input : model_.inputs()) {
+      if (input.dtype == DType::kUndefined) {
+        problems_.add(concat("graph inputs of type ", input.file_type), input.name);
+        values_[input.name] = placeholder();
+        continue;
+      }
+      values_[input.name] = graph_.add_input(input.name, input.dtype, input.dims, input.rank_known);
+    }
+  }
+
+  Tensor decode(const std::string& name, const Stored& stored) {
+    const std::string what = tensor_label(name);
+    if (stored.proto == nullptr) {
+      return constant_from_attributes(*stored.node, what);
+    }
+    if (stored.node == nullptr || !stored.node->inlined) {
+      return decode_tensor(*stored.proto, what, &reader_);
+    }
+    // All calls of a function share its constants: memory stays bounded by the file.
+    Tensor& shared = shared_constants_[stored.proto];
+    if (!shared.defined()) {
+      shared = decode_tensor(*stored.proto, what, &reader_);
+    }
+    return shared;
+  }
+
+  // Decides what a stored tensor becomes; false when its type is not supported.
+  bool add_stored(const std::string& name, bool may_be_variable) {
+    const Stored& stored = stored_.at(name);
+    if (stored.proto != nullptr) {
+      const std::string reason = unsupported_reason(*stored.proto);
+      if (!reason.empty()) {
+        problems_.add(reason, name);
+        return false;
+      }
+      const DType dtype = graph_dtype(stored.proto->data_type());
+      if (!is_float(dtype)) {
+        return true;  // a constant, read when a node asks for it
+      }
+    } else if (!holds_float(*stored.node)) {
+      return true;
+    }
+    const auto found = uses_.find(name);
+    const TensorUse use = found == uses_.end() ? TensorUse{} : found->second;
+    TensorDecision decision;
+    decision.name = name;
+    decision.file_type =
+        stored.proto != nullptr ? onnx_type_name(stored.proto->data_type()) : "FLOAT";
+    decision.external = stored.proto != nullptr && stored.proto->data_location() == 1;
+    if (!use.used) {
+      decision.why = "not used";
+      const TensorHeader header = stored.proto == nullptr ? TensorHeader{}
+                                                          : check_tensor(*stored.proto, tensor_label(name));
+      decision.dtype = header.dtype;
+      decision.shape = header.shape;
+      report(decision);
+      return true;
+    }
+    const Tensor value = decode(name, stored);
+    decision.dtype = value.dtype();
+    decision.shape = value.shape();
+    decide(decision, use, value, may_be_variable);
+    if (decision.is_variable) {
+      Variable variable;
+      variable.name = name;
+      variable.dtype = value.dtype();
+      variable.shape = value.shape();
+      variable.role = decision.role;
+      variable.trainable = decision.trainable;
+      variable.why = decision.why;
+      variable.initial = value;
+      values_[name] = graph_.read_variable(graph_.add_variable(std::move(variable)));
+    }
+    report(decision);
+    return true;
+  }
+
+  void report(const TensorDecision& decision) {
+    if (decisions_ != nullptr) {
+      decisions_->push_back(decision);
+    }
+  }
+
+  void decide(TensorDecision& d, const TensorUse& use, const Tensor& value, bool may_be_variable) const {
+    const bool scalar = d.shape.rank() == 0;
+    const bool weight = !use.weight.empty() && !scalar &&
+                        !(use.weight.starts_with("embedding") && d.shape.rank() < 2);
+    const bool bias = !use.bias.empty() && !scalar;
+    if (!may_be_variable) {
+      d.why = "a constant inside a function that may be called several times";
+      return;
+    }
+    if (!use.statistic.empty()) {
+      d.is_variable = true;
+      d.role = weight || bias ? VariableRole::kParameter : VariableRole::kStatistic;
+      d.why = weight || bias
+                  ? concat("is both ", use.statistic, " and ", weight ? use.weight : use.bias,
+                           ": the exporter merged equal tensors, so it stays as it is")
+                  : use.statistic;
+      return;
+    }
+    const bool asked = as_variables_.contains(d.name);
+    if (weight || bias) {
+      d.is_variable = true;
+      d.trainable = weight || !looks_like_mask(value);
+      d.why = weight        ? use.weight
+              : d.trainable ? use.bias
+                            : concat("a mask: ", use.bias, ", with values of ", kMaskValue, " and below");
+      return;
+    }
+    // A factor of rank 1 and more can be trained when asked for; a scalar folds into the graph unless it is named.
+    d.is_variable = asked || d.shape.element_count() > 1;
+    d.why = scalar ? concat("a scalar, ", !use.bias.empty() ? use.bias : !use.weight.empty() ? use.weight : use.other)
+                   : !use.other.empty() ? use.other : use.weight;
+  }
+
+  ValueId value_of(const std::string& name, bool needed_when_compiling) {
+    const auto found = values_.find(name);
+    const bool variable =
+        found != values_.end() && graph_.value(found->second).kind == ValueKind::kVariable;
+    if (found != values_.end() && !(variable && needed_when_compiling)) {
+      return found->second;
+    }
+    const auto stored = stored_.find(name);
+    TEMPER_ASSERT(stored != stored_.end(), "no value '", name, "'");
+    if (!stored->second.constant.valid()) {
+      stored->second.constant = graph_.add_constant(variable ? "" : name, decode(name, stored->second));
+    }
+    return stored->second.constant;
+  }
+
+  void add_constant_node(const FlatNode& node) {
+    TEMPER_CHECK(node.outputs.size() == 1 && !node.outputs[0].empty(), ErrorCode::kInvalidModel,
+                 "a Constant node has one output, but this has ", node.outputs.size());
+    const std::string& name = node.outputs[0];
+    const std::string reason = constant_problem(node);
+    if (!reason.empty()) {
+      problems_.add(reason, node.name.empty() ? name : node.name);
+      values_[name] = placeholder();
+      return;
+    }
+    stored_[name] = {constant_tensor(node), &node, {}};
+    if (!add_stored(name, !node.inlined)) {
+      values_[name] = placeholder();
+    }
+  }
+
+  void add_node(const FlatNode& node) {
+    const OpDef* op = node.domain.empty() ? registry_.find(node.op) : nullptr;
+    if (op == nullptr || op->is_internal) {
+      problems_.add_op(node.domain, node.op, node.name.empty() ? node.label() : node.name);
+      give_placeholders(node);
+      return;
+    }
+    NodeDraft draft{graph_,       node.opset, node.op,    {},        node.outputs,
+                    read_attributes(node), node.label(), node.scope, node.name};
+    for (std::size_t i = 0; i < node.inputs.size(); ++i) {
+      const auto& absorbed = op->absorbed_inputs;
+      const bool needed = std::find(absorbed.begin(), absorbed.end(), static_cast<int>(i)) != absorbed.end();
+      draft.inputs.push_back(node.inputs[i].empty() ? ValueId{} : value_of(node.inputs[i], needed));
+    }
+    upgrade(draft);
+    while (!draft.outputs.empty() && draft.outputs.back().empty()) {
+      draft.outputs.pop_back();
+    }
+    while (!draft.inputs.empty() && !draft.inputs.back().valid()) {
+      draft.inputs.pop_back();
+    }
+    finish(draft);
+  }
+
+  void finish(NodeDraft& draft) {
+    const OpDef& op = registry_.get(draft.op);
+    const int inputs = static_cast<int>(draft.inputs.size());
+    const int outputs = static_cast<int>(draft.outputs.size());
+    TEMPER_CHECK(inputs >= op.min_inputs && (op.max_inputs < 0 || inputs <= op.max_inputs),
+                 ErrorCode::kInvalidModel, op.name(), " has ", inputs, " inputs, expected ", op.min_inputs,
+                 op.max_inputs < 0 ? " or more" : concat(" to ", op.max_inputs));
+    TEMPER_CHECK(outputs >= 1 && (op.max_outputs < 0 || outputs <= op.max_outputs),
+                 ErrorCode::kInvalidModel, op.name(), " has ", outputs, " outputs, expected 1",
+                 op.max_outputs < 0 ? " or more" : concat(" to ", op.max_outputs));
+    for (int i = 0; i < std::max(1, op.min_inputs); ++i) {
+      TEMPER_CHECK(i >= inputs || draft.inputs[static_cast<std::size_t>(i)].valid(), ErrorCode::kInvalidModel,
+                   op.name(), " has no input ", i);
+    }
+    const NodeId id = graph_.add_node(op, std::move(draft.inputs), {}, std::move(draft.attrs), draft.origin);
+    graph_.node(id).name = draft.name;
+    graph_.node(id).scope = draft.scope;
+    for (int i = 0; i < outputs; ++i) {
+      const std::string& name = draft.outputs[static_cast<std::size_t>(i)];
+      if (!name.empty()) {
+        const ValueId value = graph_.ensure_output(id, i);
+        graph_.value(value).name = name;
+        values_[name] = value;
+      }
+    }
+  }
+
+  const OnnxModel& model_;
+  const OnnxModel::Impl& impl_;
+  const OpRegistry& registry_;
+  const std::set<std::string>& as_variables_;
+  std::vector<TensorDecision>* decisions_;
+  Graph graph_;
+  ExternalReader reader_;
+  std::unordered_map<std::string, TensorUse> uses_;
+  std::unordered_map<std::string, Stored> stored_;
+  std::unordered_map<std::string, ValueId> values_;
+  std::unordered_map<const wire::TensorProto*, Tensor> shared_constants_;
+  Problems problems_;
+};
+
+}  // namespace
+
+Graph OnnxModel::build_graph(const OpRegistry& registry, const std::set<std::string>& as_variables,
+                             std::vector<TensorDecision>* decisions) const {
+  try {
+    if (decisions != nullptr) {
+      decisions->clear();
+    }
+    return GraphImporter(*this, registry, as_variables, decisions).run();
+  } catch (Error& error) {
+    error.add_note(concat("while importing ", impl_->path));
+    throw;
+  }
+}
+
+}  // namespace temper::graph

@@ -1,0 +1,325 @@
+// Reading and writing TensorProto: raw bytes, the typed lists, external ranges.
+#include "graph/onnx/tensor_codec.h"
+
+#include <onnx.pb.h>
+
+#include <array>
+#include <bit>
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <type_traits>
+
+#include "graph/onnx/external_data.h"
+#include "runtime/base/error.h"
+#include "runtime/base/float16.h"
+
+namespace temper::graph {
+namespace {
+
+static_assert(std::endian::native == std::endian::little, "raw tensor data is little-endian");
+
+enum class Field { kNone, kFloat, kDouble, kInt32, kInt64, kUint64 };
+
+struct TypeFacts {
+  const char* name;
+  DType dtype;  // as stored; kUndefined: not supported
+  Field field;
+};
+
+constexpr std::array<TypeFacts, 29> kTypes = {{
+    {"UNDEFINED", DType::kUndefined, Field::kNone},
+    {"FLOAT", DType::kFloat32, Field::kFloat},
+    {"UINT8", DType::kUInt8, Field::kInt32},
+    {"INT8", DType::kInt8, Field::kInt32},
+    {"UINT16", DType::kUInt16, Field::kInt32},
+    {"INT16", DType::kInt16, Field::kInt32},
+    {"INT32", DType::kInt32, Field::kInt32},
+    {"INT64", DType::kInt64, Field::kInt64},
+    {"STRING", DType::kUndefined, Field::kNone},
+    {"BOOL", DType::kBool, Field::kInt32},
+    {"FLOAT16", DType::kFloat16, Field::kInt32},
+    {"DOUBLE", DType::kFloat64, Field::kDouble},
+    {"UINT32", DType::kUInt32, Field::kUint64},
+    {"UINT64", DType::kUInt64, Field::kUint64},
+    {"COMPLEX64", DType::kUndefined, Field::kNone},
+    {"COMPLEX128", DType::kUndefined, Field::kNone},
+    {"BFLOAT16", DType::kBFloat16, Field::kInt32},
+    {"FLOAT8E4M3FN", DType::kUndefined, Field::kNone},
+    {"FLOAT8E4M3FNUZ", DType::kUndefined, Field::kNone},
+    {"FLOAT8E5M2", DType::kUndefined, Field::kNone},
+    {"FLOAT8E5M2FNUZ", DType::kUndefined, Field::kNone},
+    {"UINT4", DType::kUndefined, Field::kNone},
+    {"INT4", DType::kUndefined, Field::kNone},
+    {"FLOAT4E2M1", DType::kUndefined, Field::kNone},
+    {"FLOAT8E8M0", DType::kUndefined, Field::kNone},
+    {"UINT2", DType::kUndefined, Field::kNone},
+    {"INT2", DType::kUndefined, Field::kNone},
+    {"FLOAT6E2M3", DType::kUndefined, Field::kNone},
+    {"FLOAT6E3M2", DType::kUndefined, Field::kNone},
+}};
+
+const TypeFacts& facts(std::int32_t type) {
+  return kTypes[is_known_onnx_type(type) ? static_cast<std::size_t>(type) : 0];
+}
+
+std::int64_t typed_count(const wire::TensorProto& proto, Field field) {
+  switch (field) {
+    case Field::kFloat:
+      return proto.float_data_size();
+    case Field::kDouble:
+      return proto.double_data_size();
+    case Field::kInt32:
+      return proto.int32_data_size();
+    case Field::kInt64:
+      return proto.int64_data_size();
+    case Field::kUint64:
+      return proto.uint64_data_size();
+    default:
+      return 0;
+  }
+}
+
+std::int64_t all_typed_counts(const wire::TensorProto& proto) {
+  return std::int64_t{proto.float_data_size()} + proto.double_data_size() + proto.int32_data_size() +
+         proto.int64_data_size() + proto.uint64_data_size() + proto.string_data_size();
+}
+
+// The element behind a number of a typed list: 16-bit floats are given by their bits.
+template <class T, class N>
+T from_number(N number) {
+  if constexpr (std::is_same_v<T, Float16> || std::is_same_v<T, BFloat16>) {
+    T value;
+    value.bits = static_cast<std::uint16_t>(number);
+    return value;
+  } else if constexpr (std::is_same_v<T, bool>) {
+    return number != 0;
+  } else {
+    return static_cast<T>(number);
+  }
+}
+
+template <class N, class T>
+N to_number(T value) {
+  if constexpr (std::is_same_v<T, Float16> || std::is_same_v<T, BFloat16>) {
+    return static_cast<N>(value.bits);
+  } else {
+    return static_cast<N>(value);
+  }
+}
+
+// Calls f(element index, element of type T) for every stored element.
+template <class T, class F>
+void each_element(const wire::TensorProto& proto, Field field, std::span<const std::byte> raw,
+                  F&& f) {
+  const auto from_list = [&](const auto& list) {
+    for (int i = 0; i < list.size(); ++i) {
+      f(static_cast<std::size_t>(i), from_number<T>(list.Get(i)));
+    }
+  };
+  if (!raw.empty()) {
+    using Stored = std::conditional_t<std::is_same_v<T, bool>, std::uint8_t, T>;
+    const std::size_t count = raw.size() / sizeof(Stored);
+    for (std::size_t i = 0; i < count; ++i) {
+      Stored stored;
+      std::memcpy(&stored, raw.data() + i * sizeof(Stored), sizeof(Stored));
+      if constexpr (std::is_same_v<T, bool>) {
+        f(i, stored != 0);
+      } else {
+        f(i, stored);
+      }
+    }
+    return;
+  }
+  switch (field) {
+    case Field::kFloat:
+      return from_list(proto.float_data());
+    case Field::kDouble:
+      return from_list(proto.double_data());
+    case Field::kInt32:
+      return from_list(proto.int32_data());
+    case Field::kInt64:
+      return from_list(proto.int64_data());
+    case Field::kUint64:
+      return from_list(proto.uint64_data());
+    default:
+      return;
+  }
+}
+
+// One value as the file's type, refusing a finite one that becomes infinite.
+template <class D, class S>
+D narrow(S value, std::int64_t index, const std::string& what, std::int32_t file_type) {
+  const D stored = convert_element<D>(value);
+  if constexpr (!std::is_same_v<D, S> && !std::is_integral_v<D>) {
+    const double back = convert_element<double>(stored);
+    const double wanted = convert_element<double>(value);
+    TEMPER_CHECK(!std::isinf(back) || std::isinf(wanted), ErrorCode::kInvalidArgument, what,
+                 ": element ", index, " is ", wanted, " after training, which does not fit the file's type ",
+                 onnx_type_name(file_type), "; convert the model to FLOAT or lower the learning rate");
+  }
+  return stored;
+}
+
+// Calls f(index, value of the file's type) for each element of a plain tensor.
+template <class F>
+void each_narrowed(std::int32_t file_type, const Tensor& values, const std::string& what, F&& f) {
+  const std::int64_t count = values.element_count();
+  visit_any(values.dtype(), [&]<class S>() {
+    const S* in = static_cast<const S*>(values.data());
+    visit_any(facts(file_type).dtype, [&]<class D>() {
+      for (std::int64_t i = 0; i < count; ++i) {
+        f(static_cast<std::size_t>(i), narrow<D>(in[i], i, what, file_type));
+      }
+    });
+  });
+}
+
+}  // namespace
+
+bool is_known_onnx_type(std::int32_t type) {
+  return type > 0 && static_cast<std::size_t>(type) < kTypes.size();
+}
+
+std::string onnx_type_name(std::int32_t type) {
+  return is_known_onnx_type(type) ? facts(type).name : concat("type ", type);
+}
+
+DType graph_dtype(std::int32_t type) {
+  const DType dtype = facts(type).dtype;
+  return dtype == DType::kFloat16 || dtype == DType::kBFloat16 ? DType::kFloat32 : dtype;
+}
+
+std::string unsupported_reason(const wire::TensorProto& proto) {
+  if (is_known_onnx_type(proto.data_type()) && graph_dtype(proto.data_type()) == DType::kUndefined) {
+    return concat("tensors of type ", onnx_type_name(proto.data_type()));
+  }
+  if (proto.has_segment()) {
+    return "tensors split into segments";
+  }
+  return {};
+}
+
+TensorHeader check_tensor(const wire::TensorProto& proto, const std::string& what) {
+  TensorHeader header;
+  header.file_type = proto.data_type();
+  TEMPER_CHECK(is_known_onnx_type(header.file_type), ErrorCode::kInvalidModel, what,
+               " has the element type ", header.file_type, ", which ONNX does not define");
+  const std::string reason = unsupported_reason(proto);
+  TEMPER_CHECK(reason.empty(), ErrorCode::kUnsupported, what, ": ", reason, " are not supported");
+  const TypeFacts& type = facts(header.file_type);
+  header.dtype = graph_dtype(header.file_type);
+  header.file_element_bytes = size_of(type.dtype);
+  TEMPER_CHECK(proto.dims_size() <= kMaxRank, ErrorCode::kUnsupported, what, " has ",
+               proto.dims_size(), " dimensions; at most ", kMaxRank, " are supported");
+  std::int64_t bytes = static_cast<std::int64_t>(std::max<std::size_t>(header.file_element_bytes, 4));
+  for (const std::int64_t dim : proto.dims()) {
+    TEMPER_CHECK(dim >= 0, ErrorCode::kInvalidModel, what, " has the dimension ", dim);
+    header.shape.push_back(dim);
+    // A zero must not hide an overflow of the others: strides are products too.
+    bytes = checked_multiply(bytes, std::max<std::int64_t>(dim, 1), what.c_str());
+  }
+  header.elements = header.shape.element_count();
+  header.file_bytes = header.elements * static_cast<std::int64_t>(header.file_element_bytes);
+
+  TEMPER_CHECK(proto.data_location() == 0 || proto.data_location() == 1, ErrorCode::kInvalidModel, what,
+               " keeps its data at location ", proto.data_location(), ", which ONNX does not define");
+  header.external = proto.data_location() == 1;
+  const std::int64_t typed = typed_count(proto, type.field);
+  const std::int64_t all = all_typed_counts(proto);
+  TEMPER_CHECK(all == typed, ErrorCode::kInvalidModel, what, " of type ", type.name,
+               " keeps values in a field of another type");
+  const bool raw = proto.has_raw_data() && !proto.raw_data().empty();
+  TEMPER_CHECK((header.external ? 1 : 0) + (raw ? 1 : 0) + (typed > 0 ? 1 : 0) <= 1,
+               ErrorCode::kInvalidModel, what, " has data of two kinds");
+  if (header.external) {
+    return header;
+  }
+  if (raw || proto.has_raw_data()) {
+    const auto size = static_cast<std::int64_t>(proto.raw_data().size());
+    TEMPER_CHECK(size == header.file_bytes || (size == 0 && typed == header.elements),
+                 ErrorCode::kInvalidModel, what, " of type ", type.name, " and shape ", header.shape,
+                 " takes ", header.file_bytes, " bytes, but its raw_data has ", size);
+  } else {
+    TEMPER_CHECK(typed == header.elements, ErrorCode::kInvalidModel, what, " of type ", type.name,
+                 " and shape ", header.shape, " takes ", header.elements, " values, but ", typed,
+                 " are there");
+  }
+  return header;
+}
+
+Tensor decode_tensor(const wire::TensorProto& proto, const std::string& what,
+                     ExternalReader* external) {
+  const TensorHeader header = check_tensor(proto, what);
+  const DType stored = facts(header.file_type).dtype;
+  std::span<const std::byte> raw;
+  if (header.external) {
+    TEMPER_ASSERT(external != nullptr, what);
+    raw = external->bytes(external_range(proto, static_cast<std::uint64_t>(header.file_bytes), what),
+                          what);
+  } else if (proto.has_raw_data()) {
+    raw = std::as_bytes(std::span<const char>(proto.raw_data().data(), proto.raw_data().size()));
+  }
+  Tensor out(header.dtype, header.shape, {}, "a tensor of the model");
+  if (stored == header.dtype && stored != DType::kBool && !raw.empty()) {
+    std::memcpy(out.data(), raw.data(), raw.size());
+    return out;
+  }
+  visit_any(stored, [&]<class S>() {
+    const auto copy = [&]<class D>() {
+      D* to = static_cast<D*>(out.data());
+      each_element<S>(proto, facts(header.file_type).field, raw,
+                      [&](std::size_t i, S value) { to[i] = convert_element<D>(value); });
+    };
+    if constexpr (std::is_same_v<S, Float16> || std::is_same_v<S, BFloat16>) {
+      copy.template operator()<float>();
+    } else {
+      copy.template operator()<S>();
+    }
+  });
+  return out;
+}
+
+std::string encode_raw(std::int32_t file_type, const Tensor& values, const std::string& what) {
+  const Tensor plain = values.layout().plain ? values : values.to_plain();
+  const std::size_t width = size_of(facts(file_type).dtype);
+  std::string raw(static_cast<std::size_t>(plain.element_count()) * width, '\0');
+  each_narrowed(file_type, plain, what, [&](std::size_t i, auto value) {
+    std::memcpy(raw.data() + i * width, &value, sizeof value);
+  });
+  return raw;
+}
+
+void encode_inline(wire::TensorProto& proto, const Tensor& values, const std::string& what) {
+  const std::int32_t file_type = proto.data_type();
+  const Field field = facts(file_type).field;
+  if (proto.has_raw_data() && typed_count(proto, field) == 0) {
+    proto.set_raw_data(encode_raw(file_type, values, what));
+    return;
+  }
+  const Tensor plain = values.layout().plain ? values : values.to_plain();
+  each_narrowed(file_type, plain, what, [&](std::size_t index, auto value) {
+    const int i = static_cast<int>(index);
+    switch (field) {
+      case Field::kFloat:
+        proto.mutable_float_data()->Set(i, to_number<float>(value));
+        break;
+      case Field::kDouble:
+        proto.mutable_double_data()->Set(i, to_number<double>(value));
+        break;
+      case Field::kInt32:
+        proto.mutable_int32_data()->Set(i, to_number<std::int32_t>(value));
+        break;
+      case Field::kInt64:
+        proto.mutable_int64_data()->Set(i, to_number<std::int64_t>(value));
+        break;
+      case Field::kUint64:
+        proto.mutable_uint64_data()->Set(i, to_number<std::uint64_t>(value));
+        break;
+      default:
+        break;
+    }
+  });
+}
+
+}  // namespace temper::graph

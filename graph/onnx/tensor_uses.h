@@ -1,0 +1,24 @@
+// What the tensors of a file are used for: weights, biases, statistics, or something that is not trained by default.
+#pragma once
+
+#include <string>
+#include <unordered_map>
+
+#include "graph/onnx/flatten.h"
+
+namespace temper::graph {
+
+// All uses of one value, seen through Slice, Concat, Transpose, Reshape, Identity and the like when nothing but stored tensors
+// goes into them. Each text names one node.
+struct TensorUse {
+  bool used = false;
+  std::string weight;     // "weight of Conv 'conv1'"
+  std::string bias;       // an addend: trainable from rank 1 on, unless it is a mask
+  std::string statistic;  // "running mean of BatchNormalization 'bn1'"
+  std::string other;      // "factor of Mul 'scale'"
+};
+
+// By value name. COST: linear in the graph.
+std::unordered_map<std::string, TensorUse> find_tensor_uses(const FlatGraph& graph);
+
+}  // namespace temper::graph

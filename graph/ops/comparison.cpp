@@ -1,0 +1,31 @@
+// Equal, Less, LessOrEqual, Greater, GreaterOrEqual, And, Or, Xor (broadcasting) and Not: bool outputs.
+#include "graph/ops/elementwise_rules.h"
+#include "graph/ops/standard_ops.h"
+
+namespace temper::graph {
+namespace {
+
+void infer_order(InferContext& c) {
+  require_number(c);
+  infer_broadcast_to_bool(c);
+}
+
+void infer_logic(InferContext& c) {
+  c.check(c.dtype(0) == DType::kBool, "input 0 must be bool, but is ", c.dtype(0));
+  infer_broadcast_to_bool(c);
+}
+
+}  // namespace
+
+void register_comparison(OpRegistry& ops) {
+  ops.add("Equal").inputs(2, 2).infer(infer_broadcast_to_bool).no_gradient("bool output");
+  for (const char* name : {"Less", "LessOrEqual", "Greater", "GreaterOrEqual"}) {
+    ops.add(name).inputs(2, 2).infer(infer_order).no_gradient("bool output");
+  }
+  for (const char* name : {"And", "Or", "Xor"}) {
+    ops.add(name).inputs(2, 2).infer(infer_logic).no_gradient("bool output");
+  }
+  ops.add("Not").infer(infer_logic).no_gradient("bool output");
+}
+
+}  // namespace temper::graph

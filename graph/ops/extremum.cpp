@@ -1,0 +1,83 @@
+// Max, Min (any number of inputs, broadcasting) and Clip.
+#include "graph/ir/grad_context.h"
+#include "graph/ops/elementwise_rules.h"
+#include "graph/ops/standard_ops.h"
+
+namespace temper::graph {
+namespace {
+
+// y = max(..max(x0, x1).., xn), folded from the left; each pair shares a tie half and half.
+void extremum_gradient(GradContext& g, const char* op, const char* grad_op) {
+  Builder& b = g.builder();
+  const int count = g.input_count();
+  std::vector<ValueId> folded{g.x(0)};  // folded[i] = max(x0, .., xi)
+  for (int i = 1; i < count; ++i) {
+    folded.push_back(i + 1 == count ? g.y() : b.op(op, {folded.back(), g.x(i)}));
+  }
+  ValueId dy = g.dy();
+  for (int i = count - 1; i >= 1; --i) {
+    const ValueId left = folded[static_cast<std::size_t>(i - 1)];
+    if (g.needs(i)) {
+      g.set(i, b.op(grad_op, {dy, g.x(i), left}));
+    }
+    dy = b.op(grad_op, {dy, left, g.x(i)});
+  }
+  if (g.needs(0)) {
+    g.set(0, dy);
+  }
+}
+
+void max_gradient(GradContext& g) { extremum_gradient(g, "Max", "MaxGrad"); }
+void min_gradient(GradContext& g) { extremum_gradient(g, "Min", "MinGrad"); }
+
+// Constant bounds become the attributes `min` and `max`, others stay inputs `first` and `first` + 1.
+void take_bounds(InferContext& c, int first) {
+  c.take_number("min", first, true);
+  c.take_number("max", first + 1, true);
+  for (const int i : {first, first + 1}) {
+    if (c.has_input(i)) {
+      c.require_same_dtype({0, i});
+      c.check(c.shape(i).element_count() == 1, "bound ", i, " must be a scalar, but has the shape ",
+              c.shape(i));
+    }
+  }
+}
+
+void infer_clip(InferContext& c) {
+  require_number(c);
+  take_bounds(c, 1);
+  c.set_output(0, c.dtype(0), c.shape(0));
+}
+
+void infer_clip_grad(InferContext& c) {
+  c.require_same_dtype({0, 1});
+  c.check(c.shape(0) == c.shape(1), "dy and x must have one shape, but are ", c.shape(0), " and ",
+          c.shape(1));
+  take_bounds(c, 2);
+  c.set_output(0, c.dtype(1), c.shape(1));
+}
+
+// y = min(max(x, low), high);  dx = dy where low <= x <= high. The bounds are not differentiable (ONNX).
+void clip_gradient(GradContext& g) {
+  if (!g.needs(0)) {
+    return;
+  }
+  std::vector<ValueId> inputs{g.dy(), g.x(0)};
+  for (int i = 1; i < g.input_count(); ++i) {
+    inputs.push_back(g.x(i));
+  }
+  g.set(0, g.builder().op("ClipGrad", inputs, g.attrs()));
+}
+
+}  // namespace
+
+void register_extremum(OpRegistry& ops) {
+  ops.add("Max").inputs(1, -1).infer(infer_number_broadcast).gradient(max_gradient);
+  ops.add("Min").inputs(1, -1).infer(infer_number_broadcast).gradient(min_gradient);
+  ops.add("MaxGrad").inputs(3, 3).infer(infer_broadcast).internal();
+  ops.add("MinGrad").inputs(3, 3).infer(infer_broadcast).internal();
+  ops.add("Clip").inputs(1, 3).absorbs({1, 2}).infer(infer_clip).gradient(clip_gradient);
+  ops.add("ClipGrad").inputs(2, 4).absorbs({2, 3}).infer(infer_clip_grad).internal();
+}
+
+}  // namespace temper::graph

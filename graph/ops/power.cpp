@@ -1,0 +1,98 @@
+// Pow (broadcasting; the exponent may be of another number type), Sqrt, Exp, Log, Reciprocal, Erf.
+#include "graph/ir/grad_context.h"
+#include "graph/ops/elementwise_rules.h"
+#include "graph/ops/standard_ops.h"
+
+namespace temper::graph {
+namespace {
+
+void infer_pow(InferContext& c) {
+  require_number(c, 0);
+  require_number(c, 1);
+  c.set_output(0, c.dtype(0), broadcast_inputs(c));
+}
+
+// The exponent, when it is one constant number.
+const Tensor* constant_exponent(const GradContext& g, Builder& builder) {
+  const Value& exponent = builder.graph().value(g.x(1));
+  const bool is_scalar =
+      exponent.kind == ValueKind::kConstant && exponent.constant.element_count() == 1;
+  return is_scalar ? &exponent.constant : nullptr;
+}
+
+// y = x^e;  dx = dy * e * x^(e - 1), 0 where e = 0
+ValueId pow_base_gradient(GradContext& g) {
+  Builder& b = g.builder();
+  const DType dtype = b.dtype(g.x(0));
+  if (const Tensor* constant = constant_exponent(g, b)) {
+    const double e = constant->values<double>().front();
+    if (e == 0) {
+      return b.zeros_like(g.y());
+    }
+    if (e == 1) {
+      return g.dy();
+    }
+    const ValueId power = e == 2 ? g.x(0) : b.op("Pow", {g.x(0), b.scalar(dtype, e - 1)});
+    return b.mul(g.dy(), b.scale(power, e));
+  }
+  const ValueId e = b.cast(g.x(1), dtype);
+  const ValueId power = b.op("Pow", {g.x(0), b.sub(e, b.scalar(dtype, 1))});
+  const ValueId zero = b.scalar(dtype, 0);
+  return b.op("Where", {b.op("Equal", {e, zero}), zero, b.mul(g.dy(), b.mul(e, power))});
+}
+
+// y = x^e;  de = dy * y * log(x), 0 where x = 0 and e >= 0 (PyTorch)
+ValueId pow_exponent_gradient(GradContext& g) {
+  Builder& b = g.builder();
+  const DType dtype = b.dtype(g.x(0));
+  const ValueId e = g.x(1);
+  const ValueId zero = b.scalar(dtype, 0);
+  const ValueId vanishes = b.op("And", {b.op("Equal", {g.x(0), zero}),
+                                        b.op("GreaterOrEqual", {e, b.scalar(b.dtype(e), 0)})});
+  const ValueId product = b.mul(g.dy(), b.mul(g.y(), b.op("Log", {g.x(0)})));
+  return b.cast(b.op("Where", {vanishes, zero, product}), b.dtype(e));
+}
+
+void pow_gradient(GradContext& g) {
+  if (g.needs(0)) {
+    g.set(0, pow_base_gradient(g));
+  }
+  if (g.needs(1)) {
+    g.set(1, pow_exponent_gradient(g));
+  }
+}
+
+// y = sqrt(x);  dx = dy / (2 y)
+void sqrt_gradient(GradContext& g) {
+  g.set(0, g.builder().div(g.dy(), g.builder().scale(g.y(), 2)));
+}
+
+// y = exp(x);  dx = dy * y
+void exp_gradient(GradContext& g) { g.set(0, g.builder().mul(g.dy(), g.y())); }
+
+// y = log(x);  dx = dy / x
+void log_gradient(GradContext& g) { g.set(0, g.builder().div(g.dy(), g.x(0))); }
+
+// y = 1 / x;  dx = -dy * y^2
+void reciprocal_gradient(GradContext& g) {
+  Builder& b = g.builder();
+  g.set(0, b.neg(b.mul(g.dy(), b.mul(g.y(), g.y()))));
+}
+
+// y = erf(x);  dx = dy * 2 / sqrt(pi) * exp(-x^2)
+void erf_gradient(GradContext& g) { g.set(0, g.builder().op("ErfGrad", {g.dy(), g.x(0)})); }
+
+}  // namespace
+
+void register_power(OpRegistry& ops) {
+  constexpr PrecisionClass kWide = PrecisionClass::kFloat32;
+  ops.add("Pow").inputs(2, 2).infer(infer_pow).gradient(pow_gradient).precision(kWide);
+  ops.add("Sqrt").infer(infer_float_unary).gradient(sqrt_gradient);
+  ops.add("Exp").infer(infer_float_unary).gradient(exp_gradient).precision(kWide);
+  ops.add("Log").infer(infer_float_unary).gradient(log_gradient).precision(kWide);
+  ops.add("Reciprocal").infer(infer_float_unary).gradient(reciprocal_gradient).precision(kWide);
+  ops.add("Erf").infer(infer_float_unary).gradient(erf_gradient);
+  ops.add("ErfGrad").inputs(2, 2).infer(infer_float_unary).internal();
+}
+
+}  // namespace temper::graph

@@ -1,0 +1,46 @@
+#include "graph/passes/pipeline.h"
+
+#include <array>
+
+#include "graph/ir/verify.h"
+#include "graph/passes/bind_shapes.h"
+#include "graph/passes/cleanup.h"
+#include "graph/passes/fuse_relu.h"
+
+namespace temper::graph {
+namespace {
+
+struct Pass {
+  const char* name;
+  void (*run)(Graph&, const Backend&);
+};
+
+constexpr std::array<Pass, 6> kPasses = {{
+    // First, so that nobody looks at what the outputs and updates do not need.
+    {"remove_dead_nodes", [](Graph& g, const Backend&) { remove_dead_nodes(g); }},
+    // The gradient part starts from a constant 1: its constant prefix disappears.
+    {"fold_constants", [](Graph& g, const Backend& b) { fold_constants(g, b); }},
+    // After folding: equal constants make more nodes equal.
+    {"merge_common_nodes", [](Graph& g, const Backend&) { merge_common_nodes(g); }},
+    // Merged and folded nodes left producers behind, and fusion counts readers.
+    {"remove_dead_nodes_again", [](Graph& g, const Backend&) { remove_dead_nodes(g); }},
+    // Needs the final reader counts; ReluGrad reads the fused output.
+    {"fuse_relu", [](Graph& g, const Backend&) { fuse_relu(g); }},
+    {"remove_dead_nodes_last", [](Graph& g, const Backend&) { remove_dead_nodes(g); }},
+}};
+
+}  // namespace
+
+void run_pipeline(Graph& graph, const Backend& reference, const PipelineOptions& options) {
+  for (const Pass& pass : kPasses) {
+    pass.run(graph, reference);
+    if (options.verify) {
+      verify(graph, pass.name);
+    }
+    if (options.observer) {
+      options.observer(pass.name, graph);
+    }
+  }
+}
+
+}  // namespace temper::graph

@@ -1,0 +1,20 @@
+// The passes over a finished graph, in order, before lowering.
+#pragma once
+
+#include <functional>
+#include <string_view>
+
+#include "graph/ir/graph.h"
+#include "runtime/backend/backend.h"
+
+namespace temper::graph {
+
+struct PipelineOptions {
+  bool verify = false;  // check the graph's invariants after each pass
+  // Called after each pass with its name (--dump-passes).
+  std::function<void(std::string_view pass, const Graph&)> observer;
+};
+
+void run_pipeline(Graph& graph, const Backend& reference, const PipelineOptions& options);
+
+}  // namespace temper::graph

@@ -1,0 +1,131 @@
+// Conv and its gradients on oneDNN against the reference, over strides, dilations, groups, paddings, ranks and layouts.
+#include <gtest/gtest.h>
+
+#include "tests/backends/cpu/kernel_run.h"
+
+namespace temper::cpu {
+namespace {
+
+struct ConvCase {
+  Shape x, w;
+  std::vector<std::int64_t> strides, pads, dilations;
+  std::int64_t groups = 1;
+
+  Attrs attrs() const {
+    return {{"strides", strides}, {"pads", pads}, {"dilations", dilations}, {"group", groups},
+            {"kernel_shape", std::vector<std::int64_t>(w.begin() + 2, w.end())}};
+  }
+  Shape y() const {
+    Shape shape{x[0], w[0]};
+    for (int axis = 2; axis < x.rank(); ++axis) {
+      const auto i = static_cast<std::size_t>(axis - 2);
+      const auto n = static_cast<std::size_t>(x.rank() - 2);
+      const auto extent = (w[axis] - 1) * dilations[i] + 1;
+      shape.push_back((x[axis] + pads[i] + pads[i + n] - extent) / strides[i] + 1);
+    }
+    return shape;
+  }
+};
+
+std::vector<ConvCase> cases() {
+  return {
+      {{2, 3, 16, 16}, {16, 3, 3, 3}, {1, 1}, {1, 1, 1, 1}, {1, 1}},
+      {{2, 16, 12, 12}, {32, 16, 3, 3}, {1, 1}, {1, 1, 1, 1}, {1, 1}},
+      {{2, 6, 12, 12}, {16, 6, 5, 5}, {1, 1}, {0, 0, 0, 0}, {1, 1}},
+      {{2, 5, 9, 9}, {7, 5, 3, 3}, {1, 1}, {1, 1, 1, 1}, {1, 1}},
+      {{2, 16, 15, 15}, {32, 16, 3, 3}, {2, 2}, {1, 1, 1, 1}, {1, 1}},
+      {{1, 20, 10, 11}, {18, 20, 1, 1}, {1, 1}, {0, 0, 0, 0}, {1, 1}},
+      {{2, 16, 10, 10}, {16, 16, 3, 3}, {1, 1}, {2, 2, 2, 2}, {2, 2}},
+      {{2, 32, 9, 9}, {32, 1, 3, 3}, {1, 1}, {1, 1, 1, 1}, {1, 1}, 32},
+      {{2, 12, 9, 9}, {12, 1, 3, 3}, {1, 1}, {1, 1, 1, 1}, {1, 1}, 12},
+      {{2, 32, 9, 9}, {64, 16, 3, 3}, {1, 1}, {1, 1, 1, 1}, {1, 1}, 2},
+      {{2, 12, 9, 9}, {24, 3, 3, 3}, {1, 1}, {1, 1, 1, 1}, {1, 1}, 4},
+      {{2, 8, 9, 9}, {8, 8, 2, 4}, {1, 2}, {0, 1, 1, 2}, {1, 1}},
+      {{3, 8, 20}, {16, 8, 5}, {2}, {2, 2}, {1}},
+      {{1, 4, 6, 7, 8}, {16, 4, 3, 3, 3}, {1, 1, 1}, {1, 1, 1, 1, 1, 1}, {1, 1, 1}},
+      {{1, 1, 8, 8}, {8, 1, 3, 3}, {1, 1}, {1, 1, 1, 1}, {1, 1}},
+      {{4, 48, 1, 1}, {24, 48, 1, 1}, {1, 1}, {0, 0, 0, 0}, {1, 1}},
+  };
+}
+
+TEST(OneDnnConv, ForwardEqualsTheReference) {
+  for (const ConvCase& c : cases()) {
+    SCOPED_TRACE(to_string(c.x) + " " + to_string(c.w));
+    const Tensor x = random_tensor(c.x, 1), w = random_tensor(c.w, 2);
+    const Tensor b = random_tensor(Shape{c.w[0]}, 3);
+    for (const int threads : {1, 2}) {
+      for (const bool free : {true, false}) {
+        RunOptions options{.threads = threads};
+        if (free) {
+          options.free_inputs = {1};
+        }
+        expect_matches_reference("Conv", c.attrs(), {x, w, b}, {{.shape = c.y()}}, options);
+      }
+    }
+    expect_matches_reference("Conv", c.attrs(), {x, w}, {{.shape = c.y()}});
+    Attrs relu = c.attrs();
+    relu.set("relu", std::int64_t{1});
+    expect_matches_reference("Conv", relu, {x, w, b}, {{.shape = c.y()}});
+  }
+}
+
+TEST(OneDnnConv, TakesTheWeightBlockingItChoseBefore) {
+  for (const ConvCase& c : cases()) {
+    SCOPED_TRACE(to_string(c.x) + " " + to_string(c.w));
+    const Tensor x = random_tensor(c.x, 1), w = random_tensor(c.w, 2);
+    const auto first = run_op(cpu_backend(), "Conv", c.attrs(), {x, w}, {{.shape = c.y()}},
+                              {.free_inputs = {1}});
+    const Layout chosen = first.kernel->input_layouts[1];
+    ConvCase smaller = c;
+    smaller.x[0] = 1;
+    const auto second =
+        expect_matches_reference("Conv", c.attrs(), {random_tensor(smaller.x, 4), w},
+                                 {{.shape = smaller.y()}}, {.layouts = {Layout{}, chosen}});
+    EXPECT_EQ(to_string(second.kernel->input_layouts[1]), to_string(chosen));
+  }
+}
+
+TEST(OneDnnConv, GradientsEqualTheReference) {
+  for (const ConvCase& c : cases()) {
+    SCOPED_TRACE(to_string(c.x) + " " + to_string(c.w));
+    const Tensor x = random_tensor(c.x, 1), w = random_tensor(c.w, 2), dy = random_tensor(c.y(), 3);
+    const auto forward = run_op(cpu_backend(), "Conv", c.attrs(), {x, w}, {{.shape = c.y()}},
+                                {.free_inputs = {1}});
+    const Layout lx = forward.kernel->input_layouts[0], lw = forward.kernel->input_layouts[1],
+                 ly = forward.kernel->output_layouts[0];
+    Attrs attrs = c.attrs();
+    attrs.set("input_shape", std::vector<std::int64_t>(c.x.begin(), c.x.end()));
+    attrs.set("weight_shape", std::vector<std::int64_t>(c.w.begin(), c.w.end()));
+    const Value db{.shape = Shape{c.w[0]}};
+    for (const bool blocked : {false, true}) {
+      RunOptions data, weights;
+      Value dw{.shape = c.w};
+      if (blocked) {
+        data.layouts = {lw, ly};
+        weights.layouts = {lx, ly};
+        dw.layout = lw;
+      }
+      expect_matches_reference("ConvGradData", attrs, {w, dy}, {{.shape = c.x}}, data);
+      expect_matches_reference("ConvGradWeights", attrs, {x, dy}, {dw, db}, weights);
+      dw.layout_free = true;
+      expect_matches_reference("ConvGradWeights", attrs, {x, dy}, {dw}, weights);
+    }
+  }
+}
+
+TEST(OneDnnConv, RefusesOtherDtypesAndEmptyTensors) {
+  const ConvCase c = cases()[1];
+  const Attrs attrs = c.attrs();
+  OpQuery query = make_query("Conv", attrs, {random_tensor(c.x, 1), random_tensor(c.w, 2)},
+                             {{.shape = c.y()}}, {});
+  const auto& row = *cpu_backend().kernels().rows("Conv").front();
+  EXPECT_TRUE(row.supports(query).ok);
+  query.inputs[0].dtype = query.inputs[1].dtype = query.outputs[0].dtype = DType::kFloat64;
+  EXPECT_FALSE(row.supports(query).ok);
+  query.inputs[0].dtype = query.inputs[1].dtype = query.outputs[0].dtype = DType::kFloat32;
+  query.inputs[0].shape[0] = query.outputs[0].shape[0] = 0;
+  EXPECT_FALSE(row.supports(query).ok);
+}
+
+}  // namespace
+}  // namespace temper::cpu

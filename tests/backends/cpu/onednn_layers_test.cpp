@@ -1,0 +1,182 @@
+// Pooling, batch normalisation, softmax and reorders on oneDNN against the reference, in several layouts.
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "tests/backends/cpu/kernel_run.h"
+
+namespace temper::cpu {
+namespace {
+
+using Ints = std::vector<std::int64_t>;
+
+const Value kSaved{.dtype = DType::kOpaque};
+const Value kAbsent{.dtype = DType::kUndefined};
+
+std::vector<Layout> layouts_for(const Shape& shape) {
+  return {Layout{}, channels_blocked(shape, 16), channels_blocked(shape, 8), channels_last(shape)};
+}
+
+struct PoolCase {
+  Shape x, y;
+  Ints kernel, strides, pads;
+  std::int64_t ceil_mode = 0;
+
+  Attrs attrs() const {
+    return {{"kernel_shape", kernel}, {"strides", strides}, {"pads", pads},
+            {"dilations", Ints(kernel.size(), 1)}, {"ceil_mode", ceil_mode},
+            {"input_shape", Ints(x.begin(), x.end())}};
+  }
+};
+
+std::vector<PoolCase> pool_cases() {
+  return {
+      {{2, 16, 8, 8}, {2, 16, 4, 4}, {2, 2}, {2, 2}, {0, 0, 0, 0}},
+      {{2, 20, 9, 9}, {2, 20, 5, 5}, {3, 3}, {2, 2}, {1, 1, 1, 1}},
+      {{1, 6, 28, 28}, {1, 6, 14, 14}, {2, 2}, {2, 2}, {0, 0, 0, 0}},
+      {{2, 32, 7, 7}, {2, 32, 4, 4}, {2, 2}, {2, 2}, {0, 0, 0, 0}, 1},
+      {{2, 32, 7, 8}, {2, 32, 7, 8}, {3, 3}, {1, 1}, {1, 1, 1, 1}},
+  };
+}
+
+TEST(OneDnnPool, MaxPoolAndItsGradientEqualTheReference) {
+  for (const PoolCase& c : pool_cases()) {
+    const Tensor x = random_tensor(c.x, 1), dy = random_tensor(c.y, 2);
+    const auto saved = run_op(reference_backend(), "MaxPool", c.attrs(), {x},
+                              {{.shape = c.y}, kAbsent, kSaved});
+    const auto expected = run_op(reference_backend(), "MaxPoolGrad", c.attrs(),
+                                 {dy, saved.outputs[2]}, {{.shape = c.x}},
+                                 {.forward = saved.kernel.get()});
+    for (const Layout& layout : layouts_for(c.x)) {
+      SCOPED_TRACE(to_string(c.x) + " " + to_string(layout));
+      const auto forward = expect_matches_reference(
+          "MaxPool", c.attrs(), {x}, {{.shape = c.y}, kAbsent, kSaved}, {.layouts = {layout}}, 0);
+      const auto grad = run_op(cpu_backend(), "MaxPoolGrad", c.attrs(), {dy, forward.outputs[2]},
+                               {{.shape = c.x}},
+                               {.layouts = {forward.kernel->output_layouts[0]},
+                                .forward = forward.kernel.get()});
+      EXPECT_EQ(grad.family, forward.family);
+      expect_close(grad.outputs[0], expected.outputs[0], 1e-6, "MaxPoolGrad");
+      expect_matches_reference("MaxPool", c.attrs(), {x}, {{.shape = c.y}}, {.layouts = {layout}}, 0);
+    }
+  }
+}
+
+TEST(OneDnnPool, AverageAndItsGradientEqualTheReference) {
+  for (const PoolCase& c : pool_cases()) {
+    for (const std::int64_t include : {0, 1}) {
+      Attrs attrs = c.attrs();
+      attrs.set("count_include_pad", include);
+      const Tensor x = random_tensor(c.x, 1), dy = random_tensor(c.y, 2);
+      const bool refused = include == 1 && c.ceil_mode == 1;
+      for (const Layout& layout : layouts_for(c.x)) {
+        SCOPED_TRACE(to_string(c.x) + " " + to_string(layout));
+        const auto y = run_op(cpu_backend(), "AveragePool", attrs, {x}, {{.shape = c.y}},
+                              {.layouts = {layout}});
+        EXPECT_EQ(y.family == "reference", refused);
+        const auto expected =
+            run_op(reference_backend(), "AveragePool", attrs, {x}, {{.shape = c.y}});
+        expect_close(y.outputs[0], expected.outputs[0], 1e-6, "AveragePool");
+        if (!refused) {
+          expect_matches_reference("AveragePoolGrad", attrs, {dy}, {{.shape = c.x}},
+                                   {.layouts = {y.kernel->output_layouts[0]}});
+        }
+      }
+    }
+  }
+}
+
+TEST(OneDnnPool, GlobalAverageEqualsTheReference) {
+  for (const Shape& shape : {Shape{2, 16, 7, 7}, Shape{2, 20, 5, 6}, Shape{3, 8, 9}}) {
+    Shape y = shape;
+    for (int axis = 2; axis < y.rank(); ++axis) {
+      y[axis] = 1;
+    }
+    for (const Layout& layout : layouts_for(shape)) {
+      SCOPED_TRACE(to_string(shape) + " " + to_string(layout));
+      expect_matches_reference("GlobalAveragePool", {}, {random_tensor(shape, 1)}, {{.shape = y}},
+                               {.layouts = {layout}});
+    }
+  }
+}
+
+TEST(OneDnnBatchNorm, TrainingAndItsGradientEqualTheReference) {
+  for (const Shape& shape : {Shape{4, 16, 6, 6}, Shape{4, 20, 5, 5}, Shape{3, 32, 4, 4, 4},
+                             Shape{2, 3, 8, 8}, Shape{8, 32}}) {
+    for (const std::int64_t relu : {0, 1}) {
+      for (const Layout& layout : layouts_for(shape)) {
+        if (shape.rank() == 2 && !layout.plain) {
+          continue;
+        }
+        SCOPED_TRACE(to_string(shape) + " relu " + concat(relu) + " " + to_string(layout));
+        const Attrs attrs{{"epsilon", 1e-5}, {"momentum", 0.9}, {"unbiased", std::int64_t{1}},
+                          {"relu", relu}};
+        const Shape channels{shape[1]};
+        const Tensor x = random_tensor(shape, 1), dy = random_tensor(shape, 2);
+        const Tensor scale = random_tensor(channels, 3, 0.5f, 2), bias = random_tensor(channels, 4);
+        const Tensor mean = random_tensor(channels, 5), var = random_tensor(channels, 6, 0.5f, 2);
+        const std::vector<Value> outputs{{.shape = shape},    {.shape = channels},
+                                         {.shape = channels}, {.shape = channels},
+                                         {.shape = channels}, relu ? kSaved : kAbsent};
+        const std::vector<Tensor> inputs{x, scale, bias, mean, var};
+        const auto expected = run_op(reference_backend(), "BatchNormTrain", attrs, inputs, outputs);
+        const auto actual = run_op(cpu_backend(), "BatchNormTrain", attrs, inputs, outputs,
+                                   {.layouts = {layout}});
+        if (shape.rank() > 2) {
+          EXPECT_EQ(actual.family, "onednn");
+        }
+        for (std::size_t i = 0; i < 5; ++i) {
+          expect_close(actual.outputs[i], expected.outputs[i], 1e-5, concat("output ", i));
+        }
+        const auto gradient = [&](const Backend& backend, const RunResult& forward) {
+          std::vector<Tensor> in{dy, x, scale, bias, forward.outputs[3], forward.outputs[4]};
+          if (relu) {
+            in.push_back(forward.outputs[5]);
+          }
+          return run_op(backend, "BatchNormTrainGrad", attrs, in,
+                        {{.shape = shape}, {.shape = channels}, {.shape = channels}},
+                        {.layouts = {layout, layout}, .forward = forward.kernel.get()});
+        };
+        const auto dx = gradient(reference_backend(), expected);
+        const auto mine = gradient(cpu_backend(), actual);
+        for (std::size_t i = 0; i < 3; ++i) {
+          expect_close(mine.outputs[i], dx.outputs[i], 2e-5, concat("gradient ", i));
+        }
+      }
+    }
+  }
+}
+
+TEST(OneDnnSoftmax, EqualsTheReferenceOnEveryAxis) {
+  for (const Shape& shape : {Shape{64, 10}, Shape{3, 1000}, Shape{2, 5, 7}}) {
+    for (std::int64_t axis = 0; axis < shape.rank(); ++axis) {
+      for (const char* op : {"Softmax", "LogSoftmax"}) {
+        SCOPED_TRACE(concat(op, " ", to_string(shape), " axis ", axis));
+        const Tensor x = random_tensor(shape, 1, -30, 30);
+        const Attrs attrs{{"axis", axis}};
+        const auto expected = run_op(reference_backend(), op, attrs, {x}, {{.shape = shape}});
+        const auto actual = run_op(cpu_backend(), op, attrs, {x}, {{.shape = shape}});
+        expect_close(actual.outputs[0], expected.outputs[0], 2e-6, actual.kernel->description);
+      }
+    }
+  }
+}
+
+TEST(OneDnnReorder, KeepsEveryElementAndZeroPadding) {
+  for (const Shape& shape : {Shape{2, 16, 5, 5}, Shape{2, 20, 3, 7}, Shape{1, 3, 4, 4}}) {
+    for (const Layout& from : layouts_for(shape)) {
+      for (const Layout& to : layouts_for(shape)) {
+        SCOPED_TRACE(to_string(shape) + " " + to_string(from) + " to " + to_string(to));
+        const Tensor x = random_tensor(shape, 1);
+        const auto result = run_op(cpu_backend(), "Reorder", {}, {x},
+                                   {{.shape = shape, .layout = to}}, {.layouts = {from}});
+        EXPECT_EQ(result.family, "onednn");
+        EXPECT_TRUE(result.physical[0].layout() == to);
+        EXPECT_TRUE(equal_bits(result.outputs[0], x));
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace temper::cpu

@@ -1,0 +1,79 @@
+// Cases of CrossEntropy with PyTorch's values, and of clipping by the global norm.
+#include <cmath>
+
+#include "runtime/base/concat.h"
+#include "tests/ops/closed_form.h"
+#include "tests/ops/expected/cross_entropy.h"
+#include "tests/ops/families.h"
+
+namespace temper::op_suite {
+namespace {
+
+void add_torch_loss(std::vector<OpCase>& cases, const TorchLoss& torch) {
+  const bool all_ignored = std::isnan(torch.loss.values.front());
+  OpCase loss{.op = "CrossEntropy",
+              .attrs = torch.attrs,
+              .inputs = {torch.logits, torch.labels, torch.weight},
+              .outputs = 2,
+              .expected =
+                  [=](const std::vector<HostTensor>&) {
+                    return std::vector{torch.loss, torch.log_prob};
+                  },
+              .label = torch.label,
+              .not_differentiable_outputs = {1}};
+  if (!all_ignored && torch.label != "large") {  // no finite difference there
+    loss.differentiate = {0};
+  }
+  OpCase gradient{.op = "CrossEntropyGrad",
+                  .attrs = torch.attrs,
+                  .inputs = {torch.dloss, values(torch.log_prob.shape, torch.log_prob.values),
+                             torch.labels, torch.weight},
+                  .expected = [=](const std::vector<HostTensor>&) { return std::vector{torch.dlogits}; },
+                  .label = torch.label};
+  if (torch.label == "large") {
+    loss.tolerance_factor = 100;
+    loss.tolerance_reason = "logits of size 1000 are rounded to float32 before the difference";
+  }
+  cases.push_back(loss);
+  cases.push_back(gradient);
+}
+
+double squares(const HostTensor& x) {
+  double sum = 0;
+  for (const double value : x.values) {
+    sum += value * value;
+  }
+  return sum;
+}
+
+}  // namespace
+
+std::vector<OpCase> loss_cases() {
+  std::vector<OpCase> cases;
+  for (const TorchLoss& torch : torch_cross_entropy()) {
+    add_torch_loss(cases, torch);
+  }
+  OpCase narrow = cases.front();  // 32-bit labels
+  narrow.inputs[1].dtype = DType::kInt32;
+  narrow.label = "i32_labels";
+  cases.push_back(narrow);
+  cases.push_back({.op = "GlobalNorm",
+                   .inputs = {random({3, 4}), random({}), random({20000}), random({7})},
+                   .expected = [](const std::vector<HostTensor>& in) {
+                     const double sum =
+                         squares(in[0]) + squares(in[1]) + squares(in[2]) + squares(in[3]);
+                     return std::vector{HostTensor{{}, {std::sqrt(sum)}}};
+                   }});
+  // torch: clamp(max_norm / (norm + 1e-6), max=1)
+  for (const auto& [norm, factor] : {std::pair{4.0, 0.5 / 4.000001}, {0.25, 1.0}, {0.0, 1.0},
+                                     {0.5, 0.5 / 0.500001}}) {
+    cases.push_back({.op = "ClipFactor",
+                     .attrs = {{"max_norm", 0.5}},
+                     .inputs = {values({}, {norm})},
+                     .expected = given({}, {factor}),
+                     .label = concat("norm", norm)});
+  }
+  return cases;
+}
+
+}  // namespace temper::op_suite

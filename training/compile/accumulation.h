@@ -1,0 +1,20 @@
+// Gradient accumulation: the parts of the micro and last graphs that a plain step does not have.
+#pragma once
+
+#include <vector>
+
+#include "graph/ir/builder.h"
+
+namespace temper::training {
+
+// Adds one accumulator per parameter (state, in the parameter's layout). Micro: accumulator <- accumulator + gradient. Last:
+// `gradients` become accumulator + gradient and the accumulator is cleared. Both are attempt bindings.
+void accumulate_gradients(graph::Builder& builder, bool last,
+                          const std::vector<graph::VariableId>& parameters,
+                          std::vector<graph::ValueId>& gradients);
+
+// BatchNorm statistics follow every micro-batch, but count only when the group's step is applied: they move in staging
+// variables, which the last graph commits under `ok`, or takes back. Rewrites the graph's statistic bindings.
+void stage_statistics(graph::Builder& builder, bool last);
+
+}  // namespace temper::training

@@ -1,0 +1,76 @@
+// From an imported graph to the graphs a run needs: one joint graph of forward, loss, gradient, clipping, update and
+// statistics for a step, and the forward-and-loss graph of an evaluation.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "graph/ir/graph.h"
+#include "runtime/backend/backend.h"
+#include "training/settings/component.h"
+
+namespace temper::training {
+
+// Names of the variables that steer a step; part of every checkpoint.
+inline constexpr const char* kRatesVariable = "step.rates";        // f64 [kRateSlots]
+inline constexpr const char* kAppliedVariable = "step.applied";    // i64: updates done
+inline constexpr const char* kAttemptedVariable = "step.attempted"; // i64: steps tried
+inline constexpr const char* kPositionVariable = "step.position";  // i64: samples consumed
+inline constexpr const char* kGroupVariable = "step.accumulate";   // float: micro-batches of this group
+inline constexpr std::int64_t kRateSlots = 1024;
+
+struct OptimizerGroupSettings {
+  std::string match;
+  double lr = -1;            // negative: the optimizer's
+  double weight_decay = -1;  // negative: the optimizer's
+};
+
+struct LossTermSettings {
+  ComponentSettings loss;
+  std::string output;  // empty: the model's first output
+};
+
+// What the graphs of a run depend on, besides shapes.
+struct CompileSettings {
+  LossTermSettings loss;
+  ComponentSettings optimizer;
+  std::vector<OptimizerGroupSettings> groups;
+  double clip_norm = 0;  // 0: none
+  bool frozen_batchnorm = false;
+  std::uint64_t seed = 0;
+  std::vector<std::string> freeze;     // patterns
+  std::vector<std::string> trainable;  // patterns; empty: the importer's decision
+};
+
+enum class GraphKind {
+  kTrain,     // one whole step
+  kMicro,     // gradient accumulation: forward, gradient, accumulate
+  kLast,      // the same, then clip, update, commit, clear
+  kEvaluate,  // forward in inference form and loss
+  kPredict,   // forward in inference form
+  kGradient,  // forward in training mode without Dropout, loss, gradients of `wrt`
+};
+
+// The target input's name in the graphs made here.
+inline constexpr const char* kTargetInput = "target";
+
+struct GraphRequest {
+  GraphKind kind = GraphKind::kTrain;
+  std::int64_t batch = 1;                        // first dimension of every input
+  std::map<std::string, std::int64_t> symbols;   // other symbolic dimensions
+  std::vector<std::string> wrt;                  // kGradient: names of variables and inputs
+};
+
+// Outputs by name: "loss" (scalar), "grad_norm", "ok", "output:NAME" per model output, "grad:NAME" (kGradient).
+// `imported` is left as it is. THROWS: kInvalidArgument, kInvalidModel, kUnsupported.
+graph::Graph make_graph(const graph::Graph& imported, const CompileSettings& settings,
+                        const GraphRequest& request, const Backend& reference);
+
+// The importer's decision and the patterns applied: sets Variable::trainable and `why` on every parameter.
+// THROWS: kInvalidArgument when a pattern matches nothing, or nothing is left to train.
+void choose_trainable(graph::Graph& graph, const std::vector<std::string>& trainable,
+                      const std::vector<std::string>& freeze);
+
+}  // namespace temper::training

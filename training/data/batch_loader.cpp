@@ -1,0 +1,231 @@
+// The prefetch thread and its two buffers.
+#include "training/data/batch_loader.h"
+
+#include <algorithm>
+#include <array>
+#include <condition_variable>
+#include <exception>
+#include <mutex>
+#include <thread>
+#include <utility>
+#include <vector>
+
+namespace temper::training {
+namespace {
+
+struct Slot {
+  std::vector<Tensor> full;     // batch_size rows
+  std::vector<Tensor> partial;  // the same memory with fewer rows
+  std::int64_t partial_rows = 0;
+  std::vector<std::int64_t> rows;
+  Batch batch;
+};
+
+Shape batch_shape(const Field& field, std::int64_t rows) {
+  Shape shape{rows};
+  for (const std::int64_t dim : field.row_shape) {
+    shape.push_back(dim);
+  }
+  return shape;
+}
+
+}  // namespace
+
+struct BatchLoader::State {
+  State(const Dataset& the_data, Sampler the_sampler, LoaderOptions the_options)
+      : data(the_data),
+        sampler(std::move(the_sampler)),
+        options(the_options),
+        order(sampler.epoch(0)) {}
+
+  const Dataset& data;
+  const Sampler sampler;
+  const LoaderOptions options;
+
+  // Used by whoever fills: the thread, or next() without one.
+  Sampler::Epoch order;
+  DataPosition cursor;
+
+  // Under the mutex.
+  std::mutex mutex;
+  std::condition_variable changed;
+  int filled = 0;       // slots ready to be taken, from `head` on
+  int head = 0;         // the slot that next() takes
+  bool in_use = false;  // the slot before head belongs to the caller
+  bool stop = false;
+  bool exhausted = false;
+  std::exception_ptr error;
+
+  std::array<Slot, 2> slots;
+  std::thread thread;
+
+  void set_partial(Slot& slot, std::int64_t rows) {
+    slot.partial.clear();
+    for (std::size_t f = 0; f < slot.full.size(); ++f) {
+      slot.partial.emplace_back(slot.full[f].dtype(), batch_shape(data.fields()[f], rows),
+                                Layout{}, slot.full[f].buffer());
+    }
+    slot.partial_rows = rows;
+  }
+
+  void allocate() {
+    const std::int64_t rest = sampler.count() % options.batch_size;
+    for (Slot& slot : slots) {
+      for (const Field& field : data.fields()) {
+        slot.full.emplace_back(field.dtype, batch_shape(field, options.batch_size), Layout{},
+                               "a batch of data");
+      }
+      slot.rows.reserve(static_cast<std::size_t>(options.batch_size));
+      if (rest > 0 && !options.drop_last) {
+        set_partial(slot, rest);
+      }
+    }
+  }
+
+  bool epoch_ends(std::int64_t position) const {
+    const std::int64_t left = sampler.count() - position;
+    return left <= 0 || (options.drop_last && left < options.batch_size);
+  }
+
+  // Gathers the next batch. False when the single epoch is over.
+  bool fill(Slot& slot) {
+    if (epoch_ends(cursor.position)) {
+      if (options.single_epoch) {
+        return false;
+      }
+      cursor = {cursor.epoch + 1, 0};
+      order = sampler.epoch(cursor.epoch);
+    }
+    const std::int64_t rows =
+        std::min(options.batch_size, sampler.count() - cursor.position);
+    slot.rows.clear();
+    for (std::int64_t i = 0; i < rows; ++i) {
+      slot.rows.push_back(order.row(cursor.position + i));
+    }
+    if (rows < options.batch_size && slot.partial_rows != rows) {
+      set_partial(slot, rows);
+    }
+    std::vector<Tensor>& fields = rows == options.batch_size ? slot.full : slot.partial;
+    data.read(slot.rows, fields);
+    Batch& batch = slot.batch;
+    batch.fields = fields;
+    batch.rows = rows;
+    batch.begin = cursor;
+    cursor.position += rows;
+    batch.end = cursor;
+    batch.last_in_epoch = epoch_ends(cursor.position);
+    if (batch.last_in_epoch && !options.single_epoch) {
+      batch.end = {cursor.epoch + 1, 0};
+    }
+    return true;
+  }
+
+  // Fills slots until told to stop, the epoch is over or something is thrown.
+  void run() {
+    int tail = 0;
+    while (true) {
+      {
+        std::unique_lock lock(mutex);
+        changed.wait(lock, [&] { return stop || filled + (in_use ? 1 : 0) < 2; });
+        if (stop) {
+          return;
+        }
+      }
+      bool more = false;
+      std::exception_ptr thrown;
+      try {
+        more = fill(slots[static_cast<std::size_t>(tail)]);
+      } catch (...) {
+        thrown = std::current_exception();
+      }
+      {
+        const std::lock_guard lock(mutex);
+        error = thrown;
+        exhausted = !more && thrown == nullptr;
+        filled += more ? 1 : 0;
+      }
+      changed.notify_all();
+      if (!more) {
+        return;
+      }
+      tail = 1 - tail;
+    }
+  }
+
+  void halt() {
+    if (thread.joinable()) {
+      {
+        const std::lock_guard lock(mutex);
+        stop = true;
+      }
+      changed.notify_all();
+      thread.join();
+    }
+  }
+
+  void start(DataPosition position) {
+    halt();
+    TEMPER_CHECK(position.epoch >= 0 && position.position >= 0 &&
+                     position.position <= sampler.count(),
+                 ErrorCode::kInvalidArgument, "the data position ", position.position,
+                 " of epoch ", position.epoch, " lies outside the set of ", sampler.count(),
+                 " rows. Is this another data set than the checkpoint's?");
+    cursor = position;
+    order = sampler.epoch(position.epoch);
+    filled = 0;
+    head = 0;
+    in_use = stop = exhausted = false;
+    error = nullptr;
+    if (options.prefetch) {
+      thread = std::thread([this] { run(); });
+    }
+  }
+};
+
+BatchLoader::BatchLoader(const Dataset& data, Sampler sampler, LoaderOptions options,
+                         DataPosition start)
+    : state_(std::make_unique<State>(data, std::move(sampler), options)) {
+  TEMPER_CHECK(options.batch_size >= 1, ErrorCode::kInvalidArgument, "data.batch_size is ",
+               options.batch_size, "; expected 1 or more");
+  TEMPER_CHECK(options.batch_size <= state_->sampler.count(), ErrorCode::kInvalidArgument,
+               "data.batch_size is ", options.batch_size, ", but the set has only ",
+               state_->sampler.count(), " rows; write data.batch_size = ",
+               state_->sampler.count());
+  state_->allocate();
+  state_->start(start);
+}
+
+BatchLoader::~BatchLoader() { state_->halt(); }
+
+const Batch* BatchLoader::next() {
+  State& s = *state_;
+  if (!s.options.prefetch) {
+    Slot& slot = s.slots[0];
+    return s.fill(slot) ? &slot.batch : nullptr;
+  }
+  std::unique_lock lock(s.mutex);
+  s.in_use = false;
+  s.changed.notify_all();
+  s.changed.wait(lock, [&] { return s.filled > 0 || s.exhausted || s.error != nullptr; });
+  if (s.filled > 0) {
+    Slot& slot = s.slots[static_cast<std::size_t>(s.head)];
+    s.head = 1 - s.head;
+    --s.filled;
+    s.in_use = true;
+    return &slot.batch;
+  }
+  if (s.error != nullptr) {
+    std::rethrow_exception(s.error);
+  }
+  return nullptr;
+}
+
+void BatchLoader::restart(DataPosition position) { state_->start(position); }
+
+std::int64_t BatchLoader::batches_per_epoch() const {
+  const std::int64_t count = state_->sampler.count();
+  const std::int64_t size = state_->options.batch_size;
+  return state_->options.drop_last ? count / size : (count + size - 1) / size;
+}
+
+}  // namespace temper::training

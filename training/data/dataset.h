@@ -1,0 +1,60 @@
+// What the training loop sees of any data set: rows of named fields, gathered into batch tensors.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "runtime/base/dtype.h"
+#include "runtime/base/shape.h"
+#include "runtime/memory/tensor.h"
+#include "training/formats/json.h"
+
+namespace temper::training {
+
+// One array of the data set, as it is delivered: a batch of n rows has shape [n, row_shape...].
+struct Field {
+  std::string name;
+  DType dtype = DType::kUndefined;
+  Shape row_shape;
+  bool is_target = false;
+};
+
+// Threading: const members may be called from several threads at once; fit() must be alone.
+class Dataset {
+ public:
+  virtual ~Dataset() = default;
+
+  // Rows; at least 1.
+  virtual std::int64_t count() const = 0;
+  // Inputs first, then targets.
+  virtual const std::vector<Field>& fields() const = 0;
+
+  // Row i of out[f] becomes row rows[i] of field f. Allocates nothing.
+  // REQUIRES: one plain tensor per field, of its dtype and shape [rows.size(), row_shape...].
+  virtual void read(std::span<const std::int64_t> rows, std::span<Tensor> out) const = 0;
+
+  // All values of an integer field with one element per row (class labels).
+  // THROWS: kInvalidData when the field is of another kind.
+  virtual std::vector<std::int64_t> labels(std::size_t field) const = 0;
+
+  // "digits.npz, array 'target', row 12" or "data.csv:13: column 'age'", for messages.
+  virtual std::string where(std::size_t field, std::int64_t row) const = 0;
+
+  // Equal for equal files: sizes and SHA-256 as said in fingerprint.h.
+  virtual const std::string& fingerprint() const = 0;
+
+  // Learns what preprocessing needs from the training rows (a table's means and deviations) and
+  // applies it. Call once, before reading; it does nothing for other kinds of data.
+  virtual void fit(std::span<const std::int64_t> /*training_rows*/) {}
+  // What must be stored with the model to prepare other data in the same way; null when nothing.
+  virtual JsonValue preprocessing() const { return {}; }
+};
+
+// Checks that every label of the field is in 0..classes-1 (or equals `ignore_index`).
+// THROWS: kInvalidData with file, row and value.
+void check_labels(const Dataset& data, std::size_t field, std::int64_t classes,
+                  std::int64_t ignore_index = -100);
+
+}  // namespace temper::training

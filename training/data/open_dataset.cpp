@@ -1,0 +1,161 @@
+// Guesses the kind of a data file from its first bytes and its name, and opens it.
+#include "training/data/open_dataset.h"
+
+#include <utility>
+
+#include "runtime/platform/folders.h"
+#include "training/data/array_dataset.h"
+#include "training/data/fingerprint.h"
+#include "training/data/table_dataset.h"
+#include "training/data/wanted_fields.h"
+#include "training/formats/gzip.h"
+#include "training/formats/idx.h"
+#include "training/formats/mapped_buffer.h"
+#include "training/formats/npy.h"
+#include "training/formats/npz.h"
+
+namespace temper::training {
+namespace {
+
+enum class Kind { kNpz, kNpy, kIdx, kTable };
+
+bool starts_with(std::span<const std::byte> bytes, std::string_view text) {
+  return std::string_view(reinterpret_cast<const char*>(bytes.data()), bytes.size())
+      .starts_with(text);
+}
+
+Kind guess_kind(const std::string& path) {
+  const auto buffer = map_buffer(path);
+  const std::span<const std::byte> bytes = bytes_of(*buffer);
+  const std::string_view name = path;
+  TEMPER_CHECK(!bytes.empty(), ErrorCode::kInvalidData, path, " is empty");
+  // The name decides where it says something, so that a damaged file is reported as what it is.
+  if (name.ends_with(".npz")) {
+    return Kind::kNpz;
+  }
+  if (name.ends_with(".npy")) {
+    return Kind::kNpy;
+  }
+  if (name.ends_with(".csv") || name.ends_with(".tsv") || name.ends_with(".txt")) {
+    return Kind::kTable;
+  }
+  if (starts_with(bytes, "PK")) {
+    return Kind::kNpz;
+  }
+  if (starts_with(bytes, "\x93NUMPY")) {
+    return Kind::kNpy;
+  }
+  if (is_idx(bytes) || is_gzip(bytes) || name.ends_with("-ubyte")) {
+    return Kind::kIdx;
+  }
+  TEMPER_CHECK(starts_with(bytes, "\x89PNG") == false && bytes[0] != std::byte{0},
+               ErrorCode::kUnsupported, path,
+               " is no data file that Temper reads; expected .npz, .npy, .csv or IDX");
+  return Kind::kTable;
+}
+
+// train-images-idx3-ubyte.gz -> train-labels-idx1-ubyte.gz, when that file is there.
+std::string labels_path(const std::string& images) {
+  std::string name = file_name_of(images);
+  const std::size_t word = name.rfind("images");
+  if (word == std::string::npos) {
+    return {};
+  }
+  name.replace(word, 6, "labels");
+  const std::size_t rank = name.find("idx3", word);
+  if (rank != std::string::npos) {
+    name.replace(rank, 4, "idx1");
+  }
+  const std::string stem = name.ends_with(".gz") ? name.substr(0, name.size() - 3) : name;
+  for (const std::string& candidate : {name, stem, stem + ".gz"}) {
+    const std::string path = join_path(folder_of(images), candidate);
+    if (file_status(path).exists) {
+      return path;
+    }
+  }
+  return {};
+}
+
+// One array per file: the input and, when there is a path, the target.
+std::vector<ArrayField> open_pair(const std::string& path, const std::string& target_path,
+                                  const DataOptions& options,
+                                  Tensor (*read)(const std::string&)) {
+  TEMPER_CHECK(options.inputs.size() <= 1, ErrorCode::kInvalidData, path,
+               " holds one array, the model has ", options.inputs.size(),
+               " inputs; save them in one .npz file under their names");
+  TEMPER_CHECK(options.targets.size() <= 1, ErrorCode::kInvalidData, path, " can give one target, ",
+               options.targets.size(), " are asked for; use an .npz file");
+  TEMPER_CHECK(!target_path.empty() || !options.require_targets, ErrorCode::kInvalidData, path,
+               " has no targets; write data.target_path = the file that has them");
+  WantedField input = options.inputs.empty() ? WantedField{} : options.inputs.front();
+  WantedField target = options.targets.empty() ? WantedField{} : options.targets.front();
+  input.name = input.name.empty() ? "input" : input.name;
+  target.name = target.name.empty() ? "target" : target.name;
+  std::vector<ArrayField> fields;
+  fields.push_back(make_array_field(read(path), input, false, path, options));
+  if (!target_path.empty()) {
+    fields.push_back(make_array_field(read(target_path), target, true, target_path, options));
+  }
+  return fields;
+}
+
+std::vector<ArrayField> open_folder(const std::string& path, const DataOptions& options,
+                                    std::vector<std::string>& files) {
+  ArraySource source;
+  source.path = path;
+  for (const std::string& name : list_directory(path)) {
+    if (name.ends_with(".npy")) {
+      source.names.push_back(name.substr(0, name.size() - 4));
+      files.push_back(join_path(path, name));
+    }
+  }
+  TEMPER_CHECK(!source.names.empty(), ErrorCode::kInvalidData, path,
+               " is a folder without .npy files; name a data file");
+  source.read = [&](const std::string& name) { return read_npy(join_path(path, name + ".npy")); };
+  return match_arrays(source, options);
+}
+
+std::vector<ArrayField> open_npz(const std::string& path, const DataOptions& options) {
+  const NpzFile file(path);
+  ArraySource source;
+  source.path = path;
+  source.names = file.names();
+  source.read = [&](const std::string& name) { return file.read(name); };
+  return match_arrays(source, options);
+}
+
+}  // namespace
+
+std::unique_ptr<Dataset> open_dataset(const std::string& path, const DataOptions& options) {
+  std::vector<std::string> files;
+  std::vector<ArrayField> fields;
+  if (file_status(path).is_folder) {
+    fields = open_folder(path, options, files);
+  } else {
+    files.push_back(path);
+    const Kind kind = guess_kind(path);
+    if (kind == Kind::kTable) {
+      std::unique_ptr<TableDataset> table = TableDataset::open(path, options);
+      table->check_values(false);  // the reader has refused non-finite numbers; NaN is "missing"
+      return table;
+    }
+    if (kind == Kind::kNpz) {
+      fields = open_npz(path, options);
+    } else {
+      std::string target = options.target_path;
+      if (target.empty() && kind == Kind::kIdx) {
+        target = labels_path(path);
+      }
+      if (!target.empty()) {
+        files.push_back(target);
+      }
+      fields = open_pair(path, target, options, kind == Kind::kIdx ? &read_idx : &read_npy);
+    }
+  }
+  auto data = std::make_unique<ArrayDataset>(
+      std::move(fields), fingerprint_files(files, options.hash_everything));
+  data->check_values(options.require_finite);
+  return data;
+}
+
+}  // namespace temper::training

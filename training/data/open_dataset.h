@@ -1,0 +1,56 @@
+// Opens a data set by its path: .npz, .npy (a file or a folder of them), CSV, IDX (also .gz).
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "training/data/dataset.h"
+#include "training/formats/csv.h"
+
+namespace temper::training {
+
+// An input or target as the model wants it. What is left out is taken as the file has it.
+struct WantedField {
+  std::string name;
+  DType dtype = DType::kUndefined;
+  // Rows are delivered in this shape when it differs from the file's only by dimensions of 1 or
+  // when one of the two is flat. Empty: as in the file.
+  std::optional<Shape> row_shape;
+  std::string array;  // its name in the file, when that is another
+};
+
+struct TableOptions {
+  CsvOptions csv;
+  std::vector<std::string> targets;      // columns; empty: one named target, label, class or y,
+                                         // else the last
+  std::vector<std::string> categorical;  // numeric columns that are categories all the same
+  std::vector<std::string> drop;         // columns to leave out
+  bool one_hot = false;      // categorical inputs as 0/1 values; otherwise as their codes
+  bool standardize = false;  // numeric inputs to mean 0 and deviation 1 (fit() learns both)
+  bool fill_missing = false; // missing numeric inputs become the mean; otherwise they are errors
+  // What Dataset::preprocessing() gave for the training table: its columns, categories, means and
+  // the three switches above are used instead of being learned. Null: learn.
+  JsonValue preprocessing;
+};
+
+struct DataOptions {
+  std::vector<WantedField> inputs;   // the model's; empty: every array that is no target
+  std::vector<WantedField> targets;  // empty: `target` or all `target:NAME`
+  bool require_targets = true;       // false for prediction: targets may be missing
+  bool scale = false;                // 8-bit inputs as floats divided by 255
+  bool require_finite = true;        // NaN and Inf are errors
+  bool hash_everything = false;      // fingerprint over all bytes, not only both ends
+  std::string target_path;           // file of the targets, where they lie in a second .npy or IDX
+                                     // file. IDX: found by name (images-idx3 -> labels-idx1)
+  TableOptions table;
+};
+
+// Integer targets are delivered as i64 and floats as f32 unless `targets` says otherwise.
+// THROWS: kIo, kInvalidData (malformed, missing arrays, sizes that disagree, non-finite values),
+// kUnsupported (kinds of data Temper does not read).
+std::unique_ptr<Dataset> open_dataset(const std::string& path, const DataOptions& options);
+
+}  // namespace temper::training

@@ -1,0 +1,25 @@
+// Splitting one data set into training and validation rows.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <vector>
+
+namespace temper::training {
+
+struct Split {
+  std::vector<std::int64_t> train;  // both in ascending order
+  std::vector<std::int64_t> val;
+};
+
+// `fraction` of the rows (rounded, at least one on each side) go to val, by a permutation of the
+// seed. THROWS: kInvalidArgument for a fraction outside (0, 1) or fewer than 2 rows.
+Split split_rows(std::int64_t count, double fraction, std::uint64_t seed);
+
+// The same number of rows, but with each label's share kept as well as whole rows allow; a label
+// with one row stays in train.
+Split split_rows_stratified(std::span<const std::int64_t> labels, double fraction,
+                            std::uint64_t seed);
+
+}  // namespace temper::training

@@ -1,0 +1,157 @@
+// Matching arrays with inputs and targets.
+#include "training/data/wanted_fields.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace temper::training {
+namespace {
+
+constexpr std::string_view kTarget = "target";
+constexpr std::string_view kTargetPrefix = "target:";
+
+Shape without_ones(const Shape& shape) {
+  Shape result;
+  for (const std::int64_t dim : shape) {
+    if (dim != 1) {
+      result.push_back(dim);
+    }
+  }
+  return result;
+}
+
+bool contains(const std::vector<std::string>& names, std::string_view name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+bool is_input(const DataOptions& options, std::string_view name) {
+  return std::any_of(options.inputs.begin(), options.inputs.end(),
+                     [&](const WantedField& input) { return input.name == name; });
+}
+
+std::string listed(const ArraySource& source) {
+  return concat(source.path, " has ",
+                source.names.empty() ? std::string("no arrays") : join(source.names, ", "));
+}
+
+std::vector<WantedField> wanted_inputs(const ArraySource& source, const DataOptions& options) {
+  if (!options.inputs.empty()) {
+    return options.inputs;
+  }
+  std::vector<WantedField> inputs;
+  for (const std::string& name : source.names) {
+    const bool claimed =
+        std::any_of(options.targets.begin(), options.targets.end(), [&](const WantedField& target) {
+          return target.name == name || target.array == name;
+        });
+    if (!claimed && name != kTarget && !name.starts_with(kTargetPrefix)) {
+      inputs.push_back({name, DType::kUndefined, std::nullopt, {}});
+    }
+  }
+  TEMPER_CHECK(!inputs.empty(), ErrorCode::kInvalidData, "no array to take as input: ",
+               listed(source));
+  return inputs;
+}
+
+// The targets with the name each has in the file; an empty name: not there.
+std::vector<WantedField> wanted_targets(const ArraySource& source, const DataOptions& options) {
+  std::vector<WantedField> targets = options.targets;
+  if (targets.empty()) {
+    for (const std::string& name : source.names) {
+      if (name.starts_with(kTargetPrefix)) {
+        targets.push_back({name.substr(kTargetPrefix.size()), DType::kUndefined, std::nullopt,
+                           name});
+      }
+    }
+    if (targets.empty()) {
+      targets.push_back({std::string(kTarget), DType::kUndefined, std::nullopt, {}});
+    }
+  }
+  for (WantedField& target : targets) {
+    std::vector<std::string> candidates = {std::string(kTargetPrefix) + target.name};
+    if (!target.array.empty()) {
+      candidates = {target.array};
+    } else {
+      candidates.push_back(target.name);
+      if (targets.size() == 1) {
+        candidates.emplace_back(kTarget);
+      }
+    }
+    const std::string asked = target.array;
+    target.array.clear();
+    for (const std::string& name : candidates) {
+      if (target.array.empty() && contains(source.names, name) &&
+          (name == asked || !is_input(options, name))) {
+        target.array = name;
+      }
+    }
+    TEMPER_CHECK(!target.array.empty() || !options.require_targets, ErrorCode::kInvalidData,
+                 "no array for the target '", target.name, "' (expected '",
+                 join(candidates, "' or '"), "'): ", listed(source));
+  }
+  return targets;
+}
+
+}  // namespace
+
+Shape fit_row_shape(const Shape& stored, const std::optional<Shape>& wanted,
+                    const std::string& source) {
+  if (!wanted.has_value() || *wanted == stored) {
+    return stored;
+  }
+  const bool same_count = stored.element_count() == wanted->element_count();
+  const bool flat = stored.rank() == 1 || wanted->rank() == 1;
+  TEMPER_CHECK(same_count && (flat || without_ones(stored) == without_ones(*wanted)),
+               ErrorCode::kInvalidData, source, " has rows of shape ", stored,
+               ", the model takes ", *wanted);
+  return *wanted;
+}
+
+ArrayField make_array_field(Tensor array, const WantedField& wanted, bool is_target,
+                            std::string source, const DataOptions& options) {
+  TEMPER_CHECK(array.shape().rank() >= 1, ErrorCode::kInvalidData, source,
+               " is a single value; expected one entry per row");
+  ArrayField entry;
+  entry.source = std::move(source);
+  const Shape stored(array.shape().dims().subspan(1));
+  entry.field.name = wanted.name;
+  entry.field.is_target = is_target;
+  entry.field.row_shape =
+      array.shape()[0] == 0 ? stored : fit_row_shape(stored, wanted.row_shape, entry.source);
+  const DType dtype = array.dtype();
+  const bool scaled = options.scale && !is_target && dtype == DType::kUInt8;
+  entry.field.dtype = wanted.dtype;
+  if (wanted.dtype == DType::kUndefined) {
+    const bool narrow = is_target && is_float(dtype);
+    const bool widen = is_target && is_integer(dtype);
+    entry.field.dtype = scaled || narrow ? DType::kFloat32 : (widen ? DType::kInt64 : dtype);
+  }
+  if (scaled && is_float(entry.field.dtype)) {
+    entry.divisor = 255.0;
+  }
+  entry.array = std::move(array);
+  return entry;
+}
+
+std::vector<ArrayField> match_arrays(const ArraySource& source, const DataOptions& options) {
+  std::vector<ArrayField> fields;
+  const auto add = [&](const WantedField& wanted, const std::string& array, bool is_target) {
+    const std::string name = concat(source.path, ", array '", array, "'");
+    fields.push_back(make_array_field(source.read(array), wanted, is_target, name, options));
+  };
+  for (const WantedField& input : wanted_inputs(source, options)) {
+    const std::string& array = input.array.empty() ? input.name : input.array;
+    TEMPER_CHECK(contains(source.names, array), ErrorCode::kInvalidData, "no array '", array,
+                 "' for the model's input '", input.name, "': ", listed(source),
+                 ". Save it under the input's name");
+    add(input, array, false);
+  }
+  for (const WantedField& target : wanted_targets(source, options)) {
+    if (!target.array.empty()) {
+      add(target, target.array, true);
+    }
+  }
+  return fields;
+}
+
+}  // namespace temper::training

@@ -1,0 +1,109 @@
+// A recipe: every setting of a run. Read from TOML, then environment (TEMPER_<TABLE>_<KEY>), then key=value overrides; each value
+// remembers where it came from. Unknown keys are errors that name the nearest known one.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "training/compile/training_graph.h"
+#include "training/settings/component.h"
+
+namespace temper::training {
+
+struct ModelSettings {
+  std::string path;
+  std::vector<std::string> freeze;
+  std::vector<std::string> trainable;
+  std::string batchnorm = "train";  // "train" | "frozen"
+  std::string external_data_root;
+};
+
+struct DataSettings {
+  std::string train;
+  std::string val;
+  double val_split = 0;  // share of `train` held out for validation when `val` is empty
+  std::int64_t batch_size = 32;
+  bool batch_size_given = false;  // a written size larger than the set is an error, an inferred one is clamped
+  bool shuffle = true;
+  bool drop_last = false;
+  std::int64_t seed = 0;
+  std::vector<std::string> target;  // CSV columns; for .npz the array `target`
+  std::string delimiter;            // CSV; empty: found out
+  std::string header = "auto";      // CSV: "auto" | "yes" | "no"
+  bool standardize = true;          // CSV: numeric columns to mean 0, deviation 1
+  double scale = 1;                 // inputs are multiplied by this (1/255 for bytes)
+};
+
+struct ScheduleSettings {
+  ComponentSettings schedule{"constant", {}};
+  std::string per = "step";  // "step" | "epoch"
+  std::string warmup;        // "500 steps" | "2 epochs" | "5%"
+};
+
+struct TrainSettings {
+  std::int64_t epochs = 10;
+  std::int64_t steps = 0;  // 0: by epochs
+  std::string precision = "f32";
+  std::string device = "cpu";
+  std::int64_t threads = 0;  // 0: all processors
+  std::int64_t accumulate = 1;
+  std::int64_t seed = 0;
+  std::string out;            // empty: runs/<model name>-<n>
+  std::int64_t eval_every = 0;  // steps; 0: at the end of each epoch
+  std::string on_nonfinite = "skip";  // "skip" | "stop"
+  std::int64_t max_consecutive_skips = 20;
+};
+
+struct CheckpointSettings {
+  std::int64_t every = 0;  // steps; 0: at the end of each epoch
+  std::int64_t keep = 3;
+  std::string monitor;  // empty: "val/loss", or "train/loss" without validation
+  std::string mode = "min";
+  std::int64_t patience = 0;  // evaluations without improvement before stopping; 0: never
+};
+
+struct LogSettings {
+  std::int64_t every = 10;  // steps
+  bool tensorboard = true;
+  bool charts = true;
+};
+
+struct Recipe {
+  ModelSettings model;
+  DataSettings data;
+  LossTermSettings loss{{"", {}}, ""};  // empty name: inferred from the model and the target
+  ComponentSettings optimizer{"adamw", {}};
+  std::vector<OptimizerGroupSettings> groups;
+  ScheduleSettings schedule;
+  double clip_norm = 0;
+  TrainSettings train;
+  CheckpointSettings checkpoint;
+  LogSettings log;
+
+  // Where each written key came from: "data.batch_size" -> "digits.toml:7", "TEMPER_DATA_BATCH_SIZE", "command line".
+  std::map<std::string, std::string> origins;
+};
+
+struct RecipeSources {
+  std::string file;                                    // empty: none
+  std::map<std::string, std::string> environment;      // TEMPER_* variables
+  std::vector<std::string> overrides;                  // "key=value"
+};
+
+// Reads and checks everything; component parameters are completed with defaults, relative paths of the file become relative to the
+// current folder. THROWS: kInvalidArgument with file, line and key; kIo when the file cannot be read.
+Recipe read_recipe(const RecipeSources& sources);
+
+// The whole recipe as TOML text that read_recipe() reads back to the same settings.
+std::string to_toml(const Recipe& recipe);
+
+// One line per setting with its value and origin ("default" where nothing set it).
+std::string describe_settings(const Recipe& recipe);
+
+// All dotted keys a recipe may have.
+std::vector<std::string> recipe_keys();
+
+}  // namespace temper::training

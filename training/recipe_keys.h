@@ -1,0 +1,43 @@
+// The table of a recipe's fixed keys: name, help, type and the field behind it. Reading, writing and describing a recipe all
+// walk this one table. Private to training/.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "training/recipe.h"
+
+namespace temper::training {
+
+// A value as written: TOML's types, lists of one type only.
+using RecipeValue = std::variant<bool, std::int64_t, double, std::string, std::vector<std::string>,
+                                 std::vector<double>, std::vector<std::int64_t>>;
+
+struct RecipeKey {
+  std::string name;  // "data.batch_size"
+  std::string help;
+  std::string type;  // for messages: "an integer"
+  bool is_path = false;  // relative to the recipe file
+  // THROWS: kInvalidArgument (without the origin, which the caller adds).
+  std::function<void(Recipe&, const RecipeValue&)> set;
+  std::function<RecipeValue(const Recipe&)> get;
+};
+
+const std::vector<RecipeKey>& recipe_key_table();
+const RecipeKey* find_recipe_key(std::string_view name);
+
+// The tables whose further keys are parameters of the component named in them: "loss", "optimizer", "schedule".
+struct ComponentTable {
+  std::string name;
+  ComponentSettings& (*settings)(Recipe&);
+  std::vector<ParameterSpec> (*parameters)(const std::string& component);
+};
+const std::vector<ComponentTable>& component_tables();
+
+// As TOML: true, 3, 0.1, "text", ["a", "b"].
+std::string to_toml_value(const RecipeValue& value);
+
+}  // namespace temper::training

@@ -1,0 +1,322 @@
+// Recipes from TOML, environment and command line. The only user of toml++.
+#include <algorithm>
+#include <cctype>
+#include <filesystem>
+#include <optional>
+
+#include <toml++/toml.h>
+
+#include "runtime/base/error.h"
+#include "runtime/platform/files.h"
+#include "training/recipe.h"
+#include "training/recipe_keys.h"
+
+namespace temper::training {
+namespace {
+
+struct Assignment {
+  std::string key;
+  RecipeValue value;
+  std::string origin;
+  std::string folder;  // of the recipe file; empty for other sources
+};
+
+[[noreturn]] void bad(const std::string& origin, const std::string& text) {
+  fail(ErrorCode::kInvalidArgument, origin.empty() ? "" : origin + ": ", text);
+}
+
+std::optional<RecipeValue> to_value(const toml::node& node) {
+  if (const auto* v = node.as_boolean()) {
+    return v->get();
+  }
+  if (const auto* v = node.as_integer()) {
+    return v->get();
+  }
+  if (const auto* v = node.as_floating_point()) {
+    return v->get();
+  }
+  if (const auto* v = node.as_string()) {
+    return v->get();
+  }
+  const toml::array* list = node.as_array();
+  if (list == nullptr) {
+    return std::nullopt;
+  }
+  std::vector<std::string> texts;
+  std::vector<double> numbers;
+  std::vector<std::int64_t> integers;
+  for (const toml::node& element : *list) {
+    if (const auto* text = element.as_string()) {
+      texts.push_back(text->get());
+    } else if (const auto* integer = element.as_integer()) {
+      integers.push_back(integer->get());
+      numbers.push_back(static_cast<double>(integer->get()));
+    } else if (const auto* number = element.as_floating_point()) {
+      numbers.push_back(number->get());
+    } else {
+      return std::nullopt;
+    }
+  }
+  if (texts.size() == list->size() && !texts.empty()) {
+    return texts;
+  }
+  if (integers.size() == list->size() && !integers.empty()) {
+    return integers;
+  }
+  return texts.empty() ? std::optional<RecipeValue>(numbers) : std::nullopt;
+}
+
+std::string at(const std::string& file, const toml::node& node) {
+  return concat(file, ":", static_cast<long long>(node.source().begin.line));
+}
+
+class RecipeReader {
+ public:
+  explicit RecipeReader(const RecipeSources& sources) : sources_(sources) {}
+
+  Recipe read() {
+    if (!sources_.file.empty()) {
+      read_file();
+    }
+    for (const auto& [name, text] : sources_.environment) {
+      read_environment(name, text);
+    }
+    for (const std::string& text : sources_.overrides) {
+      read_override(text);
+    }
+    for (const Assignment& assignment : assignments_) {
+      apply(assignment);
+    }
+    complete_components();
+    return std::move(recipe_);
+  }
+
+ private:
+  void read_file() {
+    constexpr std::size_t kLimit = 1 << 20;  // the parser recurses on long dotted keys
+    const std::string text = read_file_text(sources_.file, kLimit);
+    toml::table table;
+    try {
+      table = toml::parse(std::string_view(text), std::string_view(sources_.file));
+    } catch (const toml::parse_error& error) {
+      bad(concat(sources_.file, ":", static_cast<long long>(error.source().begin.line), ":",
+                 static_cast<long long>(error.source().begin.column)),
+          std::string(error.description()));
+    }
+    walk(table, "");
+  }
+
+  static std::string read_file_text(const std::string& path, std::size_t limit) {
+    const auto bytes = read_file_bytes(path, limit);
+    const std::string text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+    std::size_t line = 0;
+    for (const char c : text) {
+      line = c == '\n' ? 0 : line + 1;
+      TEMPER_CHECK(line < 65536, ErrorCode::kInvalidArgument, path, ": a line is longer than 65,536 bytes");
+    }
+    return text;
+  }
+
+  static std::vector<std::byte> read_file_bytes(const std::string& path, std::size_t limit) {
+    return temper::read_file(path, limit);
+  }
+
+  void walk(const toml::table& table, const std::string& prefix) {
+    const std::string folder = std::filesystem::path(sources_.file).parent_path().string();
+    for (const auto& [name, node] : table) {
+      const std::string key = prefix + std::string(name.str());
+      if (key == "optimizer.group") {
+        read_groups(node);
+      } else if (const auto* inner = node.as_table()) {
+        walk(*inner, key + ".");
+      } else if (const auto value = to_value(node)) {
+        assignments_.push_back({key, *value, at(sources_.file, node), folder});
+      } else {
+        bad(at(sources_.file, node), concat(key, " has a value of a kind no setting takes"));
+      }
+    }
+  }
+
+  void read_groups(const toml::node& node) {
+    const toml::array* list = node.as_array();
+    if (list == nullptr) {
+      bad(at(sources_.file, node), "write groups as [[optimizer.group]]");
+    }
+    for (const toml::node& element : *list) {
+      const toml::table* table = element.as_table();
+      if (table == nullptr) {
+        bad(at(sources_.file, element), "write groups as [[optimizer.group]]");
+      }
+      OptimizerGroupSettings group;
+      for (const auto& [name, value] : *table) {
+        const std::string key(name.str());
+        const auto number = value.value<double>();
+        if (key == "match" && value.is_string()) {
+          group.match = value.as_string()->get();
+        } else if ((key == "lr" || key == "weight_decay") && number && *number >= 0) {
+          (key == "lr" ? group.lr : group.weight_decay) = *number;
+        } else {
+          const std::string hint = nearest(key, {"match", "lr", "weight_decay"});
+          bad(at(sources_.file, value),
+              concat("optimizer.group.", key, " is not a setting or has a wrong value (match = \"pattern\", lr >= 0, "
+                     "weight_decay >= 0)",
+                     hint.empty() || hint == key ? "" : concat("; did you mean ", hint, "?")));
+        }
+      }
+      if (group.match.empty()) {
+        bad(at(sources_.file, element), "optimizer.group needs match = \"pattern\"");
+      }
+      recipe_.groups.push_back(group);
+    }
+    recipe_.origins["optimizer.group"] = at(sources_.file, node);
+  }
+
+  static RecipeValue parse_text(const std::string& text, const std::string& origin) {
+    if (text.find_first_of("\r\n") != std::string::npos) {
+      bad(origin, "a value may not hold a line break");
+    }
+    try {
+      const toml::table table = toml::parse(std::string_view("v = " + text));
+      if (const auto value = to_value(*table.get("v"))) {
+        return *value;
+      }
+    } catch (const toml::parse_error&) {
+      // Not TOML: a bare string such as adamw or 5%.
+    }
+    return text;
+  }
+
+  void read_environment(const std::string& name, const std::string& text) {
+    for (const char* table : {"MODEL", "DATA", "LOSS", "OPTIMIZER", "SCHEDULE", "CLIP", "TRAIN",
+                              "CHECKPOINT", "LOG"}) {
+      const std::string prefix = concat("TEMPER_", table, "_");
+      if (!name.starts_with(prefix)) {
+        continue;
+      }
+      std::string key = concat(table, ".", name.substr(prefix.size()));
+      std::transform(key.begin(), key.end(), key.begin(),
+                     [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+      // Parameters such as T_max are not lower case: take the component's own spelling.
+      assignments_.push_back({key, parse_text(text, name), name, {}});
+    }
+  }
+
+  void read_override(const std::string& text) {
+    const std::size_t equals = text.find('=');
+    if (equals == std::string::npos || equals == 0) {
+      bad("command line", concat("'", text, "' is not key=value"));
+    }
+    assignments_.push_back({text.substr(0, equals), parse_text(text.substr(equals + 1), text),
+                            "command line", {}});
+  }
+
+  static const ComponentTable* component_of(const std::string& key) {
+    for (const ComponentTable& table : component_tables()) {
+      if (key.starts_with(table.name + ".")) {
+        return &table;
+      }
+    }
+    return nullptr;
+  }
+
+  void apply(const Assignment& assignment) {
+    recipe_.origins[assignment.key] = assignment.origin;
+    if (const RecipeKey* known = find_recipe_key(assignment.key)) {
+      try {
+        known->set(recipe_, resolve_path(assignment, *known));
+      } catch (const Error& error) {
+        bad(assignment.origin, concat(assignment.key, " ", error.message()));
+      }
+      recipe_.data.batch_size_given = recipe_.data.batch_size_given || known->name == "data.batch_size";
+      return;
+    }
+    const ComponentTable* table = component_of(assignment.key);
+    if (table == nullptr) {
+      const std::string hint = nearest(assignment.key, recipe_keys());
+      bad(assignment.origin,
+          concat("unknown key ", assignment.key,
+                 hint.empty() ? " (temper train --help lists the keys)" : concat("; did you mean ", hint, "?")));
+    }
+    parameters_[table->name].push_back(assignment);
+  }
+
+  static RecipeValue resolve_path(const Assignment& assignment, const RecipeKey& key) {
+    const auto* path = std::get_if<std::string>(&assignment.value);
+    if (!key.is_path || path == nullptr || path->empty() || assignment.folder.empty() ||
+        path->front() == '/') {
+      return assignment.value;
+    }
+    return (std::filesystem::path(assignment.folder) / *path).lexically_normal().string();
+  }
+
+  // Component parameters need the component's final name, so they come last.
+  void complete_components() {
+    for (const ComponentTable& table : component_tables()) {
+      ComponentSettings& settings = table.settings(recipe_);
+      if (settings.name.empty()) {
+        TEMPER_CHECK(parameters_[table.name].empty(), ErrorCode::kInvalidArgument,
+                     parameters_[table.name].front().origin, ": ", parameters_[table.name].front().key,
+                     " is given, but ", table.name, ".name is not");
+        continue;
+      }
+      const std::string name_origin = recipe_.origins[table.name + ".name"];
+      try {
+        complete_component(table, settings);
+      } catch (Error& error) {
+        if (!name_origin.empty() && error.message().starts_with("unknown ")) {
+          bad(name_origin, error.message());
+        }
+        throw;
+      }
+    }
+    std::erase_if(recipe_.origins, [](const auto& entry) { return entry.second.empty(); });
+  }
+
+  void complete_component(const ComponentTable& table, ComponentSettings& settings) {
+    const std::vector<ParameterSpec> specs = table.parameters(settings.name);
+    settings.parameters = complete_parameters(table.name, settings.name, specs, {});
+    for (const Assignment& assignment : parameters_[table.name]) {
+      std::string name = assignment.key.substr(table.name.size() + 1);
+      const auto spec = std::find_if(specs.begin(), specs.end(), [&](const ParameterSpec& s) {
+        return std::equal(s.name.begin(), s.name.end(), name.begin(), name.end(), [](char a, char b) {
+          return std::tolower(static_cast<unsigned char>(a)) == std::tolower(static_cast<unsigned char>(b));
+        });
+      });
+      if (spec != specs.end() && assignment.origin.starts_with("TEMPER_")) {
+        name = spec->name;
+      }
+      const bool is_bool = spec != specs.end() && spec->is_bool;
+      Attrs one;
+      std::visit(
+          [&]<class T>(const T& value) {
+            if constexpr (std::is_same_v<T, bool>) {
+              if (is_bool) {
+                one.set(name, std::int64_t{value});
+              } else {
+                one.set(name, std::string(value ? "true" : "false"));
+              }
+            } else {
+              one.set(name, AttrValue(value));
+            }
+          },
+          assignment.value);
+      try {
+        settings.parameters.set(
+            name, *complete_parameters(table.name, settings.name, specs, one).find(name));
+      } catch (const Error& error) {
+        bad(assignment.origin, error.message());
+      }
+    }
+  }
+
+  const RecipeSources& sources_;
+  std::vector<Assignment> assignments_;
+  std::map<std::string, std::vector<Assignment>> parameters_;
+  Recipe recipe_;
+};
+
+}  // namespace
+
+Recipe read_recipe(const RecipeSources& sources) { return RecipeReader(sources).read(); }
+
+}  // namespace temper::training

@@ -1,0 +1,95 @@
+// A recipe as text: TOML that reads back to the same settings, and a list of settings with their origins.
+#include "training/recipe.h"
+#include "training/recipe_keys.h"
+
+namespace temper::training {
+namespace {
+
+struct Line {
+  std::string key;
+  std::string value;
+};
+
+RecipeValue to_recipe_value(const AttrValue& value, bool is_bool) {
+  if (is_bool) {
+    return std::get<std::int64_t>(value) != 0;
+  }
+  return std::visit([](const auto& v) -> RecipeValue { return v; }, value);
+}
+
+std::vector<Line> all_lines(const Recipe& recipe) {
+  std::vector<Line> lines;
+  for (const RecipeKey& key : recipe_key_table()) {
+    lines.push_back({key.name, to_toml_value(key.get(recipe))});
+    for (const ComponentTable& table : component_tables()) {
+      if (key.name != table.name + ".name") {
+        continue;
+      }
+      const ComponentSettings& settings = table.settings(const_cast<Recipe&>(recipe));
+      if (settings.name.empty()) {
+        continue;
+      }
+      for (const ParameterSpec& spec : table.parameters(settings.name)) {
+        if (const AttrValue* value = settings.parameters.find(spec.name)) {
+          lines.push_back({concat(table.name, ".", spec.name),
+                           to_toml_value(to_recipe_value(*value, spec.is_bool))});
+        }
+      }
+    }
+  }
+  return lines;
+}
+
+}  // namespace
+
+std::vector<std::string> recipe_keys() {
+  std::vector<std::string> names;
+  for (const RecipeKey& key : recipe_key_table()) {
+    names.push_back(key.name);
+  }
+  return names;
+}
+
+std::string to_toml(const Recipe& recipe) {
+  std::string text;
+  std::string table;
+  const auto write_groups = [&] {
+    for (const OptimizerGroupSettings& group : recipe.groups) {
+      text += concat("\n[[optimizer.group]]\nmatch = ", to_toml_value(RecipeValue(group.match)), "\n");
+      if (group.lr >= 0) {
+        text += concat("lr = ", to_toml_value(RecipeValue(group.lr)), "\n");
+      }
+      if (group.weight_decay >= 0) {
+        text += concat("weight_decay = ", to_toml_value(RecipeValue(group.weight_decay)), "\n");
+      }
+    }
+  };
+  for (const Line& line : all_lines(recipe)) {
+    const std::string name = line.key.substr(0, line.key.find('.'));
+    if (name != table) {
+      if (table == "optimizer") {
+        write_groups();
+      }
+      text += concat(table.empty() ? "" : "\n", "[", name, "]\n");
+      table = name;
+    }
+    text += concat(line.key.substr(name.size() + 1), " = ", line.value, "\n");
+  }
+  return text;
+}
+
+std::string describe_settings(const Recipe& recipe) {
+  std::string text;
+  for (const Line& line : all_lines(recipe)) {
+    const auto origin = recipe.origins.find(line.key);
+    std::string entry = concat(line.key, " = ", line.value);
+    entry.resize(std::max<std::size_t>(entry.size() + 2, 48), ' ');
+    text += concat(entry, "# ", origin == recipe.origins.end() ? "default" : origin->second, "\n");
+  }
+  for (const OptimizerGroupSettings& group : recipe.groups) {
+    text += concat("optimizer.group match = ", to_toml_value(RecipeValue(group.match)), "\n");
+  }
+  return text;
+}
+
+}  // namespace temper::training
