@@ -34,7 +34,7 @@ struct DataSettings {
   std::string delimiter;            // CSV; empty: found out
   std::string header = "auto";      // CSV: "auto" | "yes" | "no"
   bool standardize = true;          // CSV: numeric columns to mean 0, deviation 1
-  double scale = 1;                 // inputs are multiplied by this (1/255 for bytes)
+  bool scale = false;               // 8-bit inputs as floats divided by 255
 };
 
 struct ScheduleSettings {

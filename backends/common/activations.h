@@ -1,5 +1,6 @@
-// The arithmetic of activations and their gradients: function objects on scalars, as in functors.h. Those with
-// parameters are templates of the type they compute in. "f(dy, x)" is dy times the derivative at x.
+// The arithmetic of activations and their gradients: function objects on scalars, as in functors.h.
+// Those with parameters are templates of the type they compute in. "f(dy, x)" is dy times the
+// derivative at x.
 #pragma once
 
 #include <cmath>
@@ -9,13 +10,17 @@ namespace temper::functors {
 // NaN stays NaN.
 struct Relu {
   template <class T>
-  constexpr T operator()(T x) const { return x <= T(0) ? T(0) : x; }
+  constexpr T operator()(T x) const {
+    return x <= T(0) ? T(0) : x;
+  }
 };
 
 // y is the output of Relu.
 struct ReluGrad {
   template <class T>
-  constexpr T operator()(T dy, T y) const { return y > T(0) ? dy : T(0); }
+  constexpr T operator()(T dy, T y) const {
+    return y > T(0) ? dy : T(0);
+  }
 };
 
 template <class T>
@@ -42,18 +47,24 @@ struct Sigmoid {
 // y is the output of Sigmoid.
 struct SigmoidGrad {
   template <class T>
-  constexpr T operator()(T dy, T y) const { return dy * y * (T(1) - y); }
+  constexpr T operator()(T dy, T y) const {
+    return dy * y * (T(1) - y);
+  }
 };
 
 struct Tanh {
   template <class T>
-  constexpr T operator()(T x) const { return std::tanh(x); }
+  constexpr T operator()(T x) const {
+    return std::tanh(x);
+  }
 };
 
 // y is the output of Tanh.
 struct TanhGrad {
   template <class T>
-  constexpr T operator()(T dy, T y) const { return dy * (T(1) - y * y); }
+  constexpr T operator()(T dy, T y) const {
+    return dy * (T(1) - y * y);
+  }
 };
 
 // log(1 + exp(x)), written so that exp never overflows.
@@ -66,7 +77,9 @@ struct Softplus {
 
 struct SoftplusGrad {
   template <class T>
-  constexpr T operator()(T dy, T x) const { return dy * Sigmoid{}(x); }
+  constexpr T operator()(T dy, T x) const {
+    return dy * Sigmoid{}(x);
+  }
 };
 
 // gamma * (x if x > 0, else alpha * (exp(x) - 1)): Elu has gamma = 1.
@@ -109,7 +122,9 @@ struct HardSigmoidGrad {
 // x * max(0, min(1, x / 6 + 1 / 2))
 struct HardSwish {
   template <class T>
-  constexpr T operator()(T x) const { return x * HardSigmoid<T>{T(1) / T(6), T(0.5)}(x); }
+  constexpr T operator()(T x) const {
+    return x * HardSigmoid<T>{T(1) / T(6), T(0.5)}(x);
+  }
 };
 
 // At the kinks PyTorch's choice: 0 at -3, dy at 3.
@@ -128,7 +143,9 @@ inline constexpr double kGeluCubic = 0.044715;
 // x * Phi(x); by erfc, which keeps its accuracy for negative x.
 struct Gelu {
   template <class T>
-  constexpr T operator()(T x) const { return T(0.5) * x * std::erfc(-x * T(kSqrtHalf)); }
+  constexpr T operator()(T x) const {
+    return T(0.5) * x * std::erfc(-x * T(kSqrtHalf));
+  }
 };
 
 // dy * (Phi(x) + x * phi(x))

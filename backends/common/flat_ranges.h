@@ -1,5 +1,6 @@
-// Joins the tensors of an optimizer update into long ranges: variables of one flat buffer lie one after the other with
-// only zero padding between them, so that an update of all of them is one pass over memory.
+// Joins the tensors of an optimizer update into long ranges: variables of one flat buffer lie one
+// after the other with only zero padding between them, so that an update of all of them is one pass
+// over memory.
 #pragma once
 
 #include <cstddef>
@@ -9,7 +10,8 @@
 
 namespace temper {
 
-// One parameter with its gradient and states, or several that follow each other in all four buffers.
+// One parameter with its gradient and states, or several that follow each other in all four
+// buffers.
 struct FlatRange {
   std::byte* parameter = nullptr;
   const std::byte* gradient = nullptr;
@@ -22,8 +24,9 @@ struct FlatRange {
 // Variables of a flat buffer start at multiples of this, so a smaller gap holds no other variable.
 inline constexpr std::int64_t kFlatAlignment = 64;
 
-// Merges neighbours of `tensors` (in place): of one group, all pointers advanced by the same distance, and the gap either
-// empty or, with `over_padding`, less than the alignment and ended by an aligned address.
+// Merges neighbours of `tensors` (in place): of one group, all pointers advanced by the same
+// distance, and the gap either empty or, with `over_padding`, less than the alignment and ended by
+// an aligned address.
 inline void merge_flat_ranges(std::vector<FlatRange>& tensors, std::int64_t element_bytes,
                               bool over_padding) {
   // Integers, since the pointers may belong to different buffers.

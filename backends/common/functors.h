@@ -1,6 +1,6 @@
-// The arithmetic of elementwise ops, written once for every backend: function objects on scalars. They are constexpr
-// templates, so that device compilers may call them (nvcc: --expt-relaxed-constexpr).
-// Integer arithmetic wraps; integer division by zero gives 0.
+// The arithmetic of elementwise ops, written once for every backend: function objects on scalars.
+// They are constexpr templates, so that device compilers may call them (nvcc:
+// --expt-relaxed-constexpr). Integer arithmetic wraps; integer division by zero gives 0.
 #pragma once
 
 #include <cmath>
@@ -170,27 +170,37 @@ struct Sign {
 
 struct Sqrt {
   template <class T>
-  constexpr T operator()(T x) const { return std::sqrt(x); }
+  constexpr T operator()(T x) const {
+    return std::sqrt(x);
+  }
 };
 
 struct Exp {
   template <class T>
-  constexpr T operator()(T x) const { return std::exp(x); }
+  constexpr T operator()(T x) const {
+    return std::exp(x);
+  }
 };
 
 struct Log {
   template <class T>
-  constexpr T operator()(T x) const { return std::log(x); }
+  constexpr T operator()(T x) const {
+    return std::log(x);
+  }
 };
 
 struct Reciprocal {
   template <class T>
-  constexpr T operator()(T x) const { return T(1) / x; }
+  constexpr T operator()(T x) const {
+    return T(1) / x;
+  }
 };
 
 struct Erf {
   template <class T>
-  constexpr T operator()(T x) const { return std::erf(x); }
+  constexpr T operator()(T x) const {
+    return std::erf(x);
+  }
 };
 
 // dy * 2 / sqrt(pi) * exp(-x^2)
@@ -205,27 +215,37 @@ struct ErfGrad {
 
 struct Equal {
   template <class T>
-  constexpr bool operator()(T a, T b) const { return a == b; }
+  constexpr bool operator()(T a, T b) const {
+    return a == b;
+  }
 };
 
 struct Less {
   template <class T>
-  constexpr bool operator()(T a, T b) const { return a < b; }
+  constexpr bool operator()(T a, T b) const {
+    return a < b;
+  }
 };
 
 struct LessOrEqual {
   template <class T>
-  constexpr bool operator()(T a, T b) const { return a <= b; }
+  constexpr bool operator()(T a, T b) const {
+    return a <= b;
+  }
 };
 
 struct Greater {
   template <class T>
-  constexpr bool operator()(T a, T b) const { return a > b; }
+  constexpr bool operator()(T a, T b) const {
+    return a > b;
+  }
 };
 
 struct GreaterOrEqual {
   template <class T>
-  constexpr bool operator()(T a, T b) const { return a >= b; }
+  constexpr bool operator()(T a, T b) const {
+    return a >= b;
+  }
 };
 
 struct And {

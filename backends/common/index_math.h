@@ -1,5 +1,6 @@
-// Index arithmetic of broadcasting: which element of each input belongs to an element of the output. Neighbouring axes
-// that all inputs walk in step are merged, so most plans have one or two axes.
+// Index arithmetic of broadcasting: which element of each input belongs to an element of the
+// output. Neighbouring axes that all inputs walk in step are merged, so most plans have one or two
+// axes.
 #pragma once
 
 #include <array>
@@ -12,9 +13,9 @@ namespace temper {
 template <int N>
 struct BroadcastPlan {
   int rank = 0;
-  std::int64_t count = 0;                 // elements of the output
+  std::int64_t count = 0;  // elements of the output
   std::int64_t dims[kMaxRank] = {};
-  std::int64_t strides[N][kMaxRank] = {}; // in elements; 0 where the input is repeated
+  std::int64_t strides[N][kMaxRank] = {};  // in elements; 0 where the input is repeated
 
   // Every input is read in the output's order.
   bool is_flat() const {
@@ -48,8 +49,8 @@ BroadcastPlan<N> plan_broadcast(const Shape& output, const std::array<Shape, N>&
     }
     bool merges = plan.rank > 0;
     for (int n = 0; n < N && merges; ++n) {
-      merges = plan.strides[n][plan.rank - 1] ==
-               steps[static_cast<std::size_t>(n)][axis] * output[axis];
+      merges =
+          plan.strides[n][plan.rank - 1] == steps[static_cast<std::size_t>(n)][axis] * output[axis];
     }
     const int target = merges ? plan.rank - 1 : plan.rank++;
     plan.dims[target] = merges ? plan.dims[target] * output[axis] : output[axis];
@@ -83,7 +84,8 @@ void for_each_run(const BroadcastPlan<N>& plan, const F& f) {
     for (int axis = last - 1; axis >= 0; --axis) {
       const bool carries = ++index[axis] == plan.dims[axis];
       for (int n = 0; n < N; ++n) {
-        offsets[n] += carries ? plan.strides[n][axis] * (1 - plan.dims[axis]) : plan.strides[n][axis];
+        offsets[n] +=
+            carries ? plan.strides[n][axis] * (1 - plan.dims[axis]) : plan.strides[n][axis];
       }
       if (!carries) {
         break;

@@ -1,5 +1,6 @@
-// The optimizers' arithmetic for one element, in PyTorch's order of operations (torch.optim, 2.x, single-tensor form).
-// Everything that depends on the step only is worked out once per step in double, as PyTorch does in Python.
+// The optimizers' arithmetic for one element, in PyTorch's order of operations (torch.optim, 2.x,
+// single-tensor form). Everything that depends on the step only is worked out once per step in
+// double, as PyTorch does in Python.
 #pragma once
 
 #include <cmath>
@@ -13,17 +14,21 @@ struct SgdStep {
   T rate;
   T weight_decay;
   T momentum;
-  T keep;            // 1 - dampening
-  bool first;        // the momentum buffer starts as the first gradient
+  T keep;      // 1 - dampening
+  bool first;  // the momentum buffer starts as the first gradient
   bool nesterov;
 };
 
 template <class T>
 SgdStep<T> make_sgd_step(double scale, bool maximize, double rate, double weight_decay,
                          double momentum, double dampening, bool nesterov, std::int64_t step) {
-  return {static_cast<T>(maximize ? -scale : scale), static_cast<T>(rate),
-          static_cast<T>(weight_decay), static_cast<T>(momentum), static_cast<T>(1.0 - dampening),
-          step == 0, nesterov};
+  return {static_cast<T>(maximize ? -scale : scale),
+          static_cast<T>(rate),
+          static_cast<T>(weight_decay),
+          static_cast<T>(momentum),
+          static_cast<T>(1.0 - dampening),
+          step == 0,
+          nesterov};
 }
 
 // g += weight_decay p;  p -= rate g
@@ -36,7 +41,8 @@ void sgd_element(const SgdStep<T>& s, T& p, T g) {
   p = p - s.rate * g;
 }
 
-// g += weight_decay p;  m = momentum m + (1 - dampening) g (m = g at first);  p -= rate m, or rate (g + momentum m)
+// g += weight_decay p;  m = momentum m + (1 - dampening) g (m = g at first);  p -= rate m, or rate
+// (g + momentum m)
 template <class T>
 void sgd_momentum_element(const SgdStep<T>& s, T& p, T g, T& m) {
   g = g * s.gradient_scale;
@@ -51,13 +57,13 @@ void sgd_momentum_element(const SgdStep<T>& s, T& p, T g, T& m) {
 template <class T>
 struct AdamStep {
   T gradient_scale;
-  T weight_decay;     // added to the gradient; 0 when decoupled
-  T shrink;           // 1 - rate * weight_decay when decoupled, else 1
-  T beta1_rest;       // 1 - beta1
+  T weight_decay;  // added to the gradient; 0 when decoupled
+  T shrink;        // 1 - rate * weight_decay when decoupled, else 1
+  T beta1_rest;    // 1 - beta1
   T beta2;
-  T beta2_rest;       // 1 - beta2
-  T step_size;        // rate / (1 - beta1^t)
-  T correction2_root; // sqrt(1 - beta2^t)
+  T beta2_rest;        // 1 - beta2
+  T step_size;         // rate / (1 - beta1^t)
+  T correction2_root;  // sqrt(1 - beta2^t)
   T epsilon;
 };
 
@@ -80,7 +86,8 @@ AdamStep<T> make_adam_step(double scale, bool maximize, double rate, double weig
           static_cast<T>(epsilon)};
 }
 
-// m += (1 - beta1)(g - m);  v = beta2 v + (1 - beta2) g^2;  p -= step_size m / (sqrt(v) / correction2_root + epsilon)
+// m += (1 - beta1)(g - m);  v = beta2 v + (1 - beta2) g^2;  p -= step_size m / (sqrt(v) /
+// correction2_root + epsilon)
 template <class T>
 void adam_element(const AdamStep<T>& s, T& p, T g, T& m, T& v) {
   g = g * s.gradient_scale;

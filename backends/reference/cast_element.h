@@ -1,5 +1,5 @@
-// One element converted to another type, defined for every value: floats out of an integer type's range become its
-// nearest end, NaN becomes 0; integers wrap; anything but 0 is true.
+// One element converted to another type, defined for every value: floats out of an integer type's
+// range become its nearest end, NaN becomes 0; integers wrap; anything but 0 is true.
 #pragma once
 
 #include <cmath>
@@ -23,7 +23,8 @@ T cast_element(S value) {
   } else if constexpr (std::is_floating_point_v<S> && std::is_integral_v<T> &&
                        !std::is_same_v<T, bool>) {
     // 2^digits is exact in every float type, unlike the largest value itself.
-    constexpr S kUpper = static_cast<S>(std::uint64_t{1} << (std::numeric_limits<T>::digits - 1)) * 2;
+    constexpr S kUpper =
+        static_cast<S>(std::uint64_t{1} << (std::numeric_limits<T>::digits - 1)) * 2;
     constexpr S kLower = std::is_signed_v<T> ? -kUpper : S(0);
     if (std::isnan(value)) {
       return T(0);

@@ -1,4 +1,5 @@
-// Loops of the reference elementwise kernels: a scalar function over inputs that broadcast to the output.
+// Loops of the reference elementwise kernels: a scalar function over inputs that broadcast to the
+// output.
 #pragma once
 
 #include <array>

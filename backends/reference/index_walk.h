@@ -1,5 +1,6 @@
-// Row-major walks over a shape for kernels that move elements: f(position, offset) is called with position counting up
-// from 0 and offset saying where the element lies in the other tensor. No allocation.
+// Row-major walks over a shape for kernels that move elements: f(position, offset) is called with
+// position counting up from 0 and offset saying where the element lies in the other tensor. No
+// allocation.
 #pragma once
 
 #include <array>

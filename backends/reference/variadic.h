@@ -1,4 +1,5 @@
-// The loop of ops with any number of inputs that broadcast to the output: folded from the left, element by element.
+// The loop of ops with any number of inputs that broadcast to the output: folded from the left,
+// element by element.
 #pragma once
 
 #include <memory>

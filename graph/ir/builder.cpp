@@ -43,7 +43,7 @@ ValueId Builder::cast(ValueId a, DType to) {
   return dtype(a) == to ? a : op("Cast", {a}, {{"to", std::string(to_string(to))}});
 }
 
-ValueId Builder::reshape(ValueId a, const Shape& target) {
+ValueId Builder::reshape(ValueId a, Shape target) {
   if (shape(a) == target) {
     return a;
   }
@@ -60,8 +60,7 @@ ValueId Builder::reduce_sum(ValueId a, std::vector<std::int64_t> axes, bool keep
   return op("ReduceSum", {a}, {{"axes", std::move(axes)}, {"keepdims", std::int64_t{keepdims}}});
 }
 
-ValueId Builder::sum_to(ValueId a, const Shape& shape_of_a_value) {
-  const Shape target = shape_of_a_value;  // a copy: adding nodes moves the graph's values
+ValueId Builder::sum_to(ValueId a, Shape target) {
   const std::vector<std::int64_t> axes = broadcast_axes(target, shape(a));
   if (axes.empty()) {
     return a;
@@ -69,7 +68,7 @@ ValueId Builder::sum_to(ValueId a, const Shape& shape_of_a_value) {
   return reshape(reduce_sum(a, axes, true), target);
 }
 
-ValueId Builder::expand(ValueId a, const Shape& target) {
+ValueId Builder::expand(ValueId a, Shape target) {
   if (shape(a) == target) {
     return a;
   }

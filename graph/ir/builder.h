@@ -40,12 +40,13 @@ class Builder {
   ValueId neg(ValueId a) { return op("Neg", {a}); }
   ValueId scale(ValueId a, double factor) { return mul(a, scalar(dtype(a), factor)); }
   ValueId cast(ValueId a, DType to);
-  ValueId reshape(ValueId a, const Shape& shape);
+  // Shapes by value: a reference into the graph would not survive the nodes added here.
+  ValueId reshape(ValueId a, Shape shape);
   ValueId transpose(ValueId a, std::vector<std::int64_t> perm);
   ValueId reduce_sum(ValueId a, std::vector<std::int64_t> axes, bool keepdims);
   // Sums away broadcast axes so that the result has the shape `target`.
-  ValueId sum_to(ValueId a, const Shape& target);
-  ValueId expand(ValueId a, const Shape& shape);
+  ValueId sum_to(ValueId a, Shape target);
+  ValueId expand(ValueId a, Shape shape);
 
  private:
   Graph& graph_;

@@ -110,7 +110,7 @@ class Graph {
   const OpRegistry& registry() const { return *registry_; }
   std::string name;
 
-  // --- building -------------------------------------------------------------------------------------------------
+  // --- building --------------------------------------------------------------
   ValueId add_input(std::string name, DType dtype, std::vector<Dim> dims, bool rank_known = true);
   ValueId add_input(std::string name, DType dtype, const Shape& shape);
   ValueId add_constant(std::string name, Tensor value);
@@ -126,7 +126,7 @@ class Graph {
   void add_output(std::string name, ValueId value);
   void add_update(UpdateBinding binding);
 
-  // --- reading --------------------------------------------------------------------------------------------------
+  // --- reading ---------------------------------------------------------------
   Node& node(NodeId id) { return nodes_[static_cast<std::size_t>(id.index)]; }
   const Node& node(NodeId id) const { return nodes_[static_cast<std::size_t>(id.index)]; }
   Value& value(ValueId id) { return values_[static_cast<std::size_t>(id.index)]; }
@@ -155,7 +155,7 @@ class Graph {
   // The step's boolean scalar under which apply bindings happen; invalid in graphs without any.
   ValueId ok;
 
-  // --- editing --------------------------------------------------------------------------------------------------
+  // --- editing ---------------------------------------------------------------
   // Every use of `from` (node inputs, outputs, updates) becomes `to`. COST: linear in the graph.
   void replace_uses(ValueId from, ValueId to);
   void remove_node(NodeId id) { node(id).removed = true; }

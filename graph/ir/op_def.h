@@ -26,7 +26,7 @@ class OpDef {
  public:
   explicit OpDef(std::string name) : name_(std::move(name)) {}
 
-  // --- set by the op's file (chainable) ---------------------------------------------------------------------------
+  // --- set by the op's file (chainable) --------------------------------------
   OpDef& inputs(int least, int most) { min_inputs = least; max_inputs = most; return *this; }
   OpDef& outputs(int least, int most) { min_outputs = least; max_outputs = most; return *this; }
   OpDef& infer(InferFunction f) { infer_function = f; return *this; }

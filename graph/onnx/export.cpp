@@ -5,9 +5,10 @@
 #include <onnx.pb.h>
 
 #include <algorithm>
+#include <cstring>
+#include <exception>
 #include <limits>
 #include <set>
-#include <unordered_map>
 #include <vector>
 
 #include "graph/onnx/external_writer.h"
@@ -68,11 +69,14 @@ class Exporter {
         take_constant(node);
       }
     }
+    for (auto& function : *proto_.mutable_functions()) {
+      for (auto& node : *function.mutable_node()) {
+        note_external(node);
+      }
+    }
     write_data();
     write_model();
-    if (!locations_.empty()) {
-      remove_stale_data(folder_of(path_), stem_of(path_));
-    }
+    remove_stale_data(folder_of(path_), stem_of(path_));
   }
 
  private:
@@ -133,6 +137,15 @@ class Exporter {
     externals_.push_back(external);
   }
 
+  // Constants of functions are never trained, but their data moves with the rest.
+  void note_external(wire::NodeProto& node) {
+    for (auto& attribute : *node.mutable_attribute()) {
+      if (attribute.has_t() && attribute.t().data_location() == 1) {
+        externals_.push_back({attribute.mutable_t(), location_of(attribute.t())});
+      }
+    }
+  }
+
   static ExternalRange location_of(const wire::TensorProto& tensor) {
     ExternalRange range;
     for (const auto& entry : tensor.external_data()) {
@@ -188,10 +201,15 @@ class Exporter {
         continue;
       }
       const std::span<const std::byte> original = reader_.whole(old_name);
+      const Ranges kept = kept_ranges(old_name);
       DataPatches patches;
       std::uint64_t end = original.size();
       for (Change& change : changed_[old_name]) {
-        if (overlaps(patches, change.offset, change.bytes) || shared_unchanged(change, old_name)) {
+        const auto same = patches.find(change.offset);
+        if (same != patches.end() && same->second == change.bytes) {
+          continue;  // tied, and trained to the same values
+        }
+        if (overlaps(patches, change.offset, change.bytes) || touches(kept, change)) {
           end = (end + 63) / 64 * 64;
           change.offset = end;
           end += change.bytes.size();
@@ -220,25 +238,28 @@ class Exporter {
     std::string bytes;
   };
 
-  // True when a tensor that keeps its value reads bytes that this change would overwrite.
-  bool shared_unchanged(const Change& change, const std::string& location) {
-    const std::set<const wire::TensorProto*> changing = [&] {
-      std::set<const wire::TensorProto*> all;
-      for (const Change& other : changed_[location]) {
-        all.insert(other.tensor);
-      }
-      return all;
-    }();
-    for (const External& other : externals_) {
-      if (other.range.location != location || changing.contains(other.tensor)) {
-        continue;
-      }
-      const auto [begin, size] = range_of(*other.tensor);
-      if (begin < change.offset + change.bytes.size() && change.offset < begin + size) {
-        return true;
+  using Ranges = std::vector<std::pair<std::uint64_t, std::uint64_t>>;  // offset, bytes
+
+  // What the tensors that keep their values read from a file.
+  Ranges kept_ranges(const std::string& location) {
+    std::set<const wire::TensorProto*> changing;
+    for (const Change& change : changed_[location]) {
+      changing.insert(change.tensor);
+    }
+    Ranges kept;
+    for (const External& external : externals_) {
+      if (external.range.location == location && !changing.contains(external.tensor)) {
+        kept.push_back(range_of(*external.tensor));
       }
     }
-    return false;
+    return kept;
+  }
+
+  static bool touches(const Ranges& ranges, const Change& change) {
+    return std::any_of(ranges.begin(), ranges.end(), [&](const auto& range) {
+      return range.first < change.offset + change.bytes.size() &&
+             change.offset < range.first + range.second;
+    });
   }
 
   std::pair<std::uint64_t, std::uint64_t> range_of(const wire::TensorProto& tensor) const {

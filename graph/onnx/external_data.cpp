@@ -80,8 +80,8 @@ std::shared_ptr<const FileDescriptor> ExternalFiles::open(const std::string& loc
     return found->second;
   }
   // With a wider root "../blobs/x" is fine as long as it stays below the root, which the system call sees to.
-  const bool absolute = location.front() == '/';
-  TEMPER_CHECK(!absolute && !escapes_root(prefix_ + location), ErrorCode::kInvalidModel,
+  TEMPER_CHECK(!location.empty(), ErrorCode::kInvalidModel, "a tensor's data is external, but no file is named");
+  TEMPER_CHECK(location.front() != '/' && !escapes_root(prefix_ + location), ErrorCode::kInvalidModel,
                "the model keeps tensors in '", location, "', which is outside the folder '", root_,
                "'; if you trust it, set model.external_data_root to a folder that contains both");
   try {

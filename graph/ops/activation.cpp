@@ -1,5 +1,5 @@
-// Activations without a reduction: y = f(x) element by element, dx = <Name>Grad(dy, x or y). The formulas of f and of its
-// derivative stand in backends/common/activations.h.
+// Activations without a reduction: y = f(x) element by element, dx = <Name>Grad(dy, x or y). The
+// formulas of f and of its derivative stand in backends/common/activations.h.
 #include <array>
 #include <string>
 
@@ -22,7 +22,8 @@ void gradient_from_output(GradContext& g) {
   g.set(0, g.builder().op(grad_op, {g.dy(), g.y()}, g.attrs()));
 }
 
-void infer_with_defaults(InferContext& c, std::initializer_list<std::pair<const char*, double>> defaults) {
+void infer_with_defaults(InferContext& c,
+                         std::initializer_list<std::pair<const char*, double>> defaults) {
   for (const auto& [name, value] : defaults) {
     c.attrs().set(name, c.attrs().get_double(name, value));
   }
@@ -36,7 +37,8 @@ void infer_hard_sigmoid(InferContext& c) {
 }
 // ONNX's defaults, to the last bit of a float.
 void infer_selu(InferContext& c) {
-  infer_with_defaults(c, {{"alpha", 1.67326319217681884765625}, {"gamma", 1.05070102214813232421875}});
+  infer_with_defaults(c,
+                      {{"alpha", 1.67326319217681884765625}, {"gamma", 1.05070102214813232421875}});
 }
 
 void infer_gelu(InferContext& c) {

@@ -1,4 +1,5 @@
-// ArgMax: the index (i64) of the largest element along an axis; the first of equal ones unless select_last_index. NaN counts as largest.
+// ArgMax: the index (i64) of the largest element along an axis; the first of equal ones unless
+// select_last_index. NaN counts as largest.
 #include "graph/ir/infer_context.h"
 #include "graph/ops/standard_ops.h"
 

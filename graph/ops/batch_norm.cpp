@@ -90,9 +90,10 @@ void infer_batch_norm_train(InferContext& c) {
   attrs.set("relu", attrs.get_int("relu", 0));
   const Shape& x = c.shape(0);
   const std::int64_t values = x[0] * x.count(2, x.rank());
-  TEMPER_CHECK(values > 1 || unbiased == 0, ErrorCode::kInvalidArgument,
-               "BatchNormalization in training needs more than one value per channel, but its input is ",
-               x, "; use a larger batch");
+  TEMPER_CHECK(
+      values > 1 || unbiased == 0, ErrorCode::kInvalidArgument,
+      "BatchNormalization in training needs more than one value per channel, but its input is ", x,
+      "; use a larger batch");
   c.set_output(0, c.dtype(0), x);
   c.set_output(1, c.dtype(3), c.shape(3));
   c.set_output(2, c.dtype(4), c.shape(4));
@@ -101,8 +102,8 @@ void infer_batch_norm_train(InferContext& c) {
   c.set_output(5, DType::kOpaque, Shape{});
 }
 
-// With h = (x - batch_mean) r, r = (batch_var + epsilon)^-1/2 and n values per channel: y = h scale + bias
-// dscale = sum dy h,  dbias = sum dy,  dx = r scale (dy - dbias / n - h dscale / n)
+// With h = (x - batch_mean) r, r = (batch_var + epsilon)^-1/2 and n values per channel: y = h scale
+// + bias dscale = sum dy h,  dbias = sum dy,  dx = r scale (dy - dbias / n - h dscale / n)
 void batch_norm_train_gradient(GradContext& g) {
   TEMPER_CHECK(!g.has_dy(3) && !g.has_dy(4), ErrorCode::kUnsupported,
                "the batch statistics of BatchNormalization take no gradient of their own");

@@ -1,4 +1,5 @@
-// Equal, Less, LessOrEqual, Greater, GreaterOrEqual, And, Or, Xor (broadcasting) and Not: bool outputs.
+// Equal, Less, LessOrEqual, Greater, GreaterOrEqual, And, Or, Xor (broadcasting) and Not: bool
+// outputs.
 #include "graph/ops/elementwise_rules.h"
 #include "graph/ops/standard_ops.h"
 

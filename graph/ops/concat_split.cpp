@@ -23,8 +23,8 @@ void infer_concat(InferContext& c) {
     }
     c.check(same, "Concat along axis ", axis, ": input 0 has the shape ", c.shape(0), ", input ", i,
             " has ", shape);
-    c.check(!__builtin_add_overflow(output[axis], shape[axis], &output[axis]),
-            "Concat along axis ", axis, " is too long");
+    c.check(!__builtin_add_overflow(output[axis], shape[axis], &output[axis]), "Concat along axis ",
+            axis, " is too long");
   }
   c.set_output(0, c.dtype(0), output);
 }
@@ -42,8 +42,8 @@ void concat_gradient(GradContext& g) {
     sizes.push_back(g.shape(g.x(i))[static_cast<int>(axis)]);
     wanted.push_back(g.needs(i));
   }
-  const std::vector<ValueId> parts = g.builder().ops(
-      "Split", {g.dy()}, g.input_count(), {{"axis", axis}, {"split", sizes}}, wanted);
+  const std::vector<ValueId> parts = g.builder().ops("Split", {g.dy()}, g.input_count(),
+                                                     {{"axis", axis}, {"split", sizes}}, wanted);
   for (int i = 0; i < g.input_count(); ++i) {
     if (g.needs(i)) {
       g.set(i, parts[static_cast<std::size_t>(i)]);
@@ -73,8 +73,7 @@ void infer_split(InferContext& c) {
   c.check(input.rank() > 0, "Split of a scalar");
   const int axis = static_cast<int>(c.axis("axis", 0, input.rank()));
   const auto asked = c.take_ints("split", 1);
-  const std::vector<std::int64_t> sizes =
-      asked.has_value() ? *asked : equal_parts(c, input[axis]);
+  const std::vector<std::int64_t> sizes = asked.has_value() ? *asked : equal_parts(c, input[axis]);
   c.check(static_cast<int>(sizes.size()) == c.output_count(), "Split into [", join(sizes, ","),
           "] has ", c.output_count(), " outputs");
   std::int64_t left = input[axis];
@@ -116,8 +115,12 @@ void split_gradient(GradContext& g) {
 
 void register_concat_split(OpRegistry& ops) {
   ops.add("Concat").inputs(1, -1).infer(infer_concat).gradient(concat_gradient);
-  ops.add("Split").inputs(1, 2).outputs(1, -1).absorbs({1})
-      .infer(infer_split).gradient(split_gradient);
+  ops.add("Split")
+      .inputs(1, 2)
+      .outputs(1, -1)
+      .absorbs({1})
+      .infer(infer_split)
+      .gradient(split_gradient);
 }
 
 }  // namespace temper::graph

@@ -63,7 +63,10 @@ void infer_range(InferContext& c) {
 }  // namespace
 
 void register_constant_of_shape(OpRegistry& ops) {
-  ops.add("ConstantOfShape").inputs(0, 1).absorbs({0}).infer(infer_constant_of_shape)
+  ops.add("ConstantOfShape")
+      .inputs(0, 1)
+      .absorbs({0})
+      .infer(infer_constant_of_shape)
       .no_gradient("a constant");
   ops.add("Range").inputs(3, 3).infer(infer_range).no_gradient("its inputs are constants");
 }

@@ -22,7 +22,8 @@ Shape conv_output(InferContext& c, const Shape& x, const Shape& w) {
   c.check(w[0] % group == 0, "the ", w[0], " output channels are not a multiple of group ", group);
   const std::span<const std::int64_t> kernel = w.dims().subspan(2);
   const std::vector<std::int64_t> declared = attrs.get_ints("kernel_shape");
-  c.check(declared.empty() || std::equal(declared.begin(), declared.end(), kernel.begin(), kernel.end()),
+  c.check(declared.empty() ||
+              std::equal(declared.begin(), declared.end(), kernel.begin(), kernel.end()),
           "kernel_shape is [", join(declared, ","), "], but the weights have the shape ", w);
   const Window window = normalise_window(attrs, kernel, input);
   return shape_with_spatial(x[0], w[0], window_output(window, input, false), window.rank);
@@ -52,8 +53,8 @@ void conv_gradient(GradContext& g) {
   if (g.needs(1)) {
     Attrs attrs = g.attrs();
     attrs.set("weight_shape", to_ints(g.shape(g.x(1))));
-    const std::vector<ValueId> made = b.ops("ConvGradWeights", {g.x(0), g.dy()}, 2,
-                                            std::move(attrs), {true, g.needs(2)});
+    const std::vector<ValueId> made =
+        b.ops("ConvGradWeights", {g.x(0), g.dy()}, 2, std::move(attrs), {true, g.needs(2)});
     g.set(1, made[0]);
     if (g.needs(2)) {
       g.set(2, made[1]);
@@ -86,8 +87,11 @@ void infer_conv_grad_weights(InferContext& c) {
 }  // namespace
 
 void register_conv(OpRegistry& ops) {
-  ops.add("Conv").inputs(2, 3).infer(infer_conv).gradient(conv_gradient).precision(
-      PrecisionClass::kLow);
+  ops.add("Conv")
+      .inputs(2, 3)
+      .infer(infer_conv)
+      .gradient(conv_gradient)
+      .precision(PrecisionClass::kLow);
   ops.add("ConvGradData")
       .inputs(2, 2)
       .infer(infer_conv_grad_data)

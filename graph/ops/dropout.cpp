@@ -1,4 +1,5 @@
-// Dropout: ONNX's op (identity outside training) and the training form with counter-based random numbers.
+// Dropout: ONNX's op (identity outside training) and the training form with counter-based random
+// numbers.
 #include "graph/ir/grad_context.h"
 #include "graph/ir/infer_context.h"
 #include "graph/ir/op_registry.h"

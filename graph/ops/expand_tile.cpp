@@ -26,8 +26,8 @@ void infer_tile(InferContext& c) {
   Shape output = c.shape(0);
   const auto repeats = c.take_ints("repeats", 1);
   c.check(repeats.has_value(), "Tile has no repeats");
-  c.check(static_cast<int>(repeats->size()) == output.rank(), "Tile repeats [",
-          join(*repeats, ","), "] need one number per axis of ", output);
+  c.check(static_cast<int>(repeats->size()) == output.rank(), "Tile repeats [", join(*repeats, ","),
+          "] need one number per axis of ", output);
   for (int axis = 0; axis < output.rank(); ++axis) {
     const std::int64_t count = (*repeats)[static_cast<std::size_t>(axis)];
     c.check(count >= 0, "Tile repeats axis ", axis, " ", count, " times");
@@ -36,7 +36,8 @@ void infer_tile(InferContext& c) {
   c.set_output(0, c.dtype(0), output);
 }
 
-// dx[i] = sum of dy over the copies of element i: axis after axis, as [outer, copies, rest] summed over copies
+// dx[i] = sum of dy over the copies of element i: axis after axis, as [outer, copies, rest] summed
+// over copies
 void tile_gradient(GradContext& g) {
   const Shape data = g.shape(g.x(0));
   const Shape tiled = g.shape(g.y());

@@ -30,7 +30,8 @@ void extremum_gradient(GradContext& g, const char* op, const char* grad_op) {
 void max_gradient(GradContext& g) { extremum_gradient(g, "Max", "MaxGrad"); }
 void min_gradient(GradContext& g) { extremum_gradient(g, "Min", "MinGrad"); }
 
-// Constant bounds become the attributes `min` and `max`, others stay inputs `first` and `first` + 1.
+// Constant bounds become the attributes `min` and `max`, others stay inputs `first` and `first`
+// + 1.
 void take_bounds(InferContext& c, int first) {
   c.take_number("min", first, true);
   c.take_number("max", first + 1, true);
@@ -57,7 +58,8 @@ void infer_clip_grad(InferContext& c) {
   c.set_output(0, c.dtype(1), c.shape(1));
 }
 
-// y = min(max(x, low), high);  dx = dy where low <= x <= high. The bounds are not differentiable (ONNX).
+// y = min(max(x, low), high);  dx = dy where low <= x <= high. The bounds are not differentiable
+// (ONNX).
 void clip_gradient(GradContext& g) {
   if (!g.needs(0)) {
     return;

@@ -1,4 +1,5 @@
-// Gather: rows of x along an axis by index, y = x[.., indices, ..]; negative indices count from the end.
+// Gather: rows of x along an axis by index, y = x[.., indices, ..]; negative indices count from the
+// end.
 #include "graph/ir/grad_context.h"
 #include "graph/ir/infer_context.h"
 #include "graph/ops/standard_ops.h"
@@ -53,10 +54,9 @@ void infer_gather_grad(InferContext& c) {
 void gather_gradient(GradContext& g) {
   const Shape& data = g.shape(g.x(0));
   if (g.needs(0)) {
-    g.set(0, g.builder().op(
-                 "GatherGrad", {g.dy(), g.x(1)},
-                 {{"axis", g.attrs().get_int("axis", 0)},
-                  {"data_shape", std::vector<std::int64_t>(data.begin(), data.end())}}));
+    g.set(0, g.builder().op("GatherGrad", {g.dy(), g.x(1)},
+                            {{"axis", g.attrs().get_int("axis", 0)},
+                             {"data_shape", std::vector<std::int64_t>(data.begin(), data.end())}}));
   }
 }
 
@@ -71,8 +71,11 @@ void gather_grad_gradient(GradContext& g) {
 
 void register_gather(OpRegistry& ops) {
   ops.add("Gather").inputs(2, 2).infer(infer_gather).gradient(gather_gradient);
-  ops.add("GatherGrad").inputs(2, 2).internal()
-      .infer(infer_gather_grad).gradient(gather_grad_gradient);
+  ops.add("GatherGrad")
+      .inputs(2, 2)
+      .internal()
+      .infer(infer_gather_grad)
+      .gradient(gather_grad_gradient);
 }
 
 }  // namespace temper::graph

@@ -1,4 +1,5 @@
-// Clipping by the global norm: the norm of several gradients together, and the factor that scales them down.
+// Clipping by the global norm: the norm of several gradients together, and the factor that scales
+// them down.
 #include "graph/ir/infer_context.h"
 #include "graph/ir/op_registry.h"
 

@@ -13,10 +13,10 @@ Shape check_operands(InferContext& c, const Shape& logits, int labels, int weigh
   for (int i = 2; i < logits.rank(); ++i) {
     expected.push_back(logits[i]);
   }
-  c.check(c.shape(labels) == expected, "the labels have the shape ", c.shape(labels),
-          ", expected ", expected, " for logits ", logits);
-  c.check(c.dtype(labels) == DType::kInt64 || c.dtype(labels) == DType::kInt32,
-          "the labels are ", c.dtype(labels), ", expected i64 or i32 class indices");
+  c.check(c.shape(labels) == expected, "the labels have the shape ", c.shape(labels), ", expected ",
+          expected, " for logits ", logits);
+  c.check(c.dtype(labels) == DType::kInt64 || c.dtype(labels) == DType::kInt32, "the labels are ",
+          c.dtype(labels), ", expected i64 or i32 class indices");
   if (c.has_input(weight)) {
     c.check(c.shape(weight) == Shape{logits[1]}, "the class weights have the shape ",
             c.shape(weight), ", expected ", Shape{logits[1]});
@@ -40,8 +40,9 @@ void infer_cross_entropy(InferContext& c) {
   c.set_output(1, c.dtype(0), c.shape(0));
 }
 
-// loss_i = -sum_c t_ic log p_ic with p = softmax(logits), t_ic = w_c ((1 - s) [c = label_i] + s / C)
-// dlogits_ic = dloss_i (p_ic sum_c t_ic - t_ic), divided by the sum of the labels' weights for the mean
+// loss_i = -sum_c t_ic log p_ic with p = softmax(logits), t_ic = w_c ((1 - s) [c = label_i] + s /
+// C) dlogits_ic = dloss_i (p_ic sum_c t_ic - t_ic), divided by the sum of the labels' weights for
+// the mean
 void cross_entropy_gradient(GradContext& g) {
   TEMPER_CHECK(!g.has_dy(1), ErrorCode::kUnsupported,
                "only the loss of CrossEntropy takes a gradient, not its log probabilities");

@@ -13,7 +13,8 @@ constexpr std::int64_t kOn = 1;
 
 Shape batch_dims(const Shape& shape) { return Shape(shape.dims().first(shape.dims().size() - 2)); }
 
-// A 1-d left operand counts as a row, a 1-d right operand as a column; that dimension is dropped from the result.
+// A 1-d left operand counts as a row, a 1-d right operand as a column; that dimension is dropped
+// from the result.
 void infer_matmul(InferContext& c) {
   c.require_same_dtype({0, 1});
   Shape a = c.shape(0);
@@ -105,7 +106,8 @@ void infer_gemm(InferContext& c) {
   attrs.set("beta", attrs.get_double("beta", 1.0));
   const Shape& a = c.shape(0);
   const Shape& b = c.shape(1);
-  c.check(a.rank() == 2 && b.rank() == 2, "Gemm needs matrices, but the shapes are ", a, " and ", b);
+  c.check(a.rank() == 2 && b.rank() == 2, "Gemm needs matrices, but the shapes are ", a, " and ",
+          b);
   c.check(a[trans_a ? 0 : 1] == b[trans_b ? 1 : 0], "Gemm of ", a, trans_a ? " (transposed)" : "",
           " and ", b, trans_b ? " (transposed)" : "", ": the inner dimensions differ");
   const Shape out{a[trans_a ? 1 : 0], b[trans_b ? 0 : 1]};
@@ -133,8 +135,8 @@ void gemm_gradient(GradContext& g) {
                           : b.op("Gemm", {g.x(1), g.dy()}, transposed));
   }
   if (g.needs(1) && trans_a == 0 && alpha == 1 && beta == 1 && (!g.has_input(2) || row_bias)) {
-    const std::vector<ValueId> made = b.ops("LinearGradWeights", {g.x(0), g.dy()}, 2,
-                                            {{"trans_w", trans_b}}, {true, g.needs(2)});
+    const std::vector<ValueId> made =
+        b.ops("LinearGradWeights", {g.x(0), g.dy()}, 2, {{"trans_w", trans_b}}, {true, g.needs(2)});
     g.set(1, made[0]);
     if (g.needs(2)) {
       g.set(2, made[1]);
@@ -158,7 +160,8 @@ void infer_linear_grad_weights(InferContext& c) {
   c.require_same_dtype({0, 1});
   const Shape& x = c.shape(0);
   const Shape& dy = c.shape(1);
-  c.check(x.rank() == 2 && dy.rank() == 2 && x[0] == dy[0], "LinearGradWeights of ", x, " and ", dy);
+  c.check(x.rank() == 2 && dy.rank() == 2 && x[0] == dy[0], "LinearGradWeights of ", x, " and ",
+          dy);
   const bool trans_w = c.attrs().get_int("trans_w", 0) != 0;
   c.attrs().set("trans_w", std::int64_t{trans_w});
   c.set_output(0, c.dtype(0), trans_w ? Shape{dy[1], x[1]} : Shape{x[1], dy[1]});
@@ -168,10 +171,16 @@ void infer_linear_grad_weights(InferContext& c) {
 }  // namespace
 
 void register_matmul(OpRegistry& ops) {
-  ops.add("MatMul").inputs(2, 2).infer(infer_matmul).gradient(matmul_gradient).precision(
-      PrecisionClass::kLow);
-  ops.add("Gemm").inputs(2, 3).infer(infer_gemm).gradient(gemm_gradient).precision(
-      PrecisionClass::kLow);
+  ops.add("MatMul")
+      .inputs(2, 2)
+      .infer(infer_matmul)
+      .gradient(matmul_gradient)
+      .precision(PrecisionClass::kLow);
+  ops.add("Gemm")
+      .inputs(2, 3)
+      .infer(infer_gemm)
+      .gradient(gemm_gradient)
+      .precision(PrecisionClass::kLow);
   ops.add("LinearGradWeights")
       .inputs(2, 2)
       .outputs(1, 2)

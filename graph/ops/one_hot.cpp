@@ -1,4 +1,5 @@
-// OneHot: y[.., k, ..] = values[1] where k is the index, values[0] elsewhere. An index outside [-depth, depth) gives no 1.
+// OneHot: y[.., k, ..] = values[1] where k is the index, values[0] elsewhere. An index outside
+// [-depth, depth) gives no 1.
 #include "graph/ir/infer_context.h"
 #include "graph/ops/standard_ops.h"
 
@@ -31,7 +32,10 @@ void infer_one_hot(InferContext& c) {
 }  // namespace
 
 void register_one_hot(OpRegistry& ops) {
-  ops.add("OneHot").inputs(3, 3).absorbs({1}).infer(infer_one_hot)
+  ops.add("OneHot")
+      .inputs(3, 3)
+      .absorbs({1})
+      .infer(infer_one_hot)
       .no_gradient("ONNX defines none: it chooses by integers");
 }
 

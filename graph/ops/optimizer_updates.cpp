@@ -48,7 +48,8 @@ void check_groups(InferContext& c, std::int64_t count) {
   attrs.set("group_weight_decay", std::move(decays));
 }
 
-// Inputs after the scalars: `sets` blocks of n tensors (p, g, then states); outputs: the blocks without g.
+// Inputs after the scalars: `sets` blocks of n tensors (p, g, then states); outputs: the blocks
+// without g.
 void infer_update(InferContext& c, int sets) {
   check_scalars(c);
   const int given = c.input_count() - kFirstParameter;
@@ -65,9 +66,9 @@ void infer_update(InferContext& c, int sets) {
     const int parameter = kFirstParameter + i;
     for (int set = 1; set < sets; ++set) {
       const int other = parameter + set * n;
-      c.check(c.shape(other) == c.shape(parameter) && c.dtype(other) == c.dtype(parameter), "input ",
-              other, " is ", c.dtype(other), " ", c.shape(other), ", but its parameter is ",
-              c.dtype(parameter), " ", c.shape(parameter));
+      c.check(c.shape(other) == c.shape(parameter) && c.dtype(other) == c.dtype(parameter),
+              "input ", other, " is ", c.dtype(other), " ", c.shape(other),
+              ", but its parameter is ", c.dtype(parameter), " ", c.shape(parameter));
     }
     for (int out = 0; out < sets - 1; ++out) {
       c.set_output(out * n + i, c.dtype(parameter), c.shape(parameter));

@@ -1,5 +1,5 @@
-// Pad: constant, reflect, edge or wrap around each axis; negative pads crop. A crop comes before the padding,
-// so reflect, edge and wrap repeat what is left.
+// Pad: constant, reflect, edge or wrap around each axis; negative pads crop. A crop comes before
+// the padding, so reflect, edge and wrap repeat what is left.
 #include <algorithm>
 #include <numeric>
 
@@ -40,8 +40,8 @@ Shape padded_shape(InferContext& c, const Shape& input, const std::vector<std::i
             "Pad of axis ", axis, " by ", begin, " and ", end, " overflows");
     const std::int64_t crop_begin = std::max<std::int64_t>(-begin, 0);
     const std::int64_t crop_end = std::max<std::int64_t>(-end, 0);
-    c.check(crop_begin + crop_end <= input[axis], "Pad of axis ", axis,
-            " crops ", crop_begin, " and ", crop_end, " of ", input[axis], " elements");
+    c.check(crop_begin + crop_end <= input[axis], "Pad of axis ", axis, " crops ", crop_begin,
+            " and ", crop_end, " of ", input[axis], " elements");
     c.check(mode == "constant" || crop_begin + crop_end < input[axis] || (begin <= 0 && end <= 0),
             "Pad with mode ", mode, " of axis ", axis, ", which has no elements to repeat");
     output.push_back(input[axis] + begin + end);
@@ -86,11 +86,11 @@ void pad_gradient(GradContext& g) {
   std::vector<std::int64_t> pads = g.attrs().get_ints("pads");
   const std::string mode = g.attrs().get_string("mode", "constant");
   if (mode != "constant") {
-    g.set(0, g.builder().op(
-                 "PadGrad", {g.dy()},
-                 {{"pads", pads},
-                  {"mode", mode},
-                  {"input_shape", std::vector<std::int64_t>(input.begin(), input.end())}}));
+    g.set(0,
+          g.builder().op("PadGrad", {g.dy()},
+                         {{"pads", pads},
+                          {"mode", mode},
+                          {"input_shape", std::vector<std::int64_t>(input.begin(), input.end())}}));
     return;
   }
   if (std::any_of(pads.begin(), pads.end(), [](std::int64_t pad) { return pad < 0; })) {

@@ -1,4 +1,5 @@
-// Ops that lowering puts into a plan (Reorder, CommitIf, Copy) and AllFinite, which makes the step's scalar `ok`.
+// Ops that lowering puts into a plan (Reorder, CommitIf, Copy) and AllFinite, which makes the
+// step's scalar `ok`.
 #include "graph/ir/infer_context.h"
 #include "graph/ops/standard_ops.h"
 
@@ -32,7 +33,11 @@ void infer_all_finite(InferContext& c) {
 void register_plan_ops(OpRegistry& ops) {
   ops.add("Reorder").internal().infer(infer_copy).no_gradient("made after the gradient");
   ops.add("Copy").internal().infer(infer_copy).no_gradient("made after the gradient");
-  ops.add("CommitIf").inputs(2, 2).internal().stateful().infer(infer_commit_if)
+  ops.add("CommitIf")
+      .inputs(2, 2)
+      .internal()
+      .stateful()
+      .infer(infer_commit_if)
       .no_gradient("made after the gradient");
   ops.add("AllFinite").inputs(1, -1).internal().infer(infer_all_finite).no_gradient("bool output");
 }

@@ -1,4 +1,5 @@
-// Max and average pooling over windows of one to three dimensions, their gradients, and pooling over all of space.
+// Max and average pooling over windows of one to three dimensions, their gradients, and pooling
+// over all of space.
 #include <numeric>
 
 #include "graph/ir/grad_context.h"
@@ -21,9 +22,9 @@ Shape pool_output(InferContext& c, const Shape& x) {
   const Window window = normalise_window(attrs, kernel, input);
   for (int i = 0; i < kMaxSpatialRank; ++i) {
     const auto at = static_cast<std::size_t>(i);
-    c.check(std::max(window.pad_begin[at], window.pad_end[at]) < window.extent(i),
-            "pads are [", join(attrs.get_ints("pads"), ","), "], but kernel_shape is [",
-            join(kernel, ","), "]: a window would lie in the padding altogether");
+    c.check(std::max(window.pad_begin[at], window.pad_end[at]) < window.extent(i), "pads are [",
+            join(attrs.get_ints("pads"), ","), "], but kernel_shape is [", join(kernel, ","),
+            "]: a window would lie in the padding altogether");
   }
   return shape_with_spatial(x[0], x[1], window_output(window, input, ceil_mode), window.rank);
 }

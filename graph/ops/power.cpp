@@ -47,8 +47,8 @@ ValueId pow_exponent_gradient(GradContext& g) {
   const DType dtype = b.dtype(g.x(0));
   const ValueId e = g.x(1);
   const ValueId zero = b.scalar(dtype, 0);
-  const ValueId vanishes = b.op("And", {b.op("Equal", {g.x(0), zero}),
-                                        b.op("GreaterOrEqual", {e, b.scalar(b.dtype(e), 0)})});
+  const ValueId vanishes = b.op(
+      "And", {b.op("Equal", {g.x(0), zero}), b.op("GreaterOrEqual", {e, b.scalar(b.dtype(e), 0)})});
   const ValueId product = b.mul(g.dy(), b.mul(g.y(), b.op("Log", {g.x(0)})));
   return b.cast(b.op("Where", {vanishes, zero, product}), b.dtype(e));
 }

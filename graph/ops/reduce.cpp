@@ -1,4 +1,5 @@
-// ReduceSum, ReduceMean, ReduceMax, ReduceMin over `axes`. After infer, axes lists every reduced axis.
+// ReduceSum, ReduceMean, ReduceMax, ReduceMin over `axes`. After infer, axes lists every reduced
+// axis.
 #include <algorithm>
 
 #include "graph/ir/grad_context.h"

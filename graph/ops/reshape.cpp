@@ -1,4 +1,5 @@
-// Reshape, Flatten, Squeeze, Unsqueeze, Identity: the same elements in the same order under another shape.
+// Reshape, Flatten, Squeeze, Unsqueeze, Identity: the same elements in the same order under another
+// shape.
 #include "graph/ir/grad_context.h"
 #include "graph/ir/infer_context.h"
 #include "graph/ops/standard_ops.h"
@@ -6,8 +7,8 @@
 namespace temper::graph {
 namespace {
 
-// A dimension 0 keeps the input's (unless allowzero), one -1 takes what is left. Afterwards `shape` is the
-// output's shape itself, so allowzero is 1.
+// A dimension 0 keeps the input's (unless allowzero), one -1 takes what is left. Afterwards `shape`
+// is the output's shape itself, so allowzero is 1.
 void infer_reshape(InferContext& c) {
   const Shape input = c.shape(0);
   const auto asked = c.take_ints("shape", 1);
@@ -118,13 +119,25 @@ void reshape_gradient(GradContext& g) {
 }  // namespace
 
 void register_reshape(OpRegistry& ops) {
-  ops.add("Reshape").inputs(1, 2).absorbs({1}).reshape_only()
-      .infer(infer_reshape).gradient(reshape_gradient);
+  ops.add("Reshape")
+      .inputs(1, 2)
+      .absorbs({1})
+      .reshape_only()
+      .infer(infer_reshape)
+      .gradient(reshape_gradient);
   ops.add("Flatten").reshape_only().infer(infer_flatten).gradient(reshape_gradient);
-  ops.add("Squeeze").inputs(1, 2).absorbs({1}).reshape_only()
-      .infer(infer_squeeze).gradient(reshape_gradient);
-  ops.add("Unsqueeze").inputs(1, 2).absorbs({1}).reshape_only()
-      .infer(infer_unsqueeze).gradient(reshape_gradient);
+  ops.add("Squeeze")
+      .inputs(1, 2)
+      .absorbs({1})
+      .reshape_only()
+      .infer(infer_squeeze)
+      .gradient(reshape_gradient);
+  ops.add("Unsqueeze")
+      .inputs(1, 2)
+      .absorbs({1})
+      .reshape_only()
+      .infer(infer_unsqueeze)
+      .gradient(reshape_gradient);
   ops.add("Identity").reshape_only().infer(infer_identity).gradient(reshape_gradient);
 }
 

@@ -1,5 +1,6 @@
-// Shape and Size. Dimensions are numbers when shapes are inferred, so the answer goes to the attribute `value` and the
-// input is let go: the node folds to a constant even if its input is data.
+// Shape and Size. Dimensions are numbers when shapes are inferred, so the answer goes to the
+// attribute `value` and the input is let go: the node folds to a constant even if its input is
+// data.
 #include <algorithm>
 
 #include "graph/ir/infer_context.h"

@@ -17,8 +17,9 @@ struct AxisRange {
   std::int64_t count = 0;
 };
 
-// Python's slice.indices(dim). A range of at most one element gets step 1. The end of a range that runs down to
-// element 0 is written -dim - 1, not -1: the attributes then mean the same when they are read again.
+// Python's slice.indices(dim). A range of at most one element gets step 1. The end of a range that
+// runs down to element 0 is written -dim - 1, not -1: the attributes then mean the same when they
+// are read again.
 AxisRange resolve(std::int64_t start, std::int64_t end, std::int64_t step, std::int64_t dim) {
   const auto clamp = [dim](std::int64_t v, std::int64_t low, std::int64_t high) {
     return std::clamp(v < 0 ? v + dim : v, low, high);

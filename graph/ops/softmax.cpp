@@ -1,4 +1,5 @@
-// Softmax: y = exp(x - max(x)) / sum(exp(x - max(x))) along `axis`; LogSoftmax: its logarithm. ONNX opsets 13 and later.
+// Softmax: y = exp(x - max(x)) / sum(exp(x - max(x))) along `axis`; LogSoftmax: its logarithm. ONNX
+// opsets 13 and later.
 #include "graph/ir/grad_context.h"
 #include "graph/ops/elementwise_rules.h"
 #include "graph/ops/standard_ops.h"

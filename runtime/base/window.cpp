@@ -44,14 +44,13 @@ void set_pads(Window& window, std::span<const std::int64_t> pads) {
   window.pad_end = to_spatial(pads.last(rank), 0);
 }
 
-// auto_pad SAME_*: as many windows as the input has strides, the odd element of padding at the end (SAME_UPPER) or at
-// the beginning (SAME_LOWER).
+// auto_pad SAME_*: as many windows as the input has strides, the odd element of padding at the end
+// (SAME_UPPER) or at the beginning (SAME_LOWER).
 void pad_same(Window& window, const Spatial& input, bool odd_at_end) {
   for (int i = kMaxSpatialRank - window.rank; i < kMaxSpatialRank; ++i) {
     const auto at = static_cast<std::size_t>(i);
     const std::int64_t windows = (input[at] + window.stride[at] - 1) / window.stride[at];
-    const std::int64_t needed =
-        (windows - 1) * window.stride[at] + window.extent(i) - input[at];
+    const std::int64_t needed = (windows - 1) * window.stride[at] + window.extent(i) - input[at];
     const std::int64_t total = std::max<std::int64_t>(needed, 0);
     window.pad_begin[at] = odd_at_end ? total / 2 : total - total / 2;
     window.pad_end[at] = total - window.pad_begin[at];

@@ -43,10 +43,14 @@ std::vector<Row> rows() {
       {"Elu", {{"alpha", 0.7}}, selu(0.7, 1), {0}},
       {"Selu", {}, selu(1.67326319217681884765625, 1.05070102214813232421875), {0}},
       {"Selu", {{"alpha", 2.0}, {"gamma", 3.0}}, selu(2, 3), {0}},
-      {"HardSigmoid", {}, [](double x) { return std::min(1.0, std::max(0.0, 0.2 * x + 0.5)); },
+      {"HardSigmoid",
+       {},
+       [](double x) { return std::min(1.0, std::max(0.0, 0.2 * x + 0.5)); },
        {-2.5, 2.5}},
-      {"HardSigmoid", {{"alpha", 0.5}, {"beta", 0.6}},
-       [](double x) { return std::min(1.0, std::max(0.0, 0.5 * x + 0.6)); }, {-1.2, 0.8}},
+      {"HardSigmoid",
+       {{"alpha", 0.5}, {"beta", 0.6}},
+       [](double x) { return std::min(1.0, std::max(0.0, 0.5 * x + 0.6)); },
+       {-1.2, 0.8}},
       {"HardSwish", {}, hard_swish, {-3, 3}},
       {"Gelu", {}, gelu, {}},
       {"Gelu", {{"approximate", std::string("tanh")}}, gelu_tanh, {}},
@@ -55,11 +59,15 @@ std::vector<Row> rows() {
 
 // Gradients at kinks, as PyTorch computes them (dy = 1).
 void add_kinks(std::vector<OpCase>& cases) {
-  const auto kink = [&](const char* op, std::vector<double> x, std::vector<double> dx, Attrs attrs) {
+  const auto kink = [&](const char* op, std::vector<double> x, std::vector<double> dx,
+                        Attrs attrs) {
     const Shape shape{static_cast<std::int64_t>(x.size())};
-    cases.push_back({.op = op, .attrs = std::move(attrs),
-                     .inputs = {values(shape, std::vector<double>(x.size(), 1.0)), values(shape, x)},
-                     .expected = given(shape, dx), .label = "kinks"});
+    cases.push_back(
+        {.op = op,
+         .attrs = std::move(attrs),
+         .inputs = {values(shape, std::vector<double>(x.size(), 1.0)), values(shape, x)},
+         .expected = given(shape, dx),
+         .label = "kinks"});
   };
   kink("ReluGrad", {0, -1, 2}, {0, 0, 1}, {});
   kink("LeakyReluGrad", {0, -1, 2}, {0.1, 0.1, 1}, {{"alpha", 0.1}});
@@ -68,16 +76,19 @@ void add_kinks(std::vector<OpCase>& cases) {
   kink("HardSigmoidGrad", {-2.5, 2.5, 0, 4}, {0, 0, 0.2, 0}, {});
   kink("HardSwishGrad", {-3, 3, 0, -4, 4, 1}, {0, 1, 0.5, 0, 1, 5.0 / 6}, {});
   // Gradients of torch.nn.functional.gelu in float64.
-  kink("GeluGrad", {-3, -0.5, 0, 1}, {-0.01194564720418392, 0.13250487534383712, 0.5, 1.0833154705876864}, {});
+  kink("GeluGrad", {-3, -0.5, 0, 1},
+       {-0.01194564720418392, 0.13250487534383712, 0.5, 1.0833154705876864}, {});
 }
 
 // dx = dy * slope(second input): the gradient ops by themselves.
 void add_gradient_ops(std::vector<OpCase>& cases) {
   const double pi = std::acos(-1.0);
-  const auto grad = [&](const char* op, std::function<double(double)> slope, double low, double high,
-                        Attrs attrs = {}) {
+  const auto grad = [&](const char* op, std::function<double(double)> slope, double low,
+                        double high, Attrs attrs = {}) {
     for (const Shape& shape : {Shape{3, 5}, Shape{0, 2}, Shape{1, 33}}) {
-      cases.push_back({.op = op, .attrs = attrs, .inputs = {random(shape), random(shape, low, high)},
+      cases.push_back({.op = op,
+                       .attrs = attrs,
+                       .inputs = {random(shape), random(shape, low, high)},
                        .expected = map2([slope](double dy, double x) { return dy * slope(x); })});
     }
   };
@@ -87,14 +98,16 @@ void add_gradient_ops(std::vector<OpCase>& cases) {
   grad("SoftplusGrad", [](double x) { return std::exp(x) / (1 + std::exp(x)); }, -4, 4);
   grad("ErfGrad", [=](double x) { return 2 / std::sqrt(pi) * std::exp(-x * x); }, -3, 3);
   grad("EluGrad", [](double x) { return x > 0 ? 1 : 0.7 * std::exp(x); }, -3, 3, {{"alpha", 0.7}});
-  grad("GeluGrad",
-       [=](double x) {
-         return 0.5 * (1 + std::erf(x / std::sqrt(2.0))) +
-                x * std::exp(-x * x / 2) / std::sqrt(2 * pi);
-       },
-       -4, 4);
+  grad(
+      "GeluGrad",
+      [=](double x) {
+        return 0.5 * (1 + std::erf(x / std::sqrt(2.0))) +
+               x * std::exp(-x * x / 2) / std::sqrt(2 * pi);
+      },
+      -4, 4);
   // Gradients of torch.nn.functional.gelu(approximate="tanh") in float64.
-  cases.push_back({.op = "GeluGrad", .attrs = {{"approximate", std::string("tanh")}},
+  cases.push_back({.op = "GeluGrad",
+                   .attrs = {{"approximate", std::string("tanh")}},
                    .inputs = {values({4}, {1, 1, 1, 1}), values({4}, {-3, -0.5, 0, 1})},
                    .expected = given({4}, {-0.011584166630969648, 0.13263009646535764, 0.5,
                                            1.0829640838457826})});
@@ -104,8 +117,10 @@ void add_gradient_ops(std::vector<OpCase>& cases) {
 void add_extremes(std::vector<OpCase>& cases) {
   const auto extreme = [&](const char* op, std::vector<double> x, std::vector<double> y) {
     const Shape shape{static_cast<std::int64_t>(x.size())};
-    cases.push_back({.op = op, .inputs = {values(shape, std::move(x))},
-                     .expected = given(shape, std::move(y)), .label = "extreme"});
+    cases.push_back({.op = op,
+                     .inputs = {values(shape, std::move(x))},
+                     .expected = given(shape, std::move(y)),
+                     .label = "extreme"});
   };
   extreme("Relu", {kNan, kInf, -kInf}, {kNan, kInf, 0});
   extreme("Sigmoid", {1000, -1000, kInf, -kInf, kNan}, {1, 0, 1, 0, kNan});
@@ -122,12 +137,16 @@ void add_extremes(std::vector<OpCase>& cases) {
 void add_activations(std::vector<OpCase>& cases) {
   for (const Row& row : rows()) {
     for (const Shape& shape : {Shape{4, 5}, Shape{}, Shape{0, 3}, Shape{1, 37}}) {
-      cases.push_back({.op = row.op, .attrs = row.attrs,
+      cases.push_back({.op = row.op,
+                       .attrs = row.attrs,
                        .inputs = {random(shape, -4, 4).away_from(row.kinks)},
-                       .differentiate = {0}, .expected = map1(row.f)});
+                       .differentiate = {0},
+                       .expected = map1(row.f)});
     }
   }
-  cases.push_back({.op = "Relu", .inputs = {values({3}, {-3, 0, 5})}, .expected = given({3}, {0, 0, 5}),
+  cases.push_back({.op = "Relu",
+                   .inputs = {values({3}, {-3, 0, 5})},
+                   .expected = given({3}, {0, 0, 5}),
                    .dtypes = {DType::kInt8, DType::kInt16, DType::kInt32, DType::kInt64},
                    .label = "integers"});
   add_kinks(cases);

@@ -161,9 +161,8 @@ CaseKernel::Memory CaseKernel::make_memory(const std::vector<Tensor>& inputs, in
     return layouts.empty() ? Layout{} : layouts.at(i);
   };
   for (std::size_t i = 0; i < inputs.size(); ++i) {
-    memory.inputs.push_back(inputs[i].defined()
-                                ? copy_to(inputs[i], layout_of(kernel_->input_layouts, i))
-                                : Tensor{});
+    memory.inputs.push_back(
+        inputs[i].defined() ? copy_to(inputs[i], layout_of(kernel_->input_layouts, i)) : Tensor{});
   }
   const graph::Node& node = case_graph_.graph.node(case_graph_.node);
   for (std::size_t i = 0; i < query_.outputs.size(); ++i) {
@@ -213,8 +212,7 @@ void CaseKernel::execute(Memory& memory) {
 std::vector<Tensor> CaseKernel::plain_outputs(const Memory& memory) const {
   std::vector<Tensor> plain;
   for (std::size_t i = 0; i < memory.outputs.size(); ++i) {
-    const bool readable =
-        query_.outputs[i].present() && query_.outputs[i].dtype != DType::kOpaque;
+    const bool readable = query_.outputs[i].present() && query_.outputs[i].dtype != DType::kOpaque;
     plain.push_back(readable ? memory.outputs[i].to_plain() : Tensor{});
   }
   return plain;

@@ -1,5 +1,5 @@
-// Makes an op case into tensors and a one-node graph, and runs single kernels on it with guard words behind every
-// buffer a kernel may write.
+// Makes an op case into tensors and a one-node graph, and runs single kernels on it with guard
+// words behind every buffer a kernel may write.
 #pragma once
 
 #include <memory>
@@ -20,7 +20,7 @@ class CaseGraph {
   graph::Graph graph;
   NodeId node;
   std::vector<ValueId> values;  // one per OpInput; invalid for missing ones
-  std::vector<Tensor> tensors;         // the same
+  std::vector<Tensor> tensors;  // the same
 
   const std::vector<ValueId>& outputs() const { return graph.node(node).outputs; }
   // `tensors` without those that infer absorbed: what a kernel gets.
@@ -29,8 +29,9 @@ class CaseGraph {
 };
 
 struct KernelResult {
-  std::vector<Tensor> outputs;          // plain; undefined for left-out and opaque ones
-  std::vector<std::string> complaints;  // guard words overwritten, elements not written, padding not zero
+  std::vector<Tensor> outputs;  // plain; undefined for left-out and opaque ones
+  std::vector<std::string>
+      complaints;  // guard words overwritten, elements not written, padding not zero
 };
 
 // One kernel prepared for one case, to be run on several inputs. The CaseGraph must outlive it.
@@ -41,7 +42,8 @@ class CaseKernel {
 
   CaseKernel(const CaseGraph& case_graph, const KernelImpl& row, int threads = 1);
 
-  // Runs three times: on memory full of ones, on zeroed memory, and in place where the kernel allows it. All must agree.
+  // Runs three times: on memory full of ones, on zeroed memory, and in place where the kernel
+  // allows it. All must agree.
   KernelResult run_checked(const std::vector<Tensor>& inputs);
   std::vector<Tensor> run(const std::vector<Tensor>& inputs);
 

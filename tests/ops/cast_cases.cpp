@@ -1,4 +1,5 @@
-// Op cases: Cast, CastLike, ConstantOfShape, Range, Shape, Size, OneHot, ArgMax, and the plan's AllFinite and CommitIf.
+// Op cases: Cast, CastLike, ConstantOfShape, Range, Shape, Size, OneHot, ArgMax, and the plan's
+// AllFinite and CommitIf.
 #include <cmath>
 #include <limits>
 
@@ -12,8 +13,9 @@ constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 OpCase cast_case(DType from, DType to, std::vector<double> in, std::vector<double> out) {
   const auto count = static_cast<std::int64_t>(in.size());
-  OpCase made = shape_case("Cast", {{"to", std::string(to_string(to))}},
-                           {values({count}, std::move(in)).of(from)}, given({count}, std::move(out)));
+  OpCase made =
+      shape_case("Cast", {{"to", std::string(to_string(to))}},
+                 {values({count}, std::move(in)).of(from)}, given({count}, std::move(out)));
   made.dtypes = {DType::kFloat32};
   made.label = to_string(from);
   return made;
@@ -21,7 +23,8 @@ OpCase cast_case(DType from, DType to, std::vector<double> in, std::vector<doubl
 
 void add_casts(std::vector<OpCase>& cases) {
   for (const DType to : kAll) {
-    const auto expected = map1([to](double x) { return to == DType::kBool ? (x != 0 ? 1 : 0) : x; });
+    const auto expected =
+        map1([to](double x) { return to == DType::kBool ? (x != 0 ? 1 : 0) : x; });
     OpCase all = shape_case("Cast", {{"to", std::string(to_string(to))}},
                             {values({5}, {0, 1, 2, 100, 1})}, expected);
     cases.push_back(all);
@@ -33,7 +36,8 @@ void add_casts(std::vector<OpCase>& cases) {
   }
   using enum DType;
   const double nan = std::nan("");
-  cases.push_back(cast_case(kFloat32, kInt8, {1.9, -1.9, 127.5, 300, -300, kInfinity, -kInfinity, nan},
+  cases.push_back(cast_case(kFloat32, kInt8,
+                            {1.9, -1.9, 127.5, 300, -300, kInfinity, -kInfinity, nan},
                             {1, -1, 127, 127, -128, 127, -128, 0}));
   cases.push_back(cast_case(kFloat64, kUInt8, {255.9, 256, -0.9, -1, nan}, {255, 255, 0, 0, 0}));
   cases.push_back(cast_case(kFloat32, kInt64, {1e30, -1e30, -0x1p63, 0x1p62},
@@ -46,8 +50,8 @@ void add_casts(std::vector<OpCase>& cases) {
   cases.push_back(cast_case(kFloat32, kFloat16, {2049, 2051, 1e6, 0x1p-25, 0x1.8p-24},
                             {2048, 2052, kInfinity, 0, 0x1p-23}));
   cases.push_back(cast_case(kFloat32, kBFloat16, {257, 259, -257}, {256, 260, -256}));
-  OpCase narrowing = shape_case("Cast", {{"to", std::string("f64")}}, {random({3, 5})},
-                                same_elements({3, 5}));
+  OpCase narrowing =
+      shape_case("Cast", {{"to", std::string("f64")}}, {random({3, 5})}, same_elements({3, 5}));
   cases.push_back(differentiable(narrowing));
   narrowing.op = "CastLike";
   narrowing.attrs = {};
@@ -90,9 +94,10 @@ void add_generators(std::vector<OpCase>& cases) {
   range(3, 5, -1, {}, numbers);
   range(0.5, 2, 0.5, {0.5, 1, 1.5}, kFloats);
 
-  OpCase hot = shape_case("OneHot", {},
-                          {values({5}, {0, 2, -1, 3, -4}).of(DType::kInt32), ints({3}), values({2}, {0, 1})},
-                          given({5, 3}, {1, 0, 0, 0, 0, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0}));
+  OpCase hot =
+      shape_case("OneHot", {},
+                 {values({5}, {0, 2, -1, 3, -4}).of(DType::kInt32), ints({3}), values({2}, {0, 1})},
+                 given({5, 3}, {1, 0, 0, 0, 0, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0}));
   hot.inputs[1].shape = {1};
   hot.label = "out_of_range";
   cases.push_back(hot);
@@ -101,7 +106,8 @@ void add_generators(std::vector<OpCase>& cases) {
 void add_arg_max(std::vector<OpCase>& cases) {
   const double nan = std::nan("");
   const auto arg_max = [&](Attrs attrs, OpInput input, const Shape& shape, std::vector<double> y) {
-    cases.push_back(shape_case("ArgMax", std::move(attrs), {std::move(input)}, given(shape, std::move(y))));
+    cases.push_back(
+        shape_case("ArgMax", std::move(attrs), {std::move(input)}, given(shape, std::move(y))));
   };
   arg_max({{"axis", kOne}}, values({2, 3}, {0, 1, 1, 1, 0, 0}), {2, 1}, {1, 0});
   arg_max({{"axis", kOne}, {"select_last_index", kOne}}, values({2, 3}, {0, 1, 1, 1, 0, 0}), {2, 1},

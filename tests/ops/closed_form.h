@@ -55,9 +55,8 @@ inline ClosedForm map1(std::function<double(double)> f) {
 // y = f(a, b), broadcast
 inline ClosedForm map2(std::function<double(double, double)> f) {
   return [f = std::move(f)](const std::vector<HostTensor>& x) {
-    return std::vector{generate(graph::broadcast(x[0].shape, x[1].shape), [&](const auto& i) {
-      return f(at(x[0], i), at(x[1], i));
-    })};
+    return std::vector{generate(graph::broadcast(x[0].shape, x[1].shape),
+                                [&](const auto& i) { return f(at(x[0], i), at(x[1], i)); })};
   };
 }
 

@@ -33,7 +33,8 @@ std::vector<ConvCase> conv_list() {
       {{1, 2, 7, 6}, {3, 2, 3, 2}, {{3, 2}, {2, 1}, {1, 1}, {0, 1}, {2, 0}, {4, 6}}},
       {{2, 4, 6, 5}, {6, 2, 2, 3}, {{2, 3}, {1, 2}, {2, 1}, {1, 0}, {0, 1}, {5, 2}, 2}},
       {{2, 3, 6, 6}, {6, 1, 3, 3}, {{3, 3}, {1, 1}, {1, 1}, {1, 1}, {1, 1}, {6, 6}, 3}},
-      {{1, 2, 3, 4, 3}, {2, 2, 2, 2, 2},
+      {{1, 2, 3, 4, 3},
+       {2, 2, 2, 2, 2},
        {{2, 2, 2}, {1, 2, 1}, {1, 1, 2}, {0, 1, 0}, {1, 1, 0}, {3, 3, 1}}},
       // auto_pad: the padding it must come to is in the form
       {{1, 2, 5, 6}, {2, 2, 3, 2}, {{3, 2}, {2, 1}, {1, 1}, {1, 0}, {1, 1}, {3, 6}}, "SAME_UPPER"},
@@ -95,9 +96,11 @@ void add_conv_cases(std::vector<OpCase>& cases) {
   cases.push_back({.op = "Conv",
                    .attrs = std::move(relu),
                    .inputs = {random(plain.x), random(plain.w), random({plain.w[0]})},
-                   .expected = [form = plain.form](const std::vector<HostTensor>& in) {
-                     return map1([](double v) { return std::max(v, 0.0); })(conv_form(form)(in));
-                   },
+                   .expected =
+                       [form = plain.form](const std::vector<HostTensor>& in) {
+                         return map1([](double v) { return std::max(v, 0.0); })(
+                             conv_form(form)(in));
+                       },
                    .label = "relu"});
 }
 

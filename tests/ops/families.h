@@ -7,11 +7,11 @@
 
 namespace temper::op_suite {
 
-[[gnu::weak]] std::vector<OpCase> elementwise_cases();
-[[gnu::weak]] std::vector<OpCase> reduction_cases();
-[[gnu::weak]] std::vector<OpCase> shape_cases();
-[[gnu::weak]] std::vector<OpCase> nn_cases();
-[[gnu::weak]] std::vector<OpCase> loss_cases();
-[[gnu::weak]] std::vector<OpCase> update_cases();
+std::vector<OpCase> elementwise_cases();
+std::vector<OpCase> reduction_cases();
+std::vector<OpCase> shape_cases();
+std::vector<OpCase> nn_cases();
+std::vector<OpCase> loss_cases();
+std::vector<OpCase> update_cases();
 
 }  // namespace temper::op_suite

@@ -1,5 +1,5 @@
-// A shape rule may run again on its own node (a gradient that asks for a saved output does that): the attributes it wrote
-// must mean what the absorbed inputs meant.
+// A shape rule may run again on its own node (a gradient that asks for a saved output does that):
+// the attributes it wrote must mean what the absorbed inputs meant.
 #include <gtest/gtest.h>
 
 #include <cstddef>
@@ -15,16 +15,16 @@ namespace {
 
 TEST(InferRules, ChangeNothingTheSecondTime) {
   for (const OpCase& op_case : all_cases()) {
-    CaseGraph case_graph(op_case, DType::kFloat64);
+    CaseGraph case_graph(op_case, op_case.dtypes.front());
     graph::Graph& graph = case_graph.graph;
     const auto describe = [&] {
       const graph::Node& node = graph.node(case_graph.node);
       std::vector<std::string> lines = {to_string(node.attrs)};
       for (const auto& ids : {node.inputs, node.outputs}) {
         for (const ValueId id : ids) {
-          lines.push_back(id.valid() ? concat(id.index, " ", graph.value(id).dtype, " ",
-                                              graph.value(id).shape)
-                                     : "none");
+          lines.push_back(
+              id.valid() ? concat(id.index, " ", graph.value(id).dtype, " ", graph.value(id).shape)
+                         : "none");
         }
       }
       return lines;

@@ -11,25 +11,25 @@ namespace {
 
 void add_torch_loss(std::vector<OpCase>& cases, const TorchLoss& torch) {
   const bool all_ignored = std::isnan(torch.loss.values.front());
-  OpCase loss{.op = "CrossEntropy",
-              .attrs = torch.attrs,
-              .inputs = {torch.logits, torch.labels, torch.weight},
-              .outputs = 2,
-              .expected =
-                  [=](const std::vector<HostTensor>&) {
-                    return std::vector{torch.loss, torch.log_prob};
-                  },
-              .label = torch.label,
-              .not_differentiable_outputs = {1}};
+  OpCase loss{
+      .op = "CrossEntropy",
+      .attrs = torch.attrs,
+      .inputs = {torch.logits, torch.labels, torch.weight},
+      .outputs = 2,
+      .expected =
+          [=](const std::vector<HostTensor>&) { return std::vector{torch.loss, torch.log_prob}; },
+      .label = torch.label,
+      .not_differentiable_outputs = {1}};
   if (!all_ignored && torch.label != "large") {  // no finite difference there
     loss.differentiate = {0};
   }
-  OpCase gradient{.op = "CrossEntropyGrad",
-                  .attrs = torch.attrs,
-                  .inputs = {torch.dloss, values(torch.log_prob.shape, torch.log_prob.values),
-                             torch.labels, torch.weight},
-                  .expected = [=](const std::vector<HostTensor>&) { return std::vector{torch.dlogits}; },
-                  .label = torch.label};
+  OpCase gradient{
+      .op = "CrossEntropyGrad",
+      .attrs = torch.attrs,
+      .inputs = {torch.dloss, values(torch.log_prob.shape, torch.log_prob.values), torch.labels,
+                 torch.weight},
+      .expected = [=](const std::vector<HostTensor>&) { return std::vector{torch.dlogits}; },
+      .label = torch.label};
   if (torch.label == "large") {
     loss.tolerance_factor = 100;
     loss.tolerance_reason = "logits of size 1000 are rounded to float32 before the difference";
@@ -65,8 +65,8 @@ std::vector<OpCase> loss_cases() {
                      return std::vector{HostTensor{{}, {std::sqrt(sum)}}};
                    }});
   // torch: clamp(max_norm / (norm + 1e-6), max=1)
-  for (const auto& [norm, factor] : {std::pair{4.0, 0.5 / 4.000001}, {0.25, 1.0}, {0.0, 1.0},
-                                     {0.5, 0.5 / 0.500001}}) {
+  for (const auto& [norm, factor] :
+       {std::pair{4.0, 0.5 / 4.000001}, {0.25, 1.0}, {0.0, 1.0}, {0.5, 0.5 / 0.500001}}) {
     cases.push_back({.op = "ClipFactor",
                      .attrs = {{"max_norm", 0.5}},
                      .inputs = {values({}, {norm})},

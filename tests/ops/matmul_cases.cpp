@@ -38,7 +38,8 @@ ClosedForm matmul_form(const Shape& y, bool relu = false) {
   };
 }
 
-// `at` takes a dimension of 1 as broadcast, so no case here has an inner dimension of 1 on one side only.
+// `at` takes a dimension of 1 as broadcast, so no case here has an inner dimension of 1 on one side
+// only.
 ClosedForm gemm_form(double alpha, double beta, bool trans_a, bool trans_b, bool relu = false) {
   return [=](const std::vector<HostTensor>& in) {
     const auto side = [](const HostTensor& m, bool swap, std::int64_t i, std::int64_t j) {

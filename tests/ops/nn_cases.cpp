@@ -41,9 +41,8 @@ double normalised(const std::vector<HostTensor>& in, const HostTensor& mean, con
 
 ClosedForm frozen_form(double epsilon) {
   return [epsilon](const std::vector<HostTensor>& in) {
-    return std::vector{generate(in[0].shape, [&](const Index& i) {
-      return normalised(in, in[3], in[4], i, epsilon);
-    })};
+    return std::vector{generate(
+        in[0].shape, [&](const Index& i) { return normalised(in, in[3], in[4], i, epsilon); })};
   };
 }
 
@@ -72,7 +71,8 @@ std::vector<OpInput> norm_inputs(const Shape& x) {
 
 constexpr double kEpsilon = 1e-3;
 
-// The gradient of BatchNormTrain by its definition: through mean and variance, as three chain rules.
+// The gradient of BatchNormTrain by its definition: through mean and variance, as three chain
+// rules.
 ClosedForm train_grad_form(bool relu) {
   return [relu](const std::vector<HostTensor>& in) {
     const Shape& shape = in[1].shape;
@@ -97,8 +97,8 @@ ClosedForm train_grad_form(bool relu) {
     }
     for (std::int64_t i = 0; i < x.count(); ++i) {
       const std::int64_t c = coordinates(shape, i)[1];
-      dx[i] = gradient(i, c) * scale[c] / sigma(c) + dmean[c] / n +
-              dvar[c] * 2 * (x[i] - mean[c]) / n;
+      dx[i] =
+          gradient(i, c) * scale[c] / sigma(c) + dmean[c] / n + dvar[c] * 2 * (x[i] - mean[c]) / n;
     }
     return std::vector{dx, dscale, dbias};
   };
@@ -110,8 +110,8 @@ void add_train_grad_case(std::vector<OpCase>& cases, bool relu) {
   // The statistics must be those of x for the closed form to be a gradient.
   HostTensor x{{2, 2, 3}, {0.5, -1, 2, 1, 1.5, -0.5, 0.25, 3, -2, 0.75, -1.25, 2.5}};
   const Moments m = moments(x);
-  made.inputs = {random(x.shape), values(x.shape, x.values), random({2}, 0.5, 2), random({2}),
-                 values({2}, m.mean.values), values({2}, m.var.values)};
+  made.inputs = {random(x.shape), values(x.shape, x.values),  random({2}, 0.5, 2),
+                 random({2}),     values({2}, m.mean.values), values({2}, m.var.values)};
   made.outputs = 3;
   made.expected = train_grad_form(relu);
   cases.push_back(made);
@@ -139,7 +139,9 @@ void add_norm_cases(std::vector<OpCase>& cases) {
                    .expected = frozen_form(1e-5),
                    .label = "default_epsilon"});
   cases.push_back({.op = "BatchNormTrain",
-                   .attrs = {{"epsilon", kEpsilon}, {"momentum", 0.6}, {"unbiased", std::int64_t{0}},
+                   .attrs = {{"epsilon", kEpsilon},
+                             {"momentum", 0.6},
+                             {"unbiased", std::int64_t{0}},
                              {"relu", kOn}},
                    .inputs = norm_inputs({2, 3, 4, 2}),
                    .outputs = 5,
@@ -174,14 +176,13 @@ void add_dropout_cases(std::vector<OpCase>& cases) {
     };
   };
   for (const auto& [ratio, position] : {std::pair{0.5, 0}, {0.25, 3}, {0.0, 1}}) {
-    cases.push_back({.op = "DropoutTrain",
-                     .attrs = {{"ratio", ratio}, {"seed", std::int64_t{42}},
-                               {"random_id", std::int64_t{7}}},
-                     .inputs = {random({4, 5}), values({}, {static_cast<double>(position)})
-                                                    .of(DType::kInt64)},
-                     .outputs = 2,
-                     .differentiate = {0},
-                     .expected = drop(ratio, 42, 7, static_cast<std::uint64_t>(position) * 5)});
+    cases.push_back(
+        {.op = "DropoutTrain",
+         .attrs = {{"ratio", ratio}, {"seed", std::int64_t{42}}, {"random_id", std::int64_t{7}}},
+         .inputs = {random({4, 5}), values({}, {static_cast<double>(position)}).of(DType::kInt64)},
+         .outputs = 2,
+         .differentiate = {0},
+         .expected = drop(ratio, 42, 7, static_cast<std::uint64_t>(position) * 5)});
   }
 }
 

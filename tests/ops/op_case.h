@@ -1,6 +1,7 @@
-// One case of the op suite: an op, its attributes and its inputs. The same list serves four uses: the reference result
-// against a closed form, every backend and dtype against the reference, gradients against central differences, and
-// the benchmark. Families: tests/ops/<family>_cases.cpp defines std::vector<OpCase> <family>_cases().
+// One case of the op suite: an op, its attributes and its inputs. The same list serves four uses:
+// the reference result against a closed form, every backend and dtype against the reference,
+// gradients against central differences, and the benchmark. Families: tests/ops/<family>_cases.cpp
+// defines std::vector<OpCase> <family>_cases().
 #pragma once
 
 #include <cstdint>
@@ -26,17 +27,27 @@ struct HostTensor {
 
 struct OpInput {
   Shape shape;
-  DType dtype = DType::kUndefined;     // kUndefined: the dtype under test
-  bool is_missing = false;             // an optional input left out
-  bool is_constant = false;            // a constant of the graph (absorbed by infer)
-  bool is_distinct = false;            // evenly spaced values, shuffled: no ties, gaps of (high - low) / count
+  DType dtype = DType::kUndefined;  // kUndefined: the dtype under test
+  bool is_missing = false;          // an optional input left out
+  bool is_constant = false;         // a constant of the graph (absorbed by infer)
+  bool is_distinct =
+      false;  // evenly spaced values, shuffled: no ties, gaps of (high - low) / count
   double low = -2, high = 2;
-  std::vector<double> explicit_values; // in place of random ones
-  std::vector<double> kinks;           // random values keep 0.05 away from these
+  std::vector<double> explicit_values;  // in place of random ones
+  std::vector<double> kinks;            // random values keep 0.05 away from these
 
-  OpInput of(DType type) && { dtype = type; return std::move(*this); }
-  OpInput constant() && { is_constant = true; return std::move(*this); }
-  OpInput away_from(std::vector<double> points) && { kinks = std::move(points); return std::move(*this); }
+  OpInput of(DType type) && {
+    dtype = type;
+    return std::move(*this);
+  }
+  OpInput constant() && {
+    is_constant = true;
+    return std::move(*this);
+  }
+  OpInput away_from(std::vector<double> points) && {
+    kinks = std::move(points);
+    return std::move(*this);
+  }
 };
 
 OpInput random(const Shape& shape, double low = -2, double high = 2);
@@ -53,15 +64,19 @@ struct OpCase {
   Attrs attrs = {};
   std::vector<OpInput> inputs = {};
   int outputs = 1;
-  std::vector<bool> wanted = {};          // output i is left out where false; empty: all but opaque ones are wanted
-  std::vector<int> differentiate = {};     // inputs whose gradient is checked (in f64)
-  // Closed form in double: all inputs (missing ones empty) to the outputs. An output with rank 0 and no values is not compared.
+  std::vector<bool> wanted =
+      {};  // output i is left out where false; empty: all but opaque ones are wanted
+  std::vector<int> differentiate = {};  // inputs whose gradient is checked (in f64)
+  // Closed form in double: all inputs (missing ones empty) to the outputs. An output with rank 0
+  // and no values is not compared.
   std::function<std::vector<HostTensor>(const std::vector<HostTensor>&)> expected = {};
-  std::vector<DType> dtypes = {DType::kFloat32, DType::kFloat64};  // what "the dtype under test" takes
-  std::string label = {};                 // added to the name
-  double tolerance_factor = 1;         // multiplies the table of tolerance.h ...
-  std::string tolerance_reason = {};       // ... for this reason, which must then be given
-  // Outputs that take no part in the gradient test's loss (statistics, gradients do not flow through).
+  std::vector<DType> dtypes = {DType::kFloat32,
+                               DType::kFloat64};  // what "the dtype under test" takes
+  std::string label = {};                         // added to the name
+  double tolerance_factor = 1;                    // multiplies the table of tolerance.h ...
+  std::string tolerance_reason = {};              // ... for this reason, which must then be given
+  // Outputs that take no part in the gradient test's loss (statistics, gradients do not flow
+  // through).
   std::vector<int> not_differentiable_outputs = {};
 };
 

@@ -1,4 +1,5 @@
-// The op suite: one list of cases, run in several ways (see op_case.h). Instance names are the cases' names.
+// The op suite: one list of cases, run in several ways (see op_case.h). Instance names are the
+// cases' names.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -25,7 +26,9 @@ struct Instance {
   std::string name;
 };
 
-std::ostream& operator<<(std::ostream& out, const Instance& instance) { return out << instance.name; }
+std::ostream& operator<<(std::ostream& out, const Instance& instance) {
+  return out << instance.name;
+}
 
 template <class Keep>
 std::vector<Instance> instances(bool all_dtypes, Keep keep) {
@@ -72,7 +75,8 @@ Tolerance scaled(Tolerance tolerance, const OpCase& op_case) {
           tolerance.relative * op_case.tolerance_factor};
 }
 
-// ---------------------------------------------------------------- (1) reference against the closed form
+// ---------------------------------------------------------------- (1) reference against the closed
+// form
 
 class ReferenceResult : public testing::TestWithParam<Instance> {};
 
@@ -98,13 +102,14 @@ TEST_P(ReferenceResult, IsTheClosedForm) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Ops, ReferenceResult,
-                         testing::ValuesIn(instances(true, [](const OpCase& op_case) {
-                           return op_case.expected != nullptr;
-                         })),
+                         testing::ValuesIn(instances(true,
+                                                     [](const OpCase& op_case) {
+                                                       return op_case.expected != nullptr;
+                                                     })),
                          instance_name);
-GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(ReferenceResult);
 
-// ---------------------------------------------------------------- (2) every backend, row and dtype against the reference
+// ---------------------------------------------------------------- (2) every backend, row and dtype
+// against the reference
 
 class BackendResult : public testing::TestWithParam<Instance> {};
 
@@ -122,8 +127,8 @@ TEST_P(BackendResult, IsTheReferenceResultForEveryKernel) {
           !CaseKernel::refusal(case_graph, *row, backend.threads).empty()) {
         continue;
       }
-      const std::string what = concat(backend.backend->name(), "/", row->family(), ", ",
-                                      backend.threads, " threads");
+      const std::string what =
+          concat(backend.backend->name(), "/", row->family(), ", ", backend.threads, " threads");
       const KernelResult actual =
           CaseKernel(case_graph, *row, backend.threads).run_checked(case_graph.kernel_inputs());
       EXPECT_EQ(actual.complaints, std::vector<std::string>{}) << what;
@@ -141,7 +146,6 @@ TEST_P(BackendResult, IsTheReferenceResultForEveryKernel) {
 INSTANTIATE_TEST_SUITE_P(Ops, BackendResult,
                          testing::ValuesIn(instances(true, [](const OpCase&) { return true; })),
                          instance_name);
-GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(BackendResult);
 
 // ---------------------------------------------------------------- (3) gradients
 
@@ -165,7 +169,8 @@ bool counts_in_loss(const OpCase& op_case, const graph::Graph& graph, ValueId ou
          std::find(excluded.begin(), excluded.end(), static_cast<int>(i)) == excluded.end();
 }
 
-// Adds loss = sum over outputs of sum(output * weights) and its gradient; the dx of op_case.differentiate.
+// Adds loss = sum over outputs of sum(output * weights) and its gradient; the dx of
+// op_case.differentiate.
 std::vector<ValueId> add_gradient(const OpCase& op_case, CaseGraph& case_graph) {
   graph::Graph& graph = case_graph.graph;
   graph::Builder builder(graph, "test loss");
@@ -178,8 +183,7 @@ std::vector<ValueId> add_gradient(const OpCase& op_case, CaseGraph& case_graph) 
     const DType dtype = builder.dtype(outputs[i]);
     const Shape shape = builder.shape(outputs[i]);
     const std::vector<double> weights = functional(i, shape.element_count());
-    const ValueId constant =
-        graph.add_constant({}, Tensor::from<double>(dtype, shape, weights));
+    const ValueId constant = graph.add_constant({}, Tensor::from<double>(dtype, shape, weights));
     std::vector<std::int64_t> axes;
     for (int axis = 0; axis < shape.rank(); ++axis) {
       axes.push_back(axis);
@@ -230,8 +234,7 @@ TEST_P(Gradient, IsTheCentralDifferenceInDouble) {
   const CaseGraph plain(op_case, dtype);
   CaseGraph with_gradient(op_case, dtype);
   const std::vector<ValueId> dx = add_gradient(op_case, with_gradient);
-  const std::vector<Tensor> analytic =
-      evaluate_gradient(reference_backend(), with_gradient, dx, 1);
+  const std::vector<Tensor> analytic = evaluate_gradient(reference_backend(), with_gradient, dx, 1);
   const KernelImpl* row = reference_row(op_case.op);
   ASSERT_NE(row, nullptr) << "no reference kernel for " << op_case.op;
   CaseKernel kernel(plain, *row);
@@ -257,7 +260,6 @@ TEST_P(Gradient, IsTheCentralDifferenceInDouble) {
 
 INSTANTIATE_TEST_SUITE_P(Ops, Gradient, testing::ValuesIn(instances(false, is_differentiated)),
                          instance_name);
-GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(Gradient);
 
 // Ops that only a gradient makes (with opaque inputs, too) run here on the other backends.
 class BackendGradient : public testing::TestWithParam<Instance> {};
@@ -279,9 +281,8 @@ TEST_P(BackendGradient, IsTheReferenceGradient) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Ops, BackendGradient, testing::ValuesIn(instances(true, is_differentiated)),
-                         instance_name);
-GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(BackendGradient);
+INSTANTIATE_TEST_SUITE_P(Ops, BackendGradient,
+                         testing::ValuesIn(instances(true, is_differentiated)), instance_name);
 
 }  // namespace
 }  // namespace temper::op_suite

@@ -41,7 +41,8 @@ std::vector<PoolCase> pool_list() {
       // ceil_mode: (7 - 3) / 3 leaves one over: a third window hangs over the end
       {{1, 2, 7, 7}, {{3, 3}, {3, 3}, {1, 1}, {0, 0}, {0, 0}, {3, 3}}, true},
       {{1, 2, 7, 6}, {{3, 2}, {2, 3}, {1, 1}, {1, 1}, {1, 1}, {4, 3}}, true},
-      // 4 + 2 padding, kernel 2, stride 5: a second window would start in the padding behind the input, so there is none
+      // 4 + 2 padding, kernel 2, stride 5: a second window would start in the padding behind the
+      // input, so there is none
       {{1, 1, 4}, {{2}, {5}, {1}, {1}, {1}, {1}}, true},
       {{1, 1, 2, 2}, {{3, 3}, {3, 3}, {1, 1}, {1, 1}, {1, 1}, {1, 1}}, true},
       {{1, 2, 5, 6}, {{3, 2}, {2, 1}, {1, 1}, {1, 0}, {1, 1}, {3, 6}}, false, "SAME_UPPER"},
@@ -80,18 +81,19 @@ void add_average(std::vector<OpCase>& cases, const PoolCase& c, bool count_paddi
 
 // y and ONNX's indices of the 3x3 input below, by hand; storage_order 1 counts down the columns.
 void add_indices(std::vector<OpCase>& cases, bool column_major, std::vector<double> indices) {
-  cases.push_back({.op = "MaxPool",
-                   .attrs = {{"kernel_shape", Ints{2, 2}},
-                             {"storage_order", std::int64_t{column_major}}},
-                   .inputs = {values({1, 2, 3, 3}, {1, 5, 2, 5, 4, 3, 0, 9, 8,  //
-                                                    7, 7, 1, 7, 2, 6, 3, 6, 5})},
-                   .outputs = 2,
-                   .expected = [=](const std::vector<HostTensor>&) {
-                     return std::vector{HostTensor{{1, 2, 2, 2}, {5, 5, 9, 9, 7, 7, 7, 6}},
-                                        HostTensor{{1, 2, 2, 2}, indices}};
-                   },
-                   .dtypes = {DType::kFloat32, DType::kFloat64, DType::kInt8, DType::kUInt8},
-                   .label = "indices"});
+  cases.push_back(
+      {.op = "MaxPool",
+       .attrs = {{"kernel_shape", Ints{2, 2}}, {"storage_order", std::int64_t{column_major}}},
+       .inputs = {values({1, 2, 3, 3}, {1, 5, 2, 5, 4, 3, 0, 9, 8,  //
+                                        7, 7, 1, 7, 2, 6, 3, 6, 5})},
+       .outputs = 2,
+       .expected =
+           [=](const std::vector<HostTensor>&) {
+             return std::vector{HostTensor{{1, 2, 2, 2}, {5, 5, 9, 9, 7, 7, 7, 6}},
+                                HostTensor{{1, 2, 2, 2}, indices}};
+           },
+       .dtypes = {DType::kFloat32, DType::kFloat64, DType::kInt8, DType::kUInt8},
+       .label = "indices"});
 }
 
 }  // namespace

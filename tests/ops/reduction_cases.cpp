@@ -36,21 +36,29 @@ void add_softmax(std::vector<OpCase>& cases) {
   for (const bool log : {false, true}) {
     const char* op = log ? "LogSoftmax" : "Softmax";
     const std::vector<std::pair<Shape, int>> shapes = {
-        {{2, 3, 5}, 1}, {{2, 3, 5}, 2}, {{2, 3, 5}, 0}, {{4, 7}, -1}, {{9}, 0}, {{3, 1}, 1}, {{0, 4}, 1}, {{4, 0}, 1}};
+        {{2, 3, 5}, 1}, {{2, 3, 5}, 2}, {{2, 3, 5}, 0}, {{4, 7}, -1},
+        {{9}, 0},       {{3, 1}, 1},    {{0, 4}, 1},    {{4, 0}, 1}};
     for (const auto& [shape, axis] : shapes) {
-      cases.push_back({.op = op, .attrs = {{"axis", std::int64_t{axis}}}, .inputs = {random(shape)},
-                       .differentiate = {0}, .expected = softmax(axis, log)});
+      cases.push_back({.op = op,
+                       .attrs = {{"axis", std::int64_t{axis}}},
+                       .inputs = {random(shape)},
+                       .differentiate = {0},
+                       .expected = softmax(axis, log)});
     }
-    cases.push_back({.op = op, .inputs = {random({3, 6}, -5, 5)}, .differentiate = {0},
-                     .expected = softmax(-1, log), .label = "default_axis"});
+    cases.push_back({.op = op,
+                     .inputs = {random({3, 6}, -5, 5)},
+                     .differentiate = {0},
+                     .expected = softmax(-1, log),
+                     .label = "default_axis"});
     // exp(1000) overflows; the difference does not.
-    cases.push_back({.op = op, .inputs = {values({2, 2}, {1000, 1000, -1000, 0})},
+    cases.push_back({.op = op,
+                     .inputs = {values({2, 2}, {1000, 1000, -1000, 0})},
                      .expected = log ? given({2, 2}, {-std::log(2.0), -std::log(2.0), -1000, 0})
                                      : given({2, 2}, {0.5, 0.5, 0, 1}),
                      .label = "large"});
-    cases.push_back({.op = op, .inputs = {values({1, 2}, {-kInf, 0})},
-                     .expected = log ? given({1, 2}, {-kInf, 0})
-                                     : given({1, 2}, {0, 1}),
+    cases.push_back({.op = op,
+                     .inputs = {values({1, 2}, {-kInf, 0})},
+                     .expected = log ? given({1, 2}, {-kInf, 0}) : given({1, 2}, {0, 1}),
                      .label = "special"});
   }
 }
@@ -77,9 +85,11 @@ void add_softmax_grad(std::vector<OpCase>& cases) {
   for (const bool log : {false, true}) {
     for (const std::int64_t axis : {0, 1, 2}) {
       const Shape shape{3, 4, 5};
-      cases.push_back({.op = log ? "LogSoftmaxGrad" : "SoftmaxGrad", .attrs = {{"axis", axis}},
-                       .inputs = {random(shape), log ? random(shape, -3, -0.1) : random(shape, 0, 1)},
-                       .expected = softmax_grad(static_cast<int>(axis), log)});
+      cases.push_back(
+          {.op = log ? "LogSoftmaxGrad" : "SoftmaxGrad",
+           .attrs = {{"axis", axis}},
+           .inputs = {random(shape), log ? random(shape, -3, -0.1) : random(shape, 0, 1)},
+           .expected = softmax_grad(static_cast<int>(axis), log)});
     }
   }
 }
@@ -91,9 +101,8 @@ ClosedForm reduced(Ints axes, bool keepdims, Fold fold) {
   return [=](const std::vector<HostTensor>& x) {
     const Shape& input = x[0].shape;
     const auto is_reduced = [&](int axis) {
-      return std::any_of(axes.begin(), axes.end(), [&](std::int64_t a) {
-        return a == axis || a + input.rank() == axis;
-      });
+      return std::any_of(axes.begin(), axes.end(),
+                         [&](std::int64_t a) { return a == axis || a + input.rank() == axis; });
     };
     Shape kept;
     Shape output;
@@ -155,45 +164,79 @@ void add_float_cases(std::vector<OpCase>& cases, const char* op, const Fold& fol
                                  {{2, 3, 4, 2}, {1, 2}}, {{3, 0, 2}, {0}}};
   for (const Row& row : rows) {
     for (const std::int64_t keep : {0, 1}) {
-      cases.push_back({.op = op, .attrs = {{"keepdims", keep}},
-                       .inputs = {distinct(row.shape), ints(row.axes)}, .differentiate = {0},
+      cases.push_back({.op = op,
+                       .attrs = {{"keepdims", keep}},
+                       .inputs = {distinct(row.shape), ints(row.axes)},
+                       .differentiate = {0},
                        .expected = reduced(row.axes, keep != 0, fold),
                        .label = concat("over", join(row.axes, "_"))});
     }
   }
-  cases.push_back({.op = op, .inputs = {distinct({3, 4})}, .differentiate = {0},
-                   .expected = reduced({0, 1}, true, fold), .label = "all"});
-  cases.push_back({.op = op, .attrs = {{"keepdims", std::int64_t{0}}}, .inputs = {random({})},
-                   .differentiate = {0}, .expected = reduced({}, false, fold), .label = "of_scalar"});
-  cases.push_back({.op = op, .attrs = {{"noop_with_empty_axes", std::int64_t{1}}}, .inputs = {distinct({3, 4})},
-                   .differentiate = {0}, .expected = reduced({}, true, fold), .label = "noop"});
-  cases.push_back({.op = op, .inputs = {random({2, 0, 3}), ints({1})},
-                   .expected = reduced({1}, true, fold), .label = "nothing"});
+  cases.push_back({.op = op,
+                   .inputs = {distinct({3, 4})},
+                   .differentiate = {0},
+                   .expected = reduced({0, 1}, true, fold),
+                   .label = "all"});
+  cases.push_back({.op = op,
+                   .attrs = {{"keepdims", std::int64_t{0}}},
+                   .inputs = {random({})},
+                   .differentiate = {0},
+                   .expected = reduced({}, false, fold),
+                   .label = "of_scalar"});
+  cases.push_back({.op = op,
+                   .attrs = {{"noop_with_empty_axes", std::int64_t{1}}},
+                   .inputs = {distinct({3, 4})},
+                   .differentiate = {0},
+                   .expected = reduced({}, true, fold),
+                   .label = "noop"});
+  cases.push_back({.op = op,
+                   .inputs = {random({2, 0, 3}), ints({1})},
+                   .expected = reduced({1}, true, fold),
+                   .label = "nothing"});
 }
 
 void add_other_cases(std::vector<OpCase>& cases) {
-  const std::vector<DType> integers = {DType::kInt8, DType::kInt16, DType::kInt32, DType::kInt64,
-                                       DType::kUInt8, DType::kUInt16, DType::kUInt32, DType::kUInt64};
+  const std::vector<DType> integers = {DType::kInt8,   DType::kInt16, DType::kInt32,
+                                       DType::kInt64,  DType::kUInt8, DType::kUInt16,
+                                       DType::kUInt32, DType::kUInt64};
   const OpInput numbers = values({2, 3}, {1, 9, 4, 3, 8, 4});
-  cases.push_back({.op = "ReduceSum", .inputs = {numbers, ints({1})}, .expected = given({2, 1}, {14, 15}),
-                   .dtypes = integers, .label = "integers"});
-  cases.push_back({.op = "ReduceMean", .inputs = {numbers, ints({1})}, .expected = given({2, 1}, {4, 5}),
-                   .dtypes = integers, .label = "integers"});
-  cases.push_back({.op = "ReduceMax", .inputs = {numbers, ints({0})}, .expected = given({1, 3}, {3, 9, 4}),
-                   .dtypes = integers, .label = "integers"});
-  cases.push_back({.op = "ReduceMin", .inputs = {numbers, ints({0})}, .expected = given({1, 3}, {1, 8, 4}),
-                   .dtypes = integers, .label = "integers"});
+  cases.push_back({.op = "ReduceSum",
+                   .inputs = {numbers, ints({1})},
+                   .expected = given({2, 1}, {14, 15}),
+                   .dtypes = integers,
+                   .label = "integers"});
+  cases.push_back({.op = "ReduceMean",
+                   .inputs = {numbers, ints({1})},
+                   .expected = given({2, 1}, {4, 5}),
+                   .dtypes = integers,
+                   .label = "integers"});
+  cases.push_back({.op = "ReduceMax",
+                   .inputs = {numbers, ints({0})},
+                   .expected = given({1, 3}, {3, 9, 4}),
+                   .dtypes = integers,
+                   .label = "integers"});
+  cases.push_back({.op = "ReduceMin",
+                   .inputs = {numbers, ints({0})},
+                   .expected = given({1, 3}, {1, 8, 4}),
+                   .dtypes = integers,
+                   .label = "integers"});
   for (const bool is_max : {true, false}) {
     const char* op = is_max ? "ReduceMax" : "ReduceMin";
-    cases.push_back({.op = op, .inputs = {values({2, 2}, {0, 1, 1, 1}), ints({1})},
-                     .expected = given({2, 1}, {is_max ? 1.0 : 0.0, 1}), .dtypes = {DType::kBool},
+    cases.push_back({.op = op,
+                     .inputs = {values({2, 2}, {0, 1, 1, 1}), ints({1})},
+                     .expected = given({2, 1}, {is_max ? 1.0 : 0.0, 1}),
+                     .dtypes = {DType::kBool},
                      .label = "bool"});
-    cases.push_back({.op = op, .inputs = {values({3, 2}, {kNan, 1, 1, kNan, kInf, -kInf}), ints({1})},
-                     .expected = given({3, 1}, {kNan, kNan, is_max ? kInf : -kInf}), .label = "special"});
+    cases.push_back({.op = op,
+                     .inputs = {values({3, 2}, {kNan, 1, 1, kNan, kInf, -kInf}), ints({1})},
+                     .expected = given({3, 1}, {kNan, kNan, is_max ? kInf : -kInf}),
+                     .label = "special"});
   }
   // 2^24 + 1 + 1 needs an accumulator wider than float.
-  cases.push_back({.op = "ReduceSum", .inputs = {values({3}, {16777216, 1, 1})},
-                   .expected = given({1}, {16777218}), .label = "wide_accumulator"});
+  cases.push_back({.op = "ReduceSum",
+                   .inputs = {values({3}, {16777216, 1, 1})},
+                   .expected = given({1}, {16777218}),
+                   .label = "wide_accumulator"});
 }
 
 }  // namespace

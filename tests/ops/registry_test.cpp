@@ -1,7 +1,6 @@
 // Ops, kernels and gradients fit together: nothing registered on one side is missing on the other.
 #include <gtest/gtest.h>
 
-#include <algorithm>
 #include <set>
 #include <string>
 
@@ -25,8 +24,12 @@ const Names kLoweringOnly = {"Reorder", "CommitIf", "Copy"};
 // Differentiable ops whose gradient is not written yet.
 const Names kGradientGaps = {};
 
-// Ops without a case of their own: run only through the gradients of others (inputs of dtype kOpaque).
+// Ops without a case of their own: run only through the gradients of others (inputs of dtype
+// kOpaque).
 const Names kTestedThroughOthers = {"MaxPoolGrad"};
+
+// Kernels that run only behind their forward's kernel, so only in a gradient.
+const Names kNeedsForward = {"MaxPoolGrad", "BatchNormTrainGrad"};
 
 TEST(OpRegistry, EveryOpHasAShapeRule) {
   for (const graph::OpDef* op : graph::standard_ops().all()) {
@@ -60,7 +63,8 @@ TEST(OpRegistry, EveryOpHasAGradientOrSaysWhyNot) {
   for (const graph::OpDef* op : graph::standard_ops().all()) {
     const bool has_rule = op->grad_function != nullptr;
     const bool has_reason = !op->no_gradient_reason.empty();
-    EXPECT_FALSE(has_rule && has_reason) << op->name() << " has a rule and a reason not to have one";
+    EXPECT_FALSE(has_rule && has_reason)
+        << op->name() << " has a rule and a reason not to have one";
     // Internal gradient ops are not differentiated again.
     const bool excused = op->is_internal || kGradientGaps.contains(op->name());
     EXPECT_TRUE(has_rule || has_reason || excused) << op->name();
@@ -84,6 +88,32 @@ TEST(OpRegistry, EveryOpHasACaseAndEveryRuleIsChecked) {
     EXPECT_TRUE(op->grad_function == nullptr || op->is_internal ||
                 differentiated.contains(op->name()))
         << "the gradient of " << op->name() << " is checked by no case";
+  }
+}
+
+TEST(OpRegistry, EveryKernelOfABackendIsRunBySomeCase) {
+  std::set<const KernelImpl*> accepted;
+  for (const OpCase& op_case : all_cases()) {
+    for (const DType dtype : op_case.dtypes) {
+      const CaseGraph case_graph(op_case, dtype);
+      for (const BackendUnderTest& tested : backends_under_test()) {
+        for (const auto& row : tested.backend->kernels().rows(op_case.op)) {
+          if (CaseKernel::refusal(case_graph, *row, tested.threads).empty()) {
+            accepted.insert(row.get());
+          }
+        }
+      }
+    }
+  }
+  for (const BackendUnderTest& tested : backends_under_test()) {
+    for (const std::string& op : tested.backend->kernels().ops()) {
+      for (const auto& row : tested.backend->kernels().rows(op)) {
+        EXPECT_TRUE(accepted.contains(row.get()) || kLoweringOnly.contains(op) ||
+                    kNeedsForward.contains(op))
+            << "no case of " << op << " reaches " << tested.backend->name()
+            << "'s kernel of family " << row->family();
+      }
+    }
   }
 }
 

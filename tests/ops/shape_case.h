@@ -1,4 +1,5 @@
-// Building blocks of the cases of data-movement ops: element types, and outputs that are picked input elements.
+// Building blocks of the cases of data-movement ops: element types, and outputs that are picked
+// input elements.
 #pragma once
 
 #include <string>
@@ -20,7 +21,7 @@ inline const std::vector<DType> kAll = {
     DType::kInt16,   DType::kInt32,   DType::kInt64,   DType::kUInt8,    DType::kUInt16,
     DType::kUInt32,  DType::kUInt64,  DType::kBool};
 inline const std::vector<DType> kFloats = {DType::kFloat32, DType::kFloat64, DType::kFloat16,
-                                    DType::kBFloat16};
+                                           DType::kBFloat16};
 
 // Values every element type holds.
 inline OpInput small(const Shape& shape) { return random(shape, 0, 100); }
@@ -39,7 +40,8 @@ inline ClosedForm same_elements(const Shape& output) {
   };
 }
 
-inline OpCase shape_case(std::string op, Attrs attrs, std::vector<OpInput> inputs, ClosedForm expected) {
+inline OpCase shape_case(std::string op, Attrs attrs, std::vector<OpInput> inputs,
+                         ClosedForm expected) {
   OpCase made;
   made.op = std::move(op);
   made.attrs = std::move(attrs);
@@ -58,7 +60,8 @@ inline OpCase differentiable(OpCase made, std::vector<int> inputs = {0}) {
 }
 
 // shape_cases() has these at its end.
-std::vector<OpCase> cast_cases();       // casts, constants, indices, the plan's own ops
-std::vector<OpCase> onnx_shape_cases(); // outputs of onnx's reference evaluator: tools/oracle/shape_ops.py
+std::vector<OpCase> cast_cases();  // casts, constants, indices, the plan's own ops
+std::vector<OpCase>
+onnx_shape_cases();  // outputs of onnx's reference evaluator: tools/oracle/shape_ops.py
 
 }  // namespace temper::op_suite

@@ -1,5 +1,6 @@
-// Op cases: ops that move elements. Outputs of onnx's reference evaluator are in expected/shape_ops.cpp; here are
-// closed forms, all element types, gradients and the internal ops. Casts and queries: cast_cases.cpp.
+// Op cases: ops that move elements. Outputs of onnx's reference evaluator are in
+// expected/shape_ops.cpp; here are closed forms, all element types, gradients and the internal ops.
+// Casts and queries: cast_cases.cpp.
 #include <limits>
 
 #include "tests/ops/families.h"
@@ -53,8 +54,8 @@ void add_transposes(std::vector<OpCase>& cases) {
                              transpose({5, 2, 1, 3}, perm)));
   cases.push_back(differentiable(shape_case("Transpose", {{"perm", perm}}, {random({2, 3, 5, 1})},
                                             transpose({5, 2, 1, 3}, perm))));
-  cases.push_back(differentiable(
-      shape_case("Transpose", {}, {random({3, 7})}, transpose({7, 3}, {1, 0}))));
+  cases.push_back(
+      differentiable(shape_case("Transpose", {}, {random({3, 7})}, transpose({7, 3}, {1, 0}))));
   cases.push_back(shape_case("Transpose", {}, {small({0, 3})}, given({3, 0}, {})));
   cases.push_back(shape_case("Transpose", {}, {small({})}, same_elements({})));
 }
@@ -75,8 +76,8 @@ void add_concat_split(std::vector<OpCase>& cases) {
       shape_case("Concat", axis_1, {random({3, 2}), random({3, 5})}, concat_columns), {0, 1}));
   cases.push_back(differentiable(
       shape_case("Concat", axis_1, {random({1, 2}), random({1, 1})}, concat_columns), {1}));
-  cases.push_back(differentiable(
-      shape_case("Concat", axis_1, {random({2, 3})}, same_elements({2, 3}))));
+  cases.push_back(
+      differentiable(shape_case("Concat", axis_1, {random({2, 3})}, same_elements({2, 3}))));
 
   const auto split = [](const std::vector<HostTensor>& x) {
     const auto part = [&](std::int64_t begin, std::int64_t size) {
@@ -99,7 +100,8 @@ void add_concat_split(std::vector<OpCase>& cases) {
 }
 
 void add_slices(std::vector<OpCase>& cases) {
-  const auto reversed_columns = pick({3, 3}, [](const Index& i) { return Index{i[0] + 1, 6 - 2 * i[1]}; });
+  const auto reversed_columns =
+      pick({3, 3}, [](const Index& i) { return Index{i[0] + 1, 6 - 2 * i[1]}; });
   const std::vector<OpInput> range = {ints({-2, 1}), ints({0, 100}), ints({1, 0}), ints({-2, 1})};
   const auto sliced = [&](OpInput data) {
     std::vector<OpInput> inputs = {std::move(data)};
@@ -108,14 +110,18 @@ void add_slices(std::vector<OpCase>& cases) {
   };
   cases.push_back(sliced(small({4, 8})));
   cases.push_back(differentiable(sliced(random({4, 8}))));
-  cases.push_back(differentiable(shape_case(
-      "Slice", {}, {random({5}), ints({4}), ints({std::numeric_limits<std::int64_t>::min()}),
-                    missing(), ints({-1})},
-      pick({5}, [](const Index& i) { return Index{4 - i[0]}; }))));
+  cases.push_back(differentiable(
+      shape_case("Slice", {},
+                 {random({5}), ints({4}), ints({std::numeric_limits<std::int64_t>::min()}),
+                  missing(), ints({-1})},
+                 pick({5}, [](const Index& i) { return Index{4 - i[0]}; }))));
   cases.push_back(differentiable(
       shape_case("Slice", {}, {random({5, 2}), ints({3}), ints({3})}, given({0, 2}, {}))));
-  const Attrs grad = {{"starts", Ints{3}}, {"ends", Ints{-5}}, {"axes", Ints{0}},
-                      {"steps", Ints{-2}}, {"data_shape", Ints{4, 2}}};
+  const Attrs grad = {{"starts", Ints{3}},
+                      {"ends", Ints{-5}},
+                      {"axes", Ints{0}},
+                      {"steps", Ints{-2}},
+                      {"data_shape", Ints{4, 2}}};
   cases.push_back(differentiable(
       shape_case("SliceGrad", grad, {random({2, 2})}, [](const std::vector<HostTensor>& x) {
         return std::vector{generate({4, 2}, [&](const Index& i) {
@@ -128,25 +134,27 @@ void add_gathers(std::vector<OpCase>& cases) {
   const Attrs axis_1 = {{"axis", kOne}};
   const std::vector<double> columns = {2, -1, 0, 2};  // column 2 three times, for the sum
   const auto gather = pick({3, 2, 2, 2}, [=](const Index& i) {
-    const auto column = static_cast<std::int64_t>(columns[static_cast<std::size_t>(i[1] * 2 + i[2])]);
+    const auto column =
+        static_cast<std::int64_t>(columns[static_cast<std::size_t>(i[1] * 2 + i[2])]);
     return Index{i[0], column < 0 ? column + 3 : column, i[3]};
   });
   for (const DType type : {DType::kInt64, DType::kInt32}) {
-    cases.push_back(shape_case("Gather", axis_1,
-                               {small({3, 3, 2}), values({2, 2}, columns).of(type)}, gather));
+    cases.push_back(
+        shape_case("Gather", axis_1, {small({3, 3, 2}), values({2, 2}, columns).of(type)}, gather));
   }
   cases.push_back(differentiable(shape_case(
       "Gather", axis_1, {random({3, 3, 2}), values({2, 2}, columns).of(DType::kInt64)}, gather)));
-  cases.push_back(differentiable(
-      shape_case("Gather", {}, {random({5}), values({}, {-2}).of(DType::kInt64)},
-                 [](const std::vector<HostTensor>& x) { return std::vector{HostTensor{{}, {x[0][3]}}}; })));
+  cases.push_back(differentiable(shape_case(
+      "Gather", {}, {random({5}), values({}, {-2}).of(DType::kInt64)},
+      [](const std::vector<HostTensor>& x) { return std::vector{HostTensor{{}, {x[0][3]}}}; })));
   cases.push_back(shape_case("Gather", {}, {small({3, 2}), values({0}, {}).of(DType::kInt64)},
                              given({0, 2}, {})));
   // An index out of range reads nothing: NaN, or 0 where there is none.
-  OpCase outside = shape_case("Gather", {}, {small({2}), values({4}, {1, 2, -3, 1e15}).of(DType::kInt64)},
-                              [](const std::vector<HostTensor>& x) {
-                                return std::vector{HostTensor{{4}, {x[0][1], 0, 0, 0}}};
-                              });
+  OpCase outside =
+      shape_case("Gather", {}, {small({2}), values({4}, {1, 2, -3, 1e15}).of(DType::kInt64)},
+                 [](const std::vector<HostTensor>& x) {
+                   return std::vector{HostTensor{{4}, {x[0][1], 0, 0, 0}}};
+                 });
   outside.dtypes = {DType::kInt8, DType::kInt64, DType::kUInt32, DType::kBool};
   outside.label = "out_of_range";
   cases.push_back(outside);
@@ -156,7 +164,8 @@ void add_gathers(std::vector<OpCase>& cases) {
     for (std::int64_t row = 0; row < 2; ++row) {
       for (std::int64_t k = 0; k < 4; ++k) {
         const double column = columns[static_cast<std::size_t>(k)];
-        dx[row * 3 + static_cast<std::int64_t>(column < 0 ? column + 3 : column)] += x[0][row * 4 + k];
+        dx[row * 3 + static_cast<std::int64_t>(column < 0 ? column + 3 : column)] +=
+            x[0][row * 4 + k];
       }
     }
     return std::vector{dx};
@@ -164,11 +173,10 @@ void add_gathers(std::vector<OpCase>& cases) {
   cases.push_back(differentiable(
       shape_case("GatherGrad", {{"axis", kOne}, {"data_shape", Ints{2, 3}}},
                  {random({2, 4}), values({4}, columns).of(DType::kInt64)}, scatter)));
-  OpCase dropped = shape_case("GatherGrad", {{"data_shape", Ints{2}}},
-                              {random({3}), values({3}, {5, 1, -3}).of(DType::kInt64)},
-                              [](const std::vector<HostTensor>& x) {
-                                return std::vector{HostTensor{{2}, {0, x[0][1]}}};
-                              });
+  OpCase dropped = shape_case(
+      "GatherGrad", {{"data_shape", Ints{2}}},
+      {random({3}), values({3}, {5, 1, -3}).of(DType::kInt64)},
+      [](const std::vector<HostTensor>& x) { return std::vector{HostTensor{{2}, {0, x[0][1]}}}; });
   dropped.dtypes = kFloats;
   dropped.label = "out_of_range";
   cases.push_back(dropped);
@@ -182,8 +190,8 @@ void add_expand_tile(std::vector<OpCase>& cases) {
   cases.push_back(differentiable(
       shape_case("Expand", {}, {random({3, 1}), ints({2, 1, 5})}, expand({2, 3, 5}))));
   cases.push_back(differentiable(shape_case("Expand", {}, {random({}), ints({3})}, expand({3}))));
-  cases.push_back(differentiable(
-      shape_case("Expand", {}, {random({1, 2}), ints({0, 1})}, given({0, 2}, {}))));
+  cases.push_back(
+      differentiable(shape_case("Expand", {}, {random({1, 2}), ints({0, 1})}, given({0, 2}, {}))));
   const auto tile = [](const Shape& output, const Shape& input) {
     return pick(output, [=](const Index& i) {
       Index from = i;
@@ -193,15 +201,16 @@ void add_expand_tile(std::vector<OpCase>& cases) {
       return from;
     });
   };
-  cases.push_back(shape_case("Tile", {}, {small({2, 1, 3}), ints({2, 3, 1})},
-                             tile({4, 3, 3}, {2, 1, 3})));
-  cases.push_back(differentiable(shape_case("Tile", {}, {random({2, 1, 3}), ints({2, 3, 2})},
-                                            tile({4, 3, 6}, {2, 1, 3}))));
+  cases.push_back(
+      shape_case("Tile", {}, {small({2, 1, 3}), ints({2, 3, 1})}, tile({4, 3, 3}, {2, 1, 3})));
   cases.push_back(differentiable(
-      shape_case("Tile", {}, {random({2, 3}), ints({0, 1})}, given({0, 3}, {}))));
+      shape_case("Tile", {}, {random({2, 1, 3}), ints({2, 3, 2})}, tile({4, 3, 6}, {2, 1, 3}))));
+  cases.push_back(
+      differentiable(shape_case("Tile", {}, {random({2, 3}), ints({0, 1})}, given({0, 3}, {}))));
 }
 
-// The coordinate pad mode `mode` shows at i (from the unpadded axis's start) on an axis of n elements.
+// The coordinate pad mode `mode` shows at i (from the unpadded axis's start) on an axis of n
+// elements.
 std::int64_t shown(const std::string& mode, std::int64_t i, std::int64_t n) {
   while (i < 0 || i >= n) {
     if (mode == "edge") {
@@ -222,20 +231,21 @@ void add_pads(std::vector<OpCase>& cases) {
       return row >= 0 && row < 2 && column < 4 ? at(x[0], {row, column}) : 7.0;
     })};
   };
-  OpCase cropped = shape_case("Pad", {}, {small({2, 4}), ints({1, -1, 0, 2}), constant_scalar(7)}, constant);
+  OpCase cropped =
+      shape_case("Pad", {}, {small({2, 4}), ints({1, -1, 0, 2}), constant_scalar(7)}, constant);
   cropped.dtypes.pop_back();  // 7 is no bool
   cases.push_back(cropped);
   cropped.inputs[0] = random({2, 4});
   cases.push_back(differentiable(cropped));
-  cases.push_back(differentiable(
-      shape_case("Pad", {}, {random({0, 1}), ints({1, 0, 1, 2})}, given({2, 3}, {0, 0, 0, 0, 0, 0}))));
-  cases.push_back(differentiable(
-      shape_case("Pad", {}, {random({3, 2}), ints({2, 1}), missing(), ints({-2})},
-                 [](const std::vector<HostTensor>& x) {
-                   return std::vector{generate({6, 2}, [&](const Index& i) {
-                     return i[0] >= 2 && i[0] < 5 ? at(x[0], {i[0] - 2, i[1]}) : 0.0;
-                   })};
-                 })));
+  cases.push_back(differentiable(shape_case("Pad", {}, {random({0, 1}), ints({1, 0, 1, 2})},
+                                            given({2, 3}, {0, 0, 0, 0, 0, 0}))));
+  cases.push_back(
+      differentiable(shape_case("Pad", {}, {random({3, 2}), ints({2, 1}), missing(), ints({-2})},
+                                [](const std::vector<HostTensor>& x) {
+                                  return std::vector{generate({6, 2}, [&](const Index& i) {
+                                    return i[0] >= 2 && i[0] < 5 ? at(x[0], {i[0] - 2, i[1]}) : 0.0;
+                                  })};
+                                })));
   for (const char* mode : {"reflect", "edge", "wrap"}) {
     const std::string name = mode;
     const Attrs attrs = {{"mode", name}};
@@ -255,9 +265,9 @@ void add_pads(std::vector<OpCase>& cases) {
       }
       return std::vector{dx};
     };
-    cases.push_back(differentiable(shape_case(
-        "PadGrad", {{"mode", name}, {"pads", Ints{2, 3}}, {"input_shape", Ints{3}}},
-        {random({8})}, summed)));
+    cases.push_back(differentiable(
+        shape_case("PadGrad", {{"mode", name}, {"pads", Ints{2, 3}}, {"input_shape", Ints{3}}},
+                   {random({8})}, summed)));
   }
 }
 

@@ -1,4 +1,5 @@
-// The tolerances of the op suite, in one place: |actual - expected| <= absolute + relative * |expected|.
+// The tolerances of the op suite, in one place: |actual - expected| <= absolute + relative *
+// |expected|.
 #pragma once
 
 #include "runtime/base/dtype.h"
@@ -10,7 +11,8 @@ struct Tolerance {
   double relative = 0;
 };
 
-// A result rounded once to the dtype from a wide accumulator, with a few roundings of elementary functions.
+// A result rounded once to the dtype from a wide accumulator, with a few roundings of elementary
+// functions.
 inline Tolerance closed_form_tolerance(DType dtype) {
   switch (dtype) {
     case DType::kFloat32:

@@ -1,4 +1,5 @@
-// Cases of the optimizer updates: each of PyTorch's five steps, from its state before to its state after.
+// Cases of the optimizer updates: each of PyTorch's five steps, from its state before to its state
+// after.
 #include "runtime/base/concat.h"
 #include "tests/ops/closed_form.h"
 #include "tests/ops/expected/optimizer_updates.h"
@@ -7,7 +8,8 @@
 namespace temper::op_suite {
 namespace {
 
-constexpr std::size_t kFirst = 4;  // of the seven numbers: the first parameter; the rest is the second
+constexpr std::size_t kFirst =
+    4;  // of the seven numbers: the first parameter; the rest is the second
 
 std::vector<double> head(const std::vector<double>& seven) {
   return {seven.begin(), seven.begin() + kFirst};

@@ -80,9 +80,10 @@ ClosedForm conv_form(const WindowForm& form) {
     const bool bias = in.size() > 2 && !in[2].values.empty();
     HostTensor y = generate(shape_of(join_index(x.shape[0], w.shape[0], form.out)),
                             [&](const Ints& o) { return bias ? in[2][o[1]] : 0.0; });
-    for_each_product(form, x.shape, w.shape, [&](const Ints& at_x, const Ints& at_w, const Ints& o) {
-      y[offset(y.shape, o)] += at(x, at_x) * at(w, at_w);
-    });
+    for_each_product(form, x.shape, w.shape,
+                     [&](const Ints& at_x, const Ints& at_w, const Ints& o) {
+                       y[offset(y.shape, o)] += at(x, at_x) * at(w, at_w);
+                     });
     return std::vector{y};
   };
 }
@@ -126,8 +127,7 @@ ClosedForm pool_form(const WindowForm& form, PoolKind kind) {
           largest = std::max(largest, value);
         }
       });
-      return kind == PoolKind::kMax ? largest
-                                    : sum / counted(form, spatial(o), kind, x.shape);
+      return kind == PoolKind::kMax ? largest : sum / counted(form, spatial(o), kind, x.shape);
     })};
   };
 }

@@ -1,5 +1,5 @@
-// Closed forms of convolution and pooling, written over coordinates of any rank, independent of the library's geometry:
-// the expected padding and output sizes are given by the case.
+// Closed forms of convolution and pooling, written over coordinates of any rank, independent of the
+// library's geometry: the expected padding and output sizes are given by the case.
 #pragma once
 
 #include <vector>

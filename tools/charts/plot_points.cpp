@@ -116,14 +116,18 @@ std::vector<Stretch> smoothed(const std::vector<Stretch>& stretches) {
   if (travelled < 4 * (high - low)) {
     return {};
   }
-  const std::size_t window = count / 50;
+  const std::size_t window = std::min<std::size_t>(count / 50, 500);
   std::vector<Stretch> out;
   for (const Stretch& stretch : stretches) {
     out.emplace_back();
-    double sum = 0;
     for (std::size_t i = 0; i < stretch.size(); ++i) {
-      sum += stretch[i].y - (i >= window ? stretch[i - window].y : 0);
-      out.back().push_back({stretch[i].x, sum / static_cast<double>(std::min(i + 1, window))});
+      // Summed anew each time: a running sum would remember a diverged value for ever.
+      const std::size_t first = i + 1 > window ? i + 1 - window : 0;
+      double sum = 0;
+      for (std::size_t j = first; j <= i; ++j) {
+        sum += stretch[j].y;
+      }
+      out.back().push_back({stretch[i].x, sum / static_cast<double>(i + 1 - first)});
     }
   }
   return out;

@@ -18,6 +18,8 @@ temper_registration(reference_registration backends/reference/kernels temper::re
 temper_module(backends/reference RECURSE DEPENDS runtime/backend backends/common GENERATED ${reference_registration})
 temper_registration(cpu_registration backends/cpu/kernels temper::cpu "KernelTable&" "backends/cpu/cpu_backend.h" register_all_kernels)
 temper_module(backends/cpu RECURSE DEPENDS runtime/backend backends/common backends/reference LINK DNNL::dnnl OpenMP::OpenMP_CXX GENERATED ${cpu_registration})
+# Neither changes a result: without them loops with sqrt or a choice between values do not become vector code.
+target_compile_options(temper_backends_cpu PRIVATE -fno-math-errno -fno-trapping-math)
 temper_module(backends DEPENDS runtime/platform backends/reference backends/cpu)
 
 temper_module(training/formats DEPENDS runtime/base runtime/platform runtime/memory LINK PkgConfig::libzip ZLIB::ZLIB nlohmann_json::nlohmann_json)

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Writes tests/ops/expected/shape_ops.cpp: cases of data-movement ops with the outputs of onnx's reference evaluator.
+"""Writes tests/ops/expected/shape_ops.cpp: outputs of onnx's reference evaluator for shape ops.
 
-Usage: python tools/oracle/shape_ops.py > tests/ops/expected/shape_ops.cpp     (needs onnx 1.23 and numpy)
+Usage: python tools/oracle/shape_ops.py > tests/ops/expected/shape_ops.cpp  (needs onnx and numpy)
 """
 import numpy as np
 import onnx
@@ -23,7 +23,7 @@ def ints(*numbers):
 
 
 def cases():
-    """(op, attributes, inputs, number of outputs); int64 1-D inputs behind the first are constants."""
+    """(op, attributes, inputs, number of outputs); 1-D inputs behind the first are constants."""
     yield "Reshape", {}, [counting(2, 3, 4), ints(0, -1)], 1
     yield "Reshape", {}, [counting(2, 3, 4), ints(4, 0, 2)], 1
     yield "Reshape", {}, [counting(1), np.array([], np.int64)], 1
@@ -81,7 +81,8 @@ def evaluate(op, attributes, inputs, outputs):
     node = helper.make_node(op, names, [f"y{i}" for i in range(outputs)], **attributes)
     infos = [helper.make_tensor_value_info(n, helper.np_dtype_to_tensor_dtype(x.dtype), x.shape)
              for n, x in zip(names, inputs) if n]
-    results = [helper.make_tensor_value_info(f"y{i}", TensorProto.FLOAT, None) for i in range(outputs)]
+    results = [helper.make_tensor_value_info(f"y{i}", TensorProto.FLOAT, None)
+               for i in range(outputs)]
     model = helper.make_model(helper.make_graph([node], "case", infos, results),
                               opset_imports=[helper.make_opsetid("", OPSET)])
     return ReferenceEvaluator(model).run(None, {n: x for n, x in zip(names, inputs) if n})
@@ -119,7 +120,8 @@ def input_text(index, x, op):
 
 
 def main():
-    print(f"""// Made by tools/oracle/shape_ops.py with onnx {onnx.__version__}: outputs of its reference evaluator. Do not edit.
+    print(f"""// Made by tools/oracle/shape_ops.py: outputs of the reference evaluator of onnx {onnx.__version__}.
+// Do not edit.
 #include <cstdint>
 #include <limits>
 #include <numeric>
@@ -130,7 +132,7 @@ namespace temper::op_suite {{
 namespace {{
 
 constexpr std::int64_t kLowest = std::numeric_limits<std::int64_t>::min();
-constexpr std::int64_t kHighest = std::numeric_limits<std::int64_t>::max() - 1023;  // a double, too
+constexpr std::int64_t kHighest = std::numeric_limits<std::int64_t>::max() - 1023;
 
 // 1, 2, 3, ...
 OpInput counting(const Shape& shape) {{
@@ -146,7 +148,9 @@ OpCase make(std::string op, Attrs attrs, std::vector<OpInput> inputs,
   made.attrs = std::move(attrs);
   made.inputs = std::move(inputs);
   made.outputs = static_cast<int>(outputs.size());
-  made.expected = [outputs = std::move(outputs)](const std::vector<HostTensor>&) {{ return outputs; }};
+  made.expected = [outputs = std::move(outputs)](const std::vector<HostTensor>&) {{
+    return outputs;
+  }};
   made.dtypes = {{DType::kFloat32, DType::kInt32}};
   made.label = "onnx";
   return made;
@@ -161,8 +165,10 @@ std::vector<OpCase> onnx_shape_cases() {{
         expected = evaluate(op, attributes, inputs, outputs)
         attrs = ", ".join(f'{{"{k}", {number(v)}}}' for k, v in attributes.items())
         ins = ", ".join(input_text(i, x, op) for i, x in enumerate(inputs))
-        outs = ", ".join(f"HostTensor{{Shape{braces(y.shape)}, {braces(y)}}}" for y in map(np.asarray, expected))
-        print(f'  cases.push_back(make("{op}", {{{attrs}}}, {{{ins}}},\n                       {{{outs}}}));')
+        outs = ", ".join(f"HostTensor{{Shape{braces(y.shape)}, {braces(y)}}}"
+                         for y in map(np.asarray, expected))
+        print(f'  cases.push_back(make("{op}", {{{attrs}}}, {{{ins}}},\n'
+              f"                       {{{outs}}}));")
     print("""  return cases;
 }
 // clang-format on

@@ -33,7 +33,7 @@ class GraphMaker {
   Graph make() {
     const bool training = request_.kind != GraphKind::kEvaluate && request_.kind != GraphKind::kPredict;
     choose_trainable(graph_, settings_.trainable, settings_.freeze);
-    graph::rebatch(graph_, request_.batch);
+    change_fixed_batch();
     graph::bind_shapes(graph_, request_.symbols, request_.batch, reference_);
     if (training) {
       add_step_variables();
@@ -62,6 +62,17 @@ class GraphMaker {
   }
 
  private:
+  // An export without a dynamic batch names a number; the run's batch takes its place.
+  void change_fixed_batch() {
+    for (const ValueId id : graph_.inputs) {
+      const std::vector<graph::Dim>& dims = graph_.value(id).dims;
+      if (!dims.empty() && dims.front().value >= 0) {
+        graph::rebatch(graph_, dims.front().value, request_.batch);
+        return;
+      }
+    }
+  }
+
   VariableId add_scalar(const char* name, DType dtype, const Shape& shape, double initial) {
     Variable variable;
     variable.name = name;

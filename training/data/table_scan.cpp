@@ -79,6 +79,15 @@ std::vector<std::string> target_columns(const CsvReader& reader, const TableOpti
   return {reader.columns().back()};
 }
 
+bool has_decimal_comma(const CsvReader& reader, std::string text) {
+  const std::size_t comma = text.find(',');
+  if (comma == std::string::npos) {
+    return false;
+  }
+  text[comma] = '.';
+  return reader.number(text).has_value();
+}
+
 ColumnEncoding learn_column(const CsvReader& reader, std::size_t place, const Seen& seen,
                             bool categorical, bool is_target, bool fill_missing) {
   const std::string& name = reader.columns()[place];
@@ -98,6 +107,11 @@ ColumnEncoding learn_column(const CsvReader& reader, std::size_t place, const Se
                "' is no number, but line ", seen.first_number_line,
                " has one. Write data.categorical = [\"", name,
                "\"] if these are categories, or add the word to data.missing_values");
+  TEMPER_CHECK(categorical || !has_decimal_comma(reader, seen.first_text), ErrorCode::kInvalidData,
+               reader.where(seen.first_text_line, place), ": '", seen.first_text,
+               "' looks like a number with a decimal comma; write data.decimal = \",\", or "
+               "data.categorical = [\"",
+               name, "\"] if these are categories");
   column.is_categorical = categorical || seen.texts > 0;
   if (column.is_categorical) {
     column.categories.assign(seen.categories.begin(), seen.categories.end());

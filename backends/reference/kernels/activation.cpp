@@ -1,4 +1,5 @@
-// Reference kernels of the activations and their gradients; the arithmetic is backends/common/activations.h.
+// Reference kernels of the activations and their gradients; the arithmetic is
+// backends/common/activations.h.
 #include "backends/common/activations.h"
 #include "backends/reference/elementwise.h"
 
@@ -62,9 +63,8 @@ std::unique_ptr<Kernel> gelu_grad_kernel(const OpQuery& query) {
 
 void register_activation(KernelTable& table) {
   using namespace functors;
-  add_number(table, "Relu", []<class T>(const OpQuery& query) {
-    return broadcast_kernel<T, T>(query, Relu{});
-  });
+  add_number(table, "Relu",
+             []<class T>(const OpQuery& query) { return broadcast_kernel<T, T>(query, Relu{}); });
   add_float(table, "ReluGrad", []<class T>(const OpQuery& query) {
     return broadcast_kernel<T, T, T>(query, ReluGrad{});
   });

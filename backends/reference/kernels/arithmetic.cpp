@@ -7,16 +7,14 @@ namespace {
 
 template <class F>
 void add_binary(KernelTable& table, std::string_view op, F f) {
-  add_number(table, op, [f]<class T>(const OpQuery& query) {
-    return broadcast_kernel<T, T, T>(query, f);
-  });
+  add_number(table, op,
+             [f]<class T>(const OpQuery& query) { return broadcast_kernel<T, T, T>(query, f); });
 }
 
 template <class F>
 void add_unary(KernelTable& table, std::string_view op, F f) {
-  add_number(table, op, [f]<class T>(const OpQuery& query) {
-    return broadcast_kernel<T, T>(query, f);
-  });
+  add_number(table, op,
+             [f]<class T>(const OpQuery& query) { return broadcast_kernel<T, T>(query, f); });
 }
 
 }  // namespace

@@ -1,4 +1,5 @@
-// BatchNormalization with given statistics, its training form and that form's gradient; sums in double.
+// BatchNormalization with given statistics, its training form and that form's gradient; sums in
+// double.
 #include <cmath>
 
 #include "backends/reference/type_support.h"
@@ -47,10 +48,10 @@ template <class T>
 void run_inference(const NormPlan& p, void* const* inputs, T* y) {
   const auto in = [&](int i) { return static_cast<const T*>(inputs[i]); };
   for (std::int64_t c = 0; c < p.channels; ++c) {
-    const Affine affine{static_cast<double>(in(3)[c]),
-                        static_cast<double>(in(1)[c]) /
-                            std::sqrt(static_cast<double>(in(4)[c]) + p.epsilon),
-                        static_cast<double>(in(2)[c])};
+    const Affine affine{
+        static_cast<double>(in(3)[c]),
+        static_cast<double>(in(1)[c]) / std::sqrt(static_cast<double>(in(4)[c]) + p.epsilon),
+        static_cast<double>(in(2)[c])};
     for_each_of_channel(p, c, [&](std::int64_t i) {
       y[i] = static_cast<T>(affine(static_cast<double>(in(0)[i])));
     });
@@ -134,8 +135,9 @@ std::unique_ptr<Kernel> prepare_train(const OpQuery& query) {
   });
 }
 
-// inputs: dy, x, scale, bias, batch_mean, batch_var, mask; outputs: dx, dscale, dbias; null where not there.
-// dscale = sum dy h,  dbias = sum dy,  dx = r scale (dy - dbias / n - h dscale / n) with h = (x - mean) r
+// inputs: dy, x, scale, bias, batch_mean, batch_var, mask; outputs: dx, dscale, dbias; null where
+// not there. dscale = sum dy h,  dbias = sum dy,  dx = r scale (dy - dbias / n - h dscale / n) with
+// h = (x - mean) r
 template <class T>
 void run_train_grad(const NormPlan& p, const std::array<const void*, 7>& inputs,
                     const std::array<void*, 3>& outputs) {
@@ -157,7 +159,8 @@ void run_train_grad(const NormPlan& p, const std::array<const void*, 7>& inputs,
       if (!p.relu) {
         return in(0, i);
       }
-      const bool passed = mask != nullptr ? mask[i] : (in(1, i) - mean) * (scale * r) + in(3, c) > 0;
+      const bool passed =
+          mask != nullptr ? mask[i] : (in(1, i) - mean) * (scale * r) + in(3, c) > 0;
       return passed ? in(0, i) : 0.0;
     };
     double dscale = 0;
@@ -180,7 +183,8 @@ void run_train_grad(const NormPlan& p, const std::array<const void*, 7>& inputs,
 std::unique_ptr<Kernel> prepare_train_grad(const OpQuery& query) {
   const NormPlan plan = plan_norm(*query.attrs, query.inputs[1].shape);
   const bool saved = has_input(query, 6);
-  const std::array<bool, 3> wanted{has_output(query, 0), has_output(query, 1), has_output(query, 2)};
+  const std::array<bool, 3> wanted{has_output(query, 0), has_output(query, 1),
+                                   has_output(query, 2)};
   return visit_float(query.inputs[0].dtype, [&]<class T>() -> std::unique_ptr<Kernel> {
     return make_kernel([=](const KernelArgs& args) {
       std::array<const void*, 7> inputs{};
@@ -207,12 +211,13 @@ Support support_inference(const OpQuery& query) {
 
 void register_batch_norm(KernelTable& table) {
   table.add("BatchNormalization", "reference", support_inference, prepare_inference);
-  table.add("BatchNormTrain", "reference",
-            [](const OpQuery& query) { return one_float_type(query, {0, 1, 2, 3, 4}); },
-            prepare_train);
-  table.add("BatchNormTrainGrad", "reference",
-            [](const OpQuery& query) { return one_float_type(query, {0, 1, 2, 3, 4, 5}); },
-            prepare_train_grad);
+  table.add(
+      "BatchNormTrain", "reference",
+      [](const OpQuery& query) { return one_float_type(query, {0, 1, 2, 3, 4}); }, prepare_train);
+  table.add(
+      "BatchNormTrainGrad", "reference",
+      [](const OpQuery& query) { return one_float_type(query, {0, 1, 2, 3, 4, 5}); },
+      prepare_train_grad);
 }
 
 }  // namespace temper::reference

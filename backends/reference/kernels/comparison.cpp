@@ -7,9 +7,8 @@ namespace {
 
 template <class F>
 void add_order(KernelTable& table, std::string_view op, F f) {
-  add_number(table, op, [f]<class T>(const OpQuery& query) {
-    return broadcast_kernel<bool, T, T>(query, f);
-  });
+  add_number(table, op,
+             [f]<class T>(const OpQuery& query) { return broadcast_kernel<bool, T, T>(query, f); });
 }
 
 template <class F>

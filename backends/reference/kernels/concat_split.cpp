@@ -23,8 +23,9 @@ Parts make_parts(const TensorSpec& whole, int axis, const std::vector<std::int64
                  const std::vector<TensorSpec>& specs) {
   Parts parts;
   parts.outer = whole.shape.count(0, axis);
-  const auto inner_bytes = static_cast<std::size_t>(whole.shape.count(axis + 1, whole.shape.rank())) *
-                           size_of(whole.dtype);
+  const auto inner_bytes =
+      static_cast<std::size_t>(whole.shape.count(axis + 1, whole.shape.rank())) *
+      size_of(whole.dtype);
   for (std::size_t i = 0; i < sizes.size(); ++i) {
     const std::size_t run = static_cast<std::size_t>(sizes[i]) * inner_bytes;
     if (specs[i].present() && run != 0) {

@@ -34,7 +34,8 @@ ConvPlan plan_conv(const Attrs& attrs, const Shape& x, const Shape& w, const Sha
   return plan;
 }
 
-// Calls f(input offset, kernel offset) for every kernel element of output position `o` that lies in the input.
+// Calls f(input offset, kernel offset) for every kernel element of output position `o` that lies in
+// the input.
 template <class F>
 void for_each_tap(const ConvPlan& p, const Spatial& o, F f) {
   const Window& w = p.window;
@@ -92,7 +93,8 @@ void run_conv(const ConvPlan& p, const T* x, const T* w, const T* bias, T* y) {
   }
 }
 
-// dx[n,c,i] = sum over the (m, o, k) whose tap is i of w[m,c,k] dy[n,m,o], gathered in double in `plane`
+// dx[n,c,i] = sum over the (m, o, k) whose tap is i of w[m,c,k] dy[n,m,o], gathered in double in
+// `plane`
 template <class T>
 void run_conv_grad_data(const ConvPlan& p, const T* w, const T* dy, T* dx, double* plane) {
   const std::int64_t taps = p.window.kernel_elements();
@@ -159,8 +161,8 @@ void run_conv_grad_bias(const ConvPlan& p, const T* dy, T* db) {
 }
 
 std::unique_ptr<Kernel> prepare_conv(const OpQuery& query) {
-  const ConvPlan plan = plan_conv(*query.attrs, query.inputs[0].shape, query.inputs[1].shape,
-                                  query.outputs[0].shape);
+  const ConvPlan plan =
+      plan_conv(*query.attrs, query.inputs[0].shape, query.inputs[1].shape, query.outputs[0].shape);
   const bool bias = has_input(query, 2);
   return visit_float(query.inputs[0].dtype, [&]<class T>() -> std::unique_ptr<Kernel> {
     return make_kernel([=](const KernelArgs& args) {

@@ -80,8 +80,9 @@ std::unique_ptr<Kernel> prepare_train(const OpQuery& query) {
 
 void register_dropout(KernelTable& table) {
   table.add("Dropout", "reference", support_identity, prepare_identity);
-  table.add("DropoutTrain", "reference",
-            [](const OpQuery& query) { return one_float_type(query, {0}); }, prepare_train);
+  table.add(
+      "DropoutTrain", "reference", [](const OpQuery& query) { return one_float_type(query, {0}); },
+      prepare_train);
 }
 
 }  // namespace temper::reference

@@ -15,13 +15,14 @@ T saturated(double value) {
     return static_cast<T>(value);
   } else {
     using Limits = std::numeric_limits<T>;
-    return value >= static_cast<double>(Limits::max())   ? Limits::max()
+    return value >= static_cast<double>(Limits::max())      ? Limits::max()
            : value <= static_cast<double>(Limits::lowest()) ? Limits::lowest()
                                                             : static_cast<T>(value);
   }
 }
 
-// The bounds of Clip: from scalar inputs `first` and `first` + 1, else from the attributes, else unbounded.
+// The bounds of Clip: from scalar inputs `first` and `first` + 1, else from the attributes, else
+// unbounded.
 template <class T>
 class Bounds {
  public:

@@ -1,6 +1,6 @@
-// Gather and GatherGrad (scatter-add in the order of the indices, summed in double). An index out of range reads and
-// writes nothing outside the tensors: Gather gives NaN there (0 for types without NaN), so a training step is not
-// applied; GatherGrad drops it.
+// Gather and GatherGrad (scatter-add in the order of the indices, summed in double). An index out
+// of range reads and writes nothing outside the tensors: Gather gives NaN there (0 for types
+// without NaN), so a training step is not applied; GatherGrad drops it.
 #include <algorithm>
 #include <limits>
 

@@ -1,5 +1,5 @@
-// GlobalNorm and ClipFactor. The norm adds chunks of 16384 elements in a fixed order, so any number of threads that sums
-// the same chunks gives the same bits.
+// GlobalNorm and ClipFactor. The norm adds chunks of 16384 elements in a fixed order, so any number
+// of threads that sums the same chunks gives the same bits.
 #include <algorithm>
 #include <cmath>
 #include <vector>
@@ -68,8 +68,9 @@ Support support_norm(const OpQuery& query) {
 
 void register_gradient_clip(KernelTable& table) {
   table.add("GlobalNorm", "reference", support_norm, prepare_norm);
-  table.add("ClipFactor", "reference",
-            [](const OpQuery& query) { return one_float_type(query, {0}); }, prepare_factor);
+  table.add(
+      "ClipFactor", "reference", [](const OpQuery& query) { return one_float_type(query, {0}); },
+      prepare_factor);
 }
 
 }  // namespace temper::reference

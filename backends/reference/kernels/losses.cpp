@@ -1,4 +1,5 @@
-// CrossEntropy and its gradient: stable log-softmax over axis 1, PyTorch's reductions, sums in double.
+// CrossEntropy and its gradient: stable log-softmax over axis 1, PyTorch's reductions, sums in
+// double.
 #include <cmath>
 #include <limits>
 
@@ -90,8 +91,8 @@ double row_loss(const Targets<T, L>& targets, const T* log_prob, std::int64_t ro
     return std::numeric_limits<double>::quiet_NaN();
   }
   const std::int64_t label = targets.labels[row];
-  double loss = -(1.0 - p.smoothing) * targets.weight(label) *
-                static_cast<double>(log_prob[label * p.plane]);
+  double loss =
+      -(1.0 - p.smoothing) * targets.weight(label) * static_cast<double>(log_prob[label * p.plane]);
   if (p.smoothing != 0) {
     double spread = 0;
     for (std::int64_t c = 0; c < p.classes; ++c) {
@@ -167,43 +168,45 @@ std::unique_ptr<Kernel> prepare_loss(const OpQuery& query) {
   const bool weighted = has_input(query, 2);
   const bool wants_loss = has_output(query, 0);
   const bool wants_log = has_output(query, 1);
-  return visit_types(query.inputs[0].dtype, query.inputs[1].dtype,
-                     [&]<class T, class L>() -> std::unique_ptr<Kernel> {
-    auto kernel = make_kernel([=](const KernelArgs& args) {
-      const Targets<T, L> targets{plan, static_cast<const L*>(args.inputs[1]),
-                                  weighted ? static_cast<const T*>(args.inputs[2]) : nullptr};
-      run_loss(targets, static_cast<const T*>(args.inputs[0]),
-               wants_loss ? static_cast<T*>(args.outputs[0]) : nullptr,
-               static_cast<T*>(wants_log ? args.outputs[1] : args.workspace));
-    });
-    kernel->workspace_bytes =
-        wants_log ? 0 : static_cast<std::size_t>(query.inputs[0].bytes());
-    return kernel;
-  });
+  return visit_types(
+      query.inputs[0].dtype, query.inputs[1].dtype,
+      [&]<class T, class L>() -> std::unique_ptr<Kernel> {
+        auto kernel = make_kernel([=](const KernelArgs& args) {
+          const Targets<T, L> targets{plan, static_cast<const L*>(args.inputs[1]),
+                                      weighted ? static_cast<const T*>(args.inputs[2]) : nullptr};
+          run_loss(targets, static_cast<const T*>(args.inputs[0]),
+                   wants_loss ? static_cast<T*>(args.outputs[0]) : nullptr,
+                   static_cast<T*>(wants_log ? args.outputs[1] : args.workspace));
+        });
+        kernel->workspace_bytes = wants_log ? 0 : static_cast<std::size_t>(query.inputs[0].bytes());
+        return kernel;
+      });
 }
 
 std::unique_ptr<Kernel> prepare_loss_grad(const OpQuery& query) {
   const LossPlan plan = plan_loss(*query.attrs, query.inputs[1].shape);
   const bool weighted = has_input(query, 3);
-  return visit_types(query.inputs[1].dtype, query.inputs[2].dtype,
-                     [&]<class T, class L>() -> std::unique_ptr<Kernel> {
-    return make_kernel([=](const KernelArgs& args) {
-      const Targets<T, L> targets{plan, static_cast<const L*>(args.inputs[2]),
-                                  weighted ? static_cast<const T*>(args.inputs[3]) : nullptr};
-      run_loss_grad(targets, static_cast<const T*>(args.inputs[0]),
-                    static_cast<const T*>(args.inputs[1]), static_cast<T*>(args.outputs[0]));
-    });
-  });
+  return visit_types(
+      query.inputs[1].dtype, query.inputs[2].dtype,
+      [&]<class T, class L>() -> std::unique_ptr<Kernel> {
+        return make_kernel([=](const KernelArgs& args) {
+          const Targets<T, L> targets{plan, static_cast<const L*>(args.inputs[2]),
+                                      weighted ? static_cast<const T*>(args.inputs[3]) : nullptr};
+          run_loss_grad(targets, static_cast<const T*>(args.inputs[0]),
+                        static_cast<const T*>(args.inputs[1]), static_cast<T*>(args.outputs[0]));
+        });
+      });
 }
 
 }  // namespace
 
 void register_losses(KernelTable& table) {
-  table.add("CrossEntropy", "reference",
-            [](const OpQuery& query) { return one_float_type(query, {0, 2}); }, prepare_loss);
-  table.add("CrossEntropyGrad", "reference",
-            [](const OpQuery& query) { return one_float_type(query, {0, 1, 3}); },
-            prepare_loss_grad);
+  table.add(
+      "CrossEntropy", "reference",
+      [](const OpQuery& query) { return one_float_type(query, {0, 2}); }, prepare_loss);
+  table.add(
+      "CrossEntropyGrad", "reference",
+      [](const OpQuery& query) { return one_float_type(query, {0, 1, 3}); }, prepare_loss_grad);
 }
 
 }  // namespace temper::reference

@@ -1,4 +1,5 @@
-// MatMul, Gemm and LinearGradWeights: plain loops; floats are summed in double, integers modulo 2^64.
+// MatMul, Gemm and LinearGradWeights: plain loops; floats are summed in double, integers modulo
+// 2^64.
 #include <array>
 #include <type_traits>
 
@@ -145,8 +146,8 @@ Wide<T> scaled(Wide<T> value, double factor) {
   } else if (factor == 1) {
     return value;
   } else {
-    return static_cast<Wide<T>>(static_cast<std::int64_t>(
-        static_cast<double>(static_cast<std::int64_t>(value)) * factor));
+    return static_cast<Wide<T>>(
+        static_cast<std::int64_t>(static_cast<double>(static_cast<std::int64_t>(value)) * factor));
   }
 }
 
@@ -219,9 +220,9 @@ std::unique_ptr<Kernel> prepare_linear_grad(const OpQuery& query) {
 void register_matmul(KernelTable& table) {
   table.add("MatMul", "reference", numeric_type, prepare_matmul);
   table.add("Gemm", "reference", numeric_type, prepare_gemm);
-  table.add("LinearGradWeights", "reference",
-            [](const OpQuery& query) { return one_float_type(query, {0, 1}); },
-            prepare_linear_grad);
+  table.add(
+      "LinearGradWeights", "reference",
+      [](const OpQuery& query) { return one_float_type(query, {0, 1}); }, prepare_linear_grad);
 }
 
 }  // namespace temper::reference

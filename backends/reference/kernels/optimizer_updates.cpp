@@ -15,7 +15,7 @@ constexpr std::size_t kFirstParameter = 4;  // after ok, rates, step, scale
 
 struct UpdatePlan {
   std::size_t count = 0;
-  std::size_t sets = 2;  // p, g and the states
+  std::size_t sets = 2;                // p, g and the states
   std::vector<std::int64_t> elements;  // of storage, padding included
   std::vector<std::int64_t> group_of;
   std::vector<double> group_rate, group_decay;
@@ -51,11 +51,15 @@ struct StepValues {
 class UpdateKernel : public Kernel {
  public:
   UpdateKernel(const OpQuery& query, std::size_t sets, std::size_t element_bytes, bool over_padding)
-      : plan_(plan_update(query, sets)), element_bytes_(element_bytes), over_padding_(over_padding) {
-    // The update is elementwise: it takes whatever layout the parameter has, for its gradient and states too.
+      : plan_(plan_update(query, sets)),
+        element_bytes_(element_bytes),
+        over_padding_(over_padding) {
+    // The update is elementwise: it takes whatever layout the parameter has, for its gradient and
+    // states too.
     for (std::size_t i = 0; i < query.inputs.size(); ++i) {
       const bool scalar = i < kFirstParameter;
-      const std::size_t parameter = scalar ? i : kFirstParameter + (i - kFirstParameter) % plan_.count;
+      const std::size_t parameter =
+          scalar ? i : kFirstParameter + (i - kFirstParameter) % plan_.count;
       input_layouts.push_back(scalar ? Layout{} : query.inputs[parameter].layout);
     }
     for (std::size_t i = 0; i < query.outputs.size(); ++i) {
@@ -71,7 +75,8 @@ class UpdateKernel : public Kernel {
     for (std::size_t i = 0; i < plan_.count; ++i) {
       FlatRange range;
       range.parameter = output(0, i);
-      range.gradient = static_cast<const std::byte*>(args.inputs[kFirstParameter + plan_.count + i]);
+      range.gradient =
+          static_cast<const std::byte*>(args.inputs[kFirstParameter + plan_.count + i]);
       range.first_state = plan_.sets > 2 ? output(1, i) : nullptr;
       range.second_state = plan_.sets > 3 ? output(2, i) : nullptr;
       range.elements = plan_.elements[i];
@@ -195,15 +200,16 @@ Support support_update(const OpQuery& query) {
 
 std::unique_ptr<Kernel> prepare_sgd(const OpQuery& query) {
   const std::size_t sets = query.attrs->get_double("momentum", 0) != 0 ? 3 : 2;
-  return visit_float(query.inputs[kFirstParameter].dtype, [&]<class T>() -> std::unique_ptr<Kernel> {
-    return std::make_unique<SgdKernel<T>>(query, sets);
-  });
+  return visit_float(query.inputs[kFirstParameter].dtype,
+                     [&]<class T>() -> std::unique_ptr<Kernel> {
+                       return std::make_unique<SgdKernel<T>>(query, sets);
+                     });
 }
 
 std::unique_ptr<Kernel> prepare_adam(const OpQuery& query) {
-  return visit_float(query.inputs[kFirstParameter].dtype, [&]<class T>() -> std::unique_ptr<Kernel> {
-    return std::make_unique<AdamKernel<T>>(query);
-  });
+  return visit_float(
+      query.inputs[kFirstParameter].dtype,
+      [&]<class T>() -> std::unique_ptr<Kernel> { return std::make_unique<AdamKernel<T>>(query); });
 }
 
 }  // namespace

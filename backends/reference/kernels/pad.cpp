@@ -1,4 +1,5 @@
-// Pad, PadGrad and Tile: each output coordinate names an input coordinate (or none) per axis, found once by prepare().
+// Pad, PadGrad and Tile: each output coordinate names an input coordinate (or none) per axis, found
+// once by prepare().
 #include <algorithm>
 
 #include "backends/reference/cast_element.h"
@@ -9,7 +10,8 @@
 namespace temper::reference {
 namespace {
 
-// The coordinate in the unpadded axis of `dim` elements that coordinate i - begin of the padded one shows, or -1.
+// The coordinate in the unpadded axis of `dim` elements that coordinate i - begin of the padded one
+// shows, or -1.
 std::int64_t source(std::int64_t i, std::int64_t dim, std::int64_t begin, std::int64_t end,
                     const std::string& mode) {
   const std::int64_t low = std::max<std::int64_t>(-begin, 0);

@@ -48,7 +48,8 @@ Support supports_commit(const OpQuery& query) {
 std::unique_ptr<Kernel> prepare_commit(const OpQuery& query) {
   const auto bytes = static_cast<std::size_t>(query.inputs[1].bytes());
   auto kernel = make_kernel([bytes](const KernelArgs& args) {
-    if (*static_cast<const bool*>(args.inputs[0]) && args.inputs[1] != args.outputs[0] && bytes != 0) {
+    if (*static_cast<const bool*>(args.inputs[0]) && args.inputs[1] != args.outputs[0] &&
+        bytes != 0) {
       std::memcpy(args.outputs[0], args.inputs[1], bytes);
     }
   });
@@ -98,10 +99,9 @@ std::unique_ptr<Kernel> prepare_all_finite(const OpQuery& query) {
     }
   }
   auto kernel = make_kernel([parts](const KernelArgs& args) {
-    *static_cast<bool*>(args.outputs[0]) =
-        std::all_of(parts.begin(), parts.end(), [&](const Part& part) {
-          return part.function(args.inputs[part.input], part.count);
-        });
+    *static_cast<bool*>(args.outputs[0]) = std::all_of(
+        parts.begin(), parts.end(),
+        [&](const Part& part) { return part.function(args.inputs[part.input], part.count); });
   });
   kernel->input_layouts = std::move(layouts);
   kernel->output_layouts = {Layout{}};

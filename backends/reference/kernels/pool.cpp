@@ -62,8 +62,8 @@ void for_each_element(const PoolPlan& p, const WindowAt& at, F f) {
   }
 }
 
-// What an average divides by: elements inside the input, or inside the padded input. Never 0 for an existing window
-// with elements; places that hang over the padded end (ceil_mode) do not count.
+// What an average divides by: elements inside the input, or inside the padded input. Never 0 for an
+// existing window with elements; places that hang over the padded end (ceil_mode) do not count.
 std::int64_t divisor(const PoolPlan& p, const WindowAt& at) {
   std::int64_t count = 1;
   for (std::size_t i = 0; i < kMaxSpatialRank; ++i) {
@@ -95,7 +95,8 @@ bool is_nan(T value) {
   return value != value;
 }
 
-// The first maximum of each window; a NaN counts as larger than anything. `saved`: its offset in the plane, or -1.
+// The first maximum of each window; a NaN counts as larger than anything. `saved`: its offset in
+// the plane, or -1.
 template <class T>
 void run_max_pool(const PoolPlan& p, const T* x, T* y, std::int64_t* indices, std::int64_t* saved) {
   using Limits = std::numeric_limits<T>;
@@ -178,7 +179,8 @@ std::unique_ptr<Kernel> prepare_max_pool(const OpQuery& query) {
       window_output(window, spatial_dims(x), query.attrs->get_int("ceil_mode", 0) != 0);
   const Shape y = shape_with_spatial(x[0], x[1], out, window.rank);
   const PoolPlan plan = plan_pool(*query.attrs, x, y);
-  const std::array<bool, 3> wanted{has_output(query, 0), has_output(query, 1), has_output(query, 2)};
+  const std::array<bool, 3> wanted{has_output(query, 0), has_output(query, 1),
+                                   has_output(query, 2)};
   return visit_numeric(query.inputs[0].dtype, [&]<class T>() -> std::unique_ptr<Kernel> {
     auto kernel = make_kernel([=](const KernelArgs& args) {
       run_max_pool(plan, static_cast<const T*>(args.inputs[0]),
@@ -188,15 +190,15 @@ std::unique_ptr<Kernel> prepare_max_pool(const OpQuery& query) {
     });
     kernel->opaque_bytes.assign(query.outputs.size(), 0);
     if (wanted[2]) {
-      kernel->opaque_bytes[2] =
-          static_cast<std::size_t>(y.element_count()) * sizeof(std::int64_t);
+      kernel->opaque_bytes[2] = static_cast<std::size_t>(y.element_count()) * sizeof(std::int64_t);
     }
     return kernel;
   });
 }
 
 PoolPlan plan_gradient(const OpQuery& query) {
-  return plan_pool(*query.attrs, Shape(query.attrs->get_ints("input_shape")), query.inputs[0].shape);
+  return plan_pool(*query.attrs, Shape(query.attrs->get_ints("input_shape")),
+                   query.inputs[0].shape);
 }
 
 std::unique_ptr<Kernel> prepare_max_pool_grad(const OpQuery& query) {
@@ -227,8 +229,7 @@ std::unique_ptr<Kernel> prepare_average_pool_grad(const OpQuery& query) {
   return visit_float(query.inputs[0].dtype, [&]<class T>() -> std::unique_ptr<Kernel> {
     auto kernel = make_kernel([=](const KernelArgs& args) {
       run_average_pool_grad(plan, static_cast<const T*>(args.inputs[0]),
-                            static_cast<T*>(args.outputs[0]),
-                            static_cast<double*>(args.workspace));
+                            static_cast<T*>(args.outputs[0]), static_cast<double*>(args.workspace));
     });
     kernel->workspace_bytes = static_cast<std::size_t>(plan.in_plane()) * sizeof(double);
     return kernel;

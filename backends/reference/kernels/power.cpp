@@ -34,9 +34,8 @@ std::unique_ptr<Kernel> prepare_pow(const OpQuery& query) {
 
 template <class F>
 void add_unary(KernelTable& table, std::string_view op, F f) {
-  add_float(table, op, [f]<class T>(const OpQuery& query) {
-    return broadcast_kernel<T, T>(query, f);
-  });
+  add_float(table, op,
+            [f]<class T>(const OpQuery& query) { return broadcast_kernel<T, T>(query, f); });
 }
 
 }  // namespace

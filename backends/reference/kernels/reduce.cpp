@@ -1,5 +1,6 @@
-// Reference kernels of ReduceSum, ReduceMean, ReduceMax, ReduceMin; sums of floats are kept in double, of integers in
-// 64 bits. Nothing to reduce gives 0 for the sum, NaN for the mean, the type's lowest (highest) value for max (min).
+// Reference kernels of ReduceSum, ReduceMean, ReduceMax, ReduceMin; sums of floats are kept in
+// double, of integers in 64 bits. Nothing to reduce gives 0 for the sum, NaN for the mean, the
+// type's lowest (highest) value for max (min).
 #include <algorithm>
 #include <limits>
 #include <type_traits>
@@ -12,9 +13,9 @@ namespace {
 
 // The input is walked in order; the output is walked along with stride 0 over the reduced axes.
 struct ReducePlan {
-  BroadcastPlan<2> walk;    // the input itself, and the output broadcast to it
+  BroadcastPlan<2> walk;  // the input itself, and the output broadcast to it
   std::int64_t outputs = 0;
-  std::int64_t reduced = 1; // elements behind one output
+  std::int64_t reduced = 1;  // elements behind one output
 
   explicit ReducePlan(const OpQuery& query) : outputs(query.outputs[0].shape.element_count()) {
     const Shape& input = query.inputs[0].shape;
@@ -59,8 +60,7 @@ using Accumulator =
 template <class T>
 std::unique_ptr<Kernel> sum_kernel(const OpQuery& query) {
   using A = Accumulator<T>;
-  return reduce_kernel<T, A>(query, A(0), functors::Add{},
-                             [](A sum, std::int64_t) { return sum; });
+  return reduce_kernel<T, A>(query, A(0), functors::Add{}, [](A sum, std::int64_t) { return sum; });
 }
 
 template <class T>
@@ -99,7 +99,8 @@ void add_extremum(KernelTable& table, std::string_view op, Fold fold, bool is_ma
 }  // namespace
 
 void register_reduce(KernelTable& table) {
-  add_number(table, "ReduceSum", []<class T>(const OpQuery& query) { return sum_kernel<T>(query); });
+  add_number(table, "ReduceSum",
+             []<class T>(const OpQuery& query) { return sum_kernel<T>(query); });
   add_number(table, "ReduceMean",
              []<class T>(const OpQuery& query) { return mean_kernel<T>(query); });
   add_extremum(table, "ReduceMax", functors::Max{}, true);

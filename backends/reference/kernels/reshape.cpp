@@ -1,5 +1,5 @@
-// Reshape, Flatten, Squeeze, Unsqueeze, Identity: a copy, for where lowering could not alias; and Copy, a plain copy of
-// bytes in any layout.
+// Reshape, Flatten, Squeeze, Unsqueeze, Identity: a copy, for where lowering could not alias; and
+// Copy, a plain copy of bytes in any layout.
 #include <cstring>
 
 #include "backends/reference/reference_backend.h"
@@ -17,8 +17,8 @@ void copy_bytes(const void* from, void* to, std::size_t bytes) {
 std::unique_ptr<Kernel> prepare_reshape(const OpQuery& query) {
   const auto bytes =
       static_cast<std::size_t>(storage_bytes(query.inputs[0].dtype, query.inputs[0].shape, {}));
-  auto kernel =
-      make_kernel([bytes](const KernelArgs& args) { copy_bytes(args.inputs[0], args.outputs[0], bytes); });
+  auto kernel = make_kernel(
+      [bytes](const KernelArgs& args) { copy_bytes(args.inputs[0], args.outputs[0], bytes); });
   kernel->inplace = {{0, 0}};
   return kernel;
 }
@@ -32,8 +32,8 @@ Support supports_copy(const OpQuery& query) {
 
 std::unique_ptr<Kernel> prepare_copy(const OpQuery& query) {
   const auto bytes = static_cast<std::size_t>(query.inputs[0].bytes());
-  auto kernel =
-      make_kernel([bytes](const KernelArgs& args) { copy_bytes(args.inputs[0], args.outputs[0], bytes); });
+  auto kernel = make_kernel(
+      [bytes](const KernelArgs& args) { copy_bytes(args.inputs[0], args.outputs[0], bytes); });
   kernel->input_layouts = {query.inputs[0].layout};
   kernel->output_layouts = {query.inputs[0].layout};
   return kernel;

@@ -96,12 +96,10 @@ std::unique_ptr<Kernel> softmax_grad_kernel(const OpQuery& query, bool log) {
 void register_softmax(KernelTable& table) {
   for (const bool log : {false, true}) {
     const std::string name = log ? "LogSoftmax" : "Softmax";
-    add_float(table, name, [log]<class T>(const OpQuery& query) {
-      return softmax_kernel<T>(query, log);
-    });
-    add_float(table, name + "Grad", [log]<class T>(const OpQuery& query) {
-      return softmax_grad_kernel<T>(query, log);
-    });
+    add_float(table, name,
+              [log]<class T>(const OpQuery& query) { return softmax_kernel<T>(query, log); });
+    add_float(table, name + "Grad",
+              [log]<class T>(const OpQuery& query) { return softmax_grad_kernel<T>(query, log); });
   }
 }
 

@@ -68,8 +68,7 @@ std::unique_ptr<Kernel> prepare_slice(const OpQuery& query) {
 }
 
 std::unique_ptr<Kernel> prepare_slice_grad(const OpQuery& query) {
-  const StridedView view =
-      slice_view(*query.attrs, query.outputs[0].shape, query.inputs[0].shape);
+  const StridedView view = slice_view(*query.attrs, query.outputs[0].shape, query.inputs[0].shape);
   const auto bytes = static_cast<std::size_t>(query.outputs[0].shape.element_count()) *
                      size_of(query.outputs[0].dtype);
   return visit_any(query.inputs[0].dtype, [&]<class T>() -> std::unique_ptr<Kernel> {

@@ -1,4 +1,5 @@
-// Shape rules of the data-movement ops: what they refuse and say, and limits that op cases cannot write.
+// Shape rules of the data-movement ops: what they refuse and say, and limits that op cases cannot
+// write.
 #include <gtest/gtest.h>
 
 #include <cstdint>
@@ -23,8 +24,8 @@ class ShapeOps : public testing::Test {
   }
 
   // The message of the error that making this node throws; "" when it throws none.
-  std::string refusal(const char* op, std::vector<ValueId> inputs, Attrs attrs = {}, int outputs = 1,
-                      ErrorCode code = ErrorCode::kInvalidModel) {
+  std::string refusal(const char* op, std::vector<ValueId> inputs, Attrs attrs = {},
+                      int outputs = 1, ErrorCode code = ErrorCode::kInvalidModel) {
     try {
       builder.ops(op, std::move(inputs), outputs, std::move(attrs));
     } catch (const Error& error) {
@@ -50,17 +51,22 @@ TEST_F(ShapeOps, ReshapeRefusesWhatDoesNotFit) {
             "Reshape to [-1,-1]: -1 stands more than once");
   EXPECT_EQ(refusal("Reshape", {x, builder.ints({2, 3, 0})}),
             "Reshape of [2,3] to [2,3,0]: no dimension 2 to copy for the 0");
-  EXPECT_EQ(refusal("Reshape", {x, builder.ints({-2, 3})}), "Reshape to [-2,3]: -2 is no dimension");
+  EXPECT_EQ(refusal("Reshape", {x, builder.ints({-2, 3})}),
+            "Reshape to [-2,3]: -2 is no dimension");
   EXPECT_EQ(refusal("Reshape", {x}), "Reshape has no shape");
   EXPECT_NE(refusal("Reshape", {x, builder.ints({kHighest, 2})}), "");
-  EXPECT_NE(refusal("Reshape", {input({0, 3}), builder.ints({0, -1})}, {{"allowzero", std::int64_t{1}}}), "");
+  EXPECT_NE(
+      refusal("Reshape", {input({0, 3}), builder.ints({0, -1})}, {{"allowzero", std::int64_t{1}}}),
+      "");
   EXPECT_NE(refusal("Reshape", {x, input({2}, DType::kInt64)}, {}, 1, ErrorCode::kUnsupported), "");
 }
 
 TEST_F(ShapeOps, AxesOutOfRangeAreRefused) {
   const ValueId x = input({2, 3});
-  EXPECT_EQ(refusal("Flatten", {x}, {{"axis", std::int64_t{3}}}), "axis 3 is out of range for rank 2");
-  EXPECT_EQ(refusal("Squeeze", {x, builder.ints({1})}), "Squeeze of axis 1 of [2,3], which is not 1");
+  EXPECT_EQ(refusal("Flatten", {x}, {{"axis", std::int64_t{3}}}),
+            "axis 3 is out of range for rank 2");
+  EXPECT_EQ(refusal("Squeeze", {x, builder.ints({1})}),
+            "Squeeze of axis 1 of [2,3], which is not 1");
   EXPECT_NE(refusal("Unsqueeze", {x, builder.ints({1, -3})}), "");  // both are axis 1 of 4
   EXPECT_NE(refusal("Unsqueeze", {x, builder.ints({4})}), "");
   EXPECT_NE(refusal("Transpose", {x}, {{"perm", Ints{0, 0}}}), "");
@@ -74,19 +80,22 @@ TEST_F(ShapeOps, ConcatAndSplitRefuseWhatDoesNotFit) {
   const ValueId x = input({2, 3});
   EXPECT_EQ(refusal("Concat", {x, input({3, 3})}, {{"axis", std::int64_t{1}}}),
             "Concat along axis 1: input 0 has the shape [2,3], input 1 has [3,3]");
-  EXPECT_NE(refusal("Concat", {x, input({2, 3}, DType::kFloat64)}, {{"axis", std::int64_t{1}}}), "");
+  EXPECT_NE(refusal("Concat", {x, input({2, 3}, DType::kFloat64)}, {{"axis", std::int64_t{1}}}),
+            "");
   EXPECT_EQ(refusal("Split", {x, builder.ints({1, 3})}, {{"axis", std::int64_t{1}}}, 2),
             "Split of [2,3] along axis 1 into [1,3], expected a sum of 3");
   EXPECT_NE(refusal("Split", {x, builder.ints({1, 1})}, {{"axis", std::int64_t{1}}}, 2), "");
   EXPECT_NE(refusal("Split", {x, builder.ints({-1, 4})}, {{"axis", std::int64_t{1}}}, 2), "");
   EXPECT_NE(refusal("Split", {x, builder.ints({3})}, {{"axis", std::int64_t{1}}}, 2), "");
   EXPECT_NE(refusal("Split", {x}, {{"axis", std::int64_t{1}}}, 2), "");
-  EXPECT_NE(refusal("Split", {x}, {{"axis", std::int64_t{1}}, {"num_outputs", std::int64_t{3}}}, 2), "");
+  EXPECT_NE(refusal("Split", {x}, {{"axis", std::int64_t{1}}, {"num_outputs", std::int64_t{3}}}, 2),
+            "");
 }
 
 TEST_F(ShapeOps, GatherRefusesConstantIndicesOutOfRange) {
   const ValueId x = input({2, 3});
-  EXPECT_EQ(refusal("Gather", {x, builder.ints({0, 2})}), "index 2 is out of range for an axis of size 2");
+  EXPECT_EQ(refusal("Gather", {x, builder.ints({0, 2})}),
+            "index 2 is out of range for an axis of size 2");
   EXPECT_NE(refusal("Gather", {x, builder.ints({-3})}), "");
   EXPECT_EQ(refusal("Gather", {x, builder.ints({-2, 1})}), "");
   EXPECT_NE(refusal("Gather", {x, input({1})}), "");
@@ -95,7 +104,8 @@ TEST_F(ShapeOps, GatherRefusesConstantIndicesOutOfRange) {
 
 TEST_F(ShapeOps, PadRefusesOverflowAndCropsOfMoreThanThereIs) {
   const ValueId x = input({3});
-  EXPECT_EQ(refusal("Pad", {x, builder.ints({-2, -2})}), "Pad of axis 0 crops 2 and 2 of 3 elements");
+  EXPECT_EQ(refusal("Pad", {x, builder.ints({-2, -2})}),
+            "Pad of axis 0 crops 2 and 2 of 3 elements");
   EXPECT_NE(refusal("Pad", {x, builder.ints({kLowest, kHighest})}), "");
   EXPECT_NE(refusal("Pad", {x, builder.ints({kHighest, kHighest})}), "");
   EXPECT_NE(refusal("Pad", {x, builder.ints({1})}), "");
@@ -107,7 +117,9 @@ TEST_F(ShapeOps, PadRefusesOverflowAndCropsOfMoreThanThereIs) {
 TEST_F(ShapeOps, TheRestRefusesToo) {
   const ValueId x = input({2, 3});
   EXPECT_NE(refusal("Slice", {x, builder.ints({0}), builder.ints({1, 1})}), "");
-  EXPECT_NE(refusal("Slice", {x, builder.ints({0}), builder.ints({1}), builder.ints({0}), builder.ints({0})}), "");
+  EXPECT_NE(refusal("Slice", {x, builder.ints({0}), builder.ints({1}), builder.ints({0}),
+                              builder.ints({0})}),
+            "");
   EXPECT_NE(refusal("Expand", {x, builder.ints({4, 3})}), "");
   EXPECT_NE(refusal("Expand", {x, builder.ints({-1, 3})}), "");
   EXPECT_NE(refusal("Tile", {x, builder.ints({2})}), "");
@@ -118,12 +130,19 @@ TEST_F(ShapeOps, TheRestRefusesToo) {
   EXPECT_NE(refusal("ConstantOfShape", {builder.ints({-1})}), "");
   EXPECT_NE(refusal("ConstantOfShape", {builder.ints({kHighest, kHighest})}), "");
   EXPECT_NE(refusal("Range", {builder.scalar(DType::kInt64, 0), builder.scalar(DType::kInt64, 1),
-                              builder.scalar(DType::kInt64, 0)}), "");
-  EXPECT_NE(refusal("Range", {builder.scalar(DType::kFloat32, 0), builder.scalar(DType::kFloat32, 1),
-                              builder.scalar(DType::kFloat32, 0)}), "");
+                              builder.scalar(DType::kInt64, 0)}),
+            "");
+  EXPECT_NE(
+      refusal("Range", {builder.scalar(DType::kFloat32, 0), builder.scalar(DType::kFloat32, 1),
+                        builder.scalar(DType::kFloat32, 0)}),
+      "");
   EXPECT_NE(refusal("ArgMax", {input({0, 3})}), "");
-  EXPECT_NE(refusal("OneHot", {input({2}, DType::kInt64), builder.scalar(DType::kInt64, -1), input({2})}), "");
-  EXPECT_NE(refusal("OneHot", {input({2}, DType::kInt64), builder.scalar(DType::kInt64, 2), input({3})}), "");
+  EXPECT_NE(
+      refusal("OneHot", {input({2}, DType::kInt64), builder.scalar(DType::kInt64, -1), input({2})}),
+      "");
+  EXPECT_NE(
+      refusal("OneHot", {input({2}, DType::kInt64), builder.scalar(DType::kInt64, 2), input({3})}),
+      "");
 }
 
 TEST_F(ShapeOps, SliceClampsTheLargestAndSmallestIntegers) {

@@ -1,4 +1,5 @@
-// Made by tools/oracle/shape_ops.py with onnx 1.23.2: outputs of its reference evaluator. Do not edit.
+// Made by tools/oracle/shape_ops.py: outputs of the reference evaluator of onnx 1.23.2.
+// Do not edit.
 #include <cstdint>
 #include <limits>
 #include <numeric>
@@ -9,7 +10,7 @@ namespace temper::op_suite {
 namespace {
 
 constexpr std::int64_t kLowest = std::numeric_limits<std::int64_t>::min();
-constexpr std::int64_t kHighest = std::numeric_limits<std::int64_t>::max() - 1023;  // a double, too
+constexpr std::int64_t kHighest = std::numeric_limits<std::int64_t>::max() - 1023;
 
 // 1, 2, 3, ...
 OpInput counting(const Shape& shape) {
@@ -25,7 +26,9 @@ OpCase make(std::string op, Attrs attrs, std::vector<OpInput> inputs,
   made.attrs = std::move(attrs);
   made.inputs = std::move(inputs);
   made.outputs = static_cast<int>(outputs.size());
-  made.expected = [outputs = std::move(outputs)](const std::vector<HostTensor>&) { return outputs; };
+  made.expected = [outputs = std::move(outputs)](const std::vector<HostTensor>&) {
+    return outputs;
+  };
   made.dtypes = {DType::kFloat32, DType::kInt32};
   made.label = "onnx";
   return made;

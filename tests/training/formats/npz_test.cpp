@@ -39,20 +39,38 @@ TEST(Npz, RefusesAFileCutAtAnyByte) {
   }
 }
 
-TEST(Npz, SeesEveryChangedByteOfTheData) {
+TEST(Npz, SeesEveryChangeOfTheDataByItsChecksum) {
   const TempFolder folder;
   for (const char* name : {"stored.npz", "deflated.npz"}) {
+    const Tensor original = NpzFile(fixture(name)).read("x");
     const std::string whole = read_bytes(fixture(name));
     const std::size_t data = whole.find("x.npy") + 5;
     const std::size_t next = whole.find("PK\x03\x04", data);
-    // Behind the zip64 extra field of the local header, up to the next member.
-    for (std::size_t at = data + 20; at < next; ++at) {
+    int seen = 0;
+    for (std::size_t at = data; at < next; ++at) {
       std::string changed = whole;
       changed[at] = static_cast<char>(changed[at] ^ 0x10);
       const std::string path = folder.write("flipped.npz", changed);
-      expect_error([&] { NpzFile(path).read("x"); }, ErrorCode::kInvalidData, "flipped.npz");
+      try {  // a few bytes do not matter: the local header's sizes, the last bits of the stream
+        EXPECT_TRUE(equal_bits(NpzFile(path).read("x"), original)) << name << " byte " << at;
+      } catch (const Error& error) {
+        EXPECT_EQ(error.code(), ErrorCode::kInvalidData) << error.what();
+        ++seen;
+      }
     }
+    EXPECT_GE(seen, static_cast<int>(next - data) - 24) << name;
   }
+}
+
+TEST(Npz, SaysThatAChecksumIsWrong) {
+  const TempFolder folder;
+  std::string changed = read_bytes(fixture("stored.npz"));
+  const std::size_t last = changed.find("PK\x03\x04", 10) - 1;  // of the first member's data
+  changed[last] = static_cast<char>(changed[last] ^ 1);
+  const std::string path = folder.write("flipped.npz", changed);
+  expect_error([&] { NpzFile(path).read("x"); }, ErrorCode::kInvalidData, "flipped.npz",
+               "member 'x.npy' is damaged", "CRC");
+  EXPECT_EQ(NpzFile(path).read("target").element_count(), 6);
 }
 
 TEST(Npz, NeverCrashesOnAChangedDirectory) {

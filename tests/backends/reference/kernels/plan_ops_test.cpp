@@ -74,8 +74,8 @@ Layout channels_last() {
 }
 
 TEST(Reorder, GoesThroughBlockedLayoutsAndBackForEveryType) {
-  for (const DType dtype : {DType::kFloat32, DType::kFloat64, DType::kBFloat16, DType::kInt8,
-                            DType::kInt64}) {
+  for (const DType dtype :
+       {DType::kFloat32, DType::kFloat64, DType::kBFloat16, DType::kInt8, DType::kInt64}) {
     const Tensor x = counting(dtype, {2, 5, 3});
     Tensor in_blocks(dtype, x.shape(), blocked());
     Tensor last(dtype, x.shape(), channels_last());

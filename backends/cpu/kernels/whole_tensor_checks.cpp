@@ -1,0 +1,113 @@
+// GlobalNorm and AllFinite over f32 tensors of any layout (padding is zero), in chunks of 16384 elements: the sum's order
+// does not depend on the number of threads.
+#include <algorithm>
+#include <cmath>
+
+#include "backends/cpu/parallel.h"
+#include "backends/cpu/vector_loops.h"
+#include "runtime/backend/kernel_table.h"
+#include "runtime/base/error.h"
+
+namespace temper::cpu {
+namespace {
+
+constexpr std::int64_t kChunk = 16384;
+
+struct Chunk {
+  std::size_t input;
+  std::int64_t begin, count;
+};
+
+struct Chunks {
+  std::vector<Chunk> list;
+  std::vector<Layout> layouts;
+  int threads = 1;
+};
+
+Chunks chunks_of(const OpQuery& query) {
+  Chunks chunks;
+  std::int64_t total = 0;
+  for (std::size_t i = 0; i < query.inputs.size(); ++i) {
+    const TensorSpec& input = query.inputs[i];
+    chunks.layouts.push_back(input.layout);
+    if (!input.present()) {
+      continue;
+    }
+    const std::int64_t count = storage_elements(input.shape, input.layout);
+    for (std::int64_t begin = 0; begin < count; begin += kChunk) {
+      chunks.list.push_back({i, begin, std::min(kChunk, count - begin)});
+    }
+    total += count;
+  }
+  chunks.threads = threads_for_elements(query.threads, total);
+  return chunks;
+}
+
+// Calls f(chunk index, values, count) for all chunks and leaves its results in the workspace.
+template <class T, class F>
+void for_each_chunk(const Chunks& chunks, const KernelArgs& args, const F& f) {
+  T* results = static_cast<T*>(args.workspace);
+  parallel_ranges(chunks.threads, static_cast<std::int64_t>(chunks.list.size()), 1,
+                  [&](std::int64_t begin, std::int64_t end) {
+                    for (std::int64_t i = begin; i < end; ++i) {
+                      const Chunk& chunk = chunks.list[static_cast<std::size_t>(i)];
+                      results[i] = f(static_cast<const float*>(args.inputs[chunk.input]) + chunk.begin,
+                                     chunk.count);
+                    }
+                  });
+}
+
+template <class F>
+std::unique_ptr<Kernel> chunk_kernel(const OpQuery& query, std::size_t result_bytes, F make) {
+  Chunks chunks = chunks_of(query);
+  const std::size_t workspace = chunks.list.size() * result_bytes;
+  const std::vector<Layout> layouts = chunks.layouts;
+  std::unique_ptr<Kernel> kernel = make(std::move(chunks));
+  kernel->workspace_bytes = workspace;
+  kernel->input_layouts = layouts;
+  kernel->output_layouts.resize(1);
+  kernel->description = "vector";
+  return kernel;
+}
+
+std::unique_ptr<Kernel> prepare_norm(const OpQuery& query) {
+  return chunk_kernel(query, sizeof(double), [](Chunks chunks) {
+    return make_kernel([chunks = std::move(chunks)](const KernelArgs& args) {
+      for_each_chunk<double>(chunks, args, sum_of_squares);
+      double total = 0;
+      for (std::size_t i = 0; i < chunks.list.size(); ++i) {
+        total += static_cast<const double*>(args.workspace)[i];
+      }
+      *static_cast<float*>(args.outputs[0]) = static_cast<float>(std::sqrt(total));
+    });
+  });
+}
+
+std::unique_ptr<Kernel> prepare_finite(const OpQuery& query) {
+  return chunk_kernel(query, sizeof(bool), [](Chunks chunks) {
+    return make_kernel([chunks = std::move(chunks)](const KernelArgs& args) {
+      for_each_chunk<bool>(chunks, args, all_finite);
+      const bool* finite = static_cast<const bool*>(args.workspace);
+      *static_cast<bool*>(args.outputs[0]) =
+          std::all_of(finite, finite + chunks.list.size(), [](bool ok) { return ok; });
+    });
+  });
+}
+
+Support supports(const OpQuery& query) {
+  for (const TensorSpec& input : query.inputs) {
+    if (input.present() && input.dtype != DType::kFloat32) {
+      return Support::no(concat("only f32, not ", input.dtype));
+    }
+  }
+  return Support::yes();
+}
+
+}  // namespace
+
+void register_whole_tensor_checks(KernelTable& table) {
+  table.add("GlobalNorm", "cpu", supports, prepare_norm);
+  table.add("AllFinite", "cpu", supports, prepare_finite);
+}
+
+}  // namespace temper::cpu

@@ -1,0 +1,151 @@
+// Own elementwise and reduction kernels against the reference: layouts, broadcasting, NaN, thread counts.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstring>
+#include <limits>
+
+#include "tests/backends/cpu/kernel_run.h"
+
+namespace temper::cpu {
+namespace {
+
+constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
+constexpr float kInfinity = std::numeric_limits<float>::infinity();
+
+const char* const kUnary[] = {"Relu", "Neg", "Abs", "Sqrt", "Reciprocal", "Exp", "Log", "Tanh",
+                              "Sigmoid", "LeakyRelu", "Elu", "HardSigmoid", "HardSwish"};
+const char* const kBinary[] = {"Add", "Sub", "Mul", "Div", "Max", "Min"};
+
+Attrs attrs_of(std::string_view op) {
+  return op == "LeakyRelu" || op == "Elu"
+             ? Attrs{{"alpha", 0.3}}
+             : op == "HardSigmoid" ? Attrs{{"alpha", 0.2}, {"beta", 0.5}} : Attrs{};
+}
+
+TEST(CpuElementwise, UnaryOpsEqualTheReferenceInEveryLayout) {
+  for (const char* op : kUnary) {
+    const bool positive = std::string_view(op) == "Log" || std::string_view(op) == "Sqrt";
+    for (const Shape& shape : {Shape{2, 20, 5, 5}, Shape{2, 32, 3, 3}, Shape{1}, Shape{}}) {
+      const Tensor x = random_tensor(shape, 1, positive ? 0.1f : -4, 4);
+      std::vector<Layout> layouts{Layout{}};
+      if (shape.rank() == 4) {
+        layouts.push_back(channels_blocked(shape, 16));
+        layouts.push_back(channels_last(shape));
+      }
+      for (const Layout& layout : layouts) {
+        SCOPED_TRACE(concat(op, " ", to_string(shape), " ", to_string(layout)));
+        const auto result = expect_matches_reference(op, attrs_of(op), {x}, {{.shape = shape}},
+                                                     {.layouts = {layout}}, 1e-6);
+        if (!has_padding(shape, layout)) {
+          EXPECT_TRUE(result.kernel->input_layouts[0] == layout) << "asked for a reorder";
+        }
+      }
+    }
+  }
+}
+
+TEST(CpuElementwise, SpecialValuesEqualTheReference) {
+  const std::vector<float> values{kNan, kInfinity, -kInfinity, 0.0f, -0.0f, 1.0f, -1.0f, 1e-42f,
+                                  88.8f, -104.0f, 3e38f, -3e38f};
+  const auto n = static_cast<std::int64_t>(values.size());
+  const Tensor x = Tensor::from<float>(DType::kFloat32, Shape{n}, values);
+  for (const char* op : kUnary) {
+    SCOPED_TRACE(op);
+    const auto actual = run_op(cpu_backend(), op, attrs_of(op), {x}, {{.shape = x.shape()}});
+    const auto expected = run_op(reference_backend(), op, attrs_of(op), {x}, {{.shape = x.shape()}});
+    for (std::int64_t i = 0; i < n; ++i) {
+      const float a = actual.outputs[0].span<float>()[static_cast<std::size_t>(i)];
+      const float b = expected.outputs[0].span<float>()[static_cast<std::size_t>(i)];
+      if (std::isnan(b)) {
+        EXPECT_TRUE(std::isnan(a)) << values[static_cast<std::size_t>(i)];
+      } else {
+        EXPECT_TRUE(a == b || std::abs(a - b) <= 3e-7f * std::abs(b) + 1e-44f)
+            << values[static_cast<std::size_t>(i)] << ": " << a << ", expected " << b;
+      }
+    }
+  }
+}
+
+TEST(CpuElementwise, BinaryOpsBroadcastLikeTheReference) {
+  const struct {
+    Shape a, b, y;
+  } cases[] = {
+      {{4, 7}, {4, 7}, {4, 7}},      {{64, 1200}, {1200}, {64, 1200}},
+      {{4, 7}, {}, {4, 7}},          {{1}, {4, 7}, {4, 7}},
+      {{2, 3, 4, 5}, {3, 1, 1}, {2, 3, 4, 5}}, {{3, 1, 5}, {4, 1}, {3, 4, 5}},
+      {{1, 6}, {5, 1}, {5, 6}},      {{300, 400}, {300, 1}, {300, 400}},
+  };
+  for (const char* op : kBinary) {
+    for (const auto& c : cases) {
+      SCOPED_TRACE(concat(op, " ", to_string(c.a), " ", to_string(c.b)));
+      const Tensor a = random_tensor(c.a, 1), b = random_tensor(c.b, 2, 0.5f, 2);
+      expect_matches_reference(op, {}, {a, b}, {{.shape = c.y}}, {}, 0);
+    }
+  }
+}
+
+TEST(CpuElementwise, EqualShapesKeepABlockedLayoutAndItsZeroPadding) {
+  const Shape shape{2, 20, 5, 5};
+  const Layout blocked = channels_blocked(shape, 16);
+  for (const char* op : {"Add", "Sub", "Mul", "Max", "Min", "ReluGrad", "TanhGrad", "SigmoidGrad"}) {
+    SCOPED_TRACE(op);
+    const auto result =
+        expect_matches_reference(op, {}, {random_tensor(shape, 1), random_tensor(shape, 2)},
+                                 {{.shape = shape}}, {.layouts = {blocked, Layout{}}}, 1e-6);
+    EXPECT_TRUE(result.kernel->output_layouts[0] == blocked);
+    EXPECT_TRUE(result.kernel->input_layouts[1] == blocked);
+  }
+  const auto divided =
+      expect_matches_reference("Div", {}, {random_tensor(shape, 1), random_tensor(shape, 2, 1, 2)},
+                               {{.shape = shape}}, {.layouts = {blocked, blocked}}, 0);
+  EXPECT_TRUE(divided.kernel->input_layouts[0].plain) << "0 / 0 in the padding";
+}
+
+TEST(CpuElementwise, ReluGradientIsZeroAtTheKink) {
+  const Tensor dy = Tensor::from<float>(DType::kFloat32, Shape{3}, std::vector<float>{5, 6, 7});
+  const Tensor y = Tensor::from<float>(DType::kFloat32, Shape{3}, std::vector<float>{0, 2, 0});
+  const auto result = run_op(cpu_backend(), "ReluGrad", {}, {dy, y}, {{.shape = Shape{3}}});
+  EXPECT_EQ(result.family, "cpu");
+  EXPECT_EQ(result.outputs[0].values<float>(), (std::vector<float>{0, 6, 0}));
+}
+
+TEST(CpuReduce, EqualsTheReferenceForNeighbouringAxes) {
+  const struct {
+    Shape x;
+    std::vector<std::int64_t> axes;
+  } cases[] = {
+      {{64, 10}, {0}}, {{64, 10}, {1}}, {{3, 40000}, {1}}, {{500, 300}, {0}}, {{70000}, {0}},
+      {{4, 5, 6, 7}, {1, 2}}, {{4, 5, 6, 7}, {2, 3}}, {{4, 5, 6, 7}, {0, 1, 2, 3}}, {{4, 1, 6}, {0, 2}},
+  };
+  for (const char* op : {"ReduceSum", "ReduceMean"}) {
+    for (const auto& c : cases) {
+      SCOPED_TRACE(concat(op, " ", to_string(c.x)));
+      Shape y;
+      for (int axis = 0; axis < c.x.rank(); ++axis) {
+        if (std::find(c.axes.begin(), c.axes.end(), axis) == c.axes.end()) {
+          y.push_back(c.x[axis]);
+        }
+      }
+      const Attrs attrs{{"axes", c.axes}, {"keepdims", std::int64_t{0}}};
+      const Tensor x = random_tensor(c.x, 1, -1, 2);
+      if (c.x == Shape{4, 1, 6}) {
+        const auto other = run_op(cpu_backend(), op, attrs, {x}, {{.shape = y}});
+        EXPECT_EQ(other.family, "cpu") << "axes of one element do not count";
+      }
+      const auto two = expect_matches_reference(op, attrs, {x}, {{.shape = y}}, {}, 1e-6);
+      const auto one = run_op(cpu_backend(), op, attrs, {x}, {{.shape = y}}, {.threads = 1});
+      EXPECT_TRUE(equal_bits(one.outputs[0], two.outputs[0])) << "depends on the thread count";
+    }
+  }
+}
+
+TEST(CpuReduce, RefusesAxesThatAreNotNeighbours) {
+  const Attrs attrs{{"axes", std::vector<std::int64_t>{0, 2}}};
+  const OpQuery query = make_query("ReduceSum", attrs, {random_tensor(Shape{2, 3, 4}, 1)},
+                                   {{.shape = Shape{3}}}, {});
+  EXPECT_FALSE(cpu_backend().kernels().rows("ReduceSum").front()->supports(query).ok);
+}
+
+}  // namespace
+}  // namespace temper::cpu

@@ -1,0 +1,66 @@
+"""PyTorch's side of vs_torch.py: trains one model in blocks of seconds, as asked on stdin.
+
+    python torch_side.py MODEL MODE LAYOUT OPTIMIZER_KIND THREADS [GATE_STEPS]
+MODE is eager or compile, LAYOUT contiguous or channels_last, OPTIMIZER_KIND fused or default (AdamW, lr 1e-4). First line out:
+{"first_ms", "losses"}: milliseconds from process start to the end of the first step, and the first losses. Then for every
+line read (a number of seconds) {"steps", "min_ms", "median_ms", "loss"}. Ends with its input.
+"""
+import json
+import os
+import pathlib
+import statistics
+import sys
+import time
+
+import torch
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / 'oracle'))
+import peer_models  # noqa: E402
+
+
+def milliseconds_since_process_start():
+    """Wall time since the kernel started this process, from /proc."""
+    fields = pathlib.Path('/proc/self/stat').read_text().rsplit(')', 1)[1].split()
+    ticks = os.sysconf('SC_CLK_TCK')
+    uptime = float(pathlib.Path('/proc/uptime').read_text().split()[0])
+    return (uptime - int(fields[19]) / ticks) * 1e3
+
+
+def make_step(name, mode, layout, kind):
+    module, x, target, loss = peer_models.build(name)
+    if layout == 'channels_last':
+        module, x = module.to(memory_format=torch.channels_last), x.to(memory_format=torch.channels_last)
+    module.train()
+    optimizer = torch.optim.AdamW(module.parameters(), lr=1e-4, fused=True if kind == 'fused' else None)
+    forward = torch.compile(module) if mode == 'compile' else module
+
+    def step():
+        optimizer.zero_grad(set_to_none=True)
+        value = loss(forward(x), target)
+        value.backward()
+        optimizer.step()
+        return value
+    return step
+
+
+def main(arguments):
+    name, mode, layout, kind, threads = arguments[:5]
+    torch.set_num_threads(int(threads))
+    step = make_step(name, mode, layout, kind)
+    losses = [step().item()]
+    first_ms = milliseconds_since_process_start()
+    losses += [step().item() for _ in range(int(arguments[5]) - 1 if len(arguments) > 5 else 19)]
+    print(json.dumps({'first_ms': round(first_ms, 1), 'losses': losses}), flush=True)
+    for line in sys.stdin:
+        end, times, value = time.perf_counter() + float(line), [], None
+        while not times or time.perf_counter() < end:
+            began = time.perf_counter()
+            value = step()
+            times.append(time.perf_counter() - began)
+        print(json.dumps({'steps': len(times), 'min_ms': min(times) * 1e3, 'median_ms': statistics.median(times) * 1e3,
+                          'loss': value.item()}), flush=True)
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,210 @@
+"""Times a training step of `temper` against PyTorch's, block by block in turns; exits 1 if a loss gate fails.
+
+    python vs_torch.py TEMPER_BINARY [--models NAME ...] [--blocks 10] [--seconds 1] [--threads 2] [--ort-python PYTHON]
+
+AdamW (lr 1e-4), f32, the batch in memory. Each side is a process of its own that stays alive and only works while it has the
+turn; turns go A B B A, each at least a second. A block in which other processes used more than 3 % of the cores, or
+the host took more than 1 %, is dropped with its partner and repeated. Shown per row: medians and minima over blocks, the
+ratio of each with a bootstrap interval of 95 %, and the time of the first step from process start. Before timing, 20 steps'
+losses must agree to 1e-3. `best` marks PyTorch's fastest row, `default` the one of the tutorial (eager, AdamW as it comes).
+Needs torch, onnx, onnxscript, numpy; ONNX Runtime Training 1.19.2 in an environment of its own for --ort-python.
+
+Our side is `temper bench MODEL --data B.npz --loss L --optimizer adamw --threads N --serve`: one line of JSON with `first_ms`
+and the first `losses`, then one line for each number of seconds it reads.
+"""
+import argparse
+import json
+import os
+import pathlib
+import random
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent / 'oracle'))
+GATE_STEPS, GATE = 20, 1e-3
+FOREIGN_SHARE, STEAL_SHARE = 0.03, 0.01
+
+
+class Side:
+    """A child process that trains when told to. `first_ms` is measured by the child from its own start."""
+
+    def __init__(self, label, command, environment=None):
+        self.label = label
+        self.log = tempfile.TemporaryFile('w+')
+        self.process = subprocess.Popen([str(c) for c in command], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                        stderr=self.log, text=True, env={**os.environ, **(environment or {})})
+        hello = self._answer()
+        self.first_ms, self.losses = hello['first_ms'], hello['losses']
+
+    def _answer(self):
+        for line in self.process.stdout:
+            if line.startswith('{'):
+                return json.loads(line)
+        self.log.seek(0)
+        raise RuntimeError(f'{self.label} ended: {self.log.read().strip()[-800:]}')
+
+    def block(self, seconds):
+        self.process.stdin.write(f'{seconds}\n')
+        self.process.stdin.flush()
+        return self._answer()
+
+    def cpu_ticks(self):
+        fields = pathlib.Path(f'/proc/{self.process.pid}/stat').read_text().rsplit(')', 1)[1].split()
+        return int(fields[11]) + int(fields[12])
+
+    def close(self):
+        self.process.stdin.close()
+        self.process.wait(timeout=30)
+
+
+def machine_ticks():
+    """(busy, steal, total) ticks of all cores since boot."""
+    values = [int(v) for v in pathlib.Path('/proc/stat').read_text().splitlines()[0].split()[1:9]]
+    return sum(values) - values[3] - values[4] - values[7], values[7], sum(values)
+
+
+def guarded_block(side, seconds):
+    """One block: its answer, and the share of the cores that others used meanwhile."""
+    own, (busy, steal, total) = side.cpu_ticks(), machine_ticks()
+    answer = side.block(seconds)
+    own_after, (busy_after, steal_after, total_after) = side.cpu_ticks(), machine_ticks()
+    whole = max(1, total_after - total)
+    foreign = ((busy_after - busy) - (own_after - own)) / whole
+    return answer, foreign <= FOREIGN_SHARE and (steal_after - steal) / whole <= STEAL_SHARE
+
+
+def alternate(ours, peer, blocks, seconds):
+    """Blocks in the order A B B A ...; returns (our answers, the peer's answers, dropped pairs)."""
+    mine, theirs, dropped = [], [], 0
+    for side in (ours, peer):
+        side.block(seconds)  # warms caches and clocks; not counted
+    while len(mine) < blocks:
+        order = (ours, peer) if (len(mine) + dropped) % 2 == 0 else (peer, ours)
+        results = {}
+        clean = True
+        for side in order:
+            results[side.label], good = guarded_block(side, seconds)
+            clean = clean and good
+        if clean:
+            mine.append(results[ours.label])
+            theirs.append(results[peer.label])
+        else:
+            dropped += 1
+            if dropped > 4 * blocks:
+                raise RuntimeError(f'other processes use the cores: {dropped} of {dropped + len(mine)} pairs of blocks dropped')
+            time.sleep(0.5)
+    return mine, theirs, dropped
+
+
+def ratio_with_interval(mine, theirs, key, statistic):
+    """Ratio of the statistic over blocks (peer / ours), with a bootstrap interval of 95 % over pairs of blocks."""
+    pairs, chance = list(zip([m[key] for m in mine], [t[key] for t in theirs])), random.Random(0)
+
+    def ratio(sample):
+        return statistic([p[1] for p in sample]) / statistic([p[0] for p in sample])
+    draws = sorted(ratio(chance.choices(pairs, k=len(pairs))) for _ in range(2000))
+    return ratio(pairs), draws[49], draws[1949]
+
+
+def gate(ours, peer):
+    """Largest relative difference of the first losses, or None where there is nothing to compare."""
+    pairs = list(zip(ours.losses[:GATE_STEPS], peer.losses[:GATE_STEPS]))
+    return max(abs(a - b) / abs(b) for a, b in pairs) if len(pairs) == GATE_STEPS else None
+
+
+def peers(name, arguments, folder):
+    """(label, command, environment) of each peer row of one model."""
+    import peer_models
+    layouts = ('contiguous', 'channels_last') if len(peer_models.CASES[name].input_shape) == 4 else ('contiguous',)
+    rows = [('eager contiguous default', ('eager', 'contiguous', 'default'))]
+    for mode in ('eager',) if arguments.no_compile else ('eager', 'compile'):
+        rows += [(f'{mode} {layout} fused', (mode, layout, 'fused')) for layout in layouts]
+    for label, settings in rows:
+        yield f'torch {label}', [sys.executable, HERE / 'torch_side.py', name, *settings, arguments.threads, GATE_STEPS]
+    if arguments.ort_python:
+        yield 'onnxruntime-training', [arguments.ort_python, HERE / 'ort_side.py', folder / f'{name}.onnx',
+                                       folder / f'{name}.npz', peer_models.CASES[name].loss, arguments.threads, GATE_STEPS]
+
+
+def start_ours(name, arguments, folder):
+    import peer_models
+    # The unoptimised export: the same computation as PyTorch's module, BatchNorm included.
+    return Side('temper', [arguments.temper, 'bench', folder / f'{name}.raw.onnx', '--data', folder / f'{name}.npz', '--loss',
+                           peer_models.CASES[name].loss, '--optimizer', 'adamw', '--lr', '1e-4', '--threads',
+                           arguments.threads, '--serve'])
+
+
+def measure(name, arguments, folder):
+    """Prints the rows of one model; returns the number of failed gates."""
+    failed, rows = 0, []
+    for label, command in peers(name, arguments, folder):
+        ours = peer = None
+        try:
+            ours = start_ours(name, arguments, folder)
+            peer = Side(label, command)
+            error = gate(ours, peer)
+            folded = label.startswith('onnxruntime') and name == 'cifar_cnn'  # another graph: nothing to compare
+            if not folded and (error is None or error > GATE):
+                failed += 1
+                print(f'{name}: {label}: loss gate failed ({error})', flush=True)
+                continue
+            mine, theirs, dropped = alternate(ours, peer, arguments.blocks, arguments.seconds)
+            rows.append({'model': name, 'peer': label, 'gate': error, 'dropped': dropped, 'first_ms': ours.first_ms,
+                         'peer_first_ms': peer.first_ms, 'loss': mine[-1]['loss'], 'peer_loss': theirs[-1]['loss'],
+                         'median_ms': statistics.median(m['median_ms'] for m in mine),
+                         'peer_median_ms': statistics.median(t['median_ms'] for t in theirs),
+                         'min_ms': min(m['min_ms'] for m in mine), 'peer_min_ms': min(t['min_ms'] for t in theirs),
+                         'ratio_median': ratio_with_interval(mine, theirs, 'median_ms', statistics.median),
+                         'ratio_min': ratio_with_interval(mine, theirs, 'min_ms', min)})
+        except (RuntimeError, BrokenPipeError) as error:
+            # A peer that cannot train a model is a missing row; our own failure is a failure.
+            failed += ours is None or 'temper' in str(error)
+            print(f'{name}: {label}: {error}', flush=True)
+        finally:
+            for side in (ours, peer):
+                if side is not None and side.process.poll() is None:
+                    side.close()
+    show(rows)
+    return failed
+
+
+def show(rows):
+    torch_rows = [row for row in rows if row['peer'].startswith('torch')]
+    best = min(torch_rows, key=lambda row: row['peer_median_ms'], default=None)
+    for row in rows:
+        mark = ' (best)' if row is best else ' (default)' if row['peer'].endswith('default') else ''
+        median, low, high = row['ratio_median']
+        least, least_low, least_high = row['ratio_min']
+        gated = '-' if row['gate'] is None else f'{row["gate"]:.1e}'
+        print(f'{row["model"]:<10} {row["peer"] + mark:<38} median {row["median_ms"]:8.3f} {row["peer_median_ms"]:8.3f} ms '
+              f'ratio {median:6.2f} [{low:.2f}, {high:.2f}]  min {row["min_ms"]:8.3f} {row["peer_min_ms"]:8.3f} ms ratio '
+              f'{least:6.2f} [{least_low:.2f}, {least_high:.2f}]  first step {row["first_ms"]:.0f} {row["peer_first_ms"]:.0f} ms  '
+              f'gate {gated}  loss {row["loss"]:.4g} {row["peer_loss"]:.4g}  dropped {row["dropped"]}', flush=True)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('temper')
+    parser.add_argument('--models', nargs='*', default=['tiny_mlp', 'mlp', 'cifar_cnn'])
+    parser.add_argument('--blocks', type=int, default=10)
+    parser.add_argument('--seconds', type=float, default=1.0)
+    parser.add_argument('--threads', type=int, default=2)
+    parser.add_argument('--no-compile', action='store_true', help="leave torch.compile's rows out (a compile takes up to a minute)")
+    parser.add_argument('--ort-python', help='the Python of an environment with onnxruntime-training 1.19.2')
+    arguments = parser.parse_args()
+    import peer_models
+    failed = 0
+    print('columns: ours, then the peer; ratio = peer / ours, with its 95 % interval')
+    with tempfile.TemporaryDirectory() as folder:
+        for name in arguments.models:
+            peer_models.export(name, folder)
+            failed += measure(name, arguments, pathlib.Path(folder))
+    return 1 if failed else 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())

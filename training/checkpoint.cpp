@@ -1,0 +1,245 @@
+#include "training/checkpoint.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstdio>
+#include <set>
+#include <span>
+
+#include "runtime/base/error.h"
+#include "runtime/platform/files.h"
+#include "runtime/platform/folders.h"
+#include "training/compile/training_graph.h"
+#include "training/formats/json.h"
+#include "training/formats/safetensors.h"
+#include "training/formats/sha256.h"
+
+namespace temper::training {
+namespace {
+
+constexpr const char* kWeights = "weights.safetensors";
+constexpr const char* kOptimizer = "optimizer.safetensors";
+constexpr const char* kState = "state.json";
+constexpr const char* kManifest = "MANIFEST";
+const std::array<std::string, 4> kFiles = {kWeights, kOptimizer, kState, kManifest};
+
+std::string folder_name(std::int64_t step) {
+  char text[32];
+  std::snprintf(text, sizeof text, "step-%012lld", static_cast<long long>(step));
+  return text;
+}
+
+// Model variables go to the weights file, what training added to the optimizer's.
+bool is_training_state(const VariableStore& store, int id) {
+  const std::string& name = store.variable(id).name;
+  if (name.starts_with("step.")) {
+    return true;
+  }
+  for (const char* suffix : {".momentum", ".exp_avg", ".exp_avg_sq", ".accumulated", ".staged"}) {
+    if (name.ends_with(suffix) &&
+        store.find(name.substr(0, name.size() - std::string_view(suffix).size())) >= 0) {
+      return true;
+    }
+  }
+  return false;
+}
+
+bool all_finite(const Tensor& tensor) {
+  if (tensor.dtype() != DType::kFloat32 && tensor.dtype() != DType::kFloat64) {
+    return true;
+  }
+  return visit_float(tensor.dtype(), [&]<class T>() {
+    const auto values = tensor.span<T>();
+    return std::all_of(values.begin(), values.end(), [](T value) { return std::isfinite(value); });
+  });
+}
+
+JsonValue to_json(const RunState& state) {
+  JsonValue json = JsonValue::object();
+  json.set("format", 1);
+  json.set("epoch", state.data.epoch);
+  json.set("position", state.data.position);
+  json.set("attempted", state.attempted);
+  json.set("applied", state.applied);
+  json.set("skipped", state.skipped);
+  json.set("consecutive_skips", state.consecutive_skips);
+  json.set("bad_evaluations", state.bad_evaluations);
+  json.set("has_best", state.has_best);
+  json.set("best_metric", state.best_metric);
+  json.set("best_step", state.best_step);
+  json.set("metrics_bytes", static_cast<std::int64_t>(state.metrics_bytes));
+  json.set("loss_sum", state.loss_sum);
+  json.set("loss_steps", state.loss_steps);
+  json.set("correct", state.correct);
+  json.set("counted", state.counted);
+  json.set("last_norm", state.last_norm);
+  json.set("recipe_hash", state.recipe_hash);
+  json.set("data_fingerprint", state.data_fingerprint);
+  json.set("numerics", state.numerics);
+  return json;
+}
+
+RunState from_json(const JsonValue& json) {
+  const auto integer = [&](const char* key) { return json.at(key).as_int(key); };
+  RunState state;
+  state.data = {integer("epoch"), integer("position")};
+  state.attempted = integer("attempted");
+  state.applied = integer("applied");
+  state.skipped = integer("skipped");
+  state.consecutive_skips = integer("consecutive_skips");
+  state.bad_evaluations = integer("bad_evaluations");
+  state.has_best = json.at("has_best").as_bool("has_best");
+  state.best_metric = json.at("best_metric").as_double("best_metric");
+  state.best_step = integer("best_step");
+  state.metrics_bytes = static_cast<std::uint64_t>(integer("metrics_bytes"));
+  state.loss_sum = json.at("loss_sum").as_double("loss_sum");
+  state.loss_steps = integer("loss_steps");
+  state.correct = integer("correct");
+  state.counted = integer("counted");
+  state.last_norm = json.at("last_norm").as_double("last_norm");
+  state.recipe_hash = json.at("recipe_hash").as_string("recipe_hash");
+  state.data_fingerprint = json.at("data_fingerprint").as_string("data_fingerprint");
+  state.numerics = json.at("numerics").as_string("numerics");
+  return state;
+}
+
+std::string file_hash(const std::string& path) {
+  const MappedFile file(path);
+  return sha256_hex(file.bytes());
+}
+
+// Files other than the manifest, with sizes and hashes; the manifest is what makes the folder a checkpoint.
+void write_manifest(const std::string& folder) {
+  JsonValue manifest = JsonValue::object();
+  for (const std::string& name : kFiles) {
+    if (name == kManifest) {
+      continue;
+    }
+    const std::string path = join_path(folder, name);
+    JsonValue entry = JsonValue::object();
+    entry.set("bytes", static_cast<std::int64_t>(file_status(path).size));
+    entry.set("sha256", file_hash(path));
+    manifest.set(name, std::move(entry));
+  }
+  write_file_atomically(join_path(folder, kManifest), manifest.text(2) + "\n");
+}
+
+void verify_manifest(const std::string& folder) {
+  const std::string path = join_path(folder, kManifest);
+  const JsonValue manifest =
+      parse_json(read_text_file(path, 1 << 20), path, ErrorCode::kInvalidModel);
+  for (const std::string& name : kFiles) {
+    if (name == kManifest) {
+      continue;
+    }
+    const JsonValue& entry = manifest.at(name);
+    const std::string file = join_path(folder, name);
+    const FileStatus status = file_status(file);
+    TEMPER_CHECK(status.is_regular, ErrorCode::kInvalidModel, file, " is missing");
+    TEMPER_CHECK(static_cast<std::int64_t>(status.size) == entry.at("bytes").as_int("bytes"),
+                 ErrorCode::kInvalidModel, file, " has ", status.size, " bytes, its MANIFEST says ",
+                 entry.at("bytes").as_int("bytes"));
+    TEMPER_CHECK(file_hash(file) == entry.at("sha256").as_string("sha256"), ErrorCode::kInvalidModel,
+                 file, " does not have the SHA-256 its MANIFEST says");
+  }
+}
+
+std::vector<std::string> checkpoint_names(const std::string& checkpoints) {
+  std::vector<std::string> names;
+  if (!file_status(checkpoints).is_folder) {
+    return names;
+  }
+  for (const std::string& name : list_directory(checkpoints)) {
+    if (name.starts_with("step-")) {
+      names.push_back(name);
+    }
+  }
+  return names;  // sorted: oldest first
+}
+
+RunState load_checkpoint(const std::string& folder, VariableStore& store) {
+  verify_manifest(folder);
+  const SafetensorsFile weights = read_safetensors(join_path(folder, kWeights));
+  const SafetensorsFile optimizer = read_safetensors(join_path(folder, kOptimizer));
+  const std::string state_path = join_path(folder, kState);
+  const RunState state = from_json(
+      parse_json(read_text_file(state_path, 1 << 24), state_path, ErrorCode::kInvalidModel));
+  std::vector<const Tensor*> values;
+  for (int i = 0; i < store.count(); ++i) {  // look before anything is changed
+    const std::string& name = store.variable(i).name;
+    const Tensor* value = is_training_state(store, i) ? optimizer.find(name) : weights.find(name);
+    TEMPER_CHECK(value != nullptr, ErrorCode::kInvalidModel, folder, " holds no tensor '", name,
+                 "': it is of another model or optimizer");
+    TEMPER_CHECK(value->shape() == store.variable(i).shape, ErrorCode::kInvalidModel, folder, ": '",
+                 name, "' has the shape ", value->shape(), ", the model's ", store.variable(i).shape);
+    values.push_back(value);
+  }
+  for (int i = 0; i < store.count(); ++i) {
+    store.set(i, *values[static_cast<std::size_t>(i)]);
+  }
+  return state;
+}
+
+}  // namespace
+
+void save_checkpoint(const std::string& run_directory, const VariableStore& store,
+                     const RunState& state, std::int64_t keep) {
+  const std::string checkpoints = join_path(run_directory, "checkpoints");
+  make_directories(checkpoints);
+  const std::string target = join_path(checkpoints, folder_name(state.attempted));
+  if (file_status(target).is_folder) {
+    return;  // this very step is saved already
+  }
+  std::vector<std::pair<std::string, Tensor>> weights;
+  std::vector<std::pair<std::string, Tensor>> optimizer;
+  for (int i = 0; i < store.count(); ++i) {
+    Tensor value = store.get(i);
+    const bool is_state = is_training_state(store, i);
+    TEMPER_CHECK(is_state || all_finite(value), ErrorCode::kDiverged, "parameter '",
+                 store.variable(i).name, "' is not finite; no checkpoint is written");
+    (is_state ? optimizer : weights).emplace_back(store.variable(i).name, std::move(value));
+  }
+  const std::string temporary = temporary_path(target);
+  TEMPER_CHECK(make_new_directory(temporary), ErrorCode::kIo, temporary, " exists already");
+  try {
+    write_safetensors(join_path(temporary, kWeights), weights);
+    write_safetensors(join_path(temporary, kOptimizer), optimizer);
+    write_file_atomically(join_path(temporary, kState), to_json(state).text(2) + "\n");
+    write_manifest(temporary);
+    sync_directory(temporary);
+    rename_directory(temporary, target);
+  } catch (...) {
+    remove_folder(temporary, kFiles);
+    throw;
+  }
+  std::vector<std::string> names = checkpoint_names(checkpoints);
+  while (static_cast<std::int64_t>(names.size()) > keep) {
+    remove_folder(join_path(checkpoints, names.front()), kFiles);
+    names.erase(names.begin());
+  }
+}
+
+std::optional<RunState> load_newest_checkpoint(const std::string& run_directory,
+                                               VariableStore& store,
+                                               std::vector<std::string>& notes) {
+  const std::string checkpoints = join_path(run_directory, "checkpoints");
+  std::vector<std::string> names = checkpoint_names(checkpoints);
+  if (names.empty()) {
+    return std::nullopt;
+  }
+  for (auto name = names.rbegin(); name != names.rend(); ++name) {
+    try {
+      return load_checkpoint(join_path(checkpoints, *name), store);
+    } catch (const Error& error) {
+      if (error.code() == ErrorCode::kInternal) {
+        throw;
+      }
+      notes.push_back(concat("skipped the checkpoint ", *name, ": ", error.message()));
+    }
+  }
+  fail(ErrorCode::kInvalidModel, "no checkpoint in ", checkpoints, " can be used: ",
+       join(notes, "; "));
+}
+
+}  // namespace temper::training

@@ -1,0 +1,52 @@
+#include "training/evaluation.h"
+
+#include "runtime/base/error.h"
+
+namespace temper::training {
+
+bool count_batch(const Session& session, Executor& executor, const Batch& batch,
+                 AccuracyCount& count) {
+  const Loss& loss = session.loss();
+  const bool binary = loss.name == "bce_with_logits";
+  if (!loss.class_indices && !binary) {
+    return false;
+  }
+  const int index = executor.plan().find_output(session.loss_output());
+  const Tensor& output = executor.output(index);
+  const auto& fields = session.train_data().fields();
+  for (std::size_t i = 0; i < fields.size(); ++i) {
+    if (!fields[i].is_target) {
+      continue;
+    }
+    if (binary) {
+      count_binary(output, batch.fields[i].data(), count);
+    } else {
+      const Attrs& parameters = session.recipe().loss.loss.parameters;
+      count_classes(output, static_cast<const std::int64_t*>(batch.fields[i].data()),
+                    parameters.get_int("ignore_index", -100), count);
+    }
+    return true;
+  }
+  return false;
+}
+
+Evaluation evaluate(Session& session, BatchLoader& loader) {
+  Evaluation evaluation;
+  double weighted = 0;
+  while (const Batch* batch = loader.next()) {
+    Executor& executor =
+        session.engine().executor(session.request(GraphKind::kEvaluate, batch->rows));
+    session.bind(executor, *batch);
+    executor.run();
+    const Tensor& loss = executor.output(executor.plan().find_output("loss"));
+    weighted += loss.values<double>().front() * static_cast<double>(batch->rows);
+    evaluation.samples += batch->rows;
+    evaluation.has_accuracy =
+        count_batch(session, executor, *batch, evaluation.accuracy) || evaluation.has_accuracy;
+  }
+  TEMPER_ASSERT(evaluation.samples > 0);
+  evaluation.loss = weighted / static_cast<double>(evaluation.samples);
+  return evaluation;
+}
+
+}  // namespace temper::training

@@ -1,0 +1,26 @@
+// Loss and accuracy over a whole set.
+#pragma once
+
+#include <cstdint>
+
+#include "training/data/batch_loader.h"
+#include "training/metrics/accuracy.h"
+#include "training/session.h"
+
+namespace temper::training {
+
+struct Evaluation {
+  double loss = 0;          // mean over all samples
+  AccuracyCount accuracy;
+  bool has_accuracy = false;  // classification losses only
+  std::int64_t samples = 0;
+};
+
+// Counts right predictions of one batch, when the session's loss is a classification.
+bool count_batch(const Session& session, Executor& executor, const Batch& batch,
+                 AccuracyCount& count);
+
+// Runs the evaluation plan over every batch of `loader` (a single epoch).
+Evaluation evaluate(Session& session, BatchLoader& loader);
+
+}  // namespace temper::training

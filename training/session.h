@@ -1,0 +1,81 @@
+// A recipe made concrete: the model loaded, the data opened and split, what was left open inferred, the graphs compiled.
+// The trainer, the evaluation and the commands all start from a session.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "graph/onnx/import.h"
+#include "runtime/backend/backend.h"
+#include "training/compile/engine.h"
+#include "training/data/batch_loader.h"
+#include "training/data/dataset.h"
+#include "training/losses/loss.h"
+#include "training/recipe.h"
+
+namespace temper::training {
+
+class Session {
+ public:
+  // Loads the model and the data and settles the recipe: loss inferred when none is named (integer targets: cross_entropy,
+  // or bce_with_logits for one output; float targets: mse), batch size clamped when not written. Compiles nothing yet.
+  // `data_required` false: for inspection, without data.
+  // THROWS: every input error of DESIGN section 7.
+  explicit Session(Recipe recipe, EngineOptions options = {});
+  ~Session();
+
+  const Recipe& recipe() const { return recipe_; }
+  const graph::OnnxModel& model() const { return *model_; }
+  Engine& engine() { return *engine_; }
+  const Backend& backend() const { return *backend_; }
+  const Loss& loss() const { return *loss_; }
+  // What was inferred or changed, for people.
+  const std::vector<std::string>& notes() const { return notes_; }
+
+  const Dataset& train_data() const { return *train_data_; }
+  bool has_validation() const { return !val_rows_.empty(); }
+  std::int64_t train_count() const { return static_cast<std::int64_t>(train_rows_.size()); }
+  std::int64_t val_count() const { return static_cast<std::int64_t>(val_rows_.size()); }
+
+  std::unique_ptr<BatchLoader> make_train_loader(DataPosition start) const;
+  // The validation set in its own order, once.
+  std::unique_ptr<BatchLoader> make_val_loader() const;
+  std::int64_t batches_per_epoch() const;
+
+  GraphRequest request(GraphKind kind, std::int64_t batch) const;
+  // All graphs the run will need, the training graph first: for Engine::prepare().
+  std::vector<GraphRequest> requests() const;
+  // Binds a batch to an executor's inputs by name.
+  void bind(Executor& executor, const Batch& batch) const;
+  // The name of the model output the loss reads, as a plan output ("output:NAME").
+  const std::string& loss_output() const { return loss_output_; }
+  // "SIZE-SHA256" of the training data, and of the validation data when it is a file of its own.
+  std::string data_fingerprint() const;
+
+ private:
+  void open_data();
+  void infer_loss(const Dataset& probe);
+  void split_data();
+  void settle_batch_size();
+  Shape output_shape(const Dataset& probe, DType& dtype);
+  std::map<std::string, std::int64_t> symbols_of(const Dataset& data) const;
+
+  Recipe recipe_;
+  std::unique_ptr<graph::OnnxModel> model_;
+  std::unique_ptr<Backend> backend_;
+  std::unique_ptr<Backend> reference_;
+  std::unique_ptr<Engine> engine_;
+  const Loss* loss_ = nullptr;
+  std::string loss_output_;
+  std::vector<std::string> notes_;
+  std::unique_ptr<Dataset> train_data_;
+  std::unique_ptr<Dataset> val_data_;  // null: a part of train_data_
+  std::vector<std::int64_t> train_rows_;
+  std::vector<std::int64_t> val_rows_;
+  std::map<std::string, std::int64_t> symbols_;
+  std::unique_ptr<graph::Graph> imported_;
+};
+
+}  // namespace temper::training
