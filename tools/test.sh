@@ -3,7 +3,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 tools/install_packages.sh
-cmake --preset release
+cmake --preset release -DTEMPER_TESTS=ON
 cmake --build --preset release
 tools/test_venv.sh
 exec ctest --test-dir build -j2 --output-on-failure --no-tests=error "$@"

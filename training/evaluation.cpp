@@ -1,5 +1,7 @@
 #include "training/evaluation.h"
 
+#include <algorithm>
+
 #include "runtime/base/error.h"
 
 namespace temper::training {
@@ -47,6 +49,18 @@ Evaluation evaluate(Session& session, BatchLoader& loader) {
   TEMPER_ASSERT(evaluation.samples > 0);
   evaluation.loss = weighted / static_cast<double>(evaluation.samples);
   return evaluation;
+}
+
+Evaluation evaluate_training_rows(Session& session) {
+  const std::int64_t count = session.train_count();
+  const std::int64_t size = std::min(session.recipe().data.batch_size, count);
+  std::vector<GraphRequest> requests = {session.request(GraphKind::kEvaluate, size)};
+  if (count % size > 0) {
+    requests.push_back(session.request(GraphKind::kEvaluate, count % size));
+  }
+  session.engine().prepare(requests);
+  const auto loader = session.make_ordered_loader(size);
+  return evaluate(session, *loader);
 }
 
 }  // namespace temper::training

@@ -23,4 +23,8 @@ bool count_batch(const Session& session, Executor& executor, const Batch& batch,
 // Runs the evaluation plan over every batch of `loader` (a single epoch).
 Evaluation evaluate(Session& session, BatchLoader& loader);
 
+// Compiles what it takes and evaluates on all training rows, in batches of the recipe's size. REQUIRES: a session that
+// nothing was run on yet.
+Evaluation evaluate_training_rows(Session& session);
+
 }  // namespace temper::training

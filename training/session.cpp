@@ -73,7 +73,8 @@ std::size_t target_index(const Dataset& data) {
 
 Session::~Session() = default;
 
-Session::Session(Recipe recipe, EngineOptions options) : recipe_(std::move(recipe)) {
+Session::Session(Recipe recipe, EngineOptions options, SessionNeeds needs)
+    : recipe_(std::move(recipe)) {
   TEMPER_CHECK(!recipe_.model.path.empty(), ErrorCode::kInvalidArgument,
                "model.path is not set: which ONNX file?");
   TEMPER_CHECK(!recipe_.data.train.empty(), ErrorCode::kInvalidArgument,
@@ -82,10 +83,11 @@ Session::Session(Recipe recipe, EngineOptions options) : recipe_(std::move(recip
   backend_ = make_backend(recipe_.train.device);
   options.threads = recipe_.train.threads > 0 ? static_cast<int>(recipe_.train.threads)
                                               : available_processors();
+  threads_ = options.threads;
   model_ = std::make_unique<graph::OnnxModel>(
       graph::OnnxModel::load(recipe_.model.path, {recipe_.model.external_data_root}));
-  imported_ = std::make_unique<graph::Graph>(model_->build_graph(graph::standard_ops()));
-  open_data();
+  imported_ = std::make_unique<graph::Graph>(model_->build_graph(graph::standard_ops(), needs.as_variables));
+  needs.target ? open_data() : open_inputs();
   split_data();
   settle_batch_size();
   CompileSettings settings;
@@ -194,6 +196,14 @@ void Session::open_data() {
   }
 }
 
+// For prediction: whatever target the data have is left alone.
+void Session::open_inputs() {
+  DataOptions options = data_options(*imported_, recipe_.data);
+  options.require_targets = false;
+  train_data_ = open_dataset(recipe_.data.train, options);
+  symbols_ = symbols_of(*train_data_);
+}
+
 void Session::split_data() {
   const std::int64_t count = train_data_->count();
   if (val_data_ == nullptr && recipe_.data.val_split > 0) {
@@ -239,6 +249,14 @@ std::unique_ptr<BatchLoader> Session::make_val_loader() const {
   options.single_epoch = true;
   const Dataset& data = val_data_ == nullptr ? *train_data_ : *val_data_;
   return std::make_unique<BatchLoader>(data, Sampler(val_rows_, SamplerOptions{false, 0}), options);
+}
+
+std::unique_ptr<BatchLoader> Session::make_ordered_loader(std::int64_t batch_size) const {
+  LoaderOptions options;
+  options.batch_size = std::min(batch_size, train_count());
+  options.single_epoch = true;
+  return std::make_unique<BatchLoader>(*train_data_, Sampler(train_rows_, SamplerOptions{false, 0}),
+                                       options);
 }
 
 std::int64_t Session::batches_per_epoch() const {

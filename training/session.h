@@ -4,6 +4,7 @@
 
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -17,13 +18,18 @@
 
 namespace temper::training {
 
+// What a session is for, where that is not training.
+struct SessionNeeds {
+  bool target = true;                   // false: the data need no target and there is no loss (prediction)
+  std::set<std::string> as_variables;   // see OnnxModel::build_graph
+};
+
 class Session {
  public:
   // Loads the model and the data and settles the recipe: loss inferred when none is named (integer targets: cross_entropy,
   // or bce_with_logits for one output; float targets: mse), batch size clamped when not written. Compiles nothing yet.
-  // `data_required` false: for inspection, without data.
   // THROWS: every input error of DESIGN section 7.
-  explicit Session(Recipe recipe, EngineOptions options = {});
+  explicit Session(Recipe recipe, EngineOptions options = {}, SessionNeeds needs = {});
   ~Session();
 
   const Recipe& recipe() const { return recipe_; }
@@ -31,6 +37,7 @@ class Session {
   Engine& engine() { return *engine_; }
   const Backend& backend() const { return *backend_; }
   const Loss& loss() const { return *loss_; }
+  int threads() const { return threads_; }
   // What was inferred or changed, for people.
   const std::vector<std::string>& notes() const { return notes_; }
 
@@ -42,6 +49,8 @@ class Session {
   std::unique_ptr<BatchLoader> make_train_loader(DataPosition start) const;
   // The validation set in its own order, once.
   std::unique_ptr<BatchLoader> make_val_loader() const;
+  // All training rows in their own order, once, in batches of `batch_size`: for evaluation and prediction.
+  std::unique_ptr<BatchLoader> make_ordered_loader(std::int64_t batch_size) const;
   std::int64_t batches_per_epoch() const;
 
   GraphRequest request(GraphKind kind, std::int64_t batch) const;
@@ -56,6 +65,7 @@ class Session {
 
  private:
   void open_data();
+  void open_inputs();
   void infer_loss(const Dataset& probe);
   void split_data();
   void settle_batch_size();
@@ -68,6 +78,7 @@ class Session {
   std::unique_ptr<Backend> reference_;
   std::unique_ptr<Engine> engine_;
   const Loss* loss_ = nullptr;
+  int threads_ = 1;
   std::string loss_output_;
   std::vector<std::string> notes_;
   std::unique_ptr<Dataset> train_data_;

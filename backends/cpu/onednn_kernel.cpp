@@ -26,7 +26,12 @@ void OneDnnCall::run(const KernelArgs& args) {
       dnnl_primitive_execute(primitive_.get(), stream().get(), static_cast<int>(arguments_.size()),
                              arguments_.data());
   if (status != dnnl_success) {
-    fail(ErrorCode::kDevice, "oneDNN failed with status ", static_cast<int>(status));
+    const char* name = nullptr;
+    const_dnnl_primitive_desc_t desc = nullptr;
+    dnnl_primitive_get_primitive_desc(primitive_.get(), &desc);
+    dnnl_primitive_desc_query(desc, dnnl_query_impl_info_str, 0, static_cast<void*>(&name));
+    fail(ErrorCode::kDevice, "oneDNN failed with status ", static_cast<int>(status), " in ",
+         name == nullptr ? "a primitive" : name);
   }
 }
 

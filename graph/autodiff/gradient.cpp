@@ -155,7 +155,8 @@ std::vector<ValueId> gradient(Graph& graph, ValueId y, std::span<const ValueId> 
     TEMPER_CHECK(graph.value(y).shape.element_count() == 1, ErrorCode::kInvalidArgument,
                  "the gradient of a value of shape ", graph.value(y).shape,
                  " was asked for; a loss must be a scalar");
-    dy = builder.expand(builder.scalar(graph.value(y).dtype, 1), graph.value(y).shape);
+    const ValueId one = builder.scalar(graph.value(y).dtype, 1);
+    dy = builder.expand(one, graph.value(y).shape);
   }
   ReversePass pass(graph, wrt);
   pass.run(y, dy);

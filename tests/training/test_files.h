@@ -15,9 +15,8 @@
 
 namespace temper::training {
 
-inline std::string fixture(const std::string& name) {
-  return std::string(TEMPER_SOURCE_DIR) + "/tests/training/fixtures/" + name;
-}
+// The path of a committed file of tests/training/fixtures/.
+std::string fixture(const std::string& name);
 
 inline std::string read_bytes(const std::string& path) {
   std::ifstream file(path, std::ios::binary);

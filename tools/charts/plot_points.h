@@ -35,8 +35,8 @@ std::optional<Extent> extent_of(const std::vector<std::vector<Stretch>>& all);
 std::vector<Stretch> thinned(const std::vector<Stretch>& stretches, double low_x, double high_x,
                              int columns);
 
-// The average over the last fiftieth of the points (at most 500), for long series (more than 200 points) that
-// are noisy; empty for others.
+// The average over the last fiftieth of the points (at most 500), for long series (more than 200
+// points) that are noisy; empty for others.
 std::vector<Stretch> smoothed(const std::vector<Stretch>& stretches);
 
 }  // namespace temper::charts

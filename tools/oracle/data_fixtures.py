@@ -62,7 +62,8 @@ def npz_files():
 
 
 def idx_bytes(code, array):
-    head = struct.pack(">BBBB", 0, 0, code, array.ndim) + struct.pack(f">{array.ndim}I", *array.shape)
+    head = struct.pack(">BBBB", 0, 0, code, array.ndim)
+    head += struct.pack(f">{array.ndim}I", *array.shape)
     return head + array.astype(array.dtype.newbyteorder(">")).tobytes()
 
 
@@ -76,7 +77,7 @@ def idx_files():
 
 
 def safetensors_file():
-    """By the format's definition; the reference implementation is not needed for a file this small."""
+    """By the format's definition: a length, a JSON header, the bytes."""
     half = np.array([1.5, -2], "f2").tobytes()
     single = counted((2, 3), "f4").tobytes()
     header = {
@@ -94,7 +95,8 @@ def event_file():
 
     def summary(step, **fields):
         value = summary_pb2.Summary.Value(**fields)
-        return event_pb2.Event(wall_time=1.5e9, step=step, summary=summary_pb2.Summary(value=[value]))
+        return event_pb2.Event(
+            wall_time=1.5e9, step=step, summary=summary_pb2.Summary(value=[value]))
 
     text = tensor_pb2.TensorProto(
         dtype=7,
@@ -105,7 +107,8 @@ def event_file():
         plugin_data=summary_pb2.SummaryMetadata.PluginData(plugin_name="text"))
     histogram = summary_pb2.HistogramProto(
         min=1, max=4, num=3, sum=7, sum_squares=21, bucket_limit=[2, 8], bucket=[2, 1])
-    image = summary_pb2.Summary.Image(height=2, width=300, colorspace=3, encoded_image_string=b"PNG!")
+    image = summary_pb2.Summary.Image(
+        height=2, width=300, colorspace=3, encoded_image_string=b"PNG!")
     events = [
         event_pb2.Event(wall_time=1.5e9, file_version="brain.Event:2"),
         event_pb2.Event(wall_time=1.5e9, step=120, session_log=event_pb2.SessionLog(status=1)),

@@ -3,11 +3,12 @@
     python equality.py TEMPER_BINARY [--folder DIR] [--models NAME ...] [--forms default raw fixed] [--steps 100]
 
 Checked per file: the loss and every parameter's gradient (relative, by norm, 1e-4); the loss of each of 100 steps with
-SGD+momentum and AdamW on one batch (relative, 1e-3) and the weights they end with; BatchNorm statistics after 20 SGD steps (relative, by norm, 1e-5);
-the exported file differs from the imported one in initializer values only; training it with a rate of zero gives the
-same bits; onnxruntime's outputs of it equal `temper predict`'s (1e-5). The unoptimised (raw) export is compared with the
-PyTorch module; the other forms, whose tensors are merged and folded, with the file's own graph run in PyTorch. BatchNorm
-statistics are read after 20 steps, where PyTorch in float still equals PyTorch in double to 1e-6; after 100 it does not.
+SGD+momentum and AdamW on one batch (relative, 1e-3) and the weights SGD ends with; BatchNorm statistics after 20 SGD
+steps (relative, by norm, 1e-5); the exported file differs from the imported one in initializer values only; training it
+with a rate of zero gives the same bits; onnxruntime's outputs of it equal `temper predict`'s (1e-5). The unoptimised
+(raw) export is compared with the PyTorch module; the other forms, whose tensors are merged and folded, with the file's
+own graph run in PyTorch. BatchNorm statistics are read after 20 steps, where PyTorch in float still equals PyTorch in
+double to 1e-6; after 100 it does not.
 Needs torch, onnx, onnxscript, onnxruntime, numpy.
 """
 import argparse
@@ -151,7 +152,8 @@ def compare_curve(report, temper, file, model, batch_path, name, optimizer, step
         error = max(abs(a - e) / abs(e) for a, e in zip(actual, expected))
     report.row(file, f'{optimizer}, {len(actual)} of {steps} steps', error, 1e-3,
                f'loss {expected[0]:.4f} -> {expected[-1]:.4f}')
-    report.row(file, f'{optimizer}, exported weights', weights_error(model, last, oracle), 1e-2, 'of the change, by norm')
+    if optimizer == 'sgd':  # AdamW turns rounding noise of near-zero gradients into whole steps
+        report.row(file, 'sgd, exported weights', weights_error(model, last, oracle), 1e-2, 'of the change, by norm')
     return last
 
 

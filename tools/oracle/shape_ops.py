@@ -120,7 +120,7 @@ def input_text(index, x, op):
 
 
 def main():
-    print(f"""// Made by tools/oracle/shape_ops.py: outputs of the reference evaluator of onnx {onnx.__version__}.
+    print(f"""// Made by tools/oracle/shape_ops.py with the evaluator of onnx {onnx.__version__}.
 // Do not edit.
 #include <cstdint>
 #include <limits>

@@ -32,7 +32,9 @@ class GraphMaker {
 
   Graph make() {
     const bool training = request_.kind != GraphKind::kEvaluate && request_.kind != GraphKind::kPredict;
-    choose_trainable(graph_, settings_.trainable, settings_.freeze);
+    if (training && request_.kind != GraphKind::kGradient) {
+      choose_trainable(graph_, settings_.trainable, settings_.freeze);
+    }
     change_fixed_batch();
     graph::bind_shapes(graph_, request_.symbols, request_.batch, reference_);
     if (training) {

@@ -69,8 +69,8 @@ void check_finite(const Tensor& array, DType delivered, const RowName& where) {
   if (!is_float(array.dtype())) {
     return;
   }
-  const double limit = is_float(delivered) ? largest_finite(delivered)
-                                           : std::numeric_limits<double>::max();
+  const double limit =
+      is_float(delivered) ? largest_finite(delivered) : std::numeric_limits<double>::max();
   visit_any(array.dtype(), [&]<class T>() {
     find_first<T>(
         array, [&](T value) { return !(std::fabs(as_double(value)) <= limit); },
@@ -108,10 +108,9 @@ void check_labels(const Dataset& data, std::size_t field, std::int64_t classes,
   const std::vector<std::int64_t> labels = data.labels(field);
   for (std::size_t row = 0; row < labels.size(); ++row) {
     const std::int64_t label = labels[row];
-    TEMPER_CHECK((label >= 0 && label < classes) || label == ignore_index,
-                 ErrorCode::kInvalidData, data.where(field, static_cast<std::int64_t>(row)),
-                 ": the label is ", label, "; the model has ", classes,
-                 " classes, so labels go from 0 to ", classes - 1);
+    TEMPER_CHECK((label >= 0 && label < classes) || label == ignore_index, ErrorCode::kInvalidData,
+                 data.where(field, static_cast<std::int64_t>(row)), ": the label is ", label,
+                 "; the model has ", classes, " classes, so labels go from 0 to ", classes - 1);
   }
 }
 

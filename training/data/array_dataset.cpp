@@ -79,8 +79,7 @@ void ArrayDataset::read(std::span<const std::int64_t> rows, std::span<Tensor> ou
     TEMPER_ASSERT(target.dtype() == entry.field.dtype && target.layout().plain &&
                       target.element_count() == elements * static_cast<std::int64_t>(rows.size()),
                   "field ", entry.field.name, " into ", target.dtype(), target.shape());
-    const auto source_bytes =
-        static_cast<std::size_t>(elements) * size_of(entry.array.dtype());
+    const auto source_bytes = static_cast<std::size_t>(elements) * size_of(entry.array.dtype());
     const auto target_bytes = static_cast<std::size_t>(elements) * size_of(target.dtype());
     const auto* from = static_cast<const std::byte*>(entry.array.data());
     auto* to = static_cast<std::byte*>(target.data());

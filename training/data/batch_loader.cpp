@@ -62,8 +62,8 @@ struct BatchLoader::State {
   void set_partial(Slot& slot, std::int64_t rows) {
     slot.partial.clear();
     for (std::size_t f = 0; f < slot.full.size(); ++f) {
-      slot.partial.emplace_back(slot.full[f].dtype(), batch_shape(data.fields()[f], rows),
-                                Layout{}, slot.full[f].buffer());
+      slot.partial.emplace_back(slot.full[f].dtype(), batch_shape(data.fields()[f], rows), Layout{},
+                                slot.full[f].buffer());
     }
     slot.partial_rows = rows;
   }
@@ -96,8 +96,7 @@ struct BatchLoader::State {
       cursor = {cursor.epoch + 1, 0};
       order = sampler.epoch(cursor.epoch);
     }
-    const std::int64_t rows =
-        std::min(options.batch_size, sampler.count() - cursor.position);
+    const std::int64_t rows = std::min(options.batch_size, sampler.count() - cursor.position);
     slot.rows.clear();
     for (std::int64_t i = 0; i < rows; ++i) {
       slot.rows.push_back(order.row(cursor.position + i));
@@ -165,11 +164,11 @@ struct BatchLoader::State {
 
   void start(DataPosition position) {
     halt();
-    TEMPER_CHECK(position.epoch >= 0 && position.position >= 0 &&
-                     position.position <= sampler.count(),
-                 ErrorCode::kInvalidArgument, "the data position ", position.position,
-                 " of epoch ", position.epoch, " lies outside the set of ", sampler.count(),
-                 " rows. Is this another data set than the checkpoint's?");
+    TEMPER_CHECK(
+        position.epoch >= 0 && position.position >= 0 && position.position <= sampler.count(),
+        ErrorCode::kInvalidArgument, "the data position ", position.position, " of epoch ",
+        position.epoch, " lies outside the set of ", sampler.count(),
+        " rows. Is this another data set than the checkpoint's?");
     cursor = position;
     order = sampler.epoch(position.epoch);
     filled = 0;
@@ -189,8 +188,7 @@ BatchLoader::BatchLoader(const Dataset& data, Sampler sampler, LoaderOptions opt
                options.batch_size, "; expected 1 or more");
   TEMPER_CHECK(options.batch_size <= state_->sampler.count(), ErrorCode::kInvalidArgument,
                "data.batch_size is ", options.batch_size, ", but the set has only ",
-               state_->sampler.count(), " rows; write data.batch_size = ",
-               state_->sampler.count());
+               state_->sampler.count(), " rows; write data.batch_size = ", state_->sampler.count());
   state_->allocate();
   state_->start(start);
 }

@@ -42,8 +42,7 @@ class BatchLoader {
  public:
   // `data` must outlive the loader. THROWS: kInvalidArgument when the batch is larger than the set
   // or the position lies outside it.
-  BatchLoader(const Dataset& data, Sampler sampler, LoaderOptions options,
-              DataPosition start = {});
+  BatchLoader(const Dataset& data, Sampler sampler, LoaderOptions options, DataPosition start = {});
   ~BatchLoader();
   BatchLoader(const BatchLoader&) = delete;
   BatchLoader& operator=(const BatchLoader&) = delete;

@@ -49,6 +49,7 @@ class Dataset {
   // applies it. Call once, before reading; it does nothing for other kinds of data.
   virtual void fit(std::span<const std::int64_t> /*training_rows*/) {}
   // What must be stored with the model to prepare other data in the same way; null when nothing.
+  // REQUIRES: fit() was called.
   virtual JsonValue preprocessing() const { return {}; }
 };
 

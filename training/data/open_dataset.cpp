@@ -78,8 +78,7 @@ std::string labels_path(const std::string& images) {
 
 // One array per file: the input and, when there is a path, the target.
 std::vector<ArrayField> open_pair(const std::string& path, const std::string& target_path,
-                                  const DataOptions& options,
-                                  Tensor (*read)(const std::string&)) {
+                                  const DataOptions& options, Tensor (*read)(const std::string&)) {
   TEMPER_CHECK(options.inputs.size() <= 1, ErrorCode::kInvalidData, path,
                " holds one array, the model has ", options.inputs.size(),
                " inputs; save them in one .npz file under their names");
@@ -152,8 +151,8 @@ std::unique_ptr<Dataset> open_dataset(const std::string& path, const DataOptions
       fields = open_pair(path, target, options, kind == Kind::kIdx ? &read_idx : &read_npy);
     }
   }
-  auto data = std::make_unique<ArrayDataset>(
-      std::move(fields), fingerprint_files(files, options.hash_everything));
+  auto data = std::make_unique<ArrayDataset>(std::move(fields),
+                                             fingerprint_files(files, options.hash_everything));
   data->check_values(options.require_finite);
   return data;
 }

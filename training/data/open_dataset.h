@@ -28,9 +28,9 @@ struct TableOptions {
                                          // else the last
   std::vector<std::string> categorical;  // numeric columns that are categories all the same
   std::vector<std::string> drop;         // columns to leave out
-  bool one_hot = false;      // categorical inputs as 0/1 values; otherwise as their codes
-  bool standardize = false;  // numeric inputs to mean 0 and deviation 1 (fit() learns both)
-  bool fill_missing = false; // missing numeric inputs become the mean; otherwise they are errors
+  bool one_hot = false;       // categorical inputs as 0/1 values; otherwise as their codes
+  bool standardize = false;   // numeric inputs to mean 0 and deviation 1 (fit() learns both)
+  bool fill_missing = false;  // missing numeric inputs become the mean; otherwise they are errors
   // What Dataset::preprocessing() gave for the training table: its columns, categories, means and
   // the three switches above are used instead of being learned. Null: learn.
   JsonValue preprocessing;

@@ -155,8 +155,8 @@ std::unique_ptr<TableDataset> TableDataset::open(const std::string& path,
       }
     }
   }
-  std::unique_ptr<TableDataset> data(new TableDataset(
-      std::move(arrays), fingerprint_files({path}, options.hash_everything)));
+  std::unique_ptr<TableDataset> data(
+      new TableDataset(std::move(arrays), fingerprint_files({path}, options.hash_everything)));
   data->path_ = path;
   data->encoding_ = std::move(scan.encoding);
   data->lines_ = std::move(lines);
@@ -245,6 +245,11 @@ void TableDataset::apply() {
     }
   }
   fitted_ = true;
+}
+
+JsonValue TableDataset::preprocessing() const {
+  TEMPER_ASSERT(fitted_, "fit() must be called before a table's preprocessing is asked for");
+  return encoding_.to_json();
 }
 
 void TableDataset::read(std::span<const std::int64_t> rows, std::span<Tensor> out) const {

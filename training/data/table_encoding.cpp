@@ -78,10 +78,10 @@ TableEncoding TableEncoding::from_json(const JsonValue& json) {
       column.is_integer = entry.at("integer").as_bool("integer");
       column.mean = entry.at("mean").as_double("mean");
       column.deviation = entry.at("deviation").as_double("deviation");
-      TEMPER_CHECK(std::isfinite(column.mean) && std::isfinite(column.deviation) &&
-                       column.deviation > 0,
-                   ErrorCode::kInvalidData, "the stored mean or deviation of column '",
-                   column.name, "' is no positive finite number");
+      TEMPER_CHECK(
+          std::isfinite(column.mean) && std::isfinite(column.deviation) && column.deviation > 0,
+          ErrorCode::kInvalidData, "the stored mean or deviation of column '", column.name,
+          "' is no positive finite number");
     }
     encoding.columns.push_back(std::move(column));
   }

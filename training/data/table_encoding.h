@@ -1,5 +1,5 @@
-// How the columns of a table become numbers: learned from the training table, stored with the model,
-// applied to every other table.
+// How the columns of a table become numbers: learned from the training table, stored with the
+// model, applied to every other table.
 #pragma once
 
 #include <map>

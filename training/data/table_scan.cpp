@@ -95,8 +95,8 @@ ColumnEncoding learn_column(const CsvReader& reader, std::size_t place, const Se
   column.name = name;
   column.is_target = is_target;
   TEMPER_CHECK(seen.numbers + seen.texts > 0, ErrorCode::kInvalidData,
-               reader.where(seen.first_missing_line, place), " has no values; write data.drop = [\"",
-               name, "\"]");
+               reader.where(seen.first_missing_line, place),
+               " has no values; write data.drop = [\"", name, "\"]");
   TEMPER_CHECK(seen.missing == 0 || (fill_missing && !is_target), ErrorCode::kInvalidData,
                reader.where(seen.first_missing_line, place), ": the value is missing (",
                seen.missing, " in this column)",
@@ -149,8 +149,8 @@ TableScan learn(CsvReader& reader, const std::string& path, const DataOptions& o
   scan.encoding.standardize = table.standardize;
   scan.encoding.fill_missing = table.fill_missing;
   const auto add = [&](std::size_t place, bool is_target) {
-    scan.encoding.columns.push_back(learn_column(reader, place, seen[place], declared[place],
-                                                 is_target, table.fill_missing));
+    scan.encoding.columns.push_back(
+        learn_column(reader, place, seen[place], declared[place], is_target, table.fill_missing));
     scan.file_columns.push_back(place);
   };
   for (std::size_t i = 0; i < reader.columns().size(); ++i) {
@@ -162,9 +162,8 @@ TableScan learn(CsvReader& reader, const std::string& path, const DataOptions& o
   TEMPER_CHECK(!scan.encoding.columns.empty(), ErrorCode::kInvalidData, path,
                " has no input columns: all are targets or dropped");
   for (const std::string& name : targets) {
-    add(static_cast<std::size_t>(
-            std::find(reader.columns().begin(), reader.columns().end(), name) -
-            reader.columns().begin()),
+    add(static_cast<std::size_t>(std::find(reader.columns().begin(), reader.columns().end(), name) -
+                                 reader.columns().begin()),
         true);
   }
   return scan;
@@ -176,11 +175,11 @@ TableScan use_stored(CsvReader& reader, const std::string& path, const DataOptio
   for (const ColumnEncoding& column : scan.encoding.columns) {
     const auto found = std::find(reader.columns().begin(), reader.columns().end(), column.name);
     const bool there = found != reader.columns().end();
-    TEMPER_CHECK(there || (column.is_target && !options.require_targets),
-                 ErrorCode::kInvalidData, path, " has no column '", column.name,
-                 "', which the training table had; it has ", join(reader.columns(), ", "));
-    scan.file_columns.push_back(
-        there ? static_cast<std::size_t>(found - reader.columns().begin()) : TableScan::kAbsent);
+    TEMPER_CHECK(there || (column.is_target && !options.require_targets), ErrorCode::kInvalidData,
+                 path, " has no column '", column.name, "', which the training table had; it has ",
+                 join(reader.columns(), ", "));
+    scan.file_columns.push_back(there ? static_cast<std::size_t>(found - reader.columns().begin())
+                                      : TableScan::kAbsent);
   }
   std::vector<std::string_view> cells;
   while (reader.next(cells)) {

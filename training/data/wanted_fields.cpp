@@ -40,16 +40,15 @@ std::vector<WantedField> wanted_inputs(const ArraySource& source, const DataOpti
   }
   std::vector<WantedField> inputs;
   for (const std::string& name : source.names) {
-    const bool claimed =
-        std::any_of(options.targets.begin(), options.targets.end(), [&](const WantedField& target) {
-          return target.name == name || target.array == name;
-        });
+    const bool claimed = std::any_of(
+        options.targets.begin(), options.targets.end(),
+        [&](const WantedField& target) { return target.name == name || target.array == name; });
     if (!claimed && name != kTarget && !name.starts_with(kTargetPrefix)) {
       inputs.push_back({name, DType::kUndefined, std::nullopt, {}});
     }
   }
-  TEMPER_CHECK(!inputs.empty(), ErrorCode::kInvalidData, "no array to take as input: ",
-               listed(source));
+  TEMPER_CHECK(!inputs.empty(), ErrorCode::kInvalidData,
+               "no array to take as input: ", listed(source));
   return inputs;
 }
 
@@ -59,8 +58,8 @@ std::vector<WantedField> wanted_targets(const ArraySource& source, const DataOpt
   if (targets.empty()) {
     for (const std::string& name : source.names) {
       if (name.starts_with(kTargetPrefix)) {
-        targets.push_back({name.substr(kTargetPrefix.size()), DType::kUndefined, std::nullopt,
-                           name});
+        targets.push_back(
+            {name.substr(kTargetPrefix.size()), DType::kUndefined, std::nullopt, name});
       }
     }
     if (targets.empty()) {
@@ -102,8 +101,8 @@ Shape fit_row_shape(const Shape& stored, const std::optional<Shape>& wanted,
   const bool same_count = stored.element_count() == wanted->element_count();
   const bool flat = stored.rank() == 1 || wanted->rank() == 1;
   TEMPER_CHECK(same_count && (flat || without_ones(stored) == without_ones(*wanted)),
-               ErrorCode::kInvalidData, source, " has rows of shape ", stored,
-               ", the model takes ", *wanted);
+               ErrorCode::kInvalidData, source, " has rows of shape ", stored, ", the model takes ",
+               *wanted);
   return *wanted;
 }
 

@@ -203,7 +203,7 @@ void CsvReader::find_header() {
     const bool second_has_number = has_second && std::any_of(cells.begin(), cells.end(), is_number);
     TEMPER_CHECK(first_has_number || second_has_number, ErrorCode::kInvalidData, path_,
                  ":1: cannot tell whether the first line is a header: neither it nor the next has "
-                 "a number. Write data.header = true or false");
+                 "a number. Write data.header = \"yes\" or \"no\"");
     has_header_ = !first_has_number;
   } else {
     has_header_ = options_.header == CsvHeader::kYes;

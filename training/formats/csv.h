@@ -22,7 +22,7 @@ struct CsvOptions {
   CsvHeader header = CsvHeader::kAuto;
   char delimiter = '\0';  // '\0': the one of , ; tab | that splits the first lines evenly
   char decimal = '.';
-  std::vector<std::string> missing_values = {"",    "?",   "NA",   "N/A",  "NaN",
+  std::vector<std::string> missing_values = {"",    "?",    "NA",   "N/A", "NaN",
                                              "nan", "null", "NULL", "None"};
 };
 

@@ -69,8 +69,8 @@ std::shared_ptr<Buffer> gunzip(std::span<const std::byte> bytes, std::string_vie
       continue;
     }
     const bool moved = stream.avail_in < give || stream.avail_out < room;
-    TEMPER_CHECK((status == Z_OK || status == Z_BUF_ERROR) && moved, ErrorCode::kInvalidData,
-                 where, ": damaged compressed data near byte ", read, ": ",
+    TEMPER_CHECK((status == Z_OK || status == Z_BUF_ERROR) && moved, ErrorCode::kInvalidData, where,
+                 ": damaged compressed data near byte ", read, ": ",
                  stream.msg != nullptr ? stream.msg : "the data ends too early");
   }
   fail(ErrorCode::kInvalidData, where, " ends in the middle of its compressed data after ", used,

@@ -52,8 +52,8 @@ Tensor decode_idx(std::shared_ptr<Buffer> buffer, std::string_view where) {
   const std::span<const std::byte> bytes = bytes_of(*buffer);
   TEMPER_CHECK(bytes.size() >= 4, ErrorCode::kInvalidData, where, " has ", bytes.size(),
                " bytes; an IDX file has at least 4");
-  TEMPER_CHECK(bytes[0] == std::byte{0} && bytes[1] == std::byte{0}, ErrorCode::kInvalidData,
-               where, " is no IDX file: it does not begin with two zero bytes");
+  TEMPER_CHECK(bytes[0] == std::byte{0} && bytes[1] == std::byte{0}, ErrorCode::kInvalidData, where,
+               " is no IDX file: it does not begin with two zero bytes");
   const DType dtype = dtype_of(bytes[2]);
   TEMPER_CHECK(dtype != DType::kUndefined, ErrorCode::kUnsupported, where,
                " has the unknown IDX type ", std::to_integer<int>(bytes[2]));

@@ -3,9 +3,10 @@
 
 #include <cmath>
 #include <limits>
-#include <nlohmann/json.hpp>
 #include <unordered_set>
 #include <utility>
+
+#include <nlohmann/json.hpp>
 
 namespace temper::training {
 namespace {
@@ -119,7 +120,7 @@ JsonValue::JsonValue(Object value) : value_(std::move(value)) {}
 JsonValue JsonValue::object() { return JsonValue(Object{}); }
 
 std::string_view JsonValue::type_name() const {
-  constexpr std::string_view kNames[] = {"null",   "a bool", "an integer", "a number",
+  constexpr std::string_view kNames[] = {"null",     "a bool",   "an integer", "a number",
                                          "a string", "an array", "an object"};
   return kNames[value_.index()];
 }

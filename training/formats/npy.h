@@ -24,7 +24,7 @@ struct NpyHeader {
 // THROWS: kInvalidData (damaged), kUnsupported (strings, objects, complex numbers, records).
 NpyHeader parse_npy_header(std::span<const std::byte> bytes, std::string_view where);
 
-// The array in `buffer`, which holds a whole .npy file: a view of it when the elements are stored as
+// The array in `buffer`, which holds a whole .npy file: a view of it when elements are stored as
 // tensors are (C order, little-endian, aligned), a copy otherwise.
 // THROWS: as parse_npy_header; kInvalidData when the size is not what the header says.
 Tensor decode_npy(std::shared_ptr<Buffer> buffer, std::string_view where);

@@ -138,8 +138,7 @@ class DictParser {
       }
       TEMPER_CHECK(header.shape.rank() < kMaxRank, ErrorCode::kUnsupported, where_,
                    " has more than ", kMaxRank, " dimensions");
-      const bool overflow =
-          dim > 0 && __builtin_mul_overflow(product, dim, &product);
+      const bool overflow = dim > 0 && __builtin_mul_overflow(product, dim, &product);
       TEMPER_CHECK(!overflow && product < (std::int64_t{1} << 58), ErrorCode::kInvalidData, where_,
                    ": the .npy header's shape has more elements than memory can hold");
       header.shape.push_back(dim);

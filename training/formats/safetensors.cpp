@@ -106,8 +106,7 @@ class Reader {
     const JsonValue* offsets = member.value.find("data_offsets");
     TEMPER_CHECK(dtype != nullptr && dtype->is_string() && shape != nullptr && shape->is_array() &&
                      offsets != nullptr && offsets->is_array() &&
-                     offsets->as_array("").size() == 2 &&
-                     member.value.as_object("").size() == 3,
+                     offsets->as_array("").size() == 2 && member.value.as_object("").size() == 3,
                  code_, where_, ", tensor '", entry.name,
                  "': expected exactly dtype, shape and data_offsets [begin, end]");
     const std::string& type = dtype->as_string("dtype");
@@ -119,8 +118,7 @@ class Reader {
     for (const JsonValue& dim : shape->as_array("shape")) {
       TEMPER_CHECK(entry.shape.rank() < kMaxRank, ErrorCode::kUnsupported, where_, ", tensor '",
                    entry.name, "' has more than ", kMaxRank, " dimensions");
-      entry.shape.push_back(
-          static_cast<std::int64_t>(read_size(dim, entry.name, "a dimension")));
+      entry.shape.push_back(static_cast<std::int64_t>(read_size(dim, entry.name, "a dimension")));
     }
     entry.begin = read_size(offsets->as_array("")[0], entry.name, "data_offsets[0]");
     entry.end = read_size(offsets->as_array("")[1], entry.name, "data_offsets[1]");
@@ -133,9 +131,9 @@ class Reader {
     });
     std::uint64_t position = 0;
     for (const Entry& entry : entries) {
-      TEMPER_CHECK(entry.begin == position && entry.end >= entry.begin, code_, where_,
-                   ", tensor '", entry.name, "': bytes [", entry.begin, ", ", entry.end,
-                   ") do not begin at ", position, ", where the tensor before it ends");
+      TEMPER_CHECK(entry.begin == position && entry.end >= entry.begin, code_, where_, ", tensor '",
+                   entry.name, "': bytes [", entry.begin, ", ", entry.end, ") do not begin at ",
+                   position, ", where the tensor before it ends");
       position = entry.end;
       // Zero dimensions are left out of the product, so that the shape as a whole cannot overflow.
       std::uint64_t bytes = size_of(entry.dtype);
@@ -143,12 +141,13 @@ class Reader {
       bool overflow = false;
       for (const std::int64_t dim : entry.shape) {
         empty = empty || dim == 0;
-        overflow = overflow || (dim > 0 && (__builtin_mul_overflow(
-                                                bytes, static_cast<std::uint64_t>(dim), &bytes) ||
-                                            bytes >= (std::uint64_t{1} << 61)));
+        overflow =
+            overflow ||
+            (dim > 0 && (__builtin_mul_overflow(bytes, static_cast<std::uint64_t>(dim), &bytes) ||
+                         bytes >= (std::uint64_t{1} << 61)));
       }
-      TEMPER_CHECK(!overflow, code_, where_, ", tensor '", entry.name, "': the shape ",
-                   entry.shape, " has more elements than memory can hold");
+      TEMPER_CHECK(!overflow, code_, where_, ", tensor '", entry.name, "': the shape ", entry.shape,
+                   " has more elements than memory can hold");
       bytes = empty ? 0 : bytes;
       TEMPER_CHECK(bytes == entry.end - entry.begin, code_, where_, ", tensor '", entry.name,
                    "': ", entry.dtype, entry.shape, " takes ", bytes, " bytes, data_offsets give ",
@@ -199,9 +198,9 @@ std::string header_text(const std::string& path,
   for (const auto& [name, tensor] : sorted) {
     TEMPER_CHECK(name != kMetadata && seen.insert(name).second, ErrorCode::kInvalidArgument, path,
                  ": the tensor name '", name, "' is reserved or used twice");
-    const auto type =
-        std::find_if(kTypes.begin(), kTypes.end(),
-                     [&, dtype = tensor.dtype()](const TypeName& row) { return row.dtype == dtype; });
+    const auto type = std::find_if(
+        kTypes.begin(), kTypes.end(),
+        [&, dtype = tensor.dtype()](const TypeName& row) { return row.dtype == dtype; });
     TEMPER_CHECK(type != kTypes.end(), ErrorCode::kUnsupported, path, ": tensor '", name,
                  "' of dtype ", tensor.dtype(), " has no safetensors form");
     text += text.size() == 1 ? "" : ", ";

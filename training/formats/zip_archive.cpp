@@ -14,7 +14,7 @@
 namespace temper::training {
 namespace {
 
-constexpr std::uint64_t kMaxExpansion = 1032;  // of deflate
+constexpr std::uint64_t kMaxExpansion = 1032;     // of deflate
 constexpr zip_uint16_t kDosDay1980 = 1 << 5 | 1;  // 1 January of year 0, which is 1980
 
 struct ZipError {
@@ -46,11 +46,10 @@ ZipArchive::ZipArchive(std::string path)
     : path_(std::move(path)), handle_(std::make_unique<Handle>(path_)) {
   ZipError error;
   TEMPER_CHECK(handle_->file->bytes() > 0, ErrorCode::kInvalidData, path_, " is empty");
-  zip_source_t* source = zip_source_buffer_create(handle_->file->data(), handle_->file->bytes(), 0,
-                                                  &error.error);
+  zip_source_t* source =
+      zip_source_buffer_create(handle_->file->data(), handle_->file->bytes(), 0, &error.error);
   TEMPER_CHECK(source != nullptr, ErrorCode::kInvalidData, path_, ": ", error.text());
-  handle_->archive =
-      zip_open_from_source(source, ZIP_RDONLY | ZIP_CHECKCONS, &error.error);
+  handle_->archive = zip_open_from_source(source, ZIP_RDONLY | ZIP_CHECKCONS, &error.error);
   if (handle_->archive == nullptr) {
     zip_source_free(source);
     fail(ErrorCode::kInvalidData, path_, " is no sound zip archive: ", error.text(),
@@ -82,8 +81,8 @@ std::shared_ptr<Buffer> ZipArchive::read(std::size_t entry) const {
   zip_file_t* file = zip_fopen_index(handle_->archive, entry, 0);
   if (file == nullptr) {
     const int code = zip_error_code_zip(zip_get_error(handle_->archive));
-    const bool unknown = code == ZIP_ER_COMPNOTSUPP || code == ZIP_ER_ENCRNOTSUPP ||
-                         code == ZIP_ER_NOPASSWD;
+    const bool unknown =
+        code == ZIP_ER_COMPNOTSUPP || code == ZIP_ER_ENCRNOTSUPP || code == ZIP_ER_NOPASSWD;
     fail(unknown ? ErrorCode::kUnsupported : ErrorCode::kInvalidData, where, ": ",
          zip_strerror(handle_->archive));
   }
@@ -110,8 +109,8 @@ std::shared_ptr<Buffer> ZipArchive::read(std::size_t entry) const {
     throw;
   }
   const int closed = zip_fclose(file);
-  TEMPER_CHECK(problem.empty() && closed == 0, ErrorCode::kInvalidData, where, " is damaged: ",
-               problem.empty() ? "wrong checksum" : problem);
+  TEMPER_CHECK(problem.empty() && closed == 0, ErrorCode::kInvalidData, where,
+               " is damaged: ", problem.empty() ? "wrong checksum" : problem);
   return buffer;
 }
 
@@ -141,10 +140,9 @@ void add_member(zip_t* archive, const ZipMember& member, bool compress) {
       fragments.push_back({data, piece.size()});
     }
   }
-  zip_source_t* source = zip_source_buffer_fragment_create(fragments.data(), fragments.size(), 0,
-                                                           &error.error);
-  TEMPER_CHECK(source != nullptr, ErrorCode::kIo, "zip member '", member.name, "': ",
-               error.text());
+  zip_source_t* source =
+      zip_source_buffer_fragment_create(fragments.data(), fragments.size(), 0, &error.error);
+  TEMPER_CHECK(source != nullptr, ErrorCode::kIo, "zip member '", member.name, "': ", error.text());
   const zip_int64_t index = zip_file_add(archive, member.name.c_str(), source, ZIP_FL_ENC_UTF_8);
   if (index < 0) {
     const std::string reason = zip_strerror(archive);

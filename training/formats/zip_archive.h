@@ -1,4 +1,5 @@
-// Zip archives (the container of .npz and of PyTorch's .pt): checked reading, deterministic writing.
+// Zip archives (the container of .npz and of PyTorch's .pt): checked reading, deterministic
+// writing.
 #pragma once
 
 #include <cstddef>

@@ -35,9 +35,8 @@ EventFile::EventFile(const std::string& folder, std::int64_t start_step) {
   file_ = std::make_unique<AppendFile>(path_);
   const double now = seconds_now();
   file_->write(event_record(version_event(now)));
-  if (start_step > 0) {
-    file_->write(event_record(start_event(now, start_step)));
-  }
+  // TensorBoard acts on the second mark it meets in a run, so the first file has one as well.
+  file_->write(event_record(start_event(now, start_step)));
 }
 
 void EventFile::scalar(std::int64_t step, std::string_view tag, double value) {
@@ -48,8 +47,7 @@ void EventFile::text(std::int64_t step, std::string_view tag, std::string_view m
   file_->write(event_record(text_event(seconds_now(), step, tag, markdown)));
 }
 
-void EventFile::histogram(std::int64_t step, std::string_view tag,
-                          std::span<const float> values) {
+void EventFile::histogram(std::int64_t step, std::string_view tag, std::span<const float> values) {
   file_->write(event_record(histogram_event(seconds_now(), step, tag, make_histogram(values))));
 }
 

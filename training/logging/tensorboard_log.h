@@ -18,8 +18,8 @@ namespace temper::training {
 // One event file. Threading: one thread at a time. Each call's record reaches readers at once.
 class EventFile {
  public:
-  // Makes a new file of a free name below `folder` (made if missing). With `start_step` above 0,
-  // readers drop what earlier files of the folder hold from that step on.
+  // Makes a new file of a free name below `folder` (made if missing). Readers drop what earlier
+  // files of the folder hold from `start_step` on.
   EventFile(const std::string& folder, std::int64_t start_step);
 
   void scalar(std::int64_t step, std::string_view tag, double value);

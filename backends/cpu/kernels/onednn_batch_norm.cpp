@@ -33,7 +33,7 @@ struct NormPlan {
 };
 
 normalization_flags flags_of(bool relu) {
-  // Both flags always: the gradient fails at execution without the shift, although it does not need it.
+  // Both flags always, as ONNX has both.
   const auto flags = normalization_flags::use_scale | normalization_flags::use_shift;
   return relu ? flags | normalization_flags::fuse_norm_relu : flags;
 }
@@ -203,7 +203,10 @@ std::unique_ptr<Kernel> prepare_gradient(const OpQuery& query, const NormPlan& p
   call.add(DNNL_ARG_MEAN, channels, input(kGradMean));
   call.add(DNNL_ARG_VARIANCE, channels, input(kGradVar));
   call.add(DNNL_ARG_SCALE, channels, input(kGradScale));
+#if DNNL_VERSION_MAJOR < 3
+  // 2.6.3 fails at execution without the shift, although the formula has no use for it; 3.x fails with it.
   call.add(DNNL_ARG_SHIFT, channels, input(kGradBias));
+#endif
   call.add(DNNL_ARG_DIFF_SRC, x, dx);
   call.add(DNNL_ARG_DIFF_SCALE, channels, dscale);
   call.add(DNNL_ARG_DIFF_SHIFT, channels, dbias);

@@ -1,4 +1,4 @@
-// Made by tools/oracle/shape_ops.py: outputs of the reference evaluator of onnx 1.23.2.
+// Made by tools/oracle/shape_ops.py with the evaluator of onnx 1.23.2.
 // Do not edit.
 #include <cstdint>
 #include <limits>

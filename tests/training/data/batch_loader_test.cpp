@@ -24,9 +24,13 @@ ArrayDataset counting_data(std::int64_t n) {
   }
   std::vector<ArrayField> arrays;
   arrays.push_back({{"x", DType::kFloat32, Shape{2}, false},
-                    Tensor::from<float>(DType::kFloat32, Shape{n, 2}, x), "x", 1.0});
+                    Tensor::from<float>(DType::kFloat32, Shape{n, 2}, x),
+                    "x",
+                    1.0});
   arrays.push_back({{"target", DType::kInt64, Shape{}, true},
-                    Tensor::from<std::int64_t>(DType::kInt64, Shape{n}, target), "target", 1.0});
+                    Tensor::from<std::int64_t>(DType::kInt64, Shape{n}, target),
+                    "target",
+                    1.0});
   return ArrayDataset(std::move(arrays), "none");
 }
 
@@ -164,7 +168,8 @@ class FailingData : public ArrayDataset {
 TEST(BatchLoader, ThrowsWhatTheThreadMetAfterTheBatchesBefore) {
   for (const bool prefetch : {true, false}) {
     const FailingData data;
-    BatchLoader loader(data, Sampler(12, {.shuffle = false}), options_of(4, false, false, prefetch));
+    BatchLoader loader(data, Sampler(12, {.shuffle = false}),
+                       options_of(4, false, false, prefetch));
     EXPECT_EQ(rows_of(*loader.next())[0], 0);
     EXPECT_EQ(rows_of(*loader.next())[0], 4);
     expect_error([&] { loader.next(); }, ErrorCode::kInvalidData, "row 8 is broken");

@@ -218,7 +218,8 @@ TEST(Fingerprint, ChangesWithTheContentOnly) {
   folder.write("a.npz", content);
   folder.write("b.npz", content);
   EXPECT_EQ(of("a.npz"), of("b.npz"));
-  write_npz(folder.path("b.npz"), {{"x", floats(Shape{1}, {1})}, {"target", floats(Shape{1}, {1})}});
+  write_npz(folder.path("b.npz"),
+            {{"x", floats(Shape{1}, {1})}, {"target", floats(Shape{1}, {1})}});
   EXPECT_NE(of("a.npz"), of("b.npz"));
 }
 

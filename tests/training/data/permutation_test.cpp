@@ -125,7 +125,9 @@ TEST(Split, KeepsTheShareOfEachLabel) {
     ++taken[static_cast<std::size_t>(labels[static_cast<std::size_t>(row)])];
   }
   for (std::size_t label = 0; label < counts.size(); ++label) {
-    EXPECT_LE(std::fabs(static_cast<double>(taken[label]) - 0.25 * static_cast<double>(counts[label])), 1.0);
+    EXPECT_LE(
+        std::fabs(static_cast<double>(taken[label]) - 0.25 * static_cast<double>(counts[label])),
+        1.0);
   }
   EXPECT_EQ(taken[3], 0);
   std::vector<std::int64_t> all = split.train;

@@ -100,6 +100,7 @@ TEST(Table, ReadingNeedsTheFitItAskedFor) {
   const TempFolder folder;
   const auto data = open_dataset(folder.write("a.csv", kTable), filling());
   expect_error([&] { rows_of(*data, 0, {0}); }, ErrorCode::kInternal, "fit()");
+  expect_error([&] { data->preprocessing(); }, ErrorCode::kInternal, "fit()");
 }
 
 TEST(Table, KeepsOneHotRowsOfZeroAndOne) {
@@ -135,8 +136,7 @@ TEST(Table, ChoosesTargetsByNameAndByPlace) {
 TEST(Table, GivesEachInputItsColumnWhenTheyAreNamedAlike) {
   const TempFolder folder;
   DataOptions options;
-  options.inputs = {{"city", DType::kInt64, Shape{1}, ""},
-                    {"age", DType::kFloat32, Shape{1}, ""}};
+  options.inputs = {{"city", DType::kInt64, Shape{1}, ""}, {"age", DType::kFloat32, Shape{1}, ""}};
   options.table.drop = {"income"};
   const std::string path = folder.write("a.csv", kTable);
   const auto data = open_dataset(path, options);
@@ -177,8 +177,8 @@ TEST(Table, CategoriesMayBeNumbersWhenDeclared) {
 TEST(Table, ChecksLabelsWithTheirLine) {
   const TempFolder folder;
   const auto data = open_dataset(folder.write("a.csv", "x,y\n1,0\n\n2,7\n"), {});
-  expect_error([&] { check_labels(*data, 1, 3); }, ErrorCode::kInvalidData,
-               "a.csv:4: column 'y'", "label is 7");
+  expect_error([&] { check_labels(*data, 1, 3); }, ErrorCode::kInvalidData, "a.csv:4: column 'y'",
+               "label is 7");
 }
 
 }  // namespace

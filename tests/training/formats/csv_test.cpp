@@ -70,8 +70,8 @@ TEST(Csv, KnowsNumbersAndMissingValues) {
   CsvReader reader(folder.write("a.csv", "a\n1\n"), {});
   EXPECT_EQ(reader.number(" -1.5e3 "), -1500.0);
   EXPECT_EQ(reader.number("+2"), 2.0);
-  for (const char* text : {"", "1x", "0x10", "1,5", "nan", "inf", "-Infinity", "1e999", "--1",
-                           "+-1", "1 2"}) {
+  for (const char* text :
+       {"", "1x", "0x10", "1,5", "nan", "inf", "-Infinity", "1e999", "--1", "+-1", "1 2"}) {
     EXPECT_EQ(reader.number(text), std::nullopt) << text;
   }
   EXPECT_TRUE(reader.is_missing(" NA "));
@@ -100,7 +100,10 @@ TEST(Csv, SaysWhereItIsWrong) {
   refuses("a,b\n1,\"2\n3,4\n", "never closed");
   refuses("a,b\n1,\"2\"x\n", ":2: text after a closing quote");
   refuses("a,a\n1,2\n", "two columns are named 'a'");
-  refuses(std::string_view("\xff\xfe" "a\0", 4), "byte 3 is zero");
+  refuses(std::string_view("\xff\xfe"
+                           "a\0",
+                           4),
+          "byte 3 is zero");
 }
 
 }  // namespace

@@ -99,8 +99,8 @@ TEST(Npy, SaysActualAndExpectedSizes) {
   const std::string whole = read_bytes(fixture("f4.npy"));
   expect_error([&] { decode_npy(buffer_of(whole.substr(0, whole.size() - 5)), "x.npy"); },
                ErrorCode::kInvalidData, "x.npy", "19", "f32[2,3]", "24", "cut off");
-  expect_error([&] { decode_npy(buffer_of(whole + "zz"), "x.npy"); }, ErrorCode::kInvalidData,
-               "26", "24");
+  expect_error([&] { decode_npy(buffer_of(whole + "zz"), "x.npy"); }, ErrorCode::kInvalidData, "26",
+               "24");
 }
 
 TEST(Npy, RefusesHeadersThatLie) {
@@ -114,7 +114,7 @@ TEST(Npy, RefusesHeadersThatLie) {
   refuses("{'descr': '<f4', 'shape': (99999999999999999999,)" + rest, "bad dimension");
   refuses("{'descr': '<f4', 'shape': (1000000000,)" + rest, "4000000000");
   refuses("{'descr': '<f4', 'shape': (-2,)" + rest, "bad dimension");
-  refuses("{'descr': '<f4', 'shape': (2)" , "expected");
+  refuses("{'descr': '<f4', 'shape': (2)", "expected");
   refuses("{'descr': '<f4', 'shape': (2,), 'shape': (2,)" + rest, "twice");
   refuses("{'descr': '<f4', 'shape': (2,), 'evil': __import__('os')" + rest, "unknown key 'evil'");
   refuses("{'descr': __import__('os'), 'shape': (2,)" + rest, "quoted string");
@@ -139,8 +139,8 @@ TEST(Npy, NamesTheTypesItDoesNotRead) {
 
 TEST(Npy, WritesTheBytesNumpyWrites) {
   const TempFolder folder;
-  for (const char* name : {"f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8",
-                           "bool", "scalar", "empty"}) {
+  for (const char* name : {"f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "bool",
+                           "scalar", "empty"}) {
     const std::string original = fixture(std::string(name) + ".npy");
     const std::string copy = folder.path("copy.npy");
     write_npy(copy, read_npy(original));

@@ -24,8 +24,7 @@ TEST(Npz, ReadsStoredAndDeflatedMembers) {
 TEST(Npz, NamesTheArraysThereAre) {
   const NpzFile file(fixture("stored.npz"));
   EXPECT_FALSE(file.has("y"));
-  expect_error([&] { file.read("y"); }, ErrorCode::kInvalidData, "stored.npz", "'y'",
-               "x, target");
+  expect_error([&] { file.read("y"); }, ErrorCode::kInvalidData, "stored.npz", "'y'", "x, target");
 }
 
 TEST(Npz, RefusesAFileCutAtAnyByte) {

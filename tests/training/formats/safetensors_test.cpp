@@ -40,8 +40,7 @@ TEST(Safetensors, WritesEveryTypeAlignedAndReadsItBack) {
        {DType::kBool, DType::kInt8, DType::kUInt8, DType::kInt16, DType::kUInt16, DType::kFloat16,
         DType::kBFloat16, DType::kInt32, DType::kUInt32, DType::kFloat32, DType::kInt64,
         DType::kUInt64, DType::kFloat64}) {
-    tensors.emplace_back(std::string(to_string(dtype)),
-                         Tensor::from<int>(dtype, Shape{3}, values));
+    tensors.emplace_back(std::string(to_string(dtype)), Tensor::from<int>(dtype, Shape{3}, values));
   }
   tensors.emplace_back("scalar", Tensor::scalar<double>(DType::kFloat64, 2.5));
   tensors.emplace_back("empty", Tensor(DType::kFloat32, Shape{0, 4}));
@@ -60,7 +59,9 @@ TEST(Safetensors, WritesEveryTypeAlignedAndReadsItBack) {
     EXPECT_EQ(file.find(name)->buffer(), file.tensors[0].second.buffer()) << name << " was copied";
   }
   const std::string bytes = read_bytes(folder.path("a.safetensors"));
-  EXPECT_EQ((8 + static_cast<unsigned char>(bytes[0]) + 256 * static_cast<unsigned char>(bytes[1])) % 64, 0);
+  EXPECT_EQ(
+      (8 + static_cast<unsigned char>(bytes[0]) + 256 * static_cast<unsigned char>(bytes[1])) % 64,
+      0);
 }
 
 TEST(Safetensors, RefusesAFileCutAtAnyByte) {

@@ -27,8 +27,8 @@ TEST(Tfevents, EqualsTheFileOfTensorBoardsWriter) {
 }
 
 TEST(Tfevents, HistogramCountsEveryFiniteValueInItsBucket) {
-  const std::vector<float> values = {-1.0f, 0.0f, 0.5f, 0.5f, 3.0f,
-                                     std::numeric_limits<float>::infinity(), NAN};
+  const std::vector<float> values = {
+      -1.0f, 0.0f, 0.5f, 0.5f, 3.0f, std::numeric_limits<float>::infinity(), NAN};
   const HistogramData h = make_histogram(values);
   EXPECT_EQ(h.count, 5);
   EXPECT_EQ(h.min, -1);

@@ -17,9 +17,9 @@ TEST(MetricsLog, WritesOneObjectALine) {
   const TempFolder folder;
   MetricsLog log(folder.path("metrics.jsonl"));
   log.write(120, 3, std::vector<Metric>{{"train/loss", 0.4123}, {"opt/lr", 0.001}});
-  log.write(121, 3,
-            std::vector<Metric>{{"a\"b", std::nan("")},
-                                {"c", -std::numeric_limits<double>::infinity()}});
+  log.write(
+      121, 3,
+      std::vector<Metric>{{"a\"b", std::nan("")}, {"c", -std::numeric_limits<double>::infinity()}});
   const std::string text = read_bytes(folder.path("metrics.jsonl"));
   EXPECT_EQ(text,
             "{\"step\": 120, \"epoch\": 3, \"train/loss\": 0.4123, \"opt/lr\": 0.001}\n"

@@ -1,0 +1,10 @@
+// Where the fixtures lie: the source tree, as the build tells it.
+#include "tests/training/test_files.h"
+
+namespace temper::training {
+
+std::string fixture(const std::string& name) {
+  return std::string(TEMPER_SOURCE_DIR) + "/tests/training/fixtures/" + name;
+}
+
+}  // namespace temper::training

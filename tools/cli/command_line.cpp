@@ -1,0 +1,148 @@
+// The only user of CLI11: it splits the arguments and writes the help; errors are worded here.
+#include "tools/cli/command_line.h"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <memory>
+
+#include "runtime/base/error.h"
+#include "tools/cli/version.h"
+#include "training/settings/component.h"
+
+namespace temper::cli {
+namespace {
+
+// What CLI11 writes into while it parses one subcommand.
+struct Target {
+  const Command* command = nullptr;
+  CLI::App* app = nullptr;
+  std::vector<std::vector<std::string>> positionals;
+  std::vector<std::string> values;
+  std::vector<CLI::Option*> options;
+};
+
+std::unique_ptr<Target> add_command(CLI::App& root, const Command& command) {
+  auto target = std::make_unique<Target>();
+  target->command = &command;
+  target->app = root.add_subcommand(command.name, command.summary);
+  if (!command.details.empty()) {
+    target->app->footer("\n" + command.details);
+  }
+  target->positionals.resize(command.positionals.size());
+  for (std::size_t i = 0; i < command.positionals.size(); ++i) {
+    const PositionalSpec& spec = command.positionals[i];
+    CLI::Option* option = target->app->add_option(spec.name, target->positionals[i], spec.help);
+    option->expected(spec.repeated ? -1 : 1)->type_name("");
+    if (spec.repeated) {
+      option->expected(0, CLI::detail::expected_max_vector_size);
+    }
+  }
+  target->values.resize(command.options.size());
+  for (std::size_t i = 0; i < command.options.size(); ++i) {
+    const OptionSpec& spec = command.options[i];
+    target->options.push_back(
+        spec.value.empty()
+            ? target->app->add_flag(spec.name, spec.help)
+            : target->app->add_option(spec.name, target->values[i], spec.help)->type_name(spec.value));
+  }
+  return target;
+}
+
+std::vector<std::string> option_names(const Command& command) {
+  std::vector<std::string> names = {"--help", "--version"};
+  for (const OptionSpec& option : command.options) {
+    names.push_back(option.name);
+  }
+  return names;
+}
+
+std::string hint(const std::string& word, const std::vector<std::string>& known) {
+  const std::string near = training::nearest(word, known);
+  return near.empty() ? std::string{} : concat("; did you mean ", near, "?");
+}
+
+// Finds the word that is wrong and says so: CLI11's own texts name neither the nearest word nor the order typed.
+void check_words(int argc, const char* const* argv, const std::vector<Command>& commands) {
+  std::vector<std::string> names;
+  for (const Command& command : commands) {
+    names.push_back(command.name);
+  }
+  const std::string first = argc > 1 ? argv[1] : "";
+  if (first.empty() || first == "--help" || first == "-h" || first == "--version") {
+    return;
+  }
+  const auto known = std::find(names.begin(), names.end(), first);
+  TEMPER_CHECK(known != names.end(), ErrorCode::kInvalidArgument, "there is no command '", first, "'",
+               hint(first, names), " (temper --help lists the commands)");
+  const Command& command = commands[static_cast<std::size_t>(known - names.begin())];
+  const std::vector<std::string> options = option_names(command);
+  for (int i = 2; i < argc; ++i) {
+    const std::string word = argv[i];
+    const std::string name = word.substr(0, word.find('='));
+    if (!name.starts_with("--") || name == "--" || std::count(options.begin(), options.end(), name) > 0) {
+      continue;
+    }
+    fail(ErrorCode::kInvalidArgument, "temper ", first, " has no option ", name, hint(name, options),
+         " (temper ", first, " --help lists them)");
+  }
+}
+
+Arguments collect(const Target& target) {
+  Arguments arguments;
+  for (std::size_t i = 0; i < target.positionals.size(); ++i) {
+    const PositionalSpec& spec = target.command->positionals[i];
+    TEMPER_CHECK(!spec.required || !target.positionals[i].empty(), ErrorCode::kInvalidArgument,
+                 "temper ", target.command->name, " needs ", spec.name, ": ", spec.help);
+    for (const std::string& word : target.positionals[i]) {
+      arguments.positionals_.push_back(word);
+    }
+  }
+  for (std::size_t i = 0; i < target.options.size(); ++i) {
+    const OptionSpec& spec = target.command->options[i];
+    if (target.options[i]->count() > 0) {
+      arguments.options_[spec.name] = target.values[i];
+    }
+    TEMPER_CHECK(!spec.required || arguments.has(spec.name), ErrorCode::kInvalidArgument, "temper ",
+                 target.command->name, " needs ", spec.name, " ", spec.value, ": ", spec.help);
+  }
+  return arguments;
+}
+
+}  // namespace
+
+ParsedLine parse_command_line(int argc, const char* const* argv,
+                              const std::vector<Command>& commands) {
+  check_words(argc, argv, commands);
+  CLI::App app("Fine-tunes ONNX models.", "temper");
+  app.set_version_flag("--version", concat("temper ", kVersion));
+  app.require_subcommand(0, 1);
+  std::vector<std::unique_ptr<Target>> targets;
+  for (const Command& command : commands) {
+    targets.push_back(add_command(app, command));
+  }
+  ParsedLine line;
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::CallForVersion&) {
+    line.output = concat("temper ", kVersion, "\n");
+    return line;
+  } catch (const CLI::Success&) {
+    const auto parsed = app.get_subcommands();
+    line.output = parsed.empty() ? app.help() : parsed.front()->help();
+    return line;
+  } catch (const CLI::ParseError& error) {
+    fail(ErrorCode::kInvalidArgument, error.what(), " (temper ", argc > 1 ? argv[1] : "",
+         " --help shows what it takes)");
+  }
+  for (const auto& target : targets) {
+    if (target->app->parsed()) {
+      line.command = target->command;
+      line.arguments = collect(*target);
+      return line;
+    }
+  }
+  line.output = app.help();
+  return line;
+}
+
+}  // namespace temper::cli

@@ -1,0 +1,72 @@
+// The `temper` command: parses the line, runs the subcommand, turns errors into text and exit codes.
+#include <cstdio>
+#include <cstring>
+#include <new>
+
+#include "runtime/base/error.h"
+#include "runtime/base/log.h"
+#include "tools/cli/command_line.h"
+#include "training/formats/json.h"
+
+namespace temper::cli {
+namespace {
+
+std::vector<Command> all_commands() {
+  return {train_command(),   eval_command(), predict_command(), grad_command(),
+          inspect_command(), plot_command(), bench_command(),   doctor_command()};
+}
+
+int report(const Error& error, bool as_json) {
+  const int code = exit_code(error.code());
+  if (as_json) {
+    training::JsonValue inner = training::JsonValue::object();
+    inner.set("code", to_string(error.code()));
+    inner.set("exit", code);
+    inner.set("message", error.message());
+    training::JsonValue notes = training::JsonValue::array();
+    for (const std::string& note : error.notes()) {
+      notes.push_back(note);
+    }
+    inner.set("notes", std::move(notes));
+    training::JsonValue outer = training::JsonValue::object();
+    outer.set("error", std::move(inner));
+    std::fprintf(stderr, "%s\n", outer.text().c_str());
+  } else {
+    std::fprintf(stderr, "temper: %s\n", error.what());
+  }
+  return code;
+}
+
+int run(int argc, const char* const* argv) {
+  bool as_json = false;
+  for (int i = 1; i < argc; ++i) {
+    as_json = as_json || std::strcmp(argv[i], kJsonSwitch) == 0;
+  }
+  try {
+    set_log_sink([](LogLevel level, std::string_view text) {
+      if (level != LogLevel::kDebug) {
+        std::fprintf(stderr, "temper: %.*s\n", static_cast<int>(text.size()), text.data());
+      }
+    });
+    const std::vector<Command> commands = all_commands();
+    const ParsedLine line = parse_command_line(argc, argv, commands);
+    if (line.command == nullptr) {
+      std::fputs(line.output.c_str(), stdout);
+      return argc > 1 ? 0 : exit_code(ErrorCode::kInvalidArgument);
+    }
+    const int code = line.command->run(line.arguments);
+    TEMPER_CHECK(std::fflush(stdout) == 0, ErrorCode::kIo, "cannot write to the standard output");
+    return code;
+  } catch (const Error& error) {
+    return report(error, as_json);
+  } catch (const std::bad_alloc&) {
+    return report(Error(ErrorCode::kOutOfMemory, "out of memory"), as_json);
+  } catch (const std::exception& error) {
+    return report(Error(ErrorCode::kInternal, error.what()), as_json);
+  }
+}
+
+}  // namespace
+}  // namespace temper::cli
+
+int main(int argc, char** argv) { return temper::cli::run(argc, argv); }

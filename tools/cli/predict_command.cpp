@@ -1,0 +1,51 @@
+// `temper predict`: every output of a model for all rows of a data set.
+#include <cstdio>
+
+#include "tools/cli/command.h"
+#include "tools/cli/quick_recipe.h"
+#include "training/prediction.h"
+
+namespace temper::cli {
+namespace {
+
+int run(const Arguments& arguments) {
+  QuickRecipe quick{arguments.positional(0), arguments.text("--data"), "", parameters_of(arguments, 1)};
+  training::Recipe recipe = make_quick_recipe(quick);
+  recipe.data.batch_size = arguments.integer("--batch-size", recipe.data.batch_size, 1);
+  recipe.train.threads = arguments.integer("--threads", recipe.train.threads, 1);
+  const std::vector<training::NamedTensor> outputs = training::predict(recipe);
+  const std::string path = arguments.text("--out");
+  training::write_npz(path, outputs);
+  training::JsonValue arrays = training::JsonValue::object();
+  for (const auto& [name, tensor] : outputs) {
+    if (arguments.has("--json")) {
+      arrays.set(name, concat(tensor.dtype(), tensor.shape()));
+    } else {
+      std::printf("%s  %s\n", name.c_str(), concat(tensor.dtype(), tensor.shape()).c_str());
+    }
+  }
+  if (arguments.has("--json")) {
+    training::JsonValue line = training::JsonValue::object();
+    line.set("out", path);
+    line.set("arrays", std::move(arrays));
+    std::printf("%s\n", line.text().c_str());
+  }
+  return 0;
+}
+
+}  // namespace
+
+Command predict_command() {
+  return {"predict",
+          "every output of a model for all rows, to an .npz",
+          "",
+          {{"MODEL", "the ONNX file"}, {"KEY=VALUE", "keys of a recipe, such as data.scale=true", false, true}},
+          {{"--data", "FILE", "the inputs, such as an .npz", true},
+           {"--out", "P.npz", "one array per output, by its name", true},
+           {"--batch-size", "N", "samples per batch; 32 when left out"},
+           {"--threads", "N", "threads; all processors when left out"},
+           {"--json", "", "one JSON line, and errors as JSON"}},
+          run};
+}
+
+}  // namespace temper::cli

@@ -1,0 +1,25 @@
+// The recipe behind the commands that take a model, a data file and a loss on the command line.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "tools/cli/command.h"
+#include "training/recipe.h"
+
+namespace temper::cli {
+
+struct QuickRecipe {
+  std::string model;
+  std::string data;
+  std::string loss;                     // empty: inferred
+  std::vector<std::string> parameters;  // "key=value"; a key without a table is the loss's
+};
+
+// No shuffling and no validation split. THROWS: kInvalidArgument.
+training::Recipe make_quick_recipe(const QuickRecipe& quick);
+
+// The positional arguments from `first` on, which must be key=value.
+std::vector<std::string> parameters_of(const Arguments& arguments, std::size_t first);
+
+}  // namespace temper::cli

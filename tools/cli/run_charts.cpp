@@ -1,0 +1,74 @@
+#include "tools/cli/run_charts.h"
+
+#include "runtime/base/error.h"
+#include "runtime/platform/files.h"
+#include "runtime/platform/folders.h"
+#include "training/formats/json.h"
+
+namespace temper::cli {
+
+void RunCharts::add(std::int64_t step, std::span<const training::Metric> metrics) {
+  for (const training::Metric& metric : metrics) {
+    points_[metric.name][step] = metric.value;
+  }
+}
+
+void RunCharts::read(const std::string& metrics_file) {
+  constexpr std::uint64_t kLimit = std::uint64_t{1} << 30;
+  const std::string text = read_text_file(metrics_file, kLimit);
+  int number = 0;
+  for (std::size_t begin = 0; begin < text.size();) {
+    const std::size_t end = text.find('\n', begin);
+    ++number;
+    if (end == std::string::npos) {
+      break;  // a run that is being written: its last line is not whole yet
+    }
+    const training::JsonValue line = training::parse_json(
+        std::string_view(text).substr(begin, end - begin), concat(metrics_file, ":", number));
+    const std::int64_t step = line.at("step").as_int("step");
+    for (const training::JsonMember& member : line.as_object("a line of metrics")) {
+      if (member.key != "step" && member.key != "epoch") {
+        points_[member.key][step] = member.value.as_double(member.key);
+      }
+    }
+    begin = end + 1;
+  }
+}
+
+charts::Series RunCharts::series(const std::string& metric, const std::string& name) const {
+  charts::Series series;
+  series.name = name;
+  const auto found = points_.find(metric);
+  if (found != points_.end()) {
+    for (const auto& [step, value] : found->second) {
+      series.x.push_back(static_cast<double>(step));
+      series.y.push_back(value);
+    }
+  }
+  return series;
+}
+
+std::vector<std::string> RunCharts::write(const std::string& run_directory) const {
+  const std::vector<std::pair<std::string, charts::Chart>> all = {
+      {"loss",
+       {"Loss", "step", "loss", {series("train/loss", "train"), series("val/loss", "val")}}},
+      {"accuracy",
+       {"Accuracy", "step", "accuracy",
+        {series("train/accuracy", "train"), series("val/accuracy", "val")}}},
+      {"learning_rate", {"Learning rate", "step", "learning rate", {series("opt/lr", "lr")}}},
+  };
+  const std::string folder = join_path(run_directory, "charts");
+  std::vector<std::string> written;
+  for (auto [name, chart] : all) {
+    std::erase_if(chart.series, [](const charts::Series& s) { return s.x.empty(); });
+    if (chart.series.empty()) {
+      continue;
+    }
+    make_directories(folder);
+    written.push_back(join_path(folder, name));
+    charts::write_chart(chart, written.back());
+  }
+  return written;
+}
+
+}  // namespace temper::cli

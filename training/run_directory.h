@@ -1,0 +1,28 @@
+// The folder of a run and what identifies the run: for resuming without silent differences.
+#pragma once
+
+#include <string>
+
+#include "training/checkpoint.h"
+#include "training/session.h"
+
+namespace temper::training {
+
+// recipe.train.out, or runs/NAME-N with the first free N. A new run needs a folder that is missing or empty; a resumed
+// one needs its folder. THROWS: kIo, kInvalidArgument.
+std::string make_run_directory(const Recipe& recipe, bool resume);
+
+// Writes recipe.toml (resolved) into the folder.
+void write_run_recipe(const std::string& run_directory, const Recipe& recipe);
+
+struct RunIdentity {
+  std::string recipe_hash;
+  std::string data_fingerprint;
+  std::string numerics;
+};
+RunIdentity run_identity(const Session& session);
+
+// THROWS: kInvalidArgument saying what differs: resuming would give other numbers than the run that was stopped.
+void require_same_run(const RunIdentity& now, const RunState& saved);
+
+}  // namespace temper::training
