@@ -25,7 +25,8 @@ class Builder {
   std::vector<ValueId> ops(std::string_view name, std::vector<ValueId> inputs, int outputs,
                            Attrs attrs = {}, std::vector<bool> wanted = {});
 
-  const Shape& shape(ValueId id) const { return graph_.value(id).shape; }
+  // A copy: adding nodes moves the graph's values, so a reference would dangle.
+  Shape shape(ValueId id) const { return graph_.value(id).shape; }
   DType dtype(ValueId id) const { return graph_.value(id).dtype; }
 
   // A scalar constant of this dtype.

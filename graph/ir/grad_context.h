@@ -35,7 +35,7 @@ class GradContext {
   // The gradient of output i; invalid when nothing depends on that output.
   ValueId dy(int i = 0) const { return dy_[static_cast<std::size_t>(i)]; }
   bool has_dy(int i = 0) const { return i < static_cast<int>(dy_.size()) && dy(i).valid(); }
-  const Shape& shape(ValueId id) const { return builder_.shape(id); }
+  Shape shape(ValueId id) const { return builder_.shape(id); }
   DType dtype(ValueId id) const { return builder_.dtype(id); }
 
   // Whether the gradient of input i is asked for.

@@ -11,34 +11,47 @@ namespace {
 
 // AttributeProto.type
 enum AttributeType : std::int32_t {
-  kFloat = 1, kInt = 2, kString = 3, kTensor = 4, kGraph = 5, kFloats = 6, kInts = 7, kStrings = 8,
-  kTensors = 9, kGraphs = 10, kSparse = 11, kSparses = 12, kTypeProto = 13, kTypeProtos = 14,
+  kFloat = 1,
+  kInt = 2,
+  kString = 3,
+  kTensor = 4,
+  kGraph = 5,
+  kFloats = 6,
+  kInts = 7,
+  kStrings = 8,
+  kTensors = 9,
+  kGraphs = 10,
+  kSparse = 11,
+  kSparses = 12,
+  kTypeProto = 13,
+  kTypeProtos = 14,
 };
 
 std::int32_t type_of(const wire::AttributeProto& a) {
   if (a.type() != 0) {
     return a.type();
   }
-  return a.has_f()                 ? kFloat
-         : a.has_i()               ? kInt
-         : a.has_s()               ? kString
-         : a.has_t()               ? kTensor
-         : a.has_g()               ? kGraph
-         : a.floats_size() > 0     ? kFloats
-         : a.strings_size() > 0    ? kStrings
-         : a.tensors_size() > 0    ? kTensors
-         : a.graphs_size() > 0     ? kGraphs
-         : a.has_sparse_tensor()   ? kSparse
-         : a.has_tp()              ? kTypeProto
-                                   : kInts;
+  return a.has_f()               ? kFloat
+         : a.has_i()             ? kInt
+         : a.has_s()             ? kString
+         : a.has_t()             ? kTensor
+         : a.has_g()             ? kGraph
+         : a.floats_size() > 0   ? kFloats
+         : a.strings_size() > 0  ? kStrings
+         : a.tensors_size() > 0  ? kTensors
+         : a.graphs_size() > 0   ? kGraphs
+         : a.has_sparse_tensor() ? kSparse
+         : a.has_tp()            ? kTypeProto
+                                 : kInts;
 }
 
 void read_shape_filler(const wire::TensorProto& tensor, const FlatNode& node, Attrs& attrs) {
   const std::string what = concat("the value of ", node.label());
-  TEMPER_CHECK(tensor.data_location() == 0, ErrorCode::kUnsupported, "its value lies in an external file");
+  TEMPER_CHECK(tensor.data_location() == 0, ErrorCode::kUnsupported,
+               "its value lies in an external file");
   const Tensor value = decode_tensor(tensor, what, nullptr);
-  TEMPER_CHECK(value.element_count() == 1, ErrorCode::kInvalidModel, what, " has ", value.element_count(),
-               " elements, expected 1");
+  TEMPER_CHECK(value.element_count() == 1, ErrorCode::kInvalidModel, what, " has ",
+               value.element_count(), " elements, expected 1");
   attrs.set("dtype", std::string(to_string(value.dtype())));
   if (is_float(value.dtype())) {
     attrs.set("value", value.values<double>()[0]);

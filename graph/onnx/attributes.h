@@ -9,13 +9,14 @@
 
 namespace temper::graph {
 
-// ConstantOfShape's tensor becomes `value` and `dtype`. THROWS: kUnsupported for tensors, graphs and types elsewhere,
-// kInvalidModel for a type ONNX does not know.
+// ConstantOfShape's tensor becomes `value` and `dtype`. THROWS: kUnsupported for tensors, graphs
+// and types elsewhere, kInvalidModel for a type ONNX does not know.
 Attrs read_attributes(const FlatNode& node);
 
 // Of a Constant node: why its value cannot be read ("Constant nodes with sparse_value"), or "".
 std::string constant_problem(const FlatNode& node);
-// Whether a Constant node without a tensor (value_float, value_floats, value_int, value_ints) holds floats.
+// Whether a Constant node without a tensor (value_float, value_floats, value_int, value_ints) holds
+// floats.
 bool holds_float(const FlatNode& node);
 Tensor constant_from_attributes(const FlatNode& node, const std::string& what);
 

@@ -2,7 +2,6 @@
 #include "graph/onnx/export.h"
 
 #include <google/protobuf/io/zero_copy_stream_impl_lite.h>
-#include <onnx.pb.h>
 
 #include <algorithm>
 #include <cstring>
@@ -10,6 +9,8 @@
 #include <limits>
 #include <set>
 #include <vector>
+
+#include <onnx.pb.h>
 
 #include "graph/onnx/external_writer.h"
 #include "graph/onnx/model_file.h"
@@ -23,7 +24,8 @@ namespace {
 
 constexpr int kBlockBytes = 1 << 20;
 
-// protobuf's writer in front of an AtomicFile; a failed write is rethrown after protobuf has returned.
+// protobuf's writer in front of an AtomicFile; a failed write is rethrown after protobuf has
+// returned.
 class FileStream final : public google::protobuf::io::CopyingOutputStream {
  public:
   explicit FileStream(AtomicFile& file) : file_(file) {}
@@ -115,7 +117,8 @@ class Exporter {
       const std::string what = tensor_label(name);
       const Tensor before = decode_tensor(tensor, what, nullptr);
       check_shape(name, before.shape(), found->second);
-      // Equal values keep their bytes, also those that a round trip would change (NaN payloads of 16-bit floats).
+      // Equal values keep their bytes, also those that a round trip would change (NaN payloads of
+      // 16-bit floats).
       if (!equal_bits(before, found->second)) {
         encode_inline(tensor, found->second, what);
       }
@@ -192,8 +195,8 @@ class Exporter {
     entry->set_value(value);
   }
 
-  // One new file per old one. Tensors that shared bytes and were trained apart can share them no longer: the later one moves
-  // to the end of the file.
+  // One new file per old one. Tensors that shared bytes and were trained apart can share them no
+  // longer: the later one moves to the end of the file.
   void write_data() {
     for (const External& external : externals_) {
       const std::string& old_name = external.range.location;
@@ -217,7 +220,8 @@ class Exporter {
         }
         patches[change.offset] = std::move(change.bytes);
       }
-      locations_[old_name] = write_patched_data(original, patches, folder_of(path_), stem_of(path_));
+      locations_[old_name] =
+          write_patched_data(original, patches, folder_of(path_), stem_of(path_));
     }
     for (const External& external : externals_) {
       set_entry(*external.tensor, "location", locations_.at(external.range.location));
@@ -229,7 +233,8 @@ class Exporter {
     if (next != patches.end() && next->first < offset + bytes.size()) {
       return true;
     }
-    return next != patches.begin() && std::prev(next)->first + std::prev(next)->second.size() > offset;
+    return next != patches.begin() &&
+           std::prev(next)->first + std::prev(next)->second.size() > offset;
   }
 
   struct Change {
@@ -297,8 +302,8 @@ class Exporter {
   wire::ModelProto proto_;
   ExternalReader reader_;
   std::vector<External> externals_;
-  std::map<std::string, std::vector<Change>> changed_;   // by the old location
-  std::map<std::string, std::string> locations_;         // old -> new
+  std::map<std::string, std::vector<Change>> changed_;  // by the old location
+  std::map<std::string, std::string> locations_;        // old -> new
 };
 
 }  // namespace

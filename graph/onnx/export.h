@@ -1,4 +1,5 @@
-// Writing trained values back into the file they came from: same graph, names, opset, metadata and encodings.
+// Writing trained values back into the file they came from: same graph, names, opset, metadata and
+// encodings.
 #pragma once
 
 #include <map>
@@ -9,12 +10,13 @@
 
 namespace temper::graph {
 
-// Writes the model to `path` with the tensors of `trained` (by the file's names) replaced; unchanged tensors keep their bytes.
-// 16-bit tensors are rounded to nearest even. External data goes to "<stem>-<8 hex digits of its content>.onnx.data" beside the
-// file, synced before the .onnx takes its name; older such files that no .onnx of the folder names are removed afterwards.
+// Writes the model to `path` with the tensors of `trained` (by the file's names) replaced;
+// unchanged tensors keep their bytes. 16-bit tensors are rounded to nearest even. External data
+// goes to "<stem>-<8 hex digits of its content>.onnx.data" beside the file, synced before the .onnx
+// takes its name; older such files that no .onnx of the folder names are removed afterwards.
 // Written under a temporary name, synced and renamed: a reader sees the old pair or the new one.
-// THROWS: kInvalidArgument (unknown name, other shape, or a finite value that the file's type cannot hold), kIo, kUnsupported
-// (over 2 GiB in one file).
+// THROWS: kInvalidArgument (unknown name, other shape, or a finite value that the file's type
+// cannot hold), kIo, kUnsupported (over 2 GiB in one file).
 void export_model(const OnnxModel& model, const std::map<std::string, Tensor>& trained,
                   const std::string& path);
 

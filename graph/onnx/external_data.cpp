@@ -1,10 +1,10 @@
 // Opening data files below the model's folder (or the wider root) and reading ranges of them.
 #include "graph/onnx/external_data.h"
 
-#include <onnx.pb.h>
-
 #include <charconv>
 #include <filesystem>
+
+#include <onnx.pb.h>
 
 #include "runtime/base/error.h"
 #include "runtime/platform/folders.h"
@@ -25,9 +25,9 @@ std::uint64_t parse_number(const std::string& text, const char* key, const std::
 
 void check_range(const ExternalRange& range, std::uint64_t size, const std::string& shown,
                  const std::string& what) {
-  TEMPER_CHECK(range.offset <= size && range.bytes <= size - range.offset,
-               ErrorCode::kInvalidModel, what, ": its data is ", range.bytes, " bytes at offset ",
-               range.offset, " of '", shown, "', but that file has ", size,
+  TEMPER_CHECK(range.offset <= size && range.bytes <= size - range.offset, ErrorCode::kInvalidModel,
+               what, ": its data is ", range.bytes, " bytes at offset ", range.offset, " of '",
+               shown, "', but that file has ", size,
                " bytes; it is cut off or belongs to another model");
 }
 
@@ -44,8 +44,9 @@ ExternalRange external_range(const wire::TensorProto& proto, std::uint64_t bytes
       range.offset = parse_number(entry.value(), "offset", what);
     } else if (entry.key() == "length") {
       const std::uint64_t length = parse_number(entry.value(), "length", what);
-      TEMPER_CHECK(length == bytes, ErrorCode::kInvalidModel, what, ": its external data has the length ",
-                   length, ", but its shape and type take ", bytes, " bytes");
+      TEMPER_CHECK(length == bytes, ErrorCode::kInvalidModel, what,
+                   ": its external data has the length ", length, ", but its shape and type take ",
+                   bytes, " bytes");
     }
   }
   TEMPER_CHECK(!range.location.empty() && range.location.find('\0') == std::string::npos,
@@ -64,8 +65,8 @@ ExternalFiles::ExternalFiles(const std::string& model_path, const std::string& w
   const fs::path root = fs::weakly_canonical(wider_root, error);
   const fs::path inside = fs::weakly_canonical(folder_, error).lexically_relative(root);
   TEMPER_CHECK(!error && !inside.empty() && *inside.begin() != "..", ErrorCode::kInvalidArgument,
-               "the model '", model_path, "' does not lie below model.external_data_root = '", wider_root,
-               "'; name a folder that contains both the model and its data");
+               "the model '", model_path, "' does not lie below model.external_data_root = '",
+               wider_root, "'; name a folder that contains both the model and its data");
   root_ = root.string();
   prefix_ = inside == "." ? "" : inside.string() + "/";
 }
@@ -79,10 +80,13 @@ std::shared_ptr<const FileDescriptor> ExternalFiles::open(const std::string& loc
   if (found != kept_.end()) {
     return found->second;
   }
-  // With a wider root "../blobs/x" is fine as long as it stays below the root, which the system call sees to.
-  TEMPER_CHECK(!location.empty(), ErrorCode::kInvalidModel, "a tensor's data is external, but no file is named");
-  TEMPER_CHECK(location.front() != '/' && !escapes_root(prefix_ + location), ErrorCode::kInvalidModel,
-               "the model keeps tensors in '", location, "', which is outside the folder '", root_,
+  // With a wider root "../blobs/x" is fine as long as it stays below the root, which the system
+  // call sees to.
+  TEMPER_CHECK(!location.empty(), ErrorCode::kInvalidModel,
+               "a tensor's data is external, but no file is named");
+  TEMPER_CHECK(location.front() != '/' && !escapes_root(prefix_ + location),
+               ErrorCode::kInvalidModel, "the model keeps tensors in '", location,
+               "', which is outside the folder '", root_,
                "'; if you trust it, set model.external_data_root to a folder that contains both");
   try {
     return std::make_shared<const FileDescriptor>(open_beneath(root_, prefix_ + location));
@@ -99,8 +103,8 @@ void ExternalFiles::add(const ExternalRange& range, const std::string& what) {
   if (found == sizes_.end()) {
     try {
       const std::shared_ptr<const FileDescriptor> file = open(range.location);
-      const auto size = static_cast<std::uint64_t>(
-          require_regular_file(*file, shown_path(range.location)));
+      const auto size =
+          static_cast<std::uint64_t>(require_regular_file(*file, shown_path(range.location)));
       found = sizes_.emplace(range.location, size).first;
       if (kept_.size() < kMaxKeptOpen) {
         kept_.emplace(range.location, file);
@@ -120,8 +124,8 @@ void ExternalFiles::check_total() const {
     sizes += size;
   }
   const std::uint64_t limit = 2 * sizes + (std::uint64_t{16} << 20);
-  TEMPER_CHECK(total_ <= limit, ErrorCode::kInvalidModel, "the model's external tensors take ", total_,
-               " bytes together, but their files have only ", sizes,
+  TEMPER_CHECK(total_ <= limit, ErrorCode::kInvalidModel, "the model's external tensors take ",
+               total_, " bytes together, but their files have only ", sizes,
                ": the same bytes are named over and over");
 }
 

@@ -1,5 +1,5 @@
-// Tensor data in files beside the model: opened below one folder only, checked against the file's size.
-// Threading: ExternalFiles is immutable after open_all(); a reader belongs to one thread.
+// Tensor data in files beside the model: opened below one folder only, checked against the file's
+// size. Threading: ExternalFiles is immutable after open_all(); a reader belongs to one thread.
 #pragma once
 
 #include <cstdint>
@@ -23,19 +23,23 @@ struct ExternalRange {
   std::uint64_t bytes = 0;
 };
 
-// Parses the external_data entries. THROWS: kInvalidModel (no location, unreadable numbers, a length that is not `bytes`).
+// Parses the external_data entries. THROWS: kInvalidModel (no location, unreadable numbers, a
+// length that is not `bytes`).
 ExternalRange external_range(const wire::TensorProto& proto, std::uint64_t bytes,
                              const std::string& what);
 
 class ExternalFiles {
  public:
-  // `wider_root` as ImportOptions::external_data_root. THROWS: kInvalidArgument when the model lies outside of it.
+  // `wider_root` as ImportOptions::external_data_root. THROWS: kInvalidArgument when the model lies
+  // outside of it.
   ExternalFiles(const std::string& model_path, const std::string& wider_root);
 
-  // Opens the file of a range (once) and checks the range against its size. The first files stay open, so that export finds
-  // them even when they were renamed meanwhile. THROWS: kInvalidModel: outside the folder, missing, no regular file, too short.
+  // Opens the file of a range (once) and checks the range against its size. The first files stay
+  // open, so that export finds them even when they were renamed meanwhile. THROWS: kInvalidModel:
+  // outside the folder, missing, no regular file, too short.
   void add(const ExternalRange& range, const std::string& what);
-  // After the last add(): all ranges together may not be much larger than the files (one range named a million times).
+  // After the last add(): all ranges together may not be much larger than the files (one range
+  // named a million times).
   void check_total() const;
 
   bool empty() const { return sizes_.empty(); }

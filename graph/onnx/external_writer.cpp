@@ -83,8 +83,8 @@ void each_piece(std::span<const std::byte> original, const DataPatches& patches,
 }
 
 bool is_data_name(const std::string& name, const std::string& stem) {
-  if (name.size() != stem.size() + 1 + kHexDigits + kSuffix.size() || !name.starts_with(stem + "-") ||
-      !name.ends_with(kSuffix)) {
+  if (name.size() != stem.size() + 1 + kHexDigits + kSuffix.size() ||
+      !name.starts_with(stem + "-") || !name.ends_with(kSuffix)) {
     return false;
   }
   const std::string digits = name.substr(stem.size() + 1, kHexDigits);

@@ -1,11 +1,11 @@
 // Inlining of model-local functions, with attribute references resolved and growth bounded.
 #include "graph/onnx/flatten.h"
 
-#include <onnx.pb.h>
-
 #include <tuple>
 #include <unordered_map>
 #include <unordered_set>
+
+#include <onnx.pb.h>
 
 #include "runtime/base/error.h"
 
@@ -53,7 +53,9 @@ std::string module_scope(const wire::NodeProto& node) {
 class Flattener {
  public:
   Flattener(const wire::ModelProto& model, std::uint64_t file_bytes, FlatGraph& out)
-      : model_(model), model_opsets_(read_opsets(model.opset_import())), out_(out),
+      : model_(model),
+        model_opsets_(read_opsets(model.opset_import())),
+        out_(out),
         byte_limit_((std::uint64_t{32} << 20) + 16 * file_bytes) {
     for (const auto& function : model.functions()) {
       const FunctionKey key{normal_domain(function.domain()), function.name(), function.overload()};
@@ -132,8 +134,9 @@ class Flattener {
       return input;
     }
     const auto found = names->find(input);
-    TEMPER_CHECK(found != names->end(), ErrorCode::kInvalidModel, "in a function, node '", node.name(),
-                 "' (", node.op_type(), ") reads '", input, "', which nothing before it produces");
+    TEMPER_CHECK(found != names->end(), ErrorCode::kInvalidModel, "in a function, node '",
+                 node.name(), "' (", node.op_type(), ") reads '", input,
+                 "', which nothing before it produces");
     return found->second;
   }
 
@@ -142,7 +145,8 @@ class Flattener {
       return output;
     }
     const auto bound = names->find(output);
-    if (bound != names->end() && !bound->second.empty() && pending_outputs_.erase(bound->second) == 1) {
+    if (bound != names->end() && !bound->second.empty() &&
+        pending_outputs_.erase(bound->second) == 1) {
       return bound->second;  // the caller's name for this output
     }
     TEMPER_CHECK(bound == names->end(), ErrorCode::kInvalidModel, "the function '",
@@ -173,9 +177,10 @@ class Flattener {
     if (found == frame.opsets->end()) {
       found = model_opsets_.find(domain);
       if (found == model_opsets_.end()) {
-        TEMPER_CHECK(!domain.empty(), ErrorCode::kInvalidModel,
-                     "the file does not say which opset of ONNX's ops it uses (no opset_import for the "
-                     "default domain)");
+        TEMPER_CHECK(
+            !domain.empty(), ErrorCode::kInvalidModel,
+            "the file does not say which opset of ONNX's ops it uses (no opset_import for the "
+            "default domain)");
         return 0;
       }
     }
@@ -190,13 +195,14 @@ class Flattener {
   }
 
   void inline_call(const FlatNode& call, const wire::FunctionProto& function, const Frame& caller) {
-    TEMPER_CHECK(caller.depth < kMaxCallDepth, ErrorCode::kInvalidModel, "functions call each other more than ",
-                 kMaxCallDepth, " deep, at '", function.name(), "'");
+    TEMPER_CHECK(caller.depth < kMaxCallDepth, ErrorCode::kInvalidModel,
+                 "functions call each other more than ", kMaxCallDepth, " deep, at '",
+                 function.name(), "'");
     TEMPER_CHECK(static_cast<int>(call.inputs.size()) <= function.input_size() &&
                      static_cast<int>(call.outputs.size()) <= function.output_size(),
-                 ErrorCode::kInvalidModel, call.label(), " has ", call.inputs.size(), " inputs and ",
-                 call.outputs.size(), " outputs, but the function has ", function.input_size(), " and ",
-                 function.output_size());
+                 ErrorCode::kInvalidModel, call.label(), " has ", call.inputs.size(),
+                 " inputs and ", call.outputs.size(), " outputs, but the function has ",
+                 function.input_size(), " and ", function.output_size());
     spend(64 * (static_cast<std::uint64_t>(function.opset_import_size()) + 1 +
                 static_cast<std::uint64_t>(function.input_size()) +
                 static_cast<std::uint64_t>(function.attribute_proto_size())));
@@ -227,7 +233,8 @@ class Flattener {
       if (names.emplace(inner, call.outputs[i]).second) {
         pending_outputs_.insert(call.outputs[i]);
       } else {
-        copies.emplace_back(inner, call.outputs[i]);  // a function that returns its input, or one value twice
+        copies.emplace_back(
+            inner, call.outputs[i]);  // a function that returns its input, or one value twice
       }
     }
     for (const auto& node : function.node()) {
@@ -235,7 +242,8 @@ class Flattener {
     }
     for (const std::string& output : call.outputs) {
       TEMPER_CHECK(pending_outputs_.erase(output) == 0, ErrorCode::kInvalidModel, "the function '",
-                   function.name(), "' does not produce '", output, "' that ", call.label(), " asks for");
+                   function.name(), "' does not produce '", output, "' that ", call.label(),
+                   " asks for");
     }
     for (const auto& [inner, outer] : copies) {
       FlatNode copy;
@@ -307,14 +315,15 @@ FlatGraph flatten(const wire::ModelProto& model, std::uint64_t file_bytes) {
   std::unordered_set<std::string> declared;
   for (const auto& input : model.graph().input()) {
     TEMPER_CHECK(!input.name().empty(), ErrorCode::kInvalidModel, "a graph input has no name");
-    TEMPER_CHECK(declared.insert(input.name()).second, ErrorCode::kInvalidModel, "the graph input '",
-                 input.name(), "' is declared twice");
+    TEMPER_CHECK(declared.insert(input.name()).second, ErrorCode::kInvalidModel,
+                 "the graph input '", input.name(), "' is declared twice");
     if (!stored.contains(input.name())) {
       inputs.push_back(input.name());
     }
   }
   for (const auto& sparse : model.graph().sparse_initializer()) {
-    inputs.push_back(sparse.values().name());  // known here, refused by name when the graph is built
+    inputs.push_back(
+        sparse.values().name());  // known here, refused by name when the graph is built
   }
   std::vector<std::string> outputs;
   for (const auto& output : model.graph().output()) {

@@ -1,11 +1,11 @@
-// From the flat node list to a Graph: inputs, stored tensors, nodes in canonical form, outputs. What is not supported is
-// collected on the way and thrown at the end, all of it.
+// From the flat node list to a Graph: inputs, stored tensors, nodes in canonical form, outputs.
+// What is not supported is collected on the way and thrown at the end, all of it.
 #include "graph/onnx/import.h"
-
-#include <onnx.pb.h>
 
 #include <algorithm>
 #include <unordered_map>
+
+#include <onnx.pb.h>
 
 #include "graph/onnx/attributes.h"
 #include "graph/onnx/model_file.h"
@@ -34,8 +34,13 @@ class GraphImporter {
  public:
   GraphImporter(const OnnxModel& model, const OpRegistry& registry,
                 const std::set<std::string>& as_variables, std::vector<TensorDecision>* decisions)
-      : model_(model), impl_(model.impl()), registry_(registry), as_variables_(as_variables),
-        decisions_(decisions), graph_(registry), reader_(impl_.external),
+      : model_(model),
+        impl_(model.impl()),
+        registry_(registry),
+        as_variables_(as_variables),
+        decisions_(decisions),
+        graph_(registry),
+        reader_(impl_.external),
         uses_(find_tensor_uses(impl_.flat)) {
     graph_.name = model.graph_name();
   }
@@ -147,8 +152,9 @@ class GraphImporter {
     decision.external = stored.proto != nullptr && stored.proto->data_location() == 1;
     if (!use.used) {
       decision.why = "not used";
-      const TensorHeader header = stored.proto == nullptr ? TensorHeader{}
-                                                          : check_tensor(*stored.proto, tensor_label(name));
+      const TensorHeader header = stored.proto == nullptr
+                                      ? TensorHeader{}
+                                      : check_tensor(*stored.proto, tensor_label(name));
       decision.dtype = header.dtype;
       decision.shape = header.shape;
       report(decision);
@@ -179,7 +185,8 @@ class GraphImporter {
     }
   }
 
-  void decide(TensorDecision& d, const TensorUse& use, const Tensor& value, bool may_be_variable) const {
+  void decide(TensorDecision& d, const TensorUse& use, const Tensor& value,
+              bool may_be_variable) const {
     const bool scalar = d.shape.rank() == 0;
     const bool weight = !use.weight.empty() && !scalar &&
                         !(use.weight.starts_with("embedding") && d.shape.rank() < 2);
@@ -201,15 +208,20 @@ class GraphImporter {
     if (weight || bias) {
       d.is_variable = true;
       d.trainable = weight || !looks_like_mask(value);
-      d.why = weight        ? use.weight
-              : d.trainable ? use.bias
-                            : concat("a mask: ", use.bias, ", with values of ", kMaskValue, " and below");
+      d.why = weight ? use.weight
+              : d.trainable
+                  ? use.bias
+                  : concat("a mask: ", use.bias, ", with values of ", kMaskValue, " and below");
       return;
     }
-    // A factor of rank 1 and more can be trained when asked for; a scalar folds into the graph unless it is named.
+    // A factor of rank 1 and more can be trained when asked for; a scalar folds into the graph
+    // unless it is named.
     d.is_variable = asked || d.shape.element_count() > 1;
-    d.why = scalar ? concat("a scalar, ", !use.bias.empty() ? use.bias : !use.weight.empty() ? use.weight : use.other)
-                   : !use.other.empty() ? use.other : use.weight;
+    d.why = scalar               ? concat("a scalar, ", !use.bias.empty()     ? use.bias
+                                                        : !use.weight.empty() ? use.weight
+                                                                              : use.other)
+            : !use.other.empty() ? use.other
+                                 : use.weight;
   }
 
   ValueId value_of(const std::string& name, bool needed_when_compiling) {
@@ -222,7 +234,8 @@ class GraphImporter {
     const auto stored = stored_.find(name);
     TEMPER_ASSERT(stored != stored_.end(), "no value '", name, "'");
     if (!stored->second.constant.valid()) {
-      stored->second.constant = graph_.add_constant(variable ? "" : name, decode(name, stored->second));
+      stored->second.constant =
+          graph_.add_constant(variable ? "" : name, decode(name, stored->second));
     }
     return stored->second.constant;
   }
@@ -250,11 +263,12 @@ class GraphImporter {
       give_placeholders(node);
       return;
     }
-    NodeDraft draft{graph_,       node.opset, node.op,    {},        node.outputs,
-                    read_attributes(node), node.label(), node.scope, node.name};
+    NodeDraft draft{graph_,       node.opset, node.op,  {}, node.outputs, read_attributes(node),
+                    node.label(), node.scope, node.name};
     for (std::size_t i = 0; i < node.inputs.size(); ++i) {
       const auto& absorbed = op->absorbed_inputs;
-      const bool needed = std::find(absorbed.begin(), absorbed.end(), static_cast<int>(i)) != absorbed.end();
+      const bool needed =
+          std::find(absorbed.begin(), absorbed.end(), static_cast<int>(i)) != absorbed.end();
       draft.inputs.push_back(node.inputs[i].empty() ? ValueId{} : value_of(node.inputs[i], needed));
     }
     upgrade(draft);
@@ -272,16 +286,17 @@ class GraphImporter {
     const int inputs = static_cast<int>(draft.inputs.size());
     const int outputs = static_cast<int>(draft.outputs.size());
     TEMPER_CHECK(inputs >= op.min_inputs && (op.max_inputs < 0 || inputs <= op.max_inputs),
-                 ErrorCode::kInvalidModel, op.name(), " has ", inputs, " inputs, expected ", op.min_inputs,
-                 op.max_inputs < 0 ? " or more" : concat(" to ", op.max_inputs));
+                 ErrorCode::kInvalidModel, op.name(), " has ", inputs, " inputs, expected ",
+                 op.min_inputs, op.max_inputs < 0 ? " or more" : concat(" to ", op.max_inputs));
     TEMPER_CHECK(outputs >= 1 && (op.max_outputs < 0 || outputs <= op.max_outputs),
                  ErrorCode::kInvalidModel, op.name(), " has ", outputs, " outputs, expected 1",
                  op.max_outputs < 0 ? " or more" : concat(" to ", op.max_outputs));
     for (int i = 0; i < std::max(1, op.min_inputs); ++i) {
-      TEMPER_CHECK(i >= inputs || draft.inputs[static_cast<std::size_t>(i)].valid(), ErrorCode::kInvalidModel,
-                   op.name(), " has no input ", i);
+      TEMPER_CHECK(i >= inputs || draft.inputs[static_cast<std::size_t>(i)].valid(),
+                   ErrorCode::kInvalidModel, op.name(), " has no input ", i);
     }
-    const NodeId id = graph_.add_node(op, std::move(draft.inputs), {}, std::move(draft.attrs), draft.origin);
+    const NodeId id =
+        graph_.add_node(op, std::move(draft.inputs), {}, std::move(draft.attrs), draft.origin);
     graph_.node(id).name = draft.name;
     graph_.node(id).scope = draft.scope;
     for (int i = 0; i < outputs; ++i) {

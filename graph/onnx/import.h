@@ -1,8 +1,10 @@
-// Reading ONNX files: load() checks and parses a file, build_graph() brings it to the canonical form of opset 28.
+// Reading ONNX files: load() checks and parses a file, build_graph() brings it to the canonical
+// form of opset 28.
 //
-// Both refuse what they cannot take: kInvalidModel for a file that breaks ONNX's rules (external data included), kIo when the file
-// itself cannot be read, kUnsupported with everything that is missing listed at once. Memory is bounded by the file's size.
-// Threading: an OnnxModel is immutable after load(); any number of threads may read it.
+// Both refuse what they cannot take: kInvalidModel for a file that breaks ONNX's rules (external
+// data included), kIo when the file itself cannot be read, kUnsupported with everything that is
+// missing listed at once. Memory is bounded by the file's size. Threading: an OnnxModel is
+// immutable after load(); any number of threads may read it.
 #pragma once
 
 #include <cstdint>
@@ -18,15 +20,17 @@
 namespace temper::graph {
 
 struct ImportOptions {
-  // External data must lie in the model's folder, links resolved, or in this wider one (a Hugging Face cache) when it is not empty.
+  // External data must lie in the model's folder, links resolved, or in this wider one (a Hugging
+  // Face cache) when it is not empty.
   std::string external_data_root;
 };
 
-// A graph input or output as the file declares it. 16-bit floats are computed in float32: `dtype` is the graph's type.
+// A graph input or output as the file declares it. 16-bit floats are computed in float32: `dtype`
+// is the graph's type.
 struct OnnxValueInfo {
   std::string name;
   DType dtype = DType::kUndefined;
-  std::string file_type;     // ONNX's name: "FLOAT16"
+  std::string file_type;  // ONNX's name: "FLOAT16"
   bool rank_known = false;
   std::vector<Dim> dims;
 };
@@ -58,9 +62,10 @@ class OnnxModel {
   OnnxModel(OnnxModel&&) noexcept;
   OnnxModel& operator=(OnnxModel&&) noexcept;
 
-  // The graph with float tensors as variables where they are weight-like, masks or factors, and constants otherwise. Scalars and
-  // tensors named in `as_variables` become (not trainable) variables too, unless their value is needed when compiling.
-  // `decisions`, if given, receives one entry per float tensor of the file, in the file's order.
+  // The graph with float tensors as variables where they are weight-like, masks or factors, and
+  // constants otherwise. Scalars and tensors named in `as_variables` become (not trainable)
+  // variables too, unless their value is needed when compiling. `decisions`, if given, receives one
+  // entry per float tensor of the file, in the file's order.
   Graph build_graph(const OpRegistry& registry, const std::set<std::string>& as_variables = {},
                     std::vector<TensorDecision>* decisions = nullptr) const;
 

@@ -1,11 +1,11 @@
 // Opening, checking and parsing a file; the accessors of OnnxModel.
 #include "graph/onnx/model_file.h"
 
-#include <onnx.pb.h>
-
 #include <limits>
 #include <map>
 #include <unordered_set>
+
+#include <onnx.pb.h>
 
 #include "graph/onnx/tensor_codec.h"
 #include "graph/onnx/wire_scan.h"
@@ -23,19 +23,22 @@ std::unique_ptr<wire::ModelProto> parse(std::span<const std::byte> file, const s
   const std::string foreign = foreign_format(file);
   TEMPER_CHECK(foreign.empty(), ErrorCode::kInvalidModel, "'", path, "' is ", foreign,
                ", not an ONNX file");
-  TEMPER_CHECK(file.size() <= static_cast<std::size_t>(std::numeric_limits<int>::max()),
-               ErrorCode::kInvalidModel, "'", path, "' has ", file.size(),
-               " bytes, but an ONNX file ends at 2 GiB (larger models keep their tensors in data files)");
+  TEMPER_CHECK(
+      file.size() <= static_cast<std::size_t>(std::numeric_limits<int>::max()),
+      ErrorCode::kInvalidModel, "'", path, "' has ", file.size(),
+      " bytes, but an ONNX file ends at 2 GiB (larger models keep their tensors in data files)");
   scan_wire(file, path);
   auto proto = std::make_unique<wire::ModelProto>();
   TEMPER_CHECK(proto->ParseFromArray(file.data(), static_cast<int>(file.size())),
-               ErrorCode::kInvalidModel, "'", path, "' is not a valid ONNX file: its structure is damaged");
+               ErrorCode::kInvalidModel, "'", path,
+               "' is not a valid ONNX file: its structure is damaged");
   TEMPER_CHECK(proto->has_graph() && proto->has_ir_version(), ErrorCode::kInvalidModel, "'", path,
                "' is not an ONNX model: it has no ", proto->has_graph() ? "IR version" : "graph");
   const std::int64_t ir = proto->ir_version();
   TEMPER_CHECK(ir > 0, ErrorCode::kInvalidModel, "'", path, "' names the IR version ", ir);
-  TEMPER_CHECK(ir >= kOldestIr && ir <= kNewestIr, ErrorCode::kUnsupported, "'", path, "' has IR version ", ir,
-               "; versions ", kOldestIr, " to ", kNewestIr, " are supported");
+  TEMPER_CHECK(ir >= kOldestIr && ir <= kNewestIr, ErrorCode::kUnsupported, "'", path,
+               "' has IR version ", ir, "; versions ", kOldestIr, " to ", kNewestIr,
+               " are supported");
   return proto;
 }
 
@@ -50,12 +53,13 @@ OnnxValueInfo read_value_info(const wire::ValueInfoProto& proto) {
   info.file_type = onnx_type_name(type.elem_type());
   info.dtype = graph_dtype(type.elem_type());
   info.rank_known = type.has_shape();
-  TEMPER_CHECK(type.shape().dim_size() <= kMaxRank, ErrorCode::kUnsupported, "'", proto.name(), "' has ",
-               type.shape().dim_size(), " dimensions; at most ", kMaxRank, " are supported");
+  TEMPER_CHECK(type.shape().dim_size() <= kMaxRank, ErrorCode::kUnsupported, "'", proto.name(),
+               "' has ", type.shape().dim_size(), " dimensions; at most ", kMaxRank,
+               " are supported");
   for (const auto& dim : type.shape().dim()) {
     // Some exporters write -1 for "any".
-    info.dims.push_back({dim.has_dim_value() && dim.dim_value() >= 0 ? dim.dim_value() : -1,
-                         dim.dim_param()});
+    info.dims.push_back(
+        {dim.has_dim_value() && dim.dim_value() >= 0 ? dim.dim_value() : -1, dim.dim_param()});
   }
   return info;
 }
@@ -83,8 +87,8 @@ OnnxModel::Impl::Impl(const std::string& model_path, const ImportOptions& option
     proto = parse(file.bytes(), model_path);
   }
   flat = flatten(*proto, file_bytes);
-  // Sizes are settled here, so that building the graph meets no surprise. Types that are not supported are left for
-  // build_graph(), which names all of them.
+  // Sizes are settled here, so that building the graph meets no surprise. Types that are not
+  // supported are left for build_graph(), which names all of them.
   const auto check = [&](const std::string& name, const wire::TensorProto& tensor) {
     if (!unsupported_reason(tensor).empty()) {
       return;
@@ -92,7 +96,8 @@ OnnxModel::Impl::Impl(const std::string& model_path, const ImportOptions& option
     const std::string what = tensor_label(name);
     const TensorHeader header = check_tensor(tensor, what);
     if (header.external) {
-      external.add(external_range(tensor, static_cast<std::uint64_t>(header.file_bytes), what), what);
+      external.add(external_range(tensor, static_cast<std::uint64_t>(header.file_bytes), what),
+                   what);
     }
   };
   for (const auto& [name, tensor] : flat.initializers) {

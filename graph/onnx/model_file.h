@@ -23,7 +23,8 @@ struct OnnxModel::Impl {
 // "tensor 'fc.weight'", cut to a length fit for messages.
 std::string tensor_label(const std::string& name);
 
-// The name a graph keeps for a Constant node's tensor, and that tensor; null when the attribute holds numbers directly.
+// The name a graph keeps for a Constant node's tensor, and that tensor; null when the attribute
+// holds numbers directly.
 const wire::TensorProto* constant_tensor(const FlatNode& node);
 
 }  // namespace temper::graph

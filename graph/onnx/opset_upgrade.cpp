@@ -1,5 +1,5 @@
-// One rule per op whose meaning or form changed between opsets 7 and 28. Ops without a rule mean the same in all of them, apart
-// from the types they take.
+// One rule per op whose meaning or form changed between opsets 7 and 28. Ops without a rule mean
+// the same in all of them, apart from the types they take.
 #include "graph/onnx/opset_upgrade.h"
 
 #include <algorithm>
@@ -27,7 +27,8 @@ void upgrade_clip(NodeDraft& d) {
   }
 }
 
-// Up to opset 12 Softmax flattens its input to two dimensions at `axis` (default 1) and normalises over all of the second.
+// Up to opset 12 Softmax flattens its input to two dimensions at `axis` (default 1) and normalises
+// over all of the second.
 void upgrade_softmax(NodeDraft& d) {
   if (d.opset >= 13) {
     return;
@@ -95,7 +96,8 @@ void upgrade_cast_like(NodeDraft& d) {
   d.attrs.erase("round_mode");
 }
 
-// Without sizes all parts are equal before opset 18; from then on num_outputs says how many there are.
+// Without sizes all parts are equal before opset 18; from then on num_outputs says how many there
+// are.
 void upgrade_split(NodeDraft& d) {
   if (!d.has_input(1) && !d.attrs.has("split")) {
     d.attrs.set("num_outputs", static_cast<std::int64_t>(d.outputs.size()));
@@ -110,7 +112,8 @@ void upgrade_slice(NodeDraft& d) {
   }
 }
 
-// ReduceSum took its axes as an input from opset 13, the others from 18; an attribute of that name means nothing afterwards.
+// ReduceSum took its axes as an input from opset 13, the others from 18; an attribute of that name
+// means nothing afterwards.
 void upgrade_reduce(NodeDraft& d) {
   const std::int64_t input_since = d.op == "ReduceSum" ? 13 : 18;
   if (d.opset >= input_since) {

@@ -1,5 +1,6 @@
-// Brings one node from its opset (7 to 28) to the canonical form, opset 28's. Old attributes that later became inputs stay
-// attributes under the canonical names: shape rules take either. Shapes are not known here, so a rule may add Shape nodes.
+// Brings one node from its opset (7 to 28) to the canonical form, opset 28's. Old attributes that
+// later became inputs stay attributes under the canonical names: shape rules take either. Shapes
+// are not known here, so a rule may add Shape nodes.
 #pragma once
 
 #include <string>
@@ -35,7 +36,8 @@ struct NodeDraft {
   }
 };
 
-// Applies the op's rule, if it has one. THROWS: kUnsupported through refuse(), kInvalidModel for attributes that make no sense.
+// Applies the op's rule, if it has one. THROWS: kUnsupported through refuse(), kInvalidModel for
+// attributes that make no sense.
 void upgrade(NodeDraft& draft);
 
 }  // namespace temper::graph

@@ -1,4 +1,5 @@
-// Names and order of the flat graph: each name has one producer, each reader finds it, and no node waits for itself.
+// Names and order of the flat graph: each name has one producer, each reader finds it, and no node
+// waits for itself.
 #include <algorithm>
 #include <queue>
 #include <unordered_map>
@@ -19,8 +20,8 @@ Producers find_producers(const FlatGraph& graph, const std::vector<std::string>&
     producers.emplace(name, kGiven);
   }
   for (const std::string& name : inputs) {
-    TEMPER_CHECK(producers.emplace(name, kGiven).second, ErrorCode::kInvalidModel, "the name '", name,
-                 "' is given twice, as input or initializer");
+    TEMPER_CHECK(producers.emplace(name, kGiven).second, ErrorCode::kInvalidModel, "the name '",
+                 name, "' is given twice, as input or initializer");
   }
   for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
     for (const std::string& output : graph.nodes[i].outputs) {
@@ -28,16 +29,18 @@ Producers find_producers(const FlatGraph& graph, const std::vector<std::string>&
         continue;
       }
       const auto [found, fresh] = producers.emplace(output, static_cast<int>(i));
-      TEMPER_CHECK(fresh, ErrorCode::kInvalidModel, "the name '", output, "' is produced twice: by ",
-                   found->second == kGiven ? "an input or initializer"
-                                           : graph.nodes[static_cast<std::size_t>(found->second)].label(),
-                   " and by ", graph.nodes[i].label());
+      TEMPER_CHECK(
+          fresh, ErrorCode::kInvalidModel, "the name '", output, "' is produced twice: by ",
+          found->second == kGiven ? "an input or initializer"
+                                  : graph.nodes[static_cast<std::size_t>(found->second)].label(),
+          " and by ", graph.nodes[i].label());
     }
   }
   return producers;
 }
 
-// Walks back from a node that never became ready, always to a producer that did not either: that must close a circle.
+// Walks back from a node that never became ready, always to a producer that did not either: that
+// must close a circle.
 [[noreturn]] void report_cycle(const FlatGraph& graph, const Producers& producers,
                                const std::vector<int>& waiting) {
   const auto start = std::find_if(waiting.begin(), waiting.end(), [](int n) { return n > 0; });
@@ -59,13 +62,15 @@ Producers find_producers(const FlatGraph& graph, const std::vector<std::string>&
   std::string names;
   constexpr int kShown = 10;
   int shown = 0;
-  for (int i = static_cast<int>(path.size()) - 1; i >= position[static_cast<std::size_t>(at)]; --i) {
+  for (int i = static_cast<int>(path.size()) - 1; i >= position[static_cast<std::size_t>(at)];
+       --i) {
     if (++shown > kShown) {
       names += " -> ...";
       break;
     }
-    names += concat(names.empty() ? "" : " -> ",
-                    graph.nodes[static_cast<std::size_t>(path[static_cast<std::size_t>(i)])].label());
+    names +=
+        concat(names.empty() ? "" : " -> ",
+               graph.nodes[static_cast<std::size_t>(path[static_cast<std::size_t>(i)])].label());
   }
   fail(ErrorCode::kInvalidModel, "the graph has a cycle: ", names, " -> back to the first");
 }
@@ -85,8 +90,9 @@ void check_and_sort(FlatGraph& graph, const std::vector<std::string>& inputs,
         continue;
       }
       const auto found = producers.find(input);
-      TEMPER_CHECK(found != producers.end(), ErrorCode::kInvalidModel, graph.nodes[i].label(), " reads '",
-                   input, "', which is neither a graph input, nor an initializer, nor any node's output");
+      TEMPER_CHECK(found != producers.end(), ErrorCode::kInvalidModel, graph.nodes[i].label(),
+                   " reads '", input,
+                   "', which is neither a graph input, nor an initializer, nor any node's output");
       if (found->second != kGiven) {
         readers[static_cast<std::size_t>(found->second)].push_back(static_cast<int>(i));
         ++waiting[i];

@@ -41,8 +41,9 @@ void Problems::throw_if_any(const std::string& path) const {
   }
   std::string text = concat("'", path, "' needs what is not supported:");
   for (const auto& [key, entry] : ops_) {
-    text += concat("\n  op ", key.second, key.first.empty() ? "" : concat(" of domain ", key.first), ": ",
-                   entry.count, entry.count == 1 ? " node" : " nodes", ", such as ", quoted(entry.examples));
+    text += concat("\n  op ", key.second, key.first.empty() ? "" : concat(" of domain ", key.first),
+                   ": ", entry.count, entry.count == 1 ? " node" : " nodes", ", such as ",
+                   quoted(entry.examples));
   }
   for (const auto& [what, entry] : others_) {
     text += concat("\n  ", what, ": ", entry.count, entry.count == 1 ? " time" : " times",

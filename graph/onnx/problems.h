@@ -13,7 +13,8 @@ class Problems {
  public:
   void add_op(const std::string& domain, const std::string& op, const std::string& example);
   void add(const std::string& what, const std::string& example);
-  // THROWS: kUnsupported, one line per op and per other problem: name, domain, count, example names.
+  // THROWS: kUnsupported, one line per op and per other problem: name, domain, count, example
+  // names.
   void throw_if_any(const std::string& path) const;
 
  private:

@@ -1,14 +1,14 @@
 // Reading and writing TensorProto: raw bytes, the typed lists, external ranges.
 #include "graph/onnx/tensor_codec.h"
 
-#include <onnx.pb.h>
-
 #include <array>
 #include <bit>
 #include <cmath>
 #include <cstring>
 #include <limits>
 #include <type_traits>
+
+#include <onnx.pb.h>
 
 #include "graph/onnx/external_data.h"
 #include "runtime/base/error.h"
@@ -81,8 +81,9 @@ std::int64_t typed_count(const wire::TensorProto& proto, Field field) {
 }
 
 std::int64_t all_typed_counts(const wire::TensorProto& proto) {
-  return std::int64_t{proto.float_data_size()} + proto.double_data_size() + proto.int32_data_size() +
-         proto.int64_data_size() + proto.uint64_data_size() + proto.string_data_size();
+  return std::int64_t{proto.float_data_size()} + proto.double_data_size() +
+         proto.int32_data_size() + proto.int64_data_size() + proto.uint64_data_size() +
+         proto.string_data_size();
 }
 
 // The element behind a number of a typed list: 16-bit floats are given by their bits.
@@ -155,8 +156,9 @@ D narrow(S value, std::int64_t index, const std::string& what, std::int32_t file
     const double back = convert_element<double>(stored);
     const double wanted = convert_element<double>(value);
     TEMPER_CHECK(!std::isinf(back) || std::isinf(wanted), ErrorCode::kInvalidArgument, what,
-                 ": element ", index, " is ", wanted, " after training, which does not fit the file's type ",
-                 onnx_type_name(file_type), "; convert the model to FLOAT or lower the learning rate");
+                 ": element ", index, " is ", wanted,
+                 " after training, which does not fit the file's type ", onnx_type_name(file_type),
+                 "; convert the model to FLOAT or lower the learning rate");
   }
   return stored;
 }
@@ -191,7 +193,8 @@ DType graph_dtype(std::int32_t type) {
 }
 
 std::string unsupported_reason(const wire::TensorProto& proto) {
-  if (is_known_onnx_type(proto.data_type()) && graph_dtype(proto.data_type()) == DType::kUndefined) {
+  if (is_known_onnx_type(proto.data_type()) &&
+      graph_dtype(proto.data_type()) == DType::kUndefined) {
     return concat("tensors of type ", onnx_type_name(proto.data_type()));
   }
   if (proto.has_segment()) {
@@ -212,7 +215,8 @@ TensorHeader check_tensor(const wire::TensorProto& proto, const std::string& wha
   header.file_element_bytes = size_of(type.dtype);
   TEMPER_CHECK(proto.dims_size() <= kMaxRank, ErrorCode::kUnsupported, what, " has ",
                proto.dims_size(), " dimensions; at most ", kMaxRank, " are supported");
-  std::int64_t bytes = static_cast<std::int64_t>(std::max<std::size_t>(header.file_element_bytes, 4));
+  std::int64_t bytes =
+      static_cast<std::int64_t>(std::max<std::size_t>(header.file_element_bytes, 4));
   for (const std::int64_t dim : proto.dims()) {
     TEMPER_CHECK(dim >= 0, ErrorCode::kInvalidModel, what, " has the dimension ", dim);
     header.shape.push_back(dim);
@@ -222,8 +226,9 @@ TensorHeader check_tensor(const wire::TensorProto& proto, const std::string& wha
   header.elements = header.shape.element_count();
   header.file_bytes = header.elements * static_cast<std::int64_t>(header.file_element_bytes);
 
-  TEMPER_CHECK(proto.data_location() == 0 || proto.data_location() == 1, ErrorCode::kInvalidModel, what,
-               " keeps its data at location ", proto.data_location(), ", which ONNX does not define");
+  TEMPER_CHECK(proto.data_location() == 0 || proto.data_location() == 1, ErrorCode::kInvalidModel,
+               what, " keeps its data at location ", proto.data_location(),
+               ", which ONNX does not define");
   header.external = proto.data_location() == 1;
   const std::int64_t typed = typed_count(proto, type.field);
   const std::int64_t all = all_typed_counts(proto);
@@ -238,8 +243,8 @@ TensorHeader check_tensor(const wire::TensorProto& proto, const std::string& wha
   if (raw || proto.has_raw_data()) {
     const auto size = static_cast<std::int64_t>(proto.raw_data().size());
     TEMPER_CHECK(size == header.file_bytes || (size == 0 && typed == header.elements),
-                 ErrorCode::kInvalidModel, what, " of type ", type.name, " and shape ", header.shape,
-                 " takes ", header.file_bytes, " bytes, but its raw_data has ", size);
+                 ErrorCode::kInvalidModel, what, " of type ", type.name, " and shape ",
+                 header.shape, " takes ", header.file_bytes, " bytes, but its raw_data has ", size);
   } else {
     TEMPER_CHECK(typed == header.elements, ErrorCode::kInvalidModel, what, " of type ", type.name,
                  " and shape ", header.shape, " takes ", header.elements, " values, but ", typed,
@@ -255,8 +260,8 @@ Tensor decode_tensor(const wire::TensorProto& proto, const std::string& what,
   std::span<const std::byte> raw;
   if (header.external) {
     TEMPER_ASSERT(external != nullptr, what);
-    raw = external->bytes(external_range(proto, static_cast<std::uint64_t>(header.file_bytes), what),
-                          what);
+    raw = external->bytes(
+        external_range(proto, static_cast<std::uint64_t>(header.file_bytes), what), what);
   } else if (proto.has_raw_data()) {
     raw = std::as_bytes(std::span<const char>(proto.raw_data().data(), proto.raw_data().size()));
   }

@@ -1,4 +1,5 @@
-// Tensors between ONNX's encodings and ours. 16-bit floats are read as float32 and rounded back when written.
+// Tensors between ONNX's encodings and ours. 16-bit floats are read as float32 and rounded back
+// when written.
 #pragma once
 
 #include <cstdint>
@@ -16,7 +17,7 @@ class ExternalReader;
 
 // What the file says of a tensor, checked: nothing has been allocated yet.
 struct TensorHeader {
-  std::int32_t file_type = 0;  // TensorProto.DataType
+  std::int32_t file_type = 0;       // TensorProto.DataType
   DType dtype = DType::kUndefined;  // in the graph
   std::size_t file_element_bytes = 0;
   Shape shape;
@@ -27,7 +28,8 @@ struct TensorHeader {
 
 // "FLOAT16"; "type 77" for numbers ONNX does not know.
 std::string onnx_type_name(std::int32_t type);
-// The graph's type for an ONNX type, kUndefined when it has none here (strings, float8, 4 bits, ...). 16-bit floats give f32.
+// The graph's type for an ONNX type, kUndefined when it has none here (strings, float8, 4 bits,
+// ...). 16-bit floats give f32.
 DType graph_dtype(std::int32_t type);
 // The inverse for types the graph has; f32 for "f32".
 bool is_known_onnx_type(std::int32_t type);
@@ -35,16 +37,20 @@ bool is_known_onnx_type(std::int32_t type);
 // Why a well-formed tensor cannot be read here ("its type FLOAT8E5M2 is not supported"), or "".
 std::string unsupported_reason(const wire::TensorProto& proto);
 
-// THROWS: kInvalidModel (`what` names the tensor): negative or overflowing dimensions, data of another size than the shape's, two
-// kinds of data. kUnsupported: unsupported_reason(), rank above 12.
+// THROWS: kInvalidModel (`what` names the tensor): negative or overflowing dimensions, data of
+// another size than the shape's, two kinds of data. kUnsupported: unsupported_reason(), rank
+// above 12.
 TensorHeader check_tensor(const wire::TensorProto& proto, const std::string& what);
 
 // The values. `external` may be null when the header says the data is inside the file.
-Tensor decode_tensor(const wire::TensorProto& proto, const std::string& what, ExternalReader* external);
+Tensor decode_tensor(const wire::TensorProto& proto, const std::string& what,
+                     ExternalReader* external);
 
-// The values as the file's type stores them raw. THROWS: kInvalidArgument when a finite value becomes infinite.
+// The values as the file's type stores them raw. THROWS: kInvalidArgument when a finite value
+// becomes infinite.
 std::string encode_raw(std::int32_t file_type, const Tensor& values, const std::string& what);
-// Replaces values that lie inside the message, in the field they already are in. THROWS as encode_raw.
+// Replaces values that lie inside the message, in the field they already are in. THROWS as
+// encode_raw.
 void encode_inline(wire::TensorProto& proto, const Tensor& values, const std::string& what);
 
 }  // namespace temper::graph

@@ -1,4 +1,5 @@
-// One pass forward (which values come from stored tensors only) and one backward (what becomes of them).
+// One pass forward (which values come from stored tensors only) and one backward (what becomes of
+// them).
 #include "graph/onnx/tensor_uses.h"
 
 #include <string_view>
@@ -18,7 +19,8 @@ struct PlaceRule {
   const char* what;
 };
 
-// Weight-like places. An op without kernels may stand here: it costs nothing and new ops find their row.
+// Weight-like places. An op without kernels may stand here: it costs nothing and new ops find their
+// row.
 constexpr PlaceRule kPlaces[] = {
     {"Conv", 1, Place::kWeight, "weight"},
     {"Conv", 2, Place::kWeight, "bias"},
@@ -62,8 +64,8 @@ struct Mover {
   int data_inputs;
 };
 constexpr Mover kMovers[] = {
-    {"Identity", 1}, {"Transpose", 1}, {"Reshape", 1}, {"Flatten", 1}, {"Squeeze", 1},
-    {"Unsqueeze", 1}, {"Slice", 1}, {"Split", 1}, {"Concat", -1}, {"Cast", 1},
+    {"Identity", 1},  {"Transpose", 1}, {"Reshape", 1}, {"Flatten", 1}, {"Squeeze", 1},
+    {"Unsqueeze", 1}, {"Slice", 1},     {"Split", 1},   {"Concat", -1}, {"Cast", 1},
 };
 
 int data_inputs(const FlatNode& node) {

@@ -1,4 +1,5 @@
-// What the tensors of a file are used for: weights, biases, statistics, or something that is not trained by default.
+// What the tensors of a file are used for: weights, biases, statistics, or something that is not
+// trained by default.
 #pragma once
 
 #include <string>
@@ -8,8 +9,8 @@
 
 namespace temper::graph {
 
-// All uses of one value, seen through Slice, Concat, Transpose, Reshape, Identity and the like when nothing but stored tensors
-// goes into them. Each text names one node.
+// All uses of one value, seen through Slice, Concat, Transpose, Reshape, Identity and the like when
+// nothing but stored tensors goes into them. Each text names one node.
 struct TensorUse {
   bool used = false;
   std::string weight;     // "weight of Conv 'conv1'"

@@ -1,4 +1,5 @@
-// One loop over tags with an explicit stack; the table says which fields are messages and which are lists of numbers.
+// One loop over tags with an explicit stack; the table says which fields are messages and which are
+// lists of numbers.
 #include "graph/onnx/wire_scan.h"
 
 #include <array>
@@ -12,8 +13,25 @@ namespace {
 
 enum class Kind : std::uint8_t {
   kNone,  // not a message
-  kModel, kGraph, kNode, kAttribute, kFunction, kValueInfo, kTensor, kSparse, kType, kTypeTensor, kTypeOfType,
-  kTypeMap, kShape, kTraining, kAnnotation, kDevices, kSharding, kShardedDim, kLeaf,
+  kModel,
+  kGraph,
+  kNode,
+  kAttribute,
+  kFunction,
+  kValueInfo,
+  kTensor,
+  kSparse,
+  kType,
+  kTypeTensor,
+  kTypeOfType,
+  kTypeMap,
+  kShape,
+  kTraining,
+  kAnnotation,
+  kDevices,
+  kSharding,
+  kShardedDim,
+  kLeaf,
 };
 
 struct FieldRule {
@@ -24,38 +42,38 @@ struct FieldRule {
 };
 
 constexpr FieldRule kRules[] = {
-    {Kind::kModel, 7, Kind::kGraph, 0},        {Kind::kModel, 8, Kind::kLeaf, 0},
-    {Kind::kModel, 14, Kind::kLeaf, 0},        {Kind::kModel, 20, Kind::kTraining, 0},
-    {Kind::kModel, 25, Kind::kFunction, 0},    {Kind::kModel, 26, Kind::kLeaf, 0},
-    {Kind::kGraph, 1, Kind::kNode, 0},         {Kind::kGraph, 5, Kind::kTensor, 0},
-    {Kind::kGraph, 11, Kind::kValueInfo, 0},   {Kind::kGraph, 12, Kind::kValueInfo, 0},
-    {Kind::kGraph, 13, Kind::kValueInfo, 0},   {Kind::kGraph, 14, Kind::kAnnotation, 0},
-    {Kind::kGraph, 15, Kind::kSparse, 0},      {Kind::kGraph, 16, Kind::kLeaf, 0},
-    {Kind::kNode, 5, Kind::kAttribute, 0},     {Kind::kNode, 9, Kind::kLeaf, 0},
-    {Kind::kNode, 10, Kind::kDevices, 0},      {Kind::kAttribute, 5, Kind::kTensor, 0},
-    {Kind::kAttribute, 6, Kind::kGraph, 0},    {Kind::kAttribute, 7, Kind::kNone, 0},
-    {Kind::kAttribute, 8, Kind::kNone, 8},     {Kind::kAttribute, 10, Kind::kTensor, 0},
-    {Kind::kAttribute, 11, Kind::kGraph, 0},   {Kind::kAttribute, 14, Kind::kType, 0},
-    {Kind::kAttribute, 15, Kind::kType, 0},    {Kind::kAttribute, 22, Kind::kSparse, 0},
-    {Kind::kAttribute, 23, Kind::kSparse, 0},  {Kind::kFunction, 7, Kind::kNode, 0},
-    {Kind::kFunction, 9, Kind::kLeaf, 0},      {Kind::kFunction, 11, Kind::kAttribute, 0},
+    {Kind::kModel, 7, Kind::kGraph, 0},         {Kind::kModel, 8, Kind::kLeaf, 0},
+    {Kind::kModel, 14, Kind::kLeaf, 0},         {Kind::kModel, 20, Kind::kTraining, 0},
+    {Kind::kModel, 25, Kind::kFunction, 0},     {Kind::kModel, 26, Kind::kLeaf, 0},
+    {Kind::kGraph, 1, Kind::kNode, 0},          {Kind::kGraph, 5, Kind::kTensor, 0},
+    {Kind::kGraph, 11, Kind::kValueInfo, 0},    {Kind::kGraph, 12, Kind::kValueInfo, 0},
+    {Kind::kGraph, 13, Kind::kValueInfo, 0},    {Kind::kGraph, 14, Kind::kAnnotation, 0},
+    {Kind::kGraph, 15, Kind::kSparse, 0},       {Kind::kGraph, 16, Kind::kLeaf, 0},
+    {Kind::kNode, 5, Kind::kAttribute, 0},      {Kind::kNode, 9, Kind::kLeaf, 0},
+    {Kind::kNode, 10, Kind::kDevices, 0},       {Kind::kAttribute, 5, Kind::kTensor, 0},
+    {Kind::kAttribute, 6, Kind::kGraph, 0},     {Kind::kAttribute, 7, Kind::kNone, 0},
+    {Kind::kAttribute, 8, Kind::kNone, 8},      {Kind::kAttribute, 10, Kind::kTensor, 0},
+    {Kind::kAttribute, 11, Kind::kGraph, 0},    {Kind::kAttribute, 14, Kind::kType, 0},
+    {Kind::kAttribute, 15, Kind::kType, 0},     {Kind::kAttribute, 22, Kind::kSparse, 0},
+    {Kind::kAttribute, 23, Kind::kSparse, 0},   {Kind::kFunction, 7, Kind::kNode, 0},
+    {Kind::kFunction, 9, Kind::kLeaf, 0},       {Kind::kFunction, 11, Kind::kAttribute, 0},
     {Kind::kFunction, 12, Kind::kValueInfo, 0}, {Kind::kFunction, 14, Kind::kLeaf, 0},
-    {Kind::kValueInfo, 2, Kind::kType, 0},     {Kind::kValueInfo, 4, Kind::kLeaf, 0},
-    {Kind::kTensor, 1, Kind::kNone, 8},        {Kind::kTensor, 3, Kind::kLeaf, 0},
-    {Kind::kTensor, 4, Kind::kNone, 0},        {Kind::kTensor, 5, Kind::kNone, 4},
-    {Kind::kTensor, 7, Kind::kNone, 8},        {Kind::kTensor, 10, Kind::kNone, 0},
-    {Kind::kTensor, 11, Kind::kNone, 8},       {Kind::kTensor, 13, Kind::kLeaf, 0},
-    {Kind::kTensor, 16, Kind::kLeaf, 0},       {Kind::kSparse, 1, Kind::kTensor, 0},
-    {Kind::kSparse, 2, Kind::kTensor, 0},      {Kind::kSparse, 3, Kind::kNone, 8},
-    {Kind::kType, 1, Kind::kTypeTensor, 0},    {Kind::kType, 4, Kind::kTypeOfType, 0},
-    {Kind::kType, 5, Kind::kTypeMap, 0},       {Kind::kType, 7, Kind::kLeaf, 0},
-    {Kind::kType, 8, Kind::kTypeTensor, 0},    {Kind::kType, 9, Kind::kTypeOfType, 0},
-    {Kind::kTypeOfType, 1, Kind::kType, 0},    {Kind::kTypeMap, 2, Kind::kType, 0},
-    {Kind::kTypeTensor, 2, Kind::kShape, 0},   {Kind::kShape, 1, Kind::kLeaf, 0},
-    {Kind::kTraining, 1, Kind::kGraph, 0},     {Kind::kTraining, 2, Kind::kGraph, 0},
-    {Kind::kTraining, 3, Kind::kLeaf, 0},      {Kind::kTraining, 4, Kind::kLeaf, 0},
-    {Kind::kAnnotation, 2, Kind::kLeaf, 0},    {Kind::kDevices, 2, Kind::kSharding, 0},
-    {Kind::kSharding, 2, Kind::kNone, 8},      {Kind::kSharding, 3, Kind::kLeaf, 0},
+    {Kind::kValueInfo, 2, Kind::kType, 0},      {Kind::kValueInfo, 4, Kind::kLeaf, 0},
+    {Kind::kTensor, 1, Kind::kNone, 8},         {Kind::kTensor, 3, Kind::kLeaf, 0},
+    {Kind::kTensor, 4, Kind::kNone, 0},         {Kind::kTensor, 5, Kind::kNone, 4},
+    {Kind::kTensor, 7, Kind::kNone, 8},         {Kind::kTensor, 10, Kind::kNone, 0},
+    {Kind::kTensor, 11, Kind::kNone, 8},        {Kind::kTensor, 13, Kind::kLeaf, 0},
+    {Kind::kTensor, 16, Kind::kLeaf, 0},        {Kind::kSparse, 1, Kind::kTensor, 0},
+    {Kind::kSparse, 2, Kind::kTensor, 0},       {Kind::kSparse, 3, Kind::kNone, 8},
+    {Kind::kType, 1, Kind::kTypeTensor, 0},     {Kind::kType, 4, Kind::kTypeOfType, 0},
+    {Kind::kType, 5, Kind::kTypeMap, 0},        {Kind::kType, 7, Kind::kLeaf, 0},
+    {Kind::kType, 8, Kind::kTypeTensor, 0},     {Kind::kType, 9, Kind::kTypeOfType, 0},
+    {Kind::kTypeOfType, 1, Kind::kType, 0},     {Kind::kTypeMap, 2, Kind::kType, 0},
+    {Kind::kTypeTensor, 2, Kind::kShape, 0},    {Kind::kShape, 1, Kind::kLeaf, 0},
+    {Kind::kTraining, 1, Kind::kGraph, 0},      {Kind::kTraining, 2, Kind::kGraph, 0},
+    {Kind::kTraining, 3, Kind::kLeaf, 0},       {Kind::kTraining, 4, Kind::kLeaf, 0},
+    {Kind::kAnnotation, 2, Kind::kLeaf, 0},     {Kind::kDevices, 2, Kind::kSharding, 0},
+    {Kind::kSharding, 2, Kind::kNone, 8},       {Kind::kSharding, 3, Kind::kLeaf, 0},
     {Kind::kSharding, 4, Kind::kShardedDim, 0}, {Kind::kShardedDim, 2, Kind::kLeaf, 0},
 };
 
@@ -89,7 +107,9 @@ const FieldRule* find_rule(Kind parent, std::uint32_t number) {
 class Scanner {
  public:
   Scanner(std::span<const std::byte> file, const std::string& path)
-      : begin_(reinterpret_cast<const std::uint8_t*>(file.data())), at_(begin_), path_(path),
+      : begin_(reinterpret_cast<const std::uint8_t*>(file.data())),
+        at_(begin_),
+        path_(path),
         budget_((std::uint64_t{64} << 20) + 4 * file.size()) {
     stack_[0] = {begin_ + file.size(), Kind::kModel};
   }
@@ -234,7 +254,9 @@ const char* foreign_format(std::span<const std::byte> file) {
       {"version https://git-lfs", 23, "a Git LFS pointer (run `git lfs pull`)"},
       {"<!DOCTYPE", 9, "an HTML page"},
       {"<html", 5, "an HTML page"},
-      {"\x7f" "ELF", 4, "a program"},
+      {"\x7f"
+       "ELF",
+       4, "a program"},
       {"\x1f\x8b", 2, "a gzip archive"},
   };
   for (const Mark& mark : kMarks) {

@@ -1,6 +1,6 @@
-// Walks the tags of an ONNX file before protobuf does: every length inside its parent, nesting bounded, and what
-// parsing would take in memory bounded by the file's size (an empty message costs 2 bytes there and up to 256 here).
-// Allocates nothing.
+// Walks the tags of an ONNX file before protobuf does: every length inside its parent, nesting
+// bounded, and what parsing would take in memory bounded by the file's size (an empty message costs
+// 2 bytes there and up to 256 here). Allocates nothing.
 #pragma once
 
 #include <cstddef>

@@ -21,8 +21,7 @@ constexpr const char* kAdvice =
 class Rebatcher {
  public:
   Rebatcher(Graph& graph, std::int64_t from, std::int64_t to)
-      : graph_(graph), from_(from), to_(to),
-        axes_(static_cast<std::size_t>(graph.value_count())) {}
+      : graph_(graph), from_(from), to_(to), axes_(static_cast<std::size_t>(graph.value_count())) {}
 
   void run() {
     bool any = false;
@@ -33,12 +32,14 @@ class Rebatcher {
       }
       input.dims[0] = to_ < 0 ? Dim{-1, "batch"} : Dim{to_, {}};
       input.shape[0] = to_;
-      input.shape_known = input.rank_known &&
-                          std::all_of(input.dims.begin(), input.dims.end(), [](const Dim& d) { return d.value >= 0; });
+      input.shape_known =
+          input.rank_known && std::all_of(input.dims.begin(), input.dims.end(),
+                                          [](const Dim& d) { return d.value >= 0; });
       axis(id) = 0;
       any = true;
     }
-    TEMPER_CHECK(any, ErrorCode::kInvalidArgument, "no input of the model has the batch size ", from_);
+    TEMPER_CHECK(any, ErrorCode::kInvalidArgument, "no input of the model has the batch size ",
+                 from_);
     for (int i = 0; i < graph_.node_count(); ++i) {
       const NodeId id{i};
       if (!graph_.node(id).removed) {
@@ -69,8 +70,9 @@ class Rebatcher {
   std::optional<Ints> ints(const Node& node, std::string_view name, std::size_t i) const {
     if (i < node.inputs.size() && node.inputs[i].valid()) {
       const Value& value = graph_.value(node.inputs[i]);
-      return value.kind == ValueKind::kConstant ? std::optional<Ints>(value.constant.values<std::int64_t>())
-                                                : std::nullopt;
+      return value.kind == ValueKind::kConstant
+                 ? std::optional<Ints>(value.constant.values<std::int64_t>())
+                 : std::nullopt;
     }
     return node.attrs.has(name) ? std::optional<Ints>(node.attrs.get_ints(name)) : std::nullopt;
   }
@@ -185,7 +187,8 @@ class Rebatcher {
       return at;
     }
     TEMPER_CHECK(entry == from_, ErrorCode::kUnsupported, node.origin, " has the constant target [",
-                 join(*target, ","), "], which puts the batch size ", from_, " into another dimension", kAdvice);
+                 join(*target, ","), "], which puts the batch size ", from_,
+                 " into another dimension", kAdvice);
     (*target)[index] = 0;
     bool copy_zero = copies_zero;
     if (expand) {
@@ -194,7 +197,8 @@ class Rebatcher {
       const bool has_rest = std::count(target->begin(), target->end(), -1) > 0;
       const bool has_zero = std::count(target->begin(), target->end(), 0) > 1;
       TEMPER_CHECK(!has_rest || !has_zero, ErrorCode::kUnsupported, node.origin,
-                   " has a target with -1 and 0, which leaves no way to write any batch size", kAdvice);
+                   " has a target with -1 and 0, which leaves no way to write any batch size",
+                   kAdvice);
       (*target)[index] = has_rest ? 0 : -1;
       copy_zero = has_rest;
     }
@@ -223,7 +227,8 @@ class Rebatcher {
 }  // namespace
 
 void rebatch(Graph& graph, std::int64_t from, std::int64_t to) {
-  TEMPER_CHECK(from > 0, ErrorCode::kInvalidArgument, "a batch size of ", from, " cannot be replaced");
+  TEMPER_CHECK(from > 0, ErrorCode::kInvalidArgument, "a batch size of ", from,
+               " cannot be replaced");
   if (from != to) {
     Rebatcher(graph, from, to).run();
   }

@@ -7,12 +7,6 @@
 
 namespace temper::cli {
 
-void RunCharts::add(std::int64_t step, std::span<const training::Metric> metrics) {
-  for (const training::Metric& metric : metrics) {
-    points_[metric.name][step] = metric.value;
-  }
-}
-
 void RunCharts::read(const std::string& metrics_file) {
   constexpr std::uint64_t kLimit = std::uint64_t{1} << 30;
   const std::string text = read_text_file(metrics_file, kLimit);

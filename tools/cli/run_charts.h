@@ -3,18 +3,15 @@
 
 #include <cstdint>
 #include <map>
-#include <span>
 #include <string>
 #include <vector>
 
 #include "tools/charts/chart.h"
-#include "training/logging/metrics_log.h"
 
 namespace temper::cli {
 
 class RunCharts {
  public:
-  void add(std::int64_t step, std::span<const training::Metric> metrics);
   // The lines of metrics.jsonl. THROWS: kIo, kInvalidData with the line.
   void read(const std::string& metrics_file);
   // Writes RUN/charts/loss, accuracy and learning_rate (.png and .svg), those that have data, and returns their paths without

@@ -37,3 +37,10 @@ temper_module(training DEPENDS training/compile training/data training/losses tr
 
 temper_module(tools/charts DEPENDS training LINK PkgConfig::cairo)
 temper_module(models DEPENDS graph/ir graph/ops graph/onnx)
+
+# The command. CLI11 is one file of its own, compiled without optimisation: it is slow to compile and runs once.
+file(GLOB cli_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tools/cli/*.cpp)
+add_executable(temper ${cli_sources})
+set_source_files_properties(${PROJECT_SOURCE_DIR}/tools/cli/command_line.cpp PROPERTIES COMPILE_OPTIONS -O0)
+target_compile_definitions(temper PRIVATE TEMPER_VERSION="${PROJECT_VERSION}")
+target_link_libraries(temper PRIVATE temper_warnings temper_training temper_tools_charts CLI11::CLI11)

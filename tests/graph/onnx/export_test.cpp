@@ -16,7 +16,8 @@ namespace fs = std::filesystem;
 using graph::Graph;
 using graph::OnnxModel;
 
-std::string export_bytes(const std::string& bytes, const std::map<std::string, Tensor>& trained = {}) {
+std::string export_bytes(const std::string& bytes,
+                         const std::map<std::string, Tensor>& trained = {}) {
   const TemporaryFolder folder;
   const OnnxModel model = OnnxModel::load(folder.write("model.onnx", bytes));
   graph::export_model(model, trained, folder.path("out.onnx"));
@@ -49,7 +50,8 @@ TEST(OnnxExport, GivesTheSameBytesWhenNothingChanged) {
 
 TEST(OnnxExport, ReadsTheFixturesValues) {
   // tools/oracle/onnx_fixtures.py fills every tensor of this file with 0, 1, 2, 3.
-  const OnnxModel model = OnnxModel::load(TEMPER_SOURCE_DIR "/tests/graph/onnx/fixtures/encodings.onnx");
+  const OnnxModel model =
+      OnnxModel::load(TEMPER_SOURCE_DIR "/tests/graph/onnx/fixtures/encodings.onnx");
   const Graph graph = model.build_graph(graph::standard_ops());
   int seen = 0;
   for (int i = 0; i < graph.value_count(); ++i) {
@@ -79,7 +81,8 @@ TEST(OnnxExport, WritesConstantNodes) {
     parts.nodes = {
         node("Constant", {}, {"b"}, {tensor_attribute("value", floats("", {2}, {first, 2}))}),
         node("Add", {"x", "b"}, {"a"}),
-        node("Constant", {}, {"c"}, {Message().text(1, "value_floats").real(7, 3).real(7, second).number(20, 6)}),
+        node("Constant", {}, {"c"},
+             {Message().text(1, "value_floats").real(7, 3).real(7, second).number(20, 6)}),
         node("Add", {"a", "c"}, {"y"})};
     return parts.bytes();
   };
@@ -96,7 +99,8 @@ TEST(OnnxExport, ReplacesTheFileItCameFrom) {
   graph::export_model(model, {{"b", vector({3, 4})}}, path);
   parts.initializers = {floats("b", {2}, {3, 4})};
   EXPECT_EQ(folder.read("model.onnx"), parts.bytes());
-  EXPECT_EQ(std::distance(fs::directory_iterator(folder.path("")), {}), 1);  // no temporary file is left
+  EXPECT_EQ(std::distance(fs::directory_iterator(folder.path("")), {}),
+            1);  // no temporary file is left
 }
 
 TEST(OnnxExport, LeavesTheOldFileWhenItCannotWrite) {
@@ -109,7 +113,8 @@ TEST(OnnxExport, LeavesTheOldFileWhenItCannotWrite) {
   expect_error(ErrorCode::kInvalidArgument, "element 1 is 1.00000001",
                [&] { graph::export_model(model, {{"b", vector({0, 1e30f})}}, path); });
   EXPECT_EQ(folder.read("model.onnx"), parts.bytes());
-  expect_error(ErrorCode::kIo, "nowhere", [&] { graph::export_model(model, {}, folder.path("nowhere/out.onnx")); });
+  expect_error(ErrorCode::kIo, "nowhere",
+               [&] { graph::export_model(model, {}, folder.path("nowhere/out.onnx")); });
 }
 
 }  // namespace

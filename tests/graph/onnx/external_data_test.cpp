@@ -1,6 +1,6 @@
-// Tensors in data files: only from below the model's folder, only regular files, only what is there; and written back.
+// Tensors in data files: only from below the model's folder, only regular files, only what is
+// there; and written back.
 #include <gtest/gtest.h>
-
 #include <sys/stat.h>
 
 #include <filesystem>
@@ -20,7 +20,8 @@ using graph::ImportOptions;
 using graph::OnnxModel;
 
 // y = (x w) v; w is 4 floats at the data file's start, v 4 floats behind a gap of 8 bytes.
-std::string model_bytes(const std::string& location, std::int64_t w_offset = 0, std::int64_t v_offset = 24) {
+std::string model_bytes(const std::string& location, std::int64_t w_offset = 0,
+                        std::int64_t v_offset = 24) {
   ModelParts parts;
   parts.nodes = {node("MatMul", {"x", "w"}, {"h"}), node("MatMul", {"h", "v"}, {"y"})};
   parts.initializers = {external_tensor("w", {2, 2}, location, w_offset, 16),
@@ -28,7 +29,8 @@ std::string model_bytes(const std::string& location, std::int64_t w_offset = 0, 
   return parts.bytes();
 }
 
-std::string data_bytes(const std::vector<float>& w = {1, 2, 3, 4}, const std::vector<float>& v = {5, 6, 7, 8}) {
+std::string data_bytes(const std::vector<float>& w = {1, 2, 3, 4},
+                       const std::vector<float>& v = {5, 6, 7, 8}) {
   return Message::raw(w) + "gap_gap_" + Message::raw(v);
 }
 
@@ -52,7 +54,8 @@ TEST(ExternalData, FollowsALinkThatStaysInside) {
   const TemporaryFolder folder;
   folder.write("blobs/real", data_bytes());
   fs::create_symlink("blobs/real", folder.path("m.data"));
-  EXPECT_EQ(read(load(folder.write("m.onnx", model_bytes("m.data"))), "w"), (std::vector<float>{1, 2, 3, 4}));
+  EXPECT_EQ(read(load(folder.write("m.onnx", model_bytes("m.data"))), "w"),
+            (std::vector<float>{1, 2, 3, 4}));
 }
 
 TEST(ExternalData, RefusesEveryWayOutOfTheFolder) {
@@ -64,7 +67,8 @@ TEST(ExternalData, RefusesEveryWayOutOfTheFolder) {
   fs::create_symlink("..", folder.path("model/up"));
   const auto refused = [&](const std::string& location) {
     const std::string path = folder.write("model/m.onnx", model_bytes(location));
-    expect_error(ErrorCode::kInvalidModel, "model.external_data_root", [&] { OnnxModel::load(path); });
+    expect_error(ErrorCode::kInvalidModel, "model.external_data_root",
+                 [&] { OnnxModel::load(path); });
   };
   refused("../secret");
   refused(secret);
@@ -81,7 +85,8 @@ TEST(ExternalData, TakesAWiderRoot) {
   fs::create_symlink("../../blobs/abc", folder.path("cache/snapshots/1/m.data"));
   expect_error(ErrorCode::kInvalidModel, "external_data_root", [&] { load(path); });
   EXPECT_EQ(read(load(path, {folder.path("cache")}), "v"), (std::vector<float>{5, 6, 7, 8}));
-  expect_error(ErrorCode::kInvalidArgument, "does not lie below", [&] { load(path, {folder.path("cache/blobs")}); });
+  expect_error(ErrorCode::kInvalidArgument, "does not lie below",
+               [&] { load(path, {folder.path("cache/blobs")}); });
 }
 
 TEST(ExternalData, RefusesWhatIsNoRegularFile) {
@@ -120,7 +125,8 @@ TEST(ExternalData, RefusesOneRangeNamedOverAndOver) {
   ModelParts parts;
   parts.nodes = {node("Relu", {"x"}, {"y"})};
   for (int i = 0; i < 100; ++i) {
-    parts.initializers.push_back(external_tensor("t" + std::to_string(i), {1 << 18}, "m.data", 0, 1 << 20));
+    parts.initializers.push_back(
+        external_tensor("t" + std::to_string(i), {1 << 18}, "m.data", 0, 1 << 20));
   }
   const std::string path = folder.write("m.onnx", parts.bytes());
   expect_error(ErrorCode::kInvalidModel, "over and over", [&] { OnnxModel::load(path); });
@@ -189,9 +195,11 @@ TEST(ExternalData, SharedByTensorsThatWereTrainedApartIsSplit) {
     return std::pair(read(graph, "w"), read(graph, "v"));
   };
   using Pair = std::pair<std::vector<float>, std::vector<float>>;
-  EXPECT_EQ(exported({{"w", matrix({9, 9, 9, 9})}, {"v", matrix({8, 8, 8, 8})}}), (Pair{{9, 9, 9, 9}, {8, 8, 8, 8}}));
+  EXPECT_EQ(exported({{"w", matrix({9, 9, 9, 9})}, {"v", matrix({8, 8, 8, 8})}}),
+            (Pair{{9, 9, 9, 9}, {8, 8, 8, 8}}));
   EXPECT_EQ(exported({{"v", matrix({8, 8, 8, 8})}}), (Pair{{1, 2, 3, 4}, {8, 8, 8, 8}}));
-  EXPECT_EQ(exported({{"w", matrix({7, 7, 7, 7})}, {"v", matrix({7, 7, 7, 7})}}), (Pair{{7, 7, 7, 7}, {7, 7, 7, 7}}));
+  EXPECT_EQ(exported({{"w", matrix({7, 7, 7, 7})}, {"v", matrix({7, 7, 7, 7})}}),
+            (Pair{{7, 7, 7, 7}, {7, 7, 7, 7}}));
 }
 
 }  // namespace

@@ -1,4 +1,5 @@
-// Files that are damaged or made to harm: an error with the right code or a valid load, never more, and soon.
+// Files that are damaged or made to harm: an error with the right code or a valid load, never more,
+// and soon.
 #include <gtest/gtest.h>
 
 #include <chrono>
@@ -13,7 +14,8 @@ namespace {
 
 using graph::OnnxModel;
 
-// Loads and builds; true when the file was taken. Any error but the three that files may cause fails the test.
+// Loads and builds; true when the file was taken. Any error but the three that files may cause
+// fails the test.
 bool takes(const std::string& path) {
   try {
     OnnxModel::load(path).build_graph(graph::standard_ops());
@@ -34,7 +36,8 @@ void expect_refused(const std::string& bytes, const std::string& part,
 
 std::string sample() {
   ModelParts parts;
-  parts.nodes = {node("Gemm", {"x", "w", "b"}, {"h"}, {int_attribute("transB", 1), float_attribute("alpha", 1)}, "fc"),
+  parts.nodes = {node("Gemm", {"x", "w", "b"}, {"h"},
+                      {int_attribute("transB", 1), float_attribute("alpha", 1)}, "fc"),
                  node("Relu", {"h"}, {"r"}, {}, "relu"),
                  node("Constant", {}, {"shape"}, {tensor_attribute("value", ints("", {-1, 4}))}),
                  node("Reshape", {"r", "shape"}, {"s"}, {int_attribute("allowzero", 1)}),

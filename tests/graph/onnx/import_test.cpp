@@ -156,9 +156,11 @@ TEST(OnnxImport, ReadsAValueNeededWhenCompilingAsAConstantEvenIfItIsAVariable) {
 TEST(OnnxImport, ReadsEveryFormOfConstant) {
   ModelParts parts;
   parts.nodes = {
-      node("Constant", {}, {"t"}, {tensor_attribute("value", raw_tensor<std::int32_t>("", 6, {2}, {3, -4}))}),
+      node("Constant", {}, {"t"},
+           {tensor_attribute("value", raw_tensor<std::int32_t>("", 6, {2}, {3, -4}))}),
       node("Constant", {}, {"f"}, {float_attribute("value_float", 1.5f)}),
-      node("Constant", {}, {"fs"}, {Message().text(1, "value_floats").real(7, 1).real(7, 2).number(20, 6)}),
+      node("Constant", {}, {"fs"},
+           {Message().text(1, "value_floats").real(7, 1).real(7, 2).number(20, 6)}),
       node("Constant", {}, {"i"}, {int_attribute("value_int", -9)}),
       node("Constant", {}, {"is"}, {ints_attribute("value_ints", {4, 5, 6})}),
       node("Identity", {"x"}, {"y"}),
@@ -180,7 +182,8 @@ TEST(OnnxImport, ReadsEveryFormOfConstant) {
 TEST(OnnxImport, ComputesSixteenBitModelsInFloat32) {
   ModelParts parts;
   parts.inputs = {value_info("x", {2, 2}, 10)};
-  parts.nodes = {node("Add", {"x", "b"}, {"s"}), node("Cast", {"s"}, {"y"}, {int_attribute("to", 16)})};
+  parts.nodes = {node("Add", {"x", "b"}, {"s"}),
+                 node("Cast", {"s"}, {"y"}, {int_attribute("to", 16)})};
   parts.initializers = {raw_tensor<std::uint16_t>("b", 10, {2}, {0x3c00, 0xc500})};
   const Imported got = import(parts);
   EXPECT_EQ(got.graph.value(got.graph.inputs[0]).dtype, DType::kFloat32);
@@ -212,7 +215,8 @@ TEST(OnnxImport, KeepsALeftOutOptionalInputInItsPlace) {
 TEST(OnnxImport, ReadsTheModulePathOfTorchsExporter) {
   ModelParts parts;
   Message relu = node("Relu", {"x"}, {"y"});
-  relu.message(9, Message().text(1, "pkg.torch.onnx.name_scopes")
+  relu.message(9, Message()
+                      .text(1, "pkg.torch.onnx.name_scopes")
                       .text(2, "['', 'layer1', 'layer1.0', 'relu']"));
   parts.nodes = {relu};
   EXPECT_EQ(import(parts).graph.node(NodeId{0}).scope, "layer1.0");
@@ -241,11 +245,13 @@ TEST(OnnxImport, InlinesNestedFunctionsWithAttributeReferences) {
   ModelParts parts;
   const Message reference = Message().text(1, "alpha").number(20, 1).text(21, "slope");
   parts.functions = {
-      function_message("Leaky", {"a"}, {"b"}, {"slope"}, {node("LeakyRelu", {"a"}, {"b"}, {reference})}),
-      function_message("Twice", {"a"}, {"b"}, {"slope"},
-                       {node("Leaky", {"a"}, {"t"}, {Message().text(1, "slope").number(20, 1).text(21, "slope")},
-                             "", "own"),
-                        node("Leaky", {"t"}, {"b"}, {float_attribute("slope", 0.25f)}, "", "own")}),
+      function_message("Leaky", {"a"}, {"b"}, {"slope"},
+                       {node("LeakyRelu", {"a"}, {"b"}, {reference})}),
+      function_message(
+          "Twice", {"a"}, {"b"}, {"slope"},
+          {node("Leaky", {"a"}, {"t"}, {Message().text(1, "slope").number(20, 1).text(21, "slope")},
+                "", "own"),
+           node("Leaky", {"t"}, {"b"}, {float_attribute("slope", 0.25f)}, "", "own")}),
   };
   parts.nodes = {node("Twice", {"x"}, {"m"}, {float_attribute("slope", 0.5f)}, "first", "own"),
                  node("Twice", {"m"}, {"y"}, {float_attribute("slope", 0.125f)}, "second", "own")};
@@ -278,7 +284,8 @@ TEST(OnnxImport, ListsEverythingThatIsNotSupportedAtOnce) {
       node("Foo", {"x"}, {"a"}, {}, "foo1", "com.example"),
       node("Foo", {"a"}, {"b"}, {}, "foo2", "com.example"),
       node("NonMaxSuppression", {"b"}, {"c"}, {}, "nms"),
-      node("If", {"c"}, {"d"}, {Message().text(1, "then_branch").message(6, Message()).number(20, 5)}, "branch"),
+      node("If", {"c"}, {"d"},
+           {Message().text(1, "then_branch").message(6, Message()).number(20, 5)}, "branch"),
       node("ReluGrad", {"d", "x"}, {"e"}, {}, "internal"),
       node("Cast", {"e"}, {"y"}, {int_attribute("to", 17)}, "to_float8"),
   };
@@ -288,8 +295,9 @@ TEST(OnnxImport, ListsEverythingThatIsNotSupportedAtOnce) {
   const TemporaryFolder folder;
   const OnnxModel model = OnnxModel::load(folder.write("model.onnx", parts.bytes()));
   for (const char* part :
-       {"op Foo of domain com.example: 2 nodes, such as 'foo1', 'foo2'", "op NonMaxSuppression: 1 node", "op If: 1 node",
-        "op ReluGrad: 1 node", "casting to FLOAT8E4M3FN", "tensors of type STRING: 1 time, such as 'text'",
+       {"op Foo of domain com.example: 2 nodes, such as 'foo1', 'foo2'",
+        "op NonMaxSuppression: 1 node", "op If: 1 node", "op ReluGrad: 1 node",
+        "casting to FLOAT8E4M3FN", "tensors of type STRING: 1 time, such as 'text'",
         "tensors of type INT4", "sparse initializers: 1 time, such as 'thin'"}) {
     expect_error(ErrorCode::kUnsupported, part, [&] { model.build_graph(graph::standard_ops()); });
   }

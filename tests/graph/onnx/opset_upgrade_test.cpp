@@ -1,4 +1,5 @@
-// Old forms of ops, brought to opset 28's: the attributes and nodes that come out. Expected forms from ONNX's change log.
+// Old forms of ops, brought to opset 28's: the attributes and nodes that come out. Expected forms
+// from ONNX's change log.
 #include <gtest/gtest.h>
 
 #include "graph/onnx/import.h"
@@ -35,7 +36,9 @@ TEST(OpsetUpgrade, KeepsAxesOfSqueezeUnsqueezeAndReduceAsAttributes) {
     EXPECT_EQ(only_node(graph).attrs.get_ints("axes"), Ints{1}) << op;
     EXPECT_EQ(only_node(graph).inputs.size(), 1u) << op;
   }
-  const Graph mean = import(17, {node("ReduceMean", {"x"}, {"y"}, {ints_attribute("axes", {-1}), int_attribute("keepdims", 0)})});
+  const Graph mean =
+      import(17, {node("ReduceMean", {"x"}, {"y"},
+                       {ints_attribute("axes", {-1}), int_attribute("keepdims", 0)})});
   EXPECT_EQ(only_node(mean).attrs.get_ints("axes"), Ints{-1});
   EXPECT_EQ(only_node(mean).attrs.get_int("keepdims", 1), 0);
 }
@@ -49,7 +52,8 @@ TEST(OpsetUpgrade, TakesAxesFromTheInputInNewOpsets) {
 }
 
 TEST(OpsetUpgrade, FlattensForSoftmaxBeforeOpset13) {
-  const Graph graph = import(12, {node("Softmax", {"x"}, {"y"}, {int_attribute("axis", 2)}, "soft")});
+  const Graph graph =
+      import(12, {node("Softmax", {"x"}, {"y"}, {int_attribute("axis", 2)}, "soft")});
   std::vector<std::string> ops;
   for (int i = 0; i < graph.node_count(); ++i) {
     ops.push_back(graph.node(NodeId{i}).op->name());
@@ -60,71 +64,100 @@ TEST(OpsetUpgrade, FlattensForSoftmaxBeforeOpset13) {
   EXPECT_EQ(graph.node(NodeId{2}).attrs.get_int("axis", 0), 1);
   EXPECT_EQ(graph.outputs[0].value, graph.node(NodeId{3}).outputs[0]);
   // Without an axis the old default is 1.
-  EXPECT_EQ(import(7, {node("LogSoftmax", {"x"}, {"y"})}).node(NodeId{1}).attrs.get_int("axis", 0), 1);
+  EXPECT_EQ(import(7, {node("LogSoftmax", {"x"}, {"y"})}).node(NodeId{1}).attrs.get_int("axis", 0),
+            1);
 }
 
 TEST(OpsetUpgrade, NeedsNoFlatteningForTheLastAxisOrFromOpset13) {
-  EXPECT_EQ(only_node(import(12, {node("Softmax", {"x"}, {"y"}, {int_attribute("axis", -1)})})).attrs.get_int("axis", 0), -1);
-  EXPECT_EQ(only_node(import(13, {node("Softmax", {"x"}, {"y"}, {int_attribute("axis", 1)})})).attrs.get_int("axis", 0), 1);
+  EXPECT_EQ(only_node(import(12, {node("Softmax", {"x"}, {"y"}, {int_attribute("axis", -1)})}))
+                .attrs.get_int("axis", 0),
+            -1);
+  EXPECT_EQ(only_node(import(13, {node("Softmax", {"x"}, {"y"}, {int_attribute("axis", 1)})}))
+                .attrs.get_int("axis", 0),
+            1);
 }
 
 TEST(OpsetUpgrade, KeepsBoundsOfOldClipAndDropsInfiniteOnes) {
-  const Graph both = import(6 + 1, {node("Clip", {"x"}, {"y"}, {float_attribute("min", 0), float_attribute("max", 6)})});
+  const Graph both = import(
+      6 + 1, {node("Clip", {"x"}, {"y"}, {float_attribute("min", 0), float_attribute("max", 6)})});
   EXPECT_EQ(only_node(both).attrs.get_double("min", -1), 0);
   EXPECT_EQ(only_node(both).attrs.get_double("max", -1), 6);
-  const Graph low = import(10, {node("Clip", {"x"}, {"y"}, {float_attribute("min", 0), float_attribute("max", 3.4028234663852886e38f)})});
+  const Graph low = import(
+      10, {node("Clip", {"x"}, {"y"},
+                {float_attribute("min", 0), float_attribute("max", 3.4028234663852886e38f)})});
   EXPECT_TRUE(only_node(low).attrs.has("min"));
   EXPECT_FALSE(only_node(low).attrs.has("max"));
 }
 
 std::vector<Message> channel_tensors() {
-  return {floats("s", {4}, {1, 1, 1, 1}), floats("b", {4}, {0, 0, 0, 0}), floats("m", {4}, {0, 0, 0, 0}),
-          floats("v", {4}, {1, 1, 1, 1})};
+  return {floats("s", {4}, {1, 1, 1, 1}), floats("b", {4}, {0, 0, 0, 0}),
+          floats("m", {4}, {0, 0, 0, 0}), floats("v", {4}, {1, 1, 1, 1})};
 }
 
 TEST(OpsetUpgrade, ReadsBatchNormalizationOfAllForms) {
   const Names inputs = {"x", "s", "b", "m", "v"};
-  const Graph inference = import(7, {node("BatchNormalization", inputs, {"y"}, {int_attribute("spatial", 1)})}, channel_tensors());
+  const Graph inference =
+      import(7, {node("BatchNormalization", inputs, {"y"}, {int_attribute("spatial", 1)})},
+             channel_tensors());
   EXPECT_EQ(only_node(inference).attrs.get_int("training_mode", -1), 0);
   EXPECT_FALSE(only_node(inference).attrs.has("spatial"));
-  const Graph training = import(9, {node("BatchNormalization", inputs, {"y", "m2", "v2"})}, channel_tensors());
+  const Graph training =
+      import(9, {node("BatchNormalization", inputs, {"y", "m2", "v2"})}, channel_tensors());
   EXPECT_EQ(only_node(training).attrs.get_int("training_mode", -1), 1);
   EXPECT_EQ(only_node(training).outputs.size(), 3u);
   expect_error(ErrorCode::kUnsupported, "spatial=0", [&] {
-    import(8, {node("BatchNormalization", inputs, {"y"}, {int_attribute("spatial", 0)})}, channel_tensors());
+    import(8, {node("BatchNormalization", inputs, {"y"}, {int_attribute("spatial", 0)})},
+           channel_tensors());
   });
   expect_error(ErrorCode::kUnsupported, "saved_mean", [&] {
-    import(9, {node("BatchNormalization", inputs, {"y", "m2", "v2", "sm", "sv"})}, channel_tensors());
+    import(9, {node("BatchNormalization", inputs, {"y", "m2", "v2", "sm", "sv"})},
+           channel_tensors());
   });
 }
 
 TEST(OpsetUpgrade, ReadsTheRatioOfOldDropout) {
-  EXPECT_EQ(only_node(import(10, {node("Dropout", {"x"}, {"y"}, {float_attribute("ratio", 0.25f)})})).attrs.get_double("ratio", 0), 0.25);
-  EXPECT_EQ(only_node(import(7, {node("Dropout", {"x"}, {"y"})})).attrs.get_double("ratio", 0), 0.5);
+  EXPECT_EQ(
+      only_node(import(10, {node("Dropout", {"x"}, {"y"}, {float_attribute("ratio", 0.25f)})}))
+          .attrs.get_double("ratio", 0),
+      0.25);
+  EXPECT_EQ(only_node(import(7, {node("Dropout", {"x"}, {"y"})})).attrs.get_double("ratio", 0),
+            0.5);
 }
 
 TEST(OpsetUpgrade, KeepsPadSliceAndSplitAttributes) {
-  const Graph pad = import(10, {node("Pad", {"x"}, {"y"}, {ints_attribute("pads", {0, 1, 0, 2}), float_attribute("value", 3)})});
+  const Graph pad =
+      import(10, {node("Pad", {"x"}, {"y"},
+                       {ints_attribute("pads", {0, 1, 0, 2}), float_attribute("value", 3)})});
   EXPECT_EQ(only_node(pad).attrs.get_ints("pads"), (Ints{0, 1, 0, 2}));
   EXPECT_EQ(only_node(pad).attrs.get_double("value", 0), 3);
-  const Graph slice = import(9, {node("Slice", {"x"}, {"y"}, {ints_attribute("starts", {1}), ints_attribute("ends", {3}), ints_attribute("axes", {1})})});
+  const Graph slice = import(9, {node("Slice", {"x"}, {"y"},
+                                      {ints_attribute("starts", {1}), ints_attribute("ends", {3}),
+                                       ints_attribute("axes", {1})})});
   EXPECT_EQ(only_node(slice).attrs.get_ints("starts"), Ints{1});
-  const Graph split = import(12, {node("Split", {"x"}, {"y", "z"}, {ints_attribute("split", {1, 3}), int_attribute("axis", 1)})});
+  const Graph split =
+      import(12, {node("Split", {"x"}, {"y", "z"},
+                       {ints_attribute("split", {1, 3}), int_attribute("axis", 1)})});
   EXPECT_EQ(only_node(split).attrs.get_ints("split"), (Ints{1, 3}));
   const Graph equal = import(13, {node("Split", {"x"}, {"y", "z"}, {int_attribute("axis", 1)})});
   EXPECT_EQ(only_node(equal).attrs.get_int("num_outputs", 0), 2);
-  expect_error(ErrorCode::kInvalidModel, "no starts", [] { import(9, {node("Slice", {"x"}, {"y"})}); });
+  expect_error(ErrorCode::kInvalidModel, "no starts",
+               [] { import(9, {node("Slice", {"x"}, {"y"})}); });
 }
 
 TEST(OpsetUpgrade, NamesTheTypeOfACast) {
-  EXPECT_EQ(only_node(import(9, {node("Cast", {"x"}, {"y"}, {int_attribute("to", 7)})})).attrs.get_string("to", ""), "i64");
-  const Graph fresh = import(24, {node("Cast", {"x"}, {"y"}, {int_attribute("to", 11), int_attribute("saturate", 1)})});
+  EXPECT_EQ(only_node(import(9, {node("Cast", {"x"}, {"y"}, {int_attribute("to", 7)})}))
+                .attrs.get_string("to", ""),
+            "i64");
+  const Graph fresh = import(
+      24, {node("Cast", {"x"}, {"y"}, {int_attribute("to", 11), int_attribute("saturate", 1)})});
   EXPECT_EQ(only_node(fresh).attrs.get_string("to", ""), "f64");
   EXPECT_FALSE(only_node(fresh).attrs.has("saturate"));
 }
 
 TEST(OpsetUpgrade, ReadsTheFillerOfConstantOfShape) {
-  const Graph graph = import(9, {node("ConstantOfShape", {"shape"}, {"y"}, {tensor_attribute("value", ints("", {7}))})}, {ints("shape", {2, 4})});
+  const Graph graph = import(
+      9, {node("ConstantOfShape", {"shape"}, {"y"}, {tensor_attribute("value", ints("", {7}))})},
+      {ints("shape", {2, 4})});
   EXPECT_EQ(only_node(graph).attrs.get_int("value", 0), 7);
   EXPECT_EQ(only_node(graph).attrs.get_string("dtype", ""), "i64");
 }

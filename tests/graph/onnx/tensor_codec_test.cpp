@@ -16,8 +16,8 @@ namespace {
 using graph::Graph;
 using graph::OnnxModel;
 
-constexpr int kFloat = 1, kUint8 = 2, kInt8 = 3, kUint16 = 4, kInt16 = 5, kInt32 = 6, kInt64 = 7, kBool = 9,
-              kFloat16 = 10, kDouble = 11, kUint32 = 12, kUint64 = 13, kBfloat16 = 16;
+constexpr int kFloat = 1, kUint8 = 2, kInt8 = 3, kUint16 = 4, kInt16 = 5, kInt32 = 6, kInt64 = 7,
+              kBool = 9, kFloat16 = 10, kDouble = 11, kUint32 = 12, kUint64 = 13, kBfloat16 = 16;
 
 std::string model_with(const Message& tensor) {
   ModelParts parts;
@@ -48,15 +48,18 @@ TEST(TensorCodec, ReadsRawDataOfEveryType) {
   expect_values(raw_tensor<std::uint16_t>("t", kBfloat16, {2}, {0x3f80, 0xc000}), DType::kFloat32,
                 {1, -2});
   expect_values(raw_tensor<std::int8_t>("t", kInt8, {2}, {-128, 127}), DType::kInt8, {-128, 127});
-  expect_values(raw_tensor<std::int16_t>("t", kInt16, {2}, {-300, 300}), DType::kInt16, {-300, 300});
-  expect_values(raw_tensor<std::int32_t>("t", kInt32, {2}, {-70000, 2}), DType::kInt32, {-70000, 2});
+  expect_values(raw_tensor<std::int16_t>("t", kInt16, {2}, {-300, 300}), DType::kInt16,
+                {-300, 300});
+  expect_values(raw_tensor<std::int32_t>("t", kInt32, {2}, {-70000, 2}), DType::kInt32,
+                {-70000, 2});
   expect_values(raw_tensor<std::int64_t>("t", kInt64, {2}, {-1, 1ll << 40}), DType::kInt64,
                 {-1, 0x1p40});
   expect_values(raw_tensor<std::uint8_t>("t", kUint8, {2}, {0, 255}), DType::kUInt8, {0, 255});
   expect_values(raw_tensor<std::uint16_t>("t", kUint16, {1}, {65535}), DType::kUInt16, {65535});
   expect_values(raw_tensor<std::uint32_t>("t", kUint32, {1}, {4294967295u}), DType::kUInt32,
                 {4294967295.0});
-  expect_values(raw_tensor<std::uint64_t>("t", kUint64, {1}, {1ull << 50}), DType::kUInt64, {0x1p50});
+  expect_values(raw_tensor<std::uint64_t>("t", kUint64, {1}, {1ull << 50}), DType::kUInt64,
+                {0x1p50});
   expect_values(raw_tensor<std::uint8_t>("t", kBool, {3}, {0, 1, 7}), DType::kBool, {0, 1, 1});
 }
 
@@ -78,7 +81,8 @@ TEST(TensorCodec, ReadsTypedListsOfEveryType) {
 }
 
 TEST(TensorCodec, ReadsListsThatAreNotPacked) {
-  expect_values(tensor_head("t", kFloat, {2}).real(4, 1.5f).real(4, -2), DType::kFloat32, {1.5, -2});
+  expect_values(tensor_head("t", kFloat, {2}).real(4, 1.5f).real(4, -2), DType::kFloat32,
+                {1.5, -2});
   expect_values(tensor_head("t", kInt64, {2}).number(7, -1).number(7, 5), DType::kInt64, {-1, 5});
 }
 
@@ -104,8 +108,10 @@ TEST(TensorCodec, RefusesSizesThatDoNotFit) {
                [&] { load(floats("t", {1}, {1}).fixed_list<float>(4, {1})); });
   expect_error(ErrorCode::kInvalidModel, "field of another type",
                [&] { load(tensor_head("t", kFloat, {1}).varint_list(7, {1})); });
-  expect_error(ErrorCode::kInvalidModel, "the dimension -1", [&] { load(tensor_head("t", kFloat, {-1})); });
-  expect_error(ErrorCode::kInvalidModel, "element type 99", [&] { load(tensor_head("t", 99, {1})); });
+  expect_error(ErrorCode::kInvalidModel, "the dimension -1",
+               [&] { load(tensor_head("t", kFloat, {-1})); });
+  expect_error(ErrorCode::kInvalidModel, "element type 99",
+               [&] { load(tensor_head("t", 99, {1})); });
 }
 
 TEST(TensorCodec, RefusesShapesWhoseProductOverflows) {
@@ -151,26 +157,42 @@ TEST(TensorCodec, WritesValuesInTheEncodingTheyCameIn) {
     return Message().number(1, 2).number(2, type).text(8, "t").text(9, Message::raw(bits));
   };
   const Tensor fresh = values(DType::kFloat32, {0.5, -3});
-  EXPECT_EQ(export_with(floats("t", {2}, {1, 2}), fresh), expected_file(floats("t", {2}, {0.5f, -3})));
+  EXPECT_EQ(export_with(floats("t", {2}, {1, 2}), fresh),
+            expected_file(floats("t", {2}, {0.5f, -3})));
   EXPECT_EQ(export_with(list_tensor(kFloat, 4, Message::raw<float>({1, 2})), fresh),
             expected_file(list_tensor(kFloat, 4, Message::raw<float>({0.5f, -3}))));
-  EXPECT_EQ(export_with(raw16(kFloat16, {0, 0}), fresh), expected_file(raw16(kFloat16, {0x3800, 0xc200})));
-  EXPECT_EQ(export_with(raw16(kBfloat16, {0, 0}), fresh), expected_file(raw16(kBfloat16, {0x3f00, 0xc040})));
-  EXPECT_EQ(export_with(Message().number(1, 2).number(2, kFloat16).varint_list(5, {0, 0}).text(8, "t"), fresh),
-            expected_file(Message().number(1, 2).number(2, kFloat16).varint_list(5, {0x3800, 0xc200}).text(8, "t")));
+  EXPECT_EQ(export_with(raw16(kFloat16, {0, 0}), fresh),
+            expected_file(raw16(kFloat16, {0x3800, 0xc200})));
+  EXPECT_EQ(export_with(raw16(kBfloat16, {0, 0}), fresh),
+            expected_file(raw16(kBfloat16, {0x3f00, 0xc040})));
+  EXPECT_EQ(
+      export_with(Message().number(1, 2).number(2, kFloat16).varint_list(5, {0, 0}).text(8, "t"),
+                  fresh),
+      expected_file(Message()
+                        .number(1, 2)
+                        .number(2, kFloat16)
+                        .varint_list(5, {0x3800, 0xc200})
+                        .text(8, "t")));
   const auto doubles = [](std::vector<double> numbers) {
     return Message().number(1, 2).number(2, kDouble).text(8, "t").fixed_list(10, numbers);
   };
-  EXPECT_EQ(export_with(doubles({1, 2}), values(DType::kFloat64, {0.1, 3})), expected_file(doubles({0.1, 3})));
+  EXPECT_EQ(export_with(doubles({1, 2}), values(DType::kFloat64, {0.1, 3})),
+            expected_file(doubles({0.1, 3})));
 }
 
 TEST(TensorCodec, RoundsToNearestEvenInSixteenBits) {
-  const Message before = Message().number(1, 2).number(2, kFloat16).text(8, "t").text(
-      9, Message::raw<std::uint16_t>({0, 0}));
+  const Message before = Message()
+                             .number(1, 2)
+                             .number(2, kFloat16)
+                             .text(8, "t")
+                             .text(9, Message::raw<std::uint16_t>({0, 0}));
   // 1 + 2^-11 lies halfway between 0x3c00 and 0x3c01, 1 + 3 * 2^-11 between 0x3c01 and 0x3c02.
   EXPECT_EQ(export_with(before, values(DType::kFloat32, {1 + 0x1p-11, 1 + 3 * 0x1p-11})),
-            expected_file(Message().number(1, 2).number(2, kFloat16).text(8, "t").text(
-                9, Message::raw<std::uint16_t>({0x3c00, 0x3c02}))));
+            expected_file(Message()
+                              .number(1, 2)
+                              .number(2, kFloat16)
+                              .text(8, "t")
+                              .text(9, Message::raw<std::uint16_t>({0x3c00, 0x3c02}))));
 }
 
 TEST(TensorCodec, RefusesAFiniteValueThatOverflowsTheFilesType) {
@@ -190,7 +212,8 @@ TEST(TensorCodec, RefusesOtherShapesAndUnknownNames) {
                [&] { export_with(floats("t", {2}, {1, 2}), values(DType::kFloat32, {1, 2, 3})); });
   expect_error(ErrorCode::kInvalidArgument, "has no such tensor", [] {
     const TemporaryFolder folder;
-    const OnnxModel model = OnnxModel::load(folder.write("m.onnx", model_with(floats("t", {1}, {1}))));
+    const OnnxModel model =
+        OnnxModel::load(folder.write("m.onnx", model_with(floats("t", {1}, {1}))));
     graph::export_model(model, {{"u", values(DType::kFloat32, {1})}}, folder.path("out.onnx"));
   });
 }

@@ -1,6 +1,8 @@
-// Writes ONNX files for tests field by field, without the library's own protobuf classes: the field numbers here are ONNX's, so
-// a mistake in our text of the format would show.
+// Writes ONNX files for tests field by field, without the library's own protobuf classes: the field
+// numbers here are ONNX's, so a mistake in our text of the format would show.
 #pragma once
+
+#include <unistd.h>
 
 #include <cstdint>
 #include <cstring>
@@ -9,8 +11,6 @@
 #include <iterator>
 #include <string>
 #include <vector>
-
-#include <unistd.h>
 
 namespace temper::test {
 
@@ -77,7 +77,8 @@ inline Message tensor_head(const std::string& name, int type, const Dims& dims) 
 }
 
 template <class T>
-Message raw_tensor(const std::string& name, int type, const Dims& dims, const std::vector<T>& values) {
+Message raw_tensor(const std::string& name, int type, const Dims& dims,
+                   const std::vector<T>& values) {
   return tensor_head(name, type, dims).text(9, Message::raw(values));
 }
 
@@ -89,8 +90,9 @@ inline Message ints(const std::string& name, const std::vector<std::int64_t>& va
 }
 
 // Data in `location`.
-inline Message external_tensor(const std::string& name, const Dims& dims, const std::string& location,
-                               std::int64_t offset, std::int64_t length) {
+inline Message external_tensor(const std::string& name, const Dims& dims,
+                               const std::string& location, std::int64_t offset,
+                               std::int64_t length) {
   Message tensor = tensor_head(name, 1, dims);
   tensor.message(13, Message().text(1, "location").text(2, location));
   tensor.message(13, Message().text(1, "offset").text(2, std::to_string(offset)));

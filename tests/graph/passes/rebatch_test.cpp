@@ -23,7 +23,8 @@ struct Chain {
     std::vector<ValueId> inputs = {last};
     if (constant) {
       const auto count = static_cast<std::int64_t>(constant->size());
-      inputs.push_back(graph.add_constant("", Tensor::from<std::int64_t>(DType::kInt64, {count}, *constant)));
+      inputs.push_back(
+          graph.add_constant("", Tensor::from<std::int64_t>(DType::kInt64, {count}, *constant)));
     }
     const NodeId id = graph.add_node(graph.registry().get(op), inputs, {""}, std::move(attrs), op);
     last = graph.node(id).outputs[0];
@@ -96,7 +97,9 @@ TEST(Rebatch, NamesTheNodeThatMixesTheBatchIntoAnotherDimension) {
     FAIL();
   } catch (const Error& error) {
     EXPECT_EQ(error.code(), ErrorCode::kUnsupported);
-    EXPECT_NE(std::string(error.what()).find("Reshape has the constant target [3,4]"), std::string::npos) << error.what();
+    EXPECT_NE(std::string(error.what()).find("Reshape has the constant target [3,4]"),
+              std::string::npos)
+        << error.what();
   }
 }
 

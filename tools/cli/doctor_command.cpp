@@ -1,0 +1,72 @@
+// `temper doctor`: what this build and this machine have, for reports of trouble.
+#include <cstdio>
+
+#include "backends/backends.h"
+#include "graph/onnx/onnx_version.h"
+#include "graph/ops/standard_ops.h"
+#include "runtime/base/error.h"
+#include "runtime/platform/memory_limits.h"
+#include "runtime/platform/process.h"
+#include "runtime/platform/threads.h"
+#include "tools/cli/command.h"
+#include "tools/cli/version.h"
+#include "training/formats/json.h"
+
+namespace temper::cli {
+namespace {
+
+std::string gibibytes(std::int64_t bytes) {
+  if (bytes == MemoryLimits::kNoLimit) {
+    return "no limit";
+  }
+  char text[32];
+  std::snprintf(text, sizeof text, "%.2f GiB", static_cast<double>(bytes) / (1 << 30));
+  return text;
+}
+
+std::string device_text(const char* name) {
+  try {
+    return std::string(make_backend(name)->fingerprint());
+  } catch (const Error& error) {
+    return concat("not available: ", error.message());
+  }
+}
+
+int run(const Arguments& arguments) {
+  const MemoryLimits memory = memory_limits();
+  const std::vector<std::pair<std::string, std::string>> lines = {
+      {"temper", kVersion},
+      {"compiler", __VERSION__},
+      {"protobuf", graph::protobuf_version()},
+      {"ops", concat(graph::standard_ops().all().size())},
+      {"threads", concat(available_processors())},
+      {"host", host_name()},
+      {"device cpu", device_text("cpu")},
+      {"device reference", device_text("reference")},
+      {"device cuda", device_text("cuda")},
+      {"memory", concat(gibibytes(memory.smallest()), " (", memory.smallest_name(), ")")},
+      {"machine memory", gibibytes(memory.machine_bytes)},
+      {"control group", gibibytes(memory.control_group_bytes)},
+      {"address space", gibibytes(memory.address_space_bytes)},
+  };
+  training::JsonValue all = training::JsonValue::object();
+  for (const auto& [name, value] : lines) {
+    if (arguments.has("--json")) {
+      all.set(name, value);
+    } else {
+      std::printf("%-17s %s\n", name.c_str(), value.c_str());
+    }
+  }
+  if (arguments.has("--json")) {
+    std::printf("%s\n", all.text().c_str());
+  }
+  return 0;
+}
+
+}  // namespace
+
+Command doctor_command() {
+  return {"doctor", "versions, devices, threads and memory", "", {}, {{"--json", "", "as JSON"}}, run};
+}
+
+}  // namespace temper::cli

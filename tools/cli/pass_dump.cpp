@@ -1,0 +1,32 @@
+#include "tools/cli/pass_dump.h"
+
+#include <cctype>
+#include <cstdio>
+#include <map>
+#include <memory>
+
+#include "graph/ir/print.h"
+#include "runtime/base/concat.h"
+#include "runtime/platform/files.h"
+#include "runtime/platform/folders.h"
+
+namespace temper::cli {
+
+decltype(training::EngineOptions::observer) dump_passes_to(const std::string& folder) {
+  if (folder.empty()) {
+    return {};
+  }
+  make_directories(folder);
+  const auto counts = std::make_shared<std::map<std::string, int>>();
+  return [folder, counts](const std::string& graph, std::string_view pass, const graph::Graph& made) {
+    char number[16];
+    std::snprintf(number, sizeof number, "%02d", ++(*counts)[graph]);
+    std::string name = concat(graph, ".", number, ".", pass);
+    for (char& c : name) {
+      c = std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '.' || c == '-' ? c : '_';
+    }
+    write_file_atomically(join_path(folder, name + ".txt"), std::string_view(graph::print(made)));
+  };
+}
+
+}  // namespace temper::cli

@@ -1,0 +1,43 @@
+// The progress of a run on stderr: one bar that redraws itself on a terminal, a line per epoch elsewhere.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "training/run_observer.h"
+
+namespace temper::cli {
+
+class Progress {
+ public:
+  // `expects_validation`: an epoch's line waits for the validation that follows its last step. `quiet`: messages only.
+  Progress(bool expects_validation, bool quiet);
+
+  void started(const std::string& run_directory, const training::RunProgress& progress);
+  void stepped(const training::RunProgress& progress);
+  void logged(std::int64_t step, std::span<const training::Metric> metrics);
+  void message(std::string_view text);
+  // Takes the bar away.
+  void finished();
+
+ private:
+  void draw_bar();
+  void clear_bar();
+  void print_line(std::int64_t step);
+
+  bool expects_validation_;
+  bool quiet_;
+  bool bar_;  // a terminal, and not quiet
+  bool bar_shown_ = false;
+  bool epoch_ended_ = false;
+  double last_draw_ = 0;
+  double began_ = 0;
+  std::int64_t first_step_ = 0;
+  training::RunProgress progress_;
+  std::map<std::string, double, std::less<>> latest_;
+};
+
+}  // namespace temper::cli

@@ -1,0 +1,274 @@
+// `temper train`: runs a recipe, shows its progress and says where everything is.
+#include <cstdio>
+
+#include "runtime/base/error.h"
+#include "runtime/platform/folders.h"
+#include "runtime/platform/process.h"
+#include "runtime/platform/signals.h"
+#include "tools/cli/command.h"
+#include "tools/cli/pass_dump.h"
+#include "tools/cli/progress.h"
+#include "tools/cli/run_charts.h"
+#include "training/trainer.h"
+
+namespace temper::cli {
+namespace {
+
+using training::Recipe;
+using training::RunOutcome;
+using training::RunResult;
+using training::Session;
+using training::Trainer;
+
+class Watcher final : public training::RunObserver {
+ public:
+  Watcher(const Session& session, const StopSignals& signals, bool quiet)
+      : signals_(signals),
+        draws_charts_(session.recipe().log.charts),
+        progress_(session.has_validation() && session.recipe().train.eval_every == 0, quiet) {}
+
+  void watch(Trainer& trainer) { trainer_ = &trainer; }
+  const std::vector<std::string>& charts() const { return charts_; }
+  bool charts_failed() const { return charts_failed_; }
+
+  void started(const std::string& run_directory, const training::RunProgress& progress) override {
+    progress_.started(run_directory, progress);
+  }
+  void stepped(const training::RunProgress& progress) override {
+    progress_.stepped(progress);
+    if (signals_.requested()) {
+      trainer_->request_stop();
+    }
+  }
+  void logged(std::int64_t step, std::int64_t epoch, std::span<const training::Metric> metrics) override {
+    static_cast<void>(epoch);
+    progress_.logged(step, metrics);
+  }
+  void message(std::string_view text) override { progress_.message(text); }
+  void finished(const std::string& run_directory) override {
+    progress_.finished();
+    if (!draws_charts_) {
+      return;
+    }
+    try {  // from the file, which after a resume also has the lines of before
+      RunCharts charts;
+      charts.read(join_path(run_directory, "metrics.jsonl"));
+      charts_ = charts.write(run_directory);
+    } catch (const Error& error) {
+      charts_failed_ = true;
+      progress_.message(concat("could not draw the charts: ", error.message()));
+    }
+  }
+
+ private:
+  const StopSignals& signals_;
+  bool draws_charts_;
+  Progress progress_;
+  Trainer* trainer_ = nullptr;
+  std::vector<std::string> charts_;
+  bool charts_failed_ = false;
+};
+
+// What was typed: a recipe, a run directory to resume, or a model with its data; then key=value.
+struct TrainTarget {
+  Recipe recipe;
+  bool from_model = false;
+};
+
+TrainTarget read_target(const Arguments& arguments) {
+  const std::vector<std::string>& words = arguments.positionals();
+  const std::string& first = words.front();
+  training::RecipeSources sources;
+  TrainTarget target;
+  std::string data;
+  std::string run_directory;
+  std::size_t next = 1;
+  if (first.ends_with(".onnx")) {
+    target.from_model = true;
+    if (words.size() > 1 && words[1].find('=') == std::string::npos) {
+      data = words[next++];
+    }
+  } else if (file_status(first).is_folder) {
+    TEMPER_CHECK(arguments.has("--resume"), ErrorCode::kInvalidArgument, "'", first,
+                 "' is a folder; to go on with the run in it, add --resume");
+    run_directory = first;
+    sources.file = join_path(first, "recipe.toml");
+  } else {
+    sources.file = first;
+  }
+  for (const auto& [name, value] : environment_with_prefix("TEMPER_")) {
+    sources.environment[name] = value;
+  }
+  for (; next < words.size(); ++next) {
+    TEMPER_CHECK(words[next].find('=') != std::string::npos, ErrorCode::kInvalidArgument, "'",
+                 words[next], "' is not key=value");
+    sources.overrides.push_back(words[next]);
+  }
+  target.recipe = training::read_recipe(sources);
+  const auto set = [&](const char* key, std::string& field, const std::string& value) {
+    field = value;
+    target.recipe.origins[key] = "command line";
+  };
+  if (target.from_model) {
+    set("model.path", target.recipe.model.path, first);
+    if (!data.empty()) {
+      set("data.train", target.recipe.data.train, data);
+    }
+    if (target.recipe.origins.count("data.val_split") == 0 && target.recipe.data.val.empty()) {
+      target.recipe.data.val_split = 0.2;
+      target.recipe.origins["data.val_split"] = "held out, as nothing else is given";
+    }
+  }
+  if (!run_directory.empty()) {
+    set("train.out", target.recipe.train.out, run_directory);
+  }
+  return target;
+}
+
+void print_memory(const training::MemoryPlan& memory, bool as_json) {
+  const std::vector<std::pair<const char*, std::int64_t>> lines = {
+      {"variables", memory.variables}, {"gradients", memory.gradients},
+      {"activations", memory.arena},   {"constants", memory.constants},
+      {"total", memory.total()},
+  };
+  if (as_json) {
+    training::JsonValue values = training::JsonValue::object();
+    for (const auto& [name, bytes] : lines) {
+      values.set(name, bytes);
+    }
+    training::JsonValue line = training::JsonValue::object();
+    line.set("memory_bytes", std::move(values));
+    std::printf("%s\n", line.text().c_str());
+    return;
+  }
+  std::printf("memory in bytes\n");
+  for (const auto& [name, bytes] : lines) {
+    std::printf("  %-12s %15lld\n", name, static_cast<long long>(bytes));
+  }
+}
+
+void print_json(const RunResult& result, const Session& session, const Watcher& watcher) {
+  training::JsonValue line = training::JsonValue::object();
+  const char* const outcomes[] = {"finished", "stopped early", "interrupted", "save failed"};
+  line.set("outcome", outcomes[static_cast<int>(result.outcome)]);
+  line.set("steps", result.steps);
+  line.set("skipped", result.skipped);
+  if (result.has_evaluation) {
+    line.set("val/loss", result.final_evaluation.loss);
+    if (result.final_evaluation.has_accuracy) {
+      line.set("val/accuracy", result.final_evaluation.accuracy.value());
+    }
+  }
+  line.set("run", result.run_directory);
+  if (result.outcome != RunOutcome::kInterrupted) {
+    line.set("best", result.best_model);
+    line.set("last", result.last_model);
+  }
+  if (!watcher.charts().empty()) {
+    line.set("charts", join_path(result.run_directory, "charts"));
+  }
+  if (session.recipe().log.tensorboard) {
+    line.set("tensorboard", join_path(result.run_directory, "tensorboard"));
+  }
+  std::printf("%s\n", line.text().c_str());
+}
+
+void print_result(const RunResult& result, const Session& session, const Watcher& watcher) {
+  if (result.has_evaluation) {
+    std::printf("validation loss %.6g", result.final_evaluation.loss);
+    if (result.final_evaluation.has_accuracy) {
+      std::printf(", accuracy %.4f", result.final_evaluation.accuracy.value());
+    }
+    std::printf(" (the best of %lld steps, by %s)\n", static_cast<long long>(result.steps),
+                result.monitor.c_str());
+  }
+  const bool interrupted = result.outcome == RunOutcome::kInterrupted;
+  if (file_status(result.best_model).exists) {
+    std::printf("best         %s\n", result.best_model.c_str());
+  }
+  if (!interrupted && file_status(result.last_model).exists) {
+    std::printf("last         %s\n", result.last_model.c_str());
+  }
+  if (!watcher.charts().empty()) {
+    std::printf("charts       %s\n", join_path(result.run_directory, "charts").c_str());
+  }
+  if (session.recipe().log.tensorboard) {
+    std::printf("tensorboard  %s\n", join_path(result.run_directory, "tensorboard").c_str());
+  }
+}
+
+int exit_code_of(const RunResult& result, const Watcher& watcher, const StopSignals& signals) {
+  switch (result.outcome) {
+    case RunOutcome::kInterrupted:
+      std::fprintf(stderr, "stopped by %s after step %lld; go on with: temper train %s --resume\n",
+                   signals.signal_name(), static_cast<long long>(result.steps),
+                   result.run_directory.c_str());
+      return kStoppedExitCode;
+    case RunOutcome::kStoppedEarly:
+      std::fprintf(stderr, "stopped early after step %lld: %s did not improve any more\n",
+                   static_cast<long long>(result.steps), result.monitor.c_str());
+      break;
+    case RunOutcome::kSaveFailed: return exit_code(ErrorCode::kIo);
+    case RunOutcome::kFinished: break;
+  }
+  return watcher.charts_failed() ? exit_code(ErrorCode::kIo) : 0;
+}
+
+int run(const Arguments& arguments) {
+  TrainTarget target = read_target(arguments);
+  if (arguments.has("--print-config")) {
+    std::fputs(training::describe_settings(target.recipe).c_str(), stdout);
+    return 0;
+  }
+  const StopSignals signals;
+  const bool quiet = arguments.has("--quiet");
+  training::EngineOptions options;
+  options.observer = dump_passes_to(arguments.text("--dump-passes"));
+  Session session(std::move(target.recipe), std::move(options));
+  if (!quiet) {
+    if (target.from_model) {
+      std::fprintf(stderr, "%s\n", training::to_toml(session.recipe()).c_str());
+    }
+    for (const std::string& note : session.notes()) {
+      std::fprintf(stderr, "%s\n", note.c_str());
+    }
+  }
+  Watcher watcher(session, signals, quiet);
+  Trainer trainer(session, watcher, arguments.has("--resume"));
+  watcher.watch(trainer);
+  if (arguments.has("--dry-run")) {
+    print_memory(trainer.prepare(), arguments.has("--json"));
+    return 0;
+  }
+  const RunResult result = trainer.run();
+  arguments.has("--json") ? print_json(result, session, watcher)
+                          : print_result(result, session, watcher);
+  return exit_code_of(result, watcher, signals);
+}
+
+std::string key_list() {
+  std::string text = "Keys of a recipe, also as KEY=VALUE here and as TEMPER_<TABLE>_<KEY> in the environment:\n";
+  for (const std::string& key : training::recipe_keys()) {
+    text += "  " + key + "\n";
+  }
+  return text + "  loss.*, optimizer.*, schedule.* take the parameters of the component named there";
+}
+
+}  // namespace
+
+Command train_command() {
+  return {"train",
+          "trains by a recipe, or a model on data with everything inferred",
+          key_list(),
+          {{"RECIPE", "RECIPE.toml, or MODEL.onnx DATA, or a run directory with --resume"},
+           {"KEY=VALUE", "settings that win over the recipe, such as optimizer.lr=0.01", false, true}},
+          {{"--print-config", "", "print every setting with where it came from, and stop"},
+           {"--dry-run", "", "compile, print the memory plan, and stop before the first step"},
+           {"--resume", "", "go on with the run in train.out from its newest checkpoint"},
+           {"--quiet", "", "no progress"},
+           {"--dump-passes", "DIR", "write the graph after each pass there"},
+           {"--json", "", "one JSON line at the end, and errors as JSON"}},
+          run};
+}
+
+}  // namespace temper::cli

@@ -1,0 +1,41 @@
+// What can be said about a model without data: what blocks its training, and what training would take.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "graph/onnx/import.h"
+#include "training/compile/engine.h"
+
+namespace temper::training {
+
+// The nodes without a gradient between a trainable tensor and a float output of the model, as "Op 'name'".
+std::vector<std::string> nodes_without_gradient(const graph::Graph& imported);
+
+// The loss that fits the model's first output as the file declares it: cross_entropy for [N, C] with C > 1, else mse.
+std::string guess_loss(const graph::OnnxModel& model);
+
+// A training step compiled without data and without taking memory. AdamW, as it has the most state.
+class TrainingPreview {
+ public:
+  // `symbols`: the sizes of symbolic dimensions other than the batch. THROWS: kInvalidArgument, kUnsupported.
+  TrainingPreview(const graph::OnnxModel& model, const std::string& loss,
+                  std::map<std::string, std::int64_t> symbols, std::string_view device, int threads);
+  ~TrainingPreview();
+
+  // THROWS: as Engine::plan() does.
+  const Plan& plan(std::int64_t batch);
+  MemoryPlan memory(std::int64_t batch);
+
+ private:
+  GraphRequest request(std::int64_t batch) const;
+
+  std::unique_ptr<Backend> backend_;
+  std::unique_ptr<Backend> reference_;
+  std::map<std::string, std::int64_t> symbols_;
+  std::unique_ptr<Engine> engine_;
+};
+
+}  // namespace temper::training
