@@ -68,13 +68,21 @@ JsonValue to_json(const RunState& state) {
   json.set("has_best", state.has_best);
   json.set("best_metric", state.best_metric);
   json.set("best_step", state.best_step);
+  json.set("best_loss", state.best_evaluation.loss);
+  json.set("best_correct", state.best_evaluation.accuracy.correct);
+  json.set("best_counted", state.best_evaluation.accuracy.total);
+  json.set("best_has_accuracy", state.best_evaluation.has_accuracy);
+  json.set("best_samples", state.best_evaluation.samples);
   json.set("metrics_bytes", static_cast<std::int64_t>(state.metrics_bytes));
   json.set("loss_sum", state.loss_sum);
   json.set("loss_steps", state.loss_steps);
   json.set("correct", state.correct);
   json.set("counted", state.counted);
   json.set("last_norm", state.last_norm);
+  json.set("last_train_loss", state.last_train_loss);
+  json.set("last_train_accuracy", state.last_train_accuracy);
   json.set("recipe_hash", state.recipe_hash);
+  json.set("model_fingerprint", state.model_fingerprint);
   json.set("data_fingerprint", state.data_fingerprint);
   json.set("numerics", state.numerics);
   return json;
@@ -82,6 +90,9 @@ JsonValue to_json(const RunState& state) {
 
 RunState from_json(const JsonValue& json) {
   const auto integer = [&](const char* key) { return json.at(key).as_int(key); };
+  const auto number = [&](const char* key) { return json.at(key).as_double(key); };
+  const auto text = [&](const char* key) { return json.at(key).as_string(key); };
+  const auto flag = [&](const char* key) { return json.at(key).as_bool(key); };
   RunState state;
   state.data = {integer("epoch"), integer("position")};
   state.attempted = integer("attempted");
@@ -89,18 +100,25 @@ RunState from_json(const JsonValue& json) {
   state.skipped = integer("skipped");
   state.consecutive_skips = integer("consecutive_skips");
   state.bad_evaluations = integer("bad_evaluations");
-  state.has_best = json.at("has_best").as_bool("has_best");
-  state.best_metric = json.at("best_metric").as_double("best_metric");
+  state.has_best = flag("has_best");
+  state.best_metric = number("best_metric");
   state.best_step = integer("best_step");
+  state.best_evaluation.loss = number("best_loss");
+  state.best_evaluation.accuracy = {integer("best_correct"), integer("best_counted")};
+  state.best_evaluation.has_accuracy = flag("best_has_accuracy");
+  state.best_evaluation.samples = integer("best_samples");
   state.metrics_bytes = static_cast<std::uint64_t>(integer("metrics_bytes"));
-  state.loss_sum = json.at("loss_sum").as_double("loss_sum");
+  state.loss_sum = number("loss_sum");
   state.loss_steps = integer("loss_steps");
   state.correct = integer("correct");
   state.counted = integer("counted");
-  state.last_norm = json.at("last_norm").as_double("last_norm");
-  state.recipe_hash = json.at("recipe_hash").as_string("recipe_hash");
-  state.data_fingerprint = json.at("data_fingerprint").as_string("data_fingerprint");
-  state.numerics = json.at("numerics").as_string("numerics");
+  state.last_norm = number("last_norm");
+  state.last_train_loss = number("last_train_loss");
+  state.last_train_accuracy = number("last_train_accuracy");
+  state.recipe_hash = text("recipe_hash");
+  state.model_fingerprint = text("model_fingerprint");
+  state.data_fingerprint = text("data_fingerprint");
+  state.numerics = text("numerics");
   return state;
 }
 
@@ -158,13 +176,15 @@ std::vector<std::string> checkpoint_names(const std::string& checkpoints) {
   return names;  // sorted: oldest first
 }
 
-RunState load_checkpoint(const std::string& folder, VariableStore& store) {
+RunState read_state(const std::string& folder) {
   verify_manifest(folder);
+  const std::string path = join_path(folder, kState);
+  return from_json(parse_json(read_text_file(path, 1 << 24), path, ErrorCode::kInvalidModel));
+}
+
+void load_variables(const std::string& folder, VariableStore& store) {
   const SafetensorsFile weights = read_safetensors(join_path(folder, kWeights));
   const SafetensorsFile optimizer = read_safetensors(join_path(folder, kOptimizer));
-  const std::string state_path = join_path(folder, kState);
-  const RunState state = from_json(
-      parse_json(read_text_file(state_path, 1 << 24), state_path, ErrorCode::kInvalidModel));
   std::vector<const Tensor*> values;
   for (int i = 0; i < store.count(); ++i) {  // look before anything is changed
     const std::string& name = store.variable(i).name;
@@ -178,7 +198,22 @@ RunState load_checkpoint(const std::string& folder, VariableStore& store) {
   for (int i = 0; i < store.count(); ++i) {
     store.set(i, *values[static_cast<std::size_t>(i)]);
   }
-  return state;
+}
+
+bool is_whole(const std::string& folder) {
+  try {
+    verify_manifest(folder);
+    return true;
+  } catch (const Error&) {
+    return false;
+  }
+}
+
+// A damaged checkpoint of this step makes room for the new one.
+void remove_damaged(const std::string& folder) {
+  if (file_status(folder).is_folder) {
+    remove_folder(folder, list_directory(folder));
+  }
 }
 
 }  // namespace
@@ -187,8 +222,9 @@ void save_checkpoint(const std::string& run_directory, const VariableStore& stor
                      const RunState& state, std::int64_t keep) {
   const std::string checkpoints = join_path(run_directory, "checkpoints");
   make_directories(checkpoints);
-  const std::string target = join_path(checkpoints, folder_name(state.attempted));
-  if (file_status(target).is_folder) {
+  const std::string name = folder_name(state.attempted);
+  const std::string target = join_path(checkpoints, name);
+  if (is_whole(target)) {
     return;  // this very step is saved already
   }
   std::vector<std::pair<std::string, Tensor>> weights;
@@ -208,35 +244,53 @@ void save_checkpoint(const std::string& run_directory, const VariableStore& stor
     write_file_atomically(join_path(temporary, kState), to_json(state).text(2) + "\n");
     write_manifest(temporary);
     sync_directory(temporary);
+    remove_damaged(target);
     rename_directory(temporary, target);
   } catch (...) {
     remove_folder(temporary, kFiles);
     throw;
   }
   std::vector<std::string> names = checkpoint_names(checkpoints);
+  // Later ones are damaged, or this run would have gone on from them.
+  std::erase_if(names, [&](const std::string& other) { return other > name; });
   while (static_cast<std::int64_t>(names.size()) > keep) {
     remove_folder(join_path(checkpoints, names.front()), kFiles);
     names.erase(names.begin());
   }
 }
 
-std::optional<RunState> load_newest_checkpoint(const std::string& run_directory,
-                                               VariableStore& store,
-                                               std::vector<std::string>& notes) {
+std::optional<RunState> load_newest_checkpoint(
+    const std::string& run_directory, VariableStore& store, std::vector<std::string>& notes,
+    const std::function<void(const RunState&)>& accept) {
   const std::string checkpoints = join_path(run_directory, "checkpoints");
-  std::vector<std::string> names = checkpoint_names(checkpoints);
+  const std::vector<std::string> names = checkpoint_names(checkpoints);
+  for (auto name = names.rbegin(); name != names.rend(); ++name) {
+    const std::string folder = join_path(checkpoints, *name);
+    std::optional<RunState> state;
+    const auto attempt = [&](const auto& load) {
+      try {
+        load();
+        return true;
+      } catch (const Error& error) {
+        if (error.code() == ErrorCode::kInternal) {
+          throw;
+        }
+        notes.push_back(concat("skipped the checkpoint ", *name, ": ", error.message()));
+        return false;
+      }
+    };
+    if (!attempt([&] { state = read_state(folder); })) {
+      continue;
+    }
+    if (accept) {
+      accept(*state);
+    }
+    if (attempt([&] { load_variables(folder, store); })) {
+      return state;
+    }
+  }
   if (names.empty()) {
     return std::nullopt;
-  }
-  for (auto name = names.rbegin(); name != names.rend(); ++name) {
-    try {
-      return load_checkpoint(join_path(checkpoints, *name), store);
-    } catch (const Error& error) {
-      if (error.code() == ErrorCode::kInternal) {
-        throw;
-      }
-      notes.push_back(concat("skipped the checkpoint ", *name, ": ", error.message()));
-    }
   }
   fail(ErrorCode::kInvalidModel, "no checkpoint in ", checkpoints, " can be used: ",
        join(notes, "; "));

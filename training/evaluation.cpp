@@ -6,11 +6,14 @@
 
 namespace temper::training {
 
+bool counts_accuracy(const Loss& loss) {
+  return loss.class_indices || loss.name == "bce_with_logits";
+}
+
 bool count_batch(const Session& session, Executor& executor, const Batch& batch,
                  AccuracyCount& count) {
   const Loss& loss = session.loss();
-  const bool binary = loss.name == "bce_with_logits";
-  if (!loss.class_indices && !binary) {
+  if (!counts_accuracy(loss)) {
     return false;
   }
   const int index = executor.plan().find_output(session.loss_output());
@@ -20,7 +23,7 @@ bool count_batch(const Session& session, Executor& executor, const Batch& batch,
     if (!fields[i].is_target) {
       continue;
     }
-    if (binary) {
+    if (!loss.class_indices) {
       count_binary(output, batch.fields[i].data(), count);
     } else {
       const Attrs& parameters = session.recipe().loss.loss.parameters;

@@ -16,6 +16,9 @@ struct Evaluation {
   std::int64_t samples = 0;
 };
 
+// Whether right predictions can be counted: the loss is a classification's.
+bool counts_accuracy(const Loss& loss);
+
 // Counts right predictions of one batch, when the session's loss is a classification.
 bool count_batch(const Session& session, Executor& executor, const Batch& batch,
                  AccuracyCount& count);

@@ -32,6 +32,7 @@ Tensor whole_output(const Tensor& part, std::int64_t rows, std::int64_t count, s
 std::vector<NamedTensor> predict(const Recipe& recipe) {
   SessionNeeds needs;
   needs.target = false;
+  needs.stored_preprocessing = true;
   Session session(recipe, {}, needs);
   const std::int64_t count = session.train_count();
   const std::int64_t size = std::min(session.recipe().data.batch_size, count);

@@ -34,6 +34,14 @@ struct DataSettings {
   std::string delimiter;            // CSV; empty: found out
   std::string header = "auto";      // CSV: "auto" | "yes" | "no"
   bool standardize = true;          // CSV: numeric columns to mean 0, deviation 1
+  std::vector<std::string> categorical;     // CSV: numeric columns that are categories
+  std::vector<std::string> drop;            // CSV: columns to leave out
+  bool one_hot = false;                     // CSV: categories as 0/1 columns instead of codes
+  bool fill_missing = false;                // CSV: missing numbers become the mean
+  std::vector<std::string> missing_values;  // CSV: texts that mean "missing"; empty: the usual ones
+  std::string decimal = ".";                // CSV: "." or ","
+  std::string target_path;                  // the targets' own file (.npy, IDX)
+  bool stratify = true;                     // val_split keeps each class's share
   bool scale = false;               // 8-bit inputs as floats divided by 255
 };
 

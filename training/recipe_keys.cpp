@@ -113,6 +113,7 @@ std::string one_of(const RecipeValue& value) {
 
 constexpr const char* kBatchNorm[] = {"train", "frozen"};
 constexpr const char* kHeader[] = {"auto", "yes", "no"};
+constexpr const char* kDecimal[] = {".", ","};
 constexpr const char* kPer[] = {"step", "epoch"};
 constexpr const char* kPrecision[] = {"f32"};
 constexpr const char* kNonFinite[] = {"skip", "stop"};
@@ -144,6 +145,21 @@ const std::vector<RecipeKey>& recipe_key_table() {
           one_of<kHeader, 3>),
       key("data.standardize", "CSV: numeric columns to mean 0 and deviation 1",
           [](Recipe& r) -> auto& { return r.data.standardize; }),
+      key("data.categorical", "CSV: numeric columns that are categories",
+          [](Recipe& r) -> auto& { return r.data.categorical; }),
+      key("data.drop", "CSV: columns to leave out", [](Recipe& r) -> auto& { return r.data.drop; }),
+      key("data.one_hot", "CSV: categories as 0/1 columns instead of codes",
+          [](Recipe& r) -> auto& { return r.data.one_hot; }),
+      key("data.fill_missing", "CSV: missing numbers become the mean",
+          [](Recipe& r) -> auto& { return r.data.fill_missing; }),
+      key("data.missing_values", "CSV: texts that mean a missing value; empty: the usual ones",
+          [](Recipe& r) -> auto& { return r.data.missing_values; }),
+      key("data.decimal", "CSV: the decimal mark", [](Recipe& r) -> auto& { return r.data.decimal; },
+          one_of<kDecimal, 2>),
+      key("data.target_path", "a file of its own for the targets (.npy, IDX)",
+          [](Recipe& r) -> auto& { return r.data.target_path; }, nullptr, true),
+      key("data.stratify", "val_split keeps each class's share",
+          [](Recipe& r) -> auto& { return r.data.stratify; }),
       key("data.scale", "8-bit inputs become floats divided by 255",
           [](Recipe& r) -> auto& { return r.data.scale; }),
       key("loss.name", "which loss", [](Recipe& r) -> auto& { return r.loss.loss.name; }),

@@ -1,28 +1,87 @@
 #include "training/run_directory.h"
 
 #include <filesystem>
+#include <map>
+#include <sstream>
 
 #include "runtime/base/error.h"
 #include "runtime/platform/files.h"
 #include "runtime/platform/folders.h"
+#include "training/data/fingerprint.h"
 #include "training/formats/sha256.h"
 
 namespace temper::training {
 namespace {
 
-// The settings that decide the numbers: not where things are written, nor how long the run is or what is logged.
-std::string deciding_settings(const Session& session) {
-  Recipe recipe = session.recipe();
+// Whether the rate of a step depends on how long the run is.
+bool rate_depends_on_length(const ScheduleSettings& settings) {
+  return settings.schedule.name != "constant" || settings.warmup.ends_with("%");
+}
+
+// The settings that decide the numbers: not where things are, nor what is logged and saved; how long the run is only where
+// the schedule depends on it, so that other runs can be made longer.
+std::string deciding_settings(Recipe recipe) {
   recipe.model.path.clear();
   recipe.model.external_data_root.clear();
   recipe.data.train.clear();
   recipe.data.val.clear();
+  recipe.data.target_path.clear();
   recipe.train.out.clear();
   recipe.train.threads = 0;
+  if (!rate_depends_on_length(recipe.schedule)) {
+    recipe.train.epochs = 0;
+    recipe.train.steps = 0;
+  }
+  recipe.train.eval_every = 0;
   recipe.checkpoint = {};
   recipe.log = {};
-  recipe.train.eval_every = 0;
   return to_toml(recipe);
+}
+
+// "key = value" by full key, as to_toml() writes it; groups are numbered.
+std::map<std::string, std::string> settings_by_key(const std::string& toml) {
+  std::map<std::string, std::string> settings;
+  std::string table;
+  int groups = 0;
+  std::istringstream lines(toml);
+  for (std::string line; std::getline(lines, line);) {
+    const std::size_t equals = line.find(" = ");
+    if (line.starts_with("[[")) {
+      table = concat("optimizer.group ", ++groups);
+    } else if (line.starts_with('[')) {
+      table = line.substr(1, line.find(']') - 1);
+    } else if (equals != std::string::npos) {
+      settings[concat(table, ".", line.substr(0, equals))] = line.substr(equals + 3);
+    }
+  }
+  return settings;
+}
+
+// "optimizer.lr was 0.1, now 0.2": for the recipe in the run directory, if it can be read.
+std::string recipe_differences(const Recipe& now, const std::string& run_directory) {
+  std::vector<std::string> differences;
+  try {
+    RecipeSources sources;
+    sources.file = join_path(run_directory, "recipe.toml");
+    const auto before = settings_by_key(deciding_settings(read_recipe(sources)));
+    auto after = settings_by_key(deciding_settings(now));
+    for (const auto& [key, value] : before) {
+      const auto found = after.find(key);
+      if (found == after.end()) {
+        differences.push_back(concat(key, " was ", value));
+      } else if (found->second != value) {
+        differences.push_back(concat(key, " was ", value, ", now ", found->second));
+      }
+    }
+    for (const auto& [key, value] : after) {
+      if (!before.contains(key)) {
+        differences.push_back(concat(key, " is now ", value));
+      }
+    }
+  } catch (const Error&) {
+    return "";
+  }
+  return differences.empty() ? "" : concat(" (", join(differences, "; "), ")");
 }
 
 }  // namespace
@@ -63,17 +122,23 @@ void write_run_recipe(const std::string& run_directory, const Recipe& recipe) {
 
 RunIdentity run_identity(const Session& session) {
   RunIdentity identity;
-  const std::string settings = deciding_settings(session);
+  const std::string settings = deciding_settings(session.recipe());
   identity.recipe_hash = sha256_hex(std::as_bytes(std::span(settings.data(), settings.size())));
+  identity.model_fingerprint = fingerprint_files({session.model().path()});
   identity.data_fingerprint = session.data_fingerprint();
   identity.numerics = concat(session.backend().fingerprint(), "; threads ", session.threads());
   return identity;
 }
 
-void require_same_run(const RunIdentity& now, const RunState& saved) {
-  TEMPER_CHECK(now.recipe_hash == saved.recipe_hash, ErrorCode::kInvalidArgument,
-               "the recipe differs from the one this run began with; resume with the recipe.toml of the run "
-               "directory, or start a new run");
+void require_same_run(const RunIdentity& now, const RunState& saved, const Recipe& recipe,
+                      const std::string& run_directory) {
+  TEMPER_CHECK(now.model_fingerprint == saved.model_fingerprint, ErrorCode::kInvalidArgument,
+               "the model file '", recipe.model.path, "' differs from the one this run began with");
+  if (now.recipe_hash != saved.recipe_hash) {
+    fail(ErrorCode::kInvalidArgument, "the recipe differs from the one this run began with",
+         recipe_differences(recipe, run_directory),
+         "; resume with the recipe.toml of the run directory, or start a new run");
+  }
   TEMPER_CHECK(now.data_fingerprint == saved.data_fingerprint, ErrorCode::kInvalidArgument,
                "the data differs from what this run began with (", saved.data_fingerprint, " then, ",
                now.data_fingerprint, " now)");

@@ -17,12 +17,14 @@ void write_run_recipe(const std::string& run_directory, const Recipe& recipe);
 
 struct RunIdentity {
   std::string recipe_hash;
+  std::string model_fingerprint;
   std::string data_fingerprint;
   std::string numerics;
 };
 RunIdentity run_identity(const Session& session);
 
 // THROWS: kInvalidArgument saying what differs: resuming would give other numbers than the run that was stopped.
-void require_same_run(const RunIdentity& now, const RunState& saved);
+void require_same_run(const RunIdentity& now, const RunState& saved, const Recipe& recipe,
+                      const std::string& run_directory);
 
 }  // namespace temper::training

@@ -6,6 +6,8 @@
 #include "backends/backends.h"
 #include "graph/ops/standard_ops.h"
 #include "runtime/base/error.h"
+#include "runtime/platform/files.h"
+#include "runtime/platform/folders.h"
 #include "runtime/platform/threads.h"
 #include "training/data/open_dataset.h"
 #include "training/data/split.h"
@@ -34,6 +36,15 @@ DataOptions data_options(const graph::Graph& graph, const DataSettings& settings
   options.scale = settings.scale;
   options.table.targets = settings.target;
   options.table.standardize = settings.standardize;
+  options.table.categorical = settings.categorical;
+  options.table.drop = settings.drop;
+  options.table.one_hot = settings.one_hot;
+  options.table.fill_missing = settings.fill_missing;
+  options.target_path = settings.target_path;
+  if (!settings.missing_values.empty()) {
+    options.table.csv.missing_values = settings.missing_values;
+  }
+  options.table.csv.decimal = settings.decimal.front();
   if (!settings.delimiter.empty()) {
     options.table.csv.delimiter = settings.delimiter.front();
   }
@@ -71,6 +82,12 @@ std::size_t target_index(const Dataset& data) {
 
 }  // namespace
 
+std::string preprocessing_path(const std::string& model_path) {
+  const std::string stem =
+      model_path.ends_with(".onnx") ? model_path.substr(0, model_path.size() - 5) : model_path;
+  return stem + ".preprocessing.json";
+}
+
 Session::~Session() = default;
 
 Session::Session(Recipe recipe, EngineOptions options, SessionNeeds needs)
@@ -87,8 +104,12 @@ Session::Session(Recipe recipe, EngineOptions options, SessionNeeds needs)
   model_ = std::make_unique<graph::OnnxModel>(
       graph::OnnxModel::load(recipe_.model.path, {recipe_.model.external_data_root}));
   imported_ = std::make_unique<graph::Graph>(model_->build_graph(graph::standard_ops(), needs.as_variables));
-  needs.target ? open_data() : open_inputs();
-  split_data();
+  DataOptions data = data_options(*imported_, recipe_.data);
+  const std::string prepared = preprocessing_path(recipe_.model.path);
+  if (needs.stored_preprocessing && file_status(prepared).is_regular) {
+    data.table.preprocessing = parse_json(read_text_file(prepared, 1 << 24), prepared);
+  }
+  needs.target ? open_data(data) : open_inputs(data);
   settle_batch_size();
   CompileSettings settings;
   settings.loss = recipe_.loss;
@@ -161,9 +182,9 @@ void Session::infer_loss(const Dataset& probe) {
   loss_ = &find_loss(recipe_.loss.loss.name);
 }
 
-void Session::open_data() {
-  DataOptions options = data_options(*imported_, recipe_.data);
-  DataOptions probing = options;
+void Session::open_data(const DataOptions& wanted) {
+  DataOptions options = wanted;
+  DataOptions probing = wanted;
   probing.require_finite = false;
   const std::unique_ptr<Dataset> probe = open_dataset(recipe_.data.train, probing);
   infer_loss(*probe);
@@ -183,9 +204,12 @@ void Session::open_data() {
   target.row_shape = row_of(spec.shape);
   options.targets = {target};
   train_data_ = open_dataset(recipe_.data.train, options);
-  if (!recipe_.data.val.empty()) {
+  split_data();
+  if (!recipe_.data.val.empty()) {  // after fit(): it is prepared as the training rows are
     options.table.preprocessing = train_data_->preprocessing();
     val_data_ = open_dataset(recipe_.data.val, options);
+    val_rows_.resize(static_cast<std::size_t>(val_data_->count()));
+    std::iota(val_rows_.begin(), val_rows_.end(), std::int64_t{0});
   }
   if (loss_->class_indices) {
     const std::int64_t ignored = recipe_.loss.loss.parameters.get_int("ignore_index", -100);
@@ -197,19 +221,20 @@ void Session::open_data() {
 }
 
 // For prediction: whatever target the data have is left alone.
-void Session::open_inputs() {
-  DataOptions options = data_options(*imported_, recipe_.data);
+void Session::open_inputs(DataOptions options) {
   options.require_targets = false;
   train_data_ = open_dataset(recipe_.data.train, options);
+  split_data();
   symbols_ = symbols_of(*train_data_);
 }
 
 void Session::split_data() {
   const std::int64_t count = train_data_->count();
-  if (val_data_ == nullptr && recipe_.data.val_split > 0) {
+  if (recipe_.data.val.empty() && recipe_.data.val_split > 0) {
     const auto seed = static_cast<std::uint64_t>(recipe_.data.seed);
     const std::size_t target = target_index(*train_data_);
-    const bool labels = loss_->class_indices && train_data_->fields()[target].row_shape.rank() == 0;
+    const bool labels = recipe_.data.stratify && loss_->class_indices &&
+                        train_data_->fields()[target].row_shape.rank() == 0;
     Split split = labels ? split_rows_stratified(train_data_->labels(target), recipe_.data.val_split, seed)
                          : split_rows(count, recipe_.data.val_split, seed);
     train_rows_ = std::move(split.train);
@@ -217,10 +242,6 @@ void Session::split_data() {
   } else {
     train_rows_.resize(static_cast<std::size_t>(count));
     std::iota(train_rows_.begin(), train_rows_.end(), std::int64_t{0});
-    if (val_data_ != nullptr) {
-      val_rows_.resize(static_cast<std::size_t>(val_data_->count()));
-      std::iota(val_rows_.begin(), val_rows_.end(), std::int64_t{0});
-    }
   }
   train_data_->fit(train_rows_);
 }

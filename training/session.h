@@ -13,6 +13,7 @@
 #include "training/compile/engine.h"
 #include "training/data/batch_loader.h"
 #include "training/data/dataset.h"
+#include "training/data/open_dataset.h"
 #include "training/losses/loss.h"
 #include "training/recipe.h"
 
@@ -22,7 +23,12 @@ namespace temper::training {
 struct SessionNeeds {
   bool target = true;                   // false: the data need no target and there is no loss (prediction)
   std::set<std::string> as_variables;   // see OnnxModel::build_graph
+  // Tables are prepared as when the model was trained: by the file preprocessing_path(model) if it is there.
+  bool stored_preprocessing = false;
 };
+
+// Where the preparation of tables is kept with a model: "best.onnx" -> "best.preprocessing.json".
+std::string preprocessing_path(const std::string& model_path);
 
 class Session {
  public:
@@ -64,8 +70,8 @@ class Session {
   std::string data_fingerprint() const;
 
  private:
-  void open_data();
-  void open_inputs();
+  void open_data(const DataOptions& options);
+  void open_inputs(DataOptions options);
   void infer_loss(const Dataset& probe);
   void split_data();
   void settle_batch_size();

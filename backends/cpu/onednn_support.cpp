@@ -253,17 +253,31 @@ Layout same_format(const Shape& shape, const Layout& like) {
   return layout;
 }
 
-Layout channel_blocked(const Shape& shape) {
-  constexpr auto kAvx512 = static_cast<unsigned>(dnnl::cpu_isa::avx512_core);
-  const auto isa = static_cast<unsigned>(dnnl::get_effective_cpu_isa());
+Layout channel_blocks(const Shape& shape, std::int64_t block) {
   Layout like;
   like.plain = false;
   like.rank = shape.rank();
   like.inner_count = 1;
-  like.inner_block[0] = (isa & kAvx512) == kAvx512 ? 16 : 8;
+  like.inner_block[0] = block;
   like.inner_axis[0] = 1;
   for (int axis = 0; axis < like.rank; ++axis) {
     like.strides[static_cast<std::size_t>(axis)] = like.rank - axis;  // only their order counts
+  }
+  return same_format(shape, like);
+}
+
+Layout channel_blocked(const Shape& shape) {
+  constexpr auto kAvx512 = static_cast<unsigned>(dnnl::cpu_isa::avx512_core);
+  const auto isa = static_cast<unsigned>(dnnl::get_effective_cpu_isa());
+  return channel_blocks(shape, (isa & kAvx512) == kAvx512 ? 16 : 8);
+}
+
+Layout channels_last(const Shape& shape) {
+  Layout like;
+  like.plain = false;
+  like.rank = shape.rank();
+  for (int axis = 0; axis < like.rank; ++axis) {
+    like.strides[static_cast<std::size_t>(axis)] = axis == 1 ? 0 : like.rank - axis;
   }
   return same_format(shape, like);
 }

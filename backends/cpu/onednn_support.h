@@ -41,8 +41,10 @@ Desc any_descriptor(const Dims& dims);                         // f32
 Layout layout_of(const Desc& desc);
 // The layout with the axes order, blocks and density of `like`, for another shape of its rank.
 Layout same_format(const Shape& shape, const Layout& like);
-// Channels (axis 1) in blocks as wide as a vector register: what pooling and normalisation run best on.
+// Channels (axis 1) in blocks of this size, as nChw16c; in blocks as wide as a vector register; last, as nhwc.
+Layout channel_blocks(const Shape& shape, std::int64_t block);
 Layout channel_blocked(const Shape& shape);
+Layout channels_last(const Shape& shape);
 // False for formats only oneDNN can read.
 bool has_layout(const Desc& desc);
 

@@ -1,5 +1,5 @@
 // Tensor data in files beside the model: opened below one folder only, checked against the file's
-// size. Threading: ExternalFiles is immutable after open_all(); a reader belongs to one thread.
+// size. Threading: ExternalFiles is immutable after the last add(); a reader belongs to one thread.
 #pragma once
 
 #include <cstdint>

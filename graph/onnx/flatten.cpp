@@ -326,7 +326,10 @@ FlatGraph flatten(const wire::ModelProto& model, std::uint64_t file_bytes) {
         sparse.values().name());  // known here, refused by name when the graph is built
   }
   std::vector<std::string> outputs;
+  std::unordered_set<std::string> given;
   for (const auto& output : model.graph().output()) {
+    TEMPER_CHECK(given.insert(output.name()).second, ErrorCode::kInvalidModel, "the graph output '",
+                 output.name(), "' is declared twice");
     outputs.push_back(output.name());
   }
   check_and_sort(graph, inputs, outputs);

@@ -68,7 +68,11 @@ void register_constant_of_shape(OpRegistry& ops) {
       .absorbs({0})
       .infer(infer_constant_of_shape)
       .no_gradient("a constant");
-  ops.add("Range").inputs(3, 3).infer(infer_range).no_gradient("its inputs are constants");
+  ops.add("Range")
+      .inputs(3, 3)
+      .absorbs({0, 1, 2})
+      .infer(infer_range)
+      .no_gradient("its inputs are constants");
 }
 
 }  // namespace temper::graph

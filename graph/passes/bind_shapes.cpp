@@ -20,7 +20,7 @@ bool foldable(const Graph& graph, const Node& node, std::int64_t max_elements) {
       continue;
     }
     const Value& value = graph.value(input);
-    if (value.kind != ValueKind::kConstant && !node.op->reads_shape_only) {
+    if (value.kind != ValueKind::kConstant) {
       return false;
     }
     input_elements = std::max(input_elements, value.shape.element_count());
@@ -32,21 +32,8 @@ bool foldable(const Graph& graph, const Node& node, std::int64_t max_elements) {
   });
 }
 
-// A shape-only op is run on an input of zeros: only its shape counts.
 void fold(Graph& graph, const Backend& reference, NodeId id) {
-  std::vector<Tensor> results;
-  if (graph.node(id).op->reads_shape_only) {
-    const ValueId input = graph.node(id).inputs.front();
-    const Value& value = graph.value(input);
-    const std::int64_t bytes = storage_bytes(value.dtype, value.shape, {});
-    std::map<ValueId, Tensor> known;
-    known[input] = Tensor(value.dtype, value.shape, {},
-                          Buffer::wrap(nullptr, static_cast<std::size_t>(bytes),
-                                       std::make_shared<char>()));
-    results = evaluate(graph, reference, known, graph.node(id).outputs);
-  } else {
-    results = evaluate_constant_node(graph, reference, id);
-  }
+  const std::vector<Tensor> results = evaluate_constant_node(graph, reference, id);
   Node& node = graph.node(id);
   for (std::size_t i = 0; i < node.outputs.size(); ++i) {
     if (node.outputs[i].valid()) {

@@ -78,6 +78,10 @@ class TrainingMode {
   void train_dropout(NodeId id, std::int64_t random_id) {
     const Node node = graph_.node(id);
     const double ratio = node.attrs.get_double("ratio", 0.5);
+    if ((!options_.dropout || ratio == 0) && node.outputs.size() > 1) {
+      graph_.node(id).attrs.set("training_mode", std::int64_t{0});  // its mask is asked for: all true
+      return;
+    }
     if (!options_.dropout || ratio == 0) {
       graph_.remove_node(id);
       graph_.replace_uses(node.outputs[0], node.inputs[0]);

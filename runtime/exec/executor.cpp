@@ -101,6 +101,14 @@ void Executor::bind_input(int index, const void* data) {
   for (void** use : input_uses_[static_cast<std::size_t>(index)]) {
     *use = const_cast<void*>(data);
   }
+  for (std::size_t i = 0; i < outputs_.size(); ++i) {
+    const PlanPort& port = plan_->outputs[i];
+    if (port.location.kind == Location::Kind::kInput && port.location.index == index) {
+      const auto bytes = static_cast<std::size_t>(storage_bytes(port.dtype, port.shape, {}));
+      outputs_[i] = Tensor(port.dtype, port.shape, Layout{},
+                           Buffer::wrap(const_cast<void*>(data), bytes, arena_->owner()));
+    }
+  }
 }
 
 void Executor::run() {

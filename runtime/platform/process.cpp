@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <array>
 #include <cstdlib>
+#include <fstream>
+#include <sstream>
 
 namespace temper {
 
@@ -35,6 +37,25 @@ std::string host_name() {
     return "localhost";
   }
   return name.data();
+}
+
+double seconds_since_process_start() {
+  std::ifstream stat("/proc/self/stat");
+  std::ifstream uptime("/proc/uptime");
+  std::string text;
+  double now = 0;
+  if (!std::getline(stat, text) || !(uptime >> now)) {
+    return 0;
+  }
+  // The second field is the program's name in parentheses, which may hold spaces; the start is field 22, in ticks since boot.
+  constexpr int kFieldsToSkip = 19;
+  std::istringstream fields(text.substr(text.rfind(')') + 1));
+  std::string field;
+  for (int i = 0; i < kFieldsToSkip; ++i) {
+    fields >> field;
+  }
+  double ticks = 0;
+  return fields >> ticks ? now - ticks / static_cast<double>(::sysconf(_SC_CLK_TCK)) : 0;
 }
 
 std::int64_t peak_resident_bytes() {

@@ -16,6 +16,8 @@ std::vector<std::pair<std::string, std::string>> environment_with_prefix(std::st
 
 int process_id();
 std::string host_name();
+// Wall time since the system started this process; in steps of 10 ms. 0 where /proc does not say.
+double seconds_since_process_start();
 // The most memory that was resident at any moment so far.
 std::int64_t peak_resident_bytes();
 

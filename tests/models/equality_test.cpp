@@ -1,6 +1,8 @@
-// Gradients, loss curves and BatchNorm statistics of exported models against PyTorch's, from committed expected values.
+// Gradients, loss curves and BatchNorm statistics of exported models against PyTorch's, from
+// committed expected values.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <memory>
 #include <string>
@@ -51,7 +53,7 @@ class TrainedModel {
                           training::complete_parameters("optimizer", optimizer.name,
                                                         optimizer.parameters, curve.parameters)};
     training::EngineOptions options;
-    options.threads = 2;
+    options.threads = 1;  // a second one stalls at every barrier when the machine is busy
     options.verify = true;
     engine_ = std::make_unique<Engine>(onnx_.build_graph(graph::standard_ops()), settings,
                                        *backend_, *reference_, options);
@@ -107,7 +109,7 @@ class EqualityWithPyTorch : public testing::TestWithParam<ModelCase> {
 void expect_gradient(const ExpectedGradient& expected, const std::vector<double>& actual,
                      double total) {
   const double norm = norm_of(actual);
-  // A bias in front of BatchNorm has a gradient of zero in theory and of rounding noise in practice.
+  // A bias in front of BatchNorm has a gradient of zero in theory, of rounding noise in practice.
   if (expected.norm <= 1e-6 * total) {
     EXPECT_LE(norm, 1e-5 * total);
     return;
@@ -195,8 +197,8 @@ INSTANTIATE_TEST_SUITE_P(
                     ModelCase{"cifar_cnn", "cifar_cnn.onnx", "cpu"},
                     ModelCase{"cifar_cnn", "cifar_cnn.fixed.onnx", "cpu"},
                     ModelCase{"cifar_cnn.raw", "cifar_cnn.raw.onnx", "cpu"}),
-    [](const auto& info) {
-      std::string name = std::string(info.param.file) + "On" + info.param.device;
+    [](const auto& test) {
+      std::string name = std::string(test.param.file) + "On" + test.param.device;
       std::erase_if(name, [](char c) { return c == '.' || c == '_'; });
       return name;
     });

@@ -1,4 +1,5 @@
-// The committed expectations of tests/models/expected: reading them, and making the model and the batch they are about.
+// The committed expectations of tests/models/expected: reading them, and making the model and the
+// batch they are about.
 #pragma once
 
 #include <cstdint>

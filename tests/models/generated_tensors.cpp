@@ -3,7 +3,8 @@
 namespace temper {
 namespace {
 
-// splitmix64's output function (Steele, Lea, Flood 2014) at position `index` of the stream that starts at `key`.
+// splitmix64's output function (Steele, Lea, Flood 2014) at position `index` of the stream that
+// starts at `key`.
 std::uint64_t random_bits(std::uint64_t key, std::uint64_t index) {
   std::uint64_t z = key + (index + 1) * 0x9e3779b97f4a7c15ULL;
   z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;

@@ -1,4 +1,5 @@
-// Tensors made from a name, the same here and in tools/oracle/expected_training.py; see README.md for the formula.
+// Tensors made from a name, the same here and in tools/oracle/expected_training.py; see README.md
+// for the formula.
 #pragma once
 
 #include <cstdint>

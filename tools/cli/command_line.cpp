@@ -16,7 +16,8 @@ namespace {
 struct Target {
   const Command* command = nullptr;
   CLI::App* app = nullptr;
-  std::vector<std::vector<std::string>> positionals;
+  std::vector<std::string> positionals;  // one each
+  std::vector<std::string> rest;         // of the repeated one
   std::vector<std::string> values;
   std::vector<CLI::Option*> options;
 };
@@ -31,11 +32,10 @@ std::unique_ptr<Target> add_command(CLI::App& root, const Command& command) {
   target->positionals.resize(command.positionals.size());
   for (std::size_t i = 0; i < command.positionals.size(); ++i) {
     const PositionalSpec& spec = command.positionals[i];
-    CLI::Option* option = target->app->add_option(spec.name, target->positionals[i], spec.help);
-    option->expected(spec.repeated ? -1 : 1)->type_name("");
-    if (spec.repeated) {
-      option->expected(0, CLI::detail::expected_max_vector_size);
-    }
+    CLI::Option* option =
+        spec.repeated ? target->app->add_option(spec.name, target->rest, spec.help)
+                      : target->app->add_option(spec.name, target->positionals[i], spec.help);
+    option->type_name("");
   }
   target->values.resize(command.options.size());
   for (std::size_t i = 0; i < command.options.size(); ++i) {
@@ -93,10 +93,11 @@ Arguments collect(const Target& target) {
     const PositionalSpec& spec = target.command->positionals[i];
     TEMPER_CHECK(!spec.required || !target.positionals[i].empty(), ErrorCode::kInvalidArgument,
                  "temper ", target.command->name, " needs ", spec.name, ": ", spec.help);
-    for (const std::string& word : target.positionals[i]) {
-      arguments.positionals_.push_back(word);
+    if (!spec.repeated && !target.positionals[i].empty()) {
+      arguments.positionals_.push_back(target.positionals[i]);
     }
   }
+  arguments.positionals_.insert(arguments.positionals_.end(), target.rest.begin(), target.rest.end());
   for (std::size_t i = 0; i < target.options.size(); ++i) {
     const OptionSpec& spec = target.command->options[i];
     if (target.options[i]->count() > 0) {

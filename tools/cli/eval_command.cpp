@@ -3,6 +3,7 @@
 
 #include "tools/cli/command.h"
 #include "tools/cli/quick_recipe.h"
+#include "training/formats/json.h"
 #include "training/evaluation.h"
 
 namespace temper::cli {
@@ -24,7 +25,9 @@ int run(const Arguments& arguments) {
   training::Recipe recipe = make_quick_recipe(quick);
   recipe.data.batch_size = arguments.integer("--batch-size", recipe.data.batch_size, 1);
   recipe.train.threads = arguments.integer("--threads", recipe.train.threads, 1);
-  training::Session session(recipe);
+  training::SessionNeeds needs;
+  needs.stored_preprocessing = true;
+  training::Session session(recipe, {}, needs);
   for (const std::string& note : session.notes()) {
     std::fprintf(stderr, "%s\n", note.c_str());
   }

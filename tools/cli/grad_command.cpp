@@ -1,9 +1,11 @@
 // `temper grad`: loss and gradients of one batch.
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 
 #include "tools/cli/command.h"
 #include "tools/cli/quick_recipe.h"
+#include "training/formats/json.h"
 #include "training/gradients.h"
 
 namespace temper::cli {

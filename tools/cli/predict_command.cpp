@@ -3,6 +3,7 @@
 
 #include "tools/cli/command.h"
 #include "tools/cli/quick_recipe.h"
+#include "training/formats/json.h"
 #include "training/prediction.h"
 
 namespace temper::cli {

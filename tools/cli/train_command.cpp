@@ -9,6 +9,7 @@
 #include "tools/cli/pass_dump.h"
 #include "tools/cli/progress.h"
 #include "tools/cli/run_charts.h"
+#include "training/formats/json.h"
 #include "training/trainer.h"
 
 namespace temper::cli {

@@ -15,6 +15,6 @@ function(temper_test folder)
   gtest_discover_tests(${target} DISCOVERY_MODE PRE_TEST PROPERTIES TIMEOUT 300)
 endfunction()
 
-foreach(folder runtime graph backends ops training errors golden models tools cli)
+foreach(folder runtime graph backends ops onnx_node training errors golden models tools cli)
   temper_test(${folder})
 endforeach()

@@ -1,5 +1,7 @@
 #include "training/compile/accumulation.h"
 
+#include "training/compile/training_graph.h"
+
 namespace temper::training {
 
 using graph::Graph;
@@ -32,6 +34,20 @@ void accumulate_gradients(graph::Builder& builder, bool last,
     graph.add_update({accumulator, last ? builder.zeros_like(sum) : sum,
                       UpdateBinding::Kind::kAttempt});
   }
+}
+
+ValueId accumulate_loss(graph::Builder& builder, bool last, ValueId loss) {
+  Graph& graph = builder.graph();
+  builder.set_origin("loss of the accumulated step");
+  Variable made;
+  made.name = kLossVariable;
+  made.dtype = builder.dtype(loss);
+  made.role = VariableRole::kScalar;
+  const VariableId accumulator = graph.add_variable(std::move(made));
+  const ValueId sum = builder.add(graph.read_variable(accumulator), loss);
+  graph.add_update({accumulator, last ? builder.zeros_like(sum) : sum,
+                    UpdateBinding::Kind::kAttempt});
+  return sum;
 }
 
 void stage_statistics(graph::Builder& builder, bool last) {

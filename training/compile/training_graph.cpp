@@ -196,12 +196,16 @@ class GraphMaker {
     }
     update_.gradients = graph::gradient(graph_, loss_, wrt, dy);
     const ValueId one = builder.scalar(DType::kInt64, 1);
-    count(builder, attempted_, one, UpdateBinding::Kind::kAttempt);
+    if (request_.kind != GraphKind::kMicro) {
+      count(builder, attempted_, one, UpdateBinding::Kind::kAttempt);
+    }
     count(builder, position_, builder.scalar(DType::kInt64, static_cast<double>(request_.batch)),
           UpdateBinding::Kind::kAttempt);
+    ValueId finite_loss = loss_;
     if (accumulates) {
-      accumulate_gradients(builder, request_.kind == GraphKind::kLast, update_.parameters,
-                           update_.gradients);
+      const bool last = request_.kind == GraphKind::kLast;
+      accumulate_gradients(builder, last, update_.parameters, update_.gradients);
+      finite_loss = accumulate_loss(builder, last, loss_);
     }
     if (request_.kind == GraphKind::kMicro) {
       stage_statistics(builder, false);
@@ -210,7 +214,14 @@ class GraphMaker {
     builder.set_origin("gradient norm");
     const ValueId norm = builder.op("GlobalNorm", update_.gradients);
     builder.set_origin("step");
-    graph_.ok = builder.op("AllFinite", {norm, loss_});
+    // Statistics too: a variance can overflow where the normalised values, and so loss and gradients, do not.
+    std::vector<ValueId> finite = {norm, finite_loss};
+    for (const UpdateBinding& update : graph_.updates) {
+      if (graph_.variable(update.variable).role == graph::VariableRole::kStatistic) {
+        finite.push_back(update.value);
+      }
+    }
+    graph_.ok = builder.op("AllFinite", finite);
     graph_.value(graph_.ok).name = "ok";
     update_.scale = settings_.clip_norm > 0
                         ? builder.op("ClipFactor", {norm}, {{"max_norm", settings_.clip_norm}})

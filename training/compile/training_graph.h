@@ -19,6 +19,7 @@ inline constexpr const char* kAppliedVariable = "step.applied";    // i64: updat
 inline constexpr const char* kAttemptedVariable = "step.attempted"; // i64: steps tried
 inline constexpr const char* kPositionVariable = "step.position";  // i64: samples consumed
 inline constexpr const char* kGroupVariable = "step.accumulate";   // float: micro-batches of this group
+inline constexpr const char* kLossVariable = "step.loss";          // float: sum over this group's micro-batches
 inline constexpr std::int64_t kRateSlots = 1024;
 
 struct OptimizerGroupSettings {

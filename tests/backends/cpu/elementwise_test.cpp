@@ -30,8 +30,8 @@ TEST(CpuElementwise, UnaryOpsEqualTheReferenceInEveryLayout) {
       const Tensor x = random_tensor(shape, 1, positive ? 0.1f : -4, 4);
       std::vector<Layout> layouts{Layout{}};
       if (shape.rank() == 4) {
-        layouts.push_back(channels_blocked(shape, 16));
-        layouts.push_back(channels_last(shape));
+        layouts.push_back(nchw_blocked(shape, 16));
+        layouts.push_back(nhwc(shape));
       }
       for (const Layout& layout : layouts) {
         SCOPED_TRACE(concat(op, " ", to_string(shape), " ", to_string(layout)));
@@ -87,7 +87,7 @@ TEST(CpuElementwise, BinaryOpsBroadcastLikeTheReference) {
 
 TEST(CpuElementwise, EqualShapesKeepABlockedLayoutAndItsZeroPadding) {
   const Shape shape{2, 20, 5, 5};
-  const Layout blocked = channels_blocked(shape, 16);
+  const Layout blocked = nchw_blocked(shape, 16);
   for (const char* op : {"Add", "Sub", "Mul", "Max", "Min", "ReluGrad", "TanhGrad", "SigmoidGrad"}) {
     SCOPED_TRACE(op);
     const auto result =

@@ -165,7 +165,7 @@ Tensor random_tensor(const Shape& shape, unsigned seed, float low, float high) {
   return tensor;
 }
 
-Layout channels_blocked(const Shape& shape, int block) {
+Layout nchw_blocked(const Shape& shape, int block) {
   Layout layout;
   layout.plain = false;
   layout.rank = shape.rank();
@@ -183,7 +183,7 @@ Layout channels_blocked(const Shape& shape, int block) {
   return layout;
 }
 
-Layout channels_last(const Shape& shape) {
+Layout nhwc(const Shape& shape) {
   Layout layout;
   layout.plain = false;
   layout.rank = shape.rank();

@@ -55,8 +55,8 @@ void expect_close(const Tensor& actual, const Tensor& expected, double tolerance
 
 Tensor random_tensor(const Shape& shape, unsigned seed, float low = -1, float high = 1);
 // [.., C, ..] with channels in blocks of `block`.
-Layout channels_blocked(const Shape& shape, int block);
-Layout channels_last(const Shape& shape);
+Layout nchw_blocked(const Shape& shape, int block);
+Layout nhwc(const Shape& shape);
 // Every byte outside the logical elements is zero.
 bool padding_is_zero(const Tensor& tensor);
 

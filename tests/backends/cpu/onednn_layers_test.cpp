@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <limits>
 
 #include "tests/backends/cpu/kernel_run.h"
 
@@ -14,7 +15,7 @@ const Value kSaved{.dtype = DType::kOpaque};
 const Value kAbsent{.dtype = DType::kUndefined};
 
 std::vector<Layout> layouts_for(const Shape& shape) {
-  return {Layout{}, channels_blocked(shape, 16), channels_blocked(shape, 8), channels_last(shape)};
+  return {Layout{}, nchw_blocked(shape, 16), nchw_blocked(shape, 8), nhwc(shape)};
 }
 
 struct PoolCase {
@@ -36,10 +37,12 @@ std::vector<PoolCase> pool_cases() {
       {{1, 6, 28, 28}, {1, 6, 14, 14}, {2, 2}, {2, 2}, {0, 0, 0, 0}},
       {{2, 32, 7, 7}, {2, 32, 4, 4}, {2, 2}, {2, 2}, {0, 0, 0, 0}, 1},
       {{2, 32, 7, 8}, {2, 32, 7, 8}, {3, 3}, {1, 1}, {1, 1, 1, 1}},
+      {{3, 11, 9}, {3, 11, 4}, {3}, {2}, {0, 0}},
+      {{2, 16, 4, 5, 6}, {2, 16, 2, 3, 3}, {2, 2, 3}, {2, 2, 2}, {0, 1, 0, 0, 0, 1}},
   };
 }
 
-TEST(OneDnnPool, MaxPoolAndItsGradientEqualTheReference) {
+TEST(CpuMaxPool, ValueAndGradientEqualTheReference) {
   for (const PoolCase& c : pool_cases()) {
     const Tensor x = random_tensor(c.x, 1), dy = random_tensor(c.y, 2);
     const auto saved = run_op(reference_backend(), "MaxPool", c.attrs(), {x},
@@ -60,6 +63,26 @@ TEST(OneDnnPool, MaxPoolAndItsGradientEqualTheReference) {
       expect_matches_reference("MaxPool", c.attrs(), {x}, {{.shape = c.y}}, {.layouts = {layout}}, 0);
     }
   }
+}
+
+TEST(CpuMaxPool, NanPropagatesAndTheFirstMaximumWins) {
+  constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
+  const float low = -std::numeric_limits<float>::infinity();
+  const std::vector<float> values{1, 1, kNan, 7, 1, 1, 2, kNan, low, low, 0, 0, low, low, 0, 0};
+  const PoolCase c{{1, 1, 4, 4}, {1, 1, 2, 2}, {2, 2}, {2, 2}, {0, 0, 0, 0}};
+  const Tensor x = Tensor::from<float>(DType::kFloat32, c.x, values);
+  const auto y = run_op(cpu_backend(), "MaxPool", c.attrs(), {x}, {{.shape = c.y}, kAbsent, kSaved});
+  EXPECT_EQ(y.family, "cpu");
+  const auto maxima = y.outputs[0].values<float>();
+  EXPECT_EQ(maxima[0], 1);
+  EXPECT_TRUE(std::isnan(maxima[1]));
+  EXPECT_EQ(maxima[2], low);
+  EXPECT_EQ(maxima[3], 0);
+  const Tensor dy = Tensor::from<float>(DType::kFloat32, c.y, std::vector<float>{1, 2, 3, 4});
+  const auto dx = run_op(cpu_backend(), "MaxPoolGrad", c.attrs(), {dy, y.outputs[2]},
+                         {{.shape = c.x}}, {.forward = y.kernel.get()});
+  EXPECT_EQ(dx.outputs[0].values<float>(),
+            (std::vector<float>{1, 0, 2, 0, 0, 0, 0, 0, 3, 0, 4, 0, 0, 0, 0, 0}));
 }
 
 TEST(OneDnnPool, AverageAndItsGradientEqualTheReference) {

@@ -67,7 +67,7 @@ TEST(CpuCrossEntropy, LabelThatIsNoClassGivesNan) {
 TEST(CpuGlobalNorm, HasTheSameBitsForAnyThreadCountAndEqualsTheReference) {
   const std::vector<Tensor> gradients{random_tensor(Shape{300, 400}, 1), random_tensor(Shape{17}, 2),
                                       random_tensor(Shape{2, 20, 3, 3}, 3)};
-  const std::vector<Layout> layouts{Layout{}, Layout{}, channels_blocked(Shape{2, 20, 3, 3}, 16)};
+  const std::vector<Layout> layouts{Layout{}, Layout{}, nchw_blocked(Shape{2, 20, 3, 3}, 16)};
   const auto two = expect_matches_reference("GlobalNorm", {}, gradients, {{.shape = Shape{}}},
                                             {.layouts = layouts}, 1e-6);
   const auto one = run_op(cpu_backend(), "GlobalNorm", {}, gradients, {{.shape = Shape{}}},

@@ -125,6 +125,9 @@ TEST(HostileOnnx, NamesWhatIsDefinedTwice) {
   parts.initializers.clear();
   parts.inputs = {value_info("x", {1}), value_info("x", {1})};
   expect_refused(parts.bytes(), "input 'x' is declared twice");
+  parts.inputs = {value_info("x", {1})};
+  parts.outputs = {value_info("y", {1}), value_info("y", {1})};
+  expect_refused(parts.bytes(), "output 'y' is declared twice");
 }
 
 TEST(HostileOnnx, RefusesNodesWithoutTheirInputs) {

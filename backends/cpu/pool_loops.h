@@ -1,0 +1,29 @@
+// The loops of max pooling over memory seen as [outer][D][H][W][lanes], in AVX-512, AVX2 and plain form.
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+namespace temper::cpu {
+
+struct PoolAxis {
+  std::int64_t in = 1, out = 1, kernel = 1, stride = 1, dilation = 1, pad = 0;
+};
+
+// Missing leading axes have one element.
+struct PoolWindow {
+  std::array<PoolAxis, 3> axes;
+
+  std::int64_t input_pixels() const { return axes[0].in * axes[1].in * axes[2].in; }
+  std::int64_t output_pixels() const { return axes[0].out * axes[1].out * axes[2].out; }
+};
+
+// y and, unless null, the number of the tap that gave it, for outer parts [begin, end).
+void max_pool(const PoolWindow& window, std::int64_t lanes, const float* x, float* y,
+              std::uint8_t* taps, std::int64_t begin, std::int64_t end);
+
+// dx = sum of the dy whose maximum it was.
+void max_pool_grad(const PoolWindow& window, std::int64_t lanes, const float* dy,
+                   const std::uint8_t* taps, float* dx, std::int64_t begin, std::int64_t end);
+
+}  // namespace temper::cpu

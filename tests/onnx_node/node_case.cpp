@@ -1,0 +1,96 @@
+// Reads the index of the cases and the list of exclusions.
+#include "tests/onnx_node/node_case.h"
+
+#include <fnmatch.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <fstream>
+#include <ostream>
+#include <sstream>
+#include <string_view>
+
+#include "runtime/base/error.h"
+
+namespace temper::onnx_node {
+namespace {
+
+constexpr std::string_view kOps[] = {
+    "Abs", "Add", "And", "ArgMax", "AveragePool", "BatchNormalization", "Cast", "CastLike", "Clip",
+    "Concat", "Constant", "ConstantOfShape", "Conv", "Div", "Dropout", "Elu", "Equal", "Erf", "Exp",
+    "Expand", "Flatten", "Gather", "Gelu", "Gemm", "GlobalAveragePool", "GlobalMaxPool", "Greater",
+    "GreaterOrEqual", "HardSigmoid", "HardSwish", "Identity", "LeakyRelu", "Less", "LessOrEqual",
+    "Log", "LogSoftmax", "MatMul", "Max", "MaxPool", "Mean", "Min", "Mul", "Neg", "Not", "OneHot",
+    "Or", "Pad", "Pow", "Range", "Reciprocal", "ReduceMax", "ReduceMean", "ReduceMin", "ReduceSum",
+    "Relu", "Reshape", "Selu", "Shape", "Sigmoid", "Sign", "Size", "Slice", "Softmax", "Softplus",
+    "Split", "Sqrt", "Squeeze", "Sub", "Sum", "Tanh", "Tile", "Transpose", "Unsqueeze", "Where",
+    "Xor"};
+
+bool is_ours(std::string_view op) {
+  return std::find(std::begin(kOps), std::end(kOps), op) != std::end(kOps);
+}
+
+std::vector<std::string> split(const std::string& text, char separator) {
+  std::vector<std::string> parts;
+  std::istringstream in(text);
+  for (std::string part; std::getline(in, part, separator);) {
+    parts.push_back(part);
+  }
+  return parts;
+}
+
+std::vector<NodeCase> read_cases() {
+  const std::vector<Exclusion> excluded = exclusions();
+  std::vector<NodeCase> cases;
+  std::ifstream index(cases_folder() + "/index.txt");
+  for (std::string line; std::getline(index, line);) {
+    const std::vector<std::string> fields = split(line, '\t');
+    TEMPER_ASSERT(fields.size() == 3, "index.txt has the line '", line, "'");
+    NodeCase one{fields[0], fields[1], split(fields[2], ','), {}};
+    if (!is_ours(one.op) && !std::all_of(one.ops.begin(), one.ops.end(), is_ours)) {
+      continue;
+    }
+    for (const Exclusion& exclusion : excluded) {
+      if (fnmatch(exclusion.pattern.c_str(), one.name.c_str(), 0) == 0) {
+        one.excluded = exclusion.reason;
+        break;
+      }
+    }
+    cases.push_back(std::move(one));
+  }
+  return cases;
+}
+
+}  // namespace
+
+void PrintTo(const NodeCase& node_case, std::ostream* out) { *out << node_case.name; }
+
+std::string cases_folder() {
+  const char* given = std::getenv("TEMPER_ONNX_NODE_CASES");
+  return given != nullptr ? given : TEMPER_SOURCE_DIR "/build/onnx_node";
+}
+
+std::vector<Exclusion> exclusions() {
+  std::vector<Exclusion> out;
+  std::ifstream file(TEMPER_SOURCE_DIR "/tests/onnx_node/excluded.txt");
+  int number = 0;
+  for (std::string line; std::getline(file, line);) {
+    ++number;
+    const std::size_t bar = line.find(" | ");
+    if (line.empty() || line[0] == '#') {
+      continue;
+    }
+    TEMPER_ASSERT(bar != std::string::npos && bar > 0, "excluded.txt, line ", number,
+                  " is not 'pattern | reason'");
+    const std::size_t end = line.find_last_not_of(' ', bar) + 1;
+    out.push_back({line.substr(0, end), line.substr(bar + 3), number});
+  }
+  return out;
+}
+
+const std::vector<NodeCase>& selected_cases() {
+  static const std::vector<NodeCase> cases = read_cases();
+  return cases;
+}
+
+}  // namespace temper::onnx_node

@@ -1,0 +1,163 @@
+// `temper bench`: times whole training steps on one batch in memory. With --serve it is one side of tools/bench/vs_torch.py.
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <iostream>
+#include <numeric>
+
+#include "runtime/base/error.h"
+#include "runtime/platform/clock.h"
+#include "runtime/platform/process.h"
+#include "tools/cli/command.h"
+#include "tools/cli/quick_recipe.h"
+#include "training/formats/json.h"
+#include "training/single_batch.h"
+
+namespace temper::cli {
+namespace {
+
+using training::JsonValue;
+using training::SingleBatch;
+
+constexpr int kGateSteps = 20;  // losses given with the first line, for comparison
+constexpr double kDefaultSeconds = 3;
+constexpr std::size_t kProfileRows = 40;
+
+struct Timing {
+  std::vector<double> milliseconds;  // sorted
+  double loss = 0;
+
+  double median() const {
+    const std::size_t half = milliseconds.size() / 2;
+    return milliseconds.size() % 2 == 1 ? milliseconds[half]
+                                        : (milliseconds[half - 1] + milliseconds[half]) / 2;
+  }
+};
+
+Timing time_steps(SingleBatch& batch, double seconds) {
+  Timing timing;
+  const double end = steady_seconds() + seconds;
+  for (double began = steady_seconds(); timing.milliseconds.empty() || began < end;) {
+    timing.loss = batch.step();
+    const double now = steady_seconds();
+    timing.milliseconds.push_back((now - began) * 1e3);
+    began = now;
+  }
+  std::sort(timing.milliseconds.begin(), timing.milliseconds.end());
+  return timing;
+}
+
+std::string json_line(const Timing& timing) {
+  JsonValue line = JsonValue::object();
+  line.set("steps", static_cast<std::int64_t>(timing.milliseconds.size()));
+  line.set("min_ms", timing.milliseconds.front());
+  line.set("median_ms", timing.median());
+  line.set("loss", timing.loss);
+  return line.text();
+}
+
+// One line of numbers of seconds in, one line of JSON out.
+void serve(SingleBatch& batch) {
+  for (std::string text; std::getline(std::cin, text);) {
+    double seconds = 0;
+    TEMPER_CHECK(std::sscanf(text.c_str(), "%lf", &seconds) == 1 && seconds > 0 && std::isfinite(seconds),
+                 ErrorCode::kInvalidArgument, "'", text, "' is not a number of seconds");
+    std::printf("%s\n", json_line(time_steps(batch, seconds)).c_str());
+    std::fflush(stdout);
+  }
+}
+
+// Seconds per step of the plan, the slowest first.
+void profile(SingleBatch& batch, double seconds) {
+  std::vector<double> per_step(batch.plan().steps.size(), 0);
+  int count = 0;
+  for (const double end = steady_seconds() + seconds; count == 0 || steady_seconds() < end; ++count) {
+    batch.step_profiled(per_step);
+  }
+  const double total = std::accumulate(per_step.begin(), per_step.end(), 0.0);
+  std::vector<std::size_t> order(per_step.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::stable_sort(order.begin(), order.end(),
+                   [&](std::size_t a, std::size_t b) { return per_step[a] > per_step[b]; });
+  std::printf("%d steps, %.4f ms each\n", count, total * 1e3 / count);
+  std::printf("%10s %6s  %-24s %-10s %s\n", "ms", "%", "op", "family", "node");
+  double rest = 0;
+  for (std::size_t i = 0; i < order.size(); ++i) {
+    const PlanStep& step = batch.plan().steps[order[i]];
+    const double spent = per_step[order[i]];
+    if (i >= kProfileRows) {
+      rest += spent;
+      continue;
+    }
+    std::printf("%10.4f %6.2f  %-24s %-10s %s%s%s\n", spent * 1e3 / count, spent / total * 100,
+                step.op.c_str(), step.family.c_str(), step.origin.c_str(),
+                step.kernel != nullptr && !step.kernel->description.empty() ? "  " : "",
+                step.kernel != nullptr ? step.kernel->description.c_str() : "");
+  }
+  if (order.size() > kProfileRows) {
+    std::printf("%10.4f %6.2f  %zu further steps\n", rest * 1e3 / count, rest / total * 100,
+                order.size() - kProfileRows);
+  }
+}
+
+int run(const Arguments& arguments) {
+  QuickRecipe quick{arguments.positional(0), arguments.text("--data"), arguments.text("--loss"),
+                    parameters_of(arguments, 1)};
+  quick.parameters.push_back("optimizer.name=" + arguments.text("--optimizer", "adamw"));
+  if (arguments.has("--lr")) {
+    quick.parameters.push_back("optimizer.lr=" + arguments.text("--lr"));
+  }
+  training::Recipe recipe = make_quick_recipe(quick);
+  recipe.train.threads = arguments.integer("--threads", recipe.train.threads, 1);
+  recipe.train.device = arguments.text("--device", recipe.train.device);
+  SingleBatch batch(recipe);
+  JsonValue losses = JsonValue::array();
+  losses.push_back(batch.step());
+  const double first_ms = seconds_since_process_start() * 1e3;
+  for (int i = 1; i < kGateSteps; ++i) {
+    losses.push_back(batch.step());
+  }
+  if (arguments.has("--profile")) {
+    profile(batch, kDefaultSeconds);
+    return 0;
+  }
+  if (arguments.has("--serve")) {
+    JsonValue hello = JsonValue::object();
+    hello.set("first_ms", first_ms);
+    hello.set("losses", std::move(losses));
+    std::printf("%s\n", hello.text().c_str());
+    std::fflush(stdout);
+    serve(batch);
+    return 0;
+  }
+  const Timing timing = time_steps(batch, kDefaultSeconds);
+  if (arguments.has("--json")) {
+    std::printf("%s\n", json_line(timing).c_str());
+    return 0;
+  }
+  std::printf("first step after %.0f ms; %zu steps: median %.4f ms, minimum %.4f ms, loss %.6g\n", first_ms,
+              timing.milliseconds.size(), timing.median(), timing.milliseconds.front(), timing.loss);
+  return 0;
+}
+
+}  // namespace
+
+Command bench_command() {
+  return {"bench",
+          "times training steps on one batch",
+          "The whole file is one batch. With --serve: one JSON line with `first_ms` (since the process began) and the first\n"
+          "`losses`; then, for each number of seconds read, it trains that long and answers one JSON line.",
+          {{"MODEL", "the ONNX file"}, {"KEY=VALUE", "parameters of the loss, or any key of a recipe", false, true}},
+          {{"--data", "FILE", "inputs and `target`, such as an .npz", true},
+           {"--loss", "NAME", "such as mse or cross_entropy; inferred from the target when left out"},
+           {"--optimizer", "NAME", "adamw when left out"},
+           {"--lr", "RATE", "the optimizer's own when left out"},
+           {"--threads", "N", "threads; all processors when left out"},
+           {"--device", "NAME", "cpu or reference"},
+           {"--serve", "", "answer numbers of seconds from the standard input"},
+           {"--profile", "", "seconds per step of the plan"},
+           {"--json", "", "one JSON line, and errors as JSON"}},
+          run};
+}
+
+}  // namespace temper::cli

@@ -1,0 +1,165 @@
+// `temper inspect`: what a model is, what of it trains and why, what blocks training, and what training would take.
+#include <algorithm>
+#include <cstdio>
+#include <map>
+
+#include "graph/ops/standard_ops.h"
+#include "runtime/base/error.h"
+#include "runtime/platform/threads.h"
+#include "tools/cli/command.h"
+#include "training/inspection.h"
+
+namespace temper::cli {
+namespace {
+
+using graph::OnnxModel;
+using graph::OnnxValueInfo;
+using graph::TensorDecision;
+
+std::string dims_text(const OnnxValueInfo& info) {
+  if (!info.rank_known) {
+    return "[?]";
+  }
+  std::string text = "[";
+  for (const graph::Dim& dim : info.dims) {
+    text += text.size() > 1 ? "," : "";
+    text += dim.value >= 0 ? concat(dim.value) : dim.symbol.empty() ? "?" : dim.symbol;
+  }
+  return text + "]";
+}
+
+void print_values(const char* title, const std::vector<OnnxValueInfo>& values) {
+  for (const OnnxValueInfo& value : values) {
+    std::printf("%-9s %s  %s%s\n", title, value.name.c_str(), value.file_type.c_str(),
+                dims_text(value).c_str());
+  }
+}
+
+void print_file(const OnnxModel& model) {
+  std::printf("file      %s\n", model.path().c_str());
+  std::string opsets;
+  for (const auto& [domain, version] : model.opsets()) {
+    opsets += concat(opsets.empty() ? "" : ", ", domain.empty() ? "ai.onnx" : domain, " ", version);
+  }
+  std::printf("opset     %s\nIR        %lld\nproducer  %s\ngraph     %s\n", opsets.c_str(),
+              static_cast<long long>(model.ir_version()), model.producer().c_str(),
+              model.graph_name().c_str());
+  print_values("input", model.inputs());
+  print_values("output", model.outputs());
+  std::string ops;
+  for (const auto& [name, count] : model.op_counts()) {
+    ops += concat(ops.empty() ? "" : ", ", name, " x", count);
+  }
+  std::printf("ops       %s\n", ops.c_str());
+}
+
+void print_tensors(const std::vector<TensorDecision>& decisions) {
+  std::size_t width = 6;
+  std::int64_t all = 0;
+  std::int64_t trainable = 0;
+  for (const TensorDecision& decision : decisions) {
+    width = std::max(width, decision.name.size());
+    all += decision.shape.element_count();
+    trainable += decision.trainable ? decision.shape.element_count() : 0;
+  }
+  const int columns = static_cast<int>(std::min<std::size_t>(width, 60));
+  std::printf("\n%-*s  %-9s %-18s %-9s %s\n", columns, "tensor", "type", "shape", "trainable", "why");
+  for (const TensorDecision& decision : decisions) {
+    std::printf("%-*s  %-9s %-18s %-9s %s\n", columns, decision.name.c_str(), decision.file_type.c_str(),
+                concat(decision.shape).c_str(), decision.trainable ? "yes" : "no", decision.why.c_str());
+  }
+  std::printf("\nparameters %lld, of these trainable %lld\n", static_cast<long long>(all),
+              static_cast<long long>(trainable));
+}
+
+void print_blockers(const std::vector<std::string>& blockers) {
+  if (blockers.empty()) {
+    std::printf("every op between the trainable tensors and the outputs has a gradient\n");
+    return;
+  }
+  std::printf("these nodes have no gradient and block training:\n");
+  for (const std::string& node : blockers) {
+    std::printf("  %s\n", node.c_str());
+  }
+}
+
+void print_memory(training::TrainingPreview& preview, const std::string& loss) {
+  std::printf("memory of a training step in bytes (%s, adamw)\n", loss.c_str());
+  std::printf("  %-10s %14s %14s %14s %14s %14s\n", "batch", "variables", "gradients", "activations",
+              "constants", "total");
+  for (const std::int64_t batch : {1, 32}) {
+    try {
+      const training::MemoryPlan memory = preview.memory(batch);
+      std::printf("  %-10lld %14lld %14lld %14lld %14lld %14lld\n", static_cast<long long>(batch),
+                  static_cast<long long>(memory.variables), static_cast<long long>(memory.gradients),
+                  static_cast<long long>(memory.arena), static_cast<long long>(memory.constants),
+                  static_cast<long long>(memory.total()));
+    } catch (const Error& error) {
+      std::printf("  %-10lld cannot be compiled: %s\n", static_cast<long long>(batch), error.what());
+    }
+  }
+}
+
+void print_kernels(training::TrainingPreview& preview, std::int64_t batch) {
+  const Plan& plan = preview.plan(batch);
+  std::printf("\nkernels of a training step, batch %lld\n", static_cast<long long>(batch));
+  for (std::size_t i = 0; i < plan.steps.size(); ++i) {
+    const PlanStep& step = plan.steps[i];
+    std::printf("%4zu  %-24s %-10s %-28s %s\n", i, step.op.c_str(), step.family.c_str(),
+                step.kernel == nullptr ? "" : step.kernel->description.c_str(), step.origin.c_str());
+    for (const std::string& refusal : step.refusals) {
+      std::printf("      not %s\n", refusal.c_str());
+    }
+  }
+}
+
+// seq=128: sizes of the file's symbolic dimensions.
+std::map<std::string, std::int64_t> symbols_of(const Arguments& arguments) {
+  std::map<std::string, std::int64_t> symbols;
+  for (std::size_t i = 1; i < arguments.positionals().size(); ++i) {
+    const std::string& word = arguments.positionals()[i];
+    const std::size_t equals = word.find('=');
+    TEMPER_CHECK(equals != std::string::npos && equals > 0, ErrorCode::kInvalidArgument, "'", word,
+                 "' is not NAME=SIZE");
+    const std::string name = word.substr(0, equals);
+    Arguments one;
+    one.options_[name] = word.substr(equals + 1);
+    symbols[name] = one.integer(name, 1, 1);
+  }
+  return symbols;
+}
+
+int run(const Arguments& arguments) {
+  const OnnxModel model = OnnxModel::load(arguments.positional(0), {});
+  print_file(model);
+  std::vector<TensorDecision> decisions;
+  const graph::Graph graph = model.build_graph(graph::standard_ops(), {}, &decisions);
+  print_tensors(decisions);
+  print_blockers(training::nodes_without_gradient(graph));
+  const std::string loss = arguments.text("--loss", training::guess_loss(model));
+  training::TrainingPreview preview(model, loss, symbols_of(arguments), "cpu",
+                                    static_cast<int>(arguments.integer("--threads", available_processors(), 1)));
+  print_memory(preview, loss);
+  if (arguments.has("--kernels")) {
+    print_kernels(preview, arguments.integer("--batch-size", 32, 1));
+  }
+  return 0;
+}
+
+}  // namespace
+
+Command inspect_command() {
+  return {"inspect",
+          "what a model is, what trains, what blocks training, memory",
+          "",
+          {{"MODEL", "the ONNX file"},
+           {"NAME=SIZE", "sizes of symbolic dimensions other than the batch, such as seq=128", false, true}},
+          {{"--kernels", "", "the kernel of each step of the plan, and why others were not taken"},
+           {"--loss", "NAME", "the loss to compile with; guessed from the output when left out"},
+           {"--batch-size", "N", "the batch --kernels compiles for; 32 when left out"},
+           {"--threads", "N", "threads; all processors when left out"},
+           {"--json", "", "errors as JSON"}},
+          run};
+}
+
+}  // namespace temper::cli

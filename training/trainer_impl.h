@@ -1,0 +1,93 @@
+// The state of a training run and its parts: opening (trainer.cpp), steps (trainer_steps.cpp), logging, evaluation and
+// saving (trainer_records.cpp). Private to training/.
+#pragma once
+
+#include <atomic>
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
+#include <utility>
+
+#include "runtime/platform/run_lock.h"
+#include "training/logging/tensorboard_log.h"
+#include "training/run_directory.h"
+#include "training/schedules/schedule.h"
+#include "training/trainer.h"
+
+namespace temper::training {
+
+// An executor with the outputs the loop reads looked up once.
+struct StepPlan {
+  Executor* executor = nullptr;
+  int loss = -1;
+  int norm = -1;
+  int ok = -1;
+
+  explicit StepPlan(Executor& made);
+  double number(int output) const;
+};
+
+struct Trainer::Impl {
+  Impl(Session& session_, RunObserver& observer_, bool resume_)
+      : session(session_), observer(observer_), recipe(session_.recipe()), resume(resume_) {}
+
+  Session& session;
+  RunObserver& observer;
+  const Recipe& recipe;
+  const bool resume;
+  bool prepared = false;
+  RunState state;
+  RunResult result;
+  ScheduleClock clock;
+  std::int64_t steps_per_epoch = 1;
+  std::int64_t total_steps = 0;
+  std::int64_t total_epochs = 0;
+  std::unique_ptr<RunLock> lock;
+  std::unique_ptr<MetricsLog> metrics;
+  std::unique_ptr<TensorBoardLog> tensorboard;
+  std::unique_ptr<BatchLoader> loader;
+  double log_began = 0;
+  std::int64_t log_samples = 0;
+  std::int64_t log_first_step = 0;
+  bool save_failed = false;
+  double step_loss = 0;          // of the last step
+  std::int64_t rates_until = 0;  // applied steps whose rates are in the device's table
+  std::map<std::pair<GraphKind, std::int64_t>, StepPlan> plans;
+
+  // trainer.cpp
+  MemoryPlan prepare();
+  void settle_length();
+  void open_run();
+  void check_monitor() const;
+  bool load_state(const RunIdentity& identity);
+  RunResult run(const std::atomic<bool>& stop);
+  RunResult finish(bool interrupted);
+
+  // trainer_steps.cpp
+  void fill_rates();
+  std::int64_t group_size() const;
+  const StepPlan& step_plan(GraphKind kind, std::int64_t rows);
+  // Micro-batch i of a group of `group`.
+  GraphKind kind_of(std::int64_t i, std::int64_t group) const;
+  // One optimizer step: one batch, or a group of micro-batches. Returns its number of samples.
+  std::int64_t step();
+  void finish_step(const StepPlan& plan, double loss, const DataPosition& begin,
+                   std::int64_t first_sample);
+  [[noreturn]] void fail_diverged(const DataPosition& begin, std::int64_t first_sample, double loss);
+  std::string first_bad_node(const DataPosition& begin, std::int64_t first_sample);
+
+  // trainer_records.cpp
+  void write_metrics(std::span<const Metric> line);
+  void log_step();
+  void restart_clock();
+  void evaluate_now();
+  bool patient() const;
+  double monitored() const;
+  void export_to(const std::string& path);
+  void checkpoint();
+  void save_trouble(const Error& error);
+  void report_progress(std::int64_t samples);
+};
+
+}  // namespace temper::training

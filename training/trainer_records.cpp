@@ -1,0 +1,157 @@
+// What a run leaves behind while it goes on: logged lines, evaluations, the best model, checkpoints.
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <vector>
+
+#include "graph/onnx/export.h"
+#include "runtime/base/error.h"
+#include "runtime/platform/files.h"
+#include "training/trainer_impl.h"
+
+namespace temper::training {
+namespace {
+
+double seconds_now() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+}  // namespace
+
+void Trainer::Impl::write_metrics(std::span<const Metric> line) {
+  try {
+    metrics->write(state.attempted, state.data.epoch, line);
+    state.metrics_bytes = metrics->offset();
+    if (tensorboard != nullptr) {
+      tensorboard->write(state.attempted, line);
+    }
+  } catch (const Error& error) {
+    save_trouble(error);
+  }
+  observer.logged(state.attempted, state.data.epoch, line);
+}
+
+// Training goes on when something cannot be written; the exit code says so in the end.
+void Trainer::Impl::save_trouble(const Error& error) {
+  if (error.code() != ErrorCode::kIo) {
+    throw error;
+  }
+  save_failed = true;
+  observer.message(concat("could not save: ", error.message()));
+}
+
+void Trainer::Impl::log_step() {
+  const double elapsed = std::max(seconds_now() - log_began, 1e-9);
+  std::vector<Metric> line;
+  if (state.loss_steps > 0) {
+    state.last_train_loss = state.loss_sum / static_cast<double>(state.loss_steps);
+    line.push_back({"train/loss", state.last_train_loss});
+  }
+  if (state.counted > 0) {
+    state.last_train_accuracy =
+        static_cast<double>(state.correct) / static_cast<double>(state.counted);
+    line.push_back({"train/accuracy", state.last_train_accuracy});
+  }
+  const std::int64_t last = std::max<std::int64_t>(state.applied - 1, 0);
+  line.push_back({"opt/lr", clock.lr * clock.factor(last)});
+  line.push_back({"opt/grad_norm", state.last_norm});
+  if (state.skipped > 0) {
+    line.push_back({"opt/skipped", static_cast<double>(state.skipped)});
+  }
+  const std::int64_t steps = std::max<std::int64_t>(state.attempted - log_first_step, 1);
+  line.push_back({"perf/samples_per_s", static_cast<double>(log_samples) / elapsed});
+  line.push_back({"perf/step_ms", elapsed * 1e3 / static_cast<double>(steps)});
+  write_metrics(line);
+  state.loss_sum = 0;
+  state.loss_steps = 0;
+  state.correct = 0;
+  state.counted = 0;
+  restart_clock();
+}
+
+void Trainer::Impl::restart_clock() {
+  log_began = seconds_now();
+  log_samples = 0;
+  log_first_step = state.attempted;
+}
+
+// The metric that decides what is best, as it stands.
+double Trainer::Impl::monitored() const {
+  const Evaluation& evaluation = result.final_evaluation;
+  const std::string& name = result.monitor;
+  return name == "train/loss"       ? state.last_train_loss
+         : name == "train/accuracy" ? state.last_train_accuracy
+         : name == "val/accuracy"   ? evaluation.accuracy.value()
+                                    : evaluation.loss;
+}
+
+// Validation, then the best model.
+void Trainer::Impl::evaluate_now() {
+  if (session.has_validation()) {
+    const auto val = session.make_val_loader();
+    const Evaluation evaluation = evaluate(session, *val);
+    std::vector<Metric> line = {{"val/loss", evaluation.loss}};
+    if (evaluation.has_accuracy) {
+      line.push_back({"val/accuracy", evaluation.accuracy.value()});
+    }
+    write_metrics(line);
+    result.final_evaluation = evaluation;
+    result.has_evaluation = true;
+  }
+  restart_clock();
+  const bool maximize =
+      recipe.checkpoint.mode == "max" || result.monitor.ends_with("/accuracy");
+  const double value = monitored();
+  const bool better = !state.has_best ||
+                      (maximize ? value > state.best_metric : value < state.best_metric);
+  if (std::isfinite(value) && better) {
+    state.has_best = true;
+    state.best_metric = value;
+    state.best_step = state.attempted;
+    state.best_evaluation = result.final_evaluation;
+    state.bad_evaluations = 0;
+    export_to(result.best_model);
+  } else {
+    ++state.bad_evaluations;
+  }
+}
+
+bool Trainer::Impl::patient() const {
+  return recipe.checkpoint.patience == 0 || state.bad_evaluations < recipe.checkpoint.patience;
+}
+
+void Trainer::Impl::export_to(const std::string& path) {
+  try {
+    graph::export_model(session.model(), session.engine().model_values(), path);
+    const JsonValue preparation = session.train_data().preprocessing();
+    if (!preparation.is_null()) {
+      write_file_atomically(preprocessing_path(path), preparation.text(2) + "\n");
+    }
+  } catch (const Error& error) {
+    save_trouble(error);
+  }
+}
+
+void Trainer::Impl::checkpoint() {
+  try {
+    metrics->sync();  // a checkpoint counts on the lines before it
+    save_checkpoint(result.run_directory, session.engine().store(), state, recipe.checkpoint.keep);
+  } catch (const Error& error) {
+    save_trouble(error);
+  }
+}
+
+void Trainer::Impl::report_progress(std::int64_t samples) {
+  log_samples += samples;
+  RunProgress progress;
+  progress.step = state.attempted;
+  progress.total_steps = total_steps;
+  progress.epoch = state.data.epoch;
+  progress.total_epochs = total_epochs;
+  progress.loss = step_loss;
+  progress.samples_per_second =
+      static_cast<double>(log_samples) / std::max(seconds_now() - log_began, 1e-9);
+  observer.stepped(progress);
+}
+
+}  // namespace temper::training

@@ -1,0 +1,153 @@
+// The steps of the training loop: rates, micro-batches, and what happens when a step is not finite.
+#include <algorithm>
+#include <cmath>
+
+#include "runtime/base/error.h"
+#include "training/trainer_impl.h"
+
+namespace temper::training {
+
+StepPlan::StepPlan(Executor& made)
+    : executor(&made),
+      loss(made.plan().find_output("loss")),
+      norm(made.plan().find_output("grad_norm")),
+      ok(made.plan().find_output("ok")) {}
+
+double StepPlan::number(int output) const {
+  const Tensor& tensor = executor->output(output);
+  return visit_float(tensor.dtype(), [&]<class T>() {
+    return static_cast<double>(tensor.span<T>()[0]);
+  });
+}
+
+// The device reads the rate of applied step s at s % kRateSlots. The table is filled in whole blocks, so that its content
+// depends on the step alone and a resumed run has the same.
+void Trainer::Impl::fill_rates() {
+  if (state.applied < rates_until) {
+    return;
+  }
+  VariableStore& store = session.engine().store();
+  const auto rates = store.tensor(store.find(kRatesVariable)).span<double>();
+  const std::int64_t first = state.applied - state.applied % kRateSlots;
+  for (std::int64_t slot = 0; slot < kRateSlots; ++slot) {
+    rates[static_cast<std::size_t>(slot)] = clock.lr * clock.factor(first + slot);
+  }
+  rates_until = first + kRateSlots;
+}
+
+// Micro-batches of the coming group: the last one of an epoch may be short.
+std::int64_t Trainer::Impl::group_size() const {
+  if (recipe.train.accumulate == 1) {
+    return 1;
+  }
+  const std::int64_t done = state.data.position / recipe.data.batch_size;
+  return std::min(recipe.train.accumulate, session.batches_per_epoch() - done);
+}
+
+GraphKind Trainer::Impl::kind_of(std::int64_t i, std::int64_t group) const {
+  return recipe.train.accumulate == 1 ? GraphKind::kTrain
+         : i + 1 == group             ? GraphKind::kLast
+                                      : GraphKind::kMicro;
+}
+
+const StepPlan& Trainer::Impl::step_plan(GraphKind kind, std::int64_t rows) {
+  const auto key = std::make_pair(kind, rows);
+  const auto known = plans.find(key);
+  if (known != plans.end()) {
+    return known->second;
+  }
+  return plans.emplace(key, StepPlan(session.engine().executor(session.request(kind, rows))))
+      .first->second;
+}
+
+std::int64_t Trainer::Impl::step() {
+  fill_rates();
+  const std::int64_t group = group_size();
+  VariableStore& store = session.engine().store();
+  if (recipe.train.accumulate > 1) {
+    Tensor& count = store.tensor(store.find(kGroupVariable));
+    visit_float(count.dtype(), [&]<class T>() { count.span<T>()[0] = static_cast<T>(group); });
+  }
+  const DataPosition begin = state.data;
+  const std::int64_t first_sample =
+      store.tensor(store.find(kPositionVariable)).span<std::int64_t>()[0];
+  std::int64_t samples = 0;
+  double loss_sum = 0;
+  for (std::int64_t i = 0; i < group; ++i) {
+    const Batch* batch = loader->next();
+    const StepPlan& plan = step_plan(kind_of(i, group), batch->rows);
+    session.bind(*plan.executor, *batch);
+    plan.executor->run();
+    loss_sum += plan.number(plan.loss);
+    samples += batch->rows;
+    AccuracyCount count{state.correct, state.counted};
+    if (count_batch(session, *plan.executor, *batch, count)) {
+      state.correct = count.correct;
+      state.counted = count.total;
+    }
+    state.data = batch->end;
+    if (i + 1 == group) {
+      finish_step(plan, loss_sum / static_cast<double>(group), begin, first_sample);
+    }
+  }
+  return samples;
+}
+
+void Trainer::Impl::finish_step(const StepPlan& plan, double loss, const DataPosition& begin,
+                                std::int64_t first_sample) {
+  ++state.attempted;
+  step_loss = loss;
+  state.last_norm = plan.number(plan.norm);
+  if (plan.executor->output(plan.ok).span<bool>()[0]) {
+    ++state.applied;
+    state.consecutive_skips = 0;
+    state.loss_sum += loss;
+    ++state.loss_steps;
+    return;
+  }
+  ++state.skipped;
+  ++state.consecutive_skips;
+  if (recipe.train.on_nonfinite == "stop" ||
+      state.consecutive_skips >= recipe.train.max_consecutive_skips) {
+    fail_diverged(begin, first_sample, loss);
+  }
+  observer.message(concat("step ", state.attempted, " was skipped: its ",
+                          std::isfinite(loss) ? "gradient" : "loss", " is not finite"));
+}
+
+void Trainer::Impl::fail_diverged(const DataPosition& begin, std::int64_t first_sample,
+                                  double loss) {
+  const std::string node = first_bad_node(begin, first_sample);
+  fail(ErrorCode::kDiverged, "step ", state.attempted, " gave a non-finite ",
+       std::isfinite(loss) ? "gradient" : "loss",
+       state.consecutive_skips > 1
+           ? concat(" (", state.consecutive_skips, " skipped steps in a row)")
+           : "",
+       node.empty() ? "" : concat("; the first bad values come from ", node),
+       "; try a lower optimizer.lr or clip.norm = 1.0");
+}
+
+// Runs the step's micro-batches again, without changing parameters, and with Dropout's masks as they were.
+std::string Trainer::Impl::first_bad_node(const DataPosition& begin, std::int64_t first_sample) {
+  state.data = begin;
+  const std::int64_t group = group_size();
+  VariableStore& store = session.engine().store();
+  std::int64_t& position = store.tensor(store.find(kPositionVariable)).span<std::int64_t>()[0];
+  position = first_sample;
+  loader->restart(begin);
+  for (std::int64_t i = 0; i < group; ++i) {
+    const Batch* batch = loader->next();
+    const StepPlan& plan = step_plan(kind_of(i, group), batch->rows);
+    session.bind(*plan.executor, *batch);
+    const int bad = plan.executor->first_non_finite_step();
+    if (bad >= 0) {
+      const PlanStep& step = plan.executor->plan().steps[static_cast<std::size_t>(bad)];
+      return concat(step.origin, " (samples ", batch->begin.position, " to ",
+                    batch->begin.position + batch->rows - 1, " of epoch ", begin.epoch, ")");
+    }
+    position += batch->rows;
+  }
+  return "";
+}
+
+}  // namespace temper::training
