@@ -7,66 +7,49 @@
 namespace temper::cpu {
 namespace {
 
-constexpr int kWidth = 16;  // lanes taken at once
+// The taps of an output position that lie inside the input: numbers [begin, end), the first at `position`.
+struct Taps {
+  std::int64_t begin, end, position;
+};
 
-// Calls f(tap number, input pixel) for the taps of output pixel (od, oh, ow) that lie inside the input.
-template <class F>
-[[gnu::always_inline]] inline void each_tap(const PoolWindow& w, std::int64_t od, std::int64_t oh,
-                                            std::int64_t ow, const F& f) {
-  const PoolAxis &a = w.axes[0], &b = w.axes[1], &c = w.axes[2];
-  for (std::int64_t i = 0; i < a.kernel; ++i) {
-    const std::int64_t d = od * a.stride - a.pad + i * a.dilation;
-    if (d < 0 || d >= a.in) {
-      continue;
-    }
-    for (std::int64_t j = 0; j < b.kernel; ++j) {
-      const std::int64_t h = oh * b.stride - b.pad + j * b.dilation;
-      if (h < 0 || h >= b.in) {
-        continue;
-      }
-      for (std::int64_t k = 0; k < c.kernel; ++k) {
-        const std::int64_t p = ow * c.stride - c.pad + k * c.dilation;
-        if (p >= 0 && p < c.in) {
-          f((i * b.kernel + j) * c.kernel + k, (d * b.in + h) * c.in + p);
+[[gnu::always_inline]] inline Taps taps_inside(const PoolAxis& axis, std::int64_t out) {
+  const std::int64_t start = out * axis.stride - axis.pad;
+  const std::int64_t begin = start < 0 ? (-start + axis.dilation - 1) / axis.dilation : 0;
+  const std::int64_t left = axis.in - 1 - start;
+  const std::int64_t end = left < 0 ? 0 : std::min(axis.kernel, left / axis.dilation + 1);
+  return {begin, end, start + begin * axis.dilation};
+}
+
+struct Window {
+  Taps d, h, w;
+};
+
+// The maximum of `Lanes` channels over a window. The first NaN replaces whatever was there.
+template <int Lanes>
+[[gnu::always_inline]] inline void pool_lanes(const PoolWindow& p, const Window& window,
+                                              std::int64_t lanes, const float* x, float* y,
+                                              std::uint8_t* taps) {
+  float best[Lanes];
+  std::int32_t from[Lanes];
+  for (int l = 0; l < Lanes; ++l) {
+    best[l] = -std::numeric_limits<float>::infinity();
+    from[l] = -1;
+  }
+  const PoolAxis &a = p.axes[0], &b = p.axes[1], &c = p.axes[2];
+  for (std::int64_t i = window.d.begin, d = window.d.position; i < window.d.end; ++i, d += a.dilation) {
+    for (std::int64_t j = window.h.begin, h = window.h.position; j < window.h.end; ++j, h += b.dilation) {
+      const float* in = x + ((d * b.in + h) * c.in + window.w.position) * lanes;
+      for (std::int64_t k = window.w.begin; k < window.w.end; ++k, in += c.dilation * lanes) {
+        const auto tap = static_cast<std::int32_t>((i * b.kernel + j) * c.kernel + k);
+        for (int l = 0; l < Lanes; ++l) {
+          const float v = in[l];
+          const bool better = (v > best[l]) | ((v != v) & (best[l] == best[l])) | (from[l] < 0);
+          best[l] = better ? v : best[l];
+          from[l] = better ? tap : from[l];
         }
       }
     }
   }
-}
-
-// Calls f(output pixel, od, oh, ow) for all output pixels.
-template <class F>
-[[gnu::always_inline]] inline void each_output(const PoolWindow& w, const F& f) {
-  std::int64_t pixel = 0;
-  for (std::int64_t od = 0; od < w.axes[0].out; ++od) {
-    for (std::int64_t oh = 0; oh < w.axes[1].out; ++oh) {
-      for (std::int64_t ow = 0; ow < w.axes[2].out; ++ow, ++pixel) {
-        f(pixel, od, oh, ow);
-      }
-    }
-  }
-}
-
-// The maximum of `Lanes` channels over a window. A NaN replaces whatever was there.
-template <int Lanes>
-[[gnu::always_inline]] inline void pool_lanes(const PoolWindow& w, std::int64_t lanes,
-                                              const float* x, float* y, std::uint8_t* taps,
-                                              std::int64_t od, std::int64_t oh, std::int64_t ow) {
-  float best[Lanes];
-  std::int32_t from[Lanes];
-  std::fill(best, best + Lanes, -std::numeric_limits<float>::infinity());
-  std::fill(from, from + Lanes, -1);
-  each_tap(w, od, oh, ow, [&](std::int64_t tap, std::int64_t pixel) {
-    const float* in = x + pixel * lanes;
-    const auto number = static_cast<std::int32_t>(tap);
-    for (int l = 0; l < Lanes; ++l) {
-      const float v = in[l];
-      const bool greater = (v > best[l]) | ((v != v) & (best[l] == best[l]));
-      const bool better = greater | (from[l] < 0);
-      best[l] = better ? v : best[l];
-      from[l] = better ? number : from[l];
-    }
-  });
   for (int l = 0; l < Lanes; ++l) {
     y[l] = best[l];
   }
@@ -79,22 +62,58 @@ template <int Lanes>
 
 // dx of `Lanes` channels gains dy where the tap was the maximum.
 template <int Lanes>
-[[gnu::always_inline]] inline void grad_lanes(const PoolWindow& w, std::int64_t lanes,
-                                              const float* dy, const std::uint8_t* taps, float* dx,
-                                              std::int64_t od, std::int64_t oh, std::int64_t ow) {
-  std::int32_t from[Lanes];
+[[gnu::always_inline]] inline void grad_lanes(const PoolWindow& p, const Window& window,
+                                              std::int64_t lanes, const float* dy,
+                                              const std::uint8_t* taps, float* dx) {
   float gradient[Lanes];
+  std::int32_t from[Lanes];
   for (int l = 0; l < Lanes; ++l) {
-    from[l] = taps[l];
     gradient[l] = dy[l];
+    from[l] = taps[l];
   }
-  each_tap(w, od, oh, ow, [&](std::int64_t tap, std::int64_t pixel) {
-    float* out = dx + pixel * lanes;
-    const auto number = static_cast<std::int32_t>(tap);
-    for (int l = 0; l < Lanes; ++l) {
-      out[l] += from[l] == number ? gradient[l] : 0.0f;
+  const PoolAxis &a = p.axes[0], &b = p.axes[1], &c = p.axes[2];
+  for (std::int64_t i = window.d.begin, d = window.d.position; i < window.d.end; ++i, d += a.dilation) {
+    for (std::int64_t j = window.h.begin, h = window.h.position; j < window.h.end; ++j, h += b.dilation) {
+      float* out = dx + ((d * b.in + h) * c.in + window.w.position) * lanes;
+      for (std::int64_t k = window.w.begin; k < window.w.end; ++k, out += c.dilation * lanes) {
+        const auto tap = static_cast<std::int32_t>((i * b.kernel + j) * c.kernel + k);
+        for (int l = 0; l < Lanes; ++l) {
+          out[l] += from[l] == tap ? gradient[l] : 0.0f;
+        }
+      }
     }
-  });
+  }
+}
+
+// All lanes of one output position: 16 at a time, then 8, then one.
+[[gnu::always_inline]] inline void pool_pixel(const PoolWindow& p, const Window& window,
+                                              std::int64_t lanes, const float* x, float* y,
+                                              std::uint8_t* taps) {
+  std::int64_t l = 0;
+  for (; l + 16 <= lanes; l += 16) {
+    pool_lanes<16>(p, window, lanes, x + l, y + l, taps == nullptr ? taps : taps + l);
+  }
+  for (; l + 8 <= lanes; l += 8) {
+    pool_lanes<8>(p, window, lanes, x + l, y + l, taps == nullptr ? taps : taps + l);
+  }
+  for (; l < lanes; ++l) {
+    pool_lanes<1>(p, window, lanes, x + l, y + l, taps == nullptr ? taps : taps + l);
+  }
+}
+
+[[gnu::always_inline]] inline void grad_pixel(const PoolWindow& p, const Window& window,
+                                              std::int64_t lanes, const float* dy,
+                                              const std::uint8_t* taps, float* dx) {
+  std::int64_t l = 0;
+  for (; l + 16 <= lanes; l += 16) {
+    grad_lanes<16>(p, window, lanes, dy + l, taps + l, dx + l);
+  }
+  for (; l + 8 <= lanes; l += 8) {
+    grad_lanes<8>(p, window, lanes, dy + l, taps + l, dx + l);
+  }
+  for (; l < lanes; ++l) {
+    grad_lanes<1>(p, window, lanes, dy + l, taps + l, dx + l);
+  }
 }
 
 }  // namespace
@@ -102,48 +121,38 @@ template <int Lanes>
 [[gnu::target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")]]
 void max_pool(const PoolWindow& window, std::int64_t lanes, const float* x, float* y,
               std::uint8_t* taps, std::int64_t begin, std::int64_t end) {
-  const PoolWindow w = window;
+  const PoolWindow p = window;
   for (std::int64_t outer = begin; outer < end; ++outer) {
-    const float* in = x + outer * w.input_pixels() * lanes;
-    const std::int64_t base = outer * w.output_pixels() * lanes;
-    each_output(w, [&](std::int64_t pixel, std::int64_t od, std::int64_t oh, std::int64_t ow) {
-      const std::int64_t at = base + pixel * lanes;
-      std::uint8_t* tap = taps == nullptr ? nullptr : taps + at;
-      std::int64_t l = 0;
-      for (; l + kWidth <= lanes; l += kWidth) {
-        pool_lanes<kWidth>(w, lanes, in + l, y + at + l, tap == nullptr ? tap : tap + l, od, oh, ow);
+    const float* in = x + outer * p.input_pixels() * lanes;
+    std::int64_t out = outer * p.output_pixels() * lanes;
+    for (std::int64_t d = 0; d < p.axes[0].out; ++d) {
+      for (std::int64_t h = 0; h < p.axes[1].out; ++h) {
+        const Taps td = taps_inside(p.axes[0], d), th = taps_inside(p.axes[1], h);
+        for (std::int64_t w = 0; w < p.axes[2].out; ++w, out += lanes) {
+          pool_pixel(p, {td, th, taps_inside(p.axes[2], w)}, lanes, in, y + out,
+                     taps == nullptr ? taps : taps + out);
+        }
       }
-      for (; l + kWidth / 2 <= lanes; l += kWidth / 2) {
-        pool_lanes<kWidth / 2>(w, lanes, in + l, y + at + l, tap == nullptr ? tap : tap + l, od, oh, ow);
-      }
-      for (; l < lanes; ++l) {
-        pool_lanes<1>(w, lanes, in + l, y + at + l, tap == nullptr ? tap : tap + l, od, oh, ow);
-      }
-    });
+    }
   }
 }
 
 [[gnu::target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")]]
 void max_pool_grad(const PoolWindow& window, std::int64_t lanes, const float* dy,
                    const std::uint8_t* taps, float* dx, std::int64_t begin, std::int64_t end) {
-  const PoolWindow w = window;
+  const PoolWindow p = window;
   for (std::int64_t outer = begin; outer < end; ++outer) {
-    float* out = dx + outer * w.input_pixels() * lanes;
-    const std::int64_t base = outer * w.output_pixels() * lanes;
-    std::memset(out, 0, static_cast<std::size_t>(w.input_pixels() * lanes) * sizeof(float));
-    each_output(w, [&](std::int64_t pixel, std::int64_t od, std::int64_t oh, std::int64_t ow) {
-      const std::int64_t at = base + pixel * lanes;
-      std::int64_t l = 0;
-      for (; l + kWidth <= lanes; l += kWidth) {
-        grad_lanes<kWidth>(w, lanes, dy + at + l, taps + at + l, out + l, od, oh, ow);
+    float* in = dx + outer * p.input_pixels() * lanes;
+    std::int64_t out = outer * p.output_pixels() * lanes;
+    std::memset(in, 0, static_cast<std::size_t>(p.input_pixels() * lanes) * sizeof(float));
+    for (std::int64_t d = 0; d < p.axes[0].out; ++d) {
+      for (std::int64_t h = 0; h < p.axes[1].out; ++h) {
+        const Taps td = taps_inside(p.axes[0], d), th = taps_inside(p.axes[1], h);
+        for (std::int64_t w = 0; w < p.axes[2].out; ++w, out += lanes) {
+          grad_pixel(p, {td, th, taps_inside(p.axes[2], w)}, lanes, dy + out, taps + out, in);
+        }
       }
-      for (; l + kWidth / 2 <= lanes; l += kWidth / 2) {
-        grad_lanes<kWidth / 2>(w, lanes, dy + at + l, taps + at + l, out + l, od, oh, ow);
-      }
-      for (; l < lanes; ++l) {
-        grad_lanes<1>(w, lanes, dy + at + l, taps + at + l, out + l, od, oh, ow);
-      }
-    });
+    }
   }
 }
 

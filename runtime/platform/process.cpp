@@ -47,7 +47,8 @@ double seconds_since_process_start() {
   if (!std::getline(stat, text) || !(uptime >> now)) {
     return 0;
   }
-  // The second field is the program's name in parentheses, which may hold spaces; the start is field 22, in ticks since boot.
+  // The second field is the program's name in parentheses, which may hold spaces; the start is
+  // field 22, in ticks since boot.
   constexpr int kFieldsToSkip = 19;
   std::istringstream fields(text.substr(text.rfind(')') + 1));
   std::string field;

@@ -46,8 +46,8 @@ class TrainedModel {
   Engine& prepare(const ExpectedCurve& curve, const GraphRequest& request) {
     CompileSettings settings;
     const training::Loss& loss = training::find_loss(expected_.loss);
-    settings.loss.loss = {loss.name, training::complete_parameters("loss", loss.name,
-                                                                   loss.parameters, {})};
+    settings.loss.loss = {loss.name,
+                          training::complete_parameters("loss", loss.name, loss.parameters, {})};
     const training::Optimizer& optimizer = training::find_optimizer(curve.optimizer);
     settings.optimizer = {optimizer.name,
                           training::complete_parameters("optimizer", optimizer.name,
@@ -182,26 +182,27 @@ TEST_P(EqualityWithPyTorch, LossCurvesAndBatchNormStatisticsArePyTorchs) {
 }
 
 // The reference backend's plain loops are too slow for the largest model.
-INSTANTIATE_TEST_SUITE_P(
-    Models, EqualityWithPyTorch,
-    testing::Values(ModelCase{"tiny_mlp", "tiny_mlp.onnx", "cpu"},
-                    ModelCase{"tiny_mlp", "tiny_mlp.raw.onnx", "cpu"},
-                    ModelCase{"tiny_mlp", "tiny_mlp.fixed.onnx", "cpu"},
-                    ModelCase{"tiny_mlp", "tiny_mlp.onnx", "reference"},
-                    ModelCase{"mlp", "mlp.onnx", "cpu"}, ModelCase{"mlp", "mlp.raw.onnx", "cpu"},
-                    ModelCase{"mlp", "mlp.fixed.onnx", "cpu"},
-                    ModelCase{"lenet", "lenet.onnx", "cpu"},
-                    ModelCase{"lenet", "lenet.raw.onnx", "cpu"},
-                    ModelCase{"lenet", "lenet.fixed.onnx", "cpu"},
-                    ModelCase{"lenet", "lenet.raw.onnx", "reference"},
-                    ModelCase{"cifar_cnn", "cifar_cnn.onnx", "cpu"},
-                    ModelCase{"cifar_cnn", "cifar_cnn.fixed.onnx", "cpu"},
-                    ModelCase{"cifar_cnn.raw", "cifar_cnn.raw.onnx", "cpu"}),
-    [](const auto& test) {
-      std::string name = std::string(test.param.file) + "On" + test.param.device;
-      std::erase_if(name, [](char c) { return c == '.' || c == '_'; });
-      return name;
-    });
+INSTANTIATE_TEST_SUITE_P(Models, EqualityWithPyTorch,
+                         testing::Values(ModelCase{"tiny_mlp", "tiny_mlp.onnx", "cpu"},
+                                         ModelCase{"tiny_mlp", "tiny_mlp.raw.onnx", "cpu"},
+                                         ModelCase{"tiny_mlp", "tiny_mlp.fixed.onnx", "cpu"},
+                                         ModelCase{"tiny_mlp", "tiny_mlp.onnx", "reference"},
+                                         ModelCase{"mlp", "mlp.onnx", "cpu"},
+                                         ModelCase{"mlp", "mlp.raw.onnx", "cpu"},
+                                         ModelCase{"mlp", "mlp.fixed.onnx", "cpu"},
+                                         ModelCase{"lenet", "lenet.onnx", "cpu"},
+                                         ModelCase{"lenet", "lenet.raw.onnx", "cpu"},
+                                         ModelCase{"lenet", "lenet.fixed.onnx", "cpu"},
+                                         ModelCase{"lenet", "lenet.raw.onnx", "reference"},
+                                         ModelCase{"cifar_cnn", "cifar_cnn.onnx", "cpu"},
+                                         ModelCase{"cifar_cnn", "cifar_cnn.fixed.onnx", "cpu"},
+                                         ModelCase{"cifar_cnn.raw", "cifar_cnn.raw.onnx", "cpu"}),
+                         [](const auto& test) {
+                           std::string name =
+                               std::string(test.param.file) + "On" + test.param.device;
+                           std::erase_if(name, [](char c) { return c == '.' || c == '_'; });
+                           return name;
+                         });
 
 }  // namespace
 }  // namespace temper

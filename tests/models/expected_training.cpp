@@ -54,8 +54,10 @@ Tensor batch_tensor(const std::string& model, const JsonValue& batch, const char
 }
 
 ExpectedGradient gradient_of(const JsonValue& row) {
-  ExpectedGradient gradient{row.at("name").as_string("name"), row.at("norm").as_double("norm"),
-                            row.at("projection").as_double("projection"), {}};
+  ExpectedGradient gradient{row.at("name").as_string("name"),
+                            row.at("norm").as_double("norm"),
+                            row.at("projection").as_double("projection"),
+                            {}};
   for (const JsonValue& sample : row.at("samples").as_array("samples")) {
     const JsonValue::Array& pair = sample.as_array("a sample");
     gradient.samples.emplace_back(pair.at(0).as_int("an index"), pair.at(1).as_double("a value"));
@@ -101,9 +103,9 @@ ExpectedTraining read_expected(const std::string& name) {
 std::string generated_weights(const ExpectedTraining& expected) {
   std::string data(static_cast<std::size_t>(expected.weights.at("bytes").as_int("bytes")), '\0');
   for (const JsonValue& row : expected.weights.at("tensors").as_array("tensors")) {
-    const auto values = generate_floats(
-        row.at("name").as_string("name"), shape_of(row).element_count(),
-        row.at("shift").as_double("shift"), row.at("scale").as_double("scale"));
+    const auto values =
+        generate_floats(row.at("name").as_string("name"), shape_of(row).element_count(),
+                        row.at("shift").as_double("shift"), row.at("scale").as_double("scale"));
     const auto offset = static_cast<std::size_t>(row.at("offset").as_int("offset"));
     TEMPER_CHECK(offset + values.size() * sizeof(float) <= data.size(), ErrorCode::kInvalidData,
                  expected.model, ": the table of weights passes the end of the file");
@@ -116,8 +118,8 @@ std::string place_model(const ExpectedTraining& expected, const std::string& fil
                         const std::string& folder) {
   const std::string data_file = expected.weights.at("file").as_string("file");
   const std::string data = generated_weights(expected);
-  std::ofstream(folder + "/" + data_file, std::ios::binary).write(
-      data.data(), static_cast<std::streamsize>(data.size()));
+  std::ofstream(folder + "/" + data_file, std::ios::binary)
+      .write(data.data(), static_cast<std::streamsize>(data.size()));
   std::filesystem::copy_file(kFolder + file, folder + "/" + file);
   return folder + "/" + file;
 }

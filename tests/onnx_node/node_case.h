@@ -1,5 +1,5 @@
-// ONNX's backend node tests as files (written by tests/onnx_node/write_cases.py): which of them are run, and which are known not
-// to pass, with the reason.
+// ONNX's backend node tests as files (written by tests/onnx_node/write_cases.py): which of them are
+// run, and which are known not to pass, with the reason.
 #pragma once
 
 #include <iosfwd>
@@ -30,8 +30,8 @@ std::string cases_folder();
 // The lines "pattern | reason" of excluded.txt.
 std::vector<Exclusion> exclusions();
 
-// The cases about ops Temper has: those that test such an op, and those whose models hold nothing else. Empty when the folder is
-// not there.
+// The cases about ops Temper has: those that test such an op, and those whose models hold nothing
+// else. Empty when the folder is not there.
 const std::vector<NodeCase>& selected_cases();
 
 }  // namespace temper::onnx_node

@@ -41,13 +41,14 @@ const Backend& backend(const char* device) {
 std::vector<Tensor> read_tensors(const std::string& folder, const char* kind, std::size_t count) {
   std::vector<Tensor> tensors;
   for (std::size_t i = 0; i < count; ++i) {
-    tensors.push_back(graph::read_tensor_file(
-        concat(folder, "/test_data_set_0/", kind, "_", i, ".pb")));
+    tensors.push_back(
+        graph::read_tensor_file(concat(folder, "/test_data_set_0/", kind, "_", i, ".pb")));
   }
   return tensors;
 }
 
-// The values that shape rules need when compiling: absorbed inputs (axes, shapes, sizes) and what they are computed from.
+// The values that shape rules need when compiling: absorbed inputs (axes, shapes, sizes) and what
+// they are computed from.
 std::set<ValueId> needed_when_compiling(const Graph& graph) {
   const auto reads_data = [](const graph::Node& node) {
     return node.op->name() != "Shape" && node.op->name() != "Size";
@@ -80,8 +81,8 @@ std::set<ValueId> needed_when_compiling(const Graph& graph) {
   return needed;
 }
 
-// Gives every input its shape; those in `needed` become constants, as they are in models to train. Returns the data of the
-// others.
+// Gives every input its shape; those in `needed` become constants, as they are in models to train.
+// Returns the data of the others.
 std::map<ValueId, Tensor> take_inputs(Graph& graph, const std::vector<Tensor>& data,
                                       const std::set<ValueId>& needed) {
   std::map<ValueId, Tensor> given;
@@ -124,11 +125,13 @@ void turn_into_training(Graph& graph) {
   }
 }
 
-// The graph with shapes bound, and the data of its inputs. Inputs stay inputs where the ops allow it (Clip's bounds).
+// The graph with shapes bound, and the data of its inputs. They stay inputs where the ops allow it
+// (Clip's bounds).
 std::pair<Graph, std::map<ValueId, Tensor>> compile(const OnnxModel& model,
-                                                    const std::vector<Tensor>& data) {
+                                                    const std::string& folder) {
   for (const bool constants : {false, true}) {
     Graph graph = model.build_graph(graph::standard_ops());
+    const auto data = read_tensors(folder, "input", model.inputs().size());
     const auto needed = constants ? needed_when_compiling(graph) : std::set<ValueId>{};
     auto given = take_inputs(graph, data, needed);
     try {
@@ -158,7 +161,6 @@ std::vector<Tensor> run_plan(Graph& graph, const std::map<ValueId, Tensor>& give
       store.set(id, variable.initial);
     }
   }
-  if(getenv("FAM")){for(auto&s:plan.steps)printf("FAM %s %s\n",s.family.c_str(),s.op.c_str()); if(plan.steps.empty())printf("FAM none none\n");}
   Arena arena;
   arena.reserve(plan);
   Executor executor(plan, store, arena);
@@ -176,7 +178,8 @@ std::vector<Tensor> run_plan(Graph& graph, const std::map<ValueId, Tensor>& give
   return outputs;
 }
 
-// What ONNX's own runner allows: its bound for a bfloat16 is two units in the last place; a float16 gets as many.
+// What ONNX's own runner allows: its bound for a bfloat16 is two units in the last place; a float16
+// gets as many.
 double relative_tolerance(const std::string& file_type) {
   return file_type == "BFLOAT16" ? 0x1p-6 : file_type == "FLOAT16" ? 0x1p-9 : 1e-3;
 }
@@ -210,9 +213,8 @@ std::string difference(const Tensor& got, const Tensor& wanted, const OnnxValueI
     const auto b = wanted.values<std::int64_t>();
     const auto at = std::mismatch(a.begin(), a.end(), b.begin());
     return at.first == a.end() ? std::string()
-                               : concat("output '", info.name, "', element ",
-                                        at.first - a.begin(), " is ", *at.first, ", expected ",
-                                        *at.second);
+                               : concat("output '", info.name, "', element ", at.first - a.begin(),
+                                        " is ", *at.first, ", expected ", *at.second);
   }
   const auto a = got.values<double>();
   const auto b = wanted.values<double>();
@@ -232,16 +234,16 @@ std::string run_case(const NodeCase& node_case, Route route) {
   try {
     const std::string folder = cases_folder() + "/" + node_case.name;
     const OnnxModel model = OnnxModel::load(folder + "/model.onnx");
+    auto [compiled, given] = compile(model, folder);
     const std::vector<OnnxValueInfo> infos = model.outputs();
     const std::vector<Tensor> wanted = read_tensors(folder, "output", infos.size());
-    auto [compiled, given] = compile(model, read_tensors(folder, "input", model.inputs().size()));
     std::vector<ValueId> outputs;
     for (const Graph::Output& output : compiled.outputs) {
       outputs.push_back(output.value);
     }
-    const std::vector<Tensor> got = route == Route::kPlan
-                                        ? run_plan(compiled, given)
-                                        : graph::evaluate(compiled, backend("reference"), given, outputs);
+    const std::vector<Tensor> got =
+        route == Route::kPlan ? run_plan(compiled, given)
+                              : graph::evaluate(compiled, backend("reference"), given, outputs);
     for (std::size_t i = 0; i < wanted.size(); ++i) {
       const std::string wrong = difference(got.at(i), wanted[i], infos[i]);
       if (!wrong.empty()) {

@@ -1,4 +1,5 @@
-// ONNX's own backend node tests for the ops Temper has, on the reference backend and as plans of the cpu backend.
+// ONNX's own backend node tests for the ops Temper has, on the reference backend and as plans of
+// the cpu backend.
 #include <fnmatch.h>
 #include <gtest/gtest.h>
 

@@ -195,7 +195,7 @@ std::map<std::string, int> gradient_nodes(const Recipe& recipe) {
 
 TEST_F(TrainingStep, NothingBeforeTheFirstTrainableParameterIsDifferentiated) {
   const auto all = gradient_nodes(recipe("full.onnx", {}));
-  for (const char* of : {"'first'", "'norm'", "'relu'", "'drop'", "'second'"}) {
+  for (const char* of : {"'first'", "'norm'", "'drop'", "'second'"}) {  // relu: fused with norm
     EXPECT_GT(all.count(of) == 0 ? 0 : all.at(of), 0) << of;
   }
   const auto frozen = gradient_nodes(
@@ -242,18 +242,18 @@ TEST_F(TrainingStep, WatchesTheMetricThatIsNamed) {
 }
 
 TEST_F(TrainingStep, TheCpuBackendAgreesWithTheReference) {
-  const Lines lines = {"optimizer.name=\"adamw\"", "optimizer.lr=0.01", "train.epochs=2"};
+  const Lines lines = {"optimizer.momentum=0.9", "optimizer.lr=0.02", "train.epochs=2"};
   Lines reference = lines;
   reference.push_back("train.device=\"reference\"");
   const Trained fast = train(recipe("full.onnx", lines));
   const Trained plain = train(recipe("full.onnx", reference));
   ASSERT_EQ(fast.losses.size(), 18U);
   for (std::size_t i = 0; i < fast.losses.size(); ++i) {
-    EXPECT_NEAR(fast.losses[i], plain.losses[i], 1e-4);
+    EXPECT_NEAR(fast.losses[i], plain.losses[i], 1e-5);
   }
   for (const auto& [name, values] : plain.variables) {
     for (std::size_t i = 0; i < values.size(); ++i) {
-      EXPECT_NEAR(fast.variables.at(name)[i], values[i], 1e-3) << name << " " << i;
+      EXPECT_NEAR(fast.variables.at(name)[i], values[i], 1e-5) << name << " " << i;
     }
   }
 }

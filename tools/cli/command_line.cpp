@@ -129,7 +129,7 @@ ParsedLine parse_command_line(int argc, const char* const* argv,
     return line;
   } catch (const CLI::Success&) {
     const auto parsed = app.get_subcommands();
-    line.output = parsed.empty() ? app.help() : parsed.front()->help();
+    line.output = parsed.empty() ? app.help() : parsed.front()->help("temper") + "\n";
     return line;
   } catch (const CLI::ParseError& error) {
     fail(ErrorCode::kInvalidArgument, error.what(), " (temper ", argc > 1 ? argv[1] : "",

@@ -16,7 +16,8 @@ namespace temper::cli {
 namespace {
 
 std::string gibibytes(std::int64_t bytes) {
-  if (bytes == MemoryLimits::kNoLimit) {
+  constexpr std::int64_t kBeyondAnyMachine = std::int64_t{1} << 60;  // a limit nobody set
+  if (bytes >= kBeyondAnyMachine) {
     return "no limit";
   }
   char text[32];

@@ -18,3 +18,6 @@ endfunction()
 foreach(folder runtime graph backends ops onnx_node training errors golden models tools cli)
   temper_test(${folder})
 endforeach()
+if(TARGET test_cli AND TARGET temper)
+  add_dependencies(test_cli temper)  # it runs the command
+endif()

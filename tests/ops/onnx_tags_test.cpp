@@ -1,0 +1,76 @@
+// Our gradients agree with what ONNX's schemas call differentiable.
+#include "tests/ops/expected/onnx_tags.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <map>
+#include <set>
+#include <string>
+#include <utility>
+
+#include "graph/ir/op_def.h"
+#include "graph/ops/standard_ops.h"
+#include "tests/ops/op_case.h"
+
+namespace temper::op_suite {
+namespace {
+
+// Where we differ from ONNX, and why: the op, its input.
+const std::map<std::pair<std::string, int>, std::string> kDeviations = {};
+
+char input_tag(const OnnxTags& tags, int input) {
+  const auto last = static_cast<int>(tags.inputs.size()) - 1;
+  return tags.inputs[static_cast<std::size_t>(std::min(input, last))];
+}
+
+bool has(std::string_view letters, char letter) {
+  return letters.find(letter) != std::string_view::npos;
+}
+
+std::set<std::pair<std::string, int>> differentiated_inputs() {
+  std::set<std::pair<std::string, int>> inputs;
+  for (const OpCase& op_case : all_cases()) {
+    for (const int input : op_case.differentiate) {
+      inputs.emplace(op_case.op, input);
+    }
+  }
+  return inputs;
+}
+
+TEST(OnnxTags, OpsHaveAGradientExactlyWhereOnnxCallsThemDifferentiable) {
+  for (const OnnxTags& tags : onnx_tags()) {
+    const graph::OpDef* op = graph::standard_ops().find(tags.op);
+    if (op != nullptr && !has(tags.inputs, '?')) {
+      EXPECT_EQ(op->grad_function != nullptr, has(tags.inputs, 'D') && has(tags.outputs, 'D'))
+          << tags.op;
+    }
+  }
+}
+
+TEST(OnnxTags, TheGradientOfEveryDifferentiableInputIsChecked) {
+  const auto checked = differentiated_inputs();
+  for (const OnnxTags& tags : onnx_tags()) {
+    if (graph::standard_ops().find(tags.op) == nullptr) {
+      continue;
+    }
+    for (int i = 0; i < static_cast<int>(tags.inputs.size()); ++i) {
+      const std::pair<std::string, int> input(tags.op, i);
+      const bool wanted = (input_tag(tags, i) == 'D') != kDeviations.contains(input);
+      EXPECT_EQ(checked.contains(input), wanted) << tags.op << ", input " << i;
+    }
+  }
+}
+
+TEST(OnnxTags, NoInputIsDifferentiatedThatOnnxCallsNotDifferentiable) {
+  for (const auto& input : differentiated_inputs()) {
+    const auto tags = std::find_if(onnx_tags().begin(), onnx_tags().end(),
+                                   [&](const OnnxTags& t) { return t.op == input.first; });
+    if (tags != onnx_tags().end() && !kDeviations.contains(input)) {
+      EXPECT_EQ(input_tag(*tags, input.second), 'D') << input.first << ", input " << input.second;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace temper::op_suite
