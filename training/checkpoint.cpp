@@ -127,7 +127,8 @@ std::string file_hash(const std::string& path) {
   return sha256_hex(file.bytes());
 }
 
-// Files other than the manifest, with sizes and hashes; the manifest is what makes the folder a checkpoint.
+// Files other than the manifest, with sizes and hashes; the manifest is what makes the folder a
+// checkpoint.
 void write_manifest(const std::string& folder) {
   JsonValue manifest = JsonValue::object();
   for (const std::string& name : kFiles) {
@@ -158,8 +159,8 @@ void verify_manifest(const std::string& folder) {
     TEMPER_CHECK(static_cast<std::int64_t>(status.size) == entry.at("bytes").as_int("bytes"),
                  ErrorCode::kInvalidModel, file, " has ", status.size, " bytes, its MANIFEST says ",
                  entry.at("bytes").as_int("bytes"));
-    TEMPER_CHECK(file_hash(file) == entry.at("sha256").as_string("sha256"), ErrorCode::kInvalidModel,
-                 file, " does not have the SHA-256 its MANIFEST says");
+    TEMPER_CHECK(file_hash(file) == entry.at("sha256").as_string("sha256"),
+                 ErrorCode::kInvalidModel, file, " does not have the SHA-256 its MANIFEST says");
   }
 }
 
@@ -192,7 +193,8 @@ void load_variables(const std::string& folder, VariableStore& store) {
     TEMPER_CHECK(value != nullptr, ErrorCode::kInvalidModel, folder, " holds no tensor '", name,
                  "': it is of another model or optimizer");
     TEMPER_CHECK(value->shape() == store.variable(i).shape, ErrorCode::kInvalidModel, folder, ": '",
-                 name, "' has the shape ", value->shape(), ", the model's ", store.variable(i).shape);
+                 name, "' has the shape ", value->shape(), ", the model's ",
+                 store.variable(i).shape);
     values.push_back(value);
   }
   for (int i = 0; i < store.count(); ++i) {
@@ -259,9 +261,10 @@ void save_checkpoint(const std::string& run_directory, const VariableStore& stor
   }
 }
 
-std::optional<RunState> load_newest_checkpoint(
-    const std::string& run_directory, VariableStore& store, std::vector<std::string>& notes,
-    const std::function<void(const RunState&)>& accept) {
+std::optional<RunState> load_newest_checkpoint(const std::string& run_directory,
+                                               VariableStore& store,
+                                               std::vector<std::string>& notes,
+                                               const std::function<void(const RunState&)>& accept) {
   const std::string checkpoints = join_path(run_directory, "checkpoints");
   const std::vector<std::string> names = checkpoint_names(checkpoints);
   for (auto name = names.rbegin(); name != names.rend(); ++name) {
@@ -292,8 +295,8 @@ std::optional<RunState> load_newest_checkpoint(
   if (names.empty()) {
     return std::nullopt;
   }
-  fail(ErrorCode::kInvalidModel, "no checkpoint in ", checkpoints, " can be used: ",
-       join(notes, "; "));
+  fail(ErrorCode::kInvalidModel, "no checkpoint in ", checkpoints,
+       " can be used: ", join(notes, "; "));
 }
 
 }  // namespace temper::training

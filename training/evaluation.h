@@ -10,7 +10,7 @@
 namespace temper::training {
 
 struct Evaluation {
-  double loss = 0;          // mean over all samples
+  double loss = 0;  // mean over all samples
   AccuracyCount accuracy;
   bool has_accuracy = false;  // classification losses only
   std::int64_t samples = 0;
@@ -26,8 +26,8 @@ bool count_batch(const Session& session, Executor& executor, const Batch& batch,
 // Runs the evaluation plan over every batch of `loader` (a single epoch).
 Evaluation evaluate(Session& session, BatchLoader& loader);
 
-// Compiles what it takes and evaluates on all training rows, in batches of the recipe's size. REQUIRES: a session that
-// nothing was run on yet.
+// Compiles what it takes and evaluates on all training rows, in batches of the recipe's size.
+// REQUIRES: a session that nothing was run on yet.
 Evaluation evaluate_training_rows(Session& session);
 
 }  // namespace temper::training

@@ -9,7 +9,8 @@ namespace temper::training {
 namespace {
 
 // The float tensors of the file that the patterns choose.
-std::set<std::string> chosen_tensors(const Recipe& recipe, const std::vector<std::string>& patterns) {
+std::set<std::string> chosen_tensors(const Recipe& recipe,
+                                     const std::vector<std::string>& patterns) {
   const auto model = graph::OnnxModel::load(recipe.model.path, {recipe.model.external_data_root});
   std::vector<graph::TensorDecision> decisions;
   model.build_graph(graph::standard_ops(), {}, &decisions);
@@ -77,8 +78,8 @@ Gradients compute_gradients(const Recipe& recipe, const GradientOptions& options
   Gradients gradients;
   gradients.notes = session.notes();
   Engine& engine = session.engine();
-  const Wanted wanted = wanted_tensors(session, engine.imported(), needs.as_variables, options.inputs,
-                                       gradients.notes);
+  const Wanted wanted = wanted_tensors(session, engine.imported(), needs.as_variables,
+                                       options.inputs, gradients.notes);
   const std::int64_t rows = session.train_count();
   GraphRequest request = session.request(GraphKind::kGradient, rows);
   request.wrt = wanted.wrt;

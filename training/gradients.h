@@ -10,8 +10,9 @@
 namespace temper::training {
 
 struct GradientOptions {
-  std::vector<std::string> wrt;  // patterns over all float tensors of the model; empty: the trainable ones
-  bool inputs = false;           // also of the model's float inputs, as "input:NAME"
+  std::vector<std::string>
+      wrt;              // patterns over all float tensors of the model; empty: the trainable ones
+  bool inputs = false;  // also of the model's float inputs, as "input:NAME"
 };
 
 struct Gradients {

@@ -52,10 +52,10 @@ std::vector<std::string> nodes_without_gradient(const Graph& imported) {
   std::vector<std::string> found;
   for (int i = imported.node_count() - 1; i >= 0; --i) {
     const Node& node = imported.node(graph::NodeId{i});
-    const bool on_the_way = !node.removed &&
-                            std::any_of(node.outputs.begin(), node.outputs.end(), [&](ValueId id) {
-                              return id.valid() && needed[at(id)] && trained[at(id)];
-                            });
+    const bool on_the_way =
+        !node.removed && std::any_of(node.outputs.begin(), node.outputs.end(), [&](ValueId id) {
+          return id.valid() && needed[at(id)] && trained[at(id)];
+        });
     if (!on_the_way) {
       continue;
     }

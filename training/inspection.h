@@ -1,4 +1,5 @@
-// What can be said about a model without data: what blocks its training, and what training would take.
+// What can be said about a model without data: what blocks its training, and what training would
+// take.
 #pragma once
 
 #include <map>
@@ -11,18 +12,22 @@
 
 namespace temper::training {
 
-// The nodes without a gradient between a trainable tensor and a float output of the model, as "Op 'name'".
+// The nodes without a gradient between a trainable tensor and a float output of the model, as "Op
+// 'name'".
 std::vector<std::string> nodes_without_gradient(const graph::Graph& imported);
 
-// The loss that fits the model's first output as the file declares it: cross_entropy for [N, C] with C > 1, else mse.
+// The loss that fits the model's first output as the file declares it: cross_entropy for [N, C]
+// with C > 1, else mse.
 std::string guess_loss(const graph::OnnxModel& model);
 
 // A training step compiled without data and without taking memory. AdamW, as it has the most state.
 class TrainingPreview {
  public:
-  // `symbols`: the sizes of symbolic dimensions other than the batch. THROWS: kInvalidArgument, kUnsupported.
+  // `symbols`: the sizes of symbolic dimensions other than the batch. THROWS: kInvalidArgument,
+  // kUnsupported.
   TrainingPreview(const graph::OnnxModel& model, const std::string& loss,
-                  std::map<std::string, std::int64_t> symbols, std::string_view device, int threads);
+                  std::map<std::string, std::int64_t> symbols, std::string_view device,
+                  int threads);
   ~TrainingPreview();
 
   // THROWS: as Engine::plan() does.

@@ -12,14 +12,15 @@ namespace {
 constexpr std::string_view kPrefix = "output:";
 
 // Room for all rows of an output whose batch has `shape`.
-Tensor whole_output(const Tensor& part, std::int64_t rows, std::int64_t count, std::string_view name) {
+Tensor whole_output(const Tensor& part, std::int64_t rows, std::int64_t count,
+                    std::string_view name) {
   const Shape& shape = part.shape();
   if (rows == count) {
     return Tensor(part.dtype(), shape);
   }
   TEMPER_CHECK(shape.rank() > 0 && shape[0] == rows, ErrorCode::kUnsupported, "output '", name,
-               "' of ", rows, " samples has the shape ", shape, ", not one row per sample: predict all ",
-               count, " samples in one batch");
+               "' of ", rows, " samples has the shape ", shape,
+               ", not one row per sample: predict all ", count, " samples in one batch");
   Shape whole{count};
   for (int axis = 1; axis < shape.rank(); ++axis) {
     whole.push_back(shape[axis]);
@@ -60,7 +61,8 @@ std::vector<NamedTensor> predict(const Recipe& recipe) {
       const auto bytes = static_cast<std::size_t>(part.bytes());
       TEMPER_CHECK(written[i] + bytes <= static_cast<std::size_t>(whole.bytes()),
                    ErrorCode::kUnsupported, "output '", results[i].first,
-                   "' does not have one row per sample: predict all ", count, " samples in one batch");
+                   "' does not have one row per sample: predict all ", count,
+                   " samples in one batch");
       std::memcpy(static_cast<std::byte*>(whole.data()) + written[i], part.data(), bytes);
       written[i] += bytes;
     }

@@ -18,8 +18,8 @@ bool rate_depends_on_length(const ScheduleSettings& settings) {
   return settings.schedule.name != "constant" || settings.warmup.ends_with("%");
 }
 
-// The settings that decide the numbers: not where things are, nor what is logged and saved; how long the run is only where
-// the schedule depends on it, so that other runs can be made longer.
+// The settings that decide the numbers: not where things are, nor what is logged and saved; how
+// long the run is only where the schedule depends on it, so that other runs can be made longer.
 std::string deciding_settings(Recipe recipe) {
   recipe.model.path.clear();
   recipe.model.external_data_root.clear();
@@ -96,7 +96,8 @@ std::string make_run_directory(const Recipe& recipe, bool resume) {
   if (!recipe.train.out.empty()) {
     make_directories(recipe.train.out);
     TEMPER_CHECK(list_directory(recipe.train.out).empty(), ErrorCode::kInvalidArgument, "'",
-                 recipe.train.out, "' is not empty; use --resume to go on there, or another train.out");
+                 recipe.train.out,
+                 "' is not empty; use --resume to go on there, or another train.out");
     return recipe.train.out;
   }
   const std::string name = std::filesystem::path(recipe.model.path).stem().string();
@@ -140,10 +141,10 @@ void require_same_run(const RunIdentity& now, const RunState& saved, const Recip
          "; resume with the recipe.toml of the run directory, or start a new run");
   }
   TEMPER_CHECK(now.data_fingerprint == saved.data_fingerprint, ErrorCode::kInvalidArgument,
-               "the data differs from what this run began with (", saved.data_fingerprint, " then, ",
-               now.data_fingerprint, " now)");
-  TEMPER_CHECK(now.numerics == saved.numerics, ErrorCode::kInvalidArgument,
-               "this run began on '", saved.numerics, "', here it would go on on '", now.numerics,
+               "the data differs from what this run began with (", saved.data_fingerprint,
+               " then, ", now.data_fingerprint, " now)");
+  TEMPER_CHECK(now.numerics == saved.numerics, ErrorCode::kInvalidArgument, "this run began on '",
+               saved.numerics, "', here it would go on on '", now.numerics,
                "': the numbers would differ (set train.threads, or start a new run)");
 }
 

@@ -8,8 +8,8 @@
 
 namespace temper::training {
 
-// recipe.train.out, or runs/NAME-N with the first free N. A new run needs a folder that is missing or empty; a resumed
-// one needs its folder. THROWS: kIo, kInvalidArgument.
+// recipe.train.out, or runs/NAME-N with the first free N. A new run needs a folder that is missing
+// or empty; a resumed one needs its folder. THROWS: kIo, kInvalidArgument.
 std::string make_run_directory(const Recipe& recipe, bool resume);
 
 // Writes recipe.toml (resolved) into the folder.
@@ -23,7 +23,8 @@ struct RunIdentity {
 };
 RunIdentity run_identity(const Session& session);
 
-// THROWS: kInvalidArgument saying what differs: resuming would give other numbers than the run that was stopped.
+// THROWS: kInvalidArgument saying what differs: resuming would give other numbers than the run that
+// was stopped.
 void require_same_run(const RunIdentity& now, const RunState& saved, const Recipe& recipe,
                       const std::string& run_directory);
 

@@ -21,8 +21,8 @@ namespace temper::training {
 
 // What a session is for, where that is not training.
 struct SessionNeeds {
-  bool target = true;                   // false: the data need no target and there is no loss (prediction)
-  std::set<std::string> as_variables;   // see OnnxModel::build_graph
+  bool target = true;  // false: the data need no target and there is no loss (prediction)
+  std::set<std::string> as_variables;  // see OnnxModel::build_graph
   // Tables are prepared as when the model was trained: by the file preprocessing_path(model) if it is there.
   bool stored_preprocessing = false;
 };
@@ -55,7 +55,7 @@ class Session {
   std::unique_ptr<BatchLoader> make_train_loader(DataPosition start) const;
   // The validation set in its own order, once.
   std::unique_ptr<BatchLoader> make_val_loader() const;
-  // All training rows in their own order, once, in batches of `batch_size`: for evaluation and prediction.
+  // All training rows in their own order, once: for evaluation and prediction.
   std::unique_ptr<BatchLoader> make_ordered_loader(std::int64_t batch_size) const;
   std::int64_t batches_per_epoch() const;
 

@@ -13,7 +13,8 @@ class SingleBatch {
   explicit SingleBatch(const Recipe& recipe);
   ~SingleBatch();
 
-  // One step: forward, loss, gradient, update. Returns the loss, as the batch had it before the update.
+  // One step: forward, loss, gradient, update. Returns the loss, as the batch had it before the
+  // update.
   double step();
   // The same, with the seconds of each step of the plan added to `seconds`.
   double step_profiled(std::vector<double>& seconds);

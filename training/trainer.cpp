@@ -11,8 +11,12 @@ namespace temper::training {
 
 MemoryPlan Trainer::Impl::prepare() {
   if (!prepared) {
-    session.engine().prepare(session.requests());
     settle_length();
+    const std::vector<GraphRequest> requests = session.requests();
+    session.engine().prepare(requests);
+    for (const GraphRequest& request : requests) {
+      step_plan(request.kind, request.batch);
+    }
     prepared = true;
   }
   return session.engine().memory();
@@ -50,8 +54,8 @@ void Trainer::Impl::check_monitor() const {
     }
   }
   TEMPER_CHECK(std::find(known.begin(), known.end(), name) != known.end(),
-               ErrorCode::kInvalidArgument, "checkpoint.monitor is \"", name,
-               "\"; this run has ", join(known, ", "),
+               ErrorCode::kInvalidArgument, "checkpoint.monitor is \"", name, "\"; this run has ",
+               join(known, ", "),
                session.has_validation() ? "" : " (validation needs data.val or data.val_split)");
 }
 
@@ -121,15 +125,13 @@ RunResult Trainer::Impl::run(const std::atomic<bool>& stop) {
     if (state.attempted % recipe.log.every == 0 || last || epoch_end) {
       log_step();
     }
-    const bool evaluates = recipe.train.eval_every > 0
-                               ? state.attempted % recipe.train.eval_every == 0
-                               : epoch_end;
+    const bool evaluates =
+        recipe.train.eval_every > 0 ? state.attempted % recipe.train.eval_every == 0 : epoch_end;
     if (evaluates || last) {
       evaluate_now();
     }
-    const bool saves = recipe.checkpoint.every > 0
-                           ? state.attempted % recipe.checkpoint.every == 0
-                           : epoch_end;
+    const bool saves =
+        recipe.checkpoint.every > 0 ? state.attempted % recipe.checkpoint.every == 0 : epoch_end;
     if (saves || last || !patient()) {
       checkpoint();
     }

@@ -1,5 +1,5 @@
-// The training loop: steps, evaluation, logging, best and last model, checkpoints, resume, stopping.
-// Threading: run() belongs to one thread; request_stop() may be called from any.
+// The training loop: steps, evaluation, logging, best and last model, checkpoints, resume,
+// stopping. Threading: run() belongs to one thread; request_stop() may be called from any.
 #pragma once
 
 #include <atomic>
@@ -26,7 +26,7 @@ struct RunResult {
   std::string best_model;  // path of best.onnx
   std::string last_model;
   double best_metric = 0;
-  std::string monitor;     // "val/accuracy"
+  std::string monitor;          // "val/accuracy"
   Evaluation final_evaluation;  // of the best model's weights when there is validation data
   bool has_evaluation = false;
   std::int64_t steps = 0;

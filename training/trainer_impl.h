@@ -1,5 +1,5 @@
-// The state of a training run and its parts: opening (trainer.cpp), steps (trainer_steps.cpp), logging, evaluation and
-// saving (trainer_records.cpp). Private to training/.
+// The state of a training run and its parts: opening (trainer.cpp), steps (trainer_steps.cpp),
+// logging, evaluation and saving (trainer_records.cpp). Private to training/.
 #pragma once
 
 #include <atomic>
@@ -74,7 +74,8 @@ struct Trainer::Impl {
   std::int64_t step();
   void finish_step(const StepPlan& plan, double loss, const DataPosition& begin,
                    std::int64_t first_sample);
-  [[noreturn]] void fail_diverged(const DataPosition& begin, std::int64_t first_sample, double loss);
+  [[noreturn]] void fail_diverged(const DataPosition& begin, std::int64_t first_sample,
+                                  double loss);
   std::string first_bad_node(const DataPosition& begin, std::int64_t first_sample);
 
   // trainer_records.cpp

@@ -1,4 +1,5 @@
-// What a run leaves behind while it goes on: logged lines, evaluations, the best model, checkpoints.
+// What a run leaves behind while it goes on: logged lines, evaluations, the best model,
+// checkpoints.
 #include <algorithm>
 #include <chrono>
 #include <cmath>
@@ -99,11 +100,10 @@ void Trainer::Impl::evaluate_now() {
     result.has_evaluation = true;
   }
   restart_clock();
-  const bool maximize =
-      recipe.checkpoint.mode == "max" || result.monitor.ends_with("/accuracy");
+  const bool maximize = recipe.checkpoint.mode == "max" || result.monitor.ends_with("/accuracy");
   const double value = monitored();
-  const bool better = !state.has_best ||
-                      (maximize ? value > state.best_metric : value < state.best_metric);
+  const bool better =
+      !state.has_best || (maximize ? value > state.best_metric : value < state.best_metric);
   if (std::isfinite(value) && better) {
     state.has_best = true;
     state.best_metric = value;

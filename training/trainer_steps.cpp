@@ -15,13 +15,12 @@ StepPlan::StepPlan(Executor& made)
 
 double StepPlan::number(int output) const {
   const Tensor& tensor = executor->output(output);
-  return visit_float(tensor.dtype(), [&]<class T>() {
-    return static_cast<double>(tensor.span<T>()[0]);
-  });
+  return visit_float(tensor.dtype(),
+                     [&]<class T>() { return static_cast<double>(tensor.span<T>()[0]); });
 }
 
-// The device reads the rate of applied step s at s % kRateSlots. The table is filled in whole blocks, so that its content
-// depends on the step alone and a resumed run has the same.
+// The device reads the rate of applied step s at s % kRateSlots. The table is filled in whole
+// blocks, so that its content depends on the step alone and a resumed run has the same.
 void Trainer::Impl::fill_rates() {
   if (state.applied < rates_until) {
     return;
@@ -127,7 +126,8 @@ void Trainer::Impl::fail_diverged(const DataPosition& begin, std::int64_t first_
        "; try a lower optimizer.lr or clip.norm = 1.0");
 }
 
-// Runs the step's micro-batches again, without changing parameters, and with Dropout's masks as they were.
+// Runs the step's micro-batches again, without changing parameters, and with Dropout's masks as
+// they were.
 std::string Trainer::Impl::first_bad_node(const DataPosition& begin, std::int64_t first_sample) {
   state.data = begin;
   const std::int64_t group = group_size();

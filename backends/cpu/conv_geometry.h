@@ -1,4 +1,5 @@
-// A Conv's attributes and shapes as oneDNN wants them, shared by the forward kernel and its two gradients.
+// A Conv's attributes and shapes as oneDNN wants them, shared by the forward kernel and its two
+// gradients.
 #pragma once
 
 #include <optional>
@@ -21,8 +22,8 @@ struct ConvGeometry {
 std::string read_conv(const Attrs& attrs, const Shape& x, const Shape& w, const Shape& y,
                       ConvGeometry& geometry);
 
-// Layouts are those of ONNX's weight tensor [O, I/group, k...]; oneDNN's has the group as an axis of its own.
-// Empty: the descriptor has no such layout (blocks that cross the group border).
+// Layouts are those of ONNX's weight tensor [O, I/group, k...]; oneDNN's has the group as an axis
+// of its own. Empty: the descriptor has no such layout (blocks that cross the group border).
 std::optional<Layout> weights_layout(const ConvGeometry& geometry, const Desc& desc);
 // Empty: oneDNN has no such descriptor.
 std::optional<Desc> weights_descriptor(const ConvGeometry& geometry, const Layout& layout);

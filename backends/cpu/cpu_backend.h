@@ -1,4 +1,5 @@
-// The CPU backend: oneDNN and own vectorised kernels first, the reference kernel of every op behind them.
+// The CPU backend: oneDNN and own vectorised kernels first, the reference kernel of every op behind
+// them.
 #pragma once
 
 #include <memory>

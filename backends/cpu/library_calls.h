@@ -1,5 +1,5 @@
-// Marks the time a thread spends inside oneDNN, which allocates a few small blocks in each call: tests that count
-// allocations use it to tell the library's from ours.
+// Marks the time a thread spends inside oneDNN, which allocates a few small blocks in each call:
+// tests that count allocations use it to tell the library's from ours.
 #pragma once
 
 #include <cstdint>

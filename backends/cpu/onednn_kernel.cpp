@@ -22,9 +22,8 @@ void OneDnnCall::run(const KernelArgs& args) {
       addresses_[i] = address;
     }
   }
-  const dnnl_status_t status =
-      dnnl_primitive_execute(primitive_.get(), stream().get(), static_cast<int>(arguments_.size()),
-                             arguments_.data());
+  const dnnl_status_t status = dnnl_primitive_execute(
+      primitive_.get(), stream().get(), static_cast<int>(arguments_.size()), arguments_.data());
   if (status != dnnl_success) {
     const char* name = nullptr;
     const_dnnl_primitive_desc_t desc = nullptr;

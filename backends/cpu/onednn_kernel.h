@@ -1,5 +1,5 @@
-// A kernel made of prepared oneDNN calls: memory objects and argument arrays exist from prepare() on, run()
-// only points them at the addresses and executes.
+// A kernel made of prepared oneDNN calls: memory objects and argument arrays exist from prepare()
+// on, run() only points them at the addresses and executes.
 #pragma once
 
 #include <vector>
@@ -55,7 +55,8 @@ class OneDnnKernel : public Kernel {
   // Space in the workspace, 64-byte aligned.
   Place reserve(std::size_t bytes);
 
-  // Adds the primitive of this descriptor; REQUIRES: made under a ThreadCountScope of the kernel's threads.
+  // Adds the primitive of this descriptor; REQUIRES: made under a ThreadCountScope of the kernel's
+  // threads.
   template <class P, class PD>
   OneDnnCall& call(const PD& pd) {
     calls.emplace_back(P(pd));
@@ -77,10 +78,11 @@ class OneDnnKernel : public Kernel {
   std::vector<OneDnnCall> calls;
 };
 
-// A row whose supports() and prepare() share one decision: decide(query, plan) returns "" or why not; prepare(query, plan)
-// runs with the thread count plan.threads set.
+// A row whose supports() and prepare() share one decision: decide(query, plan) returns "" or why
+// not; prepare(query, plan) runs with the thread count plan.threads set.
 template <class Plan>
-void add_planned(KernelTable& table, std::string_view op, std::string (*decide)(const OpQuery&, Plan&),
+void add_planned(KernelTable& table, std::string_view op,
+                 std::string (*decide)(const OpQuery&, Plan&),
                  std::unique_ptr<Kernel> (*prepare)(const OpQuery&, const Plan&)) {
   table.add(
       op, "onednn",

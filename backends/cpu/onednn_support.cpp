@@ -9,7 +9,8 @@ namespace {
 
 #if DNNL_VERSION_MAJOR >= 3
 
-// The descriptor of a format tag equals ours or not; a tag that fits once fits again, so it is kept by block structure.
+// The descriptor of a format tag equals ours or not; a tag that fits once fits again, so it is kept
+// by block structure.
 Desc blocked_descriptor(dnnl::memory::data_type type, const Dims& dims, const Layout& layout) {
   static std::mutex mutex;
   static std::map<std::string, int> known;

@@ -1,6 +1,9 @@
-// The oneDNN adapter, for 2.6.3 and 3.x: engine, descriptors to and from our layouts, primitive descriptors.
-// What differs between the two versions is settled here and in onednn_norm.h; kernels see one interface.
+// The oneDNN adapter, for 2.6.3 and 3.x: engine, descriptors to and from our layouts, primitive
+// descriptors. What differs between the two versions is settled here and in onednn_norm.h; kernels
+// see one interface.
 #pragma once
+
+#include <oneapi/dnnl/dnnl_version.h>
 
 #include <optional>
 #include <string>
@@ -8,7 +11,6 @@
 #include <vector>
 
 #include <oneapi/dnnl/dnnl.hpp>
-#include <oneapi/dnnl/dnnl_version.h>
 
 #include "runtime/backend/kernel.h"
 #include "runtime/base/error.h"
@@ -21,7 +23,8 @@ using Dims = dnnl::memory::dims;
 const dnnl::engine& engine();
 const dnnl::stream& stream();
 
-// "onednn 2.6.3 avx512_core_bf16". THROWS: kDevice when the loaded library's major version is not the headers'.
+// "onednn 2.6.3 avx512_core_bf16". THROWS: kDevice when the loaded library's major version is not
+// the headers'.
 std::string library_fingerprint();
 
 // f32, bf16, f16, i32, i8, u8 and bool (as u8).
@@ -30,18 +33,20 @@ dnnl::memory::data_type data_type(DType dtype);
 
 Dims dims_of(const Shape& shape);  // a scalar has dims {1}
 
-// A descriptor of this layout; a scalar is {1}. THROWS: kInternal when oneDNN cannot describe the layout.
+// A descriptor of this layout; a scalar is {1}. THROWS: kInternal when oneDNN cannot describe the
+// layout.
 Desc descriptor(DType dtype, const Shape& shape, const Layout& layout);
 Desc descriptor(const TensorSpec& spec);
-Desc plain_descriptor(const Dims& dims);                       // f32
+Desc plain_descriptor(const Dims& dims);                         // f32
 Desc strided_descriptor(const Dims& dims, const Dims& strides);  // f32
-Desc any_descriptor(const Dims& dims);                         // f32
+Desc any_descriptor(const Dims& dims);                           // f32
 
 // Our layout for a descriptor of oneDNN's blocked kind (plain where it is row-major without gaps).
 Layout layout_of(const Desc& desc);
 // The layout with the axes order, blocks and density of `like`, for another shape of its rank.
 Layout same_format(const Shape& shape, const Layout& like);
-// Channels (axis 1) in blocks of this size, as nChw16c; in blocks as wide as a vector register; last, as nhwc.
+// Channels (axis 1) in blocks of this size, as nChw16c; in blocks as wide as a vector register;
+// last, as nhwc.
 Layout channel_blocks(const Shape& shape, std::int64_t block);
 Layout channel_blocked(const Shape& shape);
 Layout channels_last(const Shape& shape);
@@ -53,8 +58,8 @@ dnnl::primitive_attr make_attributes();
 dnnl::primitive_attr relu_attributes(bool relu);
 void append_eltwise(dnnl::post_ops& ops, dnnl::algorithm algorithm, float alpha, float beta);
 
-// "" when a primitive descriptor may be used, else why not: no implementation, or only one of those the library keeps as
-// reference code.
+// "" when a primitive descriptor may be used, else why not: no implementation, or only one of those
+// the library keeps as reference code.
 std::string refusal(const std::string& implementation);
 
 template <class PD>
@@ -92,7 +97,8 @@ typename P::primitive_desc make_gradient_descriptor(const dnnl::primitive_attr& 
   }
 }
 
-// Implementations by how much they are wanted: 2 = generated code, 1 = lowered to matrix products, 0 = refused.
+// Implementations by how much they are wanted: 2 = generated code, 1 = lowered to matrix products,
+// 0 = refused.
 template <class PD>
 int quality_of(const PD& pd) {
   if (!refusal_of(pd).empty()) {
@@ -101,7 +107,8 @@ int quality_of(const PD& pd) {
   return std::string(pd.impl_info_str()).rfind("gemm", 0) == 0 ? 1 : 2;
 }
 
-// Whether every present tensor of the query is f32 (kOpaque and listed exceptions aside) and none is empty.
+// Whether every present tensor of the query is f32 (kOpaque and listed exceptions aside) and none
+// is empty.
 std::string refuse_dtypes(const OpQuery& query);
 
 Support support_from(const std::string& reason);

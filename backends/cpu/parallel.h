@@ -13,7 +13,9 @@ namespace temper::cpu {
 inline constexpr double kSmallFlops = 2e6;
 inline constexpr std::int64_t kSmallElements = 65536;
 
-inline int threads_for_flops(int threads, double flops) { return flops < kSmallFlops ? 1 : threads; }
+inline int threads_for_flops(int threads, double flops) {
+  return flops < kSmallFlops ? 1 : threads;
+}
 inline int threads_for_elements(int threads, std::int64_t elements) {
   return elements < kSmallElements ? 1 : threads;
 }
@@ -39,8 +41,8 @@ class ThreadCountScope {
   int threads_;
 };
 
-// Calls f(begin, end) on `threads` threads for equal parts of [0, count), borders at multiples of `grain`.
-// f must not throw and its result must not depend on where the borders lie.
+// Calls f(begin, end) on `threads` threads for equal parts of [0, count), borders at multiples of
+// `grain`. f must not throw and its result must not depend on where the borders lie.
 template <class F>
 void parallel_ranges(int threads, std::int64_t count, std::int64_t grain, const F& f) {
   const std::int64_t grains = (count + grain - 1) / grain;

@@ -30,7 +30,8 @@ struct SigmoidOf {
 struct EluOf {
   float alpha, gamma;
   [[gnu::always_inline]] float operator()(float x) const {
-    // expm1 from tanh: e^x - 1 = 2 t / (1 - t) with t = tanh(x / 2), which keeps its accuracy near 0.
+    // expm1 from tanh: e^x - 1 = 2 t / (1 - t) with t = tanh(x / 2), which keeps its accuracy near
+    // 0.
     const float t = tanh_of(0.5f * (x < 0.0f ? x : 0.0f));
     return gamma * (x <= 0.0f ? alpha * (2.0f * t / (1.0f - t)) : x);
   }
@@ -98,20 +99,34 @@ template <class F>
 [[gnu::target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")]]
 void unary_loop(Unary op, const float* x, float* y, std::int64_t n, float p, float q) {
   switch (op) {
-    case Unary::kRelu: return each(functors::Relu{}, x, y, n);
-    case Unary::kLeakyRelu: return each(functors::LeakyRelu<float>{p}, x, y, n);
-    case Unary::kNeg: return each(functors::Neg{}, x, y, n);
-    case Unary::kAbs: return each(functors::Abs{}, x, y, n);
-    case Unary::kSqrt: return each(functors::Sqrt{}, x, y, n);
-    case Unary::kReciprocal: return each(functors::Reciprocal{}, x, y, n);
-    case Unary::kExp: return each(ExpOf{}, x, y, n);
-    case Unary::kLog: return each(LogOf{}, x, y, n);
-    case Unary::kTanh: return each(TanhOf{}, x, y, n);
-    case Unary::kSigmoid: return each(SigmoidOf{}, x, y, n);
-    case Unary::kElu: return each(EluOf{p, q}, x, y, n);
-    case Unary::kHardSigmoid: return each(functors::HardSigmoid<float>{p, q}, x, y, n);
-    case Unary::kHardSwish: return each(functors::HardSwish{}, x, y, n);
-    case Unary::kClip: return each([p, q](float v) { return functors::Clip{}(v, p, q); }, x, y, n);
+    case Unary::kRelu:
+      return each(functors::Relu{}, x, y, n);
+    case Unary::kLeakyRelu:
+      return each(functors::LeakyRelu<float>{p}, x, y, n);
+    case Unary::kNeg:
+      return each(functors::Neg{}, x, y, n);
+    case Unary::kAbs:
+      return each(functors::Abs{}, x, y, n);
+    case Unary::kSqrt:
+      return each(functors::Sqrt{}, x, y, n);
+    case Unary::kReciprocal:
+      return each(functors::Reciprocal{}, x, y, n);
+    case Unary::kExp:
+      return each(ExpOf{}, x, y, n);
+    case Unary::kLog:
+      return each(LogOf{}, x, y, n);
+    case Unary::kTanh:
+      return each(TanhOf{}, x, y, n);
+    case Unary::kSigmoid:
+      return each(SigmoidOf{}, x, y, n);
+    case Unary::kElu:
+      return each(EluOf{p, q}, x, y, n);
+    case Unary::kHardSigmoid:
+      return each(functors::HardSigmoid<float>{p, q}, x, y, n);
+    case Unary::kHardSwish:
+      return each(functors::HardSwish{}, x, y, n);
+    case Unary::kClip:
+      return each([p, q](float v) { return functors::Clip{}(v, p, q); }, x, y, n);
   }
 }
 
@@ -119,17 +134,26 @@ void unary_loop(Unary op, const float* x, float* y, std::int64_t n, float p, flo
 void binary_loop(Binary op, const float* a, std::int64_t as, const float* b, std::int64_t bs,
                  float* y, std::int64_t n, float p) {
   switch (op) {
-    case Binary::kAdd: return each_pair(functors::Add{}, a, as, b, bs, y, n);
-    case Binary::kSub: return each_pair(functors::Sub{}, a, as, b, bs, y, n);
-    case Binary::kMul: return each_pair(functors::Mul{}, a, as, b, bs, y, n);
-    case Binary::kDiv: return each_pair(functors::Div{}, a, as, b, bs, y, n);
-    case Binary::kMax: return each_pair(functors::Max{}, a, as, b, bs, y, n);
-    case Binary::kMin: return each_pair(functors::Min{}, a, as, b, bs, y, n);
-    case Binary::kReluGrad: return each_pair(functors::ReluGrad{}, a, as, b, bs, y, n);
+    case Binary::kAdd:
+      return each_pair(functors::Add{}, a, as, b, bs, y, n);
+    case Binary::kSub:
+      return each_pair(functors::Sub{}, a, as, b, bs, y, n);
+    case Binary::kMul:
+      return each_pair(functors::Mul{}, a, as, b, bs, y, n);
+    case Binary::kDiv:
+      return each_pair(functors::Div{}, a, as, b, bs, y, n);
+    case Binary::kMax:
+      return each_pair(functors::Max{}, a, as, b, bs, y, n);
+    case Binary::kMin:
+      return each_pair(functors::Min{}, a, as, b, bs, y, n);
+    case Binary::kReluGrad:
+      return each_pair(functors::ReluGrad{}, a, as, b, bs, y, n);
     case Binary::kLeakyReluGrad:
       return each_pair(functors::LeakyReluGrad<float>{p}, a, as, b, bs, y, n);
-    case Binary::kTanhGrad: return each_pair(functors::TanhGrad{}, a, as, b, bs, y, n);
-    case Binary::kSigmoidGrad: return each_pair(functors::SigmoidGrad{}, a, as, b, bs, y, n);
+    case Binary::kTanhGrad:
+      return each_pair(functors::TanhGrad{}, a, as, b, bs, y, n);
+    case Binary::kSigmoidGrad:
+      return each_pair(functors::SigmoidGrad{}, a, as, b, bs, y, n);
   }
 }
 

@@ -1,5 +1,5 @@
-// Loops over contiguous f32 memory in AVX-512, AVX2 and plain x86-64 form, chosen at run time. All forms do the same
-// operations on each element.
+// Loops over contiguous f32 memory in AVX-512, AVX2 and plain x86-64 form, chosen at run time. All
+// forms do the same operations on each element.
 #pragma once
 
 #include <cstddef>
@@ -10,15 +10,36 @@
 namespace temper::cpu {
 
 enum class Unary {
-  kRelu, kLeakyRelu, kNeg, kAbs, kSqrt, kReciprocal, kExp, kLog, kTanh, kSigmoid, kElu, kHardSigmoid,
-  kHardSwish, kClip,
+  kRelu,
+  kLeakyRelu,
+  kNeg,
+  kAbs,
+  kSqrt,
+  kReciprocal,
+  kExp,
+  kLog,
+  kTanh,
+  kSigmoid,
+  kElu,
+  kHardSigmoid,
+  kHardSwish,
+  kClip,
 };
 
 // y[i] = f(x[i]); y may be x. p and q are the op's parameters (alpha, beta or min, max).
 void unary_loop(Unary op, const float* x, float* y, std::int64_t n, float p, float q);
 
 enum class Binary {
-  kAdd, kSub, kMul, kDiv, kMax, kMin, kReluGrad, kLeakyReluGrad, kTanhGrad, kSigmoidGrad,
+  kAdd,
+  kSub,
+  kMul,
+  kDiv,
+  kMax,
+  kMin,
+  kReluGrad,
+  kLeakyReluGrad,
+  kTanhGrad,
+  kSigmoidGrad,
 };
 
 // y[i] = f(a[i * a_stride], b[i * b_stride]), strides 0 or 1; y may be a or b.

@@ -1,5 +1,6 @@
-// exp, log, tanh and the logistic function in float, written without branches or table look-ups so that loops over them
-// become vector code. The same operations in every instruction set, so the same bits. Errors are below 2 units in the last place.
+// exp, log, tanh and the logistic function in float, written without branches or table look-ups so
+// that loops over them become vector code. The same operations in every instruction set, so the
+// same bits. Errors are below 2 units in the last place.
 #pragma once
 
 #include <bit>
@@ -14,10 +15,12 @@ namespace temper::cpu {
   return std::bit_cast<float>(static_cast<std::uint32_t>(n + 127) << 23);
 }
 
-// exp(x) = 2^n exp(r), |r| <= ln(2) / 2; the polynomial is Cephes' expf. 2^n is applied in two halves, so that results
-// below the smallest normal number and infinity come out right. NaN stays NaN.
+// exp(x) = 2^n exp(r), |r| <= ln(2) / 2; the polynomial is Cephes' expf. 2^n is applied in two
+// halves, so that results below the smallest normal number and infinity come out right. NaN stays
+// NaN.
 [[gnu::always_inline]] inline float exp_of(float x) {
-  constexpr float kRound = 12582912.0f;  // 1.5 * 2^23: adding it leaves the nearest integer in the low bits
+  constexpr float kRound =
+      12582912.0f;  // 1.5 * 2^23: adding it leaves the nearest integer in the low bits
   const float clamped = x > 89.0f ? 89.0f : x < -104.0f ? -104.0f : x;
   const float shifted = std::fma(clamped, 1.44269504088896341f, kRound);
   const float n = shifted - kRound;

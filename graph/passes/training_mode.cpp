@@ -79,7 +79,8 @@ class TrainingMode {
     const Node node = graph_.node(id);
     const double ratio = node.attrs.get_double("ratio", 0.5);
     if ((!options_.dropout || ratio == 0) && node.outputs.size() > 1) {
-      graph_.node(id).attrs.set("training_mode", std::int64_t{0});  // its mask is asked for: all true
+      // Its mask is asked for: all true.
+      graph_.node(id).attrs.set("training_mode", std::int64_t{0});
       return;
     }
     if (!options_.dropout || ratio == 0) {

@@ -1,10 +1,10 @@
 // The other subcommands and the command line itself, from outside.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
 #include <cmath>
 #include <filesystem>
 #include <fstream>
-
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
 
 #include "tests/cli/run_command.h"
 #include "training/formats/json.h"
@@ -27,7 +27,8 @@ TEST(CommandLine, AnUnknownCommandOrOptionNamesTheNearestAndExitsWith2) {
 TEST(CommandLine, HelpAndVersionSucceedOnStdout) {
   const CommandResult help = run_temper({"--help"});
   EXPECT_EQ(help.exit_code, 0);
-  for (const char* name : {"train", "eval", "predict", "grad", "inspect", "plot", "bench", "doctor"}) {
+  for (const char* name :
+       {"train", "eval", "predict", "grad", "inspect", "plot", "bench", "doctor"}) {
     EXPECT_THAT(help.out, HasSubstr(std::string("\n  ") + name + " "));
   }
   EXPECT_EQ(run_temper({"grad", "--help"}).exit_code, 0);
@@ -48,7 +49,8 @@ TEST(CommandLine, ErrorsAreJsonWhenAskedFor) {
   EXPECT_EQ(result.out, "");
   const training::JsonValue line = training::parse_json(result.err, "stderr");
   EXPECT_EQ(line.at("error").at("exit").as_int("exit"), 4);
-  EXPECT_THAT(line.at("error").at("message").as_string("message"), HasSubstr("/does/not/exist.npz"));
+  EXPECT_THAT(line.at("error").at("message").as_string("message"),
+              HasSubstr("/does/not/exist.npz"));
 }
 
 TEST(CommandLine, AModelThatIsNoOnnxFileExitsWith3) {
@@ -62,8 +64,9 @@ TEST(CommandLine, AModelThatIsNoOnnxFileExitsWith3) {
 TEST(GradCommand, WritesTheLossAndAGradientOfEachTrainableTensor) {
   const ScratchFolder scratch;
   const std::string path = scratch / "g.npz";
-  const CommandResult result = run_temper({"grad", digits("digits.onnx"), "--data", digits("digits.npz"),
-                                           "--loss", "cross_entropy", "--inputs", "--out", path, "--json"});
+  const CommandResult result =
+      run_temper({"grad", digits("digits.onnx"), "--data", digits("digits.npz"), "--loss",
+                  "cross_entropy", "--inputs", "--out", path, "--json"});
   ASSERT_EQ(result.exit_code, 0) << result.err;
   const training::NpzFile file(path);
   const training::JsonValue line = training::parse_json(result.out, "stdout");
@@ -71,7 +74,8 @@ TEST(GradCommand, WritesTheLossAndAGradientOfEachTrainableTensor) {
   EXPECT_EQ(file.names().size(), 10u);  // loss, eight parameters, one input
   EXPECT_EQ(file.read("10.weight").shape(), (Shape{10, 64}));
   EXPECT_EQ(file.read("input:input").shape(), (Shape{1797, 1, 8, 8}));
-  // Softmax minus one-hot sums to zero over the classes, and the last bias sums it over the samples.
+  // Softmax minus one-hot sums to zero over the classes, and the last bias sums it over the
+  // samples.
   double sum = 0;
   double largest = 0;
   for (const double value : file.read("10.bias").values<double>()) {
@@ -83,17 +87,19 @@ TEST(GradCommand, WritesTheLossAndAGradientOfEachTrainableTensor) {
 }
 
 TEST(GradCommand, TakesPatternsAndLossParameters) {
-  const CommandResult some = run_temper({"grad", digits("digits.onnx"), "--data", digits("digits.npz"),
-                                         "--loss", "cross_entropy", "--wrt", "3.*", "--json"});
+  const CommandResult some =
+      run_temper({"grad", digits("digits.onnx"), "--data", digits("digits.npz"), "--loss",
+                  "cross_entropy", "--wrt", "3.*", "--json"});
   ASSERT_EQ(some.exit_code, 0) << some.err;
   const training::JsonValue plain = training::parse_json(some.out, "stdout");
   EXPECT_EQ(plain.at("gradient_norms").as_object("norms").size(), 2u);
   const CommandResult smooth =
-      run_temper({"grad", digits("digits.onnx"), "--data", digits("digits.npz"), "--loss", "cross_entropy",
-                  "label_smoothing=0.1", "--json"});
+      run_temper({"grad", digits("digits.onnx"), "--data", digits("digits.npz"), "--loss",
+                  "cross_entropy", "label_smoothing=0.1", "--json"});
   ASSERT_EQ(smooth.exit_code, 0) << smooth.err;
   // PyTorch 2.15: F.cross_entropy(logits, target, label_smoothing=0.1) on the same file.
-  EXPECT_NEAR(training::parse_json(smooth.out, "stdout").at("loss").as_double("loss"), 7.8841114, 1e-5);
+  EXPECT_NEAR(training::parse_json(smooth.out, "stdout").at("loss").as_double("loss"), 7.8841114,
+              1e-5);
   EXPECT_EQ(run_temper({"grad", digits("digits.onnx"), "--data", digits("digits.npz"), "--loss",
                         "cross_entropy", "--wrt", "nothing.*"})
                 .exit_code,
@@ -128,7 +134,8 @@ TEST(InspectCommand, ListsTensorsWithTheirReasonAndTheKernels) {
   const CommandResult result = run_temper({"inspect", digits("digits.onnx"), "--kernels"});
   ASSERT_EQ(result.exit_code, 0) << result.err;
   EXPECT_THAT(result.out, HasSubstr("ai.onnx 20"));
-  EXPECT_THAT(result.out, testing::ContainsRegex("10\\.weight +FLOAT +\\[10,64\\] +yes +weight of Gemm"));
+  EXPECT_THAT(result.out,
+              testing::ContainsRegex("10\\.weight +FLOAT +\\[10,64\\] +yes +weight of Gemm"));
   EXPECT_THAT(result.out, HasSubstr("parameters 38282, of these trainable 38282"));
   EXPECT_THAT(result.out, HasSubstr("ConvGradWeights"));
 }
@@ -136,7 +143,8 @@ TEST(InspectCommand, ListsTensorsWithTheirReasonAndTheKernels) {
 TEST(PlotCommand, DrawsTheChartsOfARunAgainAndRefusesOtherFolders) {
   const ScratchFolder scratch;
   std::ofstream(scratch / "metrics.jsonl")
-      << "{\"step\": 1, \"epoch\": 0, \"train/loss\": 2.5}\n{\"step\": 2, \"epoch\": 1, \"train/loss\": 1.5}\n";
+      << "{\"step\": 1, \"epoch\": 0, \"train/loss\": 2.5}\n{\"step\": 2, \"epoch\": 1, "
+         "\"train/loss\": 1.5}\n";
   const CommandResult result = run_temper({"plot", scratch.path()});
   ASSERT_EQ(result.exit_code, 0) << result.err;
   EXPECT_THAT(file_text(scratch / "charts/loss.png"), testing::StartsWith("\x89PNG"));

@@ -57,7 +57,8 @@ CommandResult run_temper(const std::vector<std::string>& arguments, const Comman
   bool to_terminate = !options.terminate_after.empty();
   int status = 0;
   while (::waitpid(child, &status, WNOHANG) == 0) {
-    if (to_terminate && file_text(scratch / "err").find(options.terminate_after) != std::string::npos) {
+    if (to_terminate &&
+        file_text(scratch / "err").find(options.terminate_after) != std::string::npos) {
       ::kill(child, SIGTERM);
       to_terminate = false;
     }

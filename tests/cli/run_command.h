@@ -20,7 +20,8 @@ struct CommandOptions {
   std::string terminate_after;
 };
 
-CommandResult run_temper(const std::vector<std::string>& arguments, const CommandOptions& options = {});
+CommandResult run_temper(const std::vector<std::string>& arguments,
+                         const CommandOptions& options = {});
 
 // A new empty folder, removed with everything in it at the end of the test.
 class ScratchFolder {

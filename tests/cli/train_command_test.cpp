@@ -1,8 +1,8 @@
 // `temper train` from outside: what it writes, says and returns.
-#include <filesystem>
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
+#include <filesystem>
 
 #include "tests/cli/run_command.h"
 #include "training/formats/json.h"
@@ -17,8 +17,8 @@ using testing::Not;
 TEST(TrainCommand, WritesModelsChartsAndMetricsAndReportsTheValidation) {
   const ScratchFolder scratch;
   const std::string run = scratch / "run";
-  const CommandResult result = run_temper(
-      {"train", digits("digits.toml"), "train.epochs=2", "train.out=" + run, "--json"});
+  const CommandResult result =
+      run_temper({"train", digits("digits.toml"), "train.epochs=2", "train.out=" + run, "--json"});
   ASSERT_EQ(result.exit_code, 0) << result.err;
   const training::JsonValue line = training::parse_json(result.out, "stdout");
   EXPECT_EQ(line.at("outcome").as_string("outcome"), "finished");
@@ -27,8 +27,8 @@ TEST(TrainCommand, WritesModelsChartsAndMetricsAndReportsTheValidation) {
   // The file knows half of the classes; a model that learns nothing stays near 0.5.
   EXPECT_GT(line.at("val/accuracy").as_double("accuracy"), 0.8);
   for (const char* name :
-       {"best.onnx", "last.onnx", "recipe.toml", "metrics.jsonl", "charts/loss.png", "charts/loss.svg",
-        "charts/accuracy.png", "charts/learning_rate.svg", "tensorboard"}) {
+       {"best.onnx", "last.onnx", "recipe.toml", "metrics.jsonl", "charts/loss.png",
+        "charts/loss.svg", "charts/accuracy.png", "charts/learning_rate.svg", "tensorboard"}) {
     EXPECT_TRUE(fs::exists(fs::path(run) / name)) << name;
   }
   EXPECT_THAT(result.err, HasSubstr("epoch 1/2  step 45/90"));
@@ -44,8 +44,8 @@ TEST(TrainCommand, SaysTheSameAccuracyAsEvalOfTheBestModelOnTheSameRows) {
                   "data.val=" + digits("digits.npz"), "train.out=" + run, "--json"});
   ASSERT_EQ(trained.exit_code, 0) << trained.err;
   const CommandResult evaluated =
-      run_temper({"eval", run + "/best.onnx", "--data", digits("digits.npz"), "--loss", "cross_entropy",
-                  "label_smoothing=0.1", "--json"});
+      run_temper({"eval", run + "/best.onnx", "--data", digits("digits.npz"), "--loss",
+                  "cross_entropy", "label_smoothing=0.1", "--json"});
   ASSERT_EQ(evaluated.exit_code, 0) << evaluated.err;
   const training::JsonValue first = training::parse_json(trained.out, "train");
   const training::JsonValue second = training::parse_json(evaluated.out, "eval");
@@ -74,7 +74,8 @@ TEST(TrainCommand, PrintsEverySettingWithWhereItCameFrom) {
       run_temper({"train", digits("digits.toml"), "optimizer.lr=0.25", "--print-config"}, options);
   ASSERT_EQ(result.exit_code, 0) << result.err;
   EXPECT_THAT(result.out, testing::ContainsRegex("optimizer\\.lr = 0\\.25 +# command line"));
-  EXPECT_THAT(result.out, testing::ContainsRegex("data\\.batch_size = 16 +# TEMPER_DATA_BATCH_SIZE"));
+  EXPECT_THAT(result.out,
+              testing::ContainsRegex("data\\.batch_size = 16 +# TEMPER_DATA_BATCH_SIZE"));
   EXPECT_THAT(result.out, testing::ContainsRegex("train\\.epochs = 20 +# .*digits\\.toml:26"));
   EXPECT_THAT(result.out, testing::ContainsRegex("checkpoint\\.keep = 3 +# default"));
 }
@@ -127,7 +128,7 @@ TEST(TrainCommand, ARunStoppedBySigtermGoesOnToTheSameBytes) {
   EXPECT_THAT(second.err, HasSubstr("going on after step"));
   EXPECT_EQ(file_text(scratch / "whole/last.onnx"), file_text(scratch / "stopped/last.onnx"));
   const std::string weights = last_weights(scratch / "whole");
-  EXPECT_GT(weights.size(), 38282u * 4 - 1);
+  EXPECT_GE(weights.size(), 64u * 512 * 4);  // the largest tensor; small ones stay in the model
   EXPECT_EQ(weights, last_weights(scratch / "stopped"));
 }
 

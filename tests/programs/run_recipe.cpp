@@ -1,7 +1,7 @@
 // A training run as a process of its own, for tests that kill it or limit what it may write:
 //   run_recipe [--resume] [--file-limit BYTES] key=value ...
-// Prints "STEPS SHA-256(variables) SHA-256(log)" when the run has ended. Exit codes are the command's: 0, 4 (not all could be
-// saved), 75 (stopped by a signal), 1 for any error.
+// Prints "STEPS SHA-256(variables) SHA-256(log)" when the run has ended. Exit codes are the
+// command's: 0, 4 (not all could be saved), 75 (stopped by a signal), 1 for any error.
 #include <sys/resource.h>
 
 #include <cstdio>
@@ -44,12 +44,12 @@ int run(int argc, char** argv) {
     }
   }
   const StopSignals signals;
-  const RunRecord record = run_tiny(read_recipe(sources), resume,
-                                    [&](const StepView&) { return signals.requested(); });
+  const RunRecord record =
+      run_tiny(read_recipe(sources), resume, [&](const StepView&) { return signals.requested(); });
   Sha256 log;
   log.update(record.log);
-  std::printf("%lld %s %s\n", static_cast<long long>(record.result.steps),
-              record.variables.c_str(), log.finish().c_str());
+  std::printf("%lld %s %s\n", static_cast<long long>(record.result.steps), record.variables.c_str(),
+              log.finish().c_str());
   return exit_code(record.result.outcome);
 }
 

@@ -13,7 +13,8 @@ namespace {
 
 using Lines = std::vector<std::string>;
 
-// A model and its data in a folder of their own. Row 17 of the training data makes its step not finite.
+// A model and its data in a folder of their own. Row 17 of the training data makes its step not
+// finite.
 class Resume : public testing::Test {
  protected:
   Resume() {
@@ -24,7 +25,8 @@ class Resume : public testing::Test {
 
   Recipe recipe(const std::string& out, Lines lines = {}) const {
     lines.push_back("data.val=\"" + folder_.path("val.npz") + "\"");
-    return tiny_recipe(folder_.path("tiny.onnx"), folder_.path("train.npz"), folder_.path(out), lines);
+    return tiny_recipe(folder_.path("tiny.onnx"), folder_.path("train.npz"), folder_.path(out),
+                       lines);
   }
 
   void expect_equal(const RunRecord& whole, const RunRecord& resumed) {
@@ -37,7 +39,8 @@ class Resume : public testing::Test {
     EXPECT_EQ(whole.result.best_metric, resumed.result.best_metric);
     EXPECT_EQ(whole.result.final_evaluation.loss, resumed.result.final_evaluation.loss);
     EXPECT_EQ(resumed.result.outcome, RunOutcome::kFinished);
-    EXPECT_EQ(read_bytes(folder_.path("whole/best.onnx")), read_bytes(folder_.path("cut/best.onnx")));
+    EXPECT_EQ(read_bytes(folder_.path("whole/best.onnx")),
+              read_bytes(folder_.path("cut/best.onnx")));
   }
 
   // Cuts a run where `stop` says, resumes it, and compares it with one that was not cut.
@@ -88,19 +91,19 @@ TEST_P(ResumeWith, TheSameBitsWhenCutJustAfterASkippedStep) {
 INSTANTIATE_TEST_SUITE_P(
     Settings, ResumeWith,
     testing::Values(
-        Setting{"AdamwCosineWarmUp", {"schedule.name=\"cosine\"", "schedule.warmup=\"20%\"", "clip.norm=1.0"}},
+        Setting{"AdamwCosineWarmUp",
+                {"schedule.name=\"cosine\"", "schedule.warmup=\"20%\"", "clip.norm=1.0"}},
         Setting{"SgdMomentum", {"optimizer.name=\"sgd\"", "optimizer.momentum=0.9", "log.every=4"}},
         Setting{"Accumulation", {"train.accumulate=3", "schedule.name=\"cosine\""}},
         Setting{"ReferenceDevice", {"train.device=\"reference\"", "train.epochs=2"}}),
-    [](const auto& info) { return std::string(info.param.name); });
+    [](const auto& each) { return std::string(each.param.name); });
 
 TEST_F(Resume, TheSameBitsAfterSeveralCuts) {
   const RunRecord whole = run_tiny(recipe("whole"), false);
   bool resume = false;
   for (const std::int64_t step : {1, 2, 9, 11, 29}) {
-    const RunRecord part = run_tiny(recipe("cut"), resume, [&](const StepView& view) {
-      return view.progress.step == step;
-    });
+    const RunRecord part = run_tiny(
+        recipe("cut"), resume, [&](const StepView& view) { return view.progress.step == step; });
     ASSERT_EQ(part.result.outcome, RunOutcome::kInterrupted) << step;
     resume = true;
   }
@@ -136,7 +139,8 @@ TEST_F(Resume, ADamagedNewestCheckpointIsSkippedLoudlyForTheOneBefore) {
   const RunRecord whole = run_tiny(recipe("whole"), false);
   run_tiny(recipe("cut"), false, [](const StepView& view) { return view.progress.step == 25; });
   const std::string newest = folder_.path("cut/checkpoints/step-000000000025");
-  for (const char* file : {"weights.safetensors", "state.json", "optimizer.safetensors", "MANIFEST"}) {
+  for (const char* file :
+       {"weights.safetensors", "state.json", "optimizer.safetensors", "MANIFEST"}) {
     const std::string path = newest + "/" + file;
     const std::string before = read_bytes(path);
     std::string damaged = before;
@@ -174,8 +178,8 @@ TEST_F(Resume, NothingButDamagedCheckpointsIsAnError) {
   for (const auto& entry : std::filesystem::directory_iterator(folder_.path("cut/checkpoints"))) {
     std::filesystem::remove(entry.path() / "MANIFEST");
   }
-  expect_error([&] { run_tiny(recipe("cut"), true); }, ErrorCode::kInvalidModel, "step-000000000012",
-               "step-000000000010", "MANIFEST");
+  expect_error([&] { run_tiny(recipe("cut"), true); }, ErrorCode::kInvalidModel,
+               "step-000000000012", "step-000000000010", "MANIFEST");
 }
 
 TEST_F(Resume, AnotherRecipeIsRefusedAndTheDifferenceNamed) {
@@ -190,12 +194,14 @@ TEST_F(Resume, AnotherRecipeIsRefusedAndTheDifferenceNamed) {
   expect_error([&] { run_tiny(recipe("cut", {"train.threads=2"}), true); },
                ErrorCode::kInvalidArgument, "threads 1", "threads 2");
   write_tiny_data(folder_.path("train.npz"), 38, 7);
-  expect_error([&] { run_tiny(recipe("cut"), true); }, ErrorCode::kInvalidArgument, "the data differs");
+  expect_error([&] { run_tiny(recipe("cut"), true); }, ErrorCode::kInvalidArgument,
+               "the data differs");
   write_tiny_data(folder_.path("train.npz"), 38, 5, {17});
   TinyModel other;
   other.dropout = 0.4;
   write_tiny_model(folder_.path("tiny.onnx"), other);
-  expect_error([&] { run_tiny(recipe("cut"), true); }, ErrorCode::kInvalidArgument, "tiny.onnx' differs");
+  expect_error([&] { run_tiny(recipe("cut"), true); }, ErrorCode::kInvalidArgument,
+               "tiny.onnx' differs");
   EXPECT_EQ(read_bytes(folder_.path("cut/metrics.jsonl")), log);
 }
 
@@ -203,16 +209,18 @@ TEST_F(Resume, WhatDoesNotDecideTheNumbersMayChange) {
   const Lines longer = {"train.epochs=4"};
   const RunRecord whole = run_tiny(recipe("whole", longer), false);
   run_tiny(recipe("cut"), false, [](const StepView& view) { return view.progress.step == 12; });
-  const RunRecord resumed = run_tiny(recipe("cut", longer), true);  // a constant rate: it may run longer
+  const RunRecord resumed =
+      run_tiny(recipe("cut", longer), true);  // a constant rate: it may run longer
   EXPECT_EQ(whole.variables, resumed.variables);
   EXPECT_EQ(whole.log, resumed.log);
 }
 
 TEST_F(Resume, ARunThatIsNotThereIsRefused) {
-  expect_error([&] { run_tiny(recipe("nowhere"), true); }, ErrorCode::kInvalidArgument, "no run to resume");
+  expect_error([&] { run_tiny(recipe("nowhere"), true); }, ErrorCode::kInvalidArgument,
+               "no run to resume");
   run_tiny(recipe("cut", {"train.steps=1"}), false);
-  expect_error([&] { run_tiny(recipe("cut", {"train.steps=1"}), false); }, ErrorCode::kInvalidArgument,
-               "not empty", "--resume");
+  expect_error([&] { run_tiny(recipe("cut", {"train.steps=1"}), false); },
+               ErrorCode::kInvalidArgument, "not empty", "--resume");
 }
 
 // Two runs of one process and one machine give the same bits.

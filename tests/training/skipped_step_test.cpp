@@ -1,4 +1,5 @@
-// A step that is not finite changes nothing, and too many of them end the run with the culprit's name.
+// A step that is not finite changes nothing, and too many of them end the run with the culprit's
+// name.
 #include <gtest/gtest.h>
 
 #include <cstring>
@@ -34,7 +35,8 @@ class SkippedStep : public testing::Test {
  protected:
   Recipe recipe(Lines lines) const {
     lines.insert(lines.end(), {"data.shuffle=false", "train.epochs=1"});
-    return tiny_recipe(folder_.path("tiny.onnx"), folder_.path("train.npz"), folder_.path("run"), lines);
+    return tiny_recipe(folder_.path("tiny.onnx"), folder_.path("train.npz"), folder_.path("run"),
+                       lines);
   }
 
   // Runs an epoch of 24 rows and compares the variables before and after each skipped step.
@@ -87,13 +89,14 @@ TEST_P(SkippedStepWith, ChangesNoParameterMomentOrStatistic) {
 // The variance of 1e25 overflows, the normalised values do not: loss and gradients stay finite.
 INSTANTIATE_TEST_SUITE_P(
     Rows, SkippedStepWith,
-    testing::Values(BadRow{"Plain", 9, 3e38f, "train.accumulate=1", "train.device=\"cpu\""},
-                    BadRow{"Statistics", 9, 1e25f, "train.accumulate=1", "train.device=\"cpu\""},
-                    BadRow{"Reference", 9, 3e38f, "train.accumulate=1", "train.device=\"reference\""},
-                    BadRow{"FirstMicroBatch", 14, 3e38f, "train.accumulate=3", "train.device=\"cpu\""},
-                    BadRow{"MicroStatistics", 14, 1e25f, "train.accumulate=3", "train.device=\"cpu\""},
-                    BadRow{"LastMicroBatch", 22, 3e38f, "train.accumulate=3", "train.device=\"cpu\""}),
-    [](const auto& info) { return std::string(info.param.name); });
+    testing::Values(
+        BadRow{"Plain", 9, 3e38f, "train.accumulate=1", "train.device=\"cpu\""},
+        BadRow{"Statistics", 9, 1e25f, "train.accumulate=1", "train.device=\"cpu\""},
+        BadRow{"Reference", 9, 3e38f, "train.accumulate=1", "train.device=\"reference\""},
+        BadRow{"FirstMicroBatch", 14, 3e38f, "train.accumulate=3", "train.device=\"cpu\""},
+        BadRow{"MicroStatistics", 14, 1e25f, "train.accumulate=3", "train.device=\"cpu\""},
+        BadRow{"LastMicroBatch", 22, 3e38f, "train.accumulate=3", "train.device=\"cpu\""}),
+    [](const auto& each) { return std::string(each.param.name); });
 
 // Squared error: 1e25 squared overflows, its gradient does not.
 TEST_F(SkippedStep, FollowsFromTheLossOfAnyMicroBatch) {
@@ -103,7 +106,8 @@ TEST_F(SkippedStep, FollowsFromTheLossOfAnyMicroBatch) {
   std::vector<float> target(24 * kTinyClasses, 0.5f);
   target[14 * kTinyClasses] = 1e25f;
   write_npz(folder_.path("train.npz"),
-            {{"x", Tensor::from<float>(DType::kFloat32, {24, kTinyInputs}, tiny_values(24 * kTinyInputs, 5))},
+            {{"x", Tensor::from<float>(DType::kFloat32, {24, kTinyInputs},
+                                       tiny_values(24 * kTinyInputs, 5))},
              {"target", Tensor::from<float>(DType::kFloat32, {24, kTinyClasses}, target)}});
   for (const char* accumulate : {"train.accumulate=1", "train.accumulate=3"}) {
     std::filesystem::remove_all(folder_.path("run"));
@@ -132,11 +136,13 @@ TEST_F(SkippedStep, StopsTheRunWhenTooManyFollowEachOther) {
   EXPECT_EQ(record.result.skipped, 4);  // of these, three in a row
   EXPECT_EQ(record.messages.size(), 4U);
   std::filesystem::remove_all(folder_.path("run"));
-  expect_error([&] { run_tiny(recipe({"train.max_consecutive_skips=3", "checkpoint.every=2"}), false); },
-               ErrorCode::kDiverged, "step 5", "3 skipped steps in a row", "'first'");
+  expect_error(
+      [&] { run_tiny(recipe({"train.max_consecutive_skips=3", "checkpoint.every=2"}), false); },
+      ErrorCode::kDiverged, "step 5", "3 skipped steps in a row", "'first'");
   // The checkpoint of step 4 is good, and going on from it ends in the same way.
-  expect_error([&] { run_tiny(recipe({"train.max_consecutive_skips=3", "checkpoint.every=2"}), true); },
-               ErrorCode::kDiverged, "step 5", "3 skipped steps in a row", "'first'");
+  expect_error(
+      [&] { run_tiny(recipe({"train.max_consecutive_skips=3", "checkpoint.every=2"}), true); },
+      ErrorCode::kDiverged, "step 5", "3 skipped steps in a row", "'first'");
 }
 
 }  // namespace

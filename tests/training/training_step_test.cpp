@@ -1,9 +1,13 @@
-// What one step does to the parameters: accumulation, groups, clipping, freezing; early stopping; devices agree.
+// What one step does to the parameters: accumulation, groups, clipping, freezing; early stopping;
+// devices agree.
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <filesystem>
+#include <fstream>
 #include <map>
 
+#include "tests/graph/onnx/wire_writer.h"
 #include "tests/training/support/tiny_run.h"
 #include "tests/training/test_files.h"
 #include "training/session.h"
@@ -61,8 +65,10 @@ Values initial_values() {
   const auto doubles = [](const std::vector<float>& values) {
     return std::vector<double>(values.begin(), values.end());
   };
-  return {{"w1", doubles(tiny_values(8 * kTinyInputs, 1))}, {"b1", doubles(tiny_values(8, 2))},
-          {"w2", doubles(tiny_values(8 * kTinyClasses, 3))}, {"b2", doubles(tiny_values(kTinyClasses, 4))}};
+  return {{"w1", doubles(tiny_values(8 * kTinyInputs, 1))},
+          {"b1", doubles(tiny_values(8, 2))},
+          {"w2", doubles(tiny_values(8 * kTinyClasses, 3))},
+          {"b2", doubles(tiny_values(kTinyClasses, 4))}};
 }
 
 const std::vector<std::string> kParameters = {"w1", "b1", "w2", "b2"};
@@ -161,9 +167,34 @@ TEST_F(TrainingStep, GroupsHaveTheirOwnRateAndDecay) {
   expect_near(trained.variables, expected, 1e-6);
 }
 
+// y = x w^T + c + d: c and d have one gradient, which is one value of the graph after merging.
+TEST_F(TrainingStep, ParametersWithTheSameGradientAreBothUpdated) {
+  using namespace temper::test;
+  ModelParts parts;
+  parts.inputs = {value_info("x", {-1, kTinyInputs})};
+  parts.outputs = {value_info("y", {-1, kTinyClasses})};
+  parts.initializers = {
+      floats("w", {kTinyClasses, kTinyInputs}, tiny_values(kTinyClasses * kTinyInputs, 1)),
+      floats("c", {kTinyClasses}, tiny_values(kTinyClasses, 2)),
+      floats("d", {kTinyClasses}, tiny_values(kTinyClasses, 3))};
+  parts.nodes = {node("Gemm", {"x", "w", "c"}, {"h"}, {int_attribute("transB", 1)}, "linear"),
+                 node("Add", {"h", "d"}, {"y"}, {}, "again")};
+  std::ofstream(folder_.path("shared.onnx"), std::ios::binary) << parts.bytes();
+  for (const char* device : {"train.device=\"cpu\"", "train.device=\"reference\""}) {
+    const Trained trained =
+        train(recipe("shared.onnx", {"train.steps=1", "optimizer.lr=0.5", device}));
+    for (std::size_t i = 0; i < 3; ++i) {
+      const double of_c = trained.variables.at("c")[i] - tiny_values(kTinyClasses, 2)[i];
+      const double of_d = trained.variables.at("d")[i] - tiny_values(kTinyClasses, 3)[i];
+      EXPECT_GT(std::abs(of_c), 1e-4) << device;
+      EXPECT_NEAR(of_c, of_d, 1e-6) << device;
+    }
+  }
+}
+
 TEST_F(TrainingStep, FrozenParametersStayBitIdenticalAndHaveNoState) {
-  const Trained trained = train(recipe(
-      "full.onnx", {"optimizer.lr=0.1", "optimizer.momentum=0.9", "model.freeze=[\"w1\", \"b2\"]"}));
+  const Trained trained = train(recipe("full.onnx", {"optimizer.lr=0.1", "optimizer.momentum=0.9",
+                                                     "model.freeze=[\"w1\", \"b2\"]"}));
   EXPECT_EQ(trained.variables.at("w1"), initial_values().at("w1"));
   EXPECT_EQ(trained.variables.at("b2"), initial_values().at("b2"));
   EXPECT_NE(trained.variables.at("b1"), initial_values().at("b1"));
@@ -198,8 +229,8 @@ TEST_F(TrainingStep, NothingBeforeTheFirstTrainableParameterIsDifferentiated) {
   for (const char* of : {"'first'", "'norm'", "'drop'", "'second'"}) {  // relu: fused with norm
     EXPECT_GT(all.count(of) == 0 ? 0 : all.at(of), 0) << of;
   }
-  const auto frozen = gradient_nodes(
-      recipe("full.onnx", {"model.freeze=[\"w1\", \"b1\", \"bn.*\"]"}));
+  const auto frozen =
+      gradient_nodes(recipe("full.onnx", {"model.freeze=[\"w1\", \"b1\", \"bn.*\"]"}));
   ASSERT_EQ(frozen.size(), 1U);
   EXPECT_EQ(frozen.begin()->first, "'second'");
   EXPECT_LT(frozen.at("'second'"), all.at("'second'"));  // no gradient of its input
@@ -207,8 +238,9 @@ TEST_F(TrainingStep, NothingBeforeTheFirstTrainableParameterIsDifferentiated) {
 
 TEST_F(TrainingStep, RunsUntilPatienceEnds) {
   write_tiny_data(folder_.path("val.npz"), 10, 6);
-  Recipe still = recipe("plain.onnx", {"optimizer.lr=0.0", "checkpoint.patience=2", "train.epochs=20",
-                                       "data.val=\"" + folder_.path("val.npz") + "\""});
+  Recipe still =
+      recipe("plain.onnx", {"optimizer.lr=0.0", "checkpoint.patience=2", "train.epochs=20",
+                            "data.val=\"" + folder_.path("val.npz") + "\""});
   const RunRecord record = run_tiny(still, false);
   EXPECT_EQ(record.result.outcome, RunOutcome::kStoppedEarly);
   EXPECT_EQ(record.result.steps, 27);  // the first evaluation is the best, two more do not improve
@@ -236,9 +268,8 @@ TEST_F(TrainingStep, WatchesTheMetricThatIsNamed) {
     }
     EXPECT_TRUE(found) << monitor << " " << record.result.best_metric;
   }
-  expect_error(
-      [&] { run_tiny(recipe("plain.onnx", {"checkpoint.monitor=\"val/loss\""}), false); },
-      ErrorCode::kInvalidArgument, "checkpoint.monitor", "train/loss", "data.val");
+  expect_error([&] { run_tiny(recipe("plain.onnx", {"checkpoint.monitor=\"val/loss\""}), false); },
+               ErrorCode::kInvalidArgument, "checkpoint.monitor", "train/loss", "data.val");
 }
 
 TEST_F(TrainingStep, TheCpuBackendAgreesWithTheReference) {

@@ -1,4 +1,5 @@
-// `temper bench`: times whole training steps on one batch in memory. With --serve it is one side of tools/bench/vs_torch.py.
+// `temper bench`: times whole training steps on one batch in memory. With --serve it is one side of
+// tools/bench/vs_torch.py.
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
@@ -60,8 +61,9 @@ std::string json_line(const Timing& timing) {
 void serve(SingleBatch& batch) {
   for (std::string text; std::getline(std::cin, text);) {
     double seconds = 0;
-    TEMPER_CHECK(std::sscanf(text.c_str(), "%lf", &seconds) == 1 && seconds > 0 && std::isfinite(seconds),
-                 ErrorCode::kInvalidArgument, "'", text, "' is not a number of seconds");
+    TEMPER_CHECK(
+        std::sscanf(text.c_str(), "%lf", &seconds) == 1 && seconds > 0 && std::isfinite(seconds),
+        ErrorCode::kInvalidArgument, "'", text, "' is not a number of seconds");
     std::printf("%s\n", json_line(time_steps(batch, seconds)).c_str());
     std::fflush(stdout);
   }
@@ -71,7 +73,8 @@ void serve(SingleBatch& batch) {
 void profile(SingleBatch& batch, double seconds) {
   std::vector<double> per_step(batch.plan().steps.size(), 0);
   int count = 0;
-  for (const double end = steady_seconds() + seconds; count == 0 || steady_seconds() < end; ++count) {
+  for (const double end = steady_seconds() + seconds; count == 0 || steady_seconds() < end;
+       ++count) {
     batch.step_profiled(per_step);
   }
   const double total = std::accumulate(per_step.begin(), per_step.end(), 0.0);
@@ -103,7 +106,9 @@ void profile(SingleBatch& batch, double seconds) {
 int run(const Arguments& arguments) {
   QuickRecipe quick{arguments.positional(0), arguments.text("--data"), arguments.text("--loss"),
                     parameters_of(arguments, 1)};
-  quick.parameters.push_back("optimizer.name=" + arguments.text("--optimizer", "adamw"));
+  if (arguments.has("--optimizer")) {
+    quick.parameters.push_back("optimizer.name=" + arguments.text("--optimizer"));
+  }
   if (arguments.has("--lr")) {
     quick.parameters.push_back("optimizer.lr=" + arguments.text("--lr"));
   }
@@ -135,29 +140,34 @@ int run(const Arguments& arguments) {
     std::printf("%s\n", json_line(timing).c_str());
     return 0;
   }
-  std::printf("first step after %.0f ms; %zu steps: median %.4f ms, minimum %.4f ms, loss %.6g\n", first_ms,
-              timing.milliseconds.size(), timing.median(), timing.milliseconds.front(), timing.loss);
+  std::printf("first step after %.0f ms; %zu steps: median %.4f ms, minimum %.4f ms, loss %.6g\n",
+              first_ms, timing.milliseconds.size(), timing.median(), timing.milliseconds.front(),
+              timing.loss);
   return 0;
 }
 
 }  // namespace
 
 Command bench_command() {
-  return {"bench",
-          "times training steps on one batch",
-          "The whole file is one batch. With --serve: one JSON line with `first_ms` (since the process began) and the first\n"
-          "`losses`; then, for each number of seconds read, it trains that long and answers one JSON line.",
-          {{"MODEL", "the ONNX file"}, {"KEY=VALUE", "parameters of the loss, or any key of a recipe", false, true}},
-          {{"--data", "FILE", "inputs and `target`, such as an .npz", true},
-           {"--loss", "NAME", "such as mse or cross_entropy; inferred from the target when left out"},
-           {"--optimizer", "NAME", "adamw when left out"},
-           {"--lr", "RATE", "the optimizer's own when left out"},
-           {"--threads", "N", "threads; all processors when left out"},
-           {"--device", "NAME", "cpu or reference"},
-           {"--serve", "", "answer numbers of seconds from the standard input"},
-           {"--profile", "", "seconds per step of the plan"},
-           {"--json", "", "one JSON line, and errors as JSON"}},
-          run};
+  return {
+      "bench",
+      "times training steps on one batch",
+      "The whole file is one batch. With --serve: one JSON line with `first_ms` (since the process "
+      "began) and the first\n"
+      "`losses`; then, for each number of seconds read, it trains that long and answers one JSON "
+      "line.",
+      {{"MODEL", "the ONNX file"},
+       {"KEY=VALUE", "parameters of the loss, or any key of a recipe", false, true}},
+      {{"--data", "FILE", "inputs and `target`, such as an .npz", true},
+       {"--loss", "NAME", "such as mse or cross_entropy; inferred from the target when left out"},
+       {"--optimizer", "NAME", "adamw when left out"},
+       {"--lr", "RATE", "the optimizer's own when left out"},
+       {"--threads", "N", "threads; all processors when left out"},
+       {"--device", "NAME", "cpu or reference"},
+       {"--serve", "", "answer numbers of seconds from the standard input"},
+       {"--profile", "", "seconds per step of the plan"},
+       {"--json", "", "one JSON line, and errors as JSON"}},
+      run};
 }
 
 }  // namespace temper::cli

@@ -1,5 +1,6 @@
-// How a subcommand of `temper` describes itself, and what it gets when it runs. The parser (command_line.h) is built from
-// these descriptions, so that only one file knows the library behind it.
+// How a subcommand of `temper` describes itself, and what it gets when it runs. The parser
+// (command_line.h) is built from these descriptions, so that only one file knows the library behind
+// it.
 #pragma once
 
 #include <cstdint>

@@ -1,9 +1,10 @@
 // The only user of CLI11: it splits the arguments and writes the help; errors are worded here.
 #include "tools/cli/command_line.h"
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <memory>
+
+#include <CLI/CLI.hpp>
 
 #include "runtime/base/error.h"
 #include "tools/cli/version.h"
@@ -40,10 +41,10 @@ std::unique_ptr<Target> add_command(CLI::App& root, const Command& command) {
   target->values.resize(command.options.size());
   for (std::size_t i = 0; i < command.options.size(); ++i) {
     const OptionSpec& spec = command.options[i];
-    target->options.push_back(
-        spec.value.empty()
-            ? target->app->add_flag(spec.name, spec.help)
-            : target->app->add_option(spec.name, target->values[i], spec.help)->type_name(spec.value));
+    target->options.push_back(spec.value.empty()
+                                  ? target->app->add_flag(spec.name, spec.help)
+                                  : target->app->add_option(spec.name, target->values[i], spec.help)
+                                        ->type_name(spec.value));
   }
   return target;
 }
@@ -61,7 +62,8 @@ std::string hint(const std::string& word, const std::vector<std::string>& known)
   return near.empty() ? std::string{} : concat("; did you mean ", near, "?");
 }
 
-// Finds the word that is wrong and says so: CLI11's own texts name neither the nearest word nor the order typed.
+// Finds the word that is wrong and says so: CLI11's own texts name neither the nearest word nor the
+// order typed.
 void check_words(int argc, const char* const* argv, const std::vector<Command>& commands) {
   std::vector<std::string> names;
   for (const Command& command : commands) {
@@ -72,18 +74,19 @@ void check_words(int argc, const char* const* argv, const std::vector<Command>& 
     return;
   }
   const auto known = std::find(names.begin(), names.end(), first);
-  TEMPER_CHECK(known != names.end(), ErrorCode::kInvalidArgument, "there is no command '", first, "'",
-               hint(first, names), " (temper --help lists the commands)");
+  TEMPER_CHECK(known != names.end(), ErrorCode::kInvalidArgument, "there is no command '", first,
+               "'", hint(first, names), " (temper --help lists the commands)");
   const Command& command = commands[static_cast<std::size_t>(known - names.begin())];
   const std::vector<std::string> options = option_names(command);
   for (int i = 2; i < argc; ++i) {
     const std::string word = argv[i];
     const std::string name = word.substr(0, word.find('='));
-    if (!name.starts_with("--") || name == "--" || std::count(options.begin(), options.end(), name) > 0) {
+    if (!name.starts_with("--") || name == "--" ||
+        std::count(options.begin(), options.end(), name) > 0) {
       continue;
     }
-    fail(ErrorCode::kInvalidArgument, "temper ", first, " has no option ", name, hint(name, options),
-         " (temper ", first, " --help lists them)");
+    fail(ErrorCode::kInvalidArgument, "temper ", first, " has no option ", name,
+         hint(name, options), " (temper ", first, " --help lists them)");
   }
 }
 
@@ -97,7 +100,8 @@ Arguments collect(const Target& target) {
       arguments.positionals_.push_back(target.positionals[i]);
     }
   }
-  arguments.positionals_.insert(arguments.positionals_.end(), target.rest.begin(), target.rest.end());
+  arguments.positionals_.insert(arguments.positionals_.end(), target.rest.begin(),
+                                target.rest.end());
   for (std::size_t i = 0; i < target.options.size(); ++i) {
     const OptionSpec& spec = target.command->options[i];
     if (target.options[i]->count() > 0) {
@@ -115,7 +119,7 @@ ParsedLine parse_command_line(int argc, const char* const* argv,
                               const std::vector<Command>& commands) {
   check_words(argc, argv, commands);
   CLI::App app("Fine-tunes ONNX models.", "temper");
-  app.set_version_flag("--version", concat("temper ", kVersion));
+  app.set_version_flag("--version", concat("temper ", version()));
   app.require_subcommand(0, 1);
   std::vector<std::unique_ptr<Target>> targets;
   for (const Command& command : commands) {
@@ -125,7 +129,7 @@ ParsedLine parse_command_line(int argc, const char* const* argv,
   try {
     app.parse(argc, argv);
   } catch (const CLI::CallForVersion&) {
-    line.output = concat("temper ", kVersion, "\n");
+    line.output = concat("temper ", version(), "\n");
     return line;
   } catch (const CLI::Success&) {
     const auto parsed = app.get_subcommands();

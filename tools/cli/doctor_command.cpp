@@ -36,7 +36,7 @@ std::string device_text(const char* name) {
 int run(const Arguments& arguments) {
   const MemoryLimits memory = memory_limits();
   const std::vector<std::pair<std::string, std::string>> lines = {
-      {"temper", kVersion},
+      {"temper", version()},
       {"compiler", __VERSION__},
       {"protobuf", graph::protobuf_version()},
       {"ops", concat(graph::standard_ops().all().size())},
@@ -67,7 +67,8 @@ int run(const Arguments& arguments) {
 }  // namespace
 
 Command doctor_command() {
-  return {"doctor", "versions, devices, threads and memory", "", {}, {{"--json", "", "as JSON"}}, run};
+  return {"doctor", "versions, devices, threads and memory", "", {}, {{"--json", "", "as JSON"}},
+          run};
 }
 
 }  // namespace temper::cli

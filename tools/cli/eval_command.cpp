@@ -3,8 +3,8 @@
 
 #include "tools/cli/command.h"
 #include "tools/cli/quick_recipe.h"
-#include "training/formats/json.h"
 #include "training/evaluation.h"
+#include "training/formats/json.h"
 
 namespace temper::cli {
 namespace {
@@ -47,16 +47,18 @@ int run(const Arguments& arguments) {
 }  // namespace
 
 Command eval_command() {
-  return {"eval",
-          "loss and accuracy of a model on a data set",
-          "",
-          {{"MODEL", "the ONNX file"}, {"KEY=VALUE", "parameters of the loss, or any key of a recipe", false, true}},
-          {{"--data", "FILE", "inputs and `target`, such as an .npz", true},
-           {"--loss", "NAME", "such as mse or cross_entropy; inferred from the target when left out"},
-           {"--batch-size", "N", "samples per batch; 32 when left out"},
-           {"--threads", "N", "threads; all processors when left out"},
-           {"--json", "", "one JSON line, and errors as JSON"}},
-          run};
+  return {
+      "eval",
+      "loss and accuracy of a model on a data set",
+      "",
+      {{"MODEL", "the ONNX file"},
+       {"KEY=VALUE", "parameters of the loss, or any key of a recipe", false, true}},
+      {{"--data", "FILE", "inputs and `target`, such as an .npz", true},
+       {"--loss", "NAME", "such as mse or cross_entropy; inferred from the target when left out"},
+       {"--batch-size", "N", "samples per batch; 32 when left out"},
+       {"--threads", "N", "threads; all processors when left out"},
+       {"--json", "", "one JSON line, and errors as JSON"}},
+      run};
 }
 
 }  // namespace temper::cli

@@ -78,20 +78,23 @@ int run(const Arguments& arguments) {
 }  // namespace
 
 Command grad_command() {
-  return {"grad",
-          "loss and gradients of one batch, by tensor name",
-          "The whole file is one batch; training mode with Dropout off. G.npz holds `loss` and one array per trainable\n"
-          "tensor. Loss parameters: key=value, such as label_smoothing=0.1.",
-          {{"MODEL", "the ONNX file"}, {"KEY=VALUE", "parameters of the loss, or any key of a recipe", false, true}},
-          {{"--data", "FILE", "inputs and `target`, such as an .npz", true},
-           {"--loss", "NAME", "such as mse or cross_entropy; inferred from the target when left out"},
-           {"--out", "G.npz", "where the loss and the gradients go"},
-           {"--wrt", "PATTERN", "other float tensors; '**' is all of them"},
-           {"--inputs", "", "also the gradients of the float inputs, as input:NAME"},
-           {"--threads", "N", "threads; all processors when left out"},
-           {"--device", "NAME", "cpu or reference"},
-           {"--json", "", "results and errors as JSON"}},
-          run};
+  return {
+      "grad",
+      "loss and gradients of one batch, by tensor name",
+      "The whole file is one batch; training mode with Dropout off. G.npz holds `loss` and one "
+      "array per trainable\n"
+      "tensor. Loss parameters: key=value, such as label_smoothing=0.1.",
+      {{"MODEL", "the ONNX file"},
+       {"KEY=VALUE", "parameters of the loss, or any key of a recipe", false, true}},
+      {{"--data", "FILE", "inputs and `target`, such as an .npz", true},
+       {"--loss", "NAME", "such as mse or cross_entropy; inferred from the target when left out"},
+       {"--out", "G.npz", "where the loss and the gradients go"},
+       {"--wrt", "PATTERN", "other float tensors; '**' is all of them"},
+       {"--inputs", "", "also the gradients of the float inputs, as input:NAME"},
+       {"--threads", "N", "threads; all processors when left out"},
+       {"--device", "NAME", "cpu or reference"},
+       {"--json", "", "results and errors as JSON"}},
+      run};
 }
 
 }  // namespace temper::cli

@@ -1,4 +1,5 @@
-// `temper inspect`: what a model is, what of it trains and why, what blocks training, and what training would take.
+// `temper inspect`: what a model is, what of it trains and why, what blocks training, and what
+// training would take.
 #include <algorithm>
 #include <cstdio>
 #include <map>
@@ -63,10 +64,12 @@ void print_tensors(const std::vector<TensorDecision>& decisions) {
     trainable += decision.trainable ? decision.shape.element_count() : 0;
   }
   const int columns = static_cast<int>(std::min<std::size_t>(width, 60));
-  std::printf("\n%-*s  %-9s %-18s %-9s %s\n", columns, "tensor", "type", "shape", "trainable", "why");
+  std::printf("\n%-*s  %-9s %-18s %-9s %s\n", columns, "tensor", "type", "shape", "trainable",
+              "why");
   for (const TensorDecision& decision : decisions) {
-    std::printf("%-*s  %-9s %-18s %-9s %s\n", columns, decision.name.c_str(), decision.file_type.c_str(),
-                concat(decision.shape).c_str(), decision.trainable ? "yes" : "no", decision.why.c_str());
+    std::printf("%-*s  %-9s %-18s %-9s %s\n", columns, decision.name.c_str(),
+                decision.file_type.c_str(), concat(decision.shape).c_str(),
+                decision.trainable ? "yes" : "no", decision.why.c_str());
   }
   std::printf("\nparameters %lld, of these trainable %lld\n", static_cast<long long>(all),
               static_cast<long long>(trainable));
@@ -85,17 +88,18 @@ void print_blockers(const std::vector<std::string>& blockers) {
 
 void print_memory(training::TrainingPreview& preview, const std::string& loss) {
   std::printf("memory of a training step in bytes (%s, adamw)\n", loss.c_str());
-  std::printf("  %-10s %14s %14s %14s %14s %14s\n", "batch", "variables", "gradients", "activations",
-              "constants", "total");
+  std::printf("  %-10s %14s %14s %14s %14s %14s\n", "batch", "variables", "gradients",
+              "activations", "constants", "total");
   for (const std::int64_t batch : {1, 32}) {
     try {
       const training::MemoryPlan memory = preview.memory(batch);
       std::printf("  %-10lld %14lld %14lld %14lld %14lld %14lld\n", static_cast<long long>(batch),
-                  static_cast<long long>(memory.variables), static_cast<long long>(memory.gradients),
-                  static_cast<long long>(memory.arena), static_cast<long long>(memory.constants),
-                  static_cast<long long>(memory.total()));
+                  static_cast<long long>(memory.variables),
+                  static_cast<long long>(memory.gradients), static_cast<long long>(memory.arena),
+                  static_cast<long long>(memory.constants), static_cast<long long>(memory.total()));
     } catch (const Error& error) {
-      std::printf("  %-10lld cannot be compiled: %s\n", static_cast<long long>(batch), error.what());
+      std::printf("  %-10lld cannot be compiled: %s\n", static_cast<long long>(batch),
+                  error.what());
     }
   }
 }
@@ -106,7 +110,8 @@ void print_kernels(training::TrainingPreview& preview, std::int64_t batch) {
   for (std::size_t i = 0; i < plan.steps.size(); ++i) {
     const PlanStep& step = plan.steps[i];
     std::printf("%4zu  %-24s %-10s %-28s %s\n", i, step.op.c_str(), step.family.c_str(),
-                step.kernel == nullptr ? "" : step.kernel->description.c_str(), step.origin.c_str());
+                step.kernel == nullptr ? "" : step.kernel->description.c_str(),
+                step.origin.c_str());
     for (const std::string& refusal : step.refusals) {
       std::printf("      not %s\n", refusal.c_str());
     }
@@ -137,8 +142,9 @@ int run(const Arguments& arguments) {
   print_tensors(decisions);
   print_blockers(training::nodes_without_gradient(graph));
   const std::string loss = arguments.text("--loss", training::guess_loss(model));
-  training::TrainingPreview preview(model, loss, symbols_of(arguments), "cpu",
-                                    static_cast<int>(arguments.integer("--threads", available_processors(), 1)));
+  training::TrainingPreview preview(
+      model, loss, symbols_of(arguments), "cpu",
+      static_cast<int>(arguments.integer("--threads", available_processors(), 1)));
   print_memory(preview, loss);
   if (arguments.has("--kernels")) {
     print_kernels(preview, arguments.integer("--batch-size", 32, 1));
@@ -153,7 +159,8 @@ Command inspect_command() {
           "what a model is, what trains, what blocks training, memory",
           "",
           {{"MODEL", "the ONNX file"},
-           {"NAME=SIZE", "sizes of symbolic dimensions other than the batch, such as seq=128", false, true}},
+           {"NAME=SIZE", "sizes of symbolic dimensions other than the batch, such as seq=128",
+            false, true}},
           {{"--kernels", "", "the kernel of each step of the plan, and why others were not taken"},
            {"--loss", "NAME", "the loss to compile with; guessed from the output when left out"},
            {"--batch-size", "N", "the batch --kernels compiles for; 32 when left out"},

@@ -1,4 +1,5 @@
-// The `temper` command: parses the line, runs the subcommand, turns errors into text and exit codes.
+// The `temper` command: parses the line, runs the subcommand, turns errors into text and exit
+// codes.
 #include <cstdio>
 #include <cstring>
 #include <new>

@@ -3,7 +3,6 @@
 #include <cctype>
 #include <cstdio>
 #include <map>
-#include <memory>
 
 #include "graph/ir/print.h"
 #include "runtime/base/concat.h"
@@ -17,10 +16,10 @@ decltype(training::EngineOptions::observer) dump_passes_to(const std::string& fo
     return {};
   }
   make_directories(folder);
-  const auto counts = std::make_shared<std::map<std::string, int>>();
-  return [folder, counts](const std::string& graph, std::string_view pass, const graph::Graph& made) {
+  return [folder, counts = std::map<std::string, int>()](
+             const std::string& graph, std::string_view pass, const graph::Graph& made) mutable {
     char number[16];
-    std::snprintf(number, sizeof number, "%02d", ++(*counts)[graph]);
+    std::snprintf(number, sizeof number, "%02d", ++counts[graph]);
     std::string name = concat(graph, ".", number, ".", pass);
     for (char& c : name) {
       c = std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '.' || c == '-' ? c : '_';

@@ -10,7 +10,8 @@ namespace temper::cli {
 namespace {
 
 int run(const Arguments& arguments) {
-  QuickRecipe quick{arguments.positional(0), arguments.text("--data"), "", parameters_of(arguments, 1)};
+  QuickRecipe quick{arguments.positional(0), arguments.text("--data"), "",
+                    parameters_of(arguments, 1)};
   training::Recipe recipe = make_quick_recipe(quick);
   recipe.data.batch_size = arguments.integer("--batch-size", recipe.data.batch_size, 1);
   recipe.train.threads = arguments.integer("--threads", recipe.train.threads, 1);
@@ -40,7 +41,8 @@ Command predict_command() {
   return {"predict",
           "every output of a model for all rows, to an .npz",
           "",
-          {{"MODEL", "the ONNX file"}, {"KEY=VALUE", "keys of a recipe, such as data.scale=true", false, true}},
+          {{"MODEL", "the ONNX file"},
+           {"KEY=VALUE", "keys of a recipe, such as data.scale=true", false, true}},
           {{"--data", "FILE", "the inputs, such as an .npz", true},
            {"--out", "P.npz", "one array per output, by its name", true},
            {"--batch-size", "N", "samples per batch; 32 when left out"},

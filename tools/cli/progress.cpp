@@ -20,7 +20,8 @@ std::string duration_text(double seconds) {
   if (whole < 3600) {
     std::snprintf(text, sizeof text, "%lld:%02lld", whole / 60, whole % 60);
   } else {
-    std::snprintf(text, sizeof text, "%lld:%02lld:%02lld", whole / 3600, whole / 60 % 60, whole % 60);
+    std::snprintf(text, sizeof text, "%lld:%02lld:%02lld", whole / 3600, whole / 60 % 60,
+                  whole % 60);
   }
   return text;
 }
@@ -101,15 +102,14 @@ void Progress::draw_bar() {
                                                        static_cast<double>(progress_.total_steps)
                                                  : 0;
   const double done = static_cast<double>(std::max<std::int64_t>(progress_.step - first_step_, 1));
-  const double left = (last_draw_ - began_) / done *
-                      static_cast<double>(progress_.total_steps - progress_.step);
+  const double left =
+      (last_draw_ - began_) / done * static_cast<double>(progress_.total_steps - progress_.step);
   const int full = std::clamp(static_cast<int>(share * kBarWidth), 0, kBarWidth);
-  std::string line = concat("[", std::string(static_cast<std::size_t>(full), '='),
-                            std::string(static_cast<std::size_t>(kBarWidth - full), ' '), "] ",
-                            progress_.step, "/", progress_.total_steps, "  loss ",
-                            number("%.4f", progress_.loss), "  ",
-                            number("%.0f", progress_.samples_per_second), " samples/s  ",
-                            duration_text(left), " left");
+  std::string line = concat(
+      "[", std::string(static_cast<std::size_t>(full), '='),
+      std::string(static_cast<std::size_t>(kBarWidth - full), ' '), "] ", progress_.step, "/",
+      progress_.total_steps, "  loss ", number("%.4f", progress_.loss), "  ",
+      number("%.0f", progress_.samples_per_second), " samples/s  ", duration_text(left), " left");
   line.resize(std::min(line.size(), static_cast<std::size_t>(
                                         std::max(terminal_width(OutputStream::kStderr) - 1, 1))));
   std::fprintf(stderr, "\r\033[K%s", line.c_str());

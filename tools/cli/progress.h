@@ -1,4 +1,5 @@
-// The progress of a run on stderr: one bar that redraws itself on a terminal, a line per epoch elsewhere.
+// The progress of a run on stderr: one bar that redraws itself on a terminal, a line per epoch
+// elsewhere.
 #pragma once
 
 #include <cstdint>
@@ -13,7 +14,8 @@ namespace temper::cli {
 
 class Progress {
  public:
-  // `expects_validation`: an epoch's line waits for the validation that follows its last step. `quiet`: messages only.
+  // `expects_validation`: an epoch's line waits for the validation that follows its last step.
+  // `quiet`: messages only.
   Progress(bool expects_validation, bool quiet);
 
   void started(const std::string& run_directory, const training::RunProgress& progress);

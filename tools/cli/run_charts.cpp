@@ -47,7 +47,9 @@ std::vector<std::string> RunCharts::write(const std::string& run_directory) cons
       {"loss",
        {"Loss", "step", "loss", {series("train/loss", "train"), series("val/loss", "val")}}},
       {"accuracy",
-       {"Accuracy", "step", "accuracy",
+       {"Accuracy",
+        "step",
+        "accuracy",
         {series("train/accuracy", "train"), series("val/accuracy", "val")}}},
       {"learning_rate", {"Learning rate", "step", "learning rate", {series("opt/lr", "lr")}}},
   };

@@ -14,8 +14,8 @@ class RunCharts {
  public:
   // The lines of metrics.jsonl. THROWS: kIo, kInvalidData with the line.
   void read(const std::string& metrics_file);
-  // Writes RUN/charts/loss, accuracy and learning_rate (.png and .svg), those that have data, and returns their paths without
-  // suffix. THROWS: kIo.
+  // Writes RUN/charts/loss, accuracy and learning_rate (.png and .svg), those that have data, and
+  // returns their paths without suffix. THROWS: kIo.
   std::vector<std::string> write(const std::string& run_directory) const;
 
  private:

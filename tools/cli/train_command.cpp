@@ -41,7 +41,8 @@ class Watcher final : public training::RunObserver {
       trainer_->request_stop();
     }
   }
-  void logged(std::int64_t step, std::int64_t epoch, std::span<const training::Metric> metrics) override {
+  void logged(std::int64_t step, std::int64_t epoch,
+              std::span<const training::Metric> metrics) override {
     static_cast<void>(epoch);
     progress_.logged(step, metrics);
   }
@@ -120,6 +121,10 @@ TrainTarget read_target(const Arguments& arguments) {
       target.recipe.origins["data.val_split"] = "held out, as nothing else is given";
     }
   }
+  TEMPER_CHECK(
+      !arguments.has("--resume") || !run_directory.empty() || !target.recipe.train.out.empty(),
+      ErrorCode::kInvalidArgument,
+      "which run? Type `temper train RUN_DIRECTORY --resume`, or set train.out");
   if (!run_directory.empty()) {
     set("train.out", target.recipe.train.out, run_directory);
   }
@@ -209,8 +214,10 @@ int exit_code_of(const RunResult& result, const Watcher& watcher, const StopSign
       std::fprintf(stderr, "stopped early after step %lld: %s did not improve any more\n",
                    static_cast<long long>(result.steps), result.monitor.c_str());
       break;
-    case RunOutcome::kSaveFailed: return exit_code(ErrorCode::kIo);
-    case RunOutcome::kFinished: break;
+    case RunOutcome::kSaveFailed:
+      return exit_code(ErrorCode::kIo);
+    case RunOutcome::kFinished:
+      break;
   }
   return watcher.charts_failed() ? exit_code(ErrorCode::kIo) : 0;
 }
@@ -248,28 +255,31 @@ int run(const Arguments& arguments) {
 }
 
 std::string key_list() {
-  std::string text = "Keys of a recipe, also as KEY=VALUE here and as TEMPER_<TABLE>_<KEY> in the environment:\n";
+  std::string text =
+      "Keys of a recipe, also as KEY=VALUE here and as TEMPER_<TABLE>_<KEY> in the environment:\n";
   for (const std::string& key : training::recipe_keys()) {
     text += "  " + key + "\n";
   }
-  return text + "  loss.*, optimizer.*, schedule.* take the parameters of the component named there";
+  return text +
+         "  loss.*, optimizer.*, schedule.* take the parameters of the component named there";
 }
 
 }  // namespace
 
 Command train_command() {
-  return {"train",
-          "trains by a recipe, or a model on data with everything inferred",
-          key_list(),
-          {{"RECIPE", "RECIPE.toml, or MODEL.onnx DATA, or a run directory with --resume"},
-           {"KEY=VALUE", "settings that win over the recipe, such as optimizer.lr=0.01", false, true}},
-          {{"--print-config", "", "print every setting with where it came from, and stop"},
-           {"--dry-run", "", "compile, print the memory plan, and stop before the first step"},
-           {"--resume", "", "go on with the run in train.out from its newest checkpoint"},
-           {"--quiet", "", "no progress"},
-           {"--dump-passes", "DIR", "write the graph after each pass there"},
-           {"--json", "", "one JSON line at the end, and errors as JSON"}},
-          run};
+  return {
+      "train",
+      "trains by a recipe, or a model on data with everything inferred",
+      key_list(),
+      {{"RECIPE", "RECIPE.toml, or MODEL.onnx DATA, or a run directory with --resume"},
+       {"KEY=VALUE", "settings that win over the recipe, such as optimizer.lr=0.01", false, true}},
+      {{"--print-config", "", "print every setting with where it came from, and stop"},
+       {"--dry-run", "", "compile, print the memory plan, and stop before the first step"},
+       {"--resume", "", "go on with the run in train.out from its newest checkpoint"},
+       {"--quiet", "", "no progress"},
+       {"--dump-passes", "DIR", "write the graph after each pass there"},
+       {"--json", "", "one JSON line at the end, and errors as JSON"}},
+      run};
 }
 
 }  // namespace temper::cli

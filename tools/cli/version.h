@@ -3,6 +3,7 @@
 
 namespace temper::cli {
 
-inline constexpr const char* kVersion = TEMPER_VERSION;  // from CMake's project()
+// "0.1.0".
+const char* version();
 
 }  // namespace temper::cli

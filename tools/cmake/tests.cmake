@@ -15,9 +15,21 @@ function(temper_test folder)
   gtest_discover_tests(${target} DISCOVERY_MODE PRE_TEST PROPERTIES TIMEOUT 300)
 endfunction()
 
-foreach(folder runtime graph backends ops onnx_node training errors golden models tools cli)
+foreach(folder runtime graph backends ops onnx_node training allocations errors golden models tools cli)
   temper_test(${folder})
 endforeach()
 if(TARGET test_cli AND TARGET temper)
   add_dependencies(test_cli temper)  # it runs the command
+endif()
+
+set(tiny_run ${PROJECT_SOURCE_DIR}/tests/training/support/tiny_run.cpp)
+if(TARGET test_allocations)
+  target_sources(test_allocations PRIVATE ${tiny_run})
+  set_target_properties(test_allocations PROPERTIES ENABLE_EXPORTS ON)  # names in stack traces
+endif()
+if(TARGET test_training)
+  # A process of its own for tests that kill it.
+  add_executable(run_recipe ${PROJECT_SOURCE_DIR}/tests/programs/run_recipe.cpp ${tiny_run})
+  target_link_libraries(run_recipe PRIVATE ${modules} temper_warnings OpenMP::OpenMP_CXX)
+  add_dependencies(test_training run_recipe)
 endif()

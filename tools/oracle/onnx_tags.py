@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Writes tests/ops/expected/onnx_tags.cpp: what ONNX's schemas say about the differentiability of inputs and outputs.
 
-Usage: python tools/oracle/onnx_tags.py > tests/ops/expected/onnx_tags.cpp  (needs onnx)
+Usage: python tools/oracle/onnx_tags.py > tests/ops/expected/onnx_tags.cpp, then clang-format  (needs onnx)
 """
+import onnx
 from onnx import defs
 
 TAGS = {"Differentiable": "D", "NonDifferentiable": "N", "Unknown": "?"}
@@ -25,7 +26,8 @@ def rows():
 
 
 def main():
-    print("// Written by tools/oracle/onnx_tags.py from the schemas of the onnx package.")
+    print(f"// Made by tools/oracle/onnx_tags.py from the schemas of onnx {onnx.__version__}.")
+    print("// Do not edit.")
     print('#include "tests/ops/expected/onnx_tags.h"')
     print("\nnamespace temper::op_suite {\n")
     print("const std::vector<OnnxTags>& onnx_tags() {")

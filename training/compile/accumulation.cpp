@@ -31,8 +31,8 @@ void accumulate_gradients(graph::Builder& builder, bool last,
     if (last) {
       gradients[i] = sum;
     }
-    graph.add_update({accumulator, last ? builder.zeros_like(sum) : sum,
-                      UpdateBinding::Kind::kAttempt});
+    graph.add_update(
+        {accumulator, last ? builder.zeros_like(sum) : sum, UpdateBinding::Kind::kAttempt});
   }
 }
 
@@ -45,8 +45,8 @@ ValueId accumulate_loss(graph::Builder& builder, bool last, ValueId loss) {
   made.role = VariableRole::kScalar;
   const VariableId accumulator = graph.add_variable(std::move(made));
   const ValueId sum = builder.add(graph.read_variable(accumulator), loss);
-  graph.add_update({accumulator, last ? builder.zeros_like(sum) : sum,
-                    UpdateBinding::Kind::kAttempt});
+  graph.add_update(
+      {accumulator, last ? builder.zeros_like(sum) : sum, UpdateBinding::Kind::kAttempt});
   return sum;
 }
 

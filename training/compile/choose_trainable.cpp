@@ -31,8 +31,7 @@ void choose_trainable(graph::Graph& graph, const std::vector<std::string>& train
     }
     any = any || variable.trainable;
   }
-  TEMPER_CHECK(any, ErrorCode::kInvalidArgument,
-               "nothing is left to train: all ", ids.size(),
+  TEMPER_CHECK(any, ErrorCode::kInvalidArgument, "nothing is left to train: all ", ids.size(),
                " float tensors are frozen or not weights (temper inspect shows why)");
 }
 

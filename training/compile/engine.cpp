@@ -54,7 +54,7 @@ Engine::Compiled& Engine::compile(const GraphRequest& request) {
   graph::run_pipeline(made, reference_, pipeline);
   Compiled compiled;
   compiled.plan = graph::lower(made, backend_, store_, {options_.threads});
-  for (int i = 0; i < made.variable_count(); ++i) {
+  for (int i = 0; i < made.variable_count() && !store_.allocated(); ++i) {
     const graph::Variable& variable = made.variable(graph::VariableId{i});
     if (variable.initial.defined()) {
       initial_.emplace(variable.name, variable.initial);
@@ -74,6 +74,7 @@ void Engine::prepare(const std::vector<GraphRequest>& requests) {
       store_.set(i, value->second);
     }
   }
+  initial_.clear();  // the store has them now
   for (auto& [name, compiled] : compiled_) {
     compiled.executor = std::make_unique<Executor>(compiled.plan, store_, *arena_);
   }

@@ -1,5 +1,5 @@
-// Compiled plans of one model over one variable store: what the trainer, evaluation and the library's users run.
-// Threading: one thread at a time.
+// Compiled plans of one model over one variable store: what the trainer, evaluation and the
+// library's users run. Threading: one thread at a time.
 #pragma once
 
 #include <cstdint>
@@ -20,14 +20,15 @@ struct EngineOptions {
   int threads = 1;
   bool verify = false;
   // Called after each pass of each graph, for --dump-passes.
-  std::function<void(const std::string& graph, std::string_view pass, const graph::Graph&)> observer;
+  std::function<void(const std::string& graph, std::string_view pass, const graph::Graph&)>
+      observer;
 };
 
 // Bytes by what they are for; `total` is what a run allocates for variables and plans.
 struct MemoryPlan {
-  std::int64_t variables = 0;   // parameters, statistics, optimizer state
+  std::int64_t variables = 0;  // parameters, statistics, optimizer state
   std::int64_t gradients = 0;
-  std::int64_t arena = 0;       // activations and workspaces, the largest plan's
+  std::int64_t arena = 0;  // activations and workspaces, the largest plan's
   std::int64_t constants = 0;
   std::int64_t total() const { return variables + gradients + arena + constants; }
 };
@@ -38,12 +39,12 @@ class Engine {
   Engine(graph::Graph imported, CompileSettings settings, const Backend& backend,
          const Backend& reference, EngineOptions options);
 
-  // Compiles these graphs and allocates everything for them. The first request decides the layouts of the variables, so the
-  // training graph comes first. Variables get their initial values.
+  // Compiles these graphs and allocates everything for them. The first request decides the layouts
+  // of the variables, so the training graph comes first. Variables get their initial values.
   void prepare(const std::vector<GraphRequest>& requests);
 
-  // The executor of a graph; compiles it when it is new (a bounded cache would forget none of prepare()'s).
-  // REQUIRES: prepare() was called.
+  // The executor of a graph; compiles it when it is new (a bounded cache would forget none of
+  // prepare()'s). REQUIRES: prepare() was called.
   Executor& executor(const GraphRequest& request);
 
   MemoryPlan memory() const;
@@ -73,7 +74,7 @@ class Engine {
   VariableStore store_;
   std::unique_ptr<Arena> arena_;
   std::map<std::string, Compiled> compiled_;
-  std::map<std::string, Tensor> initial_;
+  std::map<std::string, Tensor> initial_;  // until prepare() has stored them
 };
 
 }  // namespace temper::training

@@ -31,7 +31,8 @@ class GraphMaker {
       : graph_(imported), settings_(settings), request_(request), reference_(reference) {}
 
   Graph make() {
-    const bool training = request_.kind != GraphKind::kEvaluate && request_.kind != GraphKind::kPredict;
+    const bool training =
+        request_.kind != GraphKind::kEvaluate && request_.kind != GraphKind::kPredict;
     if (training && request_.kind != GraphKind::kGradient) {
       choose_trainable(graph_, settings_.trainable, settings_.freeze);
     }
@@ -123,7 +124,8 @@ class GraphMaker {
     for (const std::string& name : request_.wrt) {
       const VariableId variable = graph_.find_variable(name);
       wrt.push_back(variable.valid() ? graph_.read_variable(variable) : graph_.find_value(name));
-      TEMPER_CHECK(wrt.back().valid(), ErrorCode::kInvalidArgument, "there is no tensor '", name, "'");
+      TEMPER_CHECK(wrt.back().valid(), ErrorCode::kInvalidArgument, "there is no tensor '", name,
+                   "'");
     }
     const std::vector<ValueId> grads = graph::gradient(graph_, loss_, wrt);
     for (std::size_t i = 0; i < grads.size(); ++i) {
@@ -214,7 +216,8 @@ class GraphMaker {
     builder.set_origin("gradient norm");
     const ValueId norm = builder.op("GlobalNorm", update_.gradients);
     builder.set_origin("step");
-    // Statistics too: a variance can overflow where the normalised values, and so loss and gradients, do not.
+    // Statistics too: a variance can overflow where the normalised values, and so loss and
+    // gradients, do not.
     std::vector<ValueId> finite = {norm, finite_loss};
     for (const UpdateBinding& update : graph_.updates) {
       if (graph_.variable(update.variable).role == graph::VariableRole::kStatistic) {

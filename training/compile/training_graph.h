@@ -1,5 +1,5 @@
-// From an imported graph to the graphs a run needs: one joint graph of forward, loss, gradient, clipping, update and
-// statistics for a step, and the forward-and-loss graph of an evaluation.
+// From an imported graph to the graphs a run needs: one joint graph of forward, loss, gradient,
+// clipping, update and statistics for a step, and the forward-and-loss graph of an evaluation.
 #pragma once
 
 #include <cstdint>
@@ -14,12 +14,14 @@
 namespace temper::training {
 
 // Names of the variables that steer a step; part of every checkpoint.
-inline constexpr const char* kRatesVariable = "step.rates";        // f64 [kRateSlots]
-inline constexpr const char* kAppliedVariable = "step.applied";    // i64: updates done
-inline constexpr const char* kAttemptedVariable = "step.attempted"; // i64: steps tried
-inline constexpr const char* kPositionVariable = "step.position";  // i64: samples consumed
-inline constexpr const char* kGroupVariable = "step.accumulate";   // float: micro-batches of this group
-inline constexpr const char* kLossVariable = "step.loss";          // float: sum over this group's micro-batches
+inline constexpr const char* kRatesVariable = "step.rates";          // f64 [kRateSlots]
+inline constexpr const char* kAppliedVariable = "step.applied";      // i64: updates done
+inline constexpr const char* kAttemptedVariable = "step.attempted";  // i64: steps tried
+inline constexpr const char* kPositionVariable = "step.position";    // i64: samples consumed
+inline constexpr const char* kGroupVariable =
+    "step.accumulate";  // float: micro-batches of this group
+inline constexpr const char* kLossVariable =
+    "step.loss";  // float: sum over this group's micro-batches
 inline constexpr std::int64_t kRateSlots = 1024;
 
 struct OptimizerGroupSettings {
@@ -59,18 +61,18 @@ inline constexpr const char* kTargetInput = "target";
 
 struct GraphRequest {
   GraphKind kind = GraphKind::kTrain;
-  std::int64_t batch = 1;                        // first dimension of every input
-  std::map<std::string, std::int64_t> symbols;   // other symbolic dimensions
-  std::vector<std::string> wrt;                  // kGradient: names of variables and inputs
+  std::int64_t batch = 1;                       // first dimension of every input
+  std::map<std::string, std::int64_t> symbols;  // other symbolic dimensions
+  std::vector<std::string> wrt;                 // kGradient: names of variables and inputs
 };
 
-// Outputs by name: "loss" (scalar), "grad_norm", "ok", "output:NAME" per model output, "grad:NAME" (kGradient).
-// `imported` is left as it is. THROWS: kInvalidArgument, kInvalidModel, kUnsupported.
+// Outputs by name: "loss" (scalar), "grad_norm", "ok", "output:NAME" per model output, "grad:NAME"
+// (kGradient). `imported` is left as it is. THROWS: kInvalidArgument, kInvalidModel, kUnsupported.
 graph::Graph make_graph(const graph::Graph& imported, const CompileSettings& settings,
                         const GraphRequest& request, const Backend& reference);
 
-// The importer's decision and the patterns applied: sets Variable::trainable and `why` on every parameter.
-// THROWS: kInvalidArgument when a pattern matches nothing, or nothing is left to train.
+// The importer's decision and the patterns applied: sets Variable::trainable and `why` on every
+// parameter. THROWS: kInvalidArgument when a pattern matches nothing, or nothing is left to train.
 void choose_trainable(graph::Graph& graph, const std::vector<std::string>& trainable,
                       const std::vector<std::string>& freeze);
 

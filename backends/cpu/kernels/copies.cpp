@@ -22,9 +22,8 @@ void copy_bytes(int threads, const void* from, void* to, std::int64_t bytes) {
 std::unique_ptr<Kernel> prepare_copy(const OpQuery& query) {
   const std::int64_t bytes = query.inputs[0].bytes();
   const int threads = threads_for_elements(query.threads, bytes / 4);
-  auto kernel = make_kernel([=](const KernelArgs& args) {
-    copy_bytes(threads, args.inputs[0], args.outputs[0], bytes);
-  });
+  auto kernel = make_kernel(
+      [=](const KernelArgs& args) { copy_bytes(threads, args.inputs[0], args.outputs[0], bytes); });
   kernel->input_layouts = {query.inputs[0].layout};
   kernel->output_layouts = {query.inputs[0].layout};
   kernel->inplace = {{0, 0}};

@@ -1,5 +1,5 @@
-// Elementwise ops of one and two f32 inputs. Inputs of one shape are walked in memory order, whatever their layout;
-// broadcasting is done on plain tensors.
+// Elementwise ops of one and two f32 inputs. Inputs of one shape are walked in memory order,
+// whatever their layout; broadcasting is done on plain tensors.
 #include <cmath>
 #include <optional>
 
@@ -83,8 +83,8 @@ std::unique_ptr<Kernel> prepare_flat(const OpQuery& query, const Element<Binary>
 }
 
 std::unique_ptr<Kernel> prepare_broadcast(const OpQuery& query, const Element<Binary>& element) {
-  const auto plan = plan_broadcast<2>(query.outputs[0].shape,
-                                      {query.inputs[0].shape, query.inputs[1].shape});
+  const auto plan =
+      plan_broadcast<2>(query.outputs[0].shape, {query.inputs[0].shape, query.inputs[1].shape});
   const int threads = plan.rank > 1 ? threads_for_elements(query.threads, plan.count) : 1;
   auto kernel = make_kernel([=](const KernelArgs& args) {
     // Each thread takes a part of the outermost axis.
@@ -167,7 +167,8 @@ float number(const Attrs& attrs, std::string_view name, double fallback) {
 void register_elementwise(KernelTable& table) {
   using E = Element<Unary>;
   add_unary(table, "Relu", [](const Attrs&) { return E{Unary::kRelu, true}; });
-  add_unary(table, "Neg", [](const Attrs&) { return E{Unary::kNeg, false}; });  // -0 is not all zero bits
+  add_unary(table, "Neg",
+            [](const Attrs&) { return E{Unary::kNeg, false}; });  // -0 is not all zero bits
   add_unary(table, "Abs", [](const Attrs&) { return E{Unary::kAbs, true}; });
   add_unary(table, "Sqrt", [](const Attrs&) { return E{Unary::kSqrt, true}; });
   add_unary(table, "Reciprocal", [](const Attrs&) { return E{Unary::kReciprocal}; });

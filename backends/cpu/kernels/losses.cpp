@@ -1,5 +1,5 @@
-// CrossEntropy and its gradient over [N, C] logits, f32: one pass of log-softmax per row. PyTorch's ignore_index, class
-// weights, label smoothing and reductions.
+// CrossEntropy and its gradient over [N, C] logits, f32: one pass of log-softmax per row. PyTorch's
+// ignore_index, class weights, label smoothing and reductions.
 #include <cmath>
 #include <limits>
 
@@ -100,8 +100,8 @@ std::unique_ptr<Kernel> prepare_loss(const OpQuery& query) {
                           plan.weighted ? static_cast<const float*>(args.inputs[2]) : nullptr};
     const auto* logits = static_cast<const float*>(args.inputs[0]);
     auto* losses = static_cast<double*>(args.workspace);
-    auto* log_prob = static_cast<float*>(
-        wants_log ? args.outputs[1] : static_cast<void*>(losses + plan.rows));
+    auto* log_prob =
+        static_cast<float*>(wants_log ? args.outputs[1] : static_cast<void*>(losses + plan.rows));
     parallel_ranges(plan.threads, plan.rows, 1, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t row = begin; row < end; ++row) {
         float* log_row = log_prob + row * plan.classes;
@@ -121,24 +121,25 @@ std::unique_ptr<Kernel> prepare_loss(const OpQuery& query) {
       }
     }
     if (plan.reduction != Reduction::kNone) {
-      loss[0] = static_cast<float>(plan.reduction == Reduction::kMean ? total / targets.total()
-                                                                      : total);
+      loss[0] =
+          static_cast<float>(plan.reduction == Reduction::kMean ? total / targets.total() : total);
     }
   });
   const std::size_t log_bytes =
-      wants_log ? 0 : static_cast<std::size_t>(query.inputs[0].shape.element_count()) * sizeof(float);
+      wants_log ? 0
+                : static_cast<std::size_t>(query.inputs[0].shape.element_count()) * sizeof(float);
   kernel->workspace_bytes = row_bytes + log_bytes;
   kernel->description = "vector";
   return kernel;
 }
 
-// dlogits = factor * (prob * target_sum - target), target the smoothed one-hot vector times the class weights.
+// dlogits = factor * (prob * target_sum - target), target the smoothed one-hot vector times the
+// class weights.
 void gradient_row(const Targets& t, const float* log_prob, std::int64_t c, double factor,
                   double weight_sum, float* dx) {
   const LossPlan& p = t.plan;
   if (c == p.ignore_index || !t.in_range(c)) {
-    const float value =
-        c == p.ignore_index ? 0.0f : std::numeric_limits<float>::quiet_NaN();
+    const float value = c == p.ignore_index ? 0.0f : std::numeric_limits<float>::quiet_NaN();
     std::fill(dx, dx + p.classes, value);
     return;
   }
@@ -199,10 +200,12 @@ Support supports(const OpQuery& query, std::size_t logits, std::size_t labels) {
 }  // namespace
 
 void register_losses(KernelTable& table) {
-  table.add("CrossEntropy", "cpu", [](const OpQuery& query) { return supports(query, 0, 1); },
-            prepare_loss);
-  table.add("CrossEntropyGrad", "cpu", [](const OpQuery& query) { return supports(query, 1, 2); },
-            prepare_loss_grad);
+  table.add(
+      "CrossEntropy", "cpu", [](const OpQuery& query) { return supports(query, 0, 1); },
+      prepare_loss);
+  table.add(
+      "CrossEntropyGrad", "cpu", [](const OpQuery& query) { return supports(query, 1, 2); },
+      prepare_loss_grad);
 }
 
 }  // namespace temper::cpu

@@ -1,5 +1,6 @@
-// MaxPool and its gradient for f32 over 1 to 3 spatial dimensions, vectorised over channels. NaN propagates and the first
-// maximum wins, which the library's pooling does not promise. Saved: one byte per output, the tap of its maximum.
+// MaxPool and its gradient for f32 over 1 to 3 spatial dimensions, vectorised over channels. NaN
+// propagates and the first maximum wins, which the library's pooling does not promise. Saved: one
+// byte per output, the tap of its maximum.
 #include <algorithm>
 #include <array>
 #include <cstring>

@@ -1,5 +1,5 @@
-// BatchNormTrain with an optional fused ReLU, and its gradient, f32. Running statistics are a few lines of our own:
-// new = old * momentum + batch * (1 - momentum).
+// BatchNormTrain with an optional fused ReLU, and its gradient, f32. Running statistics are a few
+// lines of our own: new = old * momentum + batch * (1 - momentum).
 #include "backends/cpu/onednn_kernel.h"
 
 namespace temper::cpu {
@@ -59,7 +59,8 @@ Backward::primitive_desc make_backward(const Desc& x, float epsilon, bool relu,
 #endif
 }
 
-// Fills the plan for x in the layout that comes, or with channels in blocks where plain would be slow.
+// Fills the plan for x in the layout that comes, or with channels in blocks where plain would be
+// slow.
 std::string choose(const OpQuery& query, const TensorSpec& x, NormPlan& plan) {
   std::string reason = refuse_dtypes(query);
   if (!reason.empty()) {
@@ -89,8 +90,8 @@ class BatchNormKernel final : public OneDnnKernel {
  public:
   BatchNormKernel(const OpQuery& query, const NormPlan& plan)
       : OneDnnKernel(plan.threads), plan_(plan) {
-    const double count = static_cast<double>(plan.shape.element_count()) /
-                         static_cast<double>(plan.shape[1]);
+    const double count =
+        static_cast<double>(plan.shape.element_count()) / static_cast<double>(plan.shape[1]);
     momentum_ = query.attrs->get_double("momentum", 0.9);
     const bool unbiased = query.attrs->get_int("unbiased", 0) != 0 && count > 1;
     variance_factor_ = unbiased ? count / (count - 1) : 1.0;
@@ -139,8 +140,8 @@ std::unique_ptr<Kernel> prepare_forward(const OpQuery& query, const NormPlan& pl
   kernel->input_layouts[kX] = plan.layout;
   kernel->output_layouts.resize(query.outputs.size());
   kernel->output_layouts[kY] = plan.layout;
-  kernel->mean_place = has(query.outputs, kBatchMean) ? output(kBatchMean)
-                                                      : kernel->reserve(channels.get_size());
+  kernel->mean_place =
+      has(query.outputs, kBatchMean) ? output(kBatchMean) : kernel->reserve(channels.get_size());
   kernel->var_place =
       has(query.outputs, kBatchVar) ? output(kBatchVar) : kernel->reserve(channels.get_size());
   Place workspace;
@@ -196,7 +197,8 @@ std::unique_ptr<Kernel> prepare_gradient(const OpQuery& query, const NormPlan& p
     return has(query.outputs, i) ? output(i) : kernel->reserve(desc.get_size());
   };
   const Desc x = plan.forward.src_desc();
-  const Place dx = place(kDx, x), dscale = place(kDScale, channels), dbias = place(kDBias, channels);
+  const Place dx = place(kDx, x), dscale = place(kDScale, channels),
+              dbias = place(kDBias, channels);
   OneDnnCall& call = kernel->call<Backward>(plan.backward);
   call.add(DNNL_ARG_SRC, x, input(kGradX));
   call.add(DNNL_ARG_DIFF_DST, x, input(kGradDy));
@@ -204,7 +206,8 @@ std::unique_ptr<Kernel> prepare_gradient(const OpQuery& query, const NormPlan& p
   call.add(DNNL_ARG_VARIANCE, channels, input(kGradVar));
   call.add(DNNL_ARG_SCALE, channels, input(kGradScale));
 #if DNNL_VERSION_MAJOR < 3
-  // 2.6.3 fails at execution without the shift, although the formula has no use for it; 3.x fails with it.
+  // 2.6.3 fails at execution without the shift, although the formula has no use for it; 3.x fails
+  // with it.
   call.add(DNNL_ARG_SHIFT, channels, input(kGradBias));
 #endif
   call.add(DNNL_ARG_DIFF_SRC, x, dx);

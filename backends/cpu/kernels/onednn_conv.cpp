@@ -1,4 +1,5 @@
-// Conv: direct convolution, f32, bias and a fused ReLU; weights in the blocking the kernel likes best.
+// Conv: direct convolution, f32, bias and a fused ReLU; weights in the blocking the kernel likes
+// best.
 #include "backends/cpu/conv_geometry.h"
 #include "backends/cpu/onednn_kernel.h"
 

@@ -1,6 +1,6 @@
-// Gemm and MatMul, f32. A product with a weight whose layout is ours to choose is an inner product in oneDNN's packed
-// blocking; the same weight read the other way round (the data gradient) is an inner product backwards; all else is a
-// plain matmul.
+// Gemm and MatMul, f32. A product with a weight whose layout is ours to choose is an inner product
+// in oneDNN's packed blocking; the same weight read the other way round (the data gradient) is an
+// inner product backwards; all else is a plain matmul.
 #include <algorithm>
 
 #include "backends/cpu/onednn_kernel.h"
@@ -67,7 +67,8 @@ std::string read_gemm(const OpQuery& query, Product& p) {
   return {};
 }
 
-// numpy's rules: a 1-D operand gains an axis; where b is one matrix, a's rows of all batches are one matrix.
+// numpy's rules: a 1-D operand gains an axis; where b is one matrix, a's rows of all batches are
+// one matrix.
 std::string read_matmul(const OpQuery& query, Product& p) {
   const Shape& a = query.inputs[0].shape;
   const Shape& b = query.inputs[1].shape;
@@ -112,8 +113,6 @@ Desc matrix(const Dims& batch, std::int64_t rows, std::int64_t columns, bool tra
   strides.insert(strides.end(), {transposed ? 1 : columns, transposed ? rows : 1});
   return strided_descriptor(dims, strides);
 }
-
-
 
 Matmul::primitive_desc make_matmul(const Product& p) {
   dnnl::primitive_attr attributes = make_attributes();
@@ -202,8 +201,8 @@ std::string plan_linear(const OpQuery& query, LinearPlan& plan) {
   Product& p = plan.product;
   p.relu = query.attrs->get_int("relu", 0) != 0;
   plan.threads = threads_for_flops(
-      query.threads, 2.0 * static_cast<double>(query.outputs[0].shape.element_count()) *
-                         static_cast<double>(p.k));
+      query.threads,
+      2.0 * static_cast<double>(query.outputs[0].shape.element_count()) * static_cast<double>(p.k));
   const ThreadCountScope scope(plan.threads);
   if (plan_inner(query, plan)) {
     return {};

@@ -30,9 +30,9 @@ std::string plan_gradient(const OpQuery& query, GradPlan& plan) {
                      n = query.inputs[1].shape[1];
   plan.transposed = query.attrs->get_int("trans_w", 0) != 0;
   plan.bias = query.outputs.size() > 1 && query.outputs[1].present();
-  plan.threads = threads_for_flops(query.threads, 2.0 * static_cast<double>(m) *
-                                                      static_cast<double>(k) *
-                                                      static_cast<double>(n));
+  plan.threads =
+      threads_for_flops(query.threads, 2.0 * static_cast<double>(m) * static_cast<double>(k) *
+                                           static_cast<double>(n));
   const ThreadCountScope scope(plan.threads);
   const Desc x = plain_descriptor({m, k}), dy = plain_descriptor({m, n});
   const Desc bias = plan.bias ? plain_descriptor({n}) : Desc();
@@ -49,7 +49,8 @@ std::string plan_gradient(const OpQuery& query, GradPlan& plan) {
   }
   choices.push_back(any);
   for (const Desc& choice : choices) {
-    plan.pd = make_gradient_descriptor<BackwardWeights>(make_attributes(), hint, x, choice, bias, dy);
+    plan.pd =
+        make_gradient_descriptor<BackwardWeights>(make_attributes(), hint, x, choice, bias, dy);
     if (quality_of(plan.pd) > 0 && has_layout(plan.pd.diff_weights_desc())) {
       return {};
     }

@@ -1,4 +1,4 @@
-// MaxPool, AveragePool, GlobalAveragePool and the gradients of the first two, f32, in the layout that comes.
+// AveragePool, its gradient and GlobalAveragePool, f32, in the layout that comes.
 #include "backends/cpu/onednn_kernel.h"
 
 namespace temper::cpu {
@@ -13,7 +13,7 @@ using Backward = dnnl::pooling_v2_backward;
 #endif
 
 struct PoolGeometry {
-  dnnl::algorithm algorithm = dnnl::algorithm::pooling_max;
+  dnnl::algorithm algorithm = dnnl::algorithm::pooling_avg_exclude_padding;
   Shape x, y;
   Dims kernel, strides, dilations, pads_begin, pads_end;
 };
@@ -25,18 +25,7 @@ struct PoolPlan {
   int threads = 1;
 };
 
-// Keeps what the gradient must agree with.
-class MaxPoolKernel final : public OneDnnKernel {
- public:
-  MaxPoolKernel(const PoolPlan& plan) : OneDnnKernel(plan.threads), plan_(plan) {}
-  const PoolPlan& plan() const { return plan_; }
-
- private:
-  PoolPlan plan_;
-};
-
-std::string read_pool(const OpQuery& query, const Shape& x, const Shape& y, bool max,
-                      PoolGeometry& g) {
+std::string read_pool(const OpQuery& query, const Shape& x, const Shape& y, PoolGeometry& g) {
   const Attrs& attrs = *query.attrs;
   g.x = x;
   g.y = y;
@@ -60,15 +49,14 @@ std::string read_pool(const OpQuery& query, const Shape& x, const Shape& y, bool
   g.pads_begin.assign(pads.begin(), pads.begin() + spatial);
   g.pads_end.assign(pads.begin() + spatial, pads.end());
   const bool include = attrs.get_int("count_include_pad", 0) != 0;
-  g.algorithm = max ? dnnl::algorithm::pooling_max
-                    : include ? dnnl::algorithm::pooling_avg_include_padding
-                              : dnnl::algorithm::pooling_avg_exclude_padding;
+  g.algorithm = include ? dnnl::algorithm::pooling_avg_include_padding
+                        : dnnl::algorithm::pooling_avg_exclude_padding;
   for (std::size_t i = 0; i < n; ++i) {
     const int axis = static_cast<int>(i) + 2;
     const std::int64_t extent = (g.kernel[i] - 1) * g.dilations[i] + 1;
     const std::int64_t needed = (y[axis] - 1) * g.strides[i] + extent - x[axis] - g.pads_begin[i];
     if (needed > g.pads_end[i]) {  // ceil_mode: the last window hangs over
-      if (!max && include) {
+      if (include) {
         return "oneDNN divides windows that hang over the padding by their full size";
       }
       g.pads_end[i] = needed;
@@ -81,13 +69,12 @@ std::string read_pool(const OpQuery& query, const Shape& x, const Shape& y, bool
   return {};
 }
 
-Forward::primitive_desc make_forward(const PoolGeometry& g, const Layout& x, bool training) {
+Forward::primitive_desc make_forward(const PoolGeometry& g, const Layout& x) {
   const Desc src = descriptor(DType::kFloat32, g.x, x);
   const Desc dst = descriptor(DType::kFloat32, g.y, same_format(g.y, x));
-  return make_descriptor<Forward>(
-      make_attributes(),
-      training ? dnnl::prop_kind::forward_training : dnnl::prop_kind::forward_inference,
-      g.algorithm, src, dst, g.strides, g.kernel, g.dilations, g.pads_begin, g.pads_end);
+  return make_descriptor<Forward>(make_attributes(), dnnl::prop_kind::forward_training, g.algorithm,
+                                  src, dst, g.strides, g.kernel, g.dilations, g.pads_begin,
+                                  g.pads_end);
 }
 
 Backward::primitive_desc make_backward(const PoolGeometry& g, const Forward::primitive_desc& hint) {
@@ -97,10 +84,10 @@ Backward::primitive_desc make_backward(const PoolGeometry& g, const Forward::pri
 }
 
 // Tries the layout that comes, then channels in blocks.
-std::string choose(PoolPlan& plan, const Layout& first, bool training, bool gradient) {
+std::string choose(PoolPlan& plan, const Layout& first, bool gradient) {
   std::string reason;
   for (const Layout& layout : {first, channel_blocked(plan.geometry.x)}) {
-    plan.forward = make_forward(plan.geometry, layout, training);
+    plan.forward = make_forward(plan.geometry, layout);
     reason = refusal_of(plan.forward);
     if (reason.empty() && gradient) {
       plan.backward = make_backward(plan.geometry, plan.forward);
@@ -113,90 +100,55 @@ std::string choose(PoolPlan& plan, const Layout& first, bool training, bool grad
   return reason;
 }
 
-bool wants_saved(const OpQuery& query) {
-  return query.outputs.size() > 2 && query.outputs[2].present();
+// x and y: the shapes of the forward's input and output.
+std::string plan_pool(const OpQuery& query, const Shape& x, const Shape& y, bool gradient,
+                      PoolPlan& plan) {
+  std::string reason = refuse_dtypes(query);
+  if (reason.empty()) {
+    reason = read_pool(query, x, y, plan.geometry);
+  }
+  if (!reason.empty()) {
+    return reason;
+  }
+  plan.threads = threads_for_elements(query.threads, x.element_count());
+  const ThreadCountScope scope(plan.threads);
+  return choose(plan, same_format(x, query.inputs[0].layout), gradient);
 }
 
 std::string plan_forward(const OpQuery& query, PoolPlan& plan) {
-  const bool max = query.op == "MaxPool";
-  std::string reason;
-  if (query.outputs.size() > 1 && query.outputs[1].present()) {
-    return "oneDNN does not give ONNX's indices";
-  }
-  reason = refuse_dtypes(query);
-  if (reason.empty()) {
-    reason = read_pool(query, query.inputs[0].shape, query.outputs[0].shape, max, plan.geometry);
-  }
-  if (!reason.empty()) {
-    return reason;
-  }
-  plan.threads = threads_for_elements(query.threads, query.inputs[0].shape.element_count());
-  const ThreadCountScope scope(plan.threads);
-  const bool saved = wants_saved(query);
-  return choose(plan, query.inputs[0].layout, saved, saved);
+  return plan_pool(query, query.inputs[0].shape, query.outputs[0].shape, false, plan);
 }
 
-std::unique_ptr<Kernel> prepare_forward(const OpQuery& query, const PoolPlan& plan) {
-  auto kernel = std::make_unique<MaxPoolKernel>(plan);
+std::unique_ptr<Kernel> prepare_forward(const OpQuery&, const PoolPlan& plan) {
+  auto kernel = std::make_unique<OneDnnKernel>(plan.threads);
   kernel->input_layouts = {layout_of(plan.forward.src_desc())};
-  kernel->output_layouts.resize(query.outputs.size());
-  kernel->output_layouts[0] = layout_of(plan.forward.dst_desc());
+  kernel->output_layouts = {layout_of(plan.forward.dst_desc())};
   OneDnnCall& call = kernel->call<Forward>(plan.forward);
   call.add(DNNL_ARG_SRC, plan.forward.src_desc(), Place::input(0));
   call.add(DNNL_ARG_DST, plan.forward.dst_desc(), Place::output(0));
-  if (wants_saved(query)) {
-    const Desc workspace = plan.forward.workspace_desc();
-    kernel->opaque_bytes.assign(query.outputs.size(), 0);
-    kernel->opaque_bytes[2] = workspace.get_size();
-    call.add(DNNL_ARG_WORKSPACE, workspace, Place::output(2));
-  }
   return kernel;
 }
 
-std::string plan_max_gradient(const OpQuery& query, PoolPlan& plan) {
-  const auto* forward = dynamic_cast<const MaxPoolKernel*>(query.forward);
-  if (forward == nullptr) {
-    return "the forward MaxPool does not run on oneDNN";
-  }
-  plan = forward->plan();
-  return refuse_dtypes(query);
+std::string plan_gradient(const OpQuery& query, PoolPlan& plan) {
+  return plan_pool(query, query.outputs[0].shape, query.inputs[0].shape, true, plan);
 }
 
-std::string plan_average_gradient(const OpQuery& query, PoolPlan& plan) {
-  std::string reason = refuse_dtypes(query);
-  if (reason.empty()) {
-    reason = read_pool(query, query.outputs[0].shape, query.inputs[0].shape, false, plan.geometry);
-  }
-  if (!reason.empty()) {
-    return reason;
-  }
-  plan.threads = threads_for_elements(query.threads, plan.geometry.x.element_count());
-  const ThreadCountScope scope(plan.threads);
-  return choose(plan, same_format(plan.geometry.x, query.inputs[0].layout), true, true);
-}
-
-std::unique_ptr<Kernel> prepare_gradient(const OpQuery& query, const PoolPlan& plan) {
+std::unique_ptr<Kernel> prepare_gradient(const OpQuery&, const PoolPlan& plan) {
   auto kernel = std::make_unique<OneDnnKernel>(plan.threads);
-  kernel->input_layouts.resize(query.inputs.size());
-  kernel->input_layouts[0] = layout_of(plan.backward.diff_dst_desc());
+  kernel->input_layouts = {layout_of(plan.backward.diff_dst_desc())};
   kernel->output_layouts = {layout_of(plan.backward.diff_src_desc())};
   OneDnnCall& call = kernel->call<Backward>(plan.backward);
   call.add(DNNL_ARG_DIFF_DST, plan.backward.diff_dst_desc(), Place::input(0));
   call.add(DNNL_ARG_DIFF_SRC, plan.backward.diff_src_desc(), Place::output(0));
-  if (plan.geometry.algorithm == dnnl::algorithm::pooling_max) {
-    call.add(DNNL_ARG_WORKSPACE, plan.forward.workspace_desc(), Place::input(1));
-  }
   return kernel;
 }
 
 }  // namespace
 
 void register_onednn_pool(KernelTable& table) {
-  add_planned<PoolPlan>(table, "MaxPool", plan_forward, prepare_forward);
   add_planned<PoolPlan>(table, "AveragePool", plan_forward, prepare_forward);
   add_planned<PoolPlan>(table, "GlobalAveragePool", plan_forward, prepare_forward);
-  add_planned<PoolPlan>(table, "MaxPoolGrad", plan_max_gradient, prepare_gradient);
-  add_planned<PoolPlan>(table, "AveragePoolGrad", plan_average_gradient, prepare_gradient);
+  add_planned<PoolPlan>(table, "AveragePoolGrad", plan_gradient, prepare_gradient);
 }
 
 }  // namespace temper::cpu

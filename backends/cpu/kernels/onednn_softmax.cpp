@@ -28,10 +28,10 @@ std::string plan_softmax(const OpQuery& query, SoftmaxPlan& plan) {
   plan.threads = threads_for_elements(query.threads, shape.element_count());
   const ThreadCountScope scope(plan.threads);
   const Desc desc = plain_descriptor(dims_of(shape));
-  plan.pd = make_descriptor<Forward>(make_attributes(), dnnl::prop_kind::forward_inference,
-                                     query.op == "LogSoftmax" ? dnnl::algorithm::softmax_log
-                                                              : dnnl::algorithm::softmax_accurate,
-                                     desc, desc, axis < 0 ? axis + shape.rank() : axis);
+  plan.pd = make_descriptor<Forward>(
+      make_attributes(), dnnl::prop_kind::forward_inference,
+      query.op == "LogSoftmax" ? dnnl::algorithm::softmax_log : dnnl::algorithm::softmax_accurate,
+      desc, desc, axis < 0 ? axis + shape.rank() : axis);
   return refusal_of(plan.pd);
 }
 

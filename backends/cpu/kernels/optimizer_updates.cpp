@@ -1,5 +1,5 @@
-// SgdUpdate and AdamUpdate over f32 variables: neighbours in the flat buffers are joined when addresses are bound, and the
-// whole update is one pass in chunks of 16384 elements.
+// SgdUpdate and AdamUpdate over f32 variables: neighbours in the flat buffers are joined when
+// addresses are bound, and the whole update is one pass in chunks of 16384 elements.
 #include <algorithm>
 
 #include "backends/common/flat_ranges.h"

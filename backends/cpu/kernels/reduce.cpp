@@ -1,5 +1,5 @@
-// ReduceSum and ReduceMean of f32 over neighbouring axes: x is [outer, reduced, inner]. Sums are kept in double, their order is
-// fixed by the shape alone.
+// ReduceSum and ReduceMean of f32 over neighbouring axes: x is [outer, reduced, inner]. Sums are
+// kept in double, their order is fixed by the shape alone.
 #include <algorithm>
 
 #include "backends/cpu/parallel.h"

@@ -1,5 +1,5 @@
-// GlobalNorm and AllFinite over f32 tensors of any layout (padding is zero), in chunks of 16384 elements: the sum's order
-// does not depend on the number of threads.
+// GlobalNorm and AllFinite over f32 tensors of any layout (padding is zero), in chunks of 16384
+// elements: the sum's order does not depend on the number of threads.
 #include <algorithm>
 #include <cmath>
 
@@ -51,8 +51,9 @@ void for_each_chunk(const Chunks& chunks, const KernelArgs& args, const F& f) {
                   [&](std::int64_t begin, std::int64_t end) {
                     for (std::int64_t i = begin; i < end; ++i) {
                       const Chunk& chunk = chunks.list[static_cast<std::size_t>(i)];
-                      results[i] = f(static_cast<const float*>(args.inputs[chunk.input]) + chunk.begin,
-                                     chunk.count);
+                      results[i] =
+                          f(static_cast<const float*>(args.inputs[chunk.input]) + chunk.begin,
+                            chunk.count);
                     }
                   });
 }

@@ -1,4 +1,5 @@
-// A prepared kernel's run() allocates nothing outside the library, whose own allocations are counted apart.
+// A prepared kernel's run() allocates nothing outside the library, whose own allocations are
+// counted apart.
 #include <gtest/gtest.h>
 
 #include <cstdlib>
@@ -73,10 +74,12 @@ struct Runnable {
 };
 
 TEST(CpuAllocations, RunAllocatesNothingOfItsOwn) {
-  const Tensor image = random_tensor(Shape{2, 16, 12, 12}, 1), w = random_tensor(Shape{32, 16, 3, 3}, 2);
+  const Tensor image = random_tensor(Shape{2, 16, 12, 12}, 1),
+               w = random_tensor(Shape{32, 16, 3, 3}, 2);
   const Tensor a = random_tensor(Shape{64, 300}, 3), b = random_tensor(Shape{300, 500}, 4);
   const Tensor labels(DType::kInt64, Shape{64});
-  const Attrs conv{{"pads", std::vector<std::int64_t>{1, 1, 1, 1}}, {"kernel_shape", std::vector<std::int64_t>{3, 3}}};
+  const Attrs conv{{"pads", std::vector<std::int64_t>{1, 1, 1, 1}},
+                   {"kernel_shape", std::vector<std::int64_t>{3, 3}}};
   const Attrs rows{{"axes", std::vector<std::int64_t>{0}}};
   const Value matrix{.shape = a.shape()};
   EXPECT_EQ(Runnable("Conv", conv, {image, w}, {{.shape = Shape{2, 32, 12, 12}}}).allocations(), 0);
@@ -86,7 +89,8 @@ TEST(CpuAllocations, RunAllocatesNothingOfItsOwn) {
   EXPECT_EQ(Runnable("Add", {}, {a, random_tensor(Shape{300}, 5)}, {matrix}).allocations(), 0);
   EXPECT_EQ(Runnable("GlobalNorm", {}, {a, b}, {{.shape = Shape{}}}).allocations(), 0);
   EXPECT_EQ(Runnable("ReduceSum", rows, {b}, {{.shape = Shape{500}}}).allocations(), 0);
-  EXPECT_EQ(Runnable("CrossEntropy", {}, {a, labels}, {{.shape = Shape{}}, matrix}).allocations(), 0);
+  EXPECT_EQ(Runnable("CrossEntropy", {}, {a, labels}, {{.shape = Shape{}}, matrix}).allocations(),
+            0);
 }
 
 TEST(CpuAllocations, TheCounterSeesAnAllocationOfOurs) {

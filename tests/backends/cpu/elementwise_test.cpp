@@ -1,4 +1,5 @@
-// Own elementwise and reduction kernels against the reference: layouts, broadcasting, NaN, thread counts.
+// Own elementwise and reduction kernels against the reference: layouts, broadcasting, NaN, thread
+// counts.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -13,14 +14,15 @@ namespace {
 constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
-const char* const kUnary[] = {"Relu", "Neg", "Abs", "Sqrt", "Reciprocal", "Exp", "Log", "Tanh",
-                              "Sigmoid", "LeakyRelu", "Elu", "HardSigmoid", "HardSwish"};
+const char* const kUnary[] = {"Relu", "Neg",         "Abs",      "Sqrt",    "Reciprocal",
+                              "Exp",  "Log",         "Tanh",     "Sigmoid", "LeakyRelu",
+                              "Elu",  "HardSigmoid", "HardSwish"};
 const char* const kBinary[] = {"Add", "Sub", "Mul", "Div", "Max", "Min"};
 
 Attrs attrs_of(std::string_view op) {
-  return op == "LeakyRelu" || op == "Elu"
-             ? Attrs{{"alpha", 0.3}}
-             : op == "HardSigmoid" ? Attrs{{"alpha", 0.2}, {"beta", 0.5}} : Attrs{};
+  return op == "LeakyRelu" || op == "Elu" ? Attrs{{"alpha", 0.3}}
+         : op == "HardSigmoid"            ? Attrs{{"alpha", 0.2}, {"beta", 0.5}}
+                                          : Attrs{};
 }
 
 TEST(CpuElementwise, UnaryOpsEqualTheReferenceInEveryLayout) {
@@ -46,14 +48,15 @@ TEST(CpuElementwise, UnaryOpsEqualTheReferenceInEveryLayout) {
 }
 
 TEST(CpuElementwise, SpecialValuesEqualTheReference) {
-  const std::vector<float> values{kNan, kInfinity, -kInfinity, 0.0f, -0.0f, 1.0f, -1.0f, 1e-42f,
-                                  88.8f, -104.0f, 3e38f, -3e38f};
+  const std::vector<float> values{kNan,  kInfinity, -kInfinity, 0.0f,    -0.0f, 1.0f,
+                                  -1.0f, 1e-42f,    88.8f,      -104.0f, 3e38f, -3e38f};
   const auto n = static_cast<std::int64_t>(values.size());
   const Tensor x = Tensor::from<float>(DType::kFloat32, Shape{n}, values);
   for (const char* op : kUnary) {
     SCOPED_TRACE(op);
     const auto actual = run_op(cpu_backend(), op, attrs_of(op), {x}, {{.shape = x.shape()}});
-    const auto expected = run_op(reference_backend(), op, attrs_of(op), {x}, {{.shape = x.shape()}});
+    const auto expected =
+        run_op(reference_backend(), op, attrs_of(op), {x}, {{.shape = x.shape()}});
     for (std::int64_t i = 0; i < n; ++i) {
       const float a = actual.outputs[0].span<float>()[static_cast<std::size_t>(i)];
       const float b = expected.outputs[0].span<float>()[static_cast<std::size_t>(i)];
@@ -71,10 +74,14 @@ TEST(CpuElementwise, BinaryOpsBroadcastLikeTheReference) {
   const struct {
     Shape a, b, y;
   } cases[] = {
-      {{4, 7}, {4, 7}, {4, 7}},      {{64, 1200}, {1200}, {64, 1200}},
-      {{4, 7}, {}, {4, 7}},          {{1}, {4, 7}, {4, 7}},
-      {{2, 3, 4, 5}, {3, 1, 1}, {2, 3, 4, 5}}, {{3, 1, 5}, {4, 1}, {3, 4, 5}},
-      {{1, 6}, {5, 1}, {5, 6}},      {{300, 400}, {300, 1}, {300, 400}},
+      {{4, 7}, {4, 7}, {4, 7}},
+      {{64, 1200}, {1200}, {64, 1200}},
+      {{4, 7}, {}, {4, 7}},
+      {{1}, {4, 7}, {4, 7}},
+      {{2, 3, 4, 5}, {3, 1, 1}, {2, 3, 4, 5}},
+      {{3, 1, 5}, {4, 1}, {3, 4, 5}},
+      {{1, 6}, {5, 1}, {5, 6}},
+      {{300, 400}, {300, 1}, {300, 400}},
   };
   for (const char* op : kBinary) {
     for (const auto& c : cases) {
@@ -88,7 +95,8 @@ TEST(CpuElementwise, BinaryOpsBroadcastLikeTheReference) {
 TEST(CpuElementwise, EqualShapesKeepABlockedLayoutAndItsZeroPadding) {
   const Shape shape{2, 20, 5, 5};
   const Layout blocked = nchw_blocked(shape, 16);
-  for (const char* op : {"Add", "Sub", "Mul", "Max", "Min", "ReluGrad", "TanhGrad", "SigmoidGrad"}) {
+  for (const char* op :
+       {"Add", "Sub", "Mul", "Max", "Min", "ReluGrad", "TanhGrad", "SigmoidGrad"}) {
     SCOPED_TRACE(op);
     const auto result =
         expect_matches_reference(op, {}, {random_tensor(shape, 1), random_tensor(shape, 2)},
@@ -115,8 +123,11 @@ TEST(CpuReduce, EqualsTheReferenceForNeighbouringAxes) {
     Shape x;
     std::vector<std::int64_t> axes;
   } cases[] = {
-      {{64, 10}, {0}}, {{64, 10}, {1}}, {{3, 40000}, {1}}, {{500, 300}, {0}}, {{70000}, {0}},
-      {{4, 5, 6, 7}, {1, 2}}, {{4, 5, 6, 7}, {2, 3}}, {{4, 5, 6, 7}, {0, 1, 2, 3}}, {{4, 1, 6}, {0, 2}},
+      {{64, 10}, {0}},        {{64, 10}, {1}},
+      {{3, 40000}, {1}},      {{500, 300}, {0}},
+      {{70000}, {0}},         {{4, 5, 6, 7}, {1, 2}},
+      {{4, 5, 6, 7}, {2, 3}}, {{4, 5, 6, 7}, {0, 1, 2, 3}},
+      {{4, 1, 6}, {0, 2}},
   };
   for (const char* op : {"ReduceSum", "ReduceMean"}) {
     for (const auto& c : cases) {
@@ -142,8 +153,8 @@ TEST(CpuReduce, EqualsTheReferenceForNeighbouringAxes) {
 
 TEST(CpuReduce, RefusesAxesThatAreNotNeighbours) {
   const Attrs attrs{{"axes", std::vector<std::int64_t>{0, 2}}};
-  const OpQuery query = make_query("ReduceSum", attrs, {random_tensor(Shape{2, 3, 4}, 1)},
-                                   {{.shape = Shape{3}}}, {});
+  const OpQuery query =
+      make_query("ReduceSum", attrs, {random_tensor(Shape{2, 3, 4}, 1)}, {{.shape = Shape{3}}}, {});
   EXPECT_FALSE(cpu_backend().kernels().rows("ReduceSum").front()->supports(query).ok);
 }
 

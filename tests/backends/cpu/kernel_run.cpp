@@ -84,16 +84,18 @@ RunResult run_op(const Backend& backend, std::string_view op, const Attrs& attrs
       shape = Shape{static_cast<std::int64_t>(kernel.opaque_bytes.at(i))};
       layout = {};
     }
-    const std::size_t bytes = value.dtype == DType::kUndefined
-                                  ? 0
-                                  : static_cast<std::size_t>(storage_bytes(value.dtype, shape, layout));
+    const std::size_t bytes =
+        value.dtype == DType::kUndefined
+            ? 0
+            : static_cast<std::size_t>(storage_bytes(value.dtype, shape, layout));
     storage.emplace_back(bytes);
     if (value.dtype == DType::kUndefined) {
       result.physical.emplace_back();
       out.push_back(nullptr);
       continue;
     }
-    // Rubbish where elements go: a kernel must not rely on zeros (padding excepted: it is checked below).
+    // Rubbish where elements go: a kernel must not rely on zeros (padding excepted: it is checked
+    // below).
     if (!has_padding(shape, layout)) {
       std::memset(storage.back().buffer->data(), 0x7f, bytes);
     }
@@ -111,7 +113,8 @@ RunResult run_op(const Backend& backend, std::string_view op, const Attrs& attrs
   EXPECT_TRUE(workspace.intact()) << op << " wrote behind its workspace";
   for (const Tensor& tensor : result.physical) {
     if (tensor.defined() && tensor.dtype() != DType::kOpaque) {
-      EXPECT_TRUE(padding_is_zero(tensor)) << op << " left padding in " << to_string(tensor.layout());
+      EXPECT_TRUE(padding_is_zero(tensor))
+          << op << " left padding in " << to_string(tensor.layout());
       result.outputs.push_back(tensor.to_plain());
     } else {
       result.outputs.push_back(tensor);

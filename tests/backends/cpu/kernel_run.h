@@ -1,5 +1,6 @@
-// Runs one op on the CPU backend as a plan would (layouts converted, workspace and opaque values given), checks padding and
-// guard words, and gives plain outputs; and the same op on the reference backend.
+// Runs one op on the CPU backend as a plan would (layouts converted, workspace and opaque values
+// given), checks padding and guard words, and gives plain outputs; and the same op on the reference
+// backend.
 #pragma once
 
 #include <memory>
@@ -22,9 +23,9 @@ struct Value {
 
 struct RunOptions {
   int threads = 2;
-  std::string family = {};           // empty: the first row that supports it
-  std::vector<Layout> layouts = {};  // inputs arrive in these
-  std::vector<int> free_inputs = {}; // weights nobody has given a layout
+  std::string family = {};            // empty: the first row that supports it
+  std::vector<Layout> layouts = {};   // inputs arrive in these
+  std::vector<int> free_inputs = {};  // weights nobody has given a layout
   const Kernel* forward = nullptr;
 };
 

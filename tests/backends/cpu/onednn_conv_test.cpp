@@ -1,4 +1,5 @@
-// Conv and its gradients on oneDNN against the reference, over strides, dilations, groups, paddings, ranks and layouts.
+// Conv and its gradients on oneDNN against the reference, over strides, dilations, groups,
+// paddings, ranks and layouts.
 #include <gtest/gtest.h>
 
 #include "tests/backends/cpu/kernel_run.h"
@@ -12,7 +13,10 @@ struct ConvCase {
   std::int64_t groups = 1;
 
   Attrs attrs() const {
-    return {{"strides", strides}, {"pads", pads}, {"dilations", dilations}, {"group", groups},
+    return {{"strides", strides},
+            {"pads", pads},
+            {"dilations", dilations},
+            {"group", groups},
             {"kernel_shape", std::vector<std::int64_t>(w.begin() + 2, w.end())}};
   }
   Shape y() const {
@@ -73,8 +77,8 @@ TEST(OneDnnConv, TakesTheWeightBlockingItChoseBefore) {
   for (const ConvCase& c : cases()) {
     SCOPED_TRACE(to_string(c.x) + " " + to_string(c.w));
     const Tensor x = random_tensor(c.x, 1), w = random_tensor(c.w, 2);
-    const auto first = run_op(cpu_backend(), "Conv", c.attrs(), {x, w}, {{.shape = c.y()}},
-                              {.free_inputs = {1}});
+    const auto first =
+        run_op(cpu_backend(), "Conv", c.attrs(), {x, w}, {{.shape = c.y()}}, {.free_inputs = {1}});
     const Layout chosen = first.kernel->input_layouts[1];
     ConvCase smaller = c;
     smaller.x[0] = 1;
@@ -89,8 +93,8 @@ TEST(OneDnnConv, GradientsEqualTheReference) {
   for (const ConvCase& c : cases()) {
     SCOPED_TRACE(to_string(c.x) + " " + to_string(c.w));
     const Tensor x = random_tensor(c.x, 1), w = random_tensor(c.w, 2), dy = random_tensor(c.y(), 3);
-    const auto forward = run_op(cpu_backend(), "Conv", c.attrs(), {x, w}, {{.shape = c.y()}},
-                                {.free_inputs = {1}});
+    const auto forward =
+        run_op(cpu_backend(), "Conv", c.attrs(), {x, w}, {{.shape = c.y()}}, {.free_inputs = {1}});
     const Layout lx = forward.kernel->input_layouts[0], lw = forward.kernel->input_layouts[1],
                  ly = forward.kernel->output_layouts[0];
     Attrs attrs = c.attrs();

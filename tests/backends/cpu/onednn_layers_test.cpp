@@ -1,4 +1,5 @@
-// Pooling, batch normalisation, softmax and reorders on oneDNN against the reference, in several layouts.
+// Pooling, batch normalisation, softmax and reorders on oneDNN against the reference, in several
+// layouts.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -24,9 +25,9 @@ struct PoolCase {
   std::int64_t ceil_mode = 0;
 
   Attrs attrs() const {
-    return {{"kernel_shape", kernel}, {"strides", strides}, {"pads", pads},
-            {"dilations", Ints(kernel.size(), 1)}, {"ceil_mode", ceil_mode},
-            {"input_shape", Ints(x.begin(), x.end())}};
+    return {{"kernel_shape", kernel}, {"strides", strides},
+            {"pads", pads},           {"dilations", Ints(kernel.size(), 1)},
+            {"ceil_mode", ceil_mode}, {"input_shape", Ints(x.begin(), x.end())}};
   }
 };
 
@@ -45,22 +46,22 @@ std::vector<PoolCase> pool_cases() {
 TEST(CpuMaxPool, ValueAndGradientEqualTheReference) {
   for (const PoolCase& c : pool_cases()) {
     const Tensor x = random_tensor(c.x, 1), dy = random_tensor(c.y, 2);
-    const auto saved = run_op(reference_backend(), "MaxPool", c.attrs(), {x},
-                              {{.shape = c.y}, kAbsent, kSaved});
-    const auto expected = run_op(reference_backend(), "MaxPoolGrad", c.attrs(),
-                                 {dy, saved.outputs[2]}, {{.shape = c.x}},
-                                 {.forward = saved.kernel.get()});
+    const auto saved =
+        run_op(reference_backend(), "MaxPool", c.attrs(), {x}, {{.shape = c.y}, kAbsent, kSaved});
+    const auto expected =
+        run_op(reference_backend(), "MaxPoolGrad", c.attrs(), {dy, saved.outputs[2]},
+               {{.shape = c.x}}, {.forward = saved.kernel.get()});
     for (const Layout& layout : layouts_for(c.x)) {
       SCOPED_TRACE(to_string(c.x) + " " + to_string(layout));
       const auto forward = expect_matches_reference(
           "MaxPool", c.attrs(), {x}, {{.shape = c.y}, kAbsent, kSaved}, {.layouts = {layout}}, 0);
-      const auto grad = run_op(cpu_backend(), "MaxPoolGrad", c.attrs(), {dy, forward.outputs[2]},
-                               {{.shape = c.x}},
-                               {.layouts = {forward.kernel->output_layouts[0]},
-                                .forward = forward.kernel.get()});
+      const auto grad = run_op(
+          cpu_backend(), "MaxPoolGrad", c.attrs(), {dy, forward.outputs[2]}, {{.shape = c.x}},
+          {.layouts = {forward.kernel->output_layouts[0]}, .forward = forward.kernel.get()});
       EXPECT_EQ(grad.family, forward.family);
       expect_close(grad.outputs[0], expected.outputs[0], 1e-6, "MaxPoolGrad");
-      expect_matches_reference("MaxPool", c.attrs(), {x}, {{.shape = c.y}}, {.layouts = {layout}}, 0);
+      expect_matches_reference("MaxPool", c.attrs(), {x}, {{.shape = c.y}}, {.layouts = {layout}},
+                               0);
     }
   }
 }
@@ -71,7 +72,8 @@ TEST(CpuMaxPool, NanPropagatesAndTheFirstMaximumWins) {
   const std::vector<float> values{1, 1, kNan, 7, 1, 1, 2, kNan, low, low, 0, 0, low, low, 0, 0};
   const PoolCase c{{1, 1, 4, 4}, {1, 1, 2, 2}, {2, 2}, {2, 2}, {0, 0, 0, 0}};
   const Tensor x = Tensor::from<float>(DType::kFloat32, c.x, values);
-  const auto y = run_op(cpu_backend(), "MaxPool", c.attrs(), {x}, {{.shape = c.y}, kAbsent, kSaved});
+  const auto y =
+      run_op(cpu_backend(), "MaxPool", c.attrs(), {x}, {{.shape = c.y}, kAbsent, kSaved});
   EXPECT_EQ(y.family, "cpu");
   const auto maxima = y.outputs[0].values<float>();
   EXPECT_EQ(maxima[0], 1);
@@ -132,8 +134,8 @@ TEST(OneDnnBatchNorm, TrainingAndItsGradientEqualTheReference) {
           continue;
         }
         SCOPED_TRACE(to_string(shape) + " relu " + concat(relu) + " " + to_string(layout));
-        const Attrs attrs{{"epsilon", 1e-5}, {"momentum", 0.9}, {"unbiased", std::int64_t{1}},
-                          {"relu", relu}};
+        const Attrs attrs{
+            {"epsilon", 1e-5}, {"momentum", 0.9}, {"unbiased", std::int64_t{1}}, {"relu", relu}};
         const Shape channels{shape[1]};
         const Tensor x = random_tensor(shape, 1), dy = random_tensor(shape, 2);
         const Tensor scale = random_tensor(channels, 3, 0.5f, 2), bias = random_tensor(channels, 4);
@@ -143,8 +145,8 @@ TEST(OneDnnBatchNorm, TrainingAndItsGradientEqualTheReference) {
                                          {.shape = channels}, relu ? kSaved : kAbsent};
         const std::vector<Tensor> inputs{x, scale, bias, mean, var};
         const auto expected = run_op(reference_backend(), "BatchNormTrain", attrs, inputs, outputs);
-        const auto actual = run_op(cpu_backend(), "BatchNormTrain", attrs, inputs, outputs,
-                                   {.layouts = {layout}});
+        const auto actual =
+            run_op(cpu_backend(), "BatchNormTrain", attrs, inputs, outputs, {.layouts = {layout}});
         if (shape.rank() > 2) {
           EXPECT_EQ(actual.family, "onednn");
         }

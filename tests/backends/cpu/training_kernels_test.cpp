@@ -1,4 +1,5 @@
-// Cross entropy, global norm, finiteness check and optimizer updates of the CPU backend against the reference.
+// Cross entropy, global norm, finiteness check and optimizer updates of the CPU backend against the
+// reference.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -29,7 +30,8 @@ TEST(CpuCrossEntropy, EqualsTheReferenceForEveryOption) {
       for (const double smoothing : {0.0, 0.1}) {
         for (const bool weighted : {false, true}) {
           SCOPED_TRACE(concat(rows, " ", classes, " ", reduction, " ", smoothing, " ", weighted));
-          const Attrs attrs{{"reduction", std::string(reduction)}, {"label_smoothing", smoothing},
+          const Attrs attrs{{"reduction", std::string(reduction)},
+                            {"label_smoothing", smoothing},
                             {"ignore_index", std::int64_t{-100}}};
           const Tensor logits = random_tensor(Shape{rows, classes}, 1, -8, 8);
           const DType type = weighted ? DType::kInt32 : DType::kInt64;
@@ -40,8 +42,9 @@ TEST(CpuCrossEntropy, EqualsTheReferenceForEveryOption) {
           }
           const bool none = std::string_view(reduction) == "none";
           const Shape loss = none ? Shape{rows} : Shape{};
-          const auto forward = expect_matches_reference(
-              "CrossEntropy", attrs, inputs, {{.shape = loss}, {.shape = logits.shape()}}, {}, 1e-6);
+          const auto forward =
+              expect_matches_reference("CrossEntropy", attrs, inputs,
+                                       {{.shape = loss}, {.shape = logits.shape()}}, {}, 1e-6);
           EXPECT_EQ(forward.family, "cpu");
           expect_matches_reference("CrossEntropy", attrs, inputs, {{.shape = loss}}, {}, 1e-6);
           std::vector<Tensor> grad{random_tensor(loss, 3, 0.5f, 1), forward.outputs[1], labels};
@@ -58,14 +61,16 @@ TEST(CpuCrossEntropy, EqualsTheReferenceForEveryOption) {
 
 TEST(CpuCrossEntropy, LabelThatIsNoClassGivesNan) {
   const Tensor logits = random_tensor(Shape{2, 3}, 1);
-  const Tensor labels = Tensor::from<std::int64_t>(DType::kInt64, Shape{2}, std::vector<std::int64_t>{1, 3});
+  const Tensor labels =
+      Tensor::from<std::int64_t>(DType::kInt64, Shape{2}, std::vector<std::int64_t>{1, 3});
   const auto result = run_op(cpu_backend(), "CrossEntropy", {}, {logits, labels},
                              {{.shape = Shape{}}, {.shape = logits.shape()}});
   EXPECT_TRUE(std::isnan(result.outputs[0].span<float>()[0]));
 }
 
 TEST(CpuGlobalNorm, HasTheSameBitsForAnyThreadCountAndEqualsTheReference) {
-  const std::vector<Tensor> gradients{random_tensor(Shape{300, 400}, 1), random_tensor(Shape{17}, 2),
+  const std::vector<Tensor> gradients{random_tensor(Shape{300, 400}, 1),
+                                      random_tensor(Shape{17}, 2),
                                       random_tensor(Shape{2, 20, 3, 3}, 3)};
   const std::vector<Layout> layouts{Layout{}, Layout{}, nchw_blocked(Shape{2, 20, 3, 3}, 16)};
   const auto two = expect_matches_reference("GlobalNorm", {}, gradients, {{.shape = Shape{}}},
@@ -80,9 +85,8 @@ TEST(CpuAllFinite, FindsOneBadElementAnywhere) {
     for (const std::int64_t at : {0, 1, 16383, 16384, 99999}) {
       Tensor x = random_tensor(Shape{100000}, 1);
       x.span<float>()[static_cast<std::size_t>(at)] = bad;
-      const auto result =
-          run_op(cpu_backend(), "AllFinite", {}, {random_tensor(Shape{3}, 2), x},
-                 {{.dtype = DType::kBool, .shape = Shape{}}});
+      const auto result = run_op(cpu_backend(), "AllFinite", {}, {random_tensor(Shape{3}, 2), x},
+                                 {{.dtype = DType::kBool, .shape = Shape{}}});
       EXPECT_EQ(result.outputs[0].span<bool>()[0], bad == 1.0f) << bad << " at " << at;
     }
   }
@@ -164,7 +168,8 @@ void expect_same_updates(std::string_view op, const Attrs& attrs, int sets) {
         update(reference_backend(), op, attrs, theirs, sets, step, step != 1, 1);
       }
       for (std::size_t i = 0; i < mine.parameters.size(); ++i) {
-        EXPECT_TRUE(equal_bits(mine.parameters[i], theirs.parameters[i])) << op << " parameter " << i;
+        EXPECT_TRUE(equal_bits(mine.parameters[i], theirs.parameters[i]))
+            << op << " parameter " << i;
         EXPECT_TRUE(equal_bits(mine.first[i], theirs.first[i])) << op << " moment " << i;
         EXPECT_TRUE(equal_bits(mine.second[i], theirs.second[i])) << op << " second moment " << i;
       }
@@ -194,8 +199,9 @@ TEST(CpuOptimizer, UpdatesHaveTheReferencesBits) {
 TEST(CpuCommit, WritesOnlyWhenTheStepIsGood) {
   const Tensor value = random_tensor(Shape{100000}, 1);
   for (const bool ok : {false, true}) {
-    const auto result = run_op(cpu_backend(), "CommitIf", {}, {Tensor::scalar<bool>(DType::kBool, ok), value},
-                               {{.shape = value.shape()}});
+    const auto result =
+        run_op(cpu_backend(), "CommitIf", {}, {Tensor::scalar<bool>(DType::kBool, ok), value},
+               {{.shape = value.shape()}});
     EXPECT_EQ(equal_bits(result.outputs[0], value), ok);
   }
   const auto copy = run_op(cpu_backend(), "Copy", {}, {value}, {{.shape = value.shape()}});

@@ -1,4 +1,5 @@
-// The approximations of vector_math.h, as the vector loops run them, against the C library in double.
+// The approximations of vector_math.h, as the vector loops run them, against the C library in
+// double.
 #include <gtest/gtest.h>
 
 #include <algorithm>

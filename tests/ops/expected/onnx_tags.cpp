@@ -1,4 +1,5 @@
-// Written by tools/oracle/onnx_tags.py from the schemas of the onnx package.
+// Made by tools/oracle/onnx_tags.py from the schemas of onnx 1.23.2.
+// Do not edit.
 #include "tests/ops/expected/onnx_tags.h"
 
 namespace temper::op_suite {

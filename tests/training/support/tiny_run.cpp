@@ -64,13 +64,12 @@ void write_tiny_model(const std::string& path, const TinyModel& options) {
   ModelParts parts;
   parts.inputs = {value_info("x", {-1, kTinyInputs})};
   parts.outputs = {value_info("y", {-1, kTinyClasses})};
-  parts.initializers = {
-      floats("w1", {hidden, kTinyInputs}, tiny_values(hidden * kTinyInputs, 1)),
-      floats("b1", {hidden}, tiny_values(hidden, 2)),
-      floats("w2", {kTinyClasses, hidden}, tiny_values(hidden * kTinyClasses, 3)),
-      floats("b2", {kTinyClasses}, tiny_values(kTinyClasses, 4))};
+  parts.initializers = {floats("w1", {hidden, kTinyInputs}, tiny_values(hidden * kTinyInputs, 1)),
+                        floats("b1", {hidden}, tiny_values(hidden, 2)),
+                        floats("w2", {kTinyClasses, hidden}, tiny_values(hidden * kTinyClasses, 3)),
+                        floats("b2", {kTinyClasses}, tiny_values(kTinyClasses, 4))};
   const std::vector<Message> transposed = {int_attribute("transB", 1)};
-  std::string last = "h";
+  const char* last = "h";
   parts.nodes = {node("Gemm", {"x", "w1", "b1"}, {last}, transposed, "first")};
   if (options.batchnorm) {
     const auto count = static_cast<std::size_t>(hidden);

@@ -1,4 +1,5 @@
-// Small training runs for the tests: a model of two linear layers, data for it, and a run whose every bit is recorded.
+// Small training runs for the tests: a model of two linear layers, data for it, and a run whose
+// every bit is recorded.
 #pragma once
 
 #include <cstdint>
@@ -19,17 +20,20 @@ struct TinyModel {
 inline constexpr std::int64_t kTinyInputs = 6;
 inline constexpr std::int64_t kTinyClasses = 3;
 
-// An ONNX file: x[batch, 6] -> w1, b1 -> BatchNormalization (bn.*) -> Relu -> Dropout -> w2, b2 -> y[batch, 3].
+// An ONNX file: x[batch, 6] -> w1, b1 -> BatchNormalization (bn.*) -> Relu -> Dropout -> w2, b2 ->
+// y[batch, 3].
 void write_tiny_model(const std::string& path, const TinyModel& options = {});
 
-// Rows of three classes with some noise. The rows named in `bad` hold `bad_value`: finite, but more than the model can take.
+// Rows of three classes with some noise. The rows named in `bad` hold `bad_value`: finite, but more
+// than the model can take.
 void write_tiny_data(const std::string& path, std::int64_t rows, std::uint64_t seed,
                      const std::vector<std::int64_t>& bad = {}, float bad_value = 3e38f);
 
 // Values from a fixed sequence in (-1, 1).
 std::vector<float> tiny_values(std::int64_t count, std::uint64_t seed);
 
-// A recipe in code, with the loss cross_entropy, AdamW, a thread, and no TensorBoard files; `lines` are further "key=value".
+// A recipe in code, with the loss cross_entropy, AdamW, a thread, and no TensorBoard files; `lines`
+// are further "key=value".
 Recipe tiny_recipe(const std::string& model, const std::string& train_data, const std::string& out,
                    const std::vector<std::string>& lines = {});
 

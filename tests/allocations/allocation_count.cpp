@@ -1,0 +1,149 @@
+// The replaced allocator: counts, then calls glibc's own. operator new of libstdc++ comes through
+// malloc.
+#include "tests/allocations/allocation_count.h"
+
+#include <execinfo.h>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <cerrno>
+#include <cstdlib>
+
+#include "backends/cpu/library_calls.h"
+
+#if defined(__SANITIZE_ADDRESS__) || !defined(__GLIBC__)
+namespace temper::test {
+bool can_count() { return false; }
+void start_counting() {}
+AllocationCount stop_counting() { return {}; }
+void trace_allocations(int) {}
+}  // namespace temper::test
+#else
+
+extern "C" {
+void* __libc_malloc(std::size_t);
+void* __libc_calloc(std::size_t, std::size_t);
+void* __libc_realloc(void*, std::size_t);
+void* __libc_memalign(std::size_t, std::size_t);
+void __libc_free(void*);
+}
+
+namespace temper::test {
+namespace {
+
+std::atomic<bool> counting{false};
+std::atomic<std::int64_t> ours{0};
+std::atomic<std::int64_t> library{0};
+std::atomic<int> live_count{0};  // entries of `live` in use so far
+std::atomic<int> traces{0};
+thread_local bool tracing = false;
+
+// Aligned blocks that were made while counting; a freed one has size 0.
+struct Block {
+  std::atomic<void*> data{nullptr};
+  std::atomic<std::int64_t> bytes{0};
+};
+std::array<Block, 65536> live;
+
+void note() {
+  if (!counting.load(std::memory_order_relaxed)) {
+    return;
+  }
+  if (cpu::in_library_call()) {
+    library.fetch_add(1);
+    return;
+  }
+  ours.fetch_add(1);
+  if (!tracing && traces.fetch_sub(1) > 0) {
+    tracing = true;
+    void* frames[24];
+    backtrace_symbols_fd(frames, backtrace(frames, 24), 2);
+    tracing = false;
+  }
+}
+
+void* aligned(std::size_t alignment, std::size_t bytes) {
+  note();
+  void* data = __libc_memalign(alignment, bytes);
+  if (counting.load(std::memory_order_relaxed) && !cpu::in_library_call()) {
+    const auto at = static_cast<std::size_t>(live_count.fetch_add(1));
+    if (at < live.size()) {
+      live[at].data = data;
+      live[at].bytes = static_cast<std::int64_t>(bytes);
+    }
+  }
+  return data;
+}
+
+void forget(void* data) {
+  const auto count = std::min(static_cast<std::size_t>(live_count), live.size());
+  for (std::size_t i = 0; i < count; ++i) {
+    if (live[i].data == data) {
+      live[i].data = nullptr;
+      live[i].bytes = 0;
+    }
+  }
+}
+
+}  // namespace
+
+bool can_count() { return true; }
+
+void start_counting() {
+  ours = library = 0;
+  live_count = 0;
+  counting = true;
+}
+
+AllocationCount stop_counting() {
+  counting = false;
+  std::int64_t bytes = 0;
+  for (int i = 0; i < live_count && i < static_cast<int>(live.size()); ++i) {
+    bytes += live[static_cast<std::size_t>(i)].bytes;
+  }
+  return {ours, library, bytes};
+}
+
+void trace_allocations(int count) {
+  void* frames[1];
+  backtrace(frames, 1);  // loads its library now
+  traces = count;
+}
+
+}  // namespace temper::test
+
+extern "C" {
+
+void* malloc(std::size_t bytes) {
+  temper::test::note();
+  return __libc_malloc(bytes);
+}
+void* calloc(std::size_t count, std::size_t bytes) {
+  temper::test::note();
+  return __libc_calloc(count, bytes);
+}
+void* realloc(void* old, std::size_t bytes) {
+  temper::test::note();
+  return __libc_realloc(old, bytes);
+}
+void free(void* data) {
+  if (data != nullptr && temper::test::counting.load(std::memory_order_relaxed)) {
+    temper::test::forget(data);
+  }
+  __libc_free(data);
+}
+void* memalign(std::size_t alignment, std::size_t bytes) {
+  return temper::test::aligned(alignment, bytes);
+}
+void* aligned_alloc(std::size_t alignment, std::size_t bytes) {
+  return temper::test::aligned(alignment, bytes);
+}
+int posix_memalign(void** out, std::size_t alignment, std::size_t bytes) {
+  temper::test::note();
+  *out = __libc_memalign(alignment, bytes);
+  return *out == nullptr ? ENOMEM : 0;
+}
+
+}  // extern "C"
+#endif
