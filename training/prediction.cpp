@@ -42,7 +42,12 @@ std::vector<NamedTensor> predict(const Recipe& recipe) {
   if (count % size > 0) {
     requests.push_back(session.request(GraphKind::kPredict, count % size));
   }
-  engine.prepare(requests);
+  try {
+    engine.prepare(requests);
+  } catch (Error& error) {
+    error.add_note(concat("while compiling ", recipe.model.path));
+    throw;
+  }
   std::vector<NamedTensor> results;
   std::vector<std::size_t> written;
   const auto loader = session.make_ordered_loader(size);

@@ -88,9 +88,11 @@ std::string positive(const RecipeValue& value) {
 }
 
 std::string not_negative(const RecipeValue& value) {
-  const bool ok = std::holds_alternative<std::int64_t>(value)
-                      ? std::get<std::int64_t>(value) >= 0
-                      : std::isfinite(std::get<double>(value)) && std::get<double>(value) >= 0;
+  const auto* number = std::get_if<double>(&value);
+  if (number != nullptr && !std::isfinite(*number)) {
+    return "must be finite";
+  }
+  const bool ok = number == nullptr ? std::get<std::int64_t>(value) >= 0 : *number >= 0;
   return ok ? "" : "must not be negative";
 }
 

@@ -80,6 +80,25 @@ std::size_t target_index(const Dataset& data) {
   return 0;
 }
 
+// Dimensions of the inputs without a size and a name, other than the batch, are as in the data.
+void bind_unnamed(graph::Graph& graph, const Dataset& data) {
+  for (const graph::ValueId id : graph.inputs) {
+    graph::Value& input = graph.value(id);
+    for (const Field& field : data.fields()) {
+      if (field.is_target || field.name != input.name ||
+          field.row_shape.rank() + 1 != static_cast<int>(input.dims.size())) {
+        continue;
+      }
+      for (std::size_t axis = 1; axis < input.dims.size(); ++axis) {
+        graph::Dim& dim = input.dims[axis];
+        if (dim.value < 0 && dim.symbol.empty()) {
+          dim.value = field.row_shape[static_cast<int>(axis) - 1];
+        }
+      }
+    }
+  }
+}
+
 }  // namespace
 
 std::string preprocessing_path(const std::string& model_path) {
@@ -146,12 +165,20 @@ std::map<std::string, std::int64_t> Session::symbols_of(const Dataset& data) con
 
 // The shape of the output the loss reads for a batch of 2, found without choosing kernels.
 Shape Session::output_shape(const Dataset& probe, DType& dtype) {
+  bind_unnamed(*imported_, probe);
   symbols_ = symbols_of(probe);
   GraphRequest request;
   request.kind = GraphKind::kPredict;
   request.batch = 2;
   request.symbols = symbols_;
-  const graph::Graph forward = make_graph(*imported_, {}, request, *reference_);
+  const graph::Graph forward = [&] {
+    try {
+      return make_graph(*imported_, {}, request, *reference_);
+    } catch (Error& error) {
+      error.add_note(concat("while compiling ", recipe_.model.path));
+      throw;
+    }
+  }();
   const std::string wanted = "output:" + recipe_.loss.output;
   for (const auto& output : forward.outputs) {
     if (recipe_.loss.output.empty() || output.name == wanted) {
@@ -196,7 +223,8 @@ void Session::open_data(const DataOptions& wanted) {
     fail(ErrorCode::kInvalidArgument, "the model's output is [N", output.rank() > 1 ? "," : "",
          join(row_of(output).dims(), ","), "], the target [N", found.row_shape.rank() > 0 ? "," : "",
          join(found.row_shape.dims(), ","), "]: ", loss_->name,
-         " needs equal shapes; reshape the target to (-1, ", join(row_of(output).dims(), ", "), ")");
+         " needs equal shapes; reshape '", found.name, "' of ", recipe_.data.train, " to (-1, ",
+         join(row_of(output).dims(), ", "), ")");
   }
   WantedField target;
   target.name = found.name;
@@ -225,6 +253,7 @@ void Session::open_inputs(DataOptions options) {
   options.require_targets = false;
   train_data_ = open_dataset(recipe_.data.train, options);
   split_data();
+  bind_unnamed(*imported_, *train_data_);
   symbols_ = symbols_of(*train_data_);
 }
 
@@ -251,7 +280,8 @@ void Session::settle_batch_size() {
     return;
   }
   TEMPER_CHECK(!recipe_.data.batch_size_given, ErrorCode::kInvalidArgument, "data.batch_size is ",
-               recipe_.data.batch_size, ", but there are only ", train_count(), " training samples");
+               recipe_.data.batch_size, ", but there are only ", train_count(), " training samples in ",
+               recipe_.data.train, "; write ", train_count(), " or less, or leave it out");
   notes_.push_back(concat("data.batch_size = ", train_count(), " (the training set has no more samples)"));
   recipe_.data.batch_size = train_count();
 }

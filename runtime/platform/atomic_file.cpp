@@ -112,7 +112,14 @@ AppendFile::AppendFile(std::string path, std::uint64_t keep_bytes) : path_(std::
 }
 
 void AppendFile::write(std::span<const std::byte> data) {
-  write_all(file_, data, path_);
+  try {
+    write_all(file_, data, path_);
+  } catch (const Error&) {
+    // A log of whole records stays one; shortening needs no room, and there is nothing to do if it
+    // fails too.
+    [[maybe_unused]] const int ignored = ::ftruncate(file_.get(), static_cast<off_t>(size_));
+    throw;
+  }
   size_ += data.size();
 }
 

@@ -80,7 +80,7 @@ void make_directories(const std::string& path) {
     }
     const int error = errno;  // on a read-only file system an existing folder gives EROFS
     if (!file_status(part).is_folder) {
-      fail_io("make the folder", part, error);
+      fail_io("make the folder", part, error == EEXIST ? ENOTDIR : error);
     }
   }
 }

@@ -254,7 +254,9 @@ TEST_F(Crash, AFullDiskInMidRunCostsOnlyWhatCouldNotBeWritten) {
     GTEST_SKIP() << "a tmpfs cannot be mounted here: " << std::strerror(disk.error());
   }
   const std::string out = folder_.path("disk/run");
-  const RunRecord full = run_tiny(recipe(lines(out, often)), false);
+  Lines watched = often;
+  watched.push_back("log.tensorboard=true");
+  const RunRecord full = run_tiny(recipe(lines(out, watched)), false);
   EXPECT_EQ(full.result.outcome, RunOutcome::kSaveFailed);
   EXPECT_EQ(full.result.steps, whole.result.steps);  // training went on
   EXPECT_EQ(full.variables, whole.variables);

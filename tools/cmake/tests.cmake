@@ -21,6 +21,10 @@ endforeach()
 if(TARGET test_cli AND TARGET temper)
   add_dependencies(test_cli temper)  # it runs the command
 endif()
+if(TARGET test_errors AND TARGET temper)
+  target_sources(test_errors PRIVATE ${PROJECT_SOURCE_DIR}/tests/cli/run_command.cpp)
+  add_dependencies(test_errors temper)
+endif()
 
 set(tiny_run ${PROJECT_SOURCE_DIR}/tests/training/support/tiny_run.cpp)
 if(TARGET test_allocations)

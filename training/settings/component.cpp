@@ -14,13 +14,26 @@ bool every(const AttrValue& value, bool (*holds)(double)) {
     return holds(static_cast<double>(*integer));
   }
   if (const auto* number = std::get_if<double>(&value)) {
-    return std::isfinite(*number) && holds(*number);
+    return holds(*number);
   }
   if (const auto* list = std::get_if<std::vector<double>>(&value)) {
     return std::all_of(list->begin(), list->end(),
-                       [&](double x) { return std::isfinite(x) && holds(x); });
+                       holds);
   }
   return true;
+}
+
+// "not finite" is said as such: "must not be negative, but is inf" would be no help.
+std::string check_numbers(const AttrValue& value, bool (*holds)(double), const char* rule) {
+  if (!every(value, [](double x) { return std::isfinite(x); })) {
+    return "must be finite";
+  }
+  return every(value, holds) ? "" : rule;
+}
+
+// The value as it would be typed, without its name.
+std::string value_text(const AttrValue& value) {
+  return to_string(Attrs{{"", value}}).substr(1);
 }
 
 std::size_t edit_distance(std::string_view a, std::string_view b) {
@@ -41,16 +54,16 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
 }  // namespace
 
 std::string require_not_negative(const AttrValue& value) {
-  return every(value, [](double x) { return x >= 0; }) ? "" : "must not be negative";
+  return check_numbers(value, [](double x) { return x >= 0; }, "must not be negative");
 }
 
 std::string require_positive(const AttrValue& value) {
-  return every(value, [](double x) { return x > 0; }) ? "" : "must be positive";
+  return check_numbers(value, [](double x) { return x > 0; }, "must be positive");
 }
 
 std::string require_share(const AttrValue& value) {
-  return every(value, [](double x) { return x >= 0 && x < 1; }) ? ""
-                                                                : "must be at least 0 and below 1";
+  return check_numbers(value, [](double x) { return x >= 0 && x < 1; },
+                       "must be at least 0 and below 1");
 }
 
 std::string nearest(std::string_view word, const std::vector<std::string>& candidates) {
@@ -103,10 +116,11 @@ Attrs complete_parameters(std::string_view table, std::string_view component,
                  : std::holds_alternative<std::int64_t>(spec->fallback) ? "an integer"
                  : std::holds_alternative<double>(spec->fallback)       ? "a number"
                  : std::holds_alternative<std::string>(spec->fallback)  ? "a string"
-                                                                        : "a list of numbers");
+                                                                        : "a list of numbers",
+                 ", but is ", value_text(value));
     const std::string problem = spec->check ? spec->check(typed) : std::string{};
     TEMPER_CHECK(problem.empty(), ErrorCode::kInvalidArgument, table, ".", name, " ", problem,
-                 ", but is ", to_string(Attrs{{name, typed}}));
+                 ", but is ", value_text(typed));
     complete.set(name, std::move(typed));
   }
   return complete;

@@ -1,0 +1,176 @@
+// Data files that are damaged, lie, or do not fit the model, given to the command.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+
+#include "tests/errors/bad_input.h"
+#include "training/formats/npy.h"
+
+namespace temper::test {
+namespace {
+
+using training::NamedTensor;
+using training::write_npz;
+
+// A .npy file of version 1 whose header says this.
+std::string npy(const std::string& header, const std::string& data) {
+  std::string text = header + "\n";
+  std::string bytes = std::string("\x93NUMPY\x01\x00", 8);
+  bytes += static_cast<char>(text.size() & 0xff);
+  bytes += static_cast<char>(text.size() >> 8);
+  return bytes + text + data;
+}
+
+std::string header(const std::string& shape, const std::string& type = "<f4") {
+  return "{'descr': '" + type + "', 'fortran_order': False, 'shape': " + shape + ", }";
+}
+
+class BadData : public BadInput {
+ protected:
+  // data/x.npy beside good labels.
+  void expect_x_refused(const std::string& bytes, int exit_code, const Words& parts) const {
+    training::write_npy((make_data_folder(), at("data/target.npy")), samples(10, {4})[1].second);
+    write("data/x.npy", bytes);
+    Words all = {"x.npy"};
+    all.insert(all.end(), parts.begin(), parts.end());
+    expect_refused({"train", "good.onnx", "data", "train.epochs=1"}, exit_code, all);
+  }
+  void make_data_folder() const { write("data/x.npy", ""); }
+
+  void expect_arrays_refused(const std::vector<NamedTensor>& arrays, const Words& parts,
+                             const std::string& more = "train.seed=0") const {
+    write_npz(at("bad.npz"), arrays);
+    Words all = {"bad.npz"};
+    all.insert(all.end(), parts.begin(), parts.end());
+    expect_refused({"train", "good.onnx", "bad.npz", "train.epochs=1", more}, 3, all);
+  }
+};
+
+const std::string kTenRows(10 * 4 * sizeof(float), '\0');
+
+TEST_F(BadData, AGoodNpyFileIsTaken) {
+  make_data_folder();
+  training::write_npy(at("data/target.npy"), samples(10, {4})[1].second);
+  write("data/x.npy", npy(header("(10, 4)"), kTenRows));
+  const CommandResult result = temper({"train", "good.onnx", "data", "train.epochs=1"});
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+}
+
+TEST_F(BadData, ACutNpyFileIsRefusedWithItsSizes) {
+  const std::string whole = npy(header("(10, 4)"), kTenRows);
+  expect_x_refused("", 3, {});
+  expect_x_refused(whole.substr(0, 7), 3, {});
+  expect_x_refused(whole.substr(0, 30), 3, {});
+  expect_x_refused(whole.substr(0, whole.size() - 1), 3, {"159", "160"});
+}
+
+TEST_F(BadData, AnNpyHeaderThatLiesIsRefused) {
+  expect_x_refused(npy(header("(11, 4)"), kTenRows), 3, {"160", "176"});
+  expect_x_refused(npy(header("(9, 4)"), kTenRows), 3, {"160", "144"});
+  expect_x_refused(npy(header("(1099511627776, 1099511627776)"), kTenRows), 3, {"overflow"});
+  expect_x_refused(npy(header("(-10, 4)"), kTenRows), 3, {});
+  expect_x_refused(npy("{'descr': ", kTenRows), 3, {});
+  std::string longer = npy(header("(10, 4)"), kTenRows);
+  longer[9] = '\x7f';  // the header would be 32 KB
+  expect_x_refused(longer, 3, {});
+  expect_x_refused(npy(header("(10, 4)", "|O"), kTenRows), 8, {"|O"});
+}
+
+TEST_F(BadData, ACutNpzFileIsRefused) {
+  write_npz(at("bad.npz"), samples(10, {4}));
+  const std::string whole = file_text(at("bad.npz"));
+  for (const std::size_t size : {std::size_t{0}, whole.size() / 2, whole.size() - 1}) {
+    write("bad.npz", whole.substr(0, size));
+    expect_refused({"train", "good.onnx", "bad.npz", "train.epochs=1"}, 3, {"bad.npz"});
+  }
+}
+
+TEST_F(BadData, ALabelOutOfRangeIsNamedWithFileRowAndValue) {
+  std::vector<NamedTensor> arrays = samples(10, {4});
+  auto* labels = static_cast<std::int64_t*>(arrays[1].second.data());
+  labels[7] = 3;
+  expect_arrays_refused(arrays, {"'target'", "row 7", "label is 3", "from 0 to 2"});
+  labels[7] = 0;
+  labels[2] = -1;
+  expect_arrays_refused(arrays, {"'target'", "row 2", "label is -1", "from 0 to 2"});
+  labels[2] = -100;  // cross_entropy's ignore_index
+  write_npz(at("ignored.npz"), arrays);
+  EXPECT_EQ(temper({"train", "good.onnx", "ignored.npz", "train.epochs=1"}).exit_code, 0);
+}
+
+TEST_F(BadData, AValueThatIsNotFiniteIsNamedWithItsRow) {
+  std::vector<NamedTensor> arrays = samples(10, {4});
+  auto* values = static_cast<float*>(arrays[0].second.data());
+  values[3 * 4 + 1] = std::numeric_limits<float>::quiet_NaN();
+  expect_arrays_refused(arrays, {"'x'", "row 3", "nan", "finite"});
+  values[3 * 4 + 1] = -std::numeric_limits<float>::infinity();
+  expect_arrays_refused(arrays, {"'x'", "row 3", "inf", "finite"});
+  std::vector<float> targets(30, 0.5f);
+  targets[3 * 6] = std::nanf("");
+  arrays = samples(10, {4});
+  arrays[1].second = Tensor::from<float>(DType::kFloat32, {10, 3}, targets);
+  expect_arrays_refused(arrays, {"'target'", "row 6", "nan"}, "loss.name=mse");
+}
+
+TEST_F(BadData, AnEmptySetIsRefused) {
+  const std::vector<NamedTensor> none = {
+      {"x", Tensor::from<float>(DType::kFloat32, {0, 4}, {})},
+      {"target", Tensor::from<std::int64_t>(DType::kInt64, {0}, {})}};
+  expect_arrays_refused(none, {"[0,4]", "no rows"});
+  write("bad.csv", "a,b,c,d,target\n");
+  expect_refused({"train", "good.onnx", "bad.csv", "train.epochs=1"}, 3, {"bad.csv", "no rows"});
+}
+
+TEST_F(BadData, ArraysThatDoNotFitTheModelAreRefused) {
+  std::vector<NamedTensor> arrays = samples(10, {5});
+  expect_arrays_refused(arrays, {"'x'", "5", "4"});
+  arrays = samples(10, {4});
+  arrays[1].second = samples(9, {4})[1].second;
+  expect_arrays_refused(arrays, {"9", "10"});
+  arrays.pop_back();
+  expect_arrays_refused(arrays, {"target"});
+}
+
+TEST_F(BadData, AColumnAgainstAVectorIsAnErrorThatShowsTheReshape) {
+  ModelParts one = linear_model();
+  one.initializers = {floats("w", {1, 4}, {1, 2, 3, 4}), floats("b", {1}, {0})};
+  one.outputs = {value_info("y", {-1, 1})};
+  write_model("one.onnx", one);
+  std::vector<NamedTensor> arrays = samples(10, {4});
+  arrays[1].second = Tensor::from<float>(DType::kFloat32, {10}, std::vector<float>(10, 1));
+  write_npz(at("vector.npz"), arrays);
+  expect_refused({"train", "one.onnx", "vector.npz", "loss.name=mse"}, 2,
+                 {"output is [N,1]", "the target [N]", "'target' of vector.npz", "(-1, 1)"});
+
+  ModelParts flat = one;
+  flat.nodes[0] = node("Gemm", {"x", "w", "b"}, {"h"}, {int_attribute("transB", 1)}, "fc");
+  flat.nodes.push_back(node("Squeeze", {"h", "axes"}, {"y"}, {}, "flat"));
+  flat.initializers.push_back(ints("axes", {1}));
+  flat.outputs = {value_info("y", {-1})};
+  write_model("flat.onnx", flat);
+  arrays[1].second = Tensor::from<float>(DType::kFloat32, {10, 1}, std::vector<float>(10, 1));
+  write_npz(at("column.npz"), arrays);
+  expect_refused({"train", "flat.onnx", "column.npz", "loss.name=mse"}, 2,
+                 {"output is [N]", "the target [N,1]", "'target' of column.npz", "(-1)"});
+}
+
+TEST_F(BadData, EvalGradAndPredictRefuseTheSame) {
+  std::vector<NamedTensor> arrays = samples(10, {4});
+  static_cast<std::int64_t*>(arrays[1].second.data())[7] = 5;
+  write_npz(at("label.npz"), arrays);
+  expect_refused({"eval", "good.onnx", "--data", "label.npz", "--loss", "cross_entropy"}, 3,
+                 {"label.npz", "row 7", "label is 5"});
+  expect_refused(
+      {"grad", "good.onnx", "--data", "label.npz", "--loss", "cross_entropy", "--out", "g.npz"}, 3,
+      {"label.npz", "row 7", "label is 5"});
+  arrays = samples(10, {4});
+  static_cast<float*>(arrays[0].second.data())[0] = std::nanf("");
+  write_npz(at("nan.npz"), arrays);
+  expect_refused({"predict", "good.onnx", "--data", "nan.npz", "--out", "p.npz"}, 3,
+                 {"nan.npz", "row 0", "nan"});
+}
+
+}  // namespace
+}  // namespace temper::test
