@@ -125,26 +125,45 @@ constexpr const char* kMode[] = {"min", "max"};
 
 const std::vector<RecipeKey>& recipe_key_table() {
   static const std::vector<RecipeKey> kKeys = {
-      key("model.path", "the ONNX file", [](Recipe& r) -> auto& { return r.model.path; }, nullptr, true),
-      key("model.freeze", "patterns of tensors that stay as they are", [](Recipe& r) -> auto& { return r.model.freeze; }),
+      key(
+          "model.path", "the ONNX file", [](Recipe& r) -> auto& { return r.model.path; }, nullptr,
+          true),
+      key("model.freeze", "patterns of tensors that stay as they are",
+          [](Recipe& r) -> auto& { return r.model.freeze; }),
       key("model.trainable", "patterns of the tensors to train; empty: all weights",
           [](Recipe& r) -> auto& { return r.model.trainable; }),
-      key("model.batchnorm", "\"train\": batch statistics; \"frozen\": the running ones",
+      key(
+          "model.batchnorm", "\"train\": batch statistics; \"frozen\": the running ones",
           [](Recipe& r) -> auto& { return r.model.batchnorm; }, one_of<kBatchNorm, 2>),
-      key("model.external_data_root", "wider folder for external data", [](Recipe& r) -> auto& { return r.model.external_data_root; },
-          nullptr, true),
-      key("data.train", "training data: .npz, .npy, .csv, IDX", [](Recipe& r) -> auto& { return r.data.train; }, nullptr, true),
-      key("data.val", "validation data; empty: see val_split", [](Recipe& r) -> auto& { return r.data.val; }, nullptr, true),
-      key("data.val_split", "share of the training data held out for validation",
+      key(
+          "model.external_data_root", "wider folder for external data",
+          [](Recipe& r) -> auto& { return r.model.external_data_root; }, nullptr, true),
+      key(
+          "data.train", "training data: .npz, .npy, .csv, IDX",
+          [](Recipe& r) -> auto& { return r.data.train; }, nullptr, true),
+      key(
+          "data.val", "validation data; empty: see val_split",
+          [](Recipe& r) -> auto& { return r.data.val; }, nullptr, true),
+      key(
+          "data.val_split", "share of the training data held out for validation",
           [](Recipe& r) -> auto& { return r.data.val_split; }, share),
-      key("data.batch_size", "samples per (micro) batch", [](Recipe& r) -> auto& { return r.data.batch_size; }, positive),
-      key("data.shuffle", "a new order each epoch", [](Recipe& r) -> auto& { return r.data.shuffle; }),
-      key("data.drop_last", "leave out the last, smaller batch of an epoch", [](Recipe& r) -> auto& { return r.data.drop_last; }),
-      key("data.seed", "of the order and the split", [](Recipe& r) -> auto& { return r.data.seed; }, not_negative),
-      key("data.target", "target columns of a CSV file", [](Recipe& r) -> auto& { return r.data.target; }),
-      key("data.delimiter", "of a CSV file; empty: found out", [](Recipe& r) -> auto& { return r.data.delimiter; }),
-      key("data.header", "whether a CSV file's first row names the columns", [](Recipe& r) -> auto& { return r.data.header; },
-          one_of<kHeader, 3>),
+      key(
+          "data.batch_size", "samples per (micro) batch",
+          [](Recipe& r) -> auto& { return r.data.batch_size; }, positive),
+      key("data.shuffle", "a new order each epoch",
+          [](Recipe& r) -> auto& { return r.data.shuffle; }),
+      key("data.drop_last", "leave out the last, smaller batch of an epoch",
+          [](Recipe& r) -> auto& { return r.data.drop_last; }),
+      key(
+          "data.seed", "of the order and the split", [](Recipe& r) -> auto& { return r.data.seed; },
+          not_negative),
+      key("data.target", "target columns of a CSV file",
+          [](Recipe& r) -> auto& { return r.data.target; }),
+      key("data.delimiter", "of a CSV file; empty: found out",
+          [](Recipe& r) -> auto& { return r.data.delimiter; }),
+      key(
+          "data.header", "whether a CSV file's first row names the columns",
+          [](Recipe& r) -> auto& { return r.data.header; }, one_of<kHeader, 3>),
       key("data.standardize", "CSV: numeric columns to mean 0 and deviation 1",
           [](Recipe& r) -> auto& { return r.data.standardize; }),
       key("data.categorical", "CSV: numeric columns that are categories",
@@ -156,48 +175,79 @@ const std::vector<RecipeKey>& recipe_key_table() {
           [](Recipe& r) -> auto& { return r.data.fill_missing; }),
       key("data.missing_values", "CSV: texts that mean a missing value; empty: the usual ones",
           [](Recipe& r) -> auto& { return r.data.missing_values; }),
-      key("data.decimal", "CSV: the decimal mark", [](Recipe& r) -> auto& { return r.data.decimal; },
-          one_of<kDecimal, 2>),
-      key("data.target_path", "a file of its own for the targets (.npy, IDX)",
+      key(
+          "data.decimal", "CSV: the decimal mark",
+          [](Recipe& r) -> auto& { return r.data.decimal; }, one_of<kDecimal, 2>),
+      key(
+          "data.target_path", "a file of its own for the targets (.npy, IDX)",
           [](Recipe& r) -> auto& { return r.data.target_path; }, nullptr, true),
       key("data.stratify", "val_split keeps each class's share",
           [](Recipe& r) -> auto& { return r.data.stratify; }),
       key("data.scale", "8-bit inputs become floats divided by 255",
           [](Recipe& r) -> auto& { return r.data.scale; }),
       key("loss.name", "which loss", [](Recipe& r) -> auto& { return r.loss.loss.name; }),
-      key("loss.output", "which model output; empty: the first", [](Recipe& r) -> auto& { return r.loss.output; }),
+      key("loss.output", "which model output; empty: the first",
+          [](Recipe& r) -> auto& { return r.loss.output; }),
       key("optimizer.name", "which optimizer", [](Recipe& r) -> auto& { return r.optimizer.name; }),
-      key("schedule.name", "which schedule", [](Recipe& r) -> auto& { return r.schedule.schedule.name; }),
-      key("schedule.per", "when it advances: \"step\" or \"epoch\"", [](Recipe& r) -> auto& { return r.schedule.per; },
-          one_of<kPer, 2>),
+      key("schedule.name", "which schedule",
+          [](Recipe& r) -> auto& { return r.schedule.schedule.name; }),
+      key(
+          "schedule.per", "when it advances: \"step\" or \"epoch\"",
+          [](Recipe& r) -> auto& { return r.schedule.per; }, one_of<kPer, 2>),
       key("schedule.warmup", "linear warm-up: \"500 steps\", \"2 epochs\", \"5%\"",
           [](Recipe& r) -> auto& { return r.schedule.warmup; }),
-      key("clip.norm", "largest global gradient norm; 0: no clipping", [](Recipe& r) -> auto& { return r.clip_norm; },
+      key(
+          "clip.norm", "largest global gradient norm; 0: no clipping",
+          [](Recipe& r) -> auto& { return r.clip_norm; }, not_negative),
+      key(
+          "train.epochs", "passes over the data", [](Recipe& r) -> auto& { return r.train.epochs; },
           not_negative),
-      key("train.epochs", "passes over the data", [](Recipe& r) -> auto& { return r.train.epochs; }, not_negative),
-      key("train.steps", "optimizer steps; 0: by epochs", [](Recipe& r) -> auto& { return r.train.steps; }, not_negative),
-      key("train.precision", "of the arithmetic", [](Recipe& r) -> auto& { return r.train.precision; }, one_of<kPrecision, 1>),
+      key(
+          "train.steps", "optimizer steps; 0: by epochs",
+          [](Recipe& r) -> auto& { return r.train.steps; }, not_negative),
+      key(
+          "train.precision", "of the arithmetic",
+          [](Recipe& r) -> auto& { return r.train.precision; }, one_of<kPrecision, 1>),
       key("train.device", "where to run", [](Recipe& r) -> auto& { return r.train.device; }),
-      key("train.threads", "0: all processors", [](Recipe& r) -> auto& { return r.train.threads; }, not_negative),
-      key("train.accumulate", "micro-batches per optimizer step", [](Recipe& r) -> auto& { return r.train.accumulate; }, positive),
-      key("train.seed", "of Dropout", [](Recipe& r) -> auto& { return r.train.seed; }, not_negative),
-      key("train.out", "run directory; empty: runs/NAME-N", [](Recipe& r) -> auto& { return r.train.out; }),
-      key("train.eval_every", "steps between evaluations; 0: each epoch", [](Recipe& r) -> auto& { return r.train.eval_every; },
+      key(
+          "train.threads", "0: all processors", [](Recipe& r) -> auto& { return r.train.threads; },
           not_negative),
-      key("train.on_nonfinite", "\"skip\" the step or \"stop\" the run", [](Recipe& r) -> auto& { return r.train.on_nonfinite; },
-          one_of<kNonFinite, 2>),
-      key("train.max_consecutive_skips", "skipped steps in a row that stop the run",
+      key(
+          "train.accumulate", "micro-batches per optimizer step",
+          [](Recipe& r) -> auto& { return r.train.accumulate; }, positive),
+      key(
+          "train.seed", "of Dropout", [](Recipe& r) -> auto& { return r.train.seed; },
+          not_negative),
+      key("train.out", "run directory; empty: runs/NAME-N",
+          [](Recipe& r) -> auto& { return r.train.out; }),
+      key(
+          "train.eval_every", "steps between evaluations; 0: each epoch",
+          [](Recipe& r) -> auto& { return r.train.eval_every; }, not_negative),
+      key(
+          "train.on_nonfinite", "\"skip\" the step or \"stop\" the run",
+          [](Recipe& r) -> auto& { return r.train.on_nonfinite; }, one_of<kNonFinite, 2>),
+      key(
+          "train.max_consecutive_skips", "skipped steps in a row that stop the run",
           [](Recipe& r) -> auto& { return r.train.max_consecutive_skips; }, positive),
-      key("checkpoint.every", "steps between checkpoints; 0: each epoch", [](Recipe& r) -> auto& { return r.checkpoint.every; },
-          not_negative),
-      key("checkpoint.keep", "how many checkpoints stay", [](Recipe& r) -> auto& { return r.checkpoint.keep; }, positive),
-      key("checkpoint.monitor", "the metric that decides what is best", [](Recipe& r) -> auto& { return r.checkpoint.monitor; }),
-      key("checkpoint.mode", "whether less or more of it is better", [](Recipe& r) -> auto& { return r.checkpoint.mode; },
-          one_of<kMode, 2>),
-      key("checkpoint.patience", "evaluations without improvement before stopping; 0: never",
+      key(
+          "checkpoint.every", "steps between checkpoints; 0: each epoch",
+          [](Recipe& r) -> auto& { return r.checkpoint.every; }, not_negative),
+      key(
+          "checkpoint.keep", "how many checkpoints stay",
+          [](Recipe& r) -> auto& { return r.checkpoint.keep; }, positive),
+      key("checkpoint.monitor", "the metric that decides what is best",
+          [](Recipe& r) -> auto& { return r.checkpoint.monitor; }),
+      key(
+          "checkpoint.mode", "whether less or more of it is better",
+          [](Recipe& r) -> auto& { return r.checkpoint.mode; }, one_of<kMode, 2>),
+      key(
+          "checkpoint.patience", "evaluations without improvement before stopping; 0: never",
           [](Recipe& r) -> auto& { return r.checkpoint.patience; }, not_negative),
-      key("log.every", "steps between logged lines", [](Recipe& r) -> auto& { return r.log.every; }, positive),
-      key("log.tensorboard", "write TensorBoard events", [](Recipe& r) -> auto& { return r.log.tensorboard; }),
+      key(
+          "log.every", "steps between logged lines", [](Recipe& r) -> auto& { return r.log.every; },
+          positive),
+      key("log.tensorboard", "write TensorBoard events",
+          [](Recipe& r) -> auto& { return r.log.tensorboard; }),
       key("log.charts", "write charts", [](Recipe& r) -> auto& { return r.log.charts; }),
   };
   return kKeys;

@@ -117,12 +117,13 @@ Session::Session(Recipe recipe, EngineOptions options, SessionNeeds needs)
                "data.train is not set: which data?");
   reference_ = make_backend("reference");
   backend_ = make_backend(recipe_.train.device);
-  options.threads = recipe_.train.threads > 0 ? static_cast<int>(recipe_.train.threads)
-                                              : available_processors();
+  options.threads =
+      recipe_.train.threads > 0 ? static_cast<int>(recipe_.train.threads) : available_processors();
   threads_ = options.threads;
   model_ = std::make_unique<graph::OnnxModel>(
       graph::OnnxModel::load(recipe_.model.path, {recipe_.model.external_data_root}));
-  imported_ = std::make_unique<graph::Graph>(model_->build_graph(graph::standard_ops(), needs.as_variables));
+  imported_ = std::make_unique<graph::Graph>(
+      model_->build_graph(graph::standard_ops(), needs.as_variables));
   DataOptions data = data_options(*imported_, recipe_.data);
   const std::string prepared = preprocessing_path(recipe_.model.path);
   if (needs.stored_preprocessing && file_status(prepared).is_regular) {
@@ -199,9 +200,8 @@ void Session::infer_loss(const Dataset& probe) {
     recipe_.loss.loss.name = !is_integer(target.dtype) ? "mse"
                              : one_output              ? "bce_with_logits"
                                                        : "cross_entropy";
-    recipe_.loss.loss.parameters =
-        complete_parameters("loss", recipe_.loss.loss.name,
-                            find_loss(recipe_.loss.loss.name).parameters, {});
+    recipe_.loss.loss.parameters = complete_parameters(
+        "loss", recipe_.loss.loss.name, find_loss(recipe_.loss.loss.name).parameters, {});
     recipe_.origins["loss.name"] = "inferred from the target";
     notes_.push_back(concat("loss.name = \"", recipe_.loss.loss.name, "\" (the target is ",
                             target.dtype, target.row_shape, " per sample)"));
@@ -221,9 +221,10 @@ void Session::open_data(const DataOptions& wanted) {
   const Field& found = target_field(*probe);
   if (!loss_->class_indices && !(found.row_shape == row_of(spec.shape))) {
     fail(ErrorCode::kInvalidArgument, "the model's output is [N", output.rank() > 1 ? "," : "",
-         join(row_of(output).dims(), ","), "], the target [N", found.row_shape.rank() > 0 ? "," : "",
-         join(found.row_shape.dims(), ","), "]: ", loss_->name,
-         " needs equal shapes; reshape '", found.name, "' of ", recipe_.data.train, " to (-1, ",
+         join(row_of(output).dims(), ","), "], the target [N",
+         found.row_shape.rank() > 0 ? "," : "", join(found.row_shape.dims(), ","),
+         "]: ", loss_->name, " needs equal shapes; reshape '", found.name, "' of ",
+         recipe_.data.train, " to (-1", output.rank() > 1 ? ", " : "",
          join(row_of(output).dims(), ", "), ")");
   }
   WantedField target;
@@ -264,8 +265,9 @@ void Session::split_data() {
     const std::size_t target = target_index(*train_data_);
     const bool labels = recipe_.data.stratify && loss_->class_indices &&
                         train_data_->fields()[target].row_shape.rank() == 0;
-    Split split = labels ? split_rows_stratified(train_data_->labels(target), recipe_.data.val_split, seed)
-                         : split_rows(count, recipe_.data.val_split, seed);
+    Split split =
+        labels ? split_rows_stratified(train_data_->labels(target), recipe_.data.val_split, seed)
+               : split_rows(count, recipe_.data.val_split, seed);
     train_rows_ = std::move(split.train);
     val_rows_ = std::move(split.val);
   } else {
@@ -280,9 +282,11 @@ void Session::settle_batch_size() {
     return;
   }
   TEMPER_CHECK(!recipe_.data.batch_size_given, ErrorCode::kInvalidArgument, "data.batch_size is ",
-               recipe_.data.batch_size, ", but there are only ", train_count(), " training samples in ",
-               recipe_.data.train, "; write ", train_count(), " or less, or leave it out");
-  notes_.push_back(concat("data.batch_size = ", train_count(), " (the training set has no more samples)"));
+               recipe_.data.batch_size, ", but there are only ", train_count(),
+               " training samples in ", recipe_.data.train, "; write ", train_count(),
+               " or less, or leave it out");
+  notes_.push_back(
+      concat("data.batch_size = ", train_count(), " (the training set has no more samples)"));
   recipe_.data.batch_size = train_count();
 }
 
@@ -348,8 +352,8 @@ std::vector<GraphRequest> Session::requests() const {
 void Session::bind(Executor& executor, const Batch& batch) const {
   const std::vector<Field>& fields = train_data_->fields();
   for (std::size_t i = 0; i < fields.size(); ++i) {
-    const int input =
-        executor.plan().find_input(fields[i].is_target ? kTargetInput : std::string_view(fields[i].name));
+    const int input = executor.plan().find_input(
+        fields[i].is_target ? kTargetInput : std::string_view(fields[i].name));
     if (input >= 0) {
       executor.bind_input(input, batch.fields[i].data());
     }

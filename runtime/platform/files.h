@@ -48,8 +48,8 @@ void write_file_atomically(const std::string& path, std::span<const std::byte> d
 void write_file_atomically(const std::string& path, std::string_view text);
 
 // A log that only grows. On resume it is cut back to `keep_bytes` first (a longer kept part than
-// the file has is an error). Lines are visible to readers as soon as write() returns; of a write that
-// failed (disk full) nothing stays.
+// the file has is an error). Lines are visible to readers as soon as write() returns; of a write
+// that failed (disk full) nothing stays.
 class AppendFile {
  public:
   explicit AppendFile(std::string path, std::uint64_t keep_bytes = UINT64_MAX);

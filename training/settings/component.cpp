@@ -17,8 +17,7 @@ bool every(const AttrValue& value, bool (*holds)(double)) {
     return holds(*number);
   }
   if (const auto* list = std::get_if<std::vector<double>>(&value)) {
-    return std::all_of(list->begin(), list->end(),
-                       holds);
+    return std::all_of(list->begin(), list->end(), holds);
   }
   return true;
 }
@@ -32,9 +31,7 @@ std::string check_numbers(const AttrValue& value, bool (*holds)(double), const c
 }
 
 // The value as it would be typed, without its name.
-std::string value_text(const AttrValue& value) {
-  return to_string(Attrs{{"", value}}).substr(1);
-}
+std::string value_text(const AttrValue& value) { return to_string(Attrs{{"", value}}).substr(1); }
 
 std::size_t edit_distance(std::string_view a, std::string_view b) {
   std::vector<std::size_t> row(b.size() + 1);
@@ -62,8 +59,8 @@ std::string require_positive(const AttrValue& value) {
 }
 
 std::string require_share(const AttrValue& value) {
-  return check_numbers(value, [](double x) { return x >= 0 && x < 1; },
-                       "must be at least 0 and below 1");
+  return check_numbers(
+      value, [](double x) { return x >= 0 && x < 1; }, "must be at least 0 and below 1");
 }
 
 std::string nearest(std::string_view word, const std::vector<std::string>& candidates) {
@@ -110,9 +107,9 @@ Attrs complete_parameters(std::string_view table, std::string_view component,
         typed = std::vector<double>{static_cast<double>(*integer)};
       }
     }
-    TEMPER_CHECK(typed.index() == spec->fallback.index(), ErrorCode::kInvalidArgument, table, ".", name,
-                 " has the wrong type: expected ",
-                 spec->is_bool ? "true or false"
+    TEMPER_CHECK(typed.index() == spec->fallback.index(), ErrorCode::kInvalidArgument, table, ".",
+                 name, " has the wrong type: expected ",
+                 spec->is_bool                                          ? "true or false"
                  : std::holds_alternative<std::int64_t>(spec->fallback) ? "an integer"
                  : std::holds_alternative<double>(spec->fallback)       ? "a number"
                  : std::holds_alternative<std::string>(spec->fallback)  ? "a string"
