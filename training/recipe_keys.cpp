@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <type_traits>
+#include <utility>
 
 #include "runtime/base/error.h"
 #include "training/losses/loss.h"
@@ -121,10 +123,8 @@ constexpr const char* kPrecision[] = {"f32"};
 constexpr const char* kNonFinite[] = {"skip", "stop"};
 constexpr const char* kMode[] = {"min", "max"};
 
-}  // namespace
-
-const std::vector<RecipeKey>& recipe_key_table() {
-  static const std::vector<RecipeKey> kKeys = {
+std::vector<RecipeKey> input_keys() {
+  return {
       key(
           "model.path", "the ONNX file", [](Recipe& r) -> auto& { return r.model.path; }, nullptr,
           true),
@@ -185,6 +185,11 @@ const std::vector<RecipeKey>& recipe_key_table() {
           [](Recipe& r) -> auto& { return r.data.stratify; }),
       key("data.scale", "8-bit inputs become floats divided by 255",
           [](Recipe& r) -> auto& { return r.data.scale; }),
+  };
+}
+
+std::vector<RecipeKey> run_keys() {
+  return {
       key("loss.name", "which loss", [](Recipe& r) -> auto& { return r.loss.loss.name; }),
       key("loss.output", "which model output; empty: the first",
           [](Recipe& r) -> auto& { return r.loss.output; }),
@@ -250,6 +255,17 @@ const std::vector<RecipeKey>& recipe_key_table() {
           [](Recipe& r) -> auto& { return r.log.tensorboard; }),
       key("log.charts", "write charts", [](Recipe& r) -> auto& { return r.log.charts; }),
   };
+}
+
+}  // namespace
+
+const std::vector<RecipeKey>& recipe_key_table() {
+  static const std::vector<RecipeKey> kKeys = [] {
+    std::vector<RecipeKey> keys = input_keys();
+    std::vector<RecipeKey> more = run_keys();
+    std::move(more.begin(), more.end(), std::back_inserter(keys));
+    return keys;
+  }();
   return kKeys;
 }
 
