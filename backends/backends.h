@@ -8,7 +8,8 @@
 
 namespace temper {
 
-// "cpu" or "reference". THROWS: kInvalidArgument for a name that is no device, kUnsupported for "cuda".
+// "cpu" or "reference". THROWS: kInvalidArgument for a name that is no device, kUnsupported for
+// "cuda".
 std::unique_ptr<Backend> make_backend(std::string_view device);
 
 }  // namespace temper

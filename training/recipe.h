@@ -1,5 +1,6 @@
-// A recipe: every setting of a run. Read from TOML, then environment (TEMPER_<TABLE>_<KEY>), then key=value overrides; each value
-// remembers where it came from. Unknown keys are errors that name the nearest known one.
+// A recipe: every setting of a run. Read from TOML, then environment (TEMPER_<TABLE>_<KEY>), then
+// key=value overrides; each value remembers where it came from. Unknown keys are errors that name
+// the nearest known one.
 #pragma once
 
 #include <cstdint>
@@ -26,14 +27,15 @@ struct DataSettings {
   std::string val;
   double val_split = 0;  // share of `train` held out for validation when `val` is empty
   std::int64_t batch_size = 32;
-  bool batch_size_given = false;  // a written size larger than the set is an error, an inferred one is clamped
+  bool batch_size_given =
+      false;  // a written size larger than the set is an error, an inferred one is clamped
   bool shuffle = true;
   bool drop_last = false;
   std::int64_t seed = 0;
-  std::vector<std::string> target;  // CSV columns; for .npz the array `target`
-  std::string delimiter;            // CSV; empty: found out
-  std::string header = "auto";      // CSV: "auto" | "yes" | "no"
-  bool standardize = true;          // CSV: numeric columns to mean 0, deviation 1
+  std::vector<std::string> target;          // CSV columns; for .npz the array `target`
+  std::string delimiter;                    // CSV; empty: found out
+  std::string header = "auto";              // CSV: "auto" | "yes" | "no"
+  bool standardize = true;                  // CSV: numeric columns to mean 0, deviation 1
   std::vector<std::string> categorical;     // CSV: numeric columns that are categories
   std::vector<std::string> drop;            // CSV: columns to leave out
   bool one_hot = false;                     // CSV: categories as 0/1 columns instead of codes
@@ -42,7 +44,7 @@ struct DataSettings {
   std::string decimal = ".";                // CSV: "." or ","
   std::string target_path;                  // the targets' own file (.npy, IDX)
   bool stratify = true;                     // val_split keeps each class's share
-  bool scale = false;               // 8-bit inputs as floats divided by 255
+  bool scale = false;                       // 8-bit inputs as floats divided by 255
 };
 
 struct ScheduleSettings {
@@ -59,8 +61,8 @@ struct TrainSettings {
   std::int64_t threads = 0;  // 0: all processors
   std::int64_t accumulate = 1;
   std::int64_t seed = 0;
-  std::string out;            // empty: runs/<model name>-<n>
-  std::int64_t eval_every = 0;  // steps; 0: at the end of each epoch
+  std::string out;                    // empty: runs/<model name>-<n>
+  std::int64_t eval_every = 0;        // steps; 0: at the end of each epoch
   std::string on_nonfinite = "skip";  // "skip" | "stop"
   std::int64_t max_consecutive_skips = 20;
 };
@@ -91,18 +93,20 @@ struct Recipe {
   CheckpointSettings checkpoint;
   LogSettings log;
 
-  // Where each written key came from: "data.batch_size" -> "digits.toml:7", "TEMPER_DATA_BATCH_SIZE", "command line".
+  // Where each written key came from: "data.batch_size" -> "digits.toml:7",
+  // "TEMPER_DATA_BATCH_SIZE", "command line".
   std::map<std::string, std::string> origins;
 };
 
 struct RecipeSources {
-  std::string file;                                    // empty: none
-  std::map<std::string, std::string> environment;      // TEMPER_* variables
-  std::vector<std::string> overrides;                  // "key=value"
+  std::string file;                                // empty: none
+  std::map<std::string, std::string> environment;  // TEMPER_* variables
+  std::vector<std::string> overrides;              // "key=value"
 };
 
-// Reads and checks everything; component parameters are completed with defaults, relative paths of the file become relative to the
-// current folder. THROWS: kInvalidArgument with file, line and key; kIo when the file cannot be read.
+// Reads and checks everything; component parameters are completed with defaults, relative paths of
+// the file become relative to the current folder. THROWS: kInvalidArgument with file, line and key;
+// kIo when the file cannot be read.
 Recipe read_recipe(const RecipeSources& sources);
 
 // The whole recipe as TOML text that read_recipe() reads back to the same settings.

@@ -1,5 +1,5 @@
-// The table of a recipe's fixed keys: name, help, type and the field behind it. Reading, writing and describing a recipe all
-// walk this one table. Private to training/.
+// The table of a recipe's fixed keys: name, help, type and the field behind it. Reading, writing
+// and describing a recipe all walk this one table. Private to training/.
 #pragma once
 
 #include <functional>
@@ -19,7 +19,7 @@ using RecipeValue = std::variant<bool, std::int64_t, double, std::string, std::v
 struct RecipeKey {
   std::string name;  // "data.batch_size"
   std::string help;
-  std::string type;  // for messages: "an integer"
+  std::string type;      // for messages: "an integer"
   bool is_path = false;  // relative to the recipe file
   // THROWS: kInvalidArgument (without the origin, which the caller adds).
   std::function<void(Recipe&, const RecipeValue&)> set;
@@ -29,7 +29,8 @@ struct RecipeKey {
 const std::vector<RecipeKey>& recipe_key_table();
 const RecipeKey* find_recipe_key(std::string_view name);
 
-// The tables whose further keys are parameters of the component named in them: "loss", "optimizer", "schedule".
+// The tables whose further keys are parameters of the component named in them: "loss", "optimizer",
+// "schedule".
 struct ComponentTable {
   std::string name;
   ComponentSettings& (*settings)(Recipe&);

@@ -112,7 +112,8 @@ class RecipeReader {
     std::size_t line = 0;
     for (const char c : text) {
       line = c == '\n' ? 0 : line + 1;
-      TEMPER_CHECK(line < 65536, ErrorCode::kInvalidArgument, path, ": a line is longer than 65,536 bytes");
+      TEMPER_CHECK(line < 65536, ErrorCode::kInvalidArgument, path,
+                   ": a line is longer than 65,536 bytes");
     }
     return text;
   }
@@ -158,7 +159,8 @@ class RecipeReader {
         } else {
           const std::string hint = nearest(key, {"match", "lr", "weight_decay"});
           bad(at(sources_.file, value),
-              concat("optimizer.group.", key, " is not a setting or has a wrong value (match = \"pattern\", lr >= 0, "
+              concat("optimizer.group.", key,
+                     " is not a setting or has a wrong value (match = \"pattern\", lr >= 0, "
                      "weight_decay >= 0)",
                      hint.empty() || hint == key ? "" : concat("; did you mean ", hint, "?")));
         }
@@ -187,8 +189,8 @@ class RecipeReader {
   }
 
   void read_environment(const std::string& name, const std::string& text) {
-    for (const char* table : {"MODEL", "DATA", "LOSS", "OPTIMIZER", "SCHEDULE", "CLIP", "TRAIN",
-                              "CHECKPOINT", "LOG"}) {
+    for (const char* table :
+         {"MODEL", "DATA", "LOSS", "OPTIMIZER", "SCHEDULE", "CLIP", "TRAIN", "CHECKPOINT", "LOG"}) {
       const std::string prefix = concat("TEMPER_", table, "_");
       if (!name.starts_with(prefix)) {
         continue;
@@ -206,8 +208,8 @@ class RecipeReader {
     if (equals == std::string::npos || equals == 0) {
       bad("command line", concat("'", text, "' is not key=value"));
     }
-    assignments_.push_back({text.substr(0, equals), parse_text(text.substr(equals + 1), text),
-                            "command line", {}});
+    assignments_.push_back(
+        {text.substr(0, equals), parse_text(text.substr(equals + 1), text), "command line", {}});
   }
 
   static const ComponentTable* component_of(const std::string& key) {
@@ -227,15 +229,16 @@ class RecipeReader {
       } catch (const Error& error) {
         bad(assignment.origin, concat(assignment.key, " ", error.message()));
       }
-      recipe_.data.batch_size_given = recipe_.data.batch_size_given || known->name == "data.batch_size";
+      recipe_.data.batch_size_given =
+          recipe_.data.batch_size_given || known->name == "data.batch_size";
       return;
     }
     const ComponentTable* table = component_of(assignment.key);
     if (table == nullptr) {
       const std::string hint = nearest(assignment.key, recipe_keys());
-      bad(assignment.origin,
-          concat("unknown key ", assignment.key,
-                 hint.empty() ? " (temper train --help lists the keys)" : concat("; did you mean ", hint, "?")));
+      bad(assignment.origin, concat("unknown key ", assignment.key,
+                                    hint.empty() ? " (temper train --help lists the keys)"
+                                                 : concat("; did you mean ", hint, "?")));
     }
     parameters_[table->name].push_back(assignment);
   }
@@ -255,8 +258,9 @@ class RecipeReader {
       ComponentSettings& settings = table.settings(recipe_);
       if (settings.name.empty()) {
         TEMPER_CHECK(parameters_[table.name].empty(), ErrorCode::kInvalidArgument,
-                     parameters_[table.name].front().origin, ": ", parameters_[table.name].front().key,
-                     " is given, but ", table.name, ".name is not");
+                     parameters_[table.name].front().origin, ": ",
+                     parameters_[table.name].front().key, " is given, but ", table.name,
+                     ".name is not");
         continue;
       }
       const std::string name_origin = recipe_.origins[table.name + ".name"];
@@ -278,9 +282,11 @@ class RecipeReader {
     for (const Assignment& assignment : parameters_[table.name]) {
       std::string name = assignment.key.substr(table.name.size() + 1);
       const auto spec = std::find_if(specs.begin(), specs.end(), [&](const ParameterSpec& s) {
-        return std::equal(s.name.begin(), s.name.end(), name.begin(), name.end(), [](char a, char b) {
-          return std::tolower(static_cast<unsigned char>(a)) == std::tolower(static_cast<unsigned char>(b));
-        });
+        return std::equal(s.name.begin(), s.name.end(), name.begin(), name.end(),
+                          [](char a, char b) {
+                            return std::tolower(static_cast<unsigned char>(a)) ==
+                                   std::tolower(static_cast<unsigned char>(b));
+                          });
       });
       if (spec != specs.end() && assignment.origin.starts_with("TEMPER_")) {
         name = spec->name;

@@ -1,4 +1,5 @@
-// A recipe as text: TOML that reads back to the same settings, and a list of settings with their origins.
+// A recipe as text: TOML that reads back to the same settings, and a list of settings with their
+// origins.
 #include "training/recipe.h"
 #include "training/recipe_keys.h"
 
@@ -55,7 +56,8 @@ std::string to_toml(const Recipe& recipe) {
   std::string table;
   const auto write_groups = [&] {
     for (const OptimizerGroupSettings& group : recipe.groups) {
-      text += concat("\n[[optimizer.group]]\nmatch = ", to_toml_value(RecipeValue(group.match)), "\n");
+      text +=
+          concat("\n[[optimizer.group]]\nmatch = ", to_toml_value(RecipeValue(group.match)), "\n");
       if (group.lr >= 0) {
         text += concat("lr = ", to_toml_value(RecipeValue(group.lr)), "\n");
       }

@@ -1,4 +1,5 @@
-// What a run tells whoever watches it: progress bars, charts and tests. Calls come from the training thread, between steps.
+// What a run tells whoever watches it: progress bars, charts and tests. Calls come from the
+// training thread, between steps.
 #pragma once
 
 #include <cstdint>
@@ -11,11 +12,11 @@
 namespace temper::training {
 
 struct RunProgress {
-  std::int64_t step = 0;         // applied optimizer steps
+  std::int64_t step = 0;  // applied optimizer steps
   std::int64_t total_steps = 0;
-  std::int64_t epoch = 0;        // 0-based
+  std::int64_t epoch = 0;  // 0-based
   std::int64_t total_epochs = 0;
-  double loss = 0;               // of the last step
+  double loss = 0;  // of the last step
   double samples_per_second = 0;
 };
 
@@ -31,7 +32,8 @@ class RunObserver {
   virtual void logged(std::int64_t step, std::int64_t epoch, std::span<const Metric> metrics) {
     static_cast<void>(step), static_cast<void>(epoch), static_cast<void>(metrics);
   }
-  // Something a person should know: a skipped step, a checkpoint that could not be written, early stopping.
+  // Something a person should know: a skipped step, a checkpoint that could not be written, early
+  // stopping.
   virtual void message(std::string_view text) { static_cast<void>(text); }
   // After the last file of the run was written.
   virtual void finished(const std::string& run_directory) { static_cast<void>(run_directory); }

@@ -1,5 +1,5 @@
-// A recipe made concrete: the model loaded, the data opened and split, what was left open inferred, the graphs compiled.
-// The trainer, the evaluation and the commands all start from a session.
+// A recipe made concrete: the model loaded, the data opened and split, what was left open inferred,
+// the graphs compiled. The trainer, the evaluation and the commands all start from a session.
 #pragma once
 
 #include <map>
@@ -23,7 +23,8 @@ namespace temper::training {
 struct SessionNeeds {
   bool target = true;  // false: the data need no target and there is no loss (prediction)
   std::set<std::string> as_variables;  // see OnnxModel::build_graph
-  // Tables are prepared as when the model was trained: by the file preprocessing_path(model) if it is there.
+  // Tables are prepared as when the model was trained: by the file preprocessing_path(model) if it
+  // is there.
   bool stored_preprocessing = false;
 };
 
@@ -32,9 +33,9 @@ std::string preprocessing_path(const std::string& model_path);
 
 class Session {
  public:
-  // Loads the model and the data and settles the recipe: loss inferred when none is named (integer targets: cross_entropy,
-  // or bce_with_logits for one output; float targets: mse), batch size clamped when not written. Compiles nothing yet.
-  // THROWS: every input error of DESIGN section 7.
+  // Loads the model and the data and settles the recipe: loss inferred when none is named (integer
+  // targets: cross_entropy, or bce_with_logits for one output; float targets: mse), batch size
+  // clamped when not written. Compiles nothing yet. THROWS: every input error of DESIGN section 7.
   explicit Session(Recipe recipe, EngineOptions options = {}, SessionNeeds needs = {});
   ~Session();
 

@@ -1,5 +1,5 @@
-// The specification: plain loops, wide accumulators, every op, plain layouts. The oracle of the tests and the last
-// row of every other backend's table.
+// The specification: plain loops, wide accumulators, every op, plain layouts. The oracle of the
+// tests and the last row of every other backend's table.
 #pragma once
 
 #include <memory>

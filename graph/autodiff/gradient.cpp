@@ -57,7 +57,8 @@ class ReversePass {
     grads_.resize(static_cast<std::size_t>(graph_.value_count()));
   }
 
-  // wanted_ becomes true for every float value that depends on one of wrt through differentiable ops.
+  // wanted_ becomes true for every float value that depends on one of wrt through differentiable
+  // ops.
   void mark_dependent(const std::vector<NodeId>& order) {
     for (const NodeId id : order) {
       const Node& node = graph_.node(id);
@@ -98,14 +99,14 @@ class ReversePass {
         }
       }
     }
-    TEMPER_CHECK(missing.empty(), ErrorCode::kUnsupported,
-                 "no gradient for: ", join(missing, ", "),
+    TEMPER_CHECK(missing.empty(), ErrorCode::kUnsupported, "no gradient for: ", join(missing, ", "),
                  " (freeze what lies before, or train another part of the model)");
   }
 
   void differentiate(NodeId id) {
     const Node node = graph_.node(id);  // a copy: adding nodes below moves them
-    Builder builder(graph_, node.origin.empty() ? std::string{} : concat("gradient of ", node.origin));
+    Builder builder(graph_,
+                    node.origin.empty() ? std::string{} : concat("gradient of ", node.origin));
     std::vector<ValueId> dy(node.outputs.size());
     bool any = false;
     for (std::size_t i = 0; i < dy.size(); ++i) {

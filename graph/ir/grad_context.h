@@ -1,6 +1,6 @@
-// What a gradient rule sees: its forward node, the gradients of its outputs, and a builder. The driver
-// (graph/autodiff/gradient.h) accumulates over several uses, sums broadcast axes away, skips inputs nobody
-// asked for and checks shapes, so a rule is a formula:
+// What a gradient rule sees: its forward node, the gradients of its outputs, and a builder. The
+// driver (graph/autodiff/gradient.h) accumulates over several uses, sums broadcast axes away, skips
+// inputs nobody asked for and checks shapes, so a rule is a formula:
 //
 //   // y = a * b;  da = dy * b,  db = dy * a
 //   void mul_gradient(GradContext& g) {
@@ -19,7 +19,10 @@ namespace temper::graph {
 class GradContext {
  public:
   GradContext(Builder& builder, NodeId node, std::vector<ValueId> dy, std::vector<bool> needed)
-      : builder_(builder), node_(node), dy_(std::move(dy)), needed_(std::move(needed)),
+      : builder_(builder),
+        node_(node),
+        dy_(std::move(dy)),
+        needed_(std::move(needed)),
         dx_(needed_.size()) {}
 
   Builder& builder() { return builder_; }
@@ -44,8 +47,8 @@ class GradContext {
   void set(int i, ValueId dx) { dx_[static_cast<std::size_t>(i)] = dx; }
   const std::vector<ValueId>& dx() const { return dx_; }
 
-  // Output i of the forward node for the gradient's use: an optional output that was left out is added now
-  // (and inferred). An op declares saved bytes as an optional output of dtype kOpaque.
+  // Output i of the forward node for the gradient's use: an optional output that was left out is
+  // added now (and inferred). An op declares saved bytes as an optional output of dtype kOpaque.
   ValueId saved(int i);
 
  private:

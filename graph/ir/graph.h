@@ -1,11 +1,15 @@
 // The graph: values, nodes that compute them, variables that persist, and update bindings.
 //
 // Semantics that hold for every op and backend:
-// - Gradients at kinks: Relu, Abs, Sign, Clip and the like take PyTorch's choice: Relu'(0) = 0, Abs'(0) = 0; Clip passes
+// - Gradients at kinks: Relu, Abs, Sign, Clip and the like take PyTorch's choice: Relu'(0) = 0,
+// Abs'(0) = 0; Clip passes
 //   the gradient where min <= x <= max.
-// - Ties: MaxPool and ArgMax take the first. Max and Min of several inputs fold from the left, each pair sharing a tie half and half
-//   (torch.maximum); ReduceMax and ReduceMin share the gradient evenly among equal elements (torch.amax).
-// - Accumulation is at least float32; sums of float tensors in the reference backend are kept in double.
+// - Ties: MaxPool and ArgMax take the first. Max and Min of several inputs fold from the left, each
+// pair sharing a tie half and half
+//   (torch.maximum); ReduceMax and ReduceMin share the gradient evenly among equal elements
+//   (torch.amax).
+// - Accumulation is at least float32; sums of float tensors in the reference backend are kept in
+// double.
 // - NaN propagates through Max, Min, Clip, ReduceMax, MaxPool and comparisons are false on NaN.
 //
 // Threading: build from one thread; a finished graph may be read by many.
@@ -48,13 +52,13 @@ struct Value {
   ValueKind kind = ValueKind::kNode;
   DType dtype = DType::kUndefined;
   Shape shape;
-  bool shape_known = false;      // false until infer_shapes() ran over an imported graph
-  std::vector<Dim> dims;         // inputs only: as declared, before binding
-  bool rank_known = true;        // inputs only: false when the file declares no shape at all
-  NodeId producer;               // kNode only
-  int output_index = 0;          // kNode only
-  VariableId variable;           // kVariable only
-  Tensor constant;               // kConstant only
+  bool shape_known = false;  // false until infer_shapes() ran over an imported graph
+  std::vector<Dim> dims;     // inputs only: as declared, before binding
+  bool rank_known = true;    // inputs only: false when the file declares no shape at all
+  NodeId producer;           // kNode only
+  int output_index = 0;      // kNode only
+  VariableId variable;       // kVariable only
+  Tensor constant;           // kConstant only
 };
 
 struct Node {
@@ -63,8 +67,8 @@ struct Node {
   std::vector<ValueId> inputs;   // an invalid id is an optional input left out
   std::vector<ValueId> outputs;  // an invalid id is an optional output left out
   Attrs attrs;
-  std::string origin;            // what to name in messages: "Conv 'conv1'" or "gradient of Conv 'conv1'"
-  std::string scope;             // module path of the exporter, if it wrote one
+  std::string origin;  // what to name in messages: "Conv 'conv1'" or "gradient of Conv 'conv1'"
+  std::string scope;   // module path of the exporter, if it wrote one
   bool removed = false;
 };
 
@@ -117,8 +121,8 @@ class Graph {
   VariableId add_variable(Variable variable);
   // The value that reads a variable (one per variable, made on first use).
   ValueId read_variable(VariableId id);
-  // A node with new output values, `output_names.size()` of them; an empty name is an unnamed value.
-  // Shapes and dtypes are not inferred here: see builder.h and infer.h.
+  // A node with new output values, `output_names.size()` of them; an empty name is an unnamed
+  // value. Shapes and dtypes are not inferred here: see builder.h and infer.h.
   NodeId add_node(const OpDef& op, std::vector<ValueId> inputs,
                   const std::vector<std::string>& output_names, Attrs attrs, std::string origin);
   // Output i of a node; an output that was left out becomes a new unnamed value (not yet inferred).

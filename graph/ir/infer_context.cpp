@@ -38,8 +38,9 @@ void InferContext::set_output(int i, DType dtype, const Shape& shape) {
 std::optional<std::vector<std::int64_t>> InferContext::take_ints(std::string_view name, int i) {
   if (has_input(i)) {
     const Tensor* tensor = constant(i);
-    TEMPER_CHECK(tensor != nullptr, ErrorCode::kUnsupported, "input ", i, " (", name,
-                 ") is computed from data; only values known when the graph is compiled are supported");
+    TEMPER_CHECK(
+        tensor != nullptr, ErrorCode::kUnsupported, "input ", i, " (", name,
+        ") is computed from data; only values known when the graph is compiled are supported");
     attrs().set(name, tensor->values<std::int64_t>());
     graph_.node(node_id_).inputs[static_cast<std::size_t>(i)] = ValueId{};
   }
@@ -55,10 +56,11 @@ std::optional<double> InferContext::take_number(std::string_view name, int i, bo
     if (tensor == nullptr && allow_dynamic) {
       return std::nullopt;
     }
-    TEMPER_CHECK(tensor != nullptr, ErrorCode::kUnsupported, "input ", i, " (", name,
-                 ") is computed from data; only values known when the graph is compiled are supported");
-    check(tensor->element_count() == 1, "input ", i, " (", name, ") must be a scalar, but has the shape ",
-          tensor->shape());
+    TEMPER_CHECK(
+        tensor != nullptr, ErrorCode::kUnsupported, "input ", i, " (", name,
+        ") is computed from data; only values known when the graph is compiled are supported");
+    check(tensor->element_count() == 1, "input ", i, " (", name,
+          ") must be a scalar, but has the shape ", tensor->shape());
     attrs().set(name, tensor->values<double>().front());
     graph_.node(node_id_).inputs[static_cast<std::size_t>(i)] = ValueId{};
   }
@@ -119,7 +121,8 @@ void infer_node(Graph& graph, NodeId id) {
     InferContext context(graph, id);
     op.infer_function(context);
   } catch (Error& error) {
-    error.add_note(concat("in ", graph.node(id).origin.empty() ? op.name() : graph.node(id).origin));
+    error.add_note(
+        concat("in ", graph.node(id).origin.empty() ? op.name() : graph.node(id).origin));
     throw;
   }
 }

@@ -1,6 +1,7 @@
-// What a shape rule sees of its node: inputs' dtypes and shapes (all known: dimensions are bound before inference),
-// constant inputs, attributes. A rule sets every present output and normalises the attributes (defaults filled, axes
-// positive, absorbed inputs turned into attributes), so that gradients and kernels read attributes only.
+// What a shape rule sees of its node: inputs' dtypes and shapes (all known: dimensions are bound
+// before inference), constant inputs, attributes. A rule sets every present output and normalises
+// the attributes (defaults filled, axes positive, absorbed inputs turned into attributes), so that
+// gradients and kernels read attributes only.
 #pragma once
 
 #include <cstdint>
@@ -38,22 +39,24 @@ class InferContext {
   // Does nothing when the node has no such output.
   void set_output(int i, DType dtype, const Shape& shape);
 
-  // Integers that stand in attribute `name` or in constant input `i`; an input is absorbed: its values go to the attribute and the
-  // input is left out. Empty optional: neither is there.
-  // THROWS: kUnsupported when the input is there but not constant.
+  // Integers that stand in attribute `name` or in constant input `i`; an input is absorbed: its
+  // values go to the attribute and the input is left out. Empty optional: neither is there. THROWS:
+  // kUnsupported when the input is there but not constant.
   std::optional<std::vector<std::int64_t>> take_ints(std::string_view name, int i);
-  // The same for one number (ratio, min, max): false in `ok` terms is an empty optional, also for an input that is not constant
-  // when `allow_dynamic`; the input then stays.
+  // The same for one number (ratio, min, max): false in `ok` terms is an empty optional, also for
+  // an input that is not constant when `allow_dynamic`; the input then stays.
   std::optional<double> take_number(std::string_view name, int i, bool allow_dynamic = false);
 
-  // Leaves input `i` out: the rule took all it needs (a shape, a dtype), so the node no longer waits for the data.
+  // Leaves input `i` out: the rule took all it needs (a shape, a dtype), so the node no longer
+  // waits for the data.
   void drop_input(int i) {
     if (has_input(i)) {
       graph_.node(node_id_).inputs[static_cast<std::size_t>(i)] = ValueId{};
     }
   }
 
-  // An axis attribute made positive and written back. THROWS: kInvalidModel when out of [-rank, rank).
+  // An axis attribute made positive and written back. THROWS: kInvalidModel when out of [-rank,
+  // rank).
   std::int64_t axis(std::string_view name, std::int64_t fallback, int rank);
   std::int64_t normalise_axis(std::int64_t value, int rank) const;
   // Sorted, positive, no duplicates. THROWS as axis().

@@ -1,5 +1,5 @@
-// What the graph knows about an op, written in one file of graph/ops/: name, arity, shape rule, gradient, flags.
-// Kernels are the backends' affair and are found by the op's name.
+// What the graph knows about an op, written in one file of graph/ops/: name, arity, shape rule,
+// gradient, flags. Kernels are the backends' affair and are found by the op's name.
 #pragma once
 
 #include <functional>
@@ -17,9 +17,9 @@ using GradFunction = void (*)(GradContext&);
 
 // Mixed precision class, as in torch.amp's lists.
 enum class PrecisionClass {
-  kFloat32,      // must compute in float32 (losses, statistics, exp, log, pow, sums)
-  kLow,          // gains from 16 bits (matmul, conv)
-  kFollowInputs, // takes whatever comes
+  kFloat32,       // must compute in float32 (losses, statistics, exp, log, pow, sums)
+  kLow,           // gains from 16 bits (matmul, conv)
+  kFollowInputs,  // takes whatever comes
 };
 
 class OpDef {
@@ -27,27 +27,63 @@ class OpDef {
   explicit OpDef(std::string name) : name_(std::move(name)) {}
 
   // --- set by the op's file (chainable) --------------------------------------
-  OpDef& inputs(int least, int most) { min_inputs = least; max_inputs = most; return *this; }
-  OpDef& outputs(int least, int most) { min_outputs = least; max_outputs = most; return *this; }
-  OpDef& infer(InferFunction f) { infer_function = f; return *this; }
-  OpDef& gradient(GradFunction f) { grad_function = f; return *this; }
+  OpDef& inputs(int least, int most) {
+    min_inputs = least;
+    max_inputs = most;
+    return *this;
+  }
+  OpDef& outputs(int least, int most) {
+    min_outputs = least;
+    max_outputs = most;
+    return *this;
+  }
+  OpDef& infer(InferFunction f) {
+    infer_function = f;
+    return *this;
+  }
+  OpDef& gradient(GradFunction f) {
+    grad_function = f;
+    return *this;
+  }
   // The op has no gradient on purpose (integer outputs, comparisons): nothing flows through it.
-  OpDef& no_gradient(std::string because) { no_gradient_reason = std::move(because); return *this; }
-  OpDef& precision(PrecisionClass c) { precision_class = c; return *this; }
+  OpDef& no_gradient(std::string because) {
+    no_gradient_reason = std::move(because);
+    return *this;
+  }
+  OpDef& precision(PrecisionClass c) {
+    precision_class = c;
+    return *this;
+  }
   // Internal ops are never read from a file.
-  OpDef& internal() { is_internal = true; return *this; }
-  // Depends on more than its inputs (random numbers), or writes variables: never folded, merged or removed as a duplicate.
-  OpDef& stateful() { is_stateful = true; return *this; }
-  // Same elements in the same order under another shape: lowered to an alias when the input is plain.
-  OpDef& reshape_only() { is_reshape = true; return *this; }
-  // Writes its variables in place under `ok` (optimizer updates): output i aliases the variable read as input `i`
-  // of `aliased_inputs`.
-  OpDef& commits() { is_commit = true; is_stateful = true; return *this; }
-  // These inputs hold shapes, axes and the like: infer reads them as constants and turns them into attributes.
-  OpDef& absorbs(std::vector<int> indices) { absorbed_inputs = std::move(indices); return *this; }
-
-  // The result depends on the inputs' shapes alone (Shape, Size): folded although the data is not known.
-  OpDef& shape_only() { reads_shape_only = true; return *this; }
+  OpDef& internal() {
+    is_internal = true;
+    return *this;
+  }
+  // Depends on more than its inputs (random numbers), or writes variables: never folded, merged or
+  // removed as a duplicate.
+  OpDef& stateful() {
+    is_stateful = true;
+    return *this;
+  }
+  // Same elements in the same order under another shape: lowered to an alias when the input is
+  // plain.
+  OpDef& reshape_only() {
+    is_reshape = true;
+    return *this;
+  }
+  // Writes its variables in place under `ok` (optimizer updates): output i aliases the variable
+  // read as input `i` of `aliased_inputs`.
+  OpDef& commits() {
+    is_commit = true;
+    is_stateful = true;
+    return *this;
+  }
+  // These inputs hold shapes, axes and the like: infer reads them as constants and turns them into
+  // attributes.
+  OpDef& absorbs(std::vector<int> indices) {
+    absorbed_inputs = std::move(indices);
+    return *this;
+  }
 
   const std::string& name() const { return name_; }
 
@@ -61,7 +97,6 @@ class OpDef {
   bool is_stateful = false;
   bool is_reshape = false;
   bool is_commit = false;
-  bool reads_shape_only = false;
   std::vector<int> absorbed_inputs;
 
  private:

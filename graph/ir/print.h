@@ -1,4 +1,5 @@
-// The graph as text, one line per node, deterministic: for people, for --dump-passes and for golden tests.
+// The graph as text, one line per node, deterministic: for people, for --dump-passes and for golden
+// tests.
 #pragma once
 
 #include <string>

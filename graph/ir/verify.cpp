@@ -10,14 +10,15 @@ namespace {
 void verify_value(const Graph& graph, ValueId id, const char* after, const std::string& where) {
   TEMPER_ASSERT(id.index < graph.value_count(), "after ", after, ": ", where);
   const Value& value = graph.value(id);
-  TEMPER_ASSERT(value.dtype != DType::kUndefined && (value.shape_known || value.dtype == DType::kOpaque),
-                "after ", after, ": value ", id.index, " '", value.name, "' read by ", where, " has no type");
+  TEMPER_ASSERT(
+      value.dtype != DType::kUndefined && (value.shape_known || value.dtype == DType::kOpaque),
+      "after ", after, ": value ", id.index, " '", value.name, "' read by ", where, " has no type");
   if (value.kind == ValueKind::kNode) {
     const Node& producer = graph.node(value.producer);
     TEMPER_ASSERT(!producer.removed, "after ", after, ": ", where, " reads value ", id.index,
                   " of the removed node ", producer.origin);
-    TEMPER_ASSERT(producer.outputs[static_cast<std::size_t>(value.output_index)] == id, "after ", after,
-                  ": value ", id.index, " and its producer disagree");
+    TEMPER_ASSERT(producer.outputs[static_cast<std::size_t>(value.output_index)] == id, "after ",
+                  after, ": value ", id.index, " and its producer disagree");
   }
 }
 
@@ -40,9 +41,9 @@ void verify(const Graph& graph, const char* after) {
     const Variable& variable = graph.variable(update.variable);
     verify_value(graph, update.value, after, variable.name);
     const Value& value = graph.value(update.value);
-    TEMPER_ASSERT(value.dtype == variable.dtype && value.shape == variable.shape, "after ", after, ": ",
-                  variable.name, " is ", variable.dtype, variable.shape, ", its update ", value.dtype,
-                  value.shape);
+    TEMPER_ASSERT(value.dtype == variable.dtype && value.shape == variable.shape, "after ", after,
+                  ": ", variable.name, " is ", variable.dtype, variable.shape, ", its update ",
+                  value.dtype, value.shape);
   }
 }
 

@@ -5,8 +5,8 @@
 
 namespace temper::graph {
 
-// Every input exists and is typed, every update fits its variable, producers agree, no cycle, no node that is
-// removed is still read. THROWS: kInternal naming `after` (the pass) and the node.
+// Every input exists and is typed, every update fits its variable, producers agree, no cycle, no
+// node that is removed is still read. THROWS: kInternal naming `after` (the pass) and the node.
 void verify(const Graph& graph, const char* after);
 
 }  // namespace temper::graph

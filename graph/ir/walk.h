@@ -7,8 +7,8 @@
 
 namespace temper::graph {
 
-// All nodes that are not removed, producers first; among ready nodes the oldest comes first, so the order is
-// deterministic. THROWS: kInvalidModel naming nodes of a cycle.
+// All nodes that are not removed, producers first; among ready nodes the oldest comes first, so the
+// order is deterministic. THROWS: kInvalidModel naming nodes of a cycle.
 std::vector<NodeId> topological_order(const Graph& graph);
 
 // Per node index: does an output, an update or a committing op depend on it?
@@ -17,8 +17,9 @@ std::vector<bool> live_nodes(const Graph& graph);
 // Per value index: the nodes that read it (with repetition).
 std::vector<std::vector<NodeId>> users(const Graph& graph);
 
-// For an op that commits (OpDef::commits): the input whose memory output i is. Such nodes have four scalar inputs,
-// then n parameters, n gradients and further states, n = attribute "count"; outputs are parameters, then states.
+// For an op that commits (OpDef::commits): the input whose memory output i is. Such nodes have four
+// scalar inputs, then n parameters, n gradients and further states, n = attribute "count"; outputs
+// are parameters, then states.
 int committed_input(const Node& node, int output);
 
 }  // namespace temper::graph

@@ -100,9 +100,9 @@ void Lowering::share_in_place() {
       const PhysicalId source_root = root(source);
       const Physical& from = physicals_[static_cast<std::size_t>(source_root)];
       const Physical& to = physicals_[static_cast<std::size_t>(target)];
-      const auto reads = std::count_if(
-          steps_[s].inputs.begin(), steps_[s].inputs.end(),
-          [&](PhysicalId id) { return id >= 0 && root(id) == source_root; });
+      const auto reads =
+          std::count_if(steps_[s].inputs.begin(), steps_[s].inputs.end(),
+                        [&](PhysicalId id) { return id >= 0 && root(id) == source_root; });
       if (from.home == Physical::Home::kBlock && to.home == Physical::Home::kBlock &&
           to.shares < 0 && from.last == static_cast<int>(s) && reads == 1 &&
           from.spec.dtype != DType::kOpaque && to.spec.dtype != DType::kOpaque &&
@@ -184,8 +184,8 @@ void Lowering::assign_addresses(Plan& plan) {
     if (owners[b] >= 0) {
       physicals_[static_cast<std::size_t>(owners[b])].offset = blocks[b].offset;
     } else {
-      steps_[static_cast<std::size_t>(blocks[b].first)].step.workspace = {
-          Location::Kind::kArena, -1, blocks[b].offset};
+      steps_[static_cast<std::size_t>(blocks[b].first)].step.workspace = {Location::Kind::kArena,
+                                                                          -1, blocks[b].offset};
     }
   }
   for (PendingStep& pending : steps_) {
@@ -199,8 +199,8 @@ void Lowering::assign_addresses(Plan& plan) {
   }
   for (std::size_t i = 0; i < graph_.inputs.size(); ++i) {
     const Value& value = graph_.value(graph_.inputs[i]);
-    plan.inputs.push_back({value.name, value.dtype, value.shape,
-                           {Location::Kind::kInput, static_cast<int>(i), 0}});
+    plan.inputs.push_back(
+        {value.name, value.dtype, value.shape, {Location::Kind::kInput, static_cast<int>(i), 0}});
   }
   for (const auto& [name, id] : outputs_) {
     const TensorSpec& spec = physicals_[static_cast<std::size_t>(id)].spec;

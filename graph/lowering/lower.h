@@ -1,8 +1,10 @@
-// Graph -> plan: kernel selection with layouts, reorders at the edges of layout regions, memory addresses.
+// Graph -> plan: kernel selection with layouts, reorders at the edges of layout regions, memory
+// addresses.
 //
-// Layouts spread forward: a kernel sees the layout its inputs arrive in and may ask for others (a Reorder is put in, one per
-// value and layout) and may give any. The first kernel that reads a variable chooses its layout if the variable allows it; whatever
-// reads it otherwise gets a reorder. The gradient of a variable and its moments have the variable's layout.
+// Layouts spread forward: a kernel sees the layout its inputs arrive in and may ask for others (a
+// Reorder is put in, one per value and layout) and may give any. The first kernel that reads a
+// variable chooses its layout if the variable allows it; whatever reads it otherwise gets a
+// reorder. The gradient of a variable and its moments have the variable's layout.
 #pragma once
 
 #include <map>
@@ -19,10 +21,10 @@ struct LowerOptions {
   int threads = 1;
 };
 
-// The plan of a graph whose shapes are all known. If the store is not allocated yet, the graph's variables are added to it with
-// the layouts chosen here; otherwise they must be there and their layouts are taken as given. Call store.allocate() (and load
-// the variables) before running the plan.
-// THROWS: kUnsupported naming every node without a kernel, with all reasons.
+// The plan of a graph whose shapes are all known. If the store is not allocated yet, the graph's
+// variables are added to it with the layouts chosen here; otherwise they must be there and their
+// layouts are taken as given. Call store.allocate() (and load the variables) before running the
+// plan. THROWS: kUnsupported naming every node without a kernel, with all reasons.
 Plan lower(const Graph& graph, const Backend& backend, VariableStore& store,
            const LowerOptions& options);
 

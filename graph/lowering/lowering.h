@@ -1,5 +1,5 @@
-// The state of one lowering, shared by its phases: schedule, select kernels (select_kernels.cpp), assign memory
-// (assign_memory.cpp). Private to this folder.
+// The state of one lowering, shared by its phases: schedule, select kernels (select_kernels.cpp),
+// assign memory (assign_memory.cpp). Private to this folder.
 #pragma once
 
 #include <map>
@@ -31,9 +31,9 @@ struct Physical {
   VariableId variable;      // kVariable; also the variable whose gradient this is (kFlat)
   std::int64_t offset = 0;  // kFlat
   std::size_t opaque_bytes = 0;
-  int first = -1;           // first and last step that touch it
+  int first = -1;  // first and last step that touch it
   int last = -1;
-  int shares = -1;          // physical whose memory this one reuses (aliases, in-place)
+  int shares = -1;  // physical whose memory this one reuses (aliases, in-place)
 };
 
 using PhysicalId = int;
@@ -89,8 +89,9 @@ class Lowering {
   std::vector<Physical> physicals_;
   std::vector<PendingStep> steps_;
   std::vector<Tensor> constants_;
-  std::map<ValueId, VariableId> gradient_of_;  // values a commit reads as the gradient of a variable
-  std::map<VariableId, std::optional<Layout>> layouts_;  // empty: still free
+  std::map<ValueId, VariableId>
+      gradient_of_;  // values a commit reads as the gradient of a variable
+  std::map<VariableId, std::optional<Layout>> layouts_;              // empty: still free
   std::map<NodeId, std::pair<const Kernel*, std::string>> kernels_;  // of nodes with opaque outputs
   std::vector<std::pair<std::string, PhysicalId>> outputs_;
   std::vector<std::string> missing_;

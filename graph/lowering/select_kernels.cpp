@@ -1,4 +1,5 @@
-// Lowering, first phase: kernels in order, layouts, reorders. Every value becomes a physical tensor.
+// Lowering, first phase: kernels in order, layouts, reorders. Every value becomes a physical
+// tensor.
 #include <algorithm>
 #include <set>
 
@@ -33,7 +34,8 @@ void Lowering::find_gradients_of_variables() {
   }
 }
 
-// Live nodes, producers first; nodes that write variables after everything that may still read them.
+// Live nodes, producers first; nodes that write variables after everything that may still read
+// them.
 std::vector<NodeId> Lowering::schedule() const {
   const std::vector<bool> live = live_nodes(graph_);
   std::vector<NodeId> order;

@@ -1,5 +1,5 @@
-// The registry of all ops in this folder. register_all_ops() is written by CMake from the folder's file names:
-// it calls register_<file stem>(OpRegistry&) of every .cpp here.
+// The registry of all ops in this folder. register_all_ops() is written by CMake from the folder's
+// file names: it calls register_<file stem>(OpRegistry&) of every .cpp here.
 #pragma once
 
 #include "graph/ir/op_registry.h"

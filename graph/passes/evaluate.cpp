@@ -13,7 +13,8 @@ namespace {
 
 class Evaluation {
  public:
-  Evaluation(const Graph& graph, const Backend& backend, std::map<ValueId, Tensor> known, int threads)
+  Evaluation(const Graph& graph, const Backend& backend, std::map<ValueId, Tensor> known,
+             int threads)
       : graph_(graph), backend_(backend), tensors_(std::move(known)), threads_(threads) {}
 
   const Tensor& tensor(ValueId id) {
@@ -55,7 +56,8 @@ class Evaluation {
   }
 
  private:
-  void execute(const Node& node, const OpQuery& query, Kernel& kernel, std::vector<Tensor>& inputs) {
+  void execute(const Node& node, const OpQuery& query, Kernel& kernel,
+               std::vector<Tensor>& inputs) {
     std::vector<void*> in(inputs.size(), nullptr);
     std::vector<void*> out(node.outputs.size(), nullptr);
     for (std::size_t i = 0; i < inputs.size(); ++i) {

@@ -29,8 +29,8 @@ class ReluFusion {
   void try_fuse(NodeId relu) {
     const ValueId input = graph_.node(relu).inputs.front();
     const Value& value = graph_.value(input);
-    if (value.kind != ValueKind::kNode || is_graph_output(graph_, input) || value.output_index != 0 ||
-        users_of(input).size() != 1) {
+    if (value.kind != ValueKind::kNode || is_graph_output(graph_, input) ||
+        value.output_index != 0 || users_of(input).size() != 1) {
       return;
     }
     const NodeId host = value.producer;
@@ -59,8 +59,8 @@ class ReluFusion {
     graph_.replace_uses(outer, inner);
   }
 
-  // True when there is no gradient, or when it could be rewritten: ReluGrad(dy, y) -> BatchNormTrainGrad becomes the latter with
-  // relu = 1 and the forward's saved mask.
+  // True when there is no gradient, or when it could be rewritten: ReluGrad(dy, y) ->
+  // BatchNormTrainGrad becomes the latter with relu = 1 and the forward's saved mask.
   bool fuse_batchnorm_gradient(NodeId host, NodeId relu) {
     NodeId grad;
     for (const ValueId output : graph_.node(host).outputs) {

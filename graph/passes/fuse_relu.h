@@ -1,13 +1,13 @@
-// Folds a Relu into the node before it (attribute relu = 1), after differentiation: ReluGrad reads the Relu's output,
-// which the fused node still gives.
+// Folds a Relu into the node before it (attribute relu = 1), after differentiation: ReluGrad reads
+// the Relu's output, which the fused node still gives.
 #pragma once
 
 #include "graph/ir/graph.h"
 
 namespace temper::graph {
 
-// Conv, Gemm, MatMul: when the Relu is the only reader. BatchNormTrain: when its gradient is also fed by that Relu's gradient
-// alone; then both carry relu = 1 and the mask is saved.
+// Conv, Gemm, MatMul: when the Relu is the only reader. BatchNormTrain: when its gradient is also
+// fed by that Relu's gradient alone; then both carry relu = 1 and the mask is saved.
 void fuse_relu(Graph& graph);
 
 }  // namespace temper::graph

@@ -21,6 +21,8 @@ class TrainingMode {
       const std::string& op = graph_.node(id).op->name();
       if (op == "BatchNormalization" && !options_.frozen_batchnorm) {
         train_batchnorm(id);
+      } else if (op == "BatchNormalization") {
+        freeze_batchnorm(id);
       } else if (op == "Dropout") {
         train_dropout(id, dropouts++);
       }
@@ -45,23 +47,26 @@ class TrainingMode {
     const Node node = graph_.node(id);
     const Shape x = graph_.value(node.inputs[0]).shape;
     const std::int64_t channels = x.rank() > 1 ? x[1] : 1;
-    TEMPER_CHECK(channels == 0 || x.element_count() / channels != 1, ErrorCode::kInvalidArgument,
-                 node.origin, " would see one value per channel (input ", x,
-                 "): batch statistics need more; use a larger data.batch_size or data.drop_last = true");
+    TEMPER_CHECK(
+        channels == 0 || x.element_count() / channels != 1, ErrorCode::kInvalidArgument,
+        node.origin, " would see one value per channel (input ", x,
+        "): batch statistics need more; use a larger data.batch_size or data.drop_last = true");
     const bool onnx_form = node.attrs.get_int("training_mode", 0) != 0;
     Builder builder(graph_, node.origin);
-    const std::vector<ValueId> made = builder.ops(
-        "BatchNormTrain",
-        {node.inputs[0], node.inputs[1], node.inputs[2], current(node.inputs[3]),
-         current(node.inputs[4])},
-        5,
-        {{"epsilon", node.attrs.get_double("epsilon", 1e-5)},
-         {"momentum", node.attrs.get_double("momentum", 0.9)},
-         {"unbiased", std::int64_t{onnx_form ? 0 : 1}},
-         {"relu", std::int64_t{0}}});
+    const std::vector<ValueId> made =
+        builder.ops("BatchNormTrain",
+                    {node.inputs[0], node.inputs[1], node.inputs[2], current(node.inputs[3]),
+                     current(node.inputs[4])},
+                    5,
+                    {{"epsilon", node.attrs.get_double("epsilon", 1e-5)},
+                     {"momentum", node.attrs.get_double("momentum", 0.9)},
+                     {"unbiased", std::int64_t{onnx_form ? 0 : 1}},
+                     {"relu", std::int64_t{0}}});
     for (std::size_t i = 0; i < 2; ++i) {
       const Value& statistic = graph_.value(node.inputs[3 + i]);
-      if (statistic.kind == ValueKind::kVariable) {
+      // A tensor that is also a weight elsewhere (merged by the exporter) does not move.
+      if (statistic.kind == ValueKind::kVariable &&
+          graph_.variable(statistic.variable).role == VariableRole::kStatistic) {
         statistics_[statistic.variable] = made[1 + i];
       }
     }
@@ -73,6 +78,12 @@ class TrainingMode {
         graph_.replace_uses(node.outputs[i], made[i]);
       }
     }
+  }
+
+  // Exported in training form or not: the running statistics, left as they are.
+  void freeze_batchnorm(NodeId id) {
+    graph_.node(id).attrs.set("training_mode", std::int64_t{0});
+    graph_.node(id).outputs.resize(1);
   }
 
   void train_dropout(NodeId id, std::int64_t random_id) {
@@ -112,6 +123,13 @@ class TrainingMode {
 
 void apply_training_mode(Graph& graph, const TrainingModeOptions& options) {
   TrainingMode(graph, options).run();
+}
+
+void apply_inference_mode(Graph& graph) {
+  TrainingModeOptions identity;
+  identity.dropout = false;
+  identity.frozen_batchnorm = true;
+  TrainingMode(graph, identity).run();
 }
 
 }  // namespace temper::graph

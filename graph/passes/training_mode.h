@@ -1,5 +1,5 @@
-// Turns a graph imported for inference into the forward part of a training graph: BatchNormalization uses batch statistics
-// and updates its running ones, Dropout drops.
+// Turns a graph imported for inference into the forward part of a training graph:
+// BatchNormalization uses batch statistics and updates its running ones, Dropout drops.
 #pragma once
 
 #include <cstdint>
@@ -16,10 +16,15 @@ struct TrainingModeOptions {
   VariableId position;
 };
 
-// Nodes in inference form become BatchNormTrain with PyTorch's update (unbiased variance), nodes with training_mode = 1 with
-// ONNX's. Several uses of the same statistics chain in topological order. Adds one apply binding per statistic, so
-// graph.ok must be set before lowering.
-// REQUIRES: shapes are known. THROWS: kInvalidArgument when a batch has one value per channel, naming data.drop_last.
+// Nodes in inference form become BatchNormTrain with PyTorch's update (unbiased variance), nodes
+// with training_mode = 1 with ONNX's. Several uses of the same statistics chain in topological
+// order. Adds one apply binding per statistic, so graph.ok must be set before lowering. REQUIRES:
+// shapes are known. THROWS: kInvalidArgument when a batch has one value per channel, naming
+// data.drop_last.
 void apply_training_mode(Graph& graph, const TrainingModeOptions& options);
+
+// The counterpart for evaluation: nodes exported in training form (training_mode = 1) compute as at
+// inference.
+void apply_inference_mode(Graph& graph);
 
 }  // namespace temper::graph

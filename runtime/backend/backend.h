@@ -1,5 +1,5 @@
-// A device as the rest of Temper sees it: a name and its kernel table. Memory is host memory so far.
-// Threading: immutable, shared freely.
+// A device as the rest of Temper sees it: a name and its kernel table. Memory is host memory so
+// far. Threading: immutable, shared freely.
 #pragma once
 
 #include <string>
@@ -14,7 +14,8 @@ class Backend {
   virtual ~Backend() = default;
   virtual std::string_view name() const = 0;
   virtual const KernelTable& kernels() const = 0;
-  // Library versions and instruction set: part of a checkpoint's numerics fingerprint and of `doctor`.
+  // Library versions and instruction set: part of a checkpoint's numerics fingerprint and of
+  // `doctor`.
   virtual std::string fingerprint() const = 0;
 };
 
@@ -24,8 +25,8 @@ struct SelectedKernel {
   std::vector<std::string> refusals;  // "family: reason" of the rows before it
 };
 
-// The first row of the op's list that supports the query (only rows of `family` if that is not empty).
-// THROWS: kUnsupported naming the op with every row's reason.
+// The first row of the op's list that supports the query (only rows of `family` if that is not
+// empty). THROWS: kUnsupported naming the op with every row's reason.
 SelectedKernel select_kernel(const Backend& backend, const OpQuery& query,
                              std::string_view family = {});
 

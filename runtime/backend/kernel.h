@@ -1,11 +1,13 @@
 // A kernel is chosen and prepared once, when a plan is made, and then only run. Two phases:
 // KernelImpl (a row of the table) answers supports(OpQuery) and makes a Kernel by prepare(OpQuery);
-// the Kernel holds all that was decided (a oneDNN primitive, collapsed shapes) and run() allocates nothing.
+// the Kernel holds all that was decided (a oneDNN primitive, collapsed shapes) and run() allocates
+// nothing.
 //
-// Layouts. A query names the layout each input arrives in. prepare() sets the layouts the kernel wants
-// (`input_layouts`) and gives (`output_layouts`); lowering inserts a Reorder where an input differs, and
-// a Reorder behind an output whose layout was fixed and differs. A kernel that wants plain tensors everywhere
-// (all of the reference backend) leaves both lists empty.
+// Layouts. A query names the layout each input arrives in. prepare() sets the layouts the kernel
+// wants
+// (`input_layouts`) and gives (`output_layouts`); lowering inserts a Reorder where an input
+// differs, and a Reorder behind an output whose layout was fixed and differs. A kernel that wants
+// plain tensors everywhere (all of the reference backend) leaves both lists empty.
 #pragma once
 
 #include <cstddef>
@@ -39,7 +41,8 @@ struct OpQuery {
   std::string_view op;
   const Attrs* attrs = nullptr;
   std::vector<TensorSpec> inputs;
-  // An output that nobody reads is not present; a kernel then need not compute it (saved values too).
+  // An output that nobody reads is not present; a kernel then need not compute it (saved values
+  // too).
   std::vector<TensorSpec> outputs;
   int threads = 1;
   // For the gradient of an op with opaque saved outputs: the forward's prepared kernel.
@@ -69,18 +72,20 @@ class Kernel {
   Kernel(const Kernel&) = delete;
   Kernel& operator=(const Kernel&) = delete;
 
-  // Called once after all addresses are known, before the first run(). Addresses of graph inputs may change later.
+  // Called once after all addresses are known, before the first run(). Addresses of graph inputs
+  // may change later.
   virtual void bind(const KernelArgs& args) { static_cast<void>(args); }
   // Threading: one thread at a time. Allocates nothing, never throws on data.
   virtual void run(const KernelArgs& args) = 0;
 
   // Set by prepare().
   std::size_t workspace_bytes = 0;
-  std::vector<Layout> input_layouts;        // empty: plain
-  std::vector<Layout> output_layouts;       // empty: plain
-  std::vector<std::size_t> opaque_bytes;    // per output; only read for outputs of dtype kOpaque
-  std::vector<std::pair<int, int>> inplace; // (output, input) that may share memory if their bytes are equal
-  std::string description;                  // for `inspect --kernels`, such as "jit:avx512_core"
+  std::vector<Layout> input_layouts;      // empty: plain
+  std::vector<Layout> output_layouts;     // empty: plain
+  std::vector<std::size_t> opaque_bytes;  // per output; only read for outputs of dtype kOpaque
+  std::vector<std::pair<int, int>>
+      inplace;              // (output, input) that may share memory if their bytes are equal
+  std::string description;  // for `inspect --kernels`, such as "jit:avx512_core"
 };
 
 class KernelImpl {

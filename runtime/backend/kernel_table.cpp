@@ -9,9 +9,7 @@ class FunctionImpl final : public KernelImpl {
  public:
   FunctionImpl(std::string family, KernelTable::SupportsFunction supports,
                KernelTable::PrepareFunction prepare)
-      : family_(std::move(family)),
-        supports_(std::move(supports)),
-        prepare_(std::move(prepare)) {}
+      : family_(std::move(family)), supports_(std::move(supports)), prepare_(std::move(prepare)) {}
 
   std::string_view family() const override { return family_; }
   Support supports(const OpQuery& query) const override {
@@ -33,8 +31,8 @@ void KernelTable::add(std::string_view op, std::unique_ptr<KernelImpl> impl) {
 
 void KernelTable::add(std::string_view op, std::string_view family, SupportsFunction supports,
                       PrepareFunction prepare) {
-  add(op, std::make_unique<FunctionImpl>(std::string(family), std::move(supports),
-                                         std::move(prepare)));
+  add(op,
+      std::make_unique<FunctionImpl>(std::string(family), std::move(supports), std::move(prepare)));
 }
 
 const std::vector<std::unique_ptr<KernelImpl>>& KernelTable::rows(std::string_view op) const {

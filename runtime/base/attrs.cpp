@@ -72,9 +72,8 @@ std::string Attrs::get_string(std::string_view name, std::string_view fallback) 
 std::vector<std::int64_t> Attrs::get_ints(std::string_view name,
                                           std::vector<std::int64_t> fallback) const {
   const AttrValue* value = find(name);
-  return value == nullptr
-             ? std::move(fallback)
-             : require<std::vector<std::int64_t>>(name, *value, "a list of integers");
+  return value == nullptr ? std::move(fallback)
+                          : require<std::vector<std::int64_t>>(name, *value, "a list of integers");
 }
 
 std::vector<double> Attrs::get_doubles(std::string_view name, std::vector<double> fallback) const {

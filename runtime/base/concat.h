@@ -1,5 +1,6 @@
 // Writes values one after the other into a string: the whole of Temper's message formatting.
-// Numbers are written by std::to_chars (shortest form that reads back equal), bools as true and false.
+// Numbers are written by std::to_chars (shortest form that reads back equal), bools as true and
+// false.
 #pragma once
 
 #include <concepts>

@@ -83,9 +83,9 @@ void Error::add_note(std::string note) {
 void throw_error(ErrorCode code, std::string message) { throw Error(code, std::move(message)); }
 
 void throw_assertion(const char* condition, const char* file, int line, std::string message) {
-  throw Error(ErrorCode::kInternal, concat("internal error: ", condition, " does not hold at ", file,
-                                           ":", line, message.empty() ? "" : ": ", message,
-                                           " (please report this)"));
+  throw Error(ErrorCode::kInternal,
+              concat("internal error: ", condition, " does not hold at ", file, ":", line,
+                     message.empty() ? "" : ": ", message, " (please report this)"));
 }
 
 }  // namespace temper

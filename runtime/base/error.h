@@ -1,4 +1,5 @@
-// The one exception type of Temper, its codes (which decide the command's exit code), and the checks that throw it.
+// The one exception type of Temper, its codes (which decide the command's exit code), and the
+// checks that throw it.
 #pragma once
 
 #include <exception>
@@ -65,11 +66,11 @@ template <class... Parts>
 }  // namespace temper
 
 // For input we were given. The parts are evaluated only on failure.
-#define TEMPER_CHECK(condition, code, ...)   \
-  do {                                       \
-    if (!(condition)) {                      \
-      ::temper::fail((code), __VA_ARGS__);   \
-    }                                        \
+#define TEMPER_CHECK(condition, code, ...) \
+  do {                                     \
+    if (!(condition)) {                    \
+      ::temper::fail((code), __VA_ARGS__); \
+    }                                      \
   } while (false)
 
 // For our own invariants; stays on in release builds.

@@ -69,13 +69,15 @@ std::int64_t element_offset(const Shape& shape, const Layout& layout, const std:
   std::int64_t inner_stride = 1;
   for (int i = layout.inner_count - 1; i >= 0; --i) {
     const auto block = layout.inner_block[static_cast<std::size_t>(i)];
-    auto& coordinate = outer[static_cast<std::size_t>(layout.inner_axis[static_cast<std::size_t>(i)])];
+    auto& coordinate =
+        outer[static_cast<std::size_t>(layout.inner_axis[static_cast<std::size_t>(i)])];
     offset += coordinate % block * inner_stride;
     coordinate /= block;
     inner_stride *= block;
   }
   for (int axis = 0; axis < layout.rank; ++axis) {
-    offset += outer[static_cast<std::size_t>(axis)] * layout.strides[static_cast<std::size_t>(axis)];
+    offset +=
+        outer[static_cast<std::size_t>(axis)] * layout.strides[static_cast<std::size_t>(axis)];
   }
   return offset;
 }

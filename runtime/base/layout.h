@@ -1,6 +1,7 @@
-// Where the elements of a tensor lie in memory. Plain is row-major without gaps; everything else is a
-// blocked layout as oneDNN describes it: outer strides plus a list of inner blocks, dimensions padded
-// up to a whole number of blocks. Data only: backends convert it to and from their own descriptors.
+// Where the elements of a tensor lie in memory. Plain is row-major without gaps; everything else is
+// a blocked layout as oneDNN describes it: outer strides plus a list of inner blocks, dimensions
+// padded up to a whole number of blocks. Data only: backends convert it to and from their own
+// descriptors.
 #pragma once
 
 #include <array>
@@ -16,10 +17,10 @@ struct Layout {
   bool plain = true;  // the fields below count only when false
   int rank = 0;
   int inner_count = 0;
-  std::array<std::int64_t, kMaxRank> padded{};      // dimensions rounded up to whole blocks
-  std::array<std::int64_t, kMaxRank> strides{};     // in elements, of the outer (block) index
-  std::array<std::int64_t, kMaxRank> inner_block{}; // block sizes, outermost first
-  std::array<std::int32_t, kMaxRank> inner_axis{};  // the axis each block belongs to
+  std::array<std::int64_t, kMaxRank> padded{};       // dimensions rounded up to whole blocks
+  std::array<std::int64_t, kMaxRank> strides{};      // in elements, of the outer (block) index
+  std::array<std::int64_t, kMaxRank> inner_block{};  // block sizes, outermost first
+  std::array<std::int32_t, kMaxRank> inner_axis{};   // the axis each block belongs to
 
   friend bool operator==(const Layout& a, const Layout& b);
 };

@@ -1,5 +1,6 @@
-// Messages for people, sent to one sink that the application sets (the library itself never prints).
-// Threading: log() may be called from any thread; set_log_sink() before other threads start.
+// Messages for people, sent to one sink that the application sets (the library itself never
+// prints). Threading: log() may be called from any thread; set_log_sink() before other threads
+// start.
 #pragma once
 
 #include <functional>

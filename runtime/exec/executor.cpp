@@ -24,7 +24,8 @@ int Plan::find_input(std::string_view name) const { return find_port(inputs, nam
 int Plan::find_output(std::string_view name) const { return find_port(outputs, name); }
 
 void Arena::reserve(const Plan& plan) {
-  TEMPER_ASSERT((buffer_ == nullptr && flat_buffer_ == nullptr) || holds(plan), "the arena is in use");
+  TEMPER_ASSERT((buffer_ == nullptr && flat_buffer_ == nullptr) || holds(plan),
+                "the arena is in use");
   bytes_ = std::max(bytes_, plan.arena_bytes);
   flat_bytes_ = std::max(flat_bytes_, plan.flat_bytes);
 }

@@ -1,5 +1,6 @@
-// Runs a plan: a flat array of prepared kernels with resolved addresses. run() allocates nothing and looks nothing up.
-// Threading: one thread at a time; plans that share an arena never overlap in time.
+// Runs a plan: a flat array of prepared kernels with resolved addresses. run() allocates nothing
+// and looks nothing up. Threading: one thread at a time; plans that share an arena never overlap in
+// time.
 #pragma once
 
 #include <memory>
@@ -11,8 +12,8 @@
 
 namespace temper {
 
-// Memory for the values that live within a step, shared by the plans of a run: the largest's size. A second block holds
-// the gradients of the parameters, flat.
+// Memory for the values that live within a step, shared by the plans of a run: the largest's size.
+// A second block holds the gradients of the parameters, flat.
 class Arena {
  public:
   // Room for this plan; REQUIRES: before any executor that uses the arena was made.
@@ -47,8 +48,9 @@ class Executor {
   void run_profiled(std::vector<double>& seconds);
   // A view of output `index` after run(), valid until the next plan runs.
   const Tensor& output(int index) const { return outputs_[static_cast<std::size_t>(index)]; }
-  // Runs step by step, without those that write variables, and returns the first step with a non-finite float output, or -1.
-  // For naming the culprit of a diverged step; scalars of the step are as run() left them.
+  // Runs step by step, without those that write variables, and returns the first step with a
+  // non-finite float output, or -1. For naming the culprit of a diverged step; scalars of the step
+  // are as run() left them.
   int first_non_finite_step();
 
  private:

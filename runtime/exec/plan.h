@@ -1,5 +1,5 @@
-// A plan: prepared kernels in order, and where every value lies. Immutable once lowered; made by graph/lowering,
-// run by an Executor.
+// A plan: prepared kernels in order, and where every value lies. Immutable once lowered; made by
+// graph/lowering, run by an Executor.
 #pragma once
 
 #include <memory>

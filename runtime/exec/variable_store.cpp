@@ -28,8 +28,8 @@ void VariableStore::allocate() {
   std::vector<std::size_t> offsets;
   std::vector<std::string> groups;
   for (const StoreVariable& variable : variables_) {
-    const auto bytes = static_cast<std::size_t>(
-        storage_bytes(variable.dtype, variable.shape, variable.layout));
+    const auto bytes =
+        static_cast<std::size_t>(storage_bytes(variable.dtype, variable.shape, variable.layout));
     groups.push_back(variable.flat_group.empty() ? "variable " + variable.name
                                                  : "group " + variable.flat_group);
     std::size_t& end = group_bytes[groups.back()];

@@ -1,7 +1,7 @@
-// The persistent values of a run: parameters, statistics, optimizer state, step scalars. One store is shared by several
-// plans (training, evaluation). Variables of one flat group lie in one buffer, in the order they were added, each 64-byte
-// aligned, so groups with equal members (parameters and their moments) have equal offsets.
-// Threading: as a pointer; a plan that runs is alone.
+// The persistent values of a run: parameters, statistics, optimizer state, step scalars. One store
+// is shared by several plans (training, evaluation). Variables of one flat group lie in one buffer,
+// in the order they were added, each 64-byte aligned, so groups with equal members (parameters and
+// their moments) have equal offsets. Threading: as a pointer; a plan that runs is alone.
 #pragma once
 
 #include <map>

@@ -1,5 +1,5 @@
-// A block of host memory, 64-byte aligned, zeroed when made, or foreign memory kept alive by an owner
-// (a mapped file). Shared by the tensors that view it: the only shared_ptr of the runtime.
+// A block of host memory, 64-byte aligned, zeroed when made, or foreign memory kept alive by an
+// owner (a mapped file). Shared by the tensors that view it: the only shared_ptr of the runtime.
 #pragma once
 
 #include <cstddef>
@@ -13,7 +13,8 @@ class Buffer {
  public:
   // THROWS: kOutOfMemory naming the size and `purpose`.
   static std::shared_ptr<Buffer> allocate(std::size_t bytes, const char* purpose = "a buffer");
-  // Memory of somebody else, alive as long as `owner`. Not to be written unless the owner allows it.
+  // Memory of somebody else, alive as long as `owner`. Not to be written unless the owner allows
+  // it.
   static std::shared_ptr<Buffer> wrap(void* data, std::size_t bytes,
                                       std::shared_ptr<const void> owner);
   ~Buffer();

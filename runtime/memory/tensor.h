@@ -1,5 +1,5 @@
-// A dtype, a shape, a physical layout and a view of shared memory. Copying a Tensor shares the memory.
-// Threading: like a pointer; who writes must be alone.
+// A dtype, a shape, a physical layout and a view of shared memory. Copying a Tensor shares the
+// memory. Threading: like a pointer; who writes must be alone.
 #pragma once
 
 #include <cstdint>

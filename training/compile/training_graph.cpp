@@ -46,6 +46,8 @@ class GraphMaker {
       mode.seed = settings_.seed;
       mode.position = position_;
       graph::apply_training_mode(graph_, mode);
+    } else {
+      graph::apply_inference_mode(graph_);
     }
     const std::vector<Graph::Output> outputs = graph_.outputs;
     graph_.outputs.clear();

@@ -1,4 +1,5 @@
-// The graph of each loss. output: floats; target: as target_spec() says; the result is a scalar of the output's dtype.
+// The graph of each loss. output: floats; target: as target_spec() says; the result is a scalar of
+// the output's dtype.
 #pragma once
 
 #include "graph/ir/builder.h"
@@ -14,6 +15,7 @@ graph::ValueId build_bce_with_logits(graph::Builder& builder, graph::ValueId out
                                      graph::ValueId target, const Attrs& parameters);
 
 // Sum or mean over all elements, by parameter `reduction`.
-graph::ValueId reduce_loss(graph::Builder& builder, graph::ValueId elements, const Attrs& parameters);
+graph::ValueId reduce_loss(graph::Builder& builder, graph::ValueId elements,
+                           const Attrs& parameters);
 
 }  // namespace temper::training

@@ -11,14 +11,16 @@ graph::ValueId build_cross_entropy(graph::Builder& builder, graph::ValueId outpu
   if (!weight.empty()) {
     const std::int64_t classes = builder.shape(output)[1];
     TEMPER_CHECK(static_cast<std::int64_t>(weight.size()) == classes, ErrorCode::kInvalidArgument,
-                 "loss.weight has ", weight.size(), " numbers, the model's output ", classes, " classes");
+                 "loss.weight has ", weight.size(), " numbers, the model's output ", classes,
+                 " classes");
     inputs.push_back(builder.graph().add_constant(
         {}, Tensor::from<double>(builder.dtype(output), {classes}, weight)));
   }
-  return builder.ops("CrossEntropy", std::move(inputs), 2,
-                     {{"ignore_index", parameters.get_int("ignore_index", -100)},
-                      {"label_smoothing", parameters.get_double("label_smoothing", 0)},
-                      {"reduction", parameters.get_string("reduction", "mean")}})
+  return builder
+      .ops("CrossEntropy", std::move(inputs), 2,
+           {{"ignore_index", parameters.get_int("ignore_index", -100)},
+            {"label_smoothing", parameters.get_double("label_smoothing", 0)},
+            {"reduction", parameters.get_string("reduction", "mean")}})
       .front();
 }
 

@@ -14,8 +14,10 @@ struct Loss {
   std::string name;
   std::string help;
   std::vector<ParameterSpec> parameters;
-  bool class_indices = false;  // the target is int64 class indices; otherwise floats of the output's shape
-  // The target's shape for an output of this shape. THROWS: kInvalidArgument when the loss cannot take such an output.
+  bool class_indices =
+      false;  // the target is int64 class indices; otherwise floats of the output's shape
+  // The target's shape for an output of this shape. THROWS: kInvalidArgument when the loss cannot
+  // take such an output.
   graph::ValueId (*build)(graph::Builder& builder, graph::ValueId output, graph::ValueId target,
                           const Attrs& parameters);
 };

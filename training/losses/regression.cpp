@@ -22,8 +22,8 @@ graph::ValueId build_mse(graph::Builder& builder, graph::ValueId output, graph::
   return reduce_loss(builder, builder.mul(difference, difference), parameters);
 }
 
-// (1 - t) x + w softplus(-x), w = 1 + (pos_weight - 1) t, with softplus(-x) = log(1 + exp(-|x|)) + max(-x, 0)
-// (torch.nn.functional.binary_cross_entropy_with_logits)
+// (1 - t) x + w softplus(-x), w = 1 + (pos_weight - 1) t, with softplus(-x) = log(1 + exp(-|x|)) +
+// max(-x, 0) (torch.nn.functional.binary_cross_entropy_with_logits)
 graph::ValueId build_bce_with_logits(graph::Builder& builder, graph::ValueId output,
                                      graph::ValueId target, const Attrs& parameters) {
   const DType dtype = builder.dtype(output);

@@ -17,12 +17,13 @@ struct AccuracyCount {
   }
 };
 
-// logits [N, C, d...], labels i64 [N, d...]: the first largest class against the label; labels equal to `ignore_index` do not
-// count. Allocates nothing.
+// logits [N, C, d...], labels i64 [N, d...]: the first largest class against the label; labels
+// equal to `ignore_index` do not count. Allocates nothing.
 void count_classes(const Tensor& logits, const std::int64_t* labels, std::int64_t ignore_index,
                    AccuracyCount& count);
 
-// logits and targets of one shape: (logit > 0) against (target > 0.5), element by element. Allocates nothing.
+// logits and targets of one shape: (logit > 0) against (target > 0.5), element by element.
+// Allocates nothing.
 void count_binary(const Tensor& logits, const void* targets, AccuracyCount& count);
 
 }  // namespace temper::training

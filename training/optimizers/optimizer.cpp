@@ -64,8 +64,8 @@ void add_update(graph::Builder& builder, const char* op, const UpdateInputs& inp
       written.push_back(id);
     }
   }
-  const std::vector<ValueId> outputs = builder.ops(
-      op, std::move(node_inputs), static_cast<int>(written.size()), std::move(attrs));
+  const std::vector<ValueId> outputs =
+      builder.ops(op, std::move(node_inputs), static_cast<int>(written.size()), std::move(attrs));
   for (std::size_t i = 0; i < written.size(); ++i) {
     graph.add_update({written[i], outputs[i], graph::UpdateBinding::Kind::kApply});
   }
@@ -89,8 +89,8 @@ void build_sgd(graph::Builder& builder, const UpdateInputs& inputs, const Attrs&
   add_update(builder, "SgdUpdate", inputs, states, std::move(attrs));
 }
 
-void build_adam_family(graph::Builder& builder, const UpdateInputs& inputs,
-                       const Attrs& parameters, bool decoupled) {
+void build_adam_family(graph::Builder& builder, const UpdateInputs& inputs, const Attrs& parameters,
+                       bool decoupled) {
   Attrs attrs = group_attrs(inputs);
   const std::vector<double> betas = parameters.get_doubles("betas");
   TEMPER_CHECK(betas.size() == 2, ErrorCode::kInvalidArgument,
@@ -133,7 +133,8 @@ std::vector<Optimizer> make_optimizers() {
         flag("nesterov", "Nesterov momentum"), flag("maximize", "ascend instead of descend")},
        1e-3,
        build_sgd},
-      {"adam", "torch.optim.Adam (decay added to the gradient)", adam_parameters(0), 1e-3, build_adam},
+      {"adam", "torch.optim.Adam (decay added to the gradient)", adam_parameters(0), 1e-3,
+       build_adam},
       {"adamw", "torch.optim.AdamW (decoupled decay)", adam_parameters(1e-2), 1e-3, build_adamw},
   };
 }

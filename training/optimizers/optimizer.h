@@ -1,5 +1,5 @@
-// Optimizers by name. An optimizer is one node over all parameters, their gradients and its state variables; lowering lays
-// these out flat, so the update is one pass.
+// Optimizers by name. An optimizer is one node over all parameters, their gradients and its state
+// variables; lowering lays these out flat, so the update is one pass.
 #pragma once
 
 #include <string>

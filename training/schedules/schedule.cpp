@@ -12,7 +12,8 @@ namespace {
 
 double constant_factor(std::int64_t, std::int64_t, double, const Attrs&) { return 1; }
 
-// eta_min + (lr - eta_min) (1 + cos(pi t / T_max)) / 2 (torch.optim.lr_scheduler.CosineAnnealingLR, closed form)
+// eta_min + (lr - eta_min) (1 + cos(pi t / T_max)) / 2 (torch.optim.lr_scheduler.CosineAnnealingLR,
+// closed form)
 double cosine_factor(std::int64_t t, std::int64_t total, double lr, const Attrs& parameters) {
   std::int64_t period = parameters.get_int("T_max", 0);
   if (period == 0) {

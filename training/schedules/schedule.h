@@ -1,4 +1,5 @@
-// Learning-rate schedules: the factor on every group's rate at a given time. Pure functions of the settings.
+// Learning-rate schedules: the factor on every group's rate at a given time. Pure functions of the
+// settings.
 #pragma once
 
 #include <cstdint>
@@ -33,12 +34,14 @@ struct ScheduleClock {
   std::int64_t warmup_steps = 0;
   double lr = 1;
 
-  // Factor of optimizer step `step` (0-based). During warm-up it rises linearly: (step + 1) / (warmup_steps + 1) of the
-  // schedule's first value; the schedule itself starts after it and ends with the run.
+  // Factor of optimizer step `step` (0-based). During warm-up it rises linearly: (step + 1) /
+  // (warmup_steps + 1) of the schedule's first value; the schedule itself starts after it and ends
+  // with the run.
   double factor(std::int64_t step) const;
 };
 
-// "500 steps", "2 epochs", "5%" or "" as a number of steps. THROWS: kInvalidArgument saying the three forms.
+// "500 steps", "2 epochs", "5%" or "" as a number of steps. THROWS: kInvalidArgument saying the
+// three forms.
 std::int64_t parse_warmup(std::string_view text, std::int64_t steps_per_epoch,
                           std::int64_t total_steps);
 

@@ -86,7 +86,8 @@ std::vector<bool> match_names(const std::vector<std::string>& patterns,
     if (!any) {
       const std::string hint = nearest(text, names);
       fail(ErrorCode::kInvalidArgument, key, ": the pattern \"", pattern, "\" matches no name",
-           hint.empty() ? " (temper inspect lists the names)" : concat("; did you mean \"", hint, "\"?"));
+           hint.empty() ? " (temper inspect lists the names)"
+                        : concat("; did you mean \"", hint, "\"?"));
     }
   }
   return chosen;

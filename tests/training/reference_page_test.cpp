@@ -1,0 +1,82 @@
+// docs/reference.md lists every op, loss, optimizer, schedule and recipe key. It is written from
+// the code by this test when TEMPER_UPDATE_REFERENCE=1 is set, and compared with the code
+// otherwise.
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <fstream>
+#include <sstream>
+
+#include "graph/ir/op_def.h"
+#include "graph/ops/standard_ops.h"
+#include "training/losses/loss.h"
+#include "training/optimizers/optimizer.h"
+#include "training/recipe.h"
+#include "training/recipe_keys.h"
+#include "training/schedules/schedule.h"
+
+namespace temper::training {
+namespace {
+
+std::string value_text(const ParameterSpec& spec) {
+  if (spec.is_bool) {
+    return std::get<std::int64_t>(spec.fallback) != 0 ? "true" : "false";
+  }
+  return std::visit([](const auto& v) { return to_toml_value(RecipeValue(v)); }, spec.fallback);
+}
+
+template <class Component>
+void write_components(std::ostream& out, const char* title, const char* table,
+                      const std::vector<Component>& components) {
+  out << "\n## " << title << "\n\n| " << table
+      << ".name | what it is | parameters and defaults |\n|---|---|---|\n";
+  for (const Component& component : components) {
+    out << "| `" << component.name << "` | " << component.help << " | ";
+    for (const ParameterSpec& spec : component.parameters) {
+      out << "`" << spec.name << " = " << value_text(spec) << "` (" << spec.help << ") ";
+    }
+    out << "|\n";
+  }
+}
+
+std::string page() {
+  std::ostringstream out;
+  out << "# Reference\n\nWritten from the code by tests/training/reference_page_test.cpp; do not "
+         "edit by hand.\n\n"
+      << "## Recipe keys\n\n| key | type | default | what it is |\n|---|---|---|---|\n";
+  const Recipe defaults;
+  for (const RecipeKey& key : recipe_key_table()) {
+    out << "| `" << key.name << "` | " << key.type << " | `" << to_toml_value(key.get(defaults))
+        << "` | " << key.help << " |\n";
+  }
+  out << "\nGroups of parameters: `[[optimizer.group]]` with `match` (a pattern), `lr`, "
+         "`weight_decay`.\n";
+  write_components(out, "Losses", "loss", losses());
+  write_components(out, "Optimizers", "optimizer", optimizers());
+  write_components(out, "Schedules", "schedule", schedules());
+  out << "\n## ONNX operators\n\nOpsets 7 to 28. Each has a reference kernel for every type it "
+         "takes.\n\n"
+      << "| operator | gradient |\n|---|---|\n";
+  for (const graph::OpDef* op : graph::standard_ops().all()) {
+    if (!op->is_internal) {
+      out << "| " << op->name() << " | "
+          << (op->grad_function != nullptr ? "yes" : "none: " + op->no_gradient_reason) << " |\n";
+    }
+  }
+  return out.str();
+}
+
+TEST(ReferencePage, IsWhatTheCodeSays) {
+  const std::string path = std::string(TEMPER_SOURCE_DIR) + "/docs/reference.md";
+  if (std::getenv("TEMPER_UPDATE_REFERENCE") != nullptr) {
+    std::ofstream(path) << page();
+  }
+  std::ifstream file(path);
+  std::ostringstream text;
+  text << file.rdbuf();
+  EXPECT_EQ(text.str(), page())
+      << "run it once with TEMPER_UPDATE_REFERENCE=1 and commit docs/reference.md";
+}
+
+}  // namespace
+}  // namespace temper::training
