@@ -130,10 +130,11 @@ struct Clip {
   }
 };
 
+// Nothing passes at the bounds themselves (torch.clamp, hardtanh, relu6).
 struct ClipGrad {
   template <class T>
   constexpr T operator()(T dy, T x, T low, T high) const {
-    return x >= low && x <= high ? dy : T(0);
+    return x > low && x < high ? dy : T(0);
   }
 };
 

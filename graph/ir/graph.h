@@ -1,16 +1,12 @@
 // The graph: values, nodes that compute them, variables that persist, and update bindings.
 //
 // Semantics that hold for every op and backend:
-// - Gradients at kinks: Relu, Abs, Sign, Clip and the like take PyTorch's choice: Relu'(0) = 0,
-// Abs'(0) = 0; Clip passes
-//   the gradient where min <= x <= max.
+// - Gradients at kinks are PyTorch's: Relu'(0) = 0, Abs'(0) = 0, Clip passes nothing at its bounds.
 // - Ties: MaxPool and ArgMax take the first. Max and Min of several inputs fold from the left, each
-// pair sharing a tie half and half
-//   (torch.maximum); ReduceMax and ReduceMin share the gradient evenly among equal elements
-//   (torch.amax).
-// - Accumulation is at least float32; sums of float tensors in the reference backend are kept in
-// double.
-// - NaN propagates through Max, Min, Clip, ReduceMax, MaxPool and comparisons are false on NaN.
+//   pair sharing a tie half and half (torch.maximum); ReduceMax and ReduceMin share the gradient
+//   evenly among equal elements (torch.amax).
+// - Accumulation is at least float32; sums in the reference backend are kept in double.
+// - NaN propagates through Max, Min, Clip, ReduceMax and MaxPool; comparisons are false on NaN.
 //
 // Threading: build from one thread; a finished graph may be read by many.
 #pragma once

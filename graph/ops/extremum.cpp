@@ -58,7 +58,7 @@ void infer_clip_grad(InferContext& c) {
   c.set_output(0, c.dtype(1), c.shape(1));
 }
 
-// y = min(max(x, low), high);  dx = dy where low <= x <= high. The bounds are not differentiable
+// y = min(max(x, low), high);  dx = dy where low < x < high. The bounds are not differentiable
 // (ONNX).
 void clip_gradient(GradContext& g) {
   if (!g.needs(0)) {

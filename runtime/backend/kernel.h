@@ -4,8 +4,7 @@
 // nothing.
 //
 // Layouts. A query names the layout each input arrives in. prepare() sets the layouts the kernel
-// wants
-// (`input_layouts`) and gives (`output_layouts`); lowering inserts a Reorder where an input
+// wants (`input_layouts`) and gives (`output_layouts`); lowering inserts a Reorder where an input
 // differs, and a Reorder behind an output whose layout was fixed and differs. A kernel that wants
 // plain tensors everywhere (all of the reference backend) leaves both lists empty.
 #pragma once

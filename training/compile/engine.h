@@ -43,8 +43,8 @@ class Engine {
   // of the variables, so the training graph comes first. Variables get their initial values.
   void prepare(const std::vector<GraphRequest>& requests);
 
-  // The executor of a graph; compiles it when it is new (a bounded cache would forget none of
-  // prepare()'s). REQUIRES: prepare() was called.
+  // The executor of a graph; compiles it when it is new and keeps it.
+  // REQUIRES: prepare() was called.
   Executor& executor(const GraphRequest& request);
 
   MemoryPlan memory() const;
