@@ -191,10 +191,7 @@ Shape Session::output_shape(const Dataset& probe, DType& dtype) {
   fail(ErrorCode::kInvalidArgument, "the model has no output '", recipe_.loss.output, "'");
 }
 
-void Session::infer_loss(const Dataset& probe) {
-  const Field& target = target_field(probe);
-  DType dtype = DType::kUndefined;
-  const Shape output = output_shape(probe, dtype);
+void Session::infer_loss(const Field& target, const Shape& output) {
   if (recipe_.loss.loss.name.empty()) {
     const bool one_output = output.rank() == 2 && output[1] == 1;
     recipe_.loss.loss.name = !is_integer(target.dtype) ? "mse"
@@ -214,11 +211,11 @@ void Session::open_data(const DataOptions& wanted) {
   DataOptions probing = wanted;
   probing.require_finite = false;
   const std::unique_ptr<Dataset> probe = open_dataset(recipe_.data.train, probing);
-  infer_loss(*probe);
+  const Field& found = target_field(*probe);
   DType dtype = DType::kUndefined;
   const Shape output = output_shape(*probe, dtype);
+  infer_loss(found, output);
   const TargetSpec spec = target_spec(*loss_, dtype, output);
-  const Field& found = target_field(*probe);
   if (!loss_->class_indices && !(found.row_shape == row_of(spec.shape))) {
     fail(ErrorCode::kInvalidArgument, "the model's output is [N", output.rank() > 1 ? "," : "",
          join(row_of(output).dims(), ","), "], the target [N",

@@ -73,7 +73,7 @@ class Session {
  private:
   void open_data(const DataOptions& options);
   void open_inputs(DataOptions options);
-  void infer_loss(const Dataset& probe);
+  void infer_loss(const Field& target, const Shape& output);
   void split_data();
   void settle_batch_size();
   Shape output_shape(const Dataset& probe, DType& dtype);
