@@ -30,21 +30,6 @@ std::string folder_name(std::int64_t step) {
   return text;
 }
 
-// Model variables go to the weights file, what training added to the optimizer's.
-bool is_training_state(const VariableStore& store, int id) {
-  const std::string& name = store.variable(id).name;
-  if (name.starts_with("step.")) {
-    return true;
-  }
-  for (const char* suffix : {".momentum", ".exp_avg", ".exp_avg_sq", ".accumulated", ".staged"}) {
-    if (name.ends_with(suffix) &&
-        store.find(name.substr(0, name.size() - std::string_view(suffix).size())) >= 0) {
-      return true;
-    }
-  }
-  return false;
-}
-
 bool all_finite(const Tensor& tensor) {
   if (tensor.dtype() != DType::kFloat32 && tensor.dtype() != DType::kFloat64) {
     return true;
@@ -189,7 +174,8 @@ void load_variables(const std::string& folder, VariableStore& store) {
   std::vector<const Tensor*> values;
   for (int i = 0; i < store.count(); ++i) {  // look before anything is changed
     const std::string& name = store.variable(i).name;
-    const Tensor* value = is_training_state(store, i) ? optimizer.find(name) : weights.find(name);
+    const Tensor* value =
+        store.variable(i).training_state ? optimizer.find(name) : weights.find(name);
     TEMPER_CHECK(value != nullptr, ErrorCode::kInvalidModel, folder, " holds no tensor '", name,
                  "': it is of another model or optimizer");
     TEMPER_CHECK(value->shape() == store.variable(i).shape, ErrorCode::kInvalidModel, folder, ": '",
@@ -233,7 +219,7 @@ void save_checkpoint(const std::string& run_directory, const VariableStore& stor
   std::vector<std::pair<std::string, Tensor>> optimizer;
   for (int i = 0; i < store.count(); ++i) {
     Tensor value = store.get(i);
-    const bool is_state = is_training_state(store, i);
+    const bool is_state = store.variable(i).training_state;
     TEMPER_CHECK(is_state || all_finite(value), ErrorCode::kDiverged, "parameter '",
                  store.variable(i).name, "' is not finite; no checkpoint is written");
     (is_state ? optimizer : weights).emplace_back(store.variable(i).name, std::move(value));

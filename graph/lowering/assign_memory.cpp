@@ -50,8 +50,9 @@ void Lowering::register_variables() {
     int stored = store_.find(variable.name);
     if (stored < 0) {
       TEMPER_ASSERT(!store_.allocated(), "variable ", variable.name, " is not in the store");
-      stored = store_.add({variable.name, variable.dtype, variable.shape, variable_layout(id),
-                           variable.flat_group});
+      stored = store_.add(
+          {variable.name, variable.dtype, variable.shape, variable_layout(id), variable.flat_group,
+           variable.role == VariableRole::kState || variable.role == VariableRole::kScalar});
     }
     TEMPER_ASSERT(store_.variable(stored).shape == variable.shape, variable.name);
     store_ids_[id] = stored;

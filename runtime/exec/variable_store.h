@@ -19,6 +19,8 @@ struct StoreVariable {
   Shape shape;
   Layout layout;
   std::string flat_group;  // empty: a buffer of its own
+  // Training's own (moments, accumulators, step scalars), not part of the model.
+  bool training_state = false;
 };
 
 class VariableStore {
