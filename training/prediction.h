@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "training/formats/npz.h"
-#include "training/recipe.h"
+#include "training/recipe/recipe.h"
 
 namespace temper::training {
 

@@ -15,7 +15,7 @@
 #include "training/data/dataset.h"
 #include "training/data/open_dataset.h"
 #include "training/losses/loss.h"
-#include "training/recipe.h"
+#include "training/recipe/recipe.h"
 
 namespace temper::training {
 

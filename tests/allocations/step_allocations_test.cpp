@@ -1,5 +1,6 @@
 // A training step allocates nothing after the first, and a run allocates what its plan says.
 #include <gtest/gtest.h>
+#include <temper_test_paths.h>
 
 #include <cstdlib>
 #include <filesystem>

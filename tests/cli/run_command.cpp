@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/wait.h>
+#include <temper_test_paths.h>
 #include <unistd.h>
 
 #include <chrono>

@@ -2,6 +2,7 @@
 // change of any pass shows here; look at the difference and, if it is meant, run once with
 // TEMPER_UPDATE_GOLDEN=1.
 #include <gtest/gtest.h>
+#include <temper_test_paths.h>
 
 #include <cstdlib>
 #include <fstream>

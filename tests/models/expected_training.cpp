@@ -1,5 +1,7 @@
 #include "tests/models/expected_training.h"
 
+#include <temper_test_paths.h>
+
 #include <cstring>
 #include <filesystem>
 #include <fstream>

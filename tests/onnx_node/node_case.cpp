@@ -2,6 +2,7 @@
 #include "tests/onnx_node/node_case.h"
 
 #include <fnmatch.h>
+#include <temper_test_paths.h>
 
 #include <algorithm>
 #include <cstdlib>

@@ -6,6 +6,7 @@
 #include <spawn.h>
 #include <sys/mount.h>
 #include <sys/wait.h>
+#include <temper_test_paths.h>
 #include <unistd.h>
 
 #include <algorithm>

@@ -2,6 +2,7 @@
 // the code by this test when TEMPER_UPDATE_REFERENCE=1 is set, and compared with the code
 // otherwise.
 #include <gtest/gtest.h>
+#include <temper_test_paths.h>
 
 #include <cstdlib>
 #include <fstream>
@@ -11,8 +12,8 @@
 #include "graph/ops/standard_ops.h"
 #include "training/losses/loss.h"
 #include "training/optimizers/optimizer.h"
-#include "training/recipe.h"
-#include "training/recipe_keys.h"
+#include "training/recipe/recipe.h"
+#include "training/recipe/recipe_keys.h"
 #include "training/schedules/schedule.h"
 
 namespace temper::training {
@@ -49,8 +50,14 @@ std::string page() {
     out << "| `" << key.name << "` | " << key.type << " | `" << to_toml_value(key.get(defaults))
         << "` | " << key.help << " |\n";
   }
-  out << "\nGroups of parameters: `[[optimizer.group]]` with `match` (a pattern), `lr`, "
-         "`weight_decay`.\n";
+  for (const RepeatedTable& table : repeated_tables()) {
+    out << "\n`[[" << table.name << "]]`: " << table.help
+        << ".\n\n| key | type | what it is |\n|---|---|---|\n";
+    for (const RepeatedKey& key : table.keys) {
+      out << "| `" << key.name << "` | " << key.type << " | " << key.help
+          << (key.required ? " (required)" : "") << " |\n";
+    }
+  }
   write_components(out, "Losses", "loss", losses());
   write_components(out, "Optimizers", "optimizer", optimizers());
   write_components(out, "Schedules", "schedule", schedules());

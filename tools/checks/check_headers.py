@@ -16,8 +16,7 @@ import sys
 import source_tree
 
 COMPILER = os.environ.get("CXX", "g++")
-FLAGS = ["-std=c++20", "-Wall", "-Wextra", "-fsyntax-only", "-I", ".",
-         '-DTEMPER_SOURCE_DIR=""', '-DTEMPER_BUILD_DIR=""']  # the tests' two definitions
+FLAGS = ["-std=c++20", "-Wall", "-Wextra", "-fsyntax-only", "-I", "."]
 INCLUDE = re.compile(r'^\s*#\s*include\s*"([^"]+)"', re.M)
 RESULTS = os.path.join(source_tree.ROOT, "build", "checks", "headers.json")
 # Read by nvcc or included into other files only; compiled in the CUDA build.

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "tools/cli/command.h"
-#include "training/recipe.h"
+#include "training/recipe/recipe.h"
 
 namespace temper::cli {
 

@@ -3,6 +3,14 @@ include(GoogleTest)
 get_property(modules GLOBAL PROPERTY TEMPER_MODULES)
 list(REVERSE modules)
 
+# Where the tests' files are. A header, not a definition for every file: only what includes it depends on the folder's name.
+file(CONFIGURE OUTPUT ${PROJECT_BINARY_DIR}/generated/temper_test_paths.h CONTENT
+"// Written by CMake.
+#pragma once
+#define TEMPER_SOURCE_DIR \"${PROJECT_SOURCE_DIR}\"
+#define TEMPER_BUILD_DIR \"${PROJECT_BINARY_DIR}\"
+" @ONLY)
+
 function(temper_test folder)
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/${folder}/*.cpp)
   if(NOT sources)
@@ -11,7 +19,6 @@ function(temper_test folder)
   set(target test_${folder})
   add_executable(${target} ${sources})
   target_link_libraries(${target} PRIVATE ${modules} temper_warnings GTest::gtest_main GTest::gmock OpenMP::OpenMP_CXX)
-  target_compile_definitions(${target} PRIVATE TEMPER_SOURCE_DIR="${PROJECT_SOURCE_DIR}" TEMPER_BUILD_DIR="${PROJECT_BINARY_DIR}")
   gtest_discover_tests(${target} DISCOVERY_MODE PRE_TEST PROPERTIES TIMEOUT 300)
 endfunction()
 

@@ -2,6 +2,7 @@
 #include "graph/onnx/export.h"
 
 #include <gtest/gtest.h>
+#include <temper_test_paths.h>
 
 #include <filesystem>
 

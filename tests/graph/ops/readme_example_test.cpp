@@ -1,5 +1,6 @@
 // The example of graph/ops/README.md: its code stands here word for word, is built and run.
 #include <gtest/gtest.h>
+#include <temper_test_paths.h>
 
 #include <cmath>
 #include <string>

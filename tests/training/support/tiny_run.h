@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "training/recipe.h"
+#include "training/recipe/recipe.h"
 #include "training/trainer.h"
 
 namespace temper::training {

@@ -1,7 +1,7 @@
 // A recipe as text: TOML that reads back to the same settings, and a list of settings with their
 // origins.
-#include "training/recipe.h"
-#include "training/recipe_keys.h"
+#include "training/recipe/recipe.h"
+#include "training/recipe/recipe_keys.h"
 
 namespace temper::training {
 namespace {
@@ -54,29 +54,31 @@ std::vector<std::string> recipe_keys() {
 std::string to_toml(const Recipe& recipe) {
   std::string text;
   std::string table;
-  const auto write_groups = [&] {
-    for (const OptimizerGroupSettings& group : recipe.groups) {
-      text +=
-          concat("\n[[optimizer.group]]\nmatch = ", to_toml_value(RecipeValue(group.match)), "\n");
-      if (group.lr >= 0) {
-        text += concat("lr = ", to_toml_value(RecipeValue(group.lr)), "\n");
+  const auto write_repeated = [&] {
+    for (const RepeatedTable& repeated : repeated_tables()) {
+      if (!repeated.name.starts_with(table + ".")) {
+        continue;
       }
-      if (group.weight_decay >= 0) {
-        text += concat("weight_decay = ", to_toml_value(RecipeValue(group.weight_decay)), "\n");
+      for (std::size_t entry = 0; entry < repeated.count(recipe); ++entry) {
+        text += concat("\n[[", repeated.name, "]]\n");
+        for (const RepeatedKey& key : repeated.keys) {
+          if (const auto value = key.get(recipe, entry)) {
+            text += concat(key.name, " = ", to_toml_value(*value), "\n");
+          }
+        }
       }
     }
   };
   for (const Line& line : all_lines(recipe)) {
     const std::string name = line.key.substr(0, line.key.find('.'));
     if (name != table) {
-      if (table == "optimizer") {
-        write_groups();
-      }
+      write_repeated();
       text += concat(table.empty() ? "" : "\n", "[", name, "]\n");
       table = name;
     }
     text += concat(line.key.substr(name.size() + 1), " = ", line.value, "\n");
   }
+  write_repeated();
   return text;
 }
 
@@ -88,8 +90,16 @@ std::string describe_settings(const Recipe& recipe) {
     entry.resize(std::max<std::size_t>(entry.size() + 2, 48), ' ');
     text += concat(entry, "# ", origin == recipe.origins.end() ? "default" : origin->second, "\n");
   }
-  for (const OptimizerGroupSettings& group : recipe.groups) {
-    text += concat("optimizer.group match = ", to_toml_value(RecipeValue(group.match)), "\n");
+  for (const RepeatedTable& table : repeated_tables()) {
+    for (std::size_t entry = 0; entry < table.count(recipe); ++entry) {
+      text += concat("[[", table.name, "]]");
+      for (const RepeatedKey& key : table.keys) {
+        if (const auto value = key.get(recipe, entry)) {
+          text += concat(" ", key.name, " = ", to_toml_value(*value));
+        }
+      }
+      text += "\n";
+    }
   }
   return text;
 }

@@ -8,8 +8,8 @@
 
 #include "runtime/base/error.h"
 #include "runtime/platform/files.h"
-#include "training/recipe.h"
-#include "training/recipe_keys.h"
+#include "training/recipe/recipe.h"
+#include "training/recipe/recipe_keys.h"
 
 namespace temper::training {
 namespace {
@@ -126,8 +126,10 @@ class RecipeReader {
     const std::string folder = std::filesystem::path(sources_.file).parent_path().string();
     for (const auto& [name, node] : table) {
       const std::string key = prefix + std::string(name.str());
-      if (key == "optimizer.group") {
-        read_groups(node);
+      const auto repeated = std::find_if(repeated_tables().begin(), repeated_tables().end(),
+                                         [&](const auto& entry) { return entry.name == key; });
+      if (repeated != repeated_tables().end()) {
+        read_entries(*repeated, node, folder);
       } else if (const auto* inner = node.as_table()) {
         walk(*inner, key + ".");
       } else if (const auto value = to_value(node)) {
@@ -138,39 +140,54 @@ class RecipeReader {
     }
   }
 
-  void read_groups(const toml::node& node) {
+  void read_entries(const RepeatedTable& table, const toml::node& node, const std::string& folder) {
     const toml::array* list = node.as_array();
     if (list == nullptr) {
-      bad(at(sources_.file, node), "write groups as [[optimizer.group]]");
+      bad(at(sources_.file, node), concat("write it as [[", table.name, "]]"));
     }
     for (const toml::node& element : *list) {
-      const toml::table* table = element.as_table();
-      if (table == nullptr) {
-        bad(at(sources_.file, element), "write groups as [[optimizer.group]]");
+      const toml::table* entry = element.as_table();
+      if (entry == nullptr) {
+        bad(at(sources_.file, element), concat("write it as [[", table.name, "]]"));
       }
-      OptimizerGroupSettings group;
-      for (const auto& [name, value] : *table) {
-        const std::string key(name.str());
-        const auto number = value.value<double>();
-        if (key == "match" && value.is_string()) {
-          group.match = value.as_string()->get();
-        } else if ((key == "lr" || key == "weight_decay") && number && *number >= 0) {
-          (key == "lr" ? group.lr : group.weight_decay) = *number;
-        } else {
-          const std::string hint = nearest(key, {"match", "lr", "weight_decay"});
-          bad(at(sources_.file, value),
-              concat("optimizer.group.", key,
-                     " is not a setting or has a wrong value (match = \"pattern\", lr >= 0, "
-                     "weight_decay >= 0)",
-                     hint.empty() || hint == key ? "" : concat("; did you mean ", hint, "?")));
+      table.append(recipe_);
+      for (const auto& [name, value] : *entry) {
+        read_entry_key(table, std::string(name.str()), value, folder);
+      }
+      for (const RepeatedKey& key : table.keys) {
+        if (key.required && entry->get(key.name) == nullptr) {
+          bad(at(sources_.file, element),
+              concat("[[", table.name, "]] needs ", key.name, " (", key.help, ")"));
         }
       }
-      if (group.match.empty()) {
-        bad(at(sources_.file, element), "optimizer.group needs match = \"pattern\"");
-      }
-      recipe_.groups.push_back(group);
     }
-    recipe_.origins["optimizer.group"] = at(sources_.file, node);
+    recipe_.origins[table.name] = at(sources_.file, node);
+  }
+
+  void read_entry_key(const RepeatedTable& table, const std::string& name, const toml::node& node,
+                      const std::string& folder) {
+    const std::string origin = at(sources_.file, node);
+    std::vector<std::string> names;
+    for (const RepeatedKey& key : table.keys) {
+      names.push_back(key.name);
+      if (key.name != name) {
+        continue;
+      }
+      const auto value = to_value(node);
+      if (!value) {
+        bad(origin, concat(table.name, ".", name, " must be ", key.type));
+      }
+      try {
+        key.set(recipe_, table.count(recipe_) - 1,
+                resolve_path({name, *value, origin, folder}, key.is_path));
+      } catch (const Error& error) {
+        bad(origin, concat(table.name, ".", name, " ", error.message()));
+      }
+      return;
+    }
+    const std::string hint = nearest(name, names);
+    bad(origin, concat(table.name, ".", name, " is not a setting (there are ", join(names, ", "),
+                       ")", hint.empty() ? "" : concat("; did you mean ", hint, "?")));
   }
 
   static RecipeValue parse_text(const std::string& text, const std::string& origin) {
@@ -225,7 +242,7 @@ class RecipeReader {
     recipe_.origins[assignment.key] = assignment.origin;
     if (const RecipeKey* known = find_recipe_key(assignment.key)) {
       try {
-        known->set(recipe_, resolve_path(assignment, *known));
+        known->set(recipe_, resolve_path(assignment, known->is_path));
       } catch (const Error& error) {
         bad(assignment.origin, concat(assignment.key, " ", error.message()));
       }
@@ -243,9 +260,9 @@ class RecipeReader {
     parameters_[table->name].push_back(assignment);
   }
 
-  static RecipeValue resolve_path(const Assignment& assignment, const RecipeKey& key) {
+  static RecipeValue resolve_path(const Assignment& assignment, bool is_path) {
     const auto* path = std::get_if<std::string>(&assignment.value);
-    if (!key.is_path || path == nullptr || path->empty() || assignment.folder.empty() ||
+    if (!is_path || path == nullptr || path->empty() || assignment.folder.empty() ||
         path->front() == '/') {
       return assignment.value;
     }

@@ -3,12 +3,13 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
 #include <vector>
 
-#include "training/recipe.h"
+#include "training/recipe/recipe.h"
 
 namespace temper::training {
 
@@ -37,6 +38,28 @@ struct ComponentTable {
   std::vector<ParameterSpec> (*parameters)(const std::string& component);
 };
 const std::vector<ComponentTable>& component_tables();
+
+// A table that may be written several times: [[optimizer.group]]. Its entries are numbered as
+// written; command line and environment cannot add any.
+struct RepeatedKey {
+  std::string name;  // "match"
+  std::string help;
+  std::string type;
+  bool required = false;
+  bool is_path = false;
+  // THROWS: kInvalidArgument (without the origin, which the caller adds).
+  std::function<void(Recipe&, std::size_t entry, const RecipeValue&)> set;
+  // Nothing where the entry does not say it.
+  std::function<std::optional<RecipeValue>(const Recipe&, std::size_t entry)> get;
+};
+struct RepeatedTable {
+  std::string name;  // "optimizer.group"
+  std::string help;
+  std::vector<RepeatedKey> keys;
+  std::size_t (*count)(const Recipe&);
+  void (*append)(Recipe&);
+};
+const std::vector<RepeatedTable>& repeated_tables();
 
 // As TOML: true, 3, 0.1, "text", ["a", "b"].
 std::string to_toml_value(const RecipeValue& value);

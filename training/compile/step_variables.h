@@ -1,0 +1,23 @@
+// The variables that steer a step: rates, counters, the position in the data. Part of every
+// checkpoint.
+#pragma once
+
+#include "graph/ir/builder.h"
+
+namespace temper::training {
+
+struct StepVariables {
+  graph::VariableId rates, applied, attempted, position;
+};
+
+// A variable of role kScalar, every element `initial`.
+graph::VariableId add_scalar_variable(graph::Graph& graph, const char* name, DType dtype,
+                                      const Shape& shape, double initial);
+
+StepVariables add_step_variables(graph::Graph& graph);
+
+// counter <- counter + by
+void count(graph::Builder& builder, graph::VariableId counter, graph::ValueId by,
+           graph::UpdateBinding::Kind kind);
+
+}  // namespace temper::training

@@ -1,0 +1,81 @@
+#include "training/compile/update_step.h"
+
+#include "graph/autodiff/gradient.h"
+#include "graph/ir/builder.h"
+#include "runtime/base/error.h"
+#include "training/compile/accumulation.h"
+#include "training/compile/parameter_groups.h"
+#include "training/optimizers/optimizer.h"
+
+namespace temper::training {
+
+using graph::Builder;
+using graph::Graph;
+using graph::UpdateBinding;
+using graph::ValueId;
+using graph::VariableId;
+
+void add_update_step(Graph& graph, const CompileSettings& settings, const GraphRequest& request,
+                     const StepVariables& step, ValueId loss) {
+  UpdateInputs update;
+  collect_parameters(graph, settings, update);
+  std::vector<ValueId> wrt;
+  for (const VariableId id : update.parameters) {
+    wrt.push_back(graph.read_variable(id));
+  }
+  Builder builder(graph, "step");
+  ValueId dy;
+  const bool accumulates = request.kind != GraphKind::kTrain;
+  if (accumulates) {  // each micro-loss counts 1 / (micro-batches of the group)
+    const DType dtype = builder.dtype(loss);
+    const VariableId group = add_scalar_variable(graph, kGroupVariable, dtype, {}, 1);
+    dy = builder.div(builder.scalar(dtype, 1), graph.read_variable(group));
+  }
+  update.gradients = graph::gradient(graph, loss, wrt, dy);
+  const ValueId one = builder.scalar(DType::kInt64, 1);
+  if (request.kind != GraphKind::kMicro) {
+    count(builder, step.attempted, one, UpdateBinding::Kind::kAttempt);
+  }
+  count(builder, step.position, builder.scalar(DType::kInt64, static_cast<double>(request.batch)),
+        UpdateBinding::Kind::kAttempt);
+  ValueId finite_loss = loss;
+  if (accumulates) {
+    const bool last = request.kind == GraphKind::kLast;
+    accumulate_gradients(builder, last, update.parameters, update.gradients);
+    finite_loss = accumulate_loss(builder, last, loss);
+  }
+  if (request.kind == GraphKind::kMicro) {
+    stage_statistics(builder, false);
+    return;
+  }
+  builder.set_origin("gradient norm");
+  const ValueId norm = builder.op("GlobalNorm", update.gradients);
+  builder.set_origin("step");
+  // Statistics too: a variance can overflow where the normalised values, and so loss and
+  // gradients, do not.
+  std::vector<ValueId> finite = {norm, finite_loss};
+  for (const UpdateBinding& statistic : graph.updates) {
+    if (graph.variable(statistic.variable).role == graph::VariableRole::kStatistic) {
+      finite.push_back(statistic.value);
+    }
+  }
+  graph.ok = builder.op("AllFinite", finite);
+  graph.value(graph.ok).name = "ok";
+  update.scale = settings.clip_norm > 0
+                     ? builder.op("ClipFactor", {norm}, {{"max_norm", settings.clip_norm}})
+                     : builder.scalar(builder.dtype(norm), 1);
+  update.ok = graph.ok;
+  update.rates = graph.read_variable(step.rates);
+  update.step = graph.read_variable(step.applied);
+  const Optimizer& optimizer = find_optimizer(settings.optimizer.name);
+  builder.set_origin(concat("optimizer ", optimizer.name));
+  optimizer.build(builder, update, settings.optimizer.parameters);
+  count(builder, step.applied, one, UpdateBinding::Kind::kApply);
+  if (accumulates) {
+    stage_statistics(builder, true);
+  }
+  graph.add_output("grad_norm", norm);
+  graph.add_output("ok", graph.ok);
+}
+
+}  // namespace temper::training

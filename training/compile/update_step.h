@@ -1,0 +1,15 @@
+// The part of a training graph after the loss: gradient, accumulation, clipping, the check that all
+// is finite, the optimizer's update, counters.
+#pragma once
+
+#include "graph/ir/graph.h"
+#include "training/compile/step_variables.h"
+#include "training/compile/training_graph.h"
+
+namespace temper::training {
+
+// For kTrain, kMicro and kLast; adds the outputs "grad_norm" and "ok" (not kMicro).
+void add_update_step(graph::Graph& graph, const CompileSettings& settings,
+                     const GraphRequest& request, const StepVariables& step, graph::ValueId loss);
+
+}  // namespace temper::training

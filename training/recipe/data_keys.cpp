@@ -1,0 +1,64 @@
+// The keys of [data].
+#include "training/recipe/key_field.h"
+
+namespace temper::training {
+namespace {
+
+constexpr const char* kHeader[] = {"auto", "yes", "no"};
+constexpr const char* kDecimal[] = {".", ","};
+
+}  // namespace
+
+std::vector<RecipeKey> data_keys() {
+  return {
+      key(
+          "data.train", "training data: .npz, .npy, .csv, IDX",
+          [](Recipe& r) -> auto& { return r.data.train; }, nullptr, true),
+      key(
+          "data.val", "validation data; empty: see val_split",
+          [](Recipe& r) -> auto& { return r.data.val; }, nullptr, true),
+      key(
+          "data.val_split", "share of the training data held out for validation",
+          [](Recipe& r) -> auto& { return r.data.val_split; }, share),
+      key(
+          "data.batch_size", "samples per (micro) batch",
+          [](Recipe& r) -> auto& { return r.data.batch_size; }, positive),
+      key("data.shuffle", "a new order each epoch",
+          [](Recipe& r) -> auto& { return r.data.shuffle; }),
+      key("data.drop_last", "leave out the last, smaller batch of an epoch",
+          [](Recipe& r) -> auto& { return r.data.drop_last; }),
+      key(
+          "data.seed", "of the order and the split", [](Recipe& r) -> auto& { return r.data.seed; },
+          not_negative),
+      key("data.target", "target columns of a CSV file",
+          [](Recipe& r) -> auto& { return r.data.target; }),
+      key("data.delimiter", "of a CSV file; empty: found out",
+          [](Recipe& r) -> auto& { return r.data.delimiter; }),
+      key(
+          "data.header", "whether a CSV file's first row names the columns",
+          [](Recipe& r) -> auto& { return r.data.header; }, one_of<kHeader, 3>),
+      key("data.standardize", "CSV: numeric columns to mean 0 and deviation 1",
+          [](Recipe& r) -> auto& { return r.data.standardize; }),
+      key("data.categorical", "CSV: numeric columns that are categories",
+          [](Recipe& r) -> auto& { return r.data.categorical; }),
+      key("data.drop", "CSV: columns to leave out", [](Recipe& r) -> auto& { return r.data.drop; }),
+      key("data.one_hot", "CSV: categories as 0/1 columns instead of codes",
+          [](Recipe& r) -> auto& { return r.data.one_hot; }),
+      key("data.fill_missing", "CSV: missing numbers become the mean",
+          [](Recipe& r) -> auto& { return r.data.fill_missing; }),
+      key("data.missing_values", "CSV: texts that mean a missing value; empty: the usual ones",
+          [](Recipe& r) -> auto& { return r.data.missing_values; }),
+      key(
+          "data.decimal", "CSV: the decimal mark",
+          [](Recipe& r) -> auto& { return r.data.decimal; }, one_of<kDecimal, 2>),
+      key(
+          "data.target_path", "a file of its own for the targets (.npy, IDX)",
+          [](Recipe& r) -> auto& { return r.data.target_path; }, nullptr, true),
+      key("data.stratify", "val_split keeps each class's share",
+          [](Recipe& r) -> auto& { return r.data.stratify; }),
+      key("data.scale", "8-bit inputs become floats divided by 255",
+          [](Recipe& r) -> auto& { return r.data.scale; }),
+  };
+}
+
+}  // namespace temper::training

@@ -1,0 +1,49 @@
+// The keys of [loss], [optimizer], [schedule] and [clip] that are not parameters of a component.
+#include "training/recipe/key_field.h"
+
+namespace temper::training {
+namespace {
+
+constexpr const char* kPer[] = {"step", "epoch"};
+
+}  // namespace
+
+std::vector<RecipeKey> learning_keys() {
+  return {
+      key("loss.name", "which loss", [](Recipe& r) -> auto& { return r.loss.loss.name; }),
+      key("loss.output", "which model output; empty: the first",
+          [](Recipe& r) -> auto& { return r.loss.output; }),
+      key("optimizer.name", "which optimizer", [](Recipe& r) -> auto& { return r.optimizer.name; }),
+      key("schedule.name", "which schedule",
+          [](Recipe& r) -> auto& { return r.schedule.schedule.name; }),
+      key(
+          "schedule.per", "when it advances: \"step\" or \"epoch\"",
+          [](Recipe& r) -> auto& { return r.schedule.per; }, one_of<kPer, 2>),
+      key("schedule.warmup", "linear warm-up: \"500 steps\", \"2 epochs\", \"5%\"",
+          [](Recipe& r) -> auto& { return r.schedule.warmup; }),
+      key(
+          "clip.norm", "largest global gradient norm; 0: no clipping",
+          [](Recipe& r) -> auto& { return r.clip_norm; }, not_negative),
+  };
+}
+
+RepeatedTable optimizer_group_table() {
+  using R = Recipe;
+  using I = std::size_t;
+  return {
+      "optimizer.group",
+      "parameters with settings of their own; the last group that matches counts",
+      {entry_key(
+           "match", "pattern of the tensors", [](R& r, I i) -> auto& { return r.groups[i].match; },
+           not_empty, std::string{}, true),
+       entry_key(
+           "lr", "learning rate of the group", [](R& r, I i) -> auto& { return r.groups[i].lr; },
+           not_negative, -1.0),
+       entry_key(
+           "weight_decay", "decay of the group",
+           [](R& r, I i) -> auto& { return r.groups[i].weight_decay; }, not_negative, -1.0)},
+      [](const R& r) { return r.groups.size(); },
+      [](R& r) { r.groups.emplace_back(); }};
+}
+
+}  // namespace temper::training

@@ -1,0 +1,29 @@
+// The keys of [model].
+#include "training/recipe/key_field.h"
+
+namespace temper::training {
+namespace {
+
+constexpr const char* kBatchNorm[] = {"train", "frozen"};
+
+}  // namespace
+
+std::vector<RecipeKey> model_keys() {
+  return {
+      key(
+          "model.path", "the ONNX file", [](Recipe& r) -> auto& { return r.model.path; }, nullptr,
+          true),
+      key("model.freeze", "patterns of tensors that stay as they are",
+          [](Recipe& r) -> auto& { return r.model.freeze; }),
+      key("model.trainable", "patterns of the tensors to train; empty: all weights",
+          [](Recipe& r) -> auto& { return r.model.trainable; }),
+      key(
+          "model.batchnorm", "\"train\": batch statistics; \"frozen\": the running ones",
+          [](Recipe& r) -> auto& { return r.model.batchnorm; }, one_of<kBatchNorm, 2>),
+      key(
+          "model.external_data_root", "wider folder for external data",
+          [](Recipe& r) -> auto& { return r.model.external_data_root; }, nullptr, true),
+  };
+}
+
+}  // namespace temper::training
