@@ -21,14 +21,20 @@ class ReversePass {
     }
   }
 
-  void run(ValueId y, ValueId dy) {
+  // Where to start: a value and the gradient that flows into it.
+  struct Seed {
+    ValueId y, dy;
+  };
+
+  void run(const std::vector<Seed>& seeds) {
     const std::vector<NodeId> order = topological_order(graph_);
     mark_dependent(order);
-    require_rules(order, y);
-    if (!wanted_[index(y)]) {
-      return;
+    require_rules(order, seeds);
+    for (const Seed& seed : seeds) {
+      if (wanted_[index(seed.y)]) {
+        grads_[index(seed.y)].push_back(seed.dy);
+      }
     }
-    grads_[index(y)].push_back(dy);
     for (auto it = order.rbegin(); it != order.rend(); ++it) {
       differentiate(*it);
     }
@@ -76,10 +82,13 @@ class ReversePass {
     }
   }
 
-  // Names every node on the way from wrt to y whose op has no gradient rule.
-  void require_rules(const std::vector<NodeId>& order, ValueId y) {
+  // Names every node on the way from wrt to a seed whose op has no gradient rule. A node made by
+  // another gradient (its origin is "gradient of Conv 'c1'") is named with its op.
+  void require_rules(const std::vector<NodeId>& order, const std::vector<Seed>& seeds) {
     std::vector<bool> reaches(static_cast<std::size_t>(graph_.value_count()), false);
-    reaches[index(y)] = true;
+    for (const Seed& seed : seeds) {
+      reaches[index(seed.y)] = true;
+    }
     std::vector<std::string> missing;
     for (auto it = order.rbegin(); it != order.rend(); ++it) {
       const Node& node = graph_.node(*it);
@@ -90,8 +99,11 @@ class ReversePass {
       if (!on_the_way) {
         continue;
       }
-      if (node.op->grad_function == nullptr) {
-        missing.push_back(node.origin.empty() ? node.op->name() : node.origin);
+      if (!node.op->is_differentiable()) {
+        missing.push_back(node.origin.empty() ? node.op->name()
+                          : !node.op->is_internal
+                              ? node.origin
+                              : concat(node.op->name(), " (", node.origin, ")"));
       }
       for (const ValueId input : node.inputs) {
         if (input.valid()) {
@@ -122,12 +134,13 @@ class ReversePass {
     if (!any || std::find(needed.begin(), needed.end(), true) == needed.end()) {
       return;
     }
-    const std::vector<ValueId> inputs = node.inputs;  // a rule may grow the node list
-    GradContext context(builder, id, std::move(dy), needed);
-    node.op->grad_function(context);
+    const std::vector<ValueId>& inputs = node.inputs;
+    const std::vector<ValueId> grads = node.op->grad_function != nullptr
+                                           ? by_rule(id, builder, std::move(dy), needed)
+                                           : by_expansion(node, builder, dy, needed);
     resize();
     for (std::size_t i = 0; i < inputs.size(); ++i) {
-      const ValueId dx = context.dx()[i];
+      const ValueId dx = grads[i];
       if (!needed[i] || !dx.valid()) {
         continue;
       }
@@ -141,6 +154,45 @@ class ReversePass {
                     graph_.value(inputs[i]).dtype, graph_.value(inputs[i]).shape);
       grads_[index(inputs[i])].push_back(reduced);
     }
+  }
+
+  std::vector<ValueId> by_rule(NodeId id, Builder& builder, std::vector<ValueId> dy,
+                               const std::vector<bool>& needed) {
+    const GradFunction rule = graph_.node(id).op->grad_function;
+    GradContext context(builder, id, std::move(dy), needed);
+    rule(context);
+    return context.dx();
+  }
+
+  // The gradients of an op without a rule: those of its expansion. Leaves stand for its inputs, so
+  // that nothing before them is differentiated a second time.
+  std::vector<ValueId> by_expansion(const Node& node, Builder& builder,
+                                    const std::vector<ValueId>& dy,
+                                    const std::vector<bool>& needed) {
+    std::vector<ValueId> leaves = node.inputs;
+    std::vector<ValueId> wrt;
+    for (std::size_t i = 0; i < leaves.size(); ++i) {
+      if (needed[i]) {
+        leaves[i] = builder.op("Identity", {leaves[i]});
+        wrt.push_back(leaves[i]);
+      }
+    }
+    const std::vector<ValueId> outputs = node.op->expand_function(builder, node, leaves);
+    std::vector<Seed> seeds;
+    for (std::size_t i = 0; i < dy.size(); ++i) {
+      if (dy[i].valid()) {
+        seeds.push_back({outputs[i], dy[i]});
+      }
+    }
+    ReversePass inner(graph_, wrt);
+    inner.run(seeds);
+    std::vector<ValueId> grads(leaves.size());
+    for (std::size_t i = 0; i < leaves.size(); ++i) {
+      if (needed[i]) {
+        grads[i] = inner.total(leaves[i], builder);
+      }
+    }
+    return grads;
   }
 
   Graph& graph_;
@@ -160,7 +212,7 @@ std::vector<ValueId> gradient(Graph& graph, ValueId y, std::span<const ValueId> 
     dy = builder.expand(one, graph.value(y).shape);
   }
   ReversePass pass(graph, wrt);
-  pass.run(y, dy);
+  pass.run({{y, dy}});
   std::vector<ValueId> grads;
   for (const ValueId id : wrt) {
     ValueId grad = pass.total(id, builder);

@@ -11,8 +11,10 @@ namespace temper::graph {
 // The gradients of `y` with respect to each of `wrt`, in that order: values of their shapes. `dy`
 // is the gradient flowing into y; left out, y must be a scalar and dy is 1. A `wrt` that y does not
 // depend on gets zeros. Only nodes between wrt and y are differentiated; nothing upstream of wrt,
-// nothing frozen. Integer values carry no gradient. Where a rule is missing on the way, all such
-// ops are named at once. THROWS: kUnsupported naming every op and node without a gradient.
+// nothing frozen. Integer values carry no gradient. The gradient is made of differentiable ops
+// where rules exist, so a value that depends on it may be differentiated again (gradient
+// penalties). Where a rule is missing on the way, all such ops are named at once. THROWS:
+// kUnsupported naming every op and node without a gradient.
 std::vector<ValueId> gradient(Graph& graph, ValueId y, std::span<const ValueId> wrt,
                               ValueId dy = {});
 

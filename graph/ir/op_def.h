@@ -7,13 +7,20 @@
 #include <string_view>
 #include <vector>
 
+#include "runtime/base/ids.h"
+
 namespace temper::graph {
 
+class Builder;
 class InferContext;
 class GradContext;
+struct Node;
 
 using InferFunction = void (*)(InferContext&);
 using GradFunction = void (*)(GradContext&);
+// Computes the outputs of `node` from `inputs` by other ops, all of which have gradients.
+using ExpandFunction = std::vector<ValueId> (*)(Builder&, const Node& node,
+                                                const std::vector<ValueId>& inputs);
 
 // Mixed precision class, as in torch.amp's lists.
 enum class PrecisionClass {
@@ -43,6 +50,11 @@ class OpDef {
   }
   OpDef& gradient(GradFunction f) {
     grad_function = f;
+    return *this;
+  }
+  // An internal op without a gradient rule is differentiated through this.
+  OpDef& expands(ExpandFunction f) {
+    expand_function = f;
     return *this;
   }
   // The op has no gradient on purpose (integer outputs, comparisons): nothing flows through it.
@@ -91,6 +103,8 @@ class OpDef {
   int min_outputs = 1, max_outputs = 1;
   InferFunction infer_function = nullptr;
   GradFunction grad_function = nullptr;
+  ExpandFunction expand_function = nullptr;
+  bool is_differentiable() const { return grad_function != nullptr || expand_function != nullptr; }
   std::string no_gradient_reason;
   PrecisionClass precision_class = PrecisionClass::kFollowInputs;
   bool is_internal = false;

@@ -10,6 +10,10 @@
 namespace temper::graph {
 namespace {
 
+constexpr double kInverseSqrtTwoPi = 0.39894228040143267794;
+constexpr double kSqrtTwoOverPi = 0.79788456080286535588;
+constexpr double kGeluCubic = 0.044715;
+
 // dx = f'(x) * dy, where f' is written in terms of x
 void gradient_from_input(GradContext& g) {
   const std::string grad_op = g.node().op->name() + "Grad";
@@ -20,6 +24,86 @@ void gradient_from_input(GradContext& g) {
 void gradient_from_output(GradContext& g) {
   const std::string grad_op = g.node().op->name() + "Grad";
   g.set(0, g.builder().op(grad_op, {g.dy(), g.y()}, g.attrs()));
+}
+
+// Second order: dx = dy * f'(v), where v is x or y, so with the gradient e of dx
+//   d(dy) = e * f'(v) = <Name>Grad(e, v),  dv = e * dy * f''(v)
+// Each rule below gives e * dy * f''(v) from `product` = e * dy; none where f'' is 0 almost
+// everywhere.
+using SecondDerivative = ValueId (*)(GradContext& g, ValueId product, ValueId v);
+
+template <SecondDerivative kSecond>
+void grad_gradient(GradContext& g) {
+  Builder& b = g.builder();
+  if (g.needs(0)) {
+    g.set(0, b.op(g.node().op->name(), {g.dy(), g.x(1)}, g.attrs()));
+  }
+  if constexpr (kSecond != nullptr) {
+    if (g.needs(1)) {
+      g.set(1, kSecond(g, b.mul(g.dy(), g.x(0)), g.x(1)));
+    }
+  }
+}
+
+// f' = y (1 - y):  1 - 2 y
+ValueId sigmoid_second(GradContext& g, ValueId product, ValueId y) {
+  Builder& b = g.builder();
+  return b.mul(product, b.sub(b.scalar(b.dtype(y), 1), b.scale(y, 2)));
+}
+
+// f' = 1 - y^2:  -2 y
+ValueId tanh_second(GradContext& g, ValueId product, ValueId y) {
+  return g.builder().mul(product, g.builder().scale(y, -2));
+}
+
+// f' = s(x) with s the sigmoid:  s (1 - s)
+ValueId softplus_second(GradContext& g, ValueId product, ValueId x) {
+  Builder& b = g.builder();
+  return b.op("SigmoidGrad", {product, b.op("Sigmoid", {x})});
+}
+
+// f' = gamma (x > 0 ? 1 : alpha exp(x)):  x > 0 ? 0 : gamma alpha exp(x)
+ValueId exponential_second(GradContext& g, ValueId product, ValueId x) {
+  Builder& b = g.builder();
+  const ValueId zero = b.scalar(b.dtype(x), 0);
+  const ValueId slope = b.op(g.node().op->name(), {product, x}, g.attrs());
+  return b.op("Where", {b.op("Greater", {x, zero}), zero, slope});
+}
+
+// f' = x / 3 + 1 / 2 between -3 and 3:  1 / 3 there
+ValueId hard_swish_second(GradContext& g, ValueId product, ValueId x) {
+  Builder& b = g.builder();
+  const DType dtype = b.dtype(x);
+  const ValueId inside = b.op("Less", {b.op("Abs", {x}), b.scalar(dtype, 3)});
+  return b.op("Where", {inside, b.scale(product, 1.0 / 3), b.scalar(dtype, 0)});
+}
+
+// f' = Phi + x phi with phi the normal density:  phi (2 - x^2)
+ValueId gelu_exact_second(Builder& b, ValueId x) {
+  const DType dtype = b.dtype(x);
+  const ValueId square = b.mul(x, x);
+  const ValueId density = b.scale(b.op("Exp", {b.scale(square, -0.5)}), kInverseSqrtTwoPi);
+  return b.mul(density, b.sub(b.scalar(dtype, 2), square));
+}
+
+// f = x (1 + t) / 2, t = tanh(u), u = k (x + c x^3):  t' + x t'' / 2 with
+// t' = (1 - t^2) u',  t'' = (1 - t^2) (u'' - 2 t u'^2),  u' = k (1 + 3 c x^2),  u'' = 6 k c x
+ValueId gelu_tanh_second(Builder& b, ValueId x) {
+  const DType dtype = b.dtype(x);
+  const ValueId one = b.scalar(dtype, 1);
+  const ValueId square = b.mul(x, x);
+  const ValueId u = b.scale(b.mul(x, b.add(one, b.scale(square, kGeluCubic))), kSqrtTwoOverPi);
+  const ValueId t = b.op("Tanh", {u});
+  const ValueId u1 = b.scale(b.add(one, b.scale(square, 3 * kGeluCubic)), kSqrtTwoOverPi);
+  const ValueId u2 = b.scale(x, 6 * kGeluCubic * kSqrtTwoOverPi);
+  const ValueId bend = b.sub(u2, b.scale(b.mul(t, b.mul(u1, u1)), 2));
+  return b.mul(b.sub(one, b.mul(t, t)), b.add(u1, b.scale(b.mul(x, bend), 0.5)));
+}
+
+ValueId gelu_second(GradContext& g, ValueId product, ValueId x) {
+  const bool by_tanh = g.attrs().get_string("approximate", "none") == "tanh";
+  Builder& b = g.builder();
+  return b.mul(product, by_tanh ? gelu_tanh_second(b, x) : gelu_exact_second(b, x));
 }
 
 void infer_with_defaults(InferContext& c,
@@ -56,24 +140,30 @@ void register_activation(OpRegistry& ops) {
     const char* name;
     InferFunction infer;
     GradFunction gradient;
+    GradFunction second;
   };
+  constexpr GradFunction kPiecewiseLinear = grad_gradient<nullptr>;
   const std::array rows = {
-      Row{"LeakyRelu", infer_leaky_relu, gradient_from_input},
-      Row{"Sigmoid", infer_float_unary, gradient_from_output},
-      Row{"Tanh", infer_float_unary, gradient_from_output},
-      Row{"Softplus", infer_float_unary, gradient_from_input},
-      Row{"Elu", infer_elu, gradient_from_input},
-      Row{"Selu", infer_selu, gradient_from_input},
-      Row{"HardSigmoid", infer_hard_sigmoid, gradient_from_input},
-      Row{"HardSwish", infer_float_unary, gradient_from_input},
-      Row{"Gelu", infer_gelu, gradient_from_input},
+      Row{"LeakyRelu", infer_leaky_relu, gradient_from_input, kPiecewiseLinear},
+      Row{"Sigmoid", infer_float_unary, gradient_from_output, grad_gradient<sigmoid_second>},
+      Row{"Tanh", infer_float_unary, gradient_from_output, grad_gradient<tanh_second>},
+      Row{"Softplus", infer_float_unary, gradient_from_input, grad_gradient<softplus_second>},
+      Row{"Elu", infer_elu, gradient_from_input, grad_gradient<exponential_second>},
+      Row{"Selu", infer_selu, gradient_from_input, grad_gradient<exponential_second>},
+      Row{"HardSigmoid", infer_hard_sigmoid, gradient_from_input, kPiecewiseLinear},
+      Row{"HardSwish", infer_float_unary, gradient_from_input, grad_gradient<hard_swish_second>},
+      Row{"Gelu", infer_gelu, gradient_from_input, grad_gradient<gelu_second>},
   };
   for (const Row& row : rows) {
     ops.add(row.name).infer(row.infer).gradient(row.gradient);
-    ops.add(row.name + std::string("Grad")).inputs(2, 2).infer(row.infer).internal();
+    ops.add(row.name + std::string("Grad"))
+        .inputs(2, 2)
+        .infer(row.infer)
+        .gradient(row.second)
+        .internal();
   }
   ops.add("Relu").infer(infer_number_unary).gradient(gradient_from_output);
-  ops.add("ReluGrad").inputs(2, 2).infer(infer_float_unary).internal();
+  ops.add("ReluGrad").inputs(2, 2).infer(infer_float_unary).gradient(kPiecewiseLinear).internal();
 }
 
 }  // namespace temper::graph

@@ -132,6 +132,37 @@ void infer_batch_norm_train_grad(InferContext& c) {
   c.set_output(2, c.dtype(3), c.shape(3));
 }
 
+// BatchNormTrainGrad by its formula (above batch_norm_train_gradient), the statistics computed from
+// x again: so the expansion depends on x as BatchNormalization does.
+std::vector<ValueId> expand_batch_norm_train_grad(Builder& b, const Node& node,
+                                                  const std::vector<ValueId>& inputs) {
+  const ValueId dy = inputs[0];
+  const ValueId x = inputs[1];
+  const Shape shape = b.shape(x);
+  const DType type = b.dtype(x);
+  Shape channel = shape;
+  for (int i = 0; i < shape.rank(); ++i) {
+    channel[i] = i == 1 ? shape[1] : 1;
+  }
+  const double n = static_cast<double>(shape.element_count() / shape[1]);
+  const auto sum = [&](ValueId value) { return b.reduce_sum(value, all_but_channel(shape), true); };
+  const auto mean = [&](ValueId value) { return b.scale(sum(value), 1 / n); };
+  const auto per_channel = [&](ValueId value, ValueId like) {
+    return b.cast(b.reshape(value, {shape[1]}), b.dtype(like));
+  };
+  const ValueId scale = b.reshape(b.cast(inputs[2], type), channel);
+  const ValueId centred = b.sub(x, mean(x));
+  const ValueId epsilon = b.scalar(type, node.attrs.get_double("epsilon", 1e-5));
+  const ValueId r =
+      b.op("Reciprocal", {b.op("Sqrt", {b.add(mean(b.mul(centred, centred)), epsilon)})});
+  const ValueId h = b.mul(centred, r);
+  const ValueId dbias = sum(dy);
+  const ValueId dscale = sum(b.mul(dy, h));
+  const ValueId spread = b.add(dbias, b.mul(h, dscale));
+  const ValueId dx = b.mul(b.mul(r, scale), b.sub(dy, b.scale(spread, 1 / n)));
+  return {dx, per_channel(dscale, inputs[2]), per_channel(dbias, inputs[3])};
+}
+
 }  // namespace
 
 void register_batch_norm(OpRegistry& ops) {
@@ -151,7 +182,7 @@ void register_batch_norm(OpRegistry& ops) {
       .inputs(6, 7)
       .outputs(1, 3)
       .infer(infer_batch_norm_train_grad)
-      .no_gradient("second derivatives are not supported")
+      .expands(expand_batch_norm_train_grad)
       .precision(PrecisionClass::kFloat32)
       .internal();
 }

@@ -41,29 +41,48 @@ void infer_conv(InferContext& c) {
 
 std::vector<std::int64_t> to_ints(const Shape& shape) { return {shape.begin(), shape.end()}; }
 
+// The window of the convolution and nothing else.
+Attrs window_attrs(Attrs attrs) {
+  attrs.erase("input_shape");
+  attrs.erase("weight_shape");
+  return attrs;
+}
+
+ValueId conv_grad_data(GradContext& g, ValueId w, ValueId dy, const Shape& x) {
+  Attrs attrs = window_attrs(g.attrs());
+  attrs.set("input_shape", to_ints(x));
+  return g.builder().op("ConvGradData", {w, dy}, std::move(attrs));
+}
+
+// [dw, db]; db only when `bias`.
+std::vector<ValueId> conv_grad_weights(GradContext& g, ValueId x, ValueId dy, const Shape& w,
+                                       bool bias) {
+  Attrs attrs = window_attrs(g.attrs());
+  attrs.set("weight_shape", to_ints(w));
+  return g.builder().ops("ConvGradWeights", {x, dy}, 2, std::move(attrs), {true, bias});
+}
+
+ValueId sum_per_channel(Builder& b, ValueId y) {
+  std::vector<std::int64_t> axes(static_cast<std::size_t>(b.shape(y).rank() - 1));
+  std::iota(axes.begin(), axes.end(), 1);
+  axes[0] = 0;
+  return b.reduce_sum(y, std::move(axes), false);
+}
+
 // y[n,m,o] = b[m] + sum_{c,k} w[m,c,k] x[n,c, o*stride - pad + k*dilation]
 // dx and dw: each product's other factor times dy, over the same sum;  db[m] = sum_{n,o} dy[n,m,o]
 void conv_gradient(GradContext& g) {
-  Builder& b = g.builder();
   if (g.needs(0)) {
-    Attrs attrs = g.attrs();
-    attrs.set("input_shape", to_ints(g.shape(g.x(0))));
-    g.set(0, b.op("ConvGradData", {g.x(1), g.dy()}, std::move(attrs)));
+    g.set(0, conv_grad_data(g, g.x(1), g.dy(), g.shape(g.x(0))));
   }
   if (g.needs(1)) {
-    Attrs attrs = g.attrs();
-    attrs.set("weight_shape", to_ints(g.shape(g.x(1))));
-    const std::vector<ValueId> made =
-        b.ops("ConvGradWeights", {g.x(0), g.dy()}, 2, std::move(attrs), {true, g.needs(2)});
+    const auto made = conv_grad_weights(g, g.x(0), g.dy(), g.shape(g.x(1)), g.needs(2));
     g.set(1, made[0]);
     if (g.needs(2)) {
       g.set(2, made[1]);
     }
   } else if (g.needs(2)) {
-    std::vector<std::int64_t> axes(static_cast<std::size_t>(g.shape(g.dy()).rank() - 1));
-    std::iota(axes.begin(), axes.end(), 1);
-    axes[0] = 0;
-    g.set(2, b.reduce_sum(g.dy(), std::move(axes), false));
+    g.set(2, sum_per_channel(g.builder(), g.dy()));
   }
 }
 
@@ -75,6 +94,17 @@ void infer_conv_grad_data(InferContext& c) {
   c.set_output(0, c.dtype(0), x);
 }
 
+// dx = the transposed convolution of dy by w, linear in both; with the gradient e of dx:
+// dw = sum of e times dy as in conv_gradient,  d(dy) = Conv(e, w)
+void conv_grad_data_gradient(GradContext& g) {
+  if (g.needs(0)) {
+    g.set(0, conv_grad_weights(g, g.dy(), g.x(1), g.shape(g.x(0)), false)[0]);
+  }
+  if (g.needs(1)) {
+    g.set(1, g.builder().op("Conv", {g.dy(), g.x(0)}, window_attrs(g.attrs())));
+  }
+}
+
 void infer_conv_grad_weights(InferContext& c) {
   c.require_same_dtype({0, 1});
   const Shape w(c.attrs().get_ints("weight_shape"));
@@ -82,6 +112,32 @@ void infer_conv_grad_weights(InferContext& c) {
   c.check(c.shape(1) == dy, "dy has the shape ", c.shape(1), ", expected ", dy);
   c.set_output(0, c.dtype(0), w);
   c.set_output(1, c.dtype(0), Shape{w[0]});
+}
+
+// dw and db are linear in x and dy; with the gradients e of dw and f of db:
+// dx = the transposed convolution of dy by e,  d(dy) = Conv(x, e) + f per channel
+void conv_grad_weights_gradient(GradContext& g) {
+  Builder& b = g.builder();
+  if (g.needs(0) && g.has_dy(0)) {
+    g.set(0, conv_grad_data(g, g.dy(0), g.x(1), g.shape(g.x(0))));
+  }
+  if (!g.needs(1)) {
+    return;
+  }
+  if (g.has_dy(0)) {
+    std::vector<ValueId> inputs{g.x(0), g.dy(0)};
+    if (g.has_dy(1)) {
+      inputs.push_back(g.dy(1));
+    }
+    g.set(1, b.op("Conv", std::move(inputs), window_attrs(g.attrs())));
+  } else {
+    const Shape dy = g.shape(g.x(1));
+    Shape channel{dy[1]};
+    for (int axis = 2; axis < dy.rank(); ++axis) {
+      channel.push_back(1);
+    }
+    g.set(1, b.expand(b.reshape(g.dy(1), channel), dy));
+  }
 }
 
 }  // namespace
@@ -95,14 +151,14 @@ void register_conv(OpRegistry& ops) {
   ops.add("ConvGradData")
       .inputs(2, 2)
       .infer(infer_conv_grad_data)
-      .no_gradient("second derivatives are not supported")
+      .gradient(conv_grad_data_gradient)
       .precision(PrecisionClass::kLow)
       .internal();
   ops.add("ConvGradWeights")
       .inputs(2, 2)
       .outputs(1, 2)
       .infer(infer_conv_grad_weights)
-      .no_gradient("second derivatives are not supported")
+      .gradient(conv_grad_weights_gradient)
       .precision(PrecisionClass::kLow)
       .internal();
 }

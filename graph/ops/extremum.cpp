@@ -71,15 +71,32 @@ void clip_gradient(GradContext& g) {
   g.set(0, g.builder().op("ClipGrad", inputs, g.attrs()));
 }
 
+// dx = dy * mask(the other inputs):  d(dy) = e * mask; the mask is constant between its jumps
+void masked_gradient(GradContext& g) {
+  if (!g.needs(0)) {
+    return;
+  }
+  std::vector<ValueId> inputs{g.dy()};
+  for (int i = 1; i < g.input_count(); ++i) {
+    inputs.push_back(g.x(i));
+  }
+  g.set(0, g.builder().op(g.node().op->name(), std::move(inputs), g.attrs()));
+}
+
 }  // namespace
 
 void register_extremum(OpRegistry& ops) {
   ops.add("Max").inputs(1, -1).infer(infer_number_broadcast).gradient(max_gradient);
   ops.add("Min").inputs(1, -1).infer(infer_number_broadcast).gradient(min_gradient);
-  ops.add("MaxGrad").inputs(3, 3).infer(infer_broadcast).internal();
-  ops.add("MinGrad").inputs(3, 3).infer(infer_broadcast).internal();
+  ops.add("MaxGrad").inputs(3, 3).infer(infer_broadcast).gradient(masked_gradient).internal();
+  ops.add("MinGrad").inputs(3, 3).infer(infer_broadcast).gradient(masked_gradient).internal();
   ops.add("Clip").inputs(1, 3).absorbs({1, 2}).infer(infer_clip).gradient(clip_gradient);
-  ops.add("ClipGrad").inputs(2, 4).absorbs({2, 3}).infer(infer_clip_grad).internal();
+  ops.add("ClipGrad")
+      .inputs(2, 4)
+      .absorbs({2, 3})
+      .infer(infer_clip_grad)
+      .gradient(masked_gradient)
+      .internal();
 }
 
 }  // namespace temper::graph

@@ -79,7 +79,6 @@ void register_losses(OpRegistry& ops) {
   ops.add("CrossEntropyGrad")
       .inputs(3, 4)
       .infer(infer_cross_entropy_grad)
-      .no_gradient("second derivatives are not supported")
       .precision(PrecisionClass::kFloat32)
       .internal();
 }

@@ -168,6 +168,28 @@ void infer_linear_grad_weights(InferContext& c) {
   c.set_output(1, c.dtype(0), Shape{dy[1]});
 }
 
+// dW = x^T dy (dy^T x with trans_w) and db = the sum of dy's rows; with the gradients e of dW and f
+// of db:  dx = dy e^T (dy e),  d(dy) = x e + f (x e^T + f)
+void linear_grad_weights_gradient(GradContext& g) {
+  Builder& b = g.builder();
+  const std::int64_t trans_w = g.attrs().get_int("trans_w", 0);
+  if (g.needs(0) && g.has_dy(0)) {
+    g.set(0, b.op("Gemm", {g.x(1), g.dy(0)}, {{"transB", 1 - trans_w}}));
+  }
+  if (!g.needs(1)) {
+    return;
+  }
+  if (g.has_dy(0)) {
+    std::vector<ValueId> inputs{g.x(0), g.dy(0)};
+    if (g.has_dy(1)) {
+      inputs.push_back(g.dy(1));
+    }
+    g.set(1, b.op("Gemm", std::move(inputs), {{"transB", trans_w}}));
+  } else {
+    g.set(1, b.expand(g.dy(1), g.shape(g.x(1))));
+  }
+}
+
 }  // namespace
 
 void register_matmul(OpRegistry& ops) {
@@ -185,7 +207,7 @@ void register_matmul(OpRegistry& ops) {
       .inputs(2, 2)
       .outputs(1, 2)
       .infer(infer_linear_grad_weights)
-      .no_gradient("second derivatives are not supported")
+      .gradient(linear_grad_weights_gradient)
       .precision(PrecisionClass::kLow)
       .internal();
 }

@@ -50,6 +50,23 @@ void max_pool_gradient(GradContext& g) {
   g.set(0, g.builder().op("MaxPoolGrad", {g.dy(), saved}, std::move(attrs)));
 }
 
+// dx = dy at each window's maximum, linear in dy; with the gradient e of dx:
+// d(dy) = e at the maxima, whose flat positions are MaxPool's second output
+void max_pool_grad_gradient(GradContext& g) {
+  if (!g.needs(0)) {
+    return;
+  }
+  Builder& b = g.builder();
+  Graph& graph = b.graph();
+  const NodeId forward = graph.value(g.x(1)).producer;
+  const ValueId x = graph.node(forward).inputs[0];
+  Attrs attrs = graph.node(forward).attrs;
+  attrs.set("storage_order", std::int64_t{0});
+  const ValueId positions = b.ops("MaxPool", {x}, 2, std::move(attrs), {true, true})[1];
+  const Shape flat{g.shape(g.dy()).element_count()};
+  g.set(0, b.op("Gather", {b.reshape(g.dy(), flat), positions}, {{"axis", std::int64_t{0}}}));
+}
+
 void infer_average_pool(InferContext& c) {
   const std::int64_t count_padding = c.attrs().get_int("count_include_pad", 0);
   c.attrs().set("count_include_pad", std::int64_t{count_padding != 0});
@@ -61,6 +78,13 @@ void average_pool_gradient(GradContext& g) {
   Attrs attrs = g.attrs();
   attrs.set("input_shape", to_ints(g.shape(g.x(0))));
   g.set(0, g.builder().op("AveragePoolGrad", {g.dy()}, std::move(attrs)));
+}
+
+// dx = A dy with y = A^T x:  d(dy) = the average pool of e
+void average_pool_grad_gradient(GradContext& g) {
+  Attrs attrs = g.attrs();
+  attrs.erase("input_shape");
+  g.set(0, g.builder().op("AveragePool", {g.dy()}, std::move(attrs)));
 }
 
 void infer_pool_gradient(InferContext& c) {
@@ -112,12 +136,12 @@ void register_pool(OpRegistry& ops) {
   ops.add("MaxPoolGrad")
       .inputs(2, 2)
       .infer(infer_pool_gradient)
-      .no_gradient("second derivatives are not supported")
+      .gradient(max_pool_grad_gradient)
       .internal();
   ops.add("AveragePool").infer(infer_average_pool).gradient(average_pool_gradient);
   ops.add("AveragePoolGrad")
       .infer(infer_pool_gradient)
-      .no_gradient("second derivatives are not supported")
+      .gradient(average_pool_grad_gradient)
       .internal();
   ops.add("GlobalAveragePool").infer(infer_global_pool).gradient(global_average_pool_gradient);
   ops.add("GlobalMaxPool").infer(infer_global_pool).gradient(global_max_pool_gradient);

@@ -82,6 +82,19 @@ void reciprocal_gradient(GradContext& g) {
 // y = erf(x);  dx = dy * 2 / sqrt(pi) * exp(-x^2)
 void erf_gradient(GradContext& g) { g.set(0, g.builder().op("ErfGrad", {g.dy(), g.x(0)})); }
 
+// dx = dy * f'(x), f' = 2 / sqrt(pi) * exp(-x^2), f'' = -2 x f':
+// d(dy) = e * f'(x),  dx = e * dy * f''(x)
+void erf_grad_gradient(GradContext& g) {
+  Builder& b = g.builder();
+  if (g.needs(0)) {
+    g.set(0, b.op("ErfGrad", {g.dy(), g.x(1)}));
+  }
+  if (g.needs(1)) {
+    const ValueId slope = b.op("ErfGrad", {b.mul(g.dy(), g.x(0)), g.x(1)});
+    g.set(1, b.mul(slope, b.scale(g.x(1), -2)));
+  }
+}
+
 }  // namespace
 
 void register_power(OpRegistry& ops) {
@@ -92,7 +105,7 @@ void register_power(OpRegistry& ops) {
   ops.add("Log").infer(infer_float_unary).gradient(log_gradient).precision(kWide);
   ops.add("Reciprocal").infer(infer_float_unary).gradient(reciprocal_gradient).precision(kWide);
   ops.add("Erf").infer(infer_float_unary).gradient(erf_gradient);
-  ops.add("ErfGrad").inputs(2, 2).infer(infer_float_unary).internal();
+  ops.add("ErfGrad").inputs(2, 2).infer(infer_float_unary).gradient(erf_grad_gradient).internal();
 }
 
 }  // namespace temper::graph
