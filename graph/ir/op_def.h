@@ -52,9 +52,14 @@ class OpDef {
     grad_function = f;
     return *this;
   }
-  // An internal op without a gradient rule is differentiated through this.
+  // An op without a gradient rule is differentiated through this.
   OpDef& expands(ExpandFunction f) {
     expand_function = f;
+    return *this;
+  }
+  // A plan computes the op by its expansion: only the reference has a kernel for it.
+  OpDef& expanded_in_plans() {
+    is_expanded = true;
     return *this;
   }
   // The op has no gradient on purpose (integer outputs, comparisons): nothing flows through it.
@@ -111,6 +116,7 @@ class OpDef {
   bool is_stateful = false;
   bool is_reshape = false;
   bool is_commit = false;
+  bool is_expanded = false;
   std::vector<int> absorbed_inputs;
 
  private:

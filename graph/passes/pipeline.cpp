@@ -5,6 +5,7 @@
 #include "graph/ir/verify.h"
 #include "graph/passes/bind_shapes.h"
 #include "graph/passes/cleanup.h"
+#include "graph/passes/expand_ops.h"
 #include "graph/passes/fuse_relu.h"
 
 namespace temper::graph {
@@ -15,9 +16,11 @@ struct Pass {
   void (*run)(Graph&, const Backend&);
 };
 
-constexpr std::array<Pass, 6> kPasses = {{
+constexpr std::array<Pass, 7> kPasses = {{
     // First, so that nobody looks at what the outputs and updates do not need.
     {"remove_dead_nodes", [](Graph& g, const Backend&) { remove_dead_nodes(g); }},
+    // Before merging: a gradient may have made the same nodes from the expansion already.
+    {"expand_ops", [](Graph& g, const Backend&) { expand_ops(g); }},
     // The gradient part starts from a constant 1: its constant prefix disappears.
     {"fold_constants", [](Graph& g, const Backend& b) { fold_constants(g, b); }},
     // After folding: equal constants make more nodes equal.

@@ -1,4 +1,4 @@
-// Cases of Conv and its two gradients.
+// Cases of Conv and its two gradients, and of ConvTranspose.
 #include "tests/ops/nn_cases.h"
 #include "tests/ops/window_forms.h"
 
@@ -54,6 +54,89 @@ Shape output_shape(const ConvCase& c) {
 
 Ints to_ints(const Shape& shape) { return {shape.begin(), shape.end()}; }
 
+// y of ConvTranspose, with the convolution (from y to x) it is the transpose of.
+struct TransposeCase {
+  Shape x, w, y;
+  WindowForm form;  // out: x's spatial dimensions
+  Ints output_padding = {};
+  Ints output_shape = {};
+  std::string auto_pad = {};
+};
+
+std::vector<TransposeCase> transpose_list() {
+  return {
+      // x, w, y, {kernel, stride, dilation, pads, x's spatial dimensions, group}
+      {{2, 3, 4}, {3, 2, 3}, {2, 2, 9}, {{3}, {2}, {1}, {0}, {0}, {4}}},
+      {{2, 3, 4, 4}, {3, 2, 4, 4}, {2, 2, 8, 8}, {{4, 4}, {2, 2}, {1, 1}, {1, 1}, {1, 1}, {4, 4}}},
+      {{1, 2, 3, 4}, {2, 3, 3, 2}, {1, 3, 6, 7}, {{3, 2}, {2, 2}, {1, 1}, {1, 1}, {0, 0}, {3, 4}}},
+      {{1, 2, 3, 3},
+       {2, 2, 3, 3},
+       {1, 2, 6, 8},
+       {{3, 3}, {2, 3}, {1, 1}, {1, 1}, {1, 1}, {3, 3}},
+       {1, 1}},
+      {{2, 4, 3, 2},
+       {4, 1, 2, 3},
+       {2, 2, 5, 6},
+       {{2, 3}, {1, 1}, {2, 2}, {0, 0}, {0, 0}, {3, 2}, 2}},
+      {{1, 2, 2, 3, 2},
+       {2, 2, 2, 2, 2},
+       {1, 2, 3, 5, 3},
+       {{2, 2, 2}, {1, 2, 1}, {1, 1, 1}, {0, 1, 0}, {0, 0, 0}, {2, 3, 2}}},
+      // output_shape and auto_pad: the padding it must come to is in the form
+      {{1, 1, 3, 3},
+       {1, 2, 3, 3},
+       {1, 2, 6, 6},
+       {{3, 3}, {2, 2}, {1, 1}, {0, 0}, {1, 1}, {3, 3}},
+       {},
+       {},
+       "SAME_UPPER"},
+      {{1, 1, 3, 3},
+       {1, 2, 3, 3},
+       {1, 2, 6, 6},
+       {{3, 3}, {2, 2}, {1, 1}, {1, 1}, {0, 0}, {3, 3}},
+       {},
+       {},
+       "SAME_LOWER"},
+      {{1, 1, 3, 3},
+       {1, 2, 3, 3},
+       {1, 2, 6, 5},
+       {{3, 3}, {2, 2}, {1, 1}, {1, 1}, {0, 1}, {3, 3}},
+       {},
+       {6, 5}},
+      {{1, 1, 3}, {1, 2, 3}, {1, 2, 10}, {{3}, {3}, {1}, {0}, {0}, {3}}, {}, {10}},
+  };
+}
+
+void add_transpose_case(std::vector<OpCase>& cases, const TransposeCase& c) {
+  Attrs attrs = attrs_of({c.x, c.w, c.form, c.auto_pad});
+  if (!c.output_padding.empty()) {
+    attrs.set("output_padding", c.output_padding);
+  }
+  if (!c.output_shape.empty()) {
+    attrs.set("output_shape", c.output_shape);
+    attrs.erase("pads");
+  }
+  const auto form = [c](const std::vector<HostTensor>& in) {
+    HostTensor y = conv_grad_data_form(c.form, c.y)({in[1], in[0]}).front();
+    const std::int64_t plane = y.count() / (c.y[0] * c.y[1]);
+    for (std::int64_t i = 0; i < y.count() && in.size() > 2; ++i) {
+      y[i] += in[2][i / plane % c.y[1]];
+    }
+    return std::vector{y};
+  };
+  cases.push_back({.op = "ConvTranspose",
+                   .attrs = attrs,
+                   .inputs = {random(c.x), random(c.w), random({c.y[1]})},
+                   .differentiate = {0, 1, 2},
+                   .expected = form});
+  cases.push_back({.op = "ConvTranspose",
+                   .attrs = std::move(attrs),
+                   .inputs = {random(c.x), random(c.w)},
+                   .differentiate = {0, 1},
+                   .expected = form,
+                   .label = "no_bias"});
+}
+
 }  // namespace
 
 void add_conv_cases(std::vector<OpCase>& cases) {
@@ -78,6 +161,9 @@ void add_conv_cases(std::vector<OpCase>& cases) {
                      .expected = conv_grad_weights_form(c.form, c.w),
                      .tolerance_factor = 4,
                      .tolerance_reason = "float32 kernels sum up to 72 products of either sign"});
+  }
+  for (const TransposeCase& c : transpose_list()) {
+    add_transpose_case(cases, c);
   }
   const ConvCase plain = conv_list()[2];
   cases.push_back({.op = "Conv",

@@ -61,7 +61,7 @@ TEST(OpRegistry, EveryKernelNamesAnOp) {
 
 TEST(OpRegistry, EveryOpHasAGradientOrSaysWhyNot) {
   for (const graph::OpDef* op : graph::standard_ops().all()) {
-    const bool has_rule = op->grad_function != nullptr;
+    const bool has_rule = op->is_differentiable();
     const bool has_reason = !op->no_gradient_reason.empty();
     EXPECT_FALSE(has_rule && has_reason)
         << op->name() << " has a rule and a reason not to have one";
@@ -85,8 +85,7 @@ TEST(OpRegistry, EveryOpHasACaseAndEveryRuleIsChecked) {
   for (const graph::OpDef* op : graph::standard_ops().all()) {
     EXPECT_TRUE(cases.contains(op->name()) || kTestedThroughOthers.contains(op->name()))
         << op->name() << " has no case in tests/ops";
-    EXPECT_TRUE(op->grad_function == nullptr || op->is_internal ||
-                differentiated.contains(op->name()))
+    EXPECT_TRUE(!op->is_differentiable() || op->is_internal || differentiated.contains(op->name()))
         << "the gradient of " << op->name() << " is checked by no case";
   }
 }

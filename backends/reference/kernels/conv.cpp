@@ -187,6 +187,27 @@ std::unique_ptr<Kernel> prepare_conv_grad_data(const OpQuery& query) {
   });
 }
 
+// y = conv_grad_data(w, x) + b, summed in T
+std::unique_ptr<Kernel> prepare_conv_transpose(const OpQuery& query) {
+  const Shape y = query.outputs[0].shape;
+  const ConvPlan plan = plan_conv(*query.attrs, y, query.inputs[1].shape, query.inputs[0].shape);
+  const bool bias = has_input(query, 2);
+  return visit_float(query.inputs[0].dtype, [&]<class T>() -> std::unique_ptr<Kernel> {
+    auto kernel = make_kernel([=](const KernelArgs& args) {
+      T* out = static_cast<T*>(args.outputs[0]);
+      run_conv_grad_data(plan, static_cast<const T*>(args.inputs[1]),
+                         static_cast<const T*>(args.inputs[0]), out,
+                         static_cast<double*>(args.workspace));
+      const T* b = bias ? static_cast<const T*>(args.inputs[2]) : nullptr;
+      for (std::int64_t i = 0; bias && i < y.element_count(); ++i) {
+        out[i] += b[i / plan.in_plane() % plan.in_channels()];
+      }
+    });
+    kernel->workspace_bytes = static_cast<std::size_t>(plan.in_plane()) * sizeof(double);
+    return kernel;
+  });
+}
+
 std::unique_ptr<Kernel> prepare_conv_grad_weights(const OpQuery& query) {
   const Shape w(query.attrs->get_ints("weight_shape"));
   const ConvPlan plan = plan_conv(*query.attrs, query.inputs[0].shape, w, query.inputs[1].shape);
@@ -215,6 +236,7 @@ std::unique_ptr<Kernel> prepare_conv_grad_weights(const OpQuery& query) {
 void register_conv(KernelTable& table) {
   const auto floats = [](const OpQuery& query) { return one_float_type(query, {0, 1, 2}); };
   table.add("Conv", "reference", floats, prepare_conv);
+  table.add("ConvTranspose", "reference", floats, prepare_conv_transpose);
   table.add("ConvGradData", "reference", floats, prepare_conv_grad_data);
   table.add("ConvGradWeights", "reference", floats, prepare_conv_grad_weights);
 }

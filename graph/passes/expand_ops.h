@@ -1,0 +1,11 @@
+// Replaces ops that have no kernel of their own on the fast backends by their expansions.
+#pragma once
+
+#include "graph/ir/graph.h"
+
+namespace temper::graph {
+
+// Every node whose op is marked expanded_in_plans(). Origins stay those of the node.
+void expand_ops(Graph& graph);
+
+}  // namespace temper::graph
