@@ -1,4 +1,5 @@
-// Cases of BatchNormalization and Dropout, and the list of the whole neural-network family.
+// Cases of BatchNormalization, Dropout and PhiloxRandom, and the list of the whole neural-network
+// family.
 #include "tests/ops/nn_cases.h"
 
 #include <cmath>
@@ -186,6 +187,42 @@ void add_dropout_cases(std::vector<OpCase>& cases) {
   }
 }
 
+// Element i of the batch is number position * 3 + i of the stream.
+void add_random_cases(std::vector<OpCase>& cases) {
+  constexpr std::uint32_t kSeed = 5;
+  constexpr std::uint32_t kId = 11;
+  const auto word = [](std::uint64_t at) {
+    return philox4x32_10({static_cast<std::uint32_t>(at / 4), 0, 0, 0}, {kSeed, kId})[at % 4];
+  };
+  const auto drawn = [=](bool is_normal, std::uint64_t first) {
+    return [=](const std::vector<HostTensor>&) {
+      HostTensor y{{2, 3}, {}};
+      for (std::uint64_t i = 0; i < 6; ++i) {
+        const std::uint64_t at = first + i;
+        const double u = (word(2 * at) + 1.0) / 4294967296.0;
+        const double v = word(2 * at + 1) / 4294967296.0;
+        y.values.push_back(is_normal
+                               ? std::sqrt(-2 * std::log(u)) * std::cos(2 * std::acos(-1.0) * v)
+                               : std::floor(word(at) / 256.0) / (1 << 24));
+      }
+      return std::vector{y};
+    };
+  };
+  for (const DType dtype : {DType::kFloat32, DType::kFloat64}) {
+    for (const bool is_normal : {true, false}) {
+      cases.push_back({.op = "PhiloxRandom",
+                       .attrs = {{"shape", std::vector<std::int64_t>{2, 3}},
+                                 {"dtype", std::string(to_string(dtype))},
+                                 {"distribution", std::string(is_normal ? "normal" : "uniform")},
+                                 {"seed", std::int64_t{kSeed}},
+                                 {"random_id", std::int64_t{kId}}},
+                       .inputs = {values({}, {4}).of(DType::kInt64)},
+                       .expected = drawn(is_normal, 12),
+                       .dtypes = {dtype}});
+    }
+  }
+}
+
 std::vector<OpCase> nn_cases() {
   std::vector<OpCase> cases;
   add_matmul_cases(cases);
@@ -193,6 +230,7 @@ std::vector<OpCase> nn_cases() {
   add_pool_cases(cases);
   add_norm_cases(cases);
   add_dropout_cases(cases);
+  add_random_cases(cases);
   return cases;
 }
 

@@ -1,0 +1,108 @@
+#include "graph/ir/append.h"
+
+#include <utility>
+
+#include "graph/ir/infer_context.h"
+#include "graph/ir/walk.h"
+#include "runtime/base/error.h"
+
+namespace temper::graph {
+namespace {
+
+class Appending {
+ public:
+  Appending(Graph& into, const Graph& part, const std::string& prefix)
+      : into_(into), part_(part), prefix_(prefix) {}
+
+  void bind_inputs(const std::map<std::string, ValueId>& inputs) {
+    for (const ValueId id : part_.inputs) {
+      const Value& input = part_.value(id);
+      const auto given = inputs.find(input.name);
+      TEMPER_CHECK(given != inputs.end(), ErrorCode::kInvalidModel, "nothing is given for ",
+                   prefix_, input.name);
+      const Value& value = into_.value(given->second);
+      TEMPER_CHECK(value.dtype == input.dtype && value.shape == input.shape,
+                   ErrorCode::kInvalidModel, prefix_, input.name, " takes ", input.dtype,
+                   input.shape, ", but is given ", value.dtype, value.shape);
+      moved_[id] = given->second;
+    }
+  }
+
+  void add_nodes() {
+    for (const NodeId id : topological_order(part_)) {
+      const Node& node = part_.node(id);
+      std::vector<ValueId> inputs;
+      for (const ValueId input : node.inputs) {
+        inputs.push_back(moved(input));
+      }
+      const std::vector<std::string> unnamed(node.outputs.size());
+      const NodeId made =
+          into_.add_node(*node.op, std::move(inputs), unnamed, node.attrs,
+                         node.origin.empty() ? std::string{} : prefix_ + node.origin);
+      into_.node(made).name = node.name;
+      into_.node(made).scope = node.scope;
+      for (std::size_t i = 0; i < node.outputs.size(); ++i) {
+        if (node.outputs[i].valid()) {
+          moved_[node.outputs[i]] = into_.node(made).outputs[i];
+        } else {
+          into_.node(made).outputs[i] = ValueId{};
+        }
+      }
+      infer_node(into_, made);
+    }
+  }
+
+  std::vector<Graph::Output> outputs() {
+    std::vector<Graph::Output> made;
+    for (const Graph::Output& output : part_.outputs) {
+      made.push_back({output.name, moved(output.value)});
+    }
+    return made;
+  }
+
+ private:
+  ValueId moved(ValueId id) {
+    if (!id.valid()) {
+      return id;
+    }
+    const auto known = moved_.find(id);
+    if (known != moved_.end()) {
+      return known->second;
+    }
+    const Value& value = part_.value(id);
+    TEMPER_ASSERT(value.kind == ValueKind::kVariable || value.kind == ValueKind::kConstant);
+    return moved_[id] = value.kind == ValueKind::kVariable
+                            ? into_.read_variable(moved_variable(value.variable))
+                            : into_.add_constant({}, value.constant);
+  }
+
+  VariableId moved_variable(VariableId id) {
+    Variable variable = part_.variable(id);
+    variable.name = prefix_ + variable.name;
+    const VariableId known = into_.find_variable(variable.name);
+    if (known.valid()) {
+      return known;
+    }
+    if (variable.layout_of.valid()) {
+      variable.layout_of = moved_variable(variable.layout_of);
+    }
+    return into_.add_variable(std::move(variable));
+  }
+
+  Graph& into_;
+  const Graph& part_;
+  const std::string& prefix_;
+  std::map<ValueId, ValueId> moved_;
+};
+
+}  // namespace
+
+std::vector<Graph::Output> append(Graph& into, const Graph& part, const std::string& prefix,
+                                  const std::map<std::string, ValueId>& inputs) {
+  Appending appending(into, part, prefix);
+  appending.bind_inputs(inputs);
+  appending.add_nodes();
+  return appending.outputs();
+}
+
+}  // namespace temper::graph

@@ -1,0 +1,53 @@
+#include "graph/ir/append.h"
+
+#include <gtest/gtest.h>
+
+#include "backends/reference/reference_backend.h"
+#include "graph/ir/builder.h"
+#include "graph/ops/standard_ops.h"
+#include "graph/passes/evaluate.h"
+#include "runtime/base/error.h"
+
+namespace temper::graph {
+namespace {
+
+// y = x * w, w a variable of value 3
+Graph scaled() {
+  Graph part(standard_ops());
+  Variable w;
+  w.name = "w";
+  w.shape = {1};
+  w.initial = Tensor::from<double>(DType::kFloat32, {1}, std::vector{3.0});
+  const VariableId id = part.add_variable(w);
+  const ValueId x = part.add_input("x", DType::kFloat32, Shape{2});
+  Builder builder(part, "Mul 'scale'");
+  part.add_output("y", builder.mul(x, part.read_variable(id)));
+  return part;
+}
+
+TEST(Append, SharesTheVariablesOfEqualPrefixesAndOnlyThose) {
+  const Graph part = scaled();
+  Graph joined(standard_ops());
+  const ValueId x = joined.add_input("in", DType::kFloat32, Shape{2});
+  const ValueId once = append(joined, part, "a::", {{"x", x}}).front().value;
+  const ValueId twice = append(joined, part, "a::", {{"x", once}}).front().value;
+  append(joined, part, "b::", {{"x", twice}});
+  EXPECT_EQ(joined.variable_count(), 2);
+  EXPECT_TRUE(joined.find_variable("a::w").valid());
+  EXPECT_EQ(joined.node(joined.value(once).producer).origin, "a::Mul 'scale'");
+  const auto backend = reference::make_reference_backend();
+  const Tensor input = Tensor::from<double>(DType::kFloat32, {2}, std::vector{1.0, -2.0});
+  EXPECT_EQ(evaluate(joined, *backend, {{x, input}}, {twice})[0].values<double>(),
+            (std::vector<double>{9, -18}));
+}
+
+TEST(Append, RefusesAValueOfAnotherShape) {
+  const Graph part = scaled();
+  Graph joined(standard_ops());
+  const ValueId x = joined.add_input("in", DType::kFloat32, Shape{3});
+  EXPECT_THROW(append(joined, part, "a::", {{"x", x}}), Error);
+  EXPECT_THROW(append(joined, part, "a::", {}), Error);
+}
+
+}  // namespace
+}  // namespace temper::graph
