@@ -1,0 +1,97 @@
+#include "training/compile/plan_set.h"
+
+#include <utility>
+
+#include "graph/lowering/lower.h"
+#include "graph/passes/pipeline.h"
+#include "runtime/base/error.h"
+
+namespace temper::training {
+
+PlanSet::PlanSet(const Backend& backend, const Backend& reference, EngineOptions options)
+    : backend_(backend),
+      reference_(reference),
+      options_(std::move(options)),
+      arena_(std::make_unique<Arena>()) {}
+
+PlanSet::Compiled& PlanSet::compile(const std::string& name, const MakeGraph& make) {
+  const auto known = compiled_.find(name);
+  if (known != compiled_.end()) {
+    return known->second;
+  }
+  graph::Graph made = make();
+  graph::PipelineOptions pipeline;
+  pipeline.verify = options_.verify;
+  if (options_.observer) {
+    pipeline.observer = [&](std::string_view pass, const graph::Graph& graph) {
+      options_.observer(name, pass, graph);
+    };
+  }
+  graph::run_pipeline(made, reference_, pipeline);
+  Compiled compiled;
+  compiled.plan = graph::lower(made, backend_, store_, {options_.threads});
+  for (int i = 0; i < made.variable_count() && !store_.allocated(); ++i) {
+    const graph::Variable& variable = made.variable(graph::VariableId{i});
+    if (variable.initial.defined()) {
+      initial_.emplace(variable.name, variable.initial);
+    }
+  }
+  return compiled_.emplace(name, std::move(compiled)).first->second;
+}
+
+const Plan& PlanSet::plan(const std::string& name, const MakeGraph& make) {
+  return compile(name, make).plan;
+}
+
+void PlanSet::allocate() {
+  for (const auto& [name, compiled] : compiled_) {
+    arena_->reserve(compiled.plan);
+  }
+  store_.allocate();
+  for (int i = 0; i < store_.count(); ++i) {
+    const auto value = initial_.find(store_.variable(i).name);
+    if (value != initial_.end()) {
+      store_.set(i, value->second);
+    }
+  }
+  initial_.clear();  // the store has them now
+  for (auto& [name, compiled] : compiled_) {
+    compiled.executor = std::make_unique<Executor>(compiled.plan, store_, *arena_);
+  }
+}
+
+Executor& PlanSet::executor(const std::string& name, const MakeGraph& make) {
+  TEMPER_ASSERT(store_.allocated(), "allocate() comes first");
+  Compiled& compiled = compile(name, make);
+  if (compiled.executor == nullptr) {
+    if (!arena_->holds(compiled.plan)) {  // a larger arena: all executors move to it
+      auto larger = std::make_unique<Arena>();
+      for (auto& [other_name, other] : compiled_) {
+        other.executor.reset();
+        larger->reserve(other.plan);
+      }
+      arena_ = std::move(larger);
+    }
+    for (auto& [other_name, other] : compiled_) {
+      if (other.executor == nullptr) {
+        other.executor = std::make_unique<Executor>(other.plan, store_, *arena_);
+      }
+    }
+  }
+  return *compiled.executor;
+}
+
+MemoryPlan PlanSet::memory() const {
+  MemoryPlan memory;
+  memory.variables = store_.bytes();
+  memory.arena = arena_->bytes();
+  memory.gradients = arena_->flat_bytes();
+  for (const auto& [name, compiled] : compiled_) {
+    for (const Tensor& constant : compiled.plan.constants) {
+      memory.constants += constant.bytes();
+    }
+  }
+  return memory;
+}
+
+}  // namespace temper::training
