@@ -40,73 +40,6 @@ bool all_finite(const Tensor& tensor) {
   });
 }
 
-JsonValue to_json(const RunState& state) {
-  JsonValue json = JsonValue::object();
-  json.set("format", 1);
-  json.set("epoch", state.data.epoch);
-  json.set("position", state.data.position);
-  json.set("attempted", state.attempted);
-  json.set("applied", state.applied);
-  json.set("skipped", state.skipped);
-  json.set("consecutive_skips", state.consecutive_skips);
-  json.set("bad_evaluations", state.bad_evaluations);
-  json.set("has_best", state.has_best);
-  json.set("best_metric", state.best_metric);
-  json.set("best_step", state.best_step);
-  json.set("best_loss", state.best_evaluation.loss);
-  json.set("best_correct", state.best_evaluation.accuracy.correct);
-  json.set("best_counted", state.best_evaluation.accuracy.total);
-  json.set("best_has_accuracy", state.best_evaluation.has_accuracy);
-  json.set("best_samples", state.best_evaluation.samples);
-  json.set("metrics_bytes", static_cast<std::int64_t>(state.metrics_bytes));
-  json.set("loss_sum", state.loss_sum);
-  json.set("loss_steps", state.loss_steps);
-  json.set("correct", state.correct);
-  json.set("counted", state.counted);
-  json.set("last_norm", state.last_norm);
-  json.set("last_train_loss", state.last_train_loss);
-  json.set("last_train_accuracy", state.last_train_accuracy);
-  json.set("recipe_hash", state.recipe_hash);
-  json.set("model_fingerprint", state.model_fingerprint);
-  json.set("data_fingerprint", state.data_fingerprint);
-  json.set("numerics", state.numerics);
-  return json;
-}
-
-RunState from_json(const JsonValue& json) {
-  const auto integer = [&](const char* key) { return json.at(key).as_int(key); };
-  const auto number = [&](const char* key) { return json.at(key).as_double(key); };
-  const auto text = [&](const char* key) { return json.at(key).as_string(key); };
-  const auto flag = [&](const char* key) { return json.at(key).as_bool(key); };
-  RunState state;
-  state.data = {integer("epoch"), integer("position")};
-  state.attempted = integer("attempted");
-  state.applied = integer("applied");
-  state.skipped = integer("skipped");
-  state.consecutive_skips = integer("consecutive_skips");
-  state.bad_evaluations = integer("bad_evaluations");
-  state.has_best = flag("has_best");
-  state.best_metric = number("best_metric");
-  state.best_step = integer("best_step");
-  state.best_evaluation.loss = number("best_loss");
-  state.best_evaluation.accuracy = {integer("best_correct"), integer("best_counted")};
-  state.best_evaluation.has_accuracy = flag("best_has_accuracy");
-  state.best_evaluation.samples = integer("best_samples");
-  state.metrics_bytes = static_cast<std::uint64_t>(integer("metrics_bytes"));
-  state.loss_sum = number("loss_sum");
-  state.loss_steps = integer("loss_steps");
-  state.correct = integer("correct");
-  state.counted = integer("counted");
-  state.last_norm = number("last_norm");
-  state.last_train_loss = number("last_train_loss");
-  state.last_train_accuracy = number("last_train_accuracy");
-  state.recipe_hash = text("recipe_hash");
-  state.model_fingerprint = text("model_fingerprint");
-  state.data_fingerprint = text("data_fingerprint");
-  state.numerics = text("numerics");
-  return state;
-}
-
 std::string file_hash(const std::string& path) {
   const MappedFile file(path);
   return sha256_hex(file.bytes());
@@ -165,7 +98,8 @@ std::vector<std::string> checkpoint_names(const std::string& checkpoints) {
 RunState read_state(const std::string& folder) {
   verify_manifest(folder);
   const std::string path = join_path(folder, kState);
-  return from_json(parse_json(read_text_file(path, 1 << 24), path, ErrorCode::kInvalidModel));
+  return run_state_from_json(
+      parse_json(read_text_file(path, 1 << 24), path, ErrorCode::kInvalidModel));
 }
 
 void load_variables(const std::string& folder, VariableStore& store) {

@@ -1,0 +1,72 @@
+#include "training/run_state.h"
+
+#include <type_traits>
+
+namespace temper::training {
+namespace {
+
+// Every field of the state with its key: what is saved is what is listed here.
+template <class State, class Field>
+void for_each_field(State& state, Field&& field) {
+  field("epoch", state.data.epoch);
+  field("position", state.data.position);
+  field("attempted", state.attempted);
+  field("applied", state.applied);
+  field("skipped", state.skipped);
+  field("consecutive_skips", state.consecutive_skips);
+  field("bad_evaluations", state.bad_evaluations);
+  field("has_best", state.has_best);
+  field("best_metric", state.best_metric);
+  field("best_step", state.best_step);
+  field("best_loss", state.best_evaluation.loss);
+  field("best_correct", state.best_evaluation.accuracy.correct);
+  field("best_counted", state.best_evaluation.accuracy.total);
+  field("best_has_accuracy", state.best_evaluation.has_accuracy);
+  field("best_samples", state.best_evaluation.samples);
+  field("metrics_bytes", state.metrics_bytes);
+  field("loss_sum", state.loss_sum);
+  field("loss_steps", state.loss_steps);
+  field("correct", state.correct);
+  field("counted", state.counted);
+  field("last_norm", state.last_norm);
+  field("last_train_loss", state.last_train_loss);
+  field("last_train_accuracy", state.last_train_accuracy);
+  field("recipe_hash", state.recipe_hash);
+  field("model_fingerprint", state.model_fingerprint);
+  field("data_fingerprint", state.data_fingerprint);
+  field("numerics", state.numerics);
+}
+
+}  // namespace
+
+JsonValue to_json(const RunState& state) {
+  JsonValue json = JsonValue::object();
+  json.set("format", 1);
+  for_each_field(state, [&]<class T>(const char* key, const T& value) {
+    if constexpr (std::is_same_v<T, std::uint64_t>) {
+      json.set(key, static_cast<std::int64_t>(value));
+    } else {
+      json.set(key, value);
+    }
+  });
+  return json;
+}
+
+RunState run_state_from_json(const JsonValue& json) {
+  RunState state;
+  for_each_field(state, [&]<class T>(const char* key, T& value) {
+    const JsonValue& found = json.at(key);
+    if constexpr (std::is_same_v<T, bool>) {
+      value = found.as_bool(key);
+    } else if constexpr (std::is_integral_v<T>) {
+      value = static_cast<T>(found.as_int(key));
+    } else if constexpr (std::is_floating_point_v<T>) {
+      value = found.as_double(key);
+    } else {
+      value = found.as_string(key);
+    }
+  });
+  return state;
+}
+
+}  // namespace temper::training

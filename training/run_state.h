@@ -1,0 +1,46 @@
+// What a run needs besides its variables to go on with the same bits: the content of a checkpoint's
+// state.json.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "training/data/batch_loader.h"
+#include "training/evaluation.h"
+#include "training/formats/json.h"
+
+namespace temper::training {
+
+struct RunState {
+  DataPosition data;           // the next batch
+  std::int64_t attempted = 0;  // optimizer steps tried
+  std::int64_t applied = 0;    // of these, applied
+  std::int64_t skipped = 0;
+  std::int64_t consecutive_skips = 0;
+  std::int64_t bad_evaluations = 0;  // in a row, for patience
+  bool has_best = false;
+  double best_metric = 0;
+  std::int64_t best_step = 0;
+  Evaluation best_evaluation;       // of the best model; no samples without validation data
+  std::uint64_t metrics_bytes = 0;  // length of metrics.jsonl
+  // Sums since the last logged line.
+  double loss_sum = 0;
+  std::int64_t loss_steps = 0;
+  std::int64_t correct = 0;
+  std::int64_t counted = 0;
+  double last_norm = 0;
+  // As last logged: what is monitored when there is no validation.
+  double last_train_loss = 0;
+  double last_train_accuracy = 0;
+
+  std::string recipe_hash;  // SHA-256 of the settings that decide the numbers
+  std::string model_fingerprint;
+  std::string data_fingerprint;
+  std::string numerics;  // backend, library versions, instruction set, threads
+};
+
+JsonValue to_json(const RunState& state);
+// THROWS: kInvalidData or kInvalidModel when something is missing or of another kind.
+RunState run_state_from_json(const JsonValue& json);
+
+}  // namespace temper::training
