@@ -14,6 +14,8 @@ class Appending {
   Appending(Graph& into, const Graph& part, const std::string& prefix)
       : into_(into), part_(part), prefix_(prefix) {}
 
+  void bind_reads(const std::map<std::string, ValueId>& reads) { reads_ = &reads; }
+
   void bind_inputs(const std::map<std::string, ValueId>& inputs) {
     for (const ValueId id : part_.inputs) {
       const Value& input = part_.value(id);
@@ -52,10 +54,13 @@ class Appending {
     }
   }
 
-  std::vector<Graph::Output> outputs() {
-    std::vector<Graph::Output> made;
+  Appended result() {
+    Appended made;
     for (const Graph::Output& output : part_.outputs) {
-      made.push_back({output.name, moved(output.value)});
+      made.outputs.push_back({output.name, moved(output.value)});
+    }
+    for (const UpdateBinding& update : part_.updates) {
+      made.updates.push_back({moved_variable(update.variable), moved(update.value), update.kind});
     }
     return made;
   }
@@ -71,9 +76,13 @@ class Appending {
     }
     const Value& value = part_.value(id);
     TEMPER_ASSERT(value.kind == ValueKind::kVariable || value.kind == ValueKind::kConstant);
-    return moved_[id] = value.kind == ValueKind::kVariable
-                            ? into_.read_variable(moved_variable(value.variable))
-                            : into_.add_constant({}, value.constant);
+    if (value.kind == ValueKind::kConstant) {
+      return moved_[id] = into_.add_constant({}, value.constant);
+    }
+    const auto given = reads_->find(part_.variable(value.variable).name);
+    return moved_[id] = given != reads_->end()
+                            ? given->second
+                            : into_.read_variable(moved_variable(value.variable));
   }
 
   VariableId moved_variable(VariableId id) {
@@ -92,17 +101,20 @@ class Appending {
   Graph& into_;
   const Graph& part_;
   const std::string& prefix_;
+  const std::map<std::string, ValueId>* reads_ = nullptr;
   std::map<ValueId, ValueId> moved_;
 };
 
 }  // namespace
 
-std::vector<Graph::Output> append(Graph& into, const Graph& part, const std::string& prefix,
-                                  const std::map<std::string, ValueId>& inputs) {
+Appended append(Graph& into, const Graph& part, const std::string& prefix,
+                const std::map<std::string, ValueId>& inputs,
+                const std::map<std::string, ValueId>& reads) {
   Appending appending(into, part, prefix);
+  appending.bind_reads(reads);
   appending.bind_inputs(inputs);
   appending.add_nodes();
-  return appending.outputs();
+  return appending.result();
 }
 
 }  // namespace temper::graph

@@ -10,12 +10,20 @@
 
 namespace temper::graph {
 
+struct Appended {
+  std::vector<Graph::Output> outputs;  // as part's, as values of `into`
+  // part's updates in terms of `into`; adding them, or some, is the caller's decision.
+  std::vector<UpdateBinding> updates;
+};
+
 // Appends the nodes of `part` to `into`. Inputs of `part` become the values of `inputs` under their
 // names; variables become variables of `into` called prefix + name, shared by all copies with that
-// prefix; origins get the prefix. Returns part's outputs in their order, as values of `into`.
-// REQUIRES: `part` has known shapes and no updates; `into` is another graph of the same registry.
-// THROWS: kInvalidModel when an input is missing, or has another type or shape.
-std::vector<Graph::Output> append(Graph& into, const Graph& part, const std::string& prefix,
-                                  const std::map<std::string, ValueId>& inputs);
+// prefix, but those named in `reads` are read as the value given there (a statistic that an earlier
+// copy moved). Origins get the prefix. REQUIRES: `part` has known shapes; `into` is another graph
+// of the same registry. THROWS: kInvalidModel when an input is missing, or has another type or
+// shape.
+Appended append(Graph& into, const Graph& part, const std::string& prefix,
+                const std::map<std::string, ValueId>& inputs,
+                const std::map<std::string, ValueId>& reads = {});
 
 }  // namespace temper::graph

@@ -48,7 +48,7 @@ void collect_parameters(Graph& graph, const CompileSettings& settings, UpdateInp
     for (std::size_t i = 0; i < ids.size(); ++i) {
       if (group_of[i] == g) {
         Variable& variable = graph.variable(ids[i]);
-        variable.flat_group = concat("parameters ", variable.dtype);
+        variable.flat_group = concat(settings.prefix, "parameters ", variable.dtype);
         variable.flat_order = static_cast<int>(g);
         update.parameters.push_back(ids[i]);
         update.group_of.push_back(g);

@@ -5,7 +5,7 @@
 
 namespace temper::training {
 
-graph::VariableId add_scalar_variable(graph::Graph& graph, const char* name, DType dtype,
+graph::VariableId add_scalar_variable(graph::Graph& graph, const std::string& name, DType dtype,
                                       const Shape& shape, double initial) {
   graph::Variable variable;
   variable.name = name;
@@ -21,12 +21,13 @@ graph::VariableId add_scalar_variable(graph::Graph& graph, const char* name, DTy
   return graph.add_variable(std::move(variable));
 }
 
-StepVariables add_step_variables(graph::Graph& graph) {
+StepVariables add_step_variables(graph::Graph& graph, const std::string& prefix) {
   StepVariables made;
-  made.rates = add_scalar_variable(graph, kRatesVariable, DType::kFloat64, {kRateSlots}, 0);
-  made.applied = add_scalar_variable(graph, kAppliedVariable, DType::kInt64, {}, 0);
-  made.attempted = add_scalar_variable(graph, kAttemptedVariable, DType::kInt64, {}, 0);
-  made.position = add_scalar_variable(graph, kPositionVariable, DType::kInt64, {}, 0);
+  made.rates =
+      add_scalar_variable(graph, prefix + kRatesVariable, DType::kFloat64, {kRateSlots}, 0);
+  made.applied = add_scalar_variable(graph, prefix + kAppliedVariable, DType::kInt64, {}, 0);
+  made.attempted = add_scalar_variable(graph, prefix + kAttemptedVariable, DType::kInt64, {}, 0);
+  made.position = add_scalar_variable(graph, prefix + kPositionVariable, DType::kInt64, {}, 0);
   return made;
 }
 

@@ -11,10 +11,11 @@ struct StepVariables {
 };
 
 // A variable of role kScalar, every element `initial`.
-graph::VariableId add_scalar_variable(graph::Graph& graph, const char* name, DType dtype,
+graph::VariableId add_scalar_variable(graph::Graph& graph, const std::string& name, DType dtype,
                                       const Shape& shape, double initial);
 
-StepVariables add_step_variables(graph::Graph& graph);
+// `prefix`: of the model whose steps they steer, where a graph holds several.
+StepVariables add_step_variables(graph::Graph& graph, const std::string& prefix = {});
 
 // counter <- counter + by
 void count(graph::Builder& builder, graph::VariableId counter, graph::ValueId by,

@@ -28,8 +28,7 @@ class GraphMaker {
     if (training && request_.kind != GraphKind::kGradient) {
       choose_trainable(graph_, settings_.trainable, settings_.freeze);
     }
-    change_fixed_batch();
-    graph::bind_shapes(graph_, request_.symbols, request_.batch, reference_);
+    bind_batch(graph_, request_.symbols, request_.batch, reference_);
     if (training) {
       step_ = add_step_variables(graph_);
       graph::TrainingModeOptions mode;
@@ -59,17 +58,6 @@ class GraphMaker {
   }
 
  private:
-  // An export without a dynamic batch names a number; the run's batch takes its place.
-  void change_fixed_batch() {
-    for (const ValueId id : graph_.inputs) {
-      const std::vector<graph::Dim>& dims = graph_.value(id).dims;
-      if (!dims.empty() && dims.front().value >= 0) {
-        graph::rebatch(graph_, dims.front().value, request_.batch);
-        return;
-      }
-    }
-  }
-
   // kGradient: "grad:NAME" for each of request.wrt.
   void add_gradients() {
     graph_.updates.clear();
@@ -95,6 +83,18 @@ class GraphMaker {
 };
 
 }  // namespace
+
+void bind_batch(Graph& graph, const std::map<std::string, std::int64_t>& symbols,
+                std::int64_t batch, const Backend& reference) {
+  for (const ValueId id : graph.inputs) {
+    const std::vector<graph::Dim>& dims = graph.value(id).dims;
+    if (!dims.empty() && dims.front().value >= 0) {
+      graph::rebatch(graph, dims.front().value, batch);
+      break;
+    }
+  }
+  graph::bind_shapes(graph, symbols, batch, reference);
+}
 
 Graph make_graph(const Graph& imported, const CompileSettings& settings,
                  const GraphRequest& request, const Backend& reference) {

@@ -45,6 +45,8 @@ struct CompileSettings {
   std::uint64_t seed = 0;
   std::vector<std::string> freeze;     // patterns
   std::vector<std::string> trainable;  // patterns; empty: the importer's decision
+  // Of several models in one graph: "generator::" begins the names of this one's variables.
+  std::string prefix;
 };
 
 enum class GraphKind {
@@ -70,6 +72,11 @@ struct GraphRequest {
 // (kGradient). `imported` is left as it is. THROWS: kInvalidArgument, kInvalidModel, kUnsupported.
 graph::Graph make_graph(const graph::Graph& imported, const CompileSettings& settings,
                         const GraphRequest& request, const Backend& reference);
+
+// Gives every dimension of an imported graph its number. An export without a dynamic batch names a
+// number; `batch` takes its place. THROWS: as rebatch() and bind_shapes().
+void bind_batch(graph::Graph& graph, const std::map<std::string, std::int64_t>& symbols,
+                std::int64_t batch, const Backend& reference);
 
 // The importer's decision and the patterns applied: sets Variable::trainable and `why` on every
 // parameter. THROWS: kInvalidArgument when a pattern matches nothing, or nothing is left to train.

@@ -29,8 +29,8 @@ TEST(Append, SharesTheVariablesOfEqualPrefixesAndOnlyThose) {
   const Graph part = scaled();
   Graph joined(standard_ops());
   const ValueId x = joined.add_input("in", DType::kFloat32, Shape{2});
-  const ValueId once = append(joined, part, "a::", {{"x", x}}).front().value;
-  const ValueId twice = append(joined, part, "a::", {{"x", once}}).front().value;
+  const ValueId once = append(joined, part, "a::", {{"x", x}}).outputs.front().value;
+  const ValueId twice = append(joined, part, "a::", {{"x", once}}).outputs.front().value;
   append(joined, part, "b::", {{"x", twice}});
   EXPECT_EQ(joined.variable_count(), 2);
   EXPECT_TRUE(joined.find_variable("a::w").valid());
@@ -39,6 +39,23 @@ TEST(Append, SharesTheVariablesOfEqualPrefixesAndOnlyThose) {
   const Tensor input = Tensor::from<double>(DType::kFloat32, {2}, std::vector{1.0, -2.0});
   EXPECT_EQ(evaluate(joined, *backend, {{x, input}}, {twice})[0].values<double>(),
             (std::vector<double>{9, -18}));
+}
+
+TEST(Append, ReadsAVariableAsTheValueGivenAndHandsOutTheUpdates) {
+  Graph part = scaled();
+  const VariableId w = part.find_variable("w");
+  part.add_update({w, part.outputs.front().value, UpdateBinding::Kind::kApply});
+  Graph joined(standard_ops());
+  const ValueId x = joined.add_input("in", DType::kFloat32, Shape{2});
+  const ValueId given = joined.add_input("given", DType::kFloat32, Shape{1});
+  const Appended made = append(joined, part, "a::", {{"x", x}}, {{"w", given}});
+  EXPECT_TRUE(joined.updates.empty());
+  ASSERT_EQ(made.updates.size(), 1U);
+  EXPECT_EQ(joined.variable(made.updates[0].variable).name, "a::w");
+  EXPECT_EQ(made.updates[0].value, made.outputs[0].value);
+  const std::vector<ValueId>& inputs =
+      joined.node(joined.value(made.outputs[0].value).producer).inputs;
+  EXPECT_EQ(inputs[1], given);
 }
 
 TEST(Append, RefusesAValueOfAnotherShape) {

@@ -1,0 +1,75 @@
+// The graphs of adversarial training: generator and discriminator joined, over one set of variables
+// called "generator::NAME" and "discriminator::NAME". A step of one model leaves the other's
+// parameters, optimizer state and statistics alone.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "graph/ir/graph.h"
+#include "runtime/backend/backend.h"
+#include "training/compile/training_graph.h"
+#include "training/losses/adversarial.h"
+
+namespace temper::training {
+
+inline constexpr const char* kGeneratorPrefix = "generator::";
+inline constexpr const char* kDiscriminatorPrefix = "discriminator::";
+
+struct AdversarialSettings {
+  ComponentSettings loss{"", {}};  // of adversarial_losses(), parameters complete
+  CompileSettings generator;       // optimizer, groups, clipping of each model's own step
+  CompileSettings discriminator;
+  std::string latent;                   // the generator's noise input; empty: see wire()
+  std::string distribution = "normal";  // or "uniform": -1 to 1
+  std::int64_t latent_size = 0;         // of the noise's dimensions that the file leaves open
+  std::uint64_t seed = 0;
+};
+
+// How the two models fit together.
+struct Wiring {
+  std::string latent;                   // generator input that takes noise
+  std::string sample;                   // discriminator input that takes samples
+  std::size_t generated = 0;            // generator output that is a sample
+  std::vector<std::string> conditions;  // further inputs of either: come from the data, by name
+};
+
+// The noise input is `latent`, or the only generator input that is no discriminator input. The
+// sample is the generator's output whose name the discriminator has as an input, else its first
+// output and the discriminator's first input that is no generator input.
+// THROWS: kInvalidArgument naming the inputs and outputs there are.
+Wiring wire(const graph::Graph& generator, const graph::Graph& discriminator,
+            const std::string& latent);
+
+enum class AdversarialGraphKind {
+  kDiscriminator,  // inputs: the sample and the conditions; "loss", "real", "fake", "penalty"
+  kGenerator,      // inputs: the conditions; "loss", "fake"
+  kSample,         // inputs: the conditions; "samples" of fixed noise, both models at inference
+  kClipWeights,    // no inputs: the discriminator's weights into [-weight_clip, weight_clip]
+};
+
+class AdversarialGraphs {
+ public:
+  // Imported graphs, shapes unbound; `symbols` are their dimensions other than the batch.
+  AdversarialGraphs(graph::Graph generator, graph::Graph discriminator,
+                    AdversarialSettings settings, std::map<std::string, std::int64_t> symbols,
+                    const Backend& reference);
+
+  const Wiring& wiring() const { return wiring_; }
+  const AdversarialSettings& settings() const { return settings_; }
+  // Steps have also the outputs "grad_norm" and "ok". THROWS: kInvalidArgument, kInvalidModel,
+  // kUnsupported (naming what has no second derivative, for penalties).
+  graph::Graph make(AdversarialGraphKind kind, std::int64_t batch) const;
+
+ private:
+  graph::Graph generator_;
+  graph::Graph discriminator_;
+  AdversarialSettings settings_;
+  std::map<std::string, std::int64_t> symbols_;
+  const Backend& reference_;
+  Wiring wiring_;
+};
+
+}  // namespace temper::training
