@@ -23,6 +23,10 @@ bool rate_depends_on_length(const ScheduleSettings& settings) {
 std::string deciding_settings(Recipe recipe) {
   recipe.model.path.clear();
   recipe.model.external_data_root.clear();
+  if (recipe.adversarial.is_on()) {
+    recipe.adversarial.generator = recipe.adversarial.discriminator = "set";
+    recipe.adversarial.samples_every = recipe.adversarial.sample_grid = 0;
+  }
   recipe.data.train.clear();
   recipe.data.val.clear();
   recipe.data.target_path.clear();
@@ -86,6 +90,12 @@ std::string recipe_differences(const Recipe& now, const std::string& run_directo
 
 }  // namespace
 
+std::vector<std::string> model_paths(const Recipe& recipe) {
+  return recipe.adversarial.is_on()
+             ? std::vector{recipe.adversarial.generator, recipe.adversarial.discriminator}
+             : std::vector{recipe.model.path};
+}
+
 std::string make_run_directory(const Recipe& recipe, bool resume) {
   if (resume) {
     TEMPER_CHECK(!recipe.train.out.empty() && file_status(recipe.train.out).is_folder,
@@ -100,7 +110,7 @@ std::string make_run_directory(const Recipe& recipe, bool resume) {
                  "' is not empty; use --resume to go on there, or another train.out");
     return recipe.train.out;
   }
-  const std::string name = std::filesystem::path(recipe.model.path).stem().string();
+  const std::string name = std::filesystem::path(model_paths(recipe).front()).stem().string();
   make_directories("runs");
   for (int n = 1;; ++n) {
     std::string path = concat("runs/", name, "-", n);
@@ -112,7 +122,8 @@ std::string make_run_directory(const Recipe& recipe, bool resume) {
 
 void write_run_recipe(const std::string& run_directory, const Recipe& recipe) {
   Recipe absolute = recipe;  // a resumed run may start in another folder
-  for (std::string* path : {&absolute.model.path, &absolute.data.train, &absolute.data.val}) {
+  for (std::string* path : {&absolute.model.path, &absolute.data.train, &absolute.data.val,
+                            &absolute.adversarial.generator, &absolute.adversarial.discriminator}) {
     if (!path->empty()) {
       *path = std::filesystem::absolute(*path).lexically_normal().string();
     }
@@ -121,20 +132,27 @@ void write_run_recipe(const std::string& run_directory, const Recipe& recipe) {
   write_file_atomically(join_path(run_directory, "recipe.toml"), to_toml(absolute));
 }
 
-RunIdentity run_identity(const Session& session) {
+RunIdentity run_identity(const Recipe& recipe, const std::string& data_fingerprint,
+                         const Backend& backend, int threads) {
   RunIdentity identity;
-  const std::string settings = deciding_settings(session.recipe());
+  const std::string settings = deciding_settings(recipe);
   identity.recipe_hash = sha256_hex(std::as_bytes(std::span(settings.data(), settings.size())));
-  identity.model_fingerprint = fingerprint_files({session.model().path()});
-  identity.data_fingerprint = session.data_fingerprint();
-  identity.numerics = concat(session.backend().fingerprint(), "; threads ", session.threads());
+  identity.model_fingerprint = fingerprint_files(model_paths(recipe));
+  identity.data_fingerprint = data_fingerprint;
+  identity.numerics = concat(backend.fingerprint(), "; threads ", threads);
   return identity;
+}
+
+RunIdentity run_identity(const Session& session) {
+  return run_identity(session.recipe(), session.data_fingerprint(), session.backend(),
+                      session.threads());
 }
 
 void require_same_run(const RunIdentity& now, const RunState& saved, const Recipe& recipe,
                       const std::string& run_directory) {
   TEMPER_CHECK(now.model_fingerprint == saved.model_fingerprint, ErrorCode::kInvalidArgument,
-               "the model file '", recipe.model.path, "' differs from the one this run began with");
+               "the model file '", join(model_paths(recipe), "' or '"),
+               "' differs from the one this run began with");
   if (now.recipe_hash != saved.recipe_hash) {
     fail(ErrorCode::kInvalidArgument, "the recipe differs from the one this run began with",
          recipe_differences(recipe, run_directory),

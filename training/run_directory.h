@@ -8,6 +8,9 @@
 
 namespace temper::training {
 
+// The ONNX files a recipe trains: one, or generator and discriminator.
+std::vector<std::string> model_paths(const Recipe& recipe);
+
 // recipe.train.out, or runs/NAME-N with the first free N. A new run needs a folder that is missing
 // or empty; a resumed one needs its folder. THROWS: kIo, kInvalidArgument.
 std::string make_run_directory(const Recipe& recipe, bool resume);
@@ -22,6 +25,8 @@ struct RunIdentity {
   std::string numerics;
 };
 RunIdentity run_identity(const Session& session);
+RunIdentity run_identity(const Recipe& recipe, const std::string& data_fingerprint,
+                         const Backend& backend, int threads);
 
 // THROWS: kInvalidArgument saying what differs: resuming would give other numbers than the run that
 // was stopped.

@@ -28,6 +28,7 @@ void for_each_field(State& state, Field&& field) {
   field("loss_steps", state.loss_steps);
   field("correct", state.correct);
   field("counted", state.counted);
+  field("sums", state.sums);
   field("last_norm", state.last_norm);
   field("last_train_loss", state.last_train_loss);
   field("last_train_accuracy", state.last_train_accuracy);
@@ -45,6 +46,12 @@ JsonValue to_json(const RunState& state) {
   for_each_field(state, [&]<class T>(const char* key, const T& value) {
     if constexpr (std::is_same_v<T, std::uint64_t>) {
       json.set(key, static_cast<std::int64_t>(value));
+    } else if constexpr (std::is_same_v<T, std::map<std::string, double>>) {
+      JsonValue members = JsonValue::object();
+      for (const auto& [name, number] : value) {
+        members.set(name, number);
+      }
+      json.set(key, std::move(members));
     } else {
       json.set(key, value);
     }
@@ -62,6 +69,10 @@ RunState run_state_from_json(const JsonValue& json) {
       value = static_cast<T>(found.as_int(key));
     } else if constexpr (std::is_floating_point_v<T>) {
       value = found.as_double(key);
+    } else if constexpr (std::is_same_v<T, std::map<std::string, double>>) {
+      for (const JsonMember& member : found.as_object(key)) {
+        value[member.key] = member.value.as_double(member.key);
+      }
     } else {
       value = found.as_string(key);
     }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 
 #include "training/data/batch_loader.h"
@@ -28,6 +29,7 @@ struct RunState {
   std::int64_t loss_steps = 0;
   std::int64_t correct = 0;
   std::int64_t counted = 0;
+  std::map<std::string, double> sums;  // of an adversarial run, by metric
   double last_norm = 0;
   // As last logged: what is monitored when there is no validation.
   double last_train_loss = 0;

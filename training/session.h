@@ -31,6 +31,9 @@ struct SessionNeeds {
 // Where the preparation of tables is kept with a model: "best.onnx" -> "best.preprocessing.json".
 std::string preprocessing_path(const std::string& model_path);
 
+// The data that a model's inputs ask for, read as [data] says; a target is required.
+DataOptions data_options(const graph::Graph& graph, const DataSettings& settings);
+
 class Session {
  public:
   // Loads the model and the data and settles the recipe: loss inferred when none is named (integer

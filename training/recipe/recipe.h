@@ -81,6 +81,25 @@ struct LogSettings {
   bool charts = true;
 };
 
+// Two models trained against each other: [models.generator], [models.discriminator] and
+// [adversarial].
+struct AdversarialRecipe {
+  std::string generator;  // paths
+  std::string discriminator;
+  ComponentSettings generator_optimizer{"adam", {}};
+  ComponentSettings discriminator_optimizer{"adam", {}};
+  ComponentSettings loss{"non_saturating", {}};
+  std::int64_t ratio = 1;  // discriminator steps per generator step
+  std::string latent;      // the generator's noise input; empty: found from the names
+  std::string distribution = "normal";
+  std::int64_t latent_size = 0;  // of noise dimensions the file leaves open
+  std::int64_t samples_every = 500;
+  std::int64_t sample_grid = 10;  // pictures along each side
+
+  // Whether the recipe trains two models.
+  bool is_on() const { return !generator.empty() || !discriminator.empty(); }
+};
+
 struct Recipe {
   ModelSettings model;
   DataSettings data;
@@ -92,6 +111,7 @@ struct Recipe {
   TrainSettings train;
   CheckpointSettings checkpoint;
   LogSettings log;
+  AdversarialRecipe adversarial;
 
   // Where each written key came from: "data.batch_size" -> "digits.toml:7",
   // "TEMPER_DATA_BATCH_SIZE", "command line".

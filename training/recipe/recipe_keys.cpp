@@ -4,19 +4,38 @@
 #include <utility>
 
 #include "runtime/base/error.h"
+#include "training/losses/adversarial.h"
 #include "training/losses/loss.h"
 #include "training/optimizers/optimizer.h"
 #include "training/recipe/key_field.h"
 #include "training/schedules/schedule.h"
 
 namespace temper::training {
+namespace {
+
+// Of the one model that other recipes train.
+bool is_single_model_key(const std::string& name) {
+  return name.starts_with("loss.") || name == "optimizer.name" || name == "model.path" ||
+         name == "model.freeze" || name == "model.trainable";
+}
+
+std::vector<ParameterSpec> optimizer_parameters(const std::string& name) {
+  return find_optimizer(name).parameters;
+}
+
+}  // namespace
 
 const std::vector<RecipeKey>& recipe_key_table() {
   static const std::vector<RecipeKey> kKeys = [] {
     std::vector<RecipeKey> keys;
-    for (auto* table : {model_keys, data_keys, learning_keys, run_keys}) {
+    for (auto* table : {model_keys, data_keys, learning_keys, run_keys, adversarial_keys}) {
       std::vector<RecipeKey> more = table();
       std::move(more.begin(), more.end(), std::back_inserter(keys));
+    }
+    for (RecipeKey& key : keys) {
+      if (is_single_model_key(key.name)) {
+        key.applies = [](const Recipe& recipe) { return !recipe.adversarial.is_on(); };
+      }
     }
     return keys;
   }();
@@ -33,13 +52,24 @@ const RecipeKey* find_recipe_key(std::string_view name) {
 }
 
 const std::vector<ComponentTable>& component_tables() {
+  // The longer of two names with a common beginning comes first.
   static const std::vector<ComponentTable> kTables = {
-      {"loss", [](Recipe& r) -> ComponentSettings& { return r.loss.loss; },
+      {"loss", "loss.name", [](Recipe& r) -> ComponentSettings& { return r.loss.loss; },
        [](const std::string& name) { return find_loss(name).parameters; }},
-      {"optimizer", [](Recipe& r) -> ComponentSettings& { return r.optimizer; },
-       [](const std::string& name) { return find_optimizer(name).parameters; }},
-      {"schedule", [](Recipe& r) -> ComponentSettings& { return r.schedule.schedule; },
+      {"optimizer.generator", "optimizer.generator.name",
+       [](Recipe& r) -> ComponentSettings& { return r.adversarial.generator_optimizer; },
+       optimizer_parameters},
+      {"optimizer.discriminator", "optimizer.discriminator.name",
+       [](Recipe& r) -> ComponentSettings& { return r.adversarial.discriminator_optimizer; },
+       optimizer_parameters},
+      {"optimizer", "optimizer.name", [](Recipe& r) -> ComponentSettings& { return r.optimizer; },
+       optimizer_parameters},
+      {"schedule", "schedule.name",
+       [](Recipe& r) -> ComponentSettings& { return r.schedule.schedule; },
        [](const std::string& name) { return find_schedule(name).parameters; }},
+      {"adversarial", "adversarial.loss",
+       [](Recipe& r) -> ComponentSettings& { return r.adversarial.loss; },
+       [](const std::string& name) { return find_adversarial_loss(name).parameters; }},
   };
   return kTables;
 }

@@ -25,6 +25,8 @@ struct RecipeKey {
   // THROWS: kInvalidArgument (without the origin, which the caller adds).
   std::function<void(Recipe&, const RecipeValue&)> set;
   std::function<RecipeValue(const Recipe&)> get;
+  // Whether it means anything in a recipe of this kind, and so is written; null: always.
+  bool (*applies)(const Recipe&) = nullptr;
 };
 
 const std::vector<RecipeKey>& recipe_key_table();
@@ -34,6 +36,7 @@ const RecipeKey* find_recipe_key(std::string_view name);
 // "schedule".
 struct ComponentTable {
   std::string name;
+  std::string name_key;  // the key that names the component: "loss.name"
   ComponentSettings& (*settings)(Recipe&);
   std::vector<ParameterSpec> (*parameters)(const std::string& component);
 };

@@ -206,17 +206,21 @@ class RecipeReader {
   }
 
   void read_environment(const std::string& name, const std::string& text) {
-    for (const char* table :
-         {"MODEL", "DATA", "LOSS", "OPTIMIZER", "SCHEDULE", "CLIP", "TRAIN", "CHECKPOINT", "LOG"}) {
+    for (std::string table :
+         {"MODELS_GENERATOR", "MODELS_DISCRIMINATOR", "OPTIMIZER_GENERATOR",
+          "OPTIMIZER_DISCRIMINATOR", "MODEL", "DATA", "LOSS", "OPTIMIZER", "SCHEDULE", "CLIP",
+          "TRAIN", "CHECKPOINT", "LOG", "ADVERSARIAL"}) {
       const std::string prefix = concat("TEMPER_", table, "_");
       if (!name.starts_with(prefix)) {
         continue;
       }
+      std::replace(table.begin(), table.end(), '_', '.');
       std::string key = concat(table, ".", name.substr(prefix.size()));
       std::transform(key.begin(), key.end(), key.begin(),
                      [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
       // Parameters such as T_max are not lower case: take the component's own spelling.
       assignments_.push_back({key, parse_text(text, name), name, {}});
+      return;
     }
   }
 
@@ -280,7 +284,7 @@ class RecipeReader {
                      ".name is not");
         continue;
       }
-      const std::string name_origin = recipe_.origins[table.name + ".name"];
+      const std::string name_origin = recipe_.origins[table.name_key];
       try {
         complete_component(table, settings);
       } catch (Error& error) {

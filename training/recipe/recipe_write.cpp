@@ -21,9 +21,12 @@ RecipeValue to_recipe_value(const AttrValue& value, bool is_bool) {
 std::vector<Line> all_lines(const Recipe& recipe) {
   std::vector<Line> lines;
   for (const RecipeKey& key : recipe_key_table()) {
+    if (key.applies != nullptr && !key.applies(recipe)) {
+      continue;
+    }
     lines.push_back({key.name, to_toml_value(key.get(recipe))});
     for (const ComponentTable& table : component_tables()) {
-      if (key.name != table.name + ".name") {
+      if (key.name != table.name_key) {
         continue;
       }
       const ComponentSettings& settings = table.settings(const_cast<Recipe&>(recipe));
@@ -70,7 +73,7 @@ std::string to_toml(const Recipe& recipe) {
     }
   };
   for (const Line& line : all_lines(recipe)) {
-    const std::string name = line.key.substr(0, line.key.find('.'));
+    const std::string name = line.key.substr(0, line.key.rfind('.'));
     if (name != table) {
       write_repeated();
       text += concat(table.empty() ? "" : "\n", "[", name, "]\n");
