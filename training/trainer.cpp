@@ -59,51 +59,16 @@ void Trainer::Impl::check_monitor() const {
                session.has_validation() ? "" : " (validation needs data.val or data.val_split)");
 }
 
-// The newest checkpoint of the run, if there is one.
-bool Trainer::Impl::load_state(const RunIdentity& identity) {
-  std::vector<std::string> notes;
-  const auto loaded = load_newest_checkpoint(
-      result.run_directory, session.engine().store(), notes, [&](const RunState& saved) {
-        require_same_run(identity, saved, recipe, result.run_directory);
-      });
-  for (const std::string& note : notes) {
-    observer.message(note);
-  }
-  if (!loaded) {
-    observer.message("there is no checkpoint yet: starting from the beginning");
-    return false;
-  }
-  state = *loaded;
-  return true;
-}
-
 void Trainer::Impl::open_run() {
-  result.run_directory = make_run_directory(recipe, resume);
-  lock = std::make_unique<RunLock>(result.run_directory);
-  const std::string checkpoints = join_path(result.run_directory, "checkpoints");
-  make_directories(checkpoints);
-  remove_stale_temporaries(checkpoints);
-  remove_stale_temporaries(result.run_directory);
-  const RunIdentity identity = run_identity(session);
-  const bool resumed = resume && load_state(identity);
-  if (resumed) {
+  records = std::make_unique<RunRecords>(recipe, resume, run_identity(session),
+                                         session.engine().store(), state, observer);
+  if (records->resumed()) {
     result.final_evaluation = state.best_evaluation;
     result.has_evaluation = state.best_evaluation.samples > 0;
-  } else {
-    write_run_recipe(result.run_directory, recipe);
   }
-  state.recipe_hash = identity.recipe_hash;
-  state.model_fingerprint = identity.model_fingerprint;
-  state.data_fingerprint = identity.data_fingerprint;
-  state.numerics = identity.numerics;
-  const std::string log_path = join_path(result.run_directory, "metrics.jsonl");
-  metrics = std::make_unique<MetricsLog>(log_path, state.metrics_bytes);
-  if (recipe.log.tensorboard) {
-    tensorboard = std::make_unique<TensorBoardLog>(join_path(result.run_directory, "tensorboard"),
-                                                   state.attempted);
-  }
-  result.best_model = join_path(result.run_directory, "best.onnx");
-  result.last_model = join_path(result.run_directory, "last.onnx");
+  result.run_directory = records->directory();
+  result.best_model = records->path("best.onnx");
+  result.last_model = records->path("last.onnx");
   loader = session.make_train_loader(state.data);
 }
 
@@ -150,7 +115,7 @@ RunResult Trainer::Impl::finish(bool interrupted) {
     export_to(result.last_model);
     result.outcome = patient() ? RunOutcome::kFinished : RunOutcome::kStoppedEarly;
   }
-  if (save_failed) {
+  if (records->save_failed()) {
     result.outcome = RunOutcome::kSaveFailed;
   }
   if (state.best_evaluation.samples > 0) {

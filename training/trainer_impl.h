@@ -9,9 +9,7 @@
 #include <string>
 #include <utility>
 
-#include "runtime/platform/run_lock.h"
-#include "training/logging/tensorboard_log.h"
-#include "training/run_directory.h"
+#include "training/run_records.h"
 #include "training/schedules/schedule.h"
 #include "training/trainer.h"
 
@@ -43,14 +41,11 @@ struct Trainer::Impl {
   std::int64_t steps_per_epoch = 1;
   std::int64_t total_steps = 0;
   std::int64_t total_epochs = 0;
-  std::unique_ptr<RunLock> lock;
-  std::unique_ptr<MetricsLog> metrics;
-  std::unique_ptr<TensorBoardLog> tensorboard;
+  std::unique_ptr<RunRecords> records;
   std::unique_ptr<BatchLoader> loader;
   double log_began = 0;
   std::int64_t log_samples = 0;
   std::int64_t log_first_step = 0;
-  bool save_failed = false;
   double step_loss = 0;          // of the last step
   std::int64_t rates_until = 0;  // applied steps whose rates are in the device's table
   std::map<std::pair<GraphKind, std::int64_t>, StepPlan> plans;
@@ -60,7 +55,6 @@ struct Trainer::Impl {
   void settle_length();
   void open_run();
   void check_monitor() const;
-  bool load_state(const RunIdentity& identity);
   RunResult run(const std::atomic<bool>& stop);
   RunResult finish(bool interrupted);
 
@@ -79,7 +73,6 @@ struct Trainer::Impl {
   std::string first_bad_node(const DataPosition& begin, std::int64_t first_sample);
 
   // trainer_records.cpp
-  void write_metrics(std::span<const Metric> line);
   void log_step();
   void restart_clock();
   void evaluate_now();
@@ -87,7 +80,6 @@ struct Trainer::Impl {
   double monitored() const;
   void export_to(const std::string& path);
   void checkpoint();
-  void save_trouble(const Error& error);
   void report_progress(std::int64_t samples);
 };
 

@@ -19,28 +19,6 @@ double seconds_now() {
 
 }  // namespace
 
-void Trainer::Impl::write_metrics(std::span<const Metric> line) {
-  try {
-    metrics->write(state.attempted, state.data.epoch, line);
-    state.metrics_bytes = metrics->offset();
-    if (tensorboard != nullptr) {
-      tensorboard->write(state.attempted, line);
-    }
-  } catch (const Error& error) {
-    save_trouble(error);
-  }
-  observer.logged(state.attempted, state.data.epoch, line);
-}
-
-// Training goes on when something cannot be written; the exit code says so in the end.
-void Trainer::Impl::save_trouble(const Error& error) {
-  if (error.code() != ErrorCode::kIo) {
-    throw error;
-  }
-  save_failed = true;
-  observer.message(concat("could not save: ", error.message()));
-}
-
 void Trainer::Impl::log_step() {
   const double elapsed = std::max(seconds_now() - log_began, 1e-9);
   std::vector<Metric> line;
@@ -62,7 +40,7 @@ void Trainer::Impl::log_step() {
   const std::int64_t steps = std::max<std::int64_t>(state.attempted - log_first_step, 1);
   line.push_back({"perf/samples_per_s", static_cast<double>(log_samples) / elapsed});
   line.push_back({"perf/step_ms", elapsed * 1e3 / static_cast<double>(steps)});
-  write_metrics(line);
+  records->write(state, line);
   state.loss_sum = 0;
   state.loss_steps = 0;
   state.correct = 0;
@@ -95,7 +73,7 @@ void Trainer::Impl::evaluate_now() {
     if (evaluation.has_accuracy) {
       line.push_back({"val/accuracy", evaluation.accuracy.value()});
     }
-    write_metrics(line);
+    records->write(state, line);
     result.final_evaluation = evaluation;
     result.has_evaluation = true;
   }
@@ -121,25 +99,16 @@ bool Trainer::Impl::patient() const {
 }
 
 void Trainer::Impl::export_to(const std::string& path) {
-  try {
+  records->guarded([&] {
     graph::export_model(session.model(), session.engine().model_values(), path);
     const JsonValue preparation = session.train_data().preprocessing();
     if (!preparation.is_null()) {
       write_file_atomically(preprocessing_path(path), preparation.text(2) + "\n");
     }
-  } catch (const Error& error) {
-    save_trouble(error);
-  }
+  });
 }
 
-void Trainer::Impl::checkpoint() {
-  try {
-    metrics->sync();  // a checkpoint counts on the lines before it
-    save_checkpoint(result.run_directory, session.engine().store(), state, recipe.checkpoint.keep);
-  } catch (const Error& error) {
-    save_trouble(error);
-  }
-}
+void Trainer::Impl::checkpoint() { records->checkpoint(session.engine().store(), state); }
 
 void Trainer::Impl::report_progress(std::int64_t samples) {
   log_samples += samples;

@@ -10,6 +10,7 @@
 
 #include "graph/ir/op_def.h"
 #include "graph/ops/standard_ops.h"
+#include "training/losses/adversarial.h"
 #include "training/losses/loss.h"
 #include "training/optimizers/optimizer.h"
 #include "training/recipe/recipe.h"
@@ -27,10 +28,10 @@ std::string value_text(const ParameterSpec& spec) {
 }
 
 template <class Component>
-void write_components(std::ostream& out, const char* title, const char* table,
+void write_components(std::ostream& out, const char* title, const char* key,
                       const std::vector<Component>& components) {
-  out << "\n## " << title << "\n\n| " << table
-      << ".name | what it is | parameters and defaults |\n|---|---|---|\n";
+  out << "\n## " << title << "\n\n| " << key
+      << " | what it is | parameters and defaults |\n|---|---|---|\n";
   for (const Component& component : components) {
     out << "| `" << component.name << "` | " << component.help << " | ";
     for (const ParameterSpec& spec : component.parameters) {
@@ -58,16 +59,17 @@ std::string page() {
           << (key.required ? " (required)" : "") << " |\n";
     }
   }
-  write_components(out, "Losses", "loss", losses());
-  write_components(out, "Optimizers", "optimizer", optimizers());
-  write_components(out, "Schedules", "schedule", schedules());
+  write_components(out, "Losses", "loss.name", losses());
+  write_components(out, "Optimizers", "optimizer.name", optimizers());
+  write_components(out, "Schedules", "schedule.name", schedules());
+  write_components(out, "Adversarial losses", "adversarial.loss", adversarial_losses());
   out << "\n## ONNX operators\n\nOpsets 7 to 28. Each has a reference kernel for every type it "
          "takes.\n\n"
       << "| operator | gradient |\n|---|---|\n";
   for (const graph::OpDef* op : graph::standard_ops().all()) {
     if (!op->is_internal) {
       out << "| " << op->name() << " | "
-          << (op->grad_function != nullptr ? "yes" : "none: " + op->no_gradient_reason) << " |\n";
+          << (op->is_differentiable() ? "yes" : "none: " + op->no_gradient_reason) << " |\n";
     }
   }
   return out.str();

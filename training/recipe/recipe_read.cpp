@@ -206,10 +206,9 @@ class RecipeReader {
   }
 
   void read_environment(const std::string& name, const std::string& text) {
-    for (std::string table :
-         {"MODELS_GENERATOR", "MODELS_DISCRIMINATOR", "OPTIMIZER_GENERATOR",
-          "OPTIMIZER_DISCRIMINATOR", "MODEL", "DATA", "LOSS", "OPTIMIZER", "SCHEDULE", "CLIP",
-          "TRAIN", "CHECKPOINT", "LOG", "ADVERSARIAL"}) {
+    for (std::string table : {"MODELS_GENERATOR", "MODELS_DISCRIMINATOR", "OPTIMIZER_GENERATOR",
+                              "OPTIMIZER_DISCRIMINATOR", "MODEL", "DATA", "LOSS", "OPTIMIZER",
+                              "SCHEDULE", "CLIP", "TRAIN", "CHECKPOINT", "LOG", "ADVERSARIAL"}) {
       const std::string prefix = concat("TEMPER_", table, "_");
       if (!name.starts_with(prefix)) {
         continue;

@@ -1,0 +1,77 @@
+#include "training/run_records.h"
+
+#include <vector>
+
+#include "runtime/platform/folders.h"
+#include "training/checkpoint.h"
+
+namespace temper::training {
+
+RunRecords::RunRecords(const Recipe& recipe, bool resume, const RunIdentity& identity,
+                       VariableStore& store, RunState& state, RunObserver& observer)
+    : recipe_(recipe), observer_(observer), directory_(make_run_directory(recipe, resume)) {
+  lock_ = std::make_unique<RunLock>(directory_);
+  make_directories(path("checkpoints"));
+  remove_stale_temporaries(path("checkpoints"));
+  remove_stale_temporaries(directory_);
+  resumed_ = resume && load(identity, store, state);
+  if (!resumed_) {
+    write_run_recipe(directory_, recipe);
+  }
+  state.recipe_hash = identity.recipe_hash;
+  state.model_fingerprint = identity.model_fingerprint;
+  state.data_fingerprint = identity.data_fingerprint;
+  state.numerics = identity.numerics;
+  metrics_ = std::make_unique<MetricsLog>(path("metrics.jsonl"), state.metrics_bytes);
+  if (recipe.log.tensorboard) {
+    tensorboard_ = std::make_unique<TensorBoardLog>(path("tensorboard"), state.attempted);
+  }
+}
+
+std::string RunRecords::path(const std::string& name) const { return join_path(directory_, name); }
+
+// The newest checkpoint of the run, if there is one.
+bool RunRecords::load(const RunIdentity& identity, VariableStore& store, RunState& state) {
+  std::vector<std::string> notes;
+  const auto loaded = load_newest_checkpoint(directory_, store, notes, [&](const RunState& saved) {
+    require_same_run(identity, saved, recipe_, directory_);
+  });
+  for (const std::string& note : notes) {
+    observer_.message(note);
+  }
+  if (!loaded) {
+    observer_.message("there is no checkpoint yet: starting from the beginning");
+    return false;
+  }
+  state = *loaded;
+  return true;
+}
+
+void RunRecords::write(RunState& state, std::span<const Metric> line) {
+  guarded([&] {
+    metrics_->write(state.attempted, state.data.epoch, line);
+    state.metrics_bytes = metrics_->offset();
+    if (tensorboard_ != nullptr) {
+      tensorboard_->write(state.attempted, line);
+    }
+  });
+  observer_.logged(state.attempted, state.data.epoch, line);
+}
+
+void RunRecords::checkpoint(const VariableStore& store, const RunState& state) {
+  guarded([&] {
+    metrics_->sync();  // a checkpoint counts on the lines before it
+    save_checkpoint(directory_, store, state, recipe_.checkpoint.keep);
+  });
+}
+
+// Training goes on when something cannot be written; the exit code says so in the end.
+void RunRecords::trouble(const Error& error) {
+  if (error.code() != ErrorCode::kIo) {
+    throw error;
+  }
+  save_failed_ = true;
+  observer_.message(concat("could not save: ", error.message()));
+}
+
+}  // namespace temper::training
