@@ -11,6 +11,7 @@
 #include "runtime/platform/threads.h"
 #include "training/data/open_dataset.h"
 #include "training/data/split.h"
+#include "training/precision.h"
 
 namespace temper::training {
 namespace {
@@ -140,6 +141,7 @@ Session::Session(Recipe recipe, EngineOptions options, SessionNeeds needs)
   settings.seed = static_cast<std::uint64_t>(recipe_.train.seed);
   settings.freeze = recipe_.model.freeze;
   settings.trainable = recipe_.model.trainable;
+  settle_precision(recipe_, *imported_, *backend_, settings, notes_);
   engine_ = std::make_unique<Engine>(*imported_, std::move(settings), *backend_, *reference_,
                                      std::move(options));
 }

@@ -66,6 +66,11 @@ struct Trainer::Impl {
   GraphKind kind_of(std::int64_t i, std::int64_t group) const;
   // One optimizer step: one batch, or a group of micro-batches. Returns its number of samples.
   std::int64_t step();
+  // The loss scale that coming steps use; 0 without loss scaling.
+  double loss_scale() const;
+  // Whether a step that is not finite is one of the overflows by which a dynamic loss scale finds
+  // its place.
+  bool scale_still_falls() const;
   void finish_step(const StepPlan& plan, double loss, const DataPosition& begin,
                    std::int64_t first_sample);
   [[noreturn]] void fail_diverged(const DataPosition& begin, std::int64_t first_sample,

@@ -34,6 +34,9 @@ void Trainer::Impl::log_step() {
   const std::int64_t last = std::max<std::int64_t>(state.applied - 1, 0);
   line.push_back({"opt/lr", clock.lr * clock.factor(last)});
   line.push_back({"opt/grad_norm", state.last_norm});
+  if (const double scale = loss_scale(); scale > 0) {
+    line.push_back({"opt/loss_scale", scale});
+  }
   if (state.skipped > 0) {
     line.push_back({"opt/skipped", static_cast<double>(state.skipped)});
   }

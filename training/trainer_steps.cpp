@@ -92,6 +92,18 @@ std::int64_t Trainer::Impl::step() {
   return samples;
 }
 
+double Trainer::Impl::loss_scale() const {
+  const VariableStore& store = session.engine().store();
+  const int scale = store.find(kLossScaleVariable);
+  return scale < 0 ? 0 : static_cast<double>(store.tensor(scale).span<float>()[0]);
+}
+
+bool Trainer::Impl::scale_still_falls() const {
+  // Below 1 PyTorch's documentation calls the model broken, not the scale.
+  return recipe.train.precision == "fp16" && recipe.scaler.dynamic &&
+         loss_scale() > std::max(recipe.scaler.min_scale, 1.0);
+}
+
 void Trainer::Impl::finish_step(const StepPlan& plan, double loss, const DataPosition& begin,
                                 std::int64_t first_sample) {
   ++state.attempted;
@@ -106,6 +118,14 @@ void Trainer::Impl::finish_step(const StepPlan& plan, double loss, const DataPos
   }
   ++state.skipped;
   ++state.consecutive_skips;
+  if (scale_still_falls() && std::isfinite(loss)) {
+    if (state.skipped == 1) {
+      observer.message(concat("step ", state.attempted,
+                              " was skipped: fp16 gradients overflowed, the loss scale falls to ",
+                              loss_scale(), " (usual at the beginning; opt/loss_scale shows it)"));
+    }
+    return;
+  }
   if (recipe.train.on_nonfinite == "stop" ||
       state.consecutive_skips >= recipe.train.max_consecutive_skips) {
     fail_diverged(begin, first_sample, loss);

@@ -1,7 +1,9 @@
 #include "backends/cpu/cpu_backend.h"
 
+#include "backends/cpu/convert_loops.h"
 #include "backends/cpu/onednn_support.h"
 #include "backends/reference/reference_backend.h"
+#include "runtime/backend/widened_rows.h"
 
 namespace temper::cpu {
 namespace {
@@ -9,12 +11,19 @@ namespace {
 class CpuBackend final : public Backend {
  public:
   CpuBackend() : fingerprint_(library_fingerprint()) {
+    constexpr ConversionLoops kLoops = {widen_parallel, narrow_parallel};
+    // A fast kernel with conversions around it comes before the reference's own.
     register_all_kernels(table_);
+    add_widened_rows(table_, kLoops);
     reference::register_all_kernels(table_);
+    add_widened_rows(table_, kLoops);
   }
   std::string_view name() const override { return "cpu"; }
   const KernelTable& kernels() const override { return table_; }
   std::string fingerprint() const override { return fingerprint_; }
+  bool is_fast(DType dtype) const override {
+    return dtype == DType::kBFloat16 && has_bfloat16_products();
+  }
 
  private:
   KernelTable table_;

@@ -151,6 +151,12 @@ std::string library_fingerprint() {
                 isa_name());
 }
 
+bool has_bfloat16_products() {
+  // The values are sets of bits: each instruction set contains those it builds on.
+  constexpr auto kNeeded = static_cast<unsigned>(dnnl::cpu_isa::avx512_core_bf16);
+  return (static_cast<unsigned>(dnnl::get_effective_cpu_isa()) & kNeeded) == kNeeded;
+}
+
 bool has_data_type(DType dtype) {
   switch (dtype) {
     case DType::kFloat32:

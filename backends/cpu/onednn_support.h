@@ -27,6 +27,9 @@ const dnnl::stream& stream();
 // the headers'.
 std::string library_fingerprint();
 
+// Whether the processor multiplies bf16 matrices by instructions of its own (AVX512-BF16, AMX).
+bool has_bfloat16_products();
+
 // f32, bf16, f16, i32, i8, u8 and bool (as u8).
 bool has_data_type(DType dtype);
 dnnl::memory::data_type data_type(DType dtype);

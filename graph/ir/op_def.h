@@ -22,11 +22,13 @@ using GradFunction = void (*)(GradContext&);
 using ExpandFunction = std::vector<ValueId> (*)(Builder&, const Node& node,
                                                 const std::vector<ValueId>& inputs);
 
-// Mixed precision class, as in torch.amp's lists.
+// What mixed precision makes of an op: torch.amp's autocast lists.
 enum class PrecisionClass {
-  kFloat32,       // must compute in float32 (losses, statistics, exp, log, pow, sums)
-  kLow,           // gains from 16 bits (matmul, conv)
-  kFollowInputs,  // takes whatever comes
+  kFloat32,  // computes in float32: losses, exp, log, pow, softmax, sums
+  kLow,      // gains from 16 bits: matmul, conv
+  // Computes in the type its inputs have; where they differ, in the widest of them. Scalar
+  // constants have no say, as PyTorch's type promotion gives numbers none.
+  kFollowInputs,
 };
 
 class OpDef {
@@ -69,6 +71,12 @@ class OpDef {
   }
   OpDef& precision(PrecisionClass c) {
     precision_class = c;
+    return *this;
+  }
+  // Inputs that stay float32 while the op follows the others: the statistics, scale and bias of
+  // BatchNorm.
+  OpDef& wide_inputs(std::vector<int> indices) {
+    float32_inputs = std::move(indices);
     return *this;
   }
   // Internal ops are never read from a file.
@@ -118,6 +126,7 @@ class OpDef {
   bool is_commit = false;
   bool is_expanded = false;
   std::vector<int> absorbed_inputs;
+  std::vector<int> float32_inputs;
 
  private:
   std::string name_;

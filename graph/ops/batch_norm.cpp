@@ -50,7 +50,10 @@ void batch_normalization_gradient(GradContext& g) {
   for (int i = 0; i < x.rank(); ++i) {
     channel[i] = i == 1 ? x[1] : 1;
   }
-  const DType type = g.dtype(g.x(0));
+  // Statistics are computed in float32 at least, also for a 16-bit x.
+  const DType x_type = g.dtype(g.x(0));
+  const DType type = size_of(x_type) == 2 ? DType::kFloat32 : x_type;
+  const ValueId dy = b.cast(g.dy(), type);
   const auto wide = [&](int i) { return b.reshape(b.cast(g.x(i), type), channel); };
   const ValueId epsilon = b.scalar(type, g.attrs().get_double("epsilon", 1e-5));
   const ValueId r = b.op("Reciprocal", {b.op("Sqrt", {b.add(wide(4), epsilon)})});
@@ -59,10 +62,10 @@ void batch_normalization_gradient(GradContext& g) {
   };
   const auto sum = [&](ValueId value) { return b.reduce_sum(value, all_but_channel(x), true); };
   if (g.needs(0)) {
-    g.set(0, b.mul(g.dy(), b.mul(r, wide(1))));
+    g.set(0, b.cast(b.mul(dy, b.mul(r, wide(1))), x_type));
   }
   if (g.needs(1) || g.needs(4)) {
-    const ValueId moment = b.mul(sum(b.mul(g.dy(), b.sub(g.x(0), wide(3)))), r);
+    const ValueId moment = b.mul(sum(b.mul(dy, b.sub(b.cast(g.x(0), type), wide(3)))), r);
     if (g.needs(1)) {
       set_channel(1, moment);
     }
@@ -71,7 +74,7 @@ void batch_normalization_gradient(GradContext& g) {
     }
   }
   if (g.needs(2) || g.needs(3)) {
-    const ValueId total = sum(g.dy());
+    const ValueId total = sum(dy);
     if (g.needs(2)) {
       set_channel(2, total);
     }
@@ -170,20 +173,21 @@ void register_batch_norm(OpRegistry& ops) {
       .inputs(5, 5)
       .outputs(1, 3)
       .infer(infer_batch_normalization)
-      .gradient(batch_normalization_gradient);
+      .gradient(batch_normalization_gradient)
+      .wide_inputs({1, 2, 3, 4});
   ops.add("BatchNormTrain")
       .inputs(5, 5)
       .outputs(1, 6)
       .infer(infer_batch_norm_train)
       .gradient(batch_norm_train_gradient)
-      .precision(PrecisionClass::kFloat32)
+      .wide_inputs({1, 2, 3, 4})
       .internal();
   ops.add("BatchNormTrainGrad")
       .inputs(6, 7)
       .outputs(1, 3)
       .infer(infer_batch_norm_train_grad)
       .expands(expand_batch_norm_train_grad)
-      .precision(PrecisionClass::kFloat32)
+      .wide_inputs({2, 3, 4, 5})
       .internal();
 }
 

@@ -96,7 +96,7 @@ void register_reduce(OpRegistry& ops) {
     return ops.add(name).inputs(1, 2).absorbs({1});
   };
   add("ReduceSum").infer(infer_reduce_number).gradient(reduce_sum_gradient).precision(kWide);
-  add("ReduceMean").infer(infer_reduce_number).gradient(reduce_mean_gradient).precision(kWide);
+  add("ReduceMean").infer(infer_reduce_number).gradient(reduce_mean_gradient);
   add("ReduceMax").infer(infer_reduce_extremum).gradient(reduce_extremum_gradient);
   add("ReduceMin").infer(infer_reduce_extremum).gradient(reduce_extremum_gradient);
 }

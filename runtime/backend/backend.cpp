@@ -17,7 +17,9 @@ SelectedKernel select_kernel(const Backend& backend, const OpQuery& query,
       selected.family = row->family();
       return selected;
     }
-    selected.refusals.push_back(concat(row->family(), ": ", support.reason));
+    if (!support.reason.empty()) {
+      selected.refusals.push_back(concat(row->family(), ": ", support.reason));
+    }
   }
   fail(ErrorCode::kUnsupported, "no ", backend.name(), " kernel runs ", query.op,
        selected.refusals.empty() ? "" : ": ", join(selected.refusals, "; "));

@@ -17,6 +17,11 @@ class Backend {
   // Library versions and instruction set: part of a checkpoint's numerics fingerprint and of
   // `doctor`.
   virtual std::string fingerprint() const = 0;
+  // Whether matrix products and convolutions in this 16-bit type are faster than in f32 here.
+  virtual bool is_fast(DType dtype) const {
+    static_cast<void>(dtype);
+    return false;
+  }
 };
 
 struct SelectedKernel {

@@ -48,13 +48,15 @@ struct OpQuery {
   const Kernel* forward = nullptr;
 };
 
-// "No" with its reason is a normal answer.
+// "No" with its reason is a normal answer; without one, the row is not meant for such queries and
+// nobody needs to hear of it.
 struct Support {
   bool ok = true;
   std::string reason;
 
   static Support yes() { return {}; }
   static Support no(std::string why) { return {false, std::move(why)}; }
+  static Support not_concerned() { return {false, {}}; }
 };
 
 // What run() gets: one pointer per input and output of the query (null when not present).

@@ -2,6 +2,7 @@
 
 #include "graph/autodiff/gradient.h"
 #include "graph/passes/bind_shapes.h"
+#include "graph/passes/mixed_precision.h"
 #include "graph/passes/rebatch.h"
 #include "graph/passes/training_mode.h"
 #include "runtime/base/error.h"
@@ -39,6 +40,10 @@ class GraphMaker {
       graph::apply_training_mode(graph_, mode);
     } else {
       graph::apply_inference_mode(graph_);
+    }
+    // Before the loss, which is float32 altogether, and before differentiation.
+    if (settings_.precision != DType::kFloat32) {
+      graph::apply_mixed_precision(graph_, settings_.precision);
     }
     const std::vector<Graph::Output> outputs = graph_.outputs;
     graph_.outputs.clear();

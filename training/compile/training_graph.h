@@ -9,6 +9,7 @@
 
 #include "graph/ir/graph.h"
 #include "runtime/backend/backend.h"
+#include "training/compile/loss_scaling.h"
 #include "training/settings/component.h"
 
 namespace temper::training {
@@ -41,6 +42,9 @@ struct CompileSettings {
   ComponentSettings optimizer;
   std::vector<OptimizerGroupSettings> groups;
   double clip_norm = 0;  // 0: none
+  // kFloat16 or kBFloat16: mixed precision; kFloat32: every op in the type the file gives it.
+  DType precision = DType::kFloat32;
+  ScalerSettings scaler;  // for kFloat16
   bool frozen_batchnorm = false;
   std::uint64_t seed = 0;
   std::vector<std::string> freeze;     // patterns

@@ -4,6 +4,7 @@
 #include "graph/ir/builder.h"
 #include "runtime/base/error.h"
 #include "training/compile/accumulation.h"
+#include "training/compile/loss_scaling.h"
 #include "training/compile/parameter_groups.h"
 #include "training/optimizers/optimizer.h"
 
@@ -31,6 +32,8 @@ void add_update_step(Graph& graph, const CompileSettings& settings, const GraphR
     const VariableId group = add_scalar_variable(graph, kGroupVariable, dtype, {}, 1);
     dy = builder.div(builder.scalar(dtype, 1), graph.read_variable(group));
   }
+  const LossScaling scaling(graph, settings.scaler, settings.precision == DType::kFloat16);
+  dy = scaling.scale_seed(builder, dy);
   update.gradients = graph::gradient(graph, loss, wrt, dy);
   const ValueId one = builder.scalar(DType::kInt64, 1);
   if (request.kind != GraphKind::kMicro) {
@@ -48,6 +51,7 @@ void add_update_step(Graph& graph, const CompileSettings& settings, const GraphR
     stage_statistics(builder, false);
     return;
   }
+  scaling.unscale(builder, update.gradients);
   builder.set_origin("gradient norm");
   const ValueId norm = builder.op("GlobalNorm", update.gradients);
   builder.set_origin("step");
@@ -61,6 +65,7 @@ void add_update_step(Graph& graph, const CompileSettings& settings, const GraphR
   }
   graph.ok = builder.op("AllFinite", finite);
   graph.value(graph.ok).name = "ok";
+  scaling.update(builder, graph.ok);
   update.scale = settings.clip_norm > 0
                      ? builder.op("ClipFactor", {norm}, {{"max_norm", settings.clip_norm}})
                      : builder.scalar(builder.dtype(norm), 1);

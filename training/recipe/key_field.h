@@ -153,6 +153,7 @@ std::vector<RecipeKey> data_keys();
 std::vector<RecipeKey> learning_keys();
 std::vector<RecipeKey> run_keys();
 std::vector<RecipeKey> adversarial_keys();
+std::vector<RecipeKey> scaler_keys();
 // The repeated tables of the learning settings.
 RepeatedTable optimizer_group_table();
 

@@ -56,7 +56,7 @@ struct ScheduleSettings {
 struct TrainSettings {
   std::int64_t epochs = 10;
   std::int64_t steps = 0;  // 0: by epochs
-  std::string precision = "f32";
+  std::string precision = "f32";  // "f32" | "bf16" | "fp16" | "auto"
   std::string device = "cpu";
   std::int64_t threads = 0;  // 0: all processors
   std::int64_t accumulate = 1;
@@ -109,6 +109,7 @@ struct Recipe {
   ScheduleSettings schedule;
   double clip_norm = 0;
   TrainSettings train;
+  ScalerSettings scaler;
   CheckpointSettings checkpoint;
   LogSettings log;
   AdversarialRecipe adversarial;

@@ -28,7 +28,8 @@ std::vector<ParameterSpec> optimizer_parameters(const std::string& name) {
 const std::vector<RecipeKey>& recipe_key_table() {
   static const std::vector<RecipeKey> kKeys = [] {
     std::vector<RecipeKey> keys;
-    for (auto* table : {model_keys, data_keys, learning_keys, run_keys, adversarial_keys}) {
+    for (auto* table :
+         {model_keys, data_keys, learning_keys, run_keys, adversarial_keys, scaler_keys}) {
       std::vector<RecipeKey> more = table();
       std::move(more.begin(), more.end(), std::back_inserter(keys));
     }

@@ -4,7 +4,7 @@
 namespace temper::training {
 namespace {
 
-constexpr const char* kPrecision[] = {"f32"};
+constexpr const char* kPrecision[] = {"f32", "bf16", "fp16", "auto"};
 constexpr const char* kNonFinite[] = {"skip", "stop"};
 constexpr const char* kMode[] = {"min", "max"};
 
@@ -19,8 +19,9 @@ std::vector<RecipeKey> run_keys() {
           "train.steps", "optimizer steps; 0: by epochs",
           [](Recipe& r) -> auto& { return r.train.steps; }, not_negative),
       key(
-          "train.precision", "of the arithmetic",
-          [](Recipe& r) -> auto& { return r.train.precision; }, one_of<kPrecision, 1>),
+          "train.precision",
+          "\"f32\", \"bf16\", \"fp16\" (mixed precision), or \"auto\": bf16 where the device is fast at it",
+          [](Recipe& r) -> auto& { return r.train.precision; }, one_of<kPrecision, 4>),
       key("train.device", "where to run", [](Recipe& r) -> auto& { return r.train.device; }),
       key(
           "train.threads", "0: all processors", [](Recipe& r) -> auto& { return r.train.threads; },

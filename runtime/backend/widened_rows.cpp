@@ -1,0 +1,177 @@
+#include "runtime/backend/widened_rows.h"
+
+#include <algorithm>
+#include <array>
+#include <string>
+#include <utility>
+
+#include "runtime/base/concat.h"
+
+namespace temper {
+namespace {
+
+constexpr std::string_view kSuffix = " via f32";
+// Ops that convert or move bytes: every backend runs them on any type itself.
+constexpr std::array<std::string_view, 5> kByBytes = {"Cast", "CastLike", "Reorder", "Copy",
+                                                      "CommitIf"};
+
+bool is_16_bit(const TensorSpec& spec) {
+  return spec.dtype == DType::kFloat16 || spec.dtype == DType::kBFloat16;
+}
+
+bool any_16_bit(const OpQuery& query) {
+  return std::any_of(query.inputs.begin(), query.inputs.end(), is_16_bit) ||
+         std::any_of(query.outputs.begin(), query.outputs.end(), is_16_bit);
+}
+
+// One tensor of the query that the inner kernel sees as f32 in the workspace.
+struct Converted {
+  std::size_t index = 0;  // of the input or output
+  DType dtype = DType::kFloat16;
+  std::int64_t count = 0;  // elements of storage
+  std::size_t offset = 0;  // in the workspace
+};
+
+class WidenedKernel final : public Kernel {
+ public:
+  WidenedKernel(const OpQuery& query, std::unique_ptr<Kernel> inner, const ConversionLoops& loops)
+      : inner_(std::move(inner)), loops_(loops), threads_(query.threads) {
+    input_layouts = inner_->input_layouts;
+    output_layouts = inner_->output_layouts;
+    opaque_bytes = inner_->opaque_bytes;
+    description = inner_->description;
+    input_pointers_.resize(query.inputs.size());
+    output_pointers_.resize(query.outputs.size());
+    reserve(query.inputs, input_layouts, inputs_);
+    reserve(query.outputs, output_layouts, outputs_);
+    inner_offset_ = workspace_bytes;
+    workspace_bytes += inner_->workspace_bytes;
+    // Both converted: the input is read before anything is written. Both passed on: as the kernel
+    // says.
+    for (const auto& [out, in] : inner_->inplace) {
+      if (is_16_bit(query.outputs[static_cast<std::size_t>(out)]) ==
+          is_16_bit(query.inputs[static_cast<std::size_t>(in)])) {
+        inplace.emplace_back(out, in);
+      }
+    }
+  }
+
+  const Kernel& inner() const { return *inner_; }
+
+  void bind(const KernelArgs& args) override { inner_->bind(inner_args(args)); }
+
+  void run(const KernelArgs& args) override {
+    const KernelArgs inner = inner_args(args);
+    for (const Converted& part : inputs_) {
+      loops_.widen(part.dtype, args.inputs[part.index],
+                   static_cast<float*>(input_pointers_[part.index]), part.count, threads_);
+    }
+    inner_->run(inner);
+    for (const Converted& part : outputs_) {
+      loops_.narrow(part.dtype, static_cast<const float*>(output_pointers_[part.index]),
+                    args.outputs[part.index], part.count, threads_);
+    }
+  }
+
+ private:
+  void reserve(const std::vector<TensorSpec>& specs, const std::vector<Layout>& layouts,
+               std::vector<Converted>& parts) {
+    constexpr std::size_t kAlignment = 64;
+    for (std::size_t i = 0; i < specs.size(); ++i) {
+      if (is_16_bit(specs[i])) {
+        const Layout layout = i < layouts.size() ? layouts[i] : Layout{};
+        const std::int64_t count = storage_elements(specs[i].shape, layout);
+        parts.push_back({i, specs[i].dtype, count, workspace_bytes});
+        const std::size_t bytes = static_cast<std::size_t>(count) * sizeof(float);
+        workspace_bytes += (bytes + kAlignment - 1) / kAlignment * kAlignment;
+      }
+    }
+  }
+
+  KernelArgs inner_args(const KernelArgs& args) {
+    auto* workspace = static_cast<std::byte*>(args.workspace);
+    std::copy_n(args.inputs, input_pointers_.size(), input_pointers_.begin());
+    std::copy_n(args.outputs, output_pointers_.size(), output_pointers_.begin());
+    for (const Converted& part : inputs_) {
+      input_pointers_[part.index] = workspace + part.offset;
+    }
+    for (const Converted& part : outputs_) {
+      output_pointers_[part.index] = workspace + part.offset;
+    }
+    return {input_pointers_.data(), output_pointers_.data(), workspace + inner_offset_};
+  }
+
+  std::unique_ptr<Kernel> inner_;
+  ConversionLoops loops_;
+  int threads_;
+  std::vector<Converted> inputs_, outputs_;
+  std::vector<void*> input_pointers_, output_pointers_;
+  std::size_t inner_offset_ = 0;
+};
+
+class WidenedRow final : public KernelImpl {
+ public:
+  WidenedRow(const KernelImpl& row, const ConversionLoops& loops)
+      : row_(row), loops_(loops), family_(concat(row.family(), kSuffix)) {}
+
+  std::string_view family() const override { return family_; }
+
+  Support supports(const OpQuery& query) const override {
+    if (!any_16_bit(query)) {
+      return Support::not_concerned();
+    }
+    OpQuery wide;
+    return widen(query, wide) ? row_.supports(wide)
+                              : Support::no("the forward kernel is another one");
+  }
+
+  std::unique_ptr<Kernel> prepare(const OpQuery& query) const override {
+    OpQuery wide;
+    widen(query, wide);
+    return std::make_unique<WidenedKernel>(query, row_.prepare(wide), loops_);
+  }
+
+ private:
+  // False when the forward's kernel is none of ours.
+  static bool widen(const OpQuery& query, OpQuery& wide) {
+    wide = query;
+    for (auto* specs : {&wide.inputs, &wide.outputs}) {
+      for (TensorSpec& spec : *specs) {
+        spec.dtype = is_16_bit(spec) ? DType::kFloat32 : spec.dtype;
+      }
+    }
+    if (query.forward != nullptr) {
+      const auto* forward = dynamic_cast<const WidenedKernel*>(query.forward);
+      wide.forward = forward == nullptr ? nullptr : &forward->inner();
+      return forward != nullptr;
+    }
+    return true;
+  }
+
+  const KernelImpl& row_;
+  ConversionLoops loops_;
+  std::string family_;
+};
+
+}  // namespace
+
+void add_widened_rows(KernelTable& table, const ConversionLoops& loops) {
+  for (const std::string& op : table.ops()) {
+    if (std::find(kByBytes.begin(), kByBytes.end(), op) != kByBytes.end()) {
+      continue;
+    }
+    const auto& rows = table.rows(op);
+    const auto has_family = [&](const std::string& family) {
+      return std::any_of(rows.begin(), rows.end(),
+                         [&](const auto& row) { return row->family() == family; });
+    };
+    for (std::size_t i = 0, count = rows.size(); i < count; ++i) {
+      const KernelImpl& row = *rows[i];
+      if (!row.family().ends_with(kSuffix) && !has_family(concat(row.family(), kSuffix))) {
+        table.add(op, std::make_unique<WidenedRow>(row, loops));
+      }
+    }
+  }
+}
+
+}  // namespace temper

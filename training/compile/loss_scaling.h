@@ -1,0 +1,45 @@
+// Loss scaling, for gradients in fp16: the gradient pass starts from the scale instead of 1, so
+// that small gradients do not vanish; parameter gradients (f32) are divided by it again before
+// anything looks at them; steps that overflow are skipped and lower it. torch.amp.GradScaler with
+// its state in two variables of the graph.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "graph/ir/builder.h"
+
+namespace temper::training {
+
+inline constexpr const char* kLossScaleVariable = "scaler.scale";              // f32
+inline constexpr const char* kGrowthTrackerVariable = "scaler.growth_tracker";  // i64
+
+// GradScaler's parameters and defaults; min_scale is ours (0: no bound, as PyTorch).
+struct ScalerSettings {
+  bool dynamic = true;  // false: init_scale in every step
+  double init_scale = 65536.0;
+  double growth_factor = 2.0;
+  double backoff_factor = 0.5;
+  std::int64_t growth_interval = 2000;
+  double min_scale = 1.0;
+};
+
+class LossScaling {
+ public:
+  // `active` false: everything below changes nothing.
+  LossScaling(graph::Graph& graph, const ScalerSettings& settings, bool active);
+
+  // The gradient of the loss that the reverse pass starts from, times the scale.
+  graph::ValueId scale_seed(graph::Builder& builder, graph::ValueId dy) const;
+  // Every gradient times (float)(1 / (double)scale), as GradScaler.unscale_().
+  void unscale(graph::Builder& builder, std::vector<graph::ValueId>& gradients) const;
+  // Scale and tracker after a step whose gradients were all finite, or not. Attempt bindings.
+  void update(graph::Builder& builder, graph::ValueId finite) const;
+
+ private:
+  const ScalerSettings& settings_;
+  bool active_;
+  graph::VariableId scale_, tracker_;
+};
+
+}  // namespace temper::training
