@@ -49,8 +49,7 @@ constexpr int kNearestEven = _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC;
   widen_f16_plain(x + i, y + i, n - i);
 }
 
-[[gnu::target("avx,f16c")]] void narrow_f16_f16c(const float* x, std::uint16_t* y,
-                                                 std::int64_t n) {
+[[gnu::target("avx,f16c")]] void narrow_f16_f16c(const float* x, std::uint16_t* y, std::int64_t n) {
   std::int64_t i = 0;
   for (; i + 8 <= n; i += 8) {
     const __m128i half = _mm256_cvtps_ph(_mm256_loadu_ps(x + i), kNearestEven);
@@ -60,7 +59,8 @@ constexpr int kNearestEven = _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC;
 }
 
 bool has_f16c() {
-  static const bool kHas = __builtin_cpu_supports("avx") != 0 && __builtin_cpu_supports("f16c") != 0;
+  static const bool kHas =
+      __builtin_cpu_supports("avx") != 0 && __builtin_cpu_supports("f16c") != 0;
   return kHas;
 }
 

@@ -1,5 +1,5 @@
-// f32 from and to 16-bit floats over contiguous memory, rounding to nearest even: AVX-512, AVX2 with
-// F16C and plain forms, chosen at run time, with equal bits.
+// f32 from and to 16-bit floats over contiguous memory, rounding to nearest even: AVX-512, AVX2
+// with F16C and plain forms, chosen at run time, with equal bits.
 #pragma once
 
 #include <cstdint>

@@ -7,14 +7,15 @@ namespace {
 
 // scale f32 [], growth_tracker i64 [], finite bool [] -> the scale and tracker of the next step:
 //   not finite:  scale * backoff_factor, at least min_scale; 0
-//   finite:      scale, tracker + 1; after growth_interval finite steps in a row scale * growth_factor
+//   finite:      scale, tracker + 1; after growth_interval finite steps in a row scale *
+//   growth_factor
 //                where that is finite, and 0
 // Source: torch/amp/grad_scaler.py, aten/src/ATen/native/cuda/AmpKernels.cu; min_scale is ours.
 void infer_loss_scale_update(InferContext& c) {
-  c.check(c.dtype(0) == DType::kFloat32 && c.dtype(1) == DType::kInt64 &&
-              c.dtype(2) == DType::kBool,
-          "expected a scale in f32, a tracker in i64 and a bool, but they are ", c.dtype(0), ", ",
-          c.dtype(1), ", ", c.dtype(2));
+  c.check(
+      c.dtype(0) == DType::kFloat32 && c.dtype(1) == DType::kInt64 && c.dtype(2) == DType::kBool,
+      "expected a scale in f32, a tracker in i64 and a bool, but they are ", c.dtype(0), ", ",
+      c.dtype(1), ", ", c.dtype(2));
   for (const int i : {0, 1, 2}) {
     c.check(c.shape(i) == Shape{}, "input ", i, " has the shape ", c.shape(i),
             ", expected a scalar");

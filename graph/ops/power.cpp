@@ -104,8 +104,8 @@ void register_power(OpRegistry& ops) {
   ops.add("Exp").infer(infer_float_unary).gradient(exp_gradient).precision(kWide);
   ops.add("Log").infer(infer_float_unary).gradient(log_gradient).precision(kWide);
   ops.add("Reciprocal").infer(infer_float_unary).gradient(reciprocal_gradient).precision(kWide);
-  // Not in PyTorch's lists, but exporters spell GELU with it, whose 1 + erf(x) must not be rounded to
-  // 16 bits (PyTorch's own GELU computes inside in float).
+  // Not in PyTorch's lists, but exporters spell GELU with it, whose 1 + erf(x) must not be rounded
+  // to 16 bits (PyTorch's own GELU computes inside in float).
   ops.add("Erf").infer(infer_float_unary).gradient(erf_gradient).precision(kWide);
   ops.add("ErfGrad").inputs(2, 2).infer(infer_float_unary).gradient(erf_grad_gradient).internal();
 }

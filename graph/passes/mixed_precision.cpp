@@ -36,8 +36,8 @@ class MixedPrecision {
   }
 
   static bool stays_wide(const OpDef& op, std::size_t input) {
-    return std::find(op.float32_inputs.begin(), op.float32_inputs.end(),
-                     static_cast<int>(input)) != op.float32_inputs.end();
+    return std::find(op.float32_inputs.begin(), op.float32_inputs.end(), static_cast<int>(input)) !=
+           op.float32_inputs.end();
   }
 
   bool is_scalar_constant(ValueId id) const {

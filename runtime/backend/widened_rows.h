@@ -1,6 +1,6 @@
 // 16-bit tensors by conversion: a kernel written for f32 runs on f16 and bf16 tensors through f32
-// copies of them. Inputs are exact in f32, the kernel's arithmetic and accumulators are f32 or wider,
-// and each output is rounded once: the semantics of a 16-bit op, whatever the kernel.
+// copies of them. Inputs are exact in f32, the kernel's arithmetic and accumulators are f32 or
+// wider, and each output is rounded once: the semantics of a 16-bit op, whatever the kernel.
 #pragma once
 
 #include <cstdint>
@@ -16,9 +16,9 @@ struct ConversionLoops {
   void (*narrow)(DType to, const float* x, void* y, std::int64_t n, int threads);
 };
 
-// Adds, behind each op's rows, one more for each of them that was not widened yet: family "F via f32"
-// for family F. It takes a query with 16-bit tensors if row F takes the same query in f32. Ops whose
-// result is the type or the bytes themselves (Cast, Copy, ...) are left out.
+// Adds, behind each op's rows, one more for each of them that was not widened yet: family "F via
+// f32" for family F. It takes a query with 16-bit tensors if row F takes the same query in f32. Ops
+// whose result is the type or the bytes themselves (Cast, Copy, ...) are left out.
 void add_widened_rows(KernelTable& table, const ConversionLoops& loops);
 
 }  // namespace temper

@@ -276,7 +276,17 @@ const Backend& reference_backend() {
 
 const KernelImpl* reference_row(std::string_view op) {
   const auto& rows = reference_backend().kernels().rows(op);
-  return rows.empty() ? nullptr : rows.back().get();
+  return rows.empty() ? nullptr : rows.front().get();
+}
+
+const KernelImpl* reference_row(const CaseGraph& case_graph) {
+  const graph::OpDef& op = *case_graph.graph.node(case_graph.node).op;
+  for (const auto& row : reference_backend().kernels().rows(op.name())) {
+    if (CaseKernel::refusal(case_graph, *row).empty()) {
+      return row.get();
+    }
+  }
+  return nullptr;
 }
 
 HostTensor to_host(const Tensor& tensor) { return {tensor.shape(), tensor.values<double>()}; }

@@ -64,6 +64,8 @@ class CaseKernel {
 
 // The reference row of an op, or null.
 const KernelImpl* reference_row(std::string_view op);
+// The reference row that takes this case (16-bit types run by conversion), or null.
+const KernelImpl* reference_row(const CaseGraph& case_graph);
 const Backend& reference_backend();
 
 HostTensor to_host(const Tensor& tensor);

@@ -120,7 +120,34 @@ void add_train_grad_case(std::vector<OpCase>& cases, bool relu) {
 
 }  // namespace
 
+// As mixed precision leaves them: x in 16 bits, everything else in f32.
+static void add_mixed_norm_cases(std::vector<OpCase>& cases) {
+  std::vector<OpInput> inputs = norm_inputs({3, 2, 4, 5});
+  for (std::size_t i = 1; i < inputs.size(); ++i) {
+    inputs[i].dtype = DType::kFloat32;
+  }
+  OpCase frozen{.op = "BatchNormalization",
+                .attrs = {{"epsilon", kEpsilon}},
+                .inputs = inputs,
+                .differentiate = {0, 1, 2},
+                .expected = frozen_form(kEpsilon),
+                .dtypes = {DType::kFloat16, DType::kBFloat16},
+                .label = "f32_statistics"};
+  OpCase train{.op = "BatchNormTrain",
+               .attrs = {{"epsilon", kEpsilon}, {"momentum", 0.9}, {"unbiased", kOn}},
+               .inputs = inputs,
+               .outputs = 5,
+               .differentiate = {0, 1, 2},
+               .expected = train_form(kEpsilon, 0.9, true, false),
+               .dtypes = frozen.dtypes,
+               .label = frozen.label,
+               .not_differentiable_outputs = {1, 2, 3, 4}};
+  cases.push_back(std::move(frozen));
+  cases.push_back(std::move(train));
+}
+
 void add_norm_cases(std::vector<OpCase>& cases) {
+  add_mixed_norm_cases(cases);
   for (const Shape& x : {Shape{4, 3}, Shape{2, 3, 5}, Shape{3, 2, 4, 5}, Shape{2, 2, 2, 3, 2}}) {
     cases.push_back({.op = "BatchNormalization",
                      .attrs = {{"epsilon", kEpsilon}},

@@ -1,12 +1,15 @@
 // Names of op cases and the list of all of them.
 #include "tests/ops/op_case.h"
 
+#include <algorithm>
 #include <cctype>
 #include <iterator>
 #include <type_traits>
 #include <utility>
 #include <variant>
 
+#include "graph/ir/op_def.h"
+#include "graph/ops/standard_ops.h"
 #include "runtime/base/concat.h"
 #include "tests/ops/families.h"
 
@@ -96,6 +99,20 @@ std::string case_name(const OpCase& op_case) {
   }
   name = identifier(name);
   return name.size() > 120 ? name.substr(0, 120) : name;
+}
+
+bool has_dtype(const OpCase& op_case, DType dtype) {
+  return std::find(op_case.dtypes.begin(), op_case.dtypes.end(), dtype) != op_case.dtypes.end();
+}
+
+std::vector<DType> dtypes_of(const OpCase& op_case) {
+  std::vector<DType> dtypes = op_case.dtypes;
+  const graph::OpDef* op = graph::standard_ops().find(op_case.op);
+  if (has_dtype(op_case, DType::kFloat32) && has_dtype(op_case, DType::kFloat64) &&
+      !has_dtype(op_case, DType::kFloat16) && !op->is_commit) {
+    dtypes.insert(dtypes.end(), {DType::kFloat16, DType::kBFloat16});
+  }
+  return dtypes;
 }
 
 std::vector<OpCase> all_cases() {

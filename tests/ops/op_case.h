@@ -83,6 +83,12 @@ struct OpCase {
 // A readable, unique-enough name: Softmax_axis1_2x3x5 plus the label.
 std::string case_name(const OpCase& op_case);
 
+bool has_dtype(const OpCase& op_case, DType dtype);
+
+// The types a case is run in. What runs in f32 and f64 runs in 16 bits too, except updates of
+// variables, which are never of 16 bits.
+std::vector<DType> dtypes_of(const OpCase& op_case);
+
 // All families, in a fixed order.
 std::vector<OpCase> all_cases();
 

@@ -147,7 +147,7 @@ std::vector<Named> differentiated_cases() {
   std::vector<Named> made;
   std::map<std::string, int> seen;
   for (const OpCase& op_case : all_cases()) {
-    if (!op_case.differentiate.empty()) {
+    if (!op_case.differentiate.empty() && has_dtype(op_case, DType::kFloat64)) {
       const std::string name = case_name(op_case);
       const int times = ++seen[name];
       made.push_back({op_case, times == 1 ? name : concat(name, "_", times)});

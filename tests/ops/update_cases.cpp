@@ -1,5 +1,5 @@
-// Cases of the optimizer updates: each of PyTorch's five steps, from its state before to its state
-// after.
+// Cases of the optimizer updates (each of PyTorch's five steps, from its state before to its state
+// after) and of the loss scale's.
 #include "runtime/base/concat.h"
 #include "tests/ops/closed_form.h"
 #include "tests/ops/expected/optimizer_updates.h"
@@ -51,6 +51,34 @@ std::vector<HostTensor> split(const UpdateState& state) {
   return out;
 }
 
+// torch.amp.GradScaler.update() with growth_interval 4; tests/training/compile has whole traces.
+void add_loss_scale_cases(std::vector<OpCase>& cases) {
+  struct Row {
+    const char* label;
+    double scale, tracker;
+    bool finite;
+    double next_scale, next_tracker;
+  };
+  for (const Row& row :
+       {Row{"counts", 1024, 2, true, 1024, 3}, Row{"grows", 1024, 3, true, 2048, 0},
+        Row{"backs_off", 1024, 3, false, 512, 0},
+        Row{"stays_at_the_largest", 0x1p127, 3, true, 0x1p127, 0},
+        Row{"stays_at_min_scale", 1, 2, false, 1, 0}}) {
+    OpCase made{.op = "LossScaleUpdate",
+                .attrs = {{"growth_interval", std::int64_t{4}}},
+                .inputs = {values({}, {row.scale}).of(DType::kFloat32),
+                           values({}, {row.tracker}).of(DType::kInt64),
+                           values({}, {row.finite ? 1.0 : 0.0}).of(DType::kBool)},
+                .outputs = 2,
+                .dtypes = {DType::kFloat32},
+                .label = row.label};
+    made.expected = [row](const std::vector<HostTensor>&) {
+      return std::vector<HostTensor>{{{}, {row.next_scale}}, {{}, {row.next_tracker}}};
+    };
+    cases.push_back(made);
+  }
+}
+
 }  // namespace
 
 std::vector<OpCase> update_cases() {
@@ -78,6 +106,7 @@ std::vector<OpCase> update_cases() {
       before = torch.in_f64[step];
     }
   }
+  add_loss_scale_cases(cases);
   return cases;
 }
 

@@ -55,7 +55,7 @@ struct ScheduleSettings {
 
 struct TrainSettings {
   std::int64_t epochs = 10;
-  std::int64_t steps = 0;  // 0: by epochs
+  std::int64_t steps = 0;         // 0: by epochs
   std::string precision = "f32";  // "f32" | "bf16" | "fp16" | "auto"
   std::string device = "cpu";
   std::int64_t threads = 0;  // 0: all processors

@@ -20,7 +20,8 @@ std::vector<RecipeKey> run_keys() {
           [](Recipe& r) -> auto& { return r.train.steps; }, not_negative),
       key(
           "train.precision",
-          "\"f32\", \"bf16\", \"fp16\" (mixed precision), or \"auto\": bf16 where the device is fast at it",
+          "\"f32\", \"bf16\", \"fp16\" (mixed precision), or \"auto\": bf16 where the device is "
+          "fast at it",
           [](Recipe& r) -> auto& { return r.train.precision; }, one_of<kPrecision, 4>),
       key("train.device", "where to run", [](Recipe& r) -> auto& { return r.train.device; }),
       key(

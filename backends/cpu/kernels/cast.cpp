@@ -13,8 +13,9 @@ Support supports(const OpQuery& query) {
   const DType from = query.inputs[0].dtype, to = query.outputs[0].dtype;
   const bool narrows = from == DType::kFloat32 && is_16_bit(to);
   const bool widens = is_16_bit(from) && to == DType::kFloat32;
-  return narrows || widens ? Support::yes()
-                           : Support::no(concat("only f32 to and from 16 bits, not ", from, " to ", to));
+  return narrows || widens
+             ? Support::yes()
+             : Support::no(concat("only f32 to and from 16 bits, not ", from, " to ", to));
 }
 
 std::unique_ptr<Kernel> prepare(const OpQuery& query) {
