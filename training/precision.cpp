@@ -32,30 +32,30 @@ void settle_precision(Recipe& recipe, const graph::Graph& model, const Backend& 
   const std::string wide = double_tensor(model);
   if (precision == "auto") {
     precision = fast && wide.empty() ? "bf16" : "f32";
-    notes.push_back(concat(
-        "train.precision = \"", precision, "\" (",
-        !wide.empty() ? concat("'", wide, "' is float64")
-        : fast        ? concat("the ", backend.name(), " device multiplies bf16 matrices fastest")
+    notes.push_back(
+        concat("train.precision = \"", precision, "\" (",
+               !wide.empty() ? concat("'", wide, "' is float64")
+               : fast ? concat("the ", backend.name(), " device multiplies bf16 matrices fastest")
                       : concat("the ", backend.name(), " device has no fast 16-bit arithmetic"),
-        ")"));
+               ")"));
   }
   settings.precision = precision == "bf16"   ? DType::kBFloat16
                        : precision == "fp16" ? DType::kFloat16
                                              : DType::kFloat32;
   settings.scaler = recipe.scaler;
-  TEMPER_CHECK(precision == "f32" || wide.empty(), ErrorCode::kUnsupported,
-               "train.precision = \"", precision, "\" mixes 16 bits with float32, but '", wide,
+  TEMPER_CHECK(precision == "f32" || wide.empty(), ErrorCode::kUnsupported, "train.precision = \"",
+               precision, "\" mixes 16 bits with float32, but '", wide,
                "' is float64: write train.precision = \"f32\", with which a float64 model trains "
                "in float64");
   if (precision == "fp16" && !recipe.scaler.dynamic) {
     notes.push_back(concat("the loss scale is ", recipe.scaler.init_scale, " in every step"));
   }
-  const auto scaler_key = std::find_if(
-      recipe.origins.begin(), recipe.origins.end(),
-      [](const auto& origin) { return origin.first.starts_with("scaler."); });
+  const auto scaler_key =
+      std::find_if(recipe.origins.begin(), recipe.origins.end(),
+                   [](const auto& origin) { return origin.first.starts_with("scaler."); });
   if (precision != "fp16" && scaler_key != recipe.origins.end()) {
     notes.push_back(concat(scaler_key->first, " has no effect: train.precision is \"", precision,
-                            "\", and only fp16 needs a loss scale"));
+                           "\", and only fp16 needs a loss scale"));
   }
 }
 

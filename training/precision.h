@@ -12,8 +12,8 @@
 namespace temper::training {
 
 // Fills settings.precision and settings.scaler. "auto" becomes what the device is best at and stays
-// that in the recipe, so that a resumed run has it too; `notes` says so. THROWS: kUnsupported for 16
-// bits in a float64 model.
+// that in the recipe, so that a resumed run has it too; `notes` says so. THROWS: kUnsupported for
+// 16 bits in a float64 model.
 void settle_precision(Recipe& recipe, const graph::Graph& model, const Backend& backend,
                       CompileSettings& settings, std::vector<std::string>& notes);
 
