@@ -64,7 +64,7 @@ std::vector<std::string> nodes_without_gradient(const Graph& imported) {
         needed[at(id)] = true;
       }
     }
-    if (node.op->grad_function == nullptr) {
+    if (!node.op->is_differentiable()) {
       found.push_back(node.origin);
     }
   }

@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "runtime/memory/tensor.h"
 #include "training/logging/metrics_log.h"
 
 namespace temper::training {
@@ -35,6 +36,10 @@ class RunObserver {
   // Something a person should know: a skipped step, a checkpoint that could not be written, early
   // stopping.
   virtual void message(std::string_view text) { static_cast<void>(text); }
+  // Samples of a generator [N, ...], to be shown `columns` in a row; valid during the call.
+  virtual void sampled(std::int64_t step, const Tensor& samples, std::int64_t columns) {
+    static_cast<void>(step), static_cast<void>(samples), static_cast<void>(columns);
+  }
   // After the last file of the run was written.
   virtual void finished(const std::string& run_directory) { static_cast<void>(run_directory); }
 };

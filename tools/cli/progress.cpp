@@ -34,8 +34,9 @@ std::string number(const char* format, double value) {
 
 }  // namespace
 
-Progress::Progress(bool expects_validation, bool quiet)
-    : expects_validation_(expects_validation),
+Progress::Progress(bool expects_validation, bool quiet, std::vector<std::string> shown)
+    : shown_(std::move(shown)),
+      expects_validation_(expects_validation),
       quiet_(quiet),
       bar_(!quiet && is_terminal(OutputStream::kStderr)) {}
 
@@ -77,7 +78,7 @@ void Progress::print_line(std::int64_t step) {
   const std::int64_t epoch = epoch_ended_ ? progress_.epoch : progress_.epoch + 1;
   std::string line = concat("epoch ", epoch, "/", progress_.total_epochs, "  step ", step, "/",
                             progress_.total_steps);
-  for (const char* name : {"train/loss", "train/accuracy", "val/loss", "val/accuracy"}) {
+  for (const std::string& name : shown_) {
     if (const auto found = latest_.find(name); found != latest_.end()) {
       line += concat("  ", name, " ", number("%.4f", found->second));
     }

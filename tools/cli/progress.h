@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "training/run_observer.h"
 
@@ -15,8 +16,10 @@ namespace temper::cli {
 class Progress {
  public:
   // `expects_validation`: an epoch's line waits for the validation that follows its last step.
-  // `quiet`: messages only.
-  Progress(bool expects_validation, bool quiet);
+  // `quiet`: messages only. `shown`: the metrics of an epoch's line.
+  Progress(bool expects_validation, bool quiet,
+           std::vector<std::string> shown = {"train/loss", "train/accuracy", "val/loss",
+                                             "val/accuracy"});
 
   void started(const std::string& run_directory, const training::RunProgress& progress);
   void stepped(const training::RunProgress& progress);
@@ -30,6 +33,7 @@ class Progress {
   void clear_bar();
   void print_line(std::int64_t step);
 
+  std::vector<std::string> shown_;
   bool expects_validation_;
   bool quiet_;
   bool bar_;  // a terminal, and not quiet

@@ -5,7 +5,9 @@
 #include "runtime/platform/folders.h"
 #include "runtime/platform/process.h"
 #include "runtime/platform/signals.h"
+#include "tools/cli/adversarial_run.h"
 #include "tools/cli/command.h"
+#include "tools/cli/memory_report.h"
 #include "tools/cli/pass_dump.h"
 #include "tools/cli/progress.h"
 #include "tools/cli/run_charts.h"
@@ -131,28 +133,6 @@ TrainTarget read_target(const Arguments& arguments) {
   return target;
 }
 
-void print_memory(const training::MemoryPlan& memory, bool as_json) {
-  const std::vector<std::pair<const char*, std::int64_t>> lines = {
-      {"variables", memory.variables}, {"gradients", memory.gradients},
-      {"activations", memory.arena},   {"constants", memory.constants},
-      {"total", memory.total()},
-  };
-  if (as_json) {
-    training::JsonValue values = training::JsonValue::object();
-    for (const auto& [name, bytes] : lines) {
-      values.set(name, bytes);
-    }
-    training::JsonValue line = training::JsonValue::object();
-    line.set("memory_bytes", std::move(values));
-    std::printf("%s\n", line.text().c_str());
-    return;
-  }
-  std::printf("memory in bytes\n");
-  for (const auto& [name, bytes] : lines) {
-    std::printf("  %-12s %15lld\n", name, static_cast<long long>(bytes));
-  }
-}
-
 void print_json(const RunResult& result, const Session& session, const Watcher& watcher) {
   training::JsonValue line = training::JsonValue::object();
   const char* const outcomes[] = {"finished", "stopped early", "interrupted", "save failed"};
@@ -227,6 +207,9 @@ int run(const Arguments& arguments) {
   if (arguments.has("--print-config")) {
     std::fputs(training::describe_settings(target.recipe).c_str(), stdout);
     return 0;
+  }
+  if (target.recipe.adversarial.is_on()) {
+    return run_adversarial(arguments, std::move(target.recipe));
   }
   const StopSignals signals;
   const bool quiet = arguments.has("--quiet");

@@ -94,7 +94,7 @@ std::vector<AdversarialLoss> make_losses() {
        critic_generator},
       {"wasserstein_gp",
        "difference of mean scores with a gradient penalty at random interpolates; use ratio = 5",
-       {{kGradientPenalty, 10.0, "lambda, the weight of mean (|gradient| - 1)^2",
+       {{kGradientPenalty, 10.0, "lambda, the weight of the mean of (gradient norm - 1)^2",
          require_not_negative}},
        wasserstein_discriminator,
        critic_generator},

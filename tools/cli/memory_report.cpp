@@ -1,0 +1,34 @@
+#include "tools/cli/memory_report.h"
+
+#include <cstdint>
+#include <cstdio>
+#include <utility>
+#include <vector>
+
+#include "training/formats/json.h"
+
+namespace temper::cli {
+
+void print_memory(const training::MemoryPlan& memory, bool as_json) {
+  const std::vector<std::pair<const char*, std::int64_t>> lines = {
+      {"variables", memory.variables}, {"gradients", memory.gradients},
+      {"activations", memory.arena},   {"constants", memory.constants},
+      {"total", memory.total()},
+  };
+  if (as_json) {
+    training::JsonValue values = training::JsonValue::object();
+    for (const auto& [name, bytes] : lines) {
+      values.set(name, bytes);
+    }
+    training::JsonValue line = training::JsonValue::object();
+    line.set("memory_bytes", std::move(values));
+    std::printf("%s\n", line.text().c_str());
+    return;
+  }
+  std::printf("memory in bytes\n");
+  for (const auto& [name, bytes] : lines) {
+    std::printf("  %-12s %15lld\n", name, static_cast<long long>(bytes));
+  }
+}
+
+}  // namespace temper::cli

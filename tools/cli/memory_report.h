@@ -1,0 +1,11 @@
+// The memory plan of a run on stdout, for --dry-run.
+#pragma once
+
+#include "training/compile/plan_set.h"
+
+namespace temper::cli {
+
+// A table in bytes, or one JSON line.
+void print_memory(const training::MemoryPlan& memory, bool as_json);
+
+}  // namespace temper::cli

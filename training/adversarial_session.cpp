@@ -1,0 +1,268 @@
+#include "training/adversarial_session.h"
+
+#include <algorithm>
+
+#include "backends/backends.h"
+#include "graph/onnx/export.h"
+#include "graph/ops/standard_ops.h"
+#include "runtime/base/error.h"
+#include "runtime/platform/folders.h"
+#include "runtime/platform/threads.h"
+#include "training/data/open_dataset.h"
+#include "training/session.h"
+
+namespace temper::training {
+namespace {
+
+constexpr const char* name_of(AdversarialGraphKind kind) {
+  switch (kind) {
+    case AdversarialGraphKind::kDiscriminator:
+      return "discriminator";
+    case AdversarialGraphKind::kGenerator:
+      return "generator";
+    case AdversarialGraphKind::kSample:
+      return "sample";
+    case AdversarialGraphKind::kClipWeights:
+      return "clip_weights";
+  }
+  return "";
+}
+
+graph::OnnxModel load(const std::string& path, const char* key, const Recipe& recipe) {
+  TEMPER_CHECK(!path.empty(), ErrorCode::kInvalidArgument, key, " is not set: which ONNX file?");
+  return graph::OnnxModel::load(path, {recipe.model.external_data_root});
+}
+
+CompileSettings compile_settings(const Recipe& recipe, const ComponentSettings& optimizer) {
+  CompileSettings settings;
+  settings.optimizer = optimizer;
+  settings.clip_norm = recipe.clip_norm;
+  settings.frozen_batchnorm = recipe.model.batchnorm == "frozen";
+  settings.seed = static_cast<std::uint64_t>(recipe.train.seed);
+  return settings;
+}
+
+// Inputs that both models leave to the data, each asked for once.
+DataOptions wanted_data(const graph::Graph& generator, const graph::Graph& discriminator,
+                        const Wiring& wiring, const DataSettings& settings) {
+  DataOptions options = data_options(discriminator, settings);
+  for (const WantedField& field : data_options(generator, settings).inputs) {
+    const bool known =
+        std::any_of(options.inputs.begin(), options.inputs.end(),
+                    [&](const WantedField& other) { return other.name == field.name; });
+    if (field.name != wiring.latent && !known) {
+      options.inputs.push_back(field);
+    }
+  }
+  options.require_targets = false;
+  return options;
+}
+
+// Dimensions of the inputs, other than the batch, that a file leaves open are as in the data.
+void bind_to_data(graph::Graph& graph, const Dataset& data, const std::string& latent,
+                  std::map<std::string, std::int64_t>& symbols) {
+  for (const graph::ValueId id : graph.inputs) {
+    graph::Value& input = graph.value(id);
+    for (const Field& field : data.fields()) {
+      if (field.name != input.name || input.name == latent ||
+          field.row_shape.rank() + 1 != static_cast<int>(input.dims.size())) {
+        continue;
+      }
+      for (std::size_t axis = 1; axis < input.dims.size(); ++axis) {
+        graph::Dim& dim = input.dims[axis];
+        const std::int64_t size = field.row_shape[static_cast<int>(axis) - 1];
+        if (dim.value < 0 && dim.symbol.empty()) {
+          dim.value = size;
+        } else if (dim.value < 0) {
+          symbols[dim.symbol] = size;
+        }
+      }
+    }
+  }
+}
+
+}  // namespace
+
+AdversarialSession::AdversarialSession(Recipe recipe, EngineOptions options)
+    : recipe_(std::move(recipe)) {
+  refuse_other_settings();
+  reference_ = make_backend("reference");
+  backend_ = make_backend(recipe_.train.device);
+  threads_ =
+      recipe_.train.threads > 0 ? static_cast<int>(recipe_.train.threads) : available_processors();
+  options.threads = threads_;
+  const AdversarialRecipe& adversarial = recipe_.adversarial;
+  generator_ = std::make_unique<graph::OnnxModel>(
+      load(adversarial.generator, "models.generator.path", recipe_));
+  discriminator_ = std::make_unique<graph::OnnxModel>(
+      load(adversarial.discriminator, "models.discriminator.path", recipe_));
+  graph::Graph generator = generator_->build_graph(graph::standard_ops());
+  graph::Graph discriminator = discriminator_->build_graph(graph::standard_ops());
+  open_data(generator, discriminator);
+  AdversarialSettings settings;
+  settings.loss = adversarial.loss;
+  settings.generator = compile_settings(recipe_, adversarial.generator_optimizer);
+  settings.discriminator = compile_settings(recipe_, adversarial.discriminator_optimizer);
+  settings.latent = adversarial.latent;
+  settings.distribution = adversarial.distribution;
+  settings.latent_size = adversarial.latent_size;
+  settings.seed = static_cast<std::uint64_t>(recipe_.train.seed);
+  graphs_ = std::make_unique<AdversarialGraphs>(std::move(generator), std::move(discriminator),
+                                                std::move(settings), symbols_, *reference_);
+  plans_ = std::make_unique<PlanSet>(*backend_, *reference_, std::move(options));
+}
+
+// Settings that a run of two models does not have would otherwise be ignored in silence.
+void AdversarialSession::refuse_other_settings() const {
+  const Recipe& r = recipe_;
+  std::vector<std::string> other;
+  const auto note = [&](bool is_set, const char* key) {
+    if (is_set) {
+      other.emplace_back(key);
+    }
+  };
+  note(!r.model.path.empty(), "model.path");
+  note(!r.model.freeze.empty(), "model.freeze");
+  note(!r.model.trainable.empty(), "model.trainable");
+  note(!r.loss.loss.name.empty(), "loss.name");
+  note(!r.groups.empty(), "optimizer.group");
+  note(!r.data.val.empty(), "data.val");
+  note(r.data.val_split > 0, "data.val_split");
+  note(r.train.accumulate > 1, "train.accumulate");
+  note(r.train.precision != "f32", "train.precision");
+  note(r.train.eval_every > 0, "train.eval_every");
+  note(!r.checkpoint.monitor.empty(), "checkpoint.monitor");
+  note(r.checkpoint.patience > 0, "checkpoint.patience");
+  for (const auto& [key, origin] : r.origins) {
+    const bool own =
+        key.starts_with("optimizer.generator.") || key.starts_with("optimizer.discriminator.");
+    note(key.starts_with("optimizer.") && key != "optimizer.group" && !own, key.c_str());
+  }
+  TEMPER_CHECK(other.empty(), ErrorCode::kInvalidArgument, "a run of two models takes no ",
+               join(other, ", "),
+               " (each model has its own path in [models.NAME] and its own [optimizer.NAME]; there "
+               "is no validation)");
+}
+
+void AdversarialSession::open_data(graph::Graph& generator, graph::Graph& discriminator) {
+  TEMPER_CHECK(!recipe_.data.train.empty(), ErrorCode::kInvalidArgument,
+               "data.train is not set: which data?");
+  const Wiring wiring = wire(generator, discriminator, recipe_.adversarial.latent);
+  data_ =
+      open_dataset(recipe_.data.train, wanted_data(generator, discriminator, wiring, recipe_.data));
+  bind_to_data(discriminator, *data_, {}, symbols_);
+  bind_to_data(generator, *data_, wiring.latent, symbols_);
+  const std::int64_t count = data_->count();
+  std::vector<std::int64_t> rows(static_cast<std::size_t>(count));
+  for (std::int64_t i = 0; i < count; ++i) {
+    rows[static_cast<std::size_t>(i)] = i;
+  }
+  data_->fit(rows);
+  if (recipe_.data.batch_size > count) {
+    TEMPER_CHECK(!recipe_.data.batch_size_given, ErrorCode::kInvalidArgument, "data.batch_size is ",
+                 recipe_.data.batch_size, ", but there are only ", count, " samples in ",
+                 recipe_.data.train, "; write ", count, " or less");
+    recipe_.data.batch_size = count;
+    notes_.push_back(concat("data.batch_size = ", count, " (there are no more samples)"));
+  }
+  const std::int64_t side = recipe_.adversarial.sample_grid;
+  std::vector<std::int64_t> shown(static_cast<std::size_t>(side * side));
+  for (std::size_t i = 0; i < shown.size(); ++i) {
+    shown[i] = static_cast<std::int64_t>(i) % count;
+  }
+  for (const Field& field : data_->fields()) {
+    Shape shape{side * side};
+    for (const std::int64_t dim : field.row_shape) {
+      shape.push_back(dim);
+    }
+    sample_fields_.emplace_back(field.dtype, shape);
+  }
+  data_->read(shown, sample_fields_);
+}
+
+std::int64_t AdversarialSession::batch_of(AdversarialGraphKind kind) const {
+  const std::int64_t side = recipe_.adversarial.sample_grid;
+  return kind == AdversarialGraphKind::kSample ? side * side : recipe_.data.batch_size;
+}
+
+bool AdversarialSession::clips_weights() const {
+  return graphs_->settings().loss.parameters.get_double(kWeightClip, 0) > 0;
+}
+
+MemoryPlan AdversarialSession::prepare() {
+  if (!plans_->store().allocated()) {
+    std::vector<AdversarialGraphKind> kinds = {AdversarialGraphKind::kDiscriminator,
+                                               AdversarialGraphKind::kGenerator,
+                                               AdversarialGraphKind::kSample};
+    if (clips_weights()) {
+      kinds.push_back(AdversarialGraphKind::kClipWeights);
+    }
+    for (const AdversarialGraphKind kind : kinds) {
+      plans_->plan(name_of(kind), [&] { return graphs_->make(kind, batch_of(kind)); });
+    }
+    plans_->allocate();
+  }
+  return plans_->memory();
+}
+
+Executor& AdversarialSession::executor(AdversarialGraphKind kind) {
+  return plans_->executor(name_of(kind), [&] { return graphs_->make(kind, batch_of(kind)); });
+}
+
+std::int64_t AdversarialSession::batches_per_epoch() const {
+  return data_->count() / recipe_.data.batch_size;
+}
+
+std::unique_ptr<BatchLoader> AdversarialSession::make_loader(DataPosition start) const {
+  LoaderOptions options;
+  options.batch_size = recipe_.data.batch_size;
+  options.drop_last = true;  // a step has one batch size
+  const SamplerOptions order{recipe_.data.shuffle, static_cast<std::uint64_t>(recipe_.data.seed)};
+  return std::make_unique<BatchLoader>(*data_, Sampler(data_->count(), order), options, start);
+}
+
+void AdversarialSession::bind_fields(Executor& executor, std::span<const Tensor> fields) const {
+  for (std::size_t i = 0; i < fields.size(); ++i) {
+    const int input = executor.plan().find_input(data_->fields()[i].name);
+    if (input >= 0) {
+      executor.bind_input(input, fields[i].data());
+    }
+  }
+}
+
+void AdversarialSession::bind(Executor& executor, const Batch& batch) const {
+  bind_fields(executor, batch.fields);
+}
+
+Tensor AdversarialSession::sample() {
+  Executor& plan = executor(AdversarialGraphKind::kSample);
+  bind_fields(plan, sample_fields_);
+  plan.run();
+  const Tensor& made = plan.output(plan.plan().find_output("samples"));
+  return Tensor::from<double>(made.dtype(), made.shape(), made.values<double>());
+}
+
+void AdversarialSession::export_model(const graph::OnnxModel& model, const std::string& prefix,
+                                      const std::string& path) const {
+  const graph::Graph graph = model.build_graph(graph::standard_ops());
+  std::map<std::string, Tensor> values;
+  for (int i = 0; i < graph.variable_count(); ++i) {
+    const std::string& name = graph.variable(graph::VariableId{i}).name;
+    const int stored = plans_->store().find(prefix + name);
+    if (stored >= 0) {
+      values[name] = plans_->store().get(stored);
+    }
+  }
+  graph::export_model(model, values, path);
+}
+
+std::pair<std::string, std::string> AdversarialSession::export_models(
+    const std::string& folder) const {
+  const std::pair<std::string, std::string> paths = {join_path(folder, "generator.onnx"),
+                                                     join_path(folder, "discriminator.onnx")};
+  export_model(*generator_, kGeneratorPrefix, paths.first);
+  export_model(*discriminator_, kDiscriminatorPrefix, paths.second);
+  return paths;
+}
+
+}  // namespace temper::training
