@@ -1,18 +1,37 @@
-// Line charts of a run (loss, accuracy, learning rate) as PNG and SVG, drawn by one function.
-// Plain data in, two files out; nothing here knows what training is.
-// Threading: charts may be written by several threads at once.
+// Line charts (loss, accuracy, learning rate): plain data; figure.h writes them as PNG and SVG.
+// Nothing here knows what training is.
 #pragma once
 
-#include <cstddef>
+#include <optional>
 #include <string>
 #include <vector>
 
 namespace temper::charts {
 
+enum class LineStyle {
+  kSolid,      // in the colour of its place in the chart; a noisy long one gets a moving average
+  kFaint,      // the same colour, thin and pale: the raw values behind a smoothed curve
+  kReference,  // grey and dashed: chance, a target, a closed form; not numbered at its end
+};
+
 struct Series {
   std::string name;  // in the legend: "train", "val"
   std::vector<double> x;
   std::vector<double> y;  // as many as x
+  LineStyle style = LineStyle::kSolid;
+  bool steps = false;  // each value holds until the next x, as a schedule's does
+  int color = -1;      // of the palette; -1: the series' place in the chart
+};
+
+// A line across the plot with its name: the suggested rate, the clip threshold, the best epoch.
+struct Marker {
+  double at = 0;
+  std::string label;
+};
+
+struct Range {
+  double low = 0;
+  double high = 1;
 };
 
 struct Chart {
@@ -21,14 +40,15 @@ struct Chart {
   std::string y_label;
   std::vector<Series> series;
   bool log_y = false;  // values that are not positive are left out
+  bool log_x = false;
+  std::vector<Marker> vertical_markers = {};    // at values of x
+  std::vector<Marker> horizontal_markers = {};  // at values of y
+  std::optional<Range> x_range = {};            // else what the data need
+  std::optional<Range> y_range = {};
+  bool number_ends = true;  // each solid line's last value at its end
 };
 
 inline constexpr int kChartWidth = 960;  // pixels of the PNG, points of the SVG
 inline constexpr int kChartHeight = 600;
-
-// Writes `path_without_suffix` + ".png" and ".svg", each whole or not at all. Points that are not
-// finite are left out and interrupt their line. Equal charts give equal bytes.
-// THROWS: kIo when a file cannot be written; kInternal when a series has unequal x and y.
-void write_chart(const Chart& chart, const std::string& path_without_suffix);
 
 }  // namespace temper::charts

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "tools/charts/chart.h"
+#include "tools/charts/figure.h"
 
 namespace temper::cli {
 

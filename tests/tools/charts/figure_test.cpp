@@ -1,5 +1,5 @@
 // Charts are written whole, with the right size and the same bytes each time, whatever the data.
-#include "tools/charts/chart.h"
+#include "tools/charts/figure.h"
 
 #include <gtest/gtest.h>
 
@@ -94,7 +94,8 @@ TEST(Chart, IsDrawnForAwkwardDataToo) {
 
 TEST(Chart, OfUnequalXAndYIsRefused) {
   const TemporaryFolder folder;
-  EXPECT_THROW(write_chart({"t", "x", "y", {{"a", {1, 2}, {1}}}, false}, folder.file("x")), Error);
+  EXPECT_THROW(write_chart(Chart{"t", "x", "y", {{"a", {1, 2}, {1}}}, false}, folder.file("x")),
+               Error);
 }
 
 TEST(Chart, IntoAMissingFolderNamesThePath) {
