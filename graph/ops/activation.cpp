@@ -141,13 +141,15 @@ void register_activation(OpRegistry& ops) {
     InferFunction infer;
     GradFunction gradient;
     GradFunction second;
+    PrecisionClass precision = PrecisionClass::kFollowInputs;
   };
   constexpr GradFunction kPiecewiseLinear = grad_gradient<nullptr>;
   const std::array rows = {
       Row{"LeakyRelu", infer_leaky_relu, gradient_from_input, kPiecewiseLinear},
       Row{"Sigmoid", infer_float_unary, gradient_from_output, grad_gradient<sigmoid_second>},
       Row{"Tanh", infer_float_unary, gradient_from_output, grad_gradient<tanh_second>},
-      Row{"Softplus", infer_float_unary, gradient_from_input, grad_gradient<softplus_second>},
+      Row{"Softplus", infer_float_unary, gradient_from_input, grad_gradient<softplus_second>,
+          PrecisionClass::kFloat32},
       Row{"Elu", infer_elu, gradient_from_input, grad_gradient<exponential_second>},
       Row{"Selu", infer_selu, gradient_from_input, grad_gradient<exponential_second>},
       Row{"HardSigmoid", infer_hard_sigmoid, gradient_from_input, kPiecewiseLinear},
@@ -155,7 +157,7 @@ void register_activation(OpRegistry& ops) {
       Row{"Gelu", infer_gelu, gradient_from_input, grad_gradient<gelu_second>},
   };
   for (const Row& row : rows) {
-    ops.add(row.name).infer(row.infer).gradient(row.gradient);
+    ops.add(row.name).infer(row.infer).gradient(row.gradient).precision(row.precision);
     ops.add(row.name + std::string("Grad"))
         .inputs(2, 2)
         .infer(row.infer)

@@ -41,6 +41,18 @@ void write_components(std::ostream& out, const char* title, const char* key,
   }
 }
 
+std::string precision_text(const graph::OpDef& op) {
+  switch (op.precision_class) {
+    case graph::PrecisionClass::kLow:
+      return "16 bits";
+    case graph::PrecisionClass::kFloat32:
+      return "f32";
+    case graph::PrecisionClass::kFollowInputs:
+      break;
+  }
+  return op.float32_inputs.empty() ? "" : "follows x; the rest is f32";
+}
+
 std::string page() {
   std::ostringstream out;
   out << "# Reference\n\nWritten from the code by tests/training/reference_page_test.cpp; do not "
@@ -65,11 +77,14 @@ std::string page() {
   write_components(out, "Adversarial losses", "adversarial.loss", adversarial_losses());
   out << "\n## ONNX operators\n\nOpsets 7 to 28. Each has a reference kernel for every type it "
          "takes.\n\n"
-      << "| operator | gradient |\n|---|---|\n";
+      << "Mixed precision (docs/mixed_precision.md): an operator of 16 bits computes in the run's "
+         "16-bit type, one of f32 in float32; the others follow their inputs.\n\n"
+      << "| operator | gradient | mixed precision |\n|---|---|---|\n";
   for (const graph::OpDef* op : graph::standard_ops().all()) {
     if (!op->is_internal) {
       out << "| " << op->name() << " | "
-          << (op->is_differentiable() ? "yes" : "none: " + op->no_gradient_reason) << " |\n";
+          << (op->is_differentiable() ? "yes" : "none: " + op->no_gradient_reason) << " | "
+          << precision_text(*op) << " |\n";
     }
   }
   return out.str();
