@@ -8,6 +8,7 @@
 #include "runtime/base/error.h"
 #include "training/losses/loss.h"
 #include "training/optimizers/optimizer.h"
+#include "training/precision.h"
 
 namespace temper::training {
 namespace {
@@ -81,7 +82,7 @@ std::string guess_loss(const graph::OnnxModel& model) {
 
 TrainingPreview::TrainingPreview(const graph::OnnxModel& model, const std::string& loss,
                                  std::map<std::string, std::int64_t> symbols,
-                                 std::string_view device, int threads)
+                                 std::string_view device, int threads, const std::string& precision)
     : backend_(make_backend(device)),
       reference_(make_backend("reference")),
       symbols_(std::move(symbols)) {
@@ -91,8 +92,13 @@ TrainingPreview::TrainingPreview(const graph::OnnxModel& model, const std::strin
       "adamw", complete_parameters("optimizer", "adamw", find_optimizer("adamw").parameters, {})};
   EngineOptions options;
   options.threads = threads;
-  engine_ = std::make_unique<Engine>(model.build_graph(graph::standard_ops()), std::move(settings),
-                                     *backend_, *reference_, std::move(options));
+  graph::Graph imported = model.build_graph(graph::standard_ops());
+  Recipe recipe;
+  recipe.train.precision = precision;
+  std::vector<std::string> notes;
+  settle_precision(recipe, imported, *backend_, settings, notes);
+  engine_ = std::make_unique<Engine>(std::move(imported), std::move(settings), *backend_,
+                                     *reference_, std::move(options));
 }
 
 TrainingPreview::~TrainingPreview() = default;

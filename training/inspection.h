@@ -23,11 +23,12 @@ std::string guess_loss(const graph::OnnxModel& model);
 // A training step compiled without data and without taking memory. AdamW, as it has the most state.
 class TrainingPreview {
  public:
-  // `symbols`: the sizes of symbolic dimensions other than the batch. THROWS: kInvalidArgument,
+  // `symbols`: the sizes of symbolic dimensions other than the batch; `precision` as
+  // train.precision. THROWS: kInvalidArgument,
   // kUnsupported.
   TrainingPreview(const graph::OnnxModel& model, const std::string& loss,
-                  std::map<std::string, std::int64_t> symbols, std::string_view device,
-                  int threads);
+                  std::map<std::string, std::int64_t> symbols, std::string_view device, int threads,
+                  const std::string& precision = "f32");
   ~TrainingPreview();
 
   // THROWS: as Engine::plan() does.

@@ -16,6 +16,18 @@ Layout layout_at(const std::vector<Layout>& layouts, std::size_t i) {
   return i < layouts.size() ? layouts[i] : Layout{};
 }
 
+DType first_float(const std::vector<TensorSpec>& specs) {
+  const auto found = std::find_if(specs.begin(), specs.end(),
+                                  [](const TensorSpec& spec) { return is_float(spec.dtype); });
+  return found == specs.end() ? DType::kUndefined : found->dtype;
+}
+
+void note_types(const OpQuery& query, PlanStep& step) {
+  step.output_specs = query.outputs;
+  step.input_type = first_float(query.inputs);
+  step.output_type = first_float(query.outputs);
+}
+
 }  // namespace
 
 // Which values are gradients of which variables: the optimizer nodes' second group of inputs.
@@ -160,7 +172,7 @@ PhysicalId Lowering::emit(std::string_view op, const Attrs& attrs, std::vector<P
   pending.step.refusals = std::move(selected.refusals);
   pending.step.op = op;
   pending.step.origin = origin;
-  pending.step.output_specs = query.outputs;
+  note_types(query, pending.step);
   pending.inputs = std::move(inputs);
   pending.outputs = {output};
   steps_.push_back(std::move(pending));
@@ -289,7 +301,7 @@ void Lowering::emit_selected(const Node& node, OpQuery& query, SelectedKernel se
   pending.step.refusals = std::move(selected.refusals);
   pending.step.op = node.op->name();
   pending.step.origin = node.origin;
-  pending.step.output_specs = query.outputs;
+  note_types(query, pending.step);
   pending.inputs = std::move(inputs);
   steps_.push_back(std::move(pending));
   for (const ValueId output : node.outputs) {

@@ -12,8 +12,7 @@ namespace {
 
 constexpr std::string_view kSuffix = " via f32";
 // Ops that convert or move bytes: every backend runs them on any type itself.
-constexpr std::array<std::string_view, 5> kByBytes = {"Cast", "CastLike", "Reorder", "Copy",
-                                                      "CommitIf"};
+constexpr std::array<std::string_view, 4> kByBytes = {"Cast", "CastLike", "Copy", "CommitIf"};
 
 bool is_16_bit(const TensorSpec& spec) {
   return spec.dtype == DType::kFloat16 || spec.dtype == DType::kBFloat16;

@@ -20,6 +20,20 @@ int find_port(const std::vector<PlanPort>& ports, std::string_view name) {
 
 }  // namespace
 
+std::string PlanStep::precision() const {
+  const DType from = input_type == DType::kUndefined ? output_type : input_type;
+  const DType to = output_type == DType::kUndefined ? from : output_type;
+  return from == DType::kUndefined ? std::string()
+         : from == to              ? std::string(to_string(to))
+                                   : concat(from, ">", to);
+}
+
+int Plan::float_casts() const {
+  return static_cast<int>(std::count_if(steps.begin(), steps.end(), [](const PlanStep& step) {
+    return step.op == "Cast" && is_float(step.input_type) && is_float(step.output_type);
+  }));
+}
+
 int Plan::find_input(std::string_view name) const { return find_port(inputs, name); }
 int Plan::find_output(std::string_view name) const { return find_port(outputs, name); }
 

@@ -33,9 +33,14 @@ struct PlanStep {
   Location workspace;
   std::vector<TensorSpec> output_specs;
   std::string op;
-  std::string origin;                 // the node, for messages and profiles
-  std::string family;                 // whose kernel it is
-  std::vector<std::string> refusals;  // why the rows before it were not taken
+  std::string origin;                     // the node, for messages and profiles
+  std::string family;                     // whose kernel it is
+  std::vector<std::string> refusals;      // why the rows before it were not taken
+  DType input_type = DType::kUndefined;   // of the first float input; kUndefined: there is none
+  DType output_type = DType::kUndefined;  // of the first float output
+
+  // "bf16", "f32>bf16" where they differ, "" where neither is there.
+  std::string precision() const;
 };
 
 struct PlanPort {
@@ -57,6 +62,8 @@ struct Plan {
   // Index of the port with this name, or -1.
   int find_input(std::string_view name) const;
   int find_output(std::string_view name) const;
+  // Casts from one float type to another, in a run.
+  int float_casts() const;
 };
 
 }  // namespace temper

@@ -95,6 +95,12 @@ INSTANTIATE_TEST_SUITE_P(
                 {"schedule.name=\"cosine\"", "schedule.warmup=\"20%\"", "clip.norm=1.0"}},
         Setting{"SgdMomentum", {"optimizer.name=\"sgd\"", "optimizer.momentum=0.9", "log.every=4"}},
         Setting{"Accumulation", {"train.accumulate=3", "schedule.name=\"cosine\""}},
+        Setting{"Bf16", {"train.precision=\"bf16\"", "clip.norm=1.0"}},
+        Setting{"Fp16",  // V7: cut in the middle of the interval
+                {"train.precision=\"fp16\"", "scaler.growth_interval=4", "scaler.init_scale=64.0",
+                 "clip.norm=1.0", "log.every=1"}},
+        Setting{"Fp16Accumulation",
+                {"train.precision=\"fp16\"", "scaler.growth_interval=4", "train.accumulate=3"}},
         Setting{"ReferenceDevice", {"train.device=\"reference\"", "train.epochs=2"}}),
     [](const auto& each) { return std::string(each.param.name); });
 

@@ -83,7 +83,7 @@ void profile(SingleBatch& batch, double seconds) {
   std::stable_sort(order.begin(), order.end(),
                    [&](std::size_t a, std::size_t b) { return per_step[a] > per_step[b]; });
   std::printf("%d steps, %.4f ms each\n", count, total * 1e3 / count);
-  std::printf("%10s %6s  %-24s %-10s %s\n", "ms", "%", "op", "family", "node");
+  std::printf("%10s %6s  %-24s %-9s %-14s %s\n", "ms", "%", "op", "type", "family", "node");
   double rest = 0;
   for (std::size_t i = 0; i < order.size(); ++i) {
     const PlanStep& step = batch.plan().steps[order[i]];
@@ -92,8 +92,8 @@ void profile(SingleBatch& batch, double seconds) {
       rest += spent;
       continue;
     }
-    std::printf("%10.4f %6.2f  %-24s %-10s %s%s%s\n", spent * 1e3 / count, spent / total * 100,
-                step.op.c_str(), step.family.c_str(), step.origin.c_str(),
+    std::printf("%10.4f %6.2f  %-24s %-9s %-14s %s%s%s\n", spent * 1e3 / count, spent / total * 100,
+                step.op.c_str(), step.precision().c_str(), step.family.c_str(), step.origin.c_str(),
                 step.kernel != nullptr && !step.kernel->description.empty() ? "  " : "",
                 step.kernel != nullptr ? step.kernel->description.c_str() : "");
   }

@@ -1,6 +1,7 @@
 // `temper inspect`: what a model is, what of it trains and why, what blocks training, and what
 // training would take.
 #include <algorithm>
+#include <array>
 #include <cstdio>
 #include <map>
 
@@ -109,13 +110,14 @@ void print_kernels(training::TrainingPreview& preview, std::int64_t batch) {
   std::printf("\nkernels of a training step, batch %lld\n", static_cast<long long>(batch));
   for (std::size_t i = 0; i < plan.steps.size(); ++i) {
     const PlanStep& step = plan.steps[i];
-    std::printf("%4zu  %-24s %-10s %-28s %s\n", i, step.op.c_str(), step.family.c_str(),
-                step.kernel == nullptr ? "" : step.kernel->description.c_str(),
+    std::printf("%4zu  %-24s %-9s %-14s %-28s %s\n", i, step.op.c_str(), step.precision().c_str(),
+                step.family.c_str(), step.kernel == nullptr ? "" : step.kernel->description.c_str(),
                 step.origin.c_str());
     for (const std::string& refusal : step.refusals) {
       std::printf("      not %s\n", refusal.c_str());
     }
   }
+  std::printf("%d casts between float types in a step\n", plan.float_casts());
 }
 
 // seq=128: sizes of the file's symbolic dimensions.
@@ -134,6 +136,15 @@ std::map<std::string, std::int64_t> symbols_of(const Arguments& arguments) {
   return symbols;
 }
 
+std::string precision_of(const Arguments& arguments) {
+  const std::string precision = arguments.text("--precision", "f32");
+  constexpr std::array kKnown = {"f32", "bf16", "fp16", "auto"};
+  TEMPER_CHECK(std::find(kKnown.begin(), kKnown.end(), precision) != kKnown.end(),
+               ErrorCode::kInvalidArgument, "--precision is '", precision,
+               "', expected f32, bf16, fp16 or auto");
+  return precision;
+}
+
 int run(const Arguments& arguments) {
   const OnnxModel model = OnnxModel::load(arguments.positional(0), {});
   print_file(model);
@@ -144,7 +155,8 @@ int run(const Arguments& arguments) {
   const std::string loss = arguments.text("--loss", training::guess_loss(model));
   training::TrainingPreview preview(
       model, loss, symbols_of(arguments), "cpu",
-      static_cast<int>(arguments.integer("--threads", available_processors(), 1)));
+      static_cast<int>(arguments.integer("--threads", available_processors(), 1)),
+      precision_of(arguments));
   print_memory(preview, loss);
   if (arguments.has("--kernels")) {
     print_kernels(preview, arguments.integer("--batch-size", 32, 1));
@@ -155,18 +167,20 @@ int run(const Arguments& arguments) {
 }  // namespace
 
 Command inspect_command() {
-  return {"inspect",
-          "what a model is, what trains, what blocks training, memory",
-          "",
-          {{"MODEL", "the ONNX file"},
-           {"NAME=SIZE", "sizes of symbolic dimensions other than the batch, such as seq=128",
-            false, true}},
-          {{"--kernels", "", "the kernel of each step of the plan, and why others were not taken"},
-           {"--loss", "NAME", "the loss to compile with; guessed from the output when left out"},
-           {"--batch-size", "N", "the batch --kernels compiles for; 32 when left out"},
-           {"--threads", "N", "threads; all processors when left out"},
-           {"--json", "", "errors as JSON"}},
-          run};
+  return {
+      "inspect",
+      "what a model is, what trains, what blocks training, memory",
+      "",
+      {{"MODEL", "the ONNX file"},
+       {"NAME=SIZE", "sizes of symbolic dimensions other than the batch, such as seq=128", false,
+        true}},
+      {{"--kernels", "", "the kernel of each step of the plan, and why others were not taken"},
+       {"--loss", "NAME", "the loss to compile with; guessed from the output when left out"},
+       {"--precision", "NAME", "f32, bf16, fp16 or auto, as train.precision; f32 when left out"},
+       {"--batch-size", "N", "the batch --kernels compiles for; 32 when left out"},
+       {"--threads", "N", "threads; all processors when left out"},
+       {"--json", "", "errors as JSON"}},
+      run};
 }
 
 }  // namespace temper::cli

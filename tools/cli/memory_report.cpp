@@ -9,7 +9,7 @@
 
 namespace temper::cli {
 
-void print_memory(const training::MemoryPlan& memory, bool as_json) {
+void print_memory(const training::MemoryPlan& memory, bool as_json, int casts) {
   const std::vector<std::pair<const char*, std::int64_t>> lines = {
       {"variables", memory.variables}, {"gradients", memory.gradients},
       {"activations", memory.arena},   {"constants", memory.constants},
@@ -22,12 +22,16 @@ void print_memory(const training::MemoryPlan& memory, bool as_json) {
     }
     training::JsonValue line = training::JsonValue::object();
     line.set("memory_bytes", std::move(values));
+    line.set("casts_per_step", static_cast<std::int64_t>(casts));
     std::printf("%s\n", line.text().c_str());
     return;
   }
   std::printf("memory in bytes\n");
   for (const auto& [name, bytes] : lines) {
     std::printf("  %-12s %15lld\n", name, static_cast<long long>(bytes));
+  }
+  if (casts > 0) {
+    std::printf("%d casts between float types per step\n", casts);
   }
 }
 

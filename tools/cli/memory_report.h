@@ -6,6 +6,6 @@
 namespace temper::cli {
 
 // A table in bytes, or one JSON line.
-void print_memory(const training::MemoryPlan& memory, bool as_json);
+void print_memory(const training::MemoryPlan& memory, bool as_json, int casts = 0);
 
 }  // namespace temper::cli

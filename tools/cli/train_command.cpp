@@ -228,7 +228,9 @@ int run(const Arguments& arguments) {
   Trainer trainer(session, watcher, arguments.has("--resume"));
   watcher.watch(trainer);
   if (arguments.has("--dry-run")) {
-    print_memory(trainer.prepare(), arguments.has("--json"));
+    const training::MemoryPlan memory = trainer.prepare();
+    const int casts = session.engine().plan(session.requests().front()).float_casts();
+    print_memory(memory, arguments.has("--json"), casts);
     return 0;
   }
   const RunResult result = trainer.run();

@@ -1,12 +1,13 @@
 // The ops' precision classes are torch.autocast's lists, and what departs from them is listed here
 // with its reason.
+#include "tests/graph/ops/expected/autocast_lists.h"
+
 #include <gtest/gtest.h>
 
 #include <map>
 #include <string>
 
 #include "graph/ops/standard_ops.h"
-#include "tests/graph/ops/expected/autocast_lists.h"
 
 namespace temper::graph {
 namespace {
@@ -30,7 +31,8 @@ TEST(AutocastLists, DecideThePrecisionClassOfEveryOpThatAFileCanHold) {
     const PrecisionClass wanted =
         known == expected.end() ? PrecisionClass::kFollowInputs : known->second;
     EXPECT_EQ(op->precision_class, wanted)
-        << op->name() << ": PyTorch's lists say otherwise; is it in tools/oracle/autocast_lists.py?";
+        << op->name()
+        << ": PyTorch's lists say otherwise; is it in tools/oracle/autocast_lists.py?";
     low += op->precision_class == PrecisionClass::kLow ? 1 : 0;
     wide += op->precision_class == PrecisionClass::kFloat32 ? 1 : 0;
   }

@@ -154,12 +154,11 @@ TEST_F(MixedPrecisionPass, LeavesTheGradientsOfVariablesInFloat32) {
   const VariableId scale = variable({5});
   const VariableId linear = variable({5, 2});
   const ValueId conv = build_.op("Conv", {input({2, 3, 6, 6}), graph_.read_variable(w)});
-  const ValueId normal =
-      build_.ops("BatchNormTrain",
-                 {conv, graph_.read_variable(scale), weight({5}),
-                  graph_.read_variable(variable({5}, VariableRole::kStatistic)),
-                  graph_.read_variable(variable({5}, VariableRole::kStatistic))},
-                 5)[0];
+  const ValueId normal = build_.ops("BatchNormTrain",
+                                    {conv, graph_.read_variable(scale), weight({5}),
+                                     graph_.read_variable(variable({5}, VariableRole::kStatistic)),
+                                     graph_.read_variable(variable({5}, VariableRole::kStatistic))},
+                                    5)[0];
   const ValueId pooled = build_.op("GlobalAveragePool", {build_.op("Relu", {normal})});
   const ValueId y =
       build_.op("MatMul", {build_.reshape(pooled, {2, 5}), graph_.read_variable(linear)});

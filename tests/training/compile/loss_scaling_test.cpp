@@ -31,16 +31,17 @@ class ScaledModel {
     const Loss& loss = find_loss("mse");
     settings.loss.loss = {loss.name, complete_parameters("loss", loss.name, loss.parameters, {})};
     const Optimizer& optimizer = find_optimizer("adam");
-    settings.optimizer = {optimizer.name, complete_parameters("optimizer", optimizer.name,
-                                                              optimizer.parameters, {})};
+    settings.optimizer = {
+        optimizer.name, complete_parameters("optimizer", optimizer.name, optimizer.parameters, {})};
     settings.clip_norm = clip_norm;
     settings.precision = precision;
     settings.scaler = scaler;
     EngineOptions options;
     options.verify = true;
     engine_ = std::make_unique<Engine>(linear_model(), settings, *backend_, *reference_, options);
-    engine_->prepare(accumulates ? std::vector{request(GraphKind::kLast), request(GraphKind::kMicro)}
-                                 : std::vector{request(GraphKind::kTrain)});
+    engine_->prepare(accumulates
+                         ? std::vector{request(GraphKind::kLast), request(GraphKind::kMicro)}
+                         : std::vector{request(GraphKind::kTrain)});
     VariableStore& store = engine_->store();
     const std::vector<double> rates(kRateSlots, 0.01);
     store.set(store.find(kRatesVariable),
