@@ -4,6 +4,7 @@
 #include "graph/ir/grad_context.h"
 #include "graph/ir/infer_context.h"
 #include "graph/ir/op_registry.h"
+#include "graph/ops/weight_gradient.h"
 #include "runtime/base/window.h"
 
 namespace temper::graph {
@@ -110,8 +111,9 @@ void infer_conv_grad_weights(InferContext& c) {
   const Shape w(c.attrs().get_ints("weight_shape"));
   const Shape dy = conv_output(c, c.shape(0), w);
   c.check(c.shape(1) == dy, "dy has the shape ", c.shape(1), ", expected ", dy);
-  c.set_output(0, c.dtype(0), w);
-  c.set_output(1, c.dtype(0), Shape{w[0]});
+  const DType type = weight_gradient_type(c);
+  c.set_output(0, type, w);
+  c.set_output(1, type, Shape{w[0]});
 }
 
 // dw and db are linear in x and dy; with the gradients e of dw and f of db:

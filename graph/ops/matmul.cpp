@@ -5,6 +5,7 @@
 #include "graph/ir/grad_context.h"
 #include "graph/ir/infer_context.h"
 #include "graph/ir/op_registry.h"
+#include "graph/ops/weight_gradient.h"
 
 namespace temper::graph {
 namespace {
@@ -164,8 +165,9 @@ void infer_linear_grad_weights(InferContext& c) {
           dy);
   const bool trans_w = c.attrs().get_int("trans_w", 0) != 0;
   c.attrs().set("trans_w", std::int64_t{trans_w});
-  c.set_output(0, c.dtype(0), trans_w ? Shape{dy[1], x[1]} : Shape{x[1], dy[1]});
-  c.set_output(1, c.dtype(0), Shape{dy[1]});
+  const DType type = weight_gradient_type(c);
+  c.set_output(0, type, trans_w ? Shape{dy[1], x[1]} : Shape{x[1], dy[1]});
+  c.set_output(1, type, Shape{dy[1]});
 }
 
 // dW = x^T dy (dy^T x with trans_w) and db = the sum of dy's rows; with the gradients e of dW and f

@@ -7,6 +7,7 @@
 #include "graph/passes/cleanup.h"
 #include "graph/passes/expand_ops.h"
 #include "graph/passes/fuse_relu.h"
+#include "graph/passes/widen_weight_gradients.h"
 
 namespace temper::graph {
 namespace {
@@ -16,7 +17,7 @@ struct Pass {
   void (*run)(Graph&, const Backend&);
 };
 
-constexpr std::array<Pass, 7> kPasses = {{
+constexpr std::array<Pass, 8> kPasses = {{
     // First, so that nobody looks at what the outputs and updates do not need.
     {"remove_dead_nodes", [](Graph& g, const Backend&) { remove_dead_nodes(g); }},
     // Before merging: a gradient may have made the same nodes from the expansion already.
@@ -27,6 +28,8 @@ constexpr std::array<Pass, 7> kPasses = {{
     {"merge_common_nodes", [](Graph& g, const Backend&) { merge_common_nodes(g); }},
     // Merged and folded nodes left producers behind, and fusion counts readers.
     {"remove_dead_nodes_again", [](Graph& g, const Backend&) { remove_dead_nodes(g); }},
+    // Needs the final reader counts: duplicate casts are one by now.
+    {"widen_weight_gradients", [](Graph& g, const Backend&) { widen_weight_gradients(g); }},
     // Needs the final reader counts; ReluGrad reads the fused output.
     {"fuse_relu", [](Graph& g, const Backend&) { fuse_relu(g); }},
     {"remove_dead_nodes_last", [](Graph& g, const Backend&) { remove_dead_nodes(g); }},

@@ -6,10 +6,13 @@
 
 #include <cstdlib>
 #include <fstream>
+#include <iterator>
+#include <map>
 #include <sstream>
 
 #include "graph/ir/op_def.h"
 #include "graph/ops/standard_ops.h"
+#include "runtime/base/concat.h"
 #include "training/losses/adversarial.h"
 #include "training/losses/loss.h"
 #include "training/optimizers/optimizer.h"
@@ -88,6 +91,22 @@ std::string page() {
     }
   }
   return out.str();
+}
+
+TEST(MixedPrecisionPage, ListsTheOpsOfEachClass) {
+  std::map<graph::PrecisionClass, std::vector<std::string>> ops;
+  for (const graph::OpDef* op : graph::standard_ops().all()) {
+    if (!op->is_internal) {
+      ops[op->precision_class].push_back(op->name());
+    }
+  }
+  std::ifstream file(std::string(TEMPER_SOURCE_DIR) + "/docs/mixed_precision.md");
+  const std::string text{std::istreambuf_iterator<char>(file), {}};
+  for (const auto& [title, precision] : {std::pair{"16 bits: ", graph::PrecisionClass::kLow},
+                                         std::pair{"float32: ", graph::PrecisionClass::kFloat32}}) {
+    const std::string line = "\n" + (title + join(ops[precision], ", ")) + "\n";
+    EXPECT_NE(text.find(line), std::string::npos) << "docs/mixed_precision.md lacks" << line;
+  }
 }
 
 TEST(ReferencePage, IsWhatTheCodeSays) {

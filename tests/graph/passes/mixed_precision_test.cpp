@@ -12,6 +12,7 @@
 #include "graph/ir/verify.h"
 #include "graph/ir/walk.h"
 #include "graph/ops/standard_ops.h"
+#include "graph/passes/widen_weight_gradients.h"
 
 namespace temper::graph {
 namespace {
@@ -179,6 +180,33 @@ TEST_F(MixedPrecisionPass, LeavesTheGradientsOfVariablesInFloat32) {
     }
   }
   EXPECT_EQ(gradients_in_16_bits, 2);
+}
+
+TEST_F(MixedPrecisionPass, WeightGradientsAccumulateInFloat32WithoutACast) {
+  const VariableId w = variable({3, 4});
+  const ValueId y = build_.op("Gemm", {input({2, 3}), graph_.read_variable(w)});
+  graph_.add_output("y", y);
+  run();
+  const ValueId loss = build_.reduce_sum(graph_.outputs[0].value, {0, 1}, false);
+  const std::array<ValueId, 1> wrt = {graph_.read_variable(w)};
+  graph_.add_output("dw", gradient(graph_, loss, wrt)[0]);
+  const int before = casts();
+  widen_weight_gradients(graph_);
+  verify(graph_, "widen_weight_gradients");
+  EXPECT_EQ(casts(), before - 1);
+  const Value& dw = graph_.value(graph_.outputs.back().value);
+  EXPECT_EQ(dw.dtype, DType::kFloat32);
+  EXPECT_EQ(graph_.node(dw.producer).op->name(), "LinearGradWeights");
+}
+
+// A second reader sees 16 bits, so the node must go on giving them.
+TEST_F(MixedPrecisionPass, WeightGradientsWithAnotherReaderStayAsTheyAre) {
+  const ValueId x = build_.cast(input({2, 3}), kLow);
+  const ValueId dw = build_.op("LinearGradWeights", {x, build_.cast(input({2, 4}), kLow)});
+  graph_.add_output("wide", build_.cast(dw, DType::kFloat32));
+  graph_.add_output("low", build_.op("Relu", {dw}));
+  widen_weight_gradients(graph_);
+  EXPECT_EQ(dtype(dw), kLow);
 }
 
 }  // namespace
