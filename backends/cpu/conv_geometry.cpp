@@ -103,9 +103,10 @@ std::optional<Layout> weights_layout(const ConvGeometry& geometry, const Desc& d
   return layout;
 }
 
-std::optional<Desc> weights_descriptor(const ConvGeometry& geometry, const Layout& layout) {
+std::optional<Desc> weights_descriptor(const ConvGeometry& geometry, const Layout& layout,
+                                       DType dtype) {
   if (layout.plain) {
-    return plain_descriptor(geometry.w);
+    return plain_descriptor(geometry.w, dtype);
   }
   const Shape full_shape{std::span<const std::int64_t>(geometry.w)};
   Layout full = layout;
@@ -135,7 +136,7 @@ std::optional<Desc> weights_descriptor(const ConvGeometry& geometry, const Layou
     }
   }
   try {
-    return descriptor(DType::kFloat32, full_shape, full);
+    return descriptor(dtype, full_shape, full);
   } catch (const Error&) {
     return std::nullopt;  // 3.x knows layouts by tag only
   }

@@ -26,6 +26,7 @@ std::string read_conv(const Attrs& attrs, const Shape& x, const Shape& w, const 
 // of its own. Empty: the descriptor has no such layout (blocks that cross the group border).
 std::optional<Layout> weights_layout(const ConvGeometry& geometry, const Desc& desc);
 // Empty: oneDNN has no such descriptor.
-std::optional<Desc> weights_descriptor(const ConvGeometry& geometry, const Layout& layout);
+std::optional<Desc> weights_descriptor(const ConvGeometry& geometry, const Layout& layout,
+                                       DType dtype);
 
 }  // namespace temper::cpu

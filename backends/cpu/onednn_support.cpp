@@ -212,16 +212,16 @@ Desc descriptor(DType dtype, const Shape& shape, const Layout& layout) {
 
 Desc descriptor(const TensorSpec& spec) { return descriptor(spec.dtype, spec.shape, spec.layout); }
 
-Desc plain_descriptor(const Dims& dims) {
-  return descriptor(DType::kFloat32, Shape(std::span<const std::int64_t>(dims)), {});
+Desc plain_descriptor(const Dims& dims, DType dtype) {
+  return descriptor(dtype, Shape(std::span<const std::int64_t>(dims)), {});
 }
 
-Desc strided_descriptor(const Dims& dims, const Dims& strides) {
-  return Desc(dims, dnnl::memory::data_type::f32, strides);
+Desc strided_descriptor(const Dims& dims, const Dims& strides, DType dtype) {
+  return Desc(dims, data_type(dtype), strides);
 }
 
-Desc any_descriptor(const Dims& dims) {
-  return Desc(dims, dnnl::memory::data_type::f32, dnnl::memory::format_tag::any);
+Desc any_descriptor(const Dims& dims, DType dtype) {
+  return Desc(dims, data_type(dtype), dnnl::memory::format_tag::any);
 }
 
 Layout layout_of(const Desc& desc) {
@@ -339,6 +339,32 @@ std::string refuse_dtypes(const OpQuery& query) {
         return concat("only f32, not ", spec.dtype);
       }
       if (spec.shape.element_count() == 0) {
+        return "a tensor has no elements";
+      }
+    }
+  }
+  return {};
+}
+
+std::string refuse_product(const OpQuery& query, DType& type) {
+  type = query.inputs.front().dtype;
+  if (type != DType::kBFloat16) {
+    return refuse_dtypes(query);
+  }
+  if (!has_bfloat16_products()) {
+    return "only f32, not bf16: the processor has no AVX512-BF16";
+  }
+  for (const TensorSpec& input : query.inputs) {
+    if (input.present() && input.dtype != type) {
+      return concat("one input is bf16, another ", input.dtype);
+    }
+  }
+  for (const auto* specs : {&query.inputs, &query.outputs}) {
+    for (const TensorSpec& spec : *specs) {
+      if (spec.present() && spec.dtype != type && spec.dtype != DType::kFloat32) {
+        return concat("only f32 and bf16, not ", spec.dtype);
+      }
+      if (spec.present() && spec.shape.element_count() == 0) {
         return "a tensor has no elements";
       }
     }

@@ -40,9 +40,9 @@ Dims dims_of(const Shape& shape);  // a scalar has dims {1}
 // layout.
 Desc descriptor(DType dtype, const Shape& shape, const Layout& layout);
 Desc descriptor(const TensorSpec& spec);
-Desc plain_descriptor(const Dims& dims);                         // f32
-Desc strided_descriptor(const Dims& dims, const Dims& strides);  // f32
-Desc any_descriptor(const Dims& dims);                           // f32
+Desc plain_descriptor(const Dims& dims, DType dtype = DType::kFloat32);
+Desc strided_descriptor(const Dims& dims, const Dims& strides, DType dtype = DType::kFloat32);
+Desc any_descriptor(const Dims& dims, DType dtype = DType::kFloat32);
 
 // Our layout for a descriptor of oneDNN's blocked kind (plain where it is row-major without gaps).
 Layout layout_of(const Desc& desc);
@@ -113,6 +113,9 @@ int quality_of(const PD& pd) {
 // Whether every present tensor of the query is f32 (kOpaque and listed exceptions aside) and none
 // is empty.
 std::string refuse_dtypes(const OpQuery& query);
+// For products: every input is f32, or every input is bf16 where the processor multiplies it;
+// `type` becomes that. Outputs have it too; those of bf16 products may be f32.
+std::string refuse_product(const OpQuery& query, DType& type);
 
 Support support_from(const std::string& reason);
 

@@ -1,5 +1,5 @@
-// Conv: direct convolution, f32, bias and a fused ReLU; weights in the blocking the kernel likes
-// best.
+// Conv: direct convolution, f32 or bf16, bias and a fused ReLU; weights in the blocking the kernel
+// likes best.
 #include "backends/cpu/conv_geometry.h"
 #include "backends/cpu/onednn_kernel.h"
 
@@ -11,24 +11,28 @@ using Forward = dnnl::convolution_forward;
 struct ConvPlan {
   ConvGeometry geometry;
   Forward::primitive_desc pd;
+  DType type = DType::kFloat32;
   int threads = 1;
   bool bias = false;
 };
 
 Forward::primitive_desc try_conv(const ConvPlan& plan, bool relu, const Desc& weights) {
   const ConvGeometry& g = plan.geometry;
-  const Desc bias = plan.bias ? plain_descriptor({g.y[1]}) : Desc();
-  return make_descriptor<Forward>(relu_attributes(relu), dnnl::prop_kind::forward_training,
-                                  dnnl::algorithm::convolution_direct, any_descriptor(g.x), weights,
-                                  bias, any_descriptor(g.y), g.strides, g.dilations, g.pads_begin,
-                                  g.pads_end);
+  const Desc bias = plan.bias ? plain_descriptor({g.y[1]}, plan.type) : Desc();
+  return make_descriptor<Forward>(
+      relu_attributes(relu), dnnl::prop_kind::forward_training, dnnl::algorithm::convolution_direct,
+      any_descriptor(g.x, plan.type), weights, bias, any_descriptor(g.y, plan.type), g.strides,
+      g.dilations, g.pads_begin, g.pads_end);
 }
 
 std::string plan_conv(const OpQuery& query, ConvPlan& plan) {
-  std::string reason = refuse_dtypes(query);
+  std::string reason = refuse_product(query, plan.type);
   if (reason.empty()) {
     reason = read_conv(*query.attrs, query.inputs[0].shape, query.inputs[1].shape,
                        query.outputs[0].shape, plan.geometry);
+  }
+  if (reason.empty() && query.outputs[0].dtype != plan.type) {
+    reason = "the output has another type";
   }
   if (!reason.empty()) {
     return reason;
@@ -40,14 +44,14 @@ std::string plan_conv(const OpQuery& query, ConvPlan& plan) {
   const TensorSpec& weights = query.inputs[1];
   if (!weights.layout_free && !weights.layout.plain) {
     // Somebody chose this blocking (the training plan): taking it saves a reorder each step.
-    if (const auto given = weights_descriptor(plan.geometry, weights.layout)) {
+    if (const auto given = weights_descriptor(plan.geometry, weights.layout, plan.type)) {
       plan.pd = try_conv(plan, relu, *given);
       if (quality_of(plan.pd) == 2) {
         return {};
       }
     }
   }
-  plan.pd = try_conv(plan, relu, any_descriptor(plan.geometry.w));
+  plan.pd = try_conv(plan, relu, any_descriptor(plan.geometry.w, plan.type));
   return refusal_of(plan.pd);
 }
 
@@ -59,7 +63,8 @@ std::unique_ptr<Kernel> prepare_conv(const OpQuery& query, const ConvPlan& plan)
   Place weights_place = Place::input(1);
   if (!layout) {
     weights_place = kernel->reserve(weights.get_size());
-    kernel->reorder(plain_descriptor(plan.geometry.w), Place::input(1), weights, weights_place);
+    kernel->reorder(plain_descriptor(plan.geometry.w, plan.type), Place::input(1), weights,
+                    weights_place);
   }
   kernel->input_layouts.resize(query.inputs.size());
   kernel->input_layouts[0] = layout_of(plan.pd.src_desc());

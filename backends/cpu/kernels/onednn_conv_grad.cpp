@@ -1,4 +1,5 @@
-// ConvGradData and ConvGradWeights: the two gradients of a direct convolution, f32.
+// ConvGradData and ConvGradWeights: the two gradients of a direct convolution, f32 or
+// bf16 (whose dw and db may be f32).
 #include <functional>
 
 #include "backends/cpu/conv_geometry.h"
@@ -11,11 +12,11 @@ using Forward = dnnl::convolution_forward;
 using BackwardData = dnnl::convolution_backward_data;
 using BackwardWeights = dnnl::convolution_backward_weights;
 
-Forward::primitive_desc hint_for(const ConvGeometry& g, const Desc& bias) {
+Forward::primitive_desc hint_for(const ConvGeometry& g, const Desc& bias, DType type) {
   return make_descriptor<Forward>(make_attributes(), dnnl::prop_kind::forward_training,
-                                  dnnl::algorithm::convolution_direct, any_descriptor(g.x),
-                                  any_descriptor(g.w), bias, any_descriptor(g.y), g.strides,
-                                  g.dilations, g.pads_begin, g.pads_end);
+                                  dnnl::algorithm::convolution_direct, any_descriptor(g.x, type),
+                                  any_descriptor(g.w, type), bias, any_descriptor(g.y, type),
+                                  g.strides, g.dilations, g.pads_begin, g.pads_end);
 }
 
 // The layouts to ask for, in order of preference; the first that generated code serves is taken,
@@ -40,12 +41,13 @@ PD best_of(const Choices& choices, const Make& make) {
 
 struct DataPlan {
   ConvGeometry geometry;
+  DType type = DType::kFloat32;
   BackwardData::primitive_desc pd;
   int threads = 1;
 };
 
 std::string plan_data(const OpQuery& query, DataPlan& plan) {
-  std::string reason = refuse_dtypes(query);
+  std::string reason = refuse_product(query, plan.type);
   if (reason.empty()) {
     reason = read_conv(*query.attrs, query.outputs[0].shape, query.inputs[0].shape,
                        query.inputs[1].shape, plan.geometry);
@@ -56,7 +58,7 @@ std::string plan_data(const OpQuery& query, DataPlan& plan) {
   const ConvGeometry& g = plan.geometry;
   plan.threads = threads_for_flops(query.threads, g.flops());
   const ThreadCountScope scope(plan.threads);
-  const auto hint = hint_for(g, Desc());
+  const auto hint = hint_for(g, Desc(), plan.type);
   if (!hint) {
     return "oneDNN has no forward implementation";
   }
@@ -64,11 +66,12 @@ std::string plan_data(const OpQuery& query, DataPlan& plan) {
   if (!query.inputs[1].layout.plain) {
     dys.push_back(descriptor(query.inputs[1]));
   }
-  dys.push_back(any_descriptor(g.y));
+  dys.push_back(any_descriptor(g.y, plan.type));
   plan.pd = best_of<BackwardData::primitive_desc>(dys, [&](const Desc& dy) {
     return make_gradient_descriptor<BackwardData>(
-        make_attributes(), hint, dnnl::algorithm::convolution_direct, any_descriptor(g.x),
-        any_descriptor(g.w), dy, g.strides, g.dilations, g.pads_begin, g.pads_end);
+        make_attributes(), hint, dnnl::algorithm::convolution_direct,
+        any_descriptor(g.x, query.outputs[0].dtype), any_descriptor(g.w, plan.type), dy, g.strides,
+        g.dilations, g.pads_begin, g.pads_end);
   });
   return refusal_of(plan.pd);
 }
@@ -81,7 +84,8 @@ std::unique_ptr<Kernel> prepare_data(const OpQuery&, const DataPlan& plan) {
   Place weights_place = Place::input(0);
   if (!layout) {
     weights_place = kernel->reserve(weights.get_size());
-    kernel->reorder(plain_descriptor(plan.geometry.w), Place::input(0), weights, weights_place);
+    kernel->reorder(plain_descriptor(plan.geometry.w, plan.type), Place::input(0), weights,
+                    weights_place);
   }
   kernel->input_layouts = {layout.value_or(Layout{}), layout_of(plan.pd.diff_dst_desc())};
   kernel->output_layouts = {layout_of(plan.pd.diff_src_desc())};
@@ -94,6 +98,8 @@ std::unique_ptr<Kernel> prepare_data(const OpQuery&, const DataPlan& plan) {
 
 struct WeightsPlan {
   ConvGeometry geometry;
+  DType type = DType::kFloat32;          // of x and dy
+  DType weights_type = DType::kFloat32;  // of dw and db
   BackwardWeights::primitive_desc pd;
   int threads = 1;
   bool bias = false;
@@ -104,12 +110,14 @@ struct WeightsChoice {
 };
 
 // dw as given saves a reorder of the gradient, x and dy as they come save larger ones.
-std::vector<WeightsChoice> weights_choices(const OpQuery& query, const ConvGeometry& g) {
-  const Desc any_x = any_descriptor(g.x), any_w = any_descriptor(g.w), any_y = any_descriptor(g.y);
+std::vector<WeightsChoice> weights_choices(const OpQuery& query, const WeightsPlan& plan) {
+  const ConvGeometry& g = plan.geometry;
+  const Desc any_x = any_descriptor(g.x, plan.type), any_y = any_descriptor(g.y, plan.type);
+  const Desc any_w = any_descriptor(g.w, plan.weights_type);
   const TensorSpec& dw_spec = query.outputs[0];
   std::optional<Desc> dw;
   if (!dw_spec.layout_free && !dw_spec.layout.plain) {
-    dw = weights_descriptor(g, dw_spec.layout);
+    dw = weights_descriptor(g, dw_spec.layout, plan.weights_type);
   }
   const bool x_fixed = !query.inputs[0].layout.plain, dy_fixed = !query.inputs[1].layout.plain;
   const Desc x = x_fixed ? descriptor(query.inputs[0]) : any_x;
@@ -127,7 +135,7 @@ std::vector<WeightsChoice> weights_choices(const OpQuery& query, const ConvGeome
 }
 
 std::string plan_weights(const OpQuery& query, WeightsPlan& plan) {
-  std::string reason = refuse_dtypes(query);
+  std::string reason = refuse_product(query, plan.type);
   if (reason.empty() && !query.outputs[0].present()) {
     reason = "without dw there is nothing for a convolution to do";
   }
@@ -142,13 +150,14 @@ std::string plan_weights(const OpQuery& query, WeightsPlan& plan) {
   plan.bias = query.outputs.size() > 1 && query.outputs[1].present();
   plan.threads = threads_for_flops(query.threads, g.flops());
   const ThreadCountScope scope(plan.threads);
-  const Desc bias = plan.bias ? plain_descriptor({g.y[1]}) : Desc();
-  const auto hint = hint_for(g, bias);
+  plan.weights_type = query.outputs[0].dtype;
+  const Desc bias = plan.bias ? plain_descriptor({g.y[1]}, query.outputs[1].dtype) : Desc();
+  const auto hint = hint_for(g, bias, plan.type);
   if (!hint) {
     return "oneDNN has no forward implementation";
   }
   plan.pd = best_of<BackwardWeights::primitive_desc>(
-      weights_choices(query, g), [&](const WeightsChoice& choice) {
+      weights_choices(query, plan), [&](const WeightsChoice& choice) {
         return make_gradient_descriptor<BackwardWeights>(
             make_attributes(), hint, dnnl::algorithm::convolution_direct, choice.x, choice.dw, bias,
             choice.dy, g.strides, g.dilations, g.pads_begin, g.pads_end);
@@ -172,7 +181,8 @@ std::unique_ptr<Kernel> prepare_weights(const OpQuery& query, const WeightsPlan&
     call.add(DNNL_ARG_DIFF_BIAS, plan.pd.diff_bias_desc(), Place::output(1));
   }
   if (!layout) {
-    kernel->reorder(dw, place, plain_descriptor(plan.geometry.w), Place::output(0));
+    kernel->reorder(dw, place, plain_descriptor(plan.geometry.w, plan.weights_type),
+                    Place::output(0));
   }
   return kernel;
 }

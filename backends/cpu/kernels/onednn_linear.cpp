@@ -1,6 +1,6 @@
-// Gemm and MatMul, f32. A product with a weight whose layout is ours to choose is an inner product
-// in oneDNN's packed blocking; the same weight read the other way round (the data gradient) is an
-// inner product backwards; all else is a plain matmul.
+// Gemm and MatMul, f32 or bf16. A product with a weight whose layout is ours to choose is an inner
+// product in oneDNN's packed blocking; the same weight read the other way round (the data gradient)
+// is an inner product backwards; all else is a plain matmul.
 #include <algorithm>
 
 #include "backends/cpu/onednn_kernel.h"
@@ -16,6 +16,7 @@ enum class Addend { kNone, kBias, kBinary };
 
 // y[batch.., M, N] = act(alpha * a x b + c), descriptors of oneDNN's views of the tensors.
 struct Product {
+  DType type = DType::kFloat32;
   Dims batch_a, batch_b, batch_y;
   std::int64_t m = 1, n = 1, k = 1;
   bool transpose_a = false, transpose_b = false;
@@ -102,7 +103,8 @@ std::string read_matmul(const OpQuery& query, Product& p) {
 }
 
 // rows x columns behind the batch axes, stored transposed if asked.
-Desc matrix(const Dims& batch, std::int64_t rows, std::int64_t columns, bool transposed) {
+Desc matrix(const Dims& batch, std::int64_t rows, std::int64_t columns, bool transposed,
+            DType type) {
   Dims dims = batch, strides(batch.size(), 0);
   std::int64_t stride = rows * columns;
   for (std::size_t i = batch.size(); i-- > 0;) {
@@ -111,7 +113,7 @@ Desc matrix(const Dims& batch, std::int64_t rows, std::int64_t columns, bool tra
   }
   dims.insert(dims.end(), {rows, columns});
   strides.insert(strides.end(), {transposed ? 1 : columns, transposed ? rows : 1});
-  return strided_descriptor(dims, strides);
+  return strided_descriptor(dims, strides, type);
 }
 
 Matmul::primitive_desc make_matmul(const Product& p) {
@@ -121,7 +123,7 @@ Matmul::primitive_desc make_matmul(const Product& p) {
     append_eltwise(ops, dnnl::algorithm::eltwise_linear, p.alpha, 0);
   }
   if (p.addend == Addend::kBinary) {
-    ops.append_binary(dnnl::algorithm::binary_add, plain_descriptor(p.addend_dims));
+    ops.append_binary(dnnl::algorithm::binary_add, plain_descriptor(p.addend_dims, p.type));
   }
   if (p.relu) {
     append_eltwise(ops, dnnl::algorithm::eltwise_relu, 0, 0);
@@ -129,11 +131,11 @@ Matmul::primitive_desc make_matmul(const Product& p) {
   attributes.set_post_ops(ops);
   Desc bias;
   if (p.addend == Addend::kBias) {
-    bias = plain_descriptor({1, p.n});
+    bias = plain_descriptor({1, p.n}, p.type);
   }
-  return make_descriptor<Matmul>(attributes, matrix(p.batch_a, p.m, p.k, p.transpose_a),
-                                 matrix(p.batch_b, p.k, p.n, p.transpose_b), bias,
-                                 matrix(p.batch_y, p.m, p.n, false));
+  return make_descriptor<Matmul>(attributes, matrix(p.batch_a, p.m, p.k, p.transpose_a, p.type),
+                                 matrix(p.batch_b, p.k, p.n, p.transpose_b, p.type), bias,
+                                 matrix(p.batch_y, p.m, p.n, false, p.type));
 }
 
 // The weight as oneDNN's [rows, columns], where b is stored so (`same`) or with its axes swapped.
@@ -141,9 +143,10 @@ Desc as_weights(const Desc& b, bool same) { return same ? b : b.permute_axes({1,
 
 InnerForward::primitive_desc make_inner(const Product& p, const Desc& weights, bool with_bias,
                                         bool relu) {
-  return make_descriptor<InnerForward>(
-      relu_attributes(relu), dnnl::prop_kind::forward_training, plain_descriptor({p.m, p.k}),
-      weights, with_bias ? plain_descriptor({p.n}) : Desc(), plain_descriptor({p.m, p.n}));
+  return make_descriptor<InnerForward>(relu_attributes(relu), dnnl::prop_kind::forward_training,
+                                       plain_descriptor({p.m, p.k}, p.type), weights,
+                                       with_bias ? plain_descriptor({p.n}, p.type) : Desc(),
+                                       plain_descriptor({p.m, p.n}, p.type));
 }
 
 // Ways through the packed layouts; false when none fits.
@@ -155,7 +158,7 @@ bool plan_inner(const OpQuery& query, LinearPlan& plan) {
   }
   const bool bias = p.addend == Addend::kBias;
   if (b.layout_free) {
-    plan.forward = make_inner(p, any_descriptor({p.n, p.k}), bias, p.relu);
+    plan.forward = make_inner(p, any_descriptor({p.n, p.k}, p.type), bias, p.relu);
     if (quality_of(plan.forward) == 0 || !has_layout(plan.forward.weights_desc())) {
       return false;
     }
@@ -179,19 +182,22 @@ bool plan_inner(const OpQuery& query, LinearPlan& plan) {
   // y = dy of an inner product whose weights are [K, N]: its data gradient.
   Product forward = p;
   std::swap(forward.n, forward.k);
-  const auto hint = make_inner(forward, any_descriptor({p.k, p.n}), false, false);
+  const auto hint = make_inner(forward, any_descriptor({p.k, p.n}, p.type), false, false);
   if (!hint) {
     return false;
   }
   plan.backward = make_gradient_descriptor<InnerBackwardData>(
-      make_attributes(), hint, plain_descriptor({p.m, p.n}), as_weights(given, !p.transpose_b),
-      plain_descriptor({p.m, p.k}));
+      make_attributes(), hint, plain_descriptor({p.m, p.n}, p.type),
+      as_weights(given, !p.transpose_b), plain_descriptor({p.m, p.k}, p.type));
   plan.way = Way::kInnerBackward;
   return quality_of(plan.backward) > 0;
 }
 
 std::string plan_linear(const OpQuery& query, LinearPlan& plan) {
-  std::string reason = refuse_dtypes(query);
+  std::string reason = refuse_product(query, plan.product.type);
+  if (reason.empty() && query.outputs[0].dtype != plan.product.type) {
+    reason = "the output has another type";
+  }
   if (reason.empty()) {
     reason = query.op == "Gemm" ? read_gemm(query, plan.product) : read_matmul(query, plan.product);
   }
@@ -249,7 +255,7 @@ std::unique_ptr<Kernel> prepare_linear(const OpQuery& query, const LinearPlan& p
       } else if (plan.product.addend == Addend::kBinary) {
         const int index = plan.product.alpha != 1 ? 1 : 0;
         call.add(DNNL_ARG_ATTR_MULTIPLE_POST_OP(index) | DNNL_ARG_SRC_1,
-                 plain_descriptor(plan.product.addend_dims), c);
+                 plain_descriptor(plan.product.addend_dims, plan.product.type), c);
       }
       call.add(DNNL_ARG_DST, pd.dst_desc(), y);
       break;

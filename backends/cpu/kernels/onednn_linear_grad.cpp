@@ -1,4 +1,5 @@
-// LinearGradWeights(x [M,K], dy [M,N]) -> dw, db: an inner product's weight gradient, f32.
+// LinearGradWeights(x [M,K], dy [M,N]) -> dw, db: an inner product's weight gradient, f32 or bf16
+// (whose dw and db may be f32).
 #include "backends/cpu/onednn_kernel.h"
 
 namespace temper::cpu {
@@ -19,7 +20,8 @@ Desc as_weights(const Desc& dw, bool transposed) {
 }
 
 std::string plan_gradient(const OpQuery& query, GradPlan& plan) {
-  std::string reason = refuse_dtypes(query);
+  DType type = DType::kFloat32;
+  std::string reason = refuse_product(query, type);
   if (reason.empty() && !query.outputs[0].present()) {
     reason = "without dw there is nothing for an inner product to do";
   }
@@ -34,11 +36,12 @@ std::string plan_gradient(const OpQuery& query, GradPlan& plan) {
       threads_for_flops(query.threads, 2.0 * static_cast<double>(m) * static_cast<double>(k) *
                                            static_cast<double>(n));
   const ThreadCountScope scope(plan.threads);
-  const Desc x = plain_descriptor({m, k}), dy = plain_descriptor({m, n});
-  const Desc bias = plan.bias ? plain_descriptor({n}) : Desc();
-  const Desc any = any_descriptor({n, k});
+  const DType weights_type = query.outputs[0].dtype;
+  const Desc x = plain_descriptor({m, k}, type), dy = plain_descriptor({m, n}, type);
+  const Desc bias = plan.bias ? plain_descriptor({n}, query.outputs[1].dtype) : Desc();
+  const Desc any = any_descriptor({n, k}, weights_type);
   const auto hint = make_descriptor<Forward>(make_attributes(), dnnl::prop_kind::forward_training,
-                                             x, any, bias, dy);
+                                             x, any_descriptor({n, k}, type), bias, dy);
   if (!hint) {
     return "oneDNN has no forward implementation";
   }
