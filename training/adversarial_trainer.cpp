@@ -23,11 +23,12 @@ double seconds_now() {
 // One of the two models: its step's plan and its learning rate. Outputs are looked up once.
 class Side {
  public:
-  Side(std::string name, std::string prefix, Executor& executor, ScheduleClock clock,
-       VariableStore& store)
+  Side(std::string name, std::string prefix, Executor& executor, RunSchedule schedule,
+       double base_lr, VariableStore& store)
       : name_(std::move(name)),
         executor_(executor),
-        clock_(std::move(clock)),
+        schedule_(std::move(schedule)),
+        base_lr_(base_lr),
         rates_(store.tensor(store.find(prefix + kRatesVariable))),
         applied_(store.tensor(store.find(prefix + kAppliedVariable))),
         norm_(executor.plan().find_output("grad_norm")),
@@ -42,7 +43,9 @@ class Side {
 
   const std::string& name() const { return name_; }
   Executor& executor() { return executor_; }
-  double lr() const { return clock_.lr * clock_.factor(std::max<std::int64_t>(applied() - 1, 0)); }
+  double lr() const {
+    return schedule_.rate(std::max<std::int64_t>(applied() - 1, 0), base_lr_);
+  }
   double loss() const { return loss_; }  // of the last step
 
   // Runs the step. Its outputs go to `sums`, unless it was skipped: false.
@@ -96,14 +99,15 @@ class Side {
     const auto rates = rates_.span<double>();
     const std::int64_t first = applied() - applied() % kRateSlots;
     for (std::int64_t slot = 0; slot < kRateSlots; ++slot) {
-      rates[static_cast<std::size_t>(slot)] = clock_.lr * clock_.factor(first + slot);
+      rates[static_cast<std::size_t>(slot)] = schedule_.rate(first + slot, base_lr_);
     }
     rates_until_ = first + kRateSlots;
   }
 
   std::string name_;
   Executor& executor_;
-  ScheduleClock clock_;
+  RunSchedule schedule_;
+  double base_lr_;
   Tensor rates_;
   Tensor applied_;
   int norm_;
@@ -135,18 +139,15 @@ struct AdversarialTrainer::Impl {
   std::int64_t log_first_step = 0;
   std::vector<Metric> line;
 
-  ScheduleClock clock(const ComponentSettings& optimizer, std::int64_t steps_per_iteration) const {
-    ScheduleClock made;
-    made.schedule = &find_schedule(recipe.schedule.schedule.name);
-    made.parameters = recipe.schedule.schedule.parameters;
-    made.per_epoch = recipe.schedule.per == "epoch";
-    made.steps_per_epoch = std::max<std::int64_t>(
+  RunSchedule schedule(std::int64_t steps_per_iteration) const {
+    TEMPER_CHECK(recipe.schedule.schedule.name != kPlateauSchedule, ErrorCode::kInvalidArgument,
+                 "schedule.name is \"plateau\", which follows a metric; the losses of two models "
+                 "against each other do not say which is better, so choose another schedule");
+    RunLength length;
+    length.steps_per_epoch = std::max<std::int64_t>(
         session.batches_per_epoch() * steps_per_iteration / recipe.adversarial.ratio, 1);
-    made.total_steps = total_steps * steps_per_iteration;
-    made.warmup_steps =
-        parse_warmup(recipe.schedule.warmup, made.steps_per_epoch, made.total_steps);
-    made.lr = optimizer.parameters.get_double("lr", 0);
-    return made;
+    length.total_steps = total_steps * steps_per_iteration;
+    return RunSchedule(recipe.schedule, length);
   }
 
   MemoryPlan prepare() {

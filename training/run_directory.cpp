@@ -13,11 +13,6 @@
 namespace temper::training {
 namespace {
 
-// Whether the rate of a step depends on how long the run is.
-bool rate_depends_on_length(const ScheduleSettings& settings) {
-  return settings.schedule.name != "constant" || settings.warmup.ends_with("%");
-}
-
 // The settings that decide the numbers: not where things are, nor what is logged and saved; how
 // long the run is only where the schedule depends on it, so that other runs can be made longer.
 std::string deciding_settings(Recipe recipe) {
@@ -32,7 +27,7 @@ std::string deciding_settings(Recipe recipe) {
   recipe.data.target_path.clear();
   recipe.train.out.clear();
   recipe.train.threads = 0;
-  if (!rate_depends_on_length(recipe.schedule)) {
+  if (!depends_on_length(recipe.schedule)) {
     recipe.train.epochs = 0;
     recipe.train.steps = 0;
   }

@@ -30,6 +30,11 @@ void for_each_field(State& state, Field&& field) {
   field("counted", state.counted);
   field("sums", state.sums);
   field("last_norm", state.last_norm);
+  field("plateau_has_best", state.plateau.has_best);
+  field("plateau_best", state.plateau.best);
+  field("plateau_bad", state.plateau.bad);
+  field("plateau_cooldown", state.plateau.cooldown);
+  field("plateau_reductions", state.plateau.reductions);
   field("last_train_loss", state.last_train_loss);
   field("last_train_accuracy", state.last_train_accuracy);
   field("recipe_hash", state.recipe_hash);

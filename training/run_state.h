@@ -9,6 +9,7 @@
 #include "training/data/batch_loader.h"
 #include "training/evaluation.h"
 #include "training/formats/json.h"
+#include "training/schedules/plateau.h"
 
 namespace temper::training {
 
@@ -31,6 +32,7 @@ struct RunState {
   std::int64_t counted = 0;
   std::map<std::string, double> sums;  // of an adversarial run, by metric
   double last_norm = 0;
+  PlateauState plateau;
   // As last logged: what is monitored when there is no validation.
   double last_train_loss = 0;
   double last_train_accuracy = 0;

@@ -27,13 +27,7 @@ void Trainer::Impl::settle_length() {
   steps_per_epoch = (batches + recipe.train.accumulate - 1) / recipe.train.accumulate;
   total_steps = recipe.train.steps > 0 ? recipe.train.steps : recipe.train.epochs * steps_per_epoch;
   total_epochs = (total_steps + steps_per_epoch - 1) / steps_per_epoch;
-  clock.schedule = &find_schedule(recipe.schedule.schedule.name);
-  clock.parameters = recipe.schedule.schedule.parameters;
-  clock.per_epoch = recipe.schedule.per == "epoch";
-  clock.steps_per_epoch = steps_per_epoch;
-  clock.total_steps = total_steps;
-  clock.warmup_steps = parse_warmup(recipe.schedule.warmup, steps_per_epoch, total_steps);
-  clock.lr = recipe.optimizer.parameters.get_double("lr", 0);
+  schedule = RunSchedule(recipe.schedule, {steps_per_epoch, total_steps});
   result.monitor = !recipe.checkpoint.monitor.empty() ? recipe.checkpoint.monitor
                    : session.has_validation()         ? "val/loss"
                                                       : "train/loss";

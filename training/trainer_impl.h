@@ -10,7 +10,7 @@
 #include <utility>
 
 #include "training/run_records.h"
-#include "training/schedules/schedule.h"
+#include "training/schedules/run_schedule.h"
 #include "training/trainer.h"
 
 namespace temper::training {
@@ -37,7 +37,7 @@ struct Trainer::Impl {
   bool prepared = false;
   RunState state;
   RunResult result;
-  ScheduleClock clock;
+  RunSchedule schedule;  // its plateau is the state's
   std::int64_t steps_per_epoch = 1;
   std::int64_t total_steps = 0;
   std::int64_t total_epochs = 0;
@@ -57,6 +57,9 @@ struct Trainer::Impl {
   void check_monitor() const;
   RunResult run(const std::atomic<bool>& stop);
   RunResult finish(bool interrupted);
+
+  // The optimizer's own rate.
+  double base_lr() const { return recipe.optimizer.parameters.get_double("lr", 0); }
 
   // trainer_steps.cpp
   void fill_rates();

@@ -32,7 +32,7 @@ void Trainer::Impl::log_step() {
     line.push_back({"train/accuracy", state.last_train_accuracy});
   }
   const std::int64_t last = std::max<std::int64_t>(state.applied - 1, 0);
-  line.push_back({"opt/lr", clock.lr * clock.factor(last)});
+  line.push_back({"opt/lr", schedule.rate(last, base_lr())});
   line.push_back({"opt/grad_norm", state.last_norm});
   if (const double scale = loss_scale(); scale > 0) {
     line.push_back({"opt/loss_scale", scale});
@@ -83,6 +83,13 @@ void Trainer::Impl::evaluate_now() {
   restart_clock();
   const bool maximize = recipe.checkpoint.mode == "max" || result.monitor.ends_with("/accuracy");
   const double value = monitored();
+  if (schedule.observe(value, maximize, state.applied)) {
+    rates_until = 0;  // the table holds the rates from before
+    observer.message(concat("step ", state.attempted, ": ", result.monitor, " has stopped improving; the "
+                            "learning rate falls to ",
+                            schedule.rate(state.applied, base_lr())));
+  }
+  state.plateau = schedule.plateau;
   const bool better =
       !state.has_best || (maximize ? value > state.best_metric : value < state.best_metric);
   if (std::isfinite(value) && better) {

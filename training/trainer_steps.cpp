@@ -29,7 +29,7 @@ void Trainer::Impl::fill_rates() {
   const auto rates = store.tensor(store.find(kRatesVariable)).span<double>();
   const std::int64_t first = state.applied - state.applied % kRateSlots;
   for (std::int64_t slot = 0; slot < kRateSlots; ++slot) {
-    rates[static_cast<std::size_t>(slot)] = clock.lr * clock.factor(first + slot);
+    rates[static_cast<std::size_t>(slot)] = schedule.rate(first + slot, base_lr());
   }
   rates_until = first + kRateSlots;
 }

@@ -151,10 +151,13 @@ std::string one_of(const RecipeValue& value) {
 std::vector<RecipeKey> model_keys();
 std::vector<RecipeKey> data_keys();
 std::vector<RecipeKey> learning_keys();
+std::vector<RecipeKey> schedule_keys();
+std::vector<RecipeKey> clip_keys();
 std::vector<RecipeKey> run_keys();
 std::vector<RecipeKey> adversarial_keys();
 std::vector<RecipeKey> scaler_keys();
 // The repeated tables of the learning settings.
 RepeatedTable optimizer_group_table();
+RepeatedTable schedule_phase_table();
 
 }  // namespace temper::training

@@ -1,29 +1,13 @@
-// The keys of [loss], [optimizer], [schedule] and [clip] that are not parameters of a component.
+// The keys of [loss] and [optimizer] that are not parameters of a component.
 #include "training/recipe/key_field.h"
 
 namespace temper::training {
-namespace {
-
-constexpr const char* kPer[] = {"step", "epoch"};
-
-}  // namespace
-
 std::vector<RecipeKey> learning_keys() {
   return {
       key("loss.name", "which loss", [](Recipe& r) -> auto& { return r.loss.loss.name; }),
       key("loss.output", "which model output; empty: the first",
           [](Recipe& r) -> auto& { return r.loss.output; }),
       key("optimizer.name", "which optimizer", [](Recipe& r) -> auto& { return r.optimizer.name; }),
-      key("schedule.name", "which schedule",
-          [](Recipe& r) -> auto& { return r.schedule.schedule.name; }),
-      key(
-          "schedule.per", "when it advances: \"step\" or \"epoch\"",
-          [](Recipe& r) -> auto& { return r.schedule.per; }, one_of<kPer, 2>),
-      key("schedule.warmup", "linear warm-up: \"500 steps\", \"2 epochs\", \"5%\"",
-          [](Recipe& r) -> auto& { return r.schedule.warmup; }),
-      key(
-          "clip.norm", "largest global gradient norm; 0: no clipping",
-          [](Recipe& r) -> auto& { return r.clip_norm; }, not_negative),
   };
 }
 

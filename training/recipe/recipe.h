@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "training/compile/training_graph.h"
+#include "training/schedules/run_schedule.h"
 #include "training/settings/component.h"
 
 namespace temper::training {
@@ -45,12 +46,6 @@ struct DataSettings {
   std::string target_path;                  // the targets' own file (.npy, IDX)
   bool stratify = true;                     // val_split keeps each class's share
   bool scale = false;                       // 8-bit inputs as floats divided by 255
-};
-
-struct ScheduleSettings {
-  ComponentSettings schedule{"constant", {}};
-  std::string per = "step";  // "step" | "epoch"
-  std::string warmup;        // "500 steps" | "2 epochs" | "5%"
 };
 
 struct TrainSettings {

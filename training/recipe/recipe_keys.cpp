@@ -23,13 +23,18 @@ std::vector<ParameterSpec> optimizer_parameters(const std::string& name) {
   return find_optimizer(name).parameters;
 }
 
+std::string check_schedule(const ComponentSettings& settings) {
+  const Schedule& schedule = find_schedule(settings.name);
+  return schedule.check == nullptr ? "" : schedule.check(settings.parameters);
+}
+
 }  // namespace
 
 const std::vector<RecipeKey>& recipe_key_table() {
   static const std::vector<RecipeKey> kKeys = [] {
     std::vector<RecipeKey> keys;
     for (auto* table :
-         {model_keys, data_keys, learning_keys, run_keys, adversarial_keys, scaler_keys}) {
+         {model_keys, data_keys, learning_keys, schedule_keys, clip_keys, run_keys, adversarial_keys, scaler_keys}) {
       std::vector<RecipeKey> more = table();
       std::move(more.begin(), more.end(), std::back_inserter(keys));
     }
@@ -67,7 +72,7 @@ const std::vector<ComponentTable>& component_tables() {
        optimizer_parameters},
       {"schedule", "schedule.name",
        [](Recipe& r) -> ComponentSettings& { return r.schedule.schedule; },
-       [](const std::string& name) { return find_schedule(name).parameters; }},
+       [](const std::string& name) { return find_schedule(name).parameters; }, check_schedule},
       {"adversarial", "adversarial.loss",
        [](Recipe& r) -> ComponentSettings& { return r.adversarial.loss; },
        [](const std::string& name) { return find_adversarial_loss(name).parameters; }},
@@ -75,8 +80,17 @@ const std::vector<ComponentTable>& component_tables() {
   return kTables;
 }
 
+const ComponentTable& component_table(std::string_view name) {
+  for (const ComponentTable& table : component_tables()) {
+    if (table.name == name) {
+      return table;
+    }
+  }
+  fail(ErrorCode::kInternal, "there is no component table ", name);
+}
+
 const std::vector<RepeatedTable>& repeated_tables() {
-  static const std::vector<RepeatedTable> kTables = {optimizer_group_table()};
+  static const std::vector<RepeatedTable> kTables = {optimizer_group_table(), schedule_phase_table()};
   return kTables;
 }
 

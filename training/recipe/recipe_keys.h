@@ -39,8 +39,12 @@ struct ComponentTable {
   std::string name_key;  // the key that names the component: "loss.name"
   ComponentSettings& (*settings)(Recipe&);
   std::vector<ParameterSpec> (*parameters)(const std::string& component);
+  // What is wrong with all parameters together, or empty. May be null.
+  std::string (*check)(const ComponentSettings& settings) = nullptr;
 };
 const std::vector<ComponentTable>& component_tables();
+// REQUIRES: a table of this name exists.
+const ComponentTable& component_table(std::string_view name);
 
 // A table that may be written several times: [[optimizer.group]]. Its entries are numbered as
 // written; command line and environment cannot add any.
@@ -61,6 +65,10 @@ struct RepeatedTable {
   std::vector<RepeatedKey> keys;
   std::size_t (*count)(const Recipe&);
   void (*append)(Recipe&);
+  // Where further keys of an entry are parameters of the component it names, as in [[schedule.phase]]:
+  // the component, and the table whose parameters they are ("schedule"). Null: no further keys.
+  ComponentSettings& (*component)(Recipe&, std::size_t entry) = nullptr;
+  std::string component_table;
 };
 const std::vector<RepeatedTable>& repeated_tables();
 

@@ -151,8 +151,9 @@ class RecipeReader {
         bad(at(sources_.file, element), concat("write it as [[", table.name, "]]"));
       }
       table.append(recipe_);
+      std::vector<Assignment> parameters;
       for (const auto& [name, value] : *entry) {
-        read_entry_key(table, std::string(name.str()), value, folder);
+        read_entry_key(table, std::string(name.str()), value, folder, parameters);
       }
       for (const RepeatedKey& key : table.keys) {
         if (key.required && entry->get(key.name) == nullptr) {
@@ -160,12 +161,20 @@ class RecipeReader {
               concat("[[", table.name, "]] needs ", key.name, " (", key.help, ")"));
         }
       }
+      if (table.component != nullptr) {
+        ComponentSettings& settings = table.component(recipe_, table.count(recipe_) - 1);
+        try {
+          complete_component(component_table(table.component_table), settings, parameters);
+        } catch (const Error& error) {
+          bad(at(sources_.file, element), error.message());
+        }
+      }
     }
     recipe_.origins[table.name] = at(sources_.file, node);
   }
 
   void read_entry_key(const RepeatedTable& table, const std::string& name, const toml::node& node,
-                      const std::string& folder) {
+                      const std::string& folder, std::vector<Assignment>& parameters) {
     const std::string origin = at(sources_.file, node);
     std::vector<std::string> names;
     for (const RepeatedKey& key : table.keys) {
@@ -183,6 +192,11 @@ class RecipeReader {
       } catch (const Error& error) {
         bad(origin, concat(table.name, ".", name, " ", error.message()));
       }
+      return;
+    }
+    const auto value = to_value(node);
+    if (table.component != nullptr && value) {
+      parameters.push_back({concat(table.component_table, ".", name), *value, origin, folder});
       return;
     }
     const std::string hint = nearest(name, names);
@@ -272,8 +286,25 @@ class RecipeReader {
     return (std::filesystem::path(assignment.folder) / *path).lexically_normal().string();
   }
 
+  // A recipe that lists phases is a sequence.
+  void name_sequence() {
+    std::string& name = recipe_.schedule.schedule.name;
+    const std::string origin = recipe_.origins["schedule.name"];
+    if (!recipe_.schedule.phases.empty() && name != kSequenceSchedule) {
+      if (!origin.empty()) {
+        bad(origin, concat("schedule.name is \"", name,
+                           "\", but the recipe has [[schedule.phase]] tables too: leave one out"));
+      }
+      name = kSequenceSchedule;
+    }
+    if (name == kSequenceSchedule && recipe_.schedule.phases.empty()) {
+      bad(origin, "schedule.name is \"sequence\", which needs [[schedule.phase]] tables");
+    }
+  }
+
   // Component parameters need the component's final name, so they come last.
   void complete_components() {
+    name_sequence();
     for (const ComponentTable& table : component_tables()) {
       ComponentSettings& settings = table.settings(recipe_);
       if (settings.name.empty()) {
@@ -285,7 +316,7 @@ class RecipeReader {
       }
       const std::string name_origin = recipe_.origins[table.name_key];
       try {
-        complete_component(table, settings);
+        complete_component(table, settings, parameters_[table.name]);
       } catch (Error& error) {
         if (!name_origin.empty() && error.message().starts_with("unknown ")) {
           bad(name_origin, error.message());
@@ -296,10 +327,11 @@ class RecipeReader {
     std::erase_if(recipe_.origins, [](const auto& entry) { return entry.second.empty(); });
   }
 
-  void complete_component(const ComponentTable& table, ComponentSettings& settings) {
+  static void complete_component(const ComponentTable& table, ComponentSettings& settings,
+                                 const std::vector<Assignment>& parameters) {
     const std::vector<ParameterSpec> specs = table.parameters(settings.name);
     settings.parameters = complete_parameters(table.name, settings.name, specs, {});
-    for (const Assignment& assignment : parameters_[table.name]) {
+    for (const Assignment& assignment : parameters) {
       std::string name = assignment.key.substr(table.name.size() + 1);
       const auto spec = std::find_if(specs.begin(), specs.end(), [&](const ParameterSpec& s) {
         return std::equal(s.name.begin(), s.name.end(), name.begin(), name.end(),
@@ -333,6 +365,9 @@ class RecipeReader {
         bad(assignment.origin, error.message());
       }
     }
+    const std::string problem = table.check == nullptr ? "" : table.check(settings);
+    TEMPER_CHECK(problem.empty(), ErrorCode::kInvalidArgument, table.name, " ", settings.name, " ",
+                 problem);
   }
 
   const RecipeSources& sources_;

@@ -44,6 +44,27 @@ std::vector<Line> all_lines(const Recipe& recipe) {
   return lines;
 }
 
+// What an entry of a repeated table says, its component's parameters included.
+std::vector<Line> entry_lines(const Recipe& recipe, const RepeatedTable& table,
+                              std::size_t entry) {
+  std::vector<Line> lines;
+  for (const RepeatedKey& key : table.keys) {
+    if (const auto value = key.get(recipe, entry)) {
+      lines.push_back({key.name, to_toml_value(*value)});
+    }
+  }
+  if (table.component != nullptr) {
+    const ComponentSettings& settings = table.component(const_cast<Recipe&>(recipe), entry);
+    for (const ParameterSpec& spec :
+         component_table(table.component_table).parameters(settings.name)) {
+      if (const AttrValue* value = settings.parameters.find(spec.name)) {
+        lines.push_back({spec.name, to_toml_value(to_recipe_value(*value, spec.is_bool))});
+      }
+    }
+  }
+  return lines;
+}
+
 }  // namespace
 
 std::vector<std::string> recipe_keys() {
@@ -64,10 +85,8 @@ std::string to_toml(const Recipe& recipe) {
       }
       for (std::size_t entry = 0; entry < repeated.count(recipe); ++entry) {
         text += concat("\n[[", repeated.name, "]]\n");
-        for (const RepeatedKey& key : repeated.keys) {
-          if (const auto value = key.get(recipe, entry)) {
-            text += concat(key.name, " = ", to_toml_value(*value), "\n");
-          }
+        for (const Line& line : entry_lines(recipe, repeated, entry)) {
+          text += concat(line.key, " = ", line.value, "\n");
         }
       }
     }
@@ -96,10 +115,8 @@ std::string describe_settings(const Recipe& recipe) {
   for (const RepeatedTable& table : repeated_tables()) {
     for (std::size_t entry = 0; entry < table.count(recipe); ++entry) {
       text += concat("[[", table.name, "]]");
-      for (const RepeatedKey& key : table.keys) {
-        if (const auto value = key.get(recipe, entry)) {
-          text += concat(" ", key.name, " = ", to_toml_value(*value));
-        }
+      for (const Line& line : entry_lines(recipe, table, entry)) {
+        text += concat(" ", line.key, " = ", line.value);
       }
       text += "\n";
     }

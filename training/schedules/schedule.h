@@ -1,5 +1,5 @@
-// Learning-rate schedules: the factor on every group's rate at a given time. Pure functions of the
-// settings.
+// Learning-rate schedules: the rate of a parameter group, and for some the momentum, at a given
+// time. Pure functions of the settings, with the sequences of torch.optim.lr_scheduler.
 #pragma once
 
 #include <cstdint>
@@ -11,38 +11,33 @@
 
 namespace temper::training {
 
+// Where a schedule stands in a run, in units of schedule.per (steps or epochs).
+struct ScheduleSpan {
+  std::int64_t total = 1;   // units it lasts: the run or its phase, without the warm-up
+  std::int64_t warmup = 0;  // units of warm-up before it
+};
+
 struct Schedule {
   std::string name;
   std::string help;
   std::vector<ParameterSpec> parameters;
-  // Factor at time t = 0, 1, 2, ... of a run of `total` units, for a base rate `lr`.
-  double (*factor)(std::int64_t t, std::int64_t total, double lr, const Attrs& parameters);
+  // The rate at time t = 0, 1, 2, ... of a group whose own rate is `base`.
+  double (*rate)(std::int64_t t, double base, const ScheduleSpan& span, const Attrs& parameters);
+  // The momentum (SGD) or beta1 (Adam) at time t; NaN where it is left alone. Null: it never moves.
+  double (*momentum)(std::int64_t t, const ScheduleSpan& span, const Attrs& parameters) = nullptr;
+  // What is wrong with the parameters together ("needs step_size, ..."), or empty. May be null.
+  std::string (*check)(const Attrs& parameters) = nullptr;
+  // The parameter whose value 0 stands for the run's length; null: the length does not matter.
+  const char* length_parameter = nullptr;
 };
+
+// The names with a meaning of their own: rates that follow a metric, and a sequence of phases.
+inline constexpr const char* kPlateauSchedule = "plateau";
+inline constexpr const char* kSequenceSchedule = "sequence";
 
 const std::vector<Schedule>& schedules();
 
 // THROWS: kInvalidArgument with the nearest name.
 const Schedule& find_schedule(std::string_view name);
-
-// A schedule with its warm-up, ready to give the factor of any optimizer step.
-struct ScheduleClock {
-  const Schedule* schedule = nullptr;
-  Attrs parameters;
-  bool per_epoch = false;
-  std::int64_t steps_per_epoch = 1;
-  std::int64_t total_steps = 1;
-  std::int64_t warmup_steps = 0;
-  double lr = 1;
-
-  // Factor of optimizer step `step` (0-based). During warm-up it rises linearly: (step + 1) /
-  // (warmup_steps + 1) of the schedule's first value; the schedule itself starts after it and ends
-  // with the run.
-  double factor(std::int64_t step) const;
-};
-
-// "500 steps", "2 epochs", "5%" or "" as a number of steps. THROWS: kInvalidArgument saying the
-// three forms.
-std::int64_t parse_warmup(std::string_view text, std::int64_t steps_per_epoch,
-                          std::int64_t total_steps);
 
 }  // namespace temper::training

@@ -1,0 +1,50 @@
+// The keys of [schedule] that are not parameters of a schedule, and [[schedule.phase]].
+#include "training/recipe/key_field.h"
+
+namespace temper::training {
+namespace {
+
+constexpr const char* kPer[] = {"step", "epoch"};
+constexpr const char* kWarmup[] = {"linear", "exponential", "constant"};
+
+}  // namespace
+
+std::vector<RecipeKey> schedule_keys() {
+  return {
+      key("schedule.name", "which schedule",
+          [](Recipe& r) -> auto& { return r.schedule.schedule.name; }),
+      key(
+          "schedule.per", "when it advances: \"step\" or \"epoch\"",
+          [](Recipe& r) -> auto& { return r.schedule.per; }, one_of<kPer, 2>),
+      key("schedule.warmup", "length of a warm-up before it: \"500 steps\", \"2 epochs\", \"5%\"",
+          [](Recipe& r) -> auto& { return r.schedule.warmup; }),
+      key(
+          "schedule.warmup_mode", "\"linear\", \"exponential\" or \"constant\"",
+          [](Recipe& r) -> auto& { return r.schedule.warmup_mode; }, one_of<kWarmup, 3>),
+      key(
+          "schedule.warmup_start_factor",
+          "share of the rate at step 0; 0: 1 / (warm-up steps + 1), for \"constant\" 1/3",
+          [](Recipe& r) -> auto& { return r.schedule.warmup_start_factor; }, share),
+  };
+}
+
+RepeatedTable schedule_phase_table() {
+  using R = Recipe;
+  using I = std::size_t;
+  return {"schedule.phase",
+          "schedules one after another (schedule.name = \"sequence\"); time begins anew in each, as "
+          "in SequentialLR. Further keys are the schedule's parameters",
+          {entry_key(
+               "name", "which schedule",
+               [](R& r, I i) -> auto& { return r.schedule.phases[i].schedule.name; }, not_empty,
+               std::string{}, true),
+           entry_key("length",
+                     "\"500 steps\", \"2 epochs\" or \"30%\"; the last may go on to the run's end",
+                     [](R& r, I i) -> auto& { return r.schedule.phases[i].length; })},
+          [](const R& r) { return r.schedule.phases.size(); },
+          [](R& r) { r.schedule.phases.emplace_back(); },
+          [](R& r, I i) -> ComponentSettings& { return r.schedule.phases[i].schedule; },
+          "schedule"};
+}
+
+}  // namespace temper::training

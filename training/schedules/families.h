@@ -1,0 +1,20 @@
+// The schedules of each file, for the list in schedule.cpp. Private to training/schedules.
+#pragma once
+
+#include <vector>
+
+#include "training/schedules/schedule.h"
+
+namespace temper::training {
+
+std::vector<Schedule> decay_schedules();      // step, multistep, exponential
+std::vector<Schedule> ramp_schedules();       // constant, linear, polynomial, inverse_sqrt
+std::vector<Schedule> cosine_schedules();     // cosine, cosine_restarts
+std::vector<Schedule> one_cycle_schedules();  // one_cycle
+std::vector<Schedule> cyclic_schedules();     // cyclic
+std::vector<Schedule> plateau_schedules();    // plateau
+
+// The value of a length parameter, or `total` where it is 0; at least 1.
+std::int64_t length_or(const Attrs& parameters, std::string_view name, std::int64_t total);
+
+}  // namespace temper::training
