@@ -160,10 +160,11 @@ struct AdversarialTrainer::Impl {
                   recipe.train.epochs * session.batches_per_epoch() / adversarial.ratio, 1);
     discriminator = std::make_unique<Side>(
         "d", kDiscriminatorPrefix, session.executor(AdversarialGraphKind::kDiscriminator),
-        clock(adversarial.discriminator_optimizer, adversarial.ratio), session.store());
-    generator = std::make_unique<Side>("g", kGeneratorPrefix,
-                                       session.executor(AdversarialGraphKind::kGenerator),
-                                       clock(adversarial.generator_optimizer, 1), session.store());
+        schedule(adversarial.ratio),
+        adversarial.discriminator_optimizer.parameters.get_double("lr", 0), session.store());
+    generator = std::make_unique<Side>(
+        "g", kGeneratorPrefix, session.executor(AdversarialGraphKind::kGenerator), schedule(1),
+        adversarial.generator_optimizer.parameters.get_double("lr", 0), session.store());
     return memory;
   }
 

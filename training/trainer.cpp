@@ -63,6 +63,7 @@ void Trainer::Impl::open_run() {
   result.run_directory = records->directory();
   result.best_model = records->path("best.onnx");
   result.last_model = records->path("last.onnx");
+  schedule.plateau = state.plateau;
   loader = session.make_train_loader(state.data);
 }
 

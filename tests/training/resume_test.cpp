@@ -94,6 +94,9 @@ INSTANTIATE_TEST_SUITE_P(
         Setting{"AdamwCosineWarmUp",
                 {"schedule.name=\"cosine\"", "schedule.warmup=\"20%\"", "clip.norm=1.0"}},
         Setting{"SgdMomentum", {"optimizer.name=\"sgd\"", "optimizer.momentum=0.9", "log.every=4"}},
+        Setting{"Plateau",
+                {"schedule.name=\"plateau\"", "schedule.patience=0", "schedule.threshold=0.5",
+                 "schedule.factor=0.7", "train.eval_every=3"}},
         Setting{"Accumulation", {"train.accumulate=3", "schedule.name=\"cosine\""}},
         Setting{"Bf16", {"train.precision=\"bf16\"", "clip.norm=1.0"}},
         Setting{"Fp16",  // V7: cut in the middle of the interval
@@ -103,6 +106,15 @@ INSTANTIATE_TEST_SUITE_P(
                 {"train.precision=\"fp16\"", "scaler.growth_interval=4", "train.accumulate=3"}},
         Setting{"ReferenceDevice", {"train.device=\"reference\"", "train.epochs=2"}}),
     [](const auto& each) { return std::string(each.param.name); });
+
+TEST_F(Resume, APlateauLowersTheRateOfTheStepsAfterAnEvaluation) {
+  const RunRecord run = run_tiny(
+      recipe("whole", {"schedule.name=\"plateau\"", "schedule.patience=0", "schedule.threshold=0.5",
+                       "train.eval_every=10"}),
+      false);
+  EXPECT_NE(run.log.find("\"opt/lr\":0.01,"), std::string::npos) << run.log;
+  EXPECT_NE(run.log.find("\"opt/lr\":0.001,"), std::string::npos) << run.log;
+}
 
 TEST_F(Resume, TheSameBitsAfterSeveralCuts) {
   const RunRecord whole = run_tiny(recipe("whole"), false);
