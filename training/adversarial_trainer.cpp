@@ -43,9 +43,7 @@ class Side {
 
   const std::string& name() const { return name_; }
   Executor& executor() { return executor_; }
-  double lr() const {
-    return schedule_.rate(std::max<std::int64_t>(applied() - 1, 0), base_lr_);
-  }
+  double lr() const { return schedule_.rate(std::max<std::int64_t>(applied() - 1, 0), base_lr_); }
   double loss() const { return loss_; }  // of the last step
 
   // Runs the step. Its outputs go to `sums`, unless it was skipped: false.

@@ -85,7 +85,8 @@ void Trainer::Impl::evaluate_now() {
   const double value = monitored();
   if (schedule.observe(value, maximize, state.applied)) {
     rates_until = 0;  // the table holds the rates from before
-    observer.message(concat("step ", state.attempted, ": ", result.monitor, " has stopped improving; the "
+    observer.message(concat("step ", state.attempted, ": ", result.monitor,
+                            " has stopped improving; the "
                             "learning rate falls to ",
                             schedule.rate(state.applied, base_lr())));
   }

@@ -108,10 +108,10 @@ INSTANTIATE_TEST_SUITE_P(
     [](const auto& each) { return std::string(each.param.name); });
 
 TEST_F(Resume, APlateauLowersTheRateOfTheStepsAfterAnEvaluation) {
-  const RunRecord run = run_tiny(
-      recipe("whole", {"schedule.name=\"plateau\"", "schedule.patience=0", "schedule.threshold=0.5",
-                       "train.eval_every=10"}),
-      false);
+  const RunRecord run =
+      run_tiny(recipe("whole", {"schedule.name=\"plateau\"", "schedule.patience=0",
+                                "schedule.threshold=0.5", "train.eval_every=10"}),
+               false);
   EXPECT_NE(run.log.find("\"opt/lr\":0.01,"), std::string::npos) << run.log;
   EXPECT_NE(run.log.find("\"opt/lr\":0.001,"), std::string::npos) << run.log;
 }

@@ -65,8 +65,9 @@ struct RepeatedTable {
   std::vector<RepeatedKey> keys;
   std::size_t (*count)(const Recipe&);
   void (*append)(Recipe&);
-  // Where further keys of an entry are parameters of the component it names, as in [[schedule.phase]]:
-  // the component, and the table whose parameters they are ("schedule"). Null: no further keys.
+  // Where further keys of an entry are parameters of the component it names, as in
+  // [[schedule.phase]]: the component, and the table whose parameters they are ("schedule"). Null:
+  // no further keys.
   ComponentSettings& (*component)(Recipe&, std::size_t entry) = nullptr;
   std::string component_table;
 };

@@ -45,8 +45,7 @@ std::vector<Line> all_lines(const Recipe& recipe) {
 }
 
 // What an entry of a repeated table says, its component's parameters included.
-std::vector<Line> entry_lines(const Recipe& recipe, const RepeatedTable& table,
-                              std::size_t entry) {
+std::vector<Line> entry_lines(const Recipe& recipe, const RepeatedTable& table, std::size_t entry) {
   std::vector<Line> lines;
   for (const RepeatedKey& key : table.keys) {
     if (const auto value = key.get(recipe, entry)) {

@@ -31,20 +31,21 @@ std::vector<RecipeKey> schedule_keys() {
 RepeatedTable schedule_phase_table() {
   using R = Recipe;
   using I = std::size_t;
-  return {"schedule.phase",
-          "schedules one after another (schedule.name = \"sequence\"); time begins anew in each, as "
-          "in SequentialLR. Further keys are the schedule's parameters",
-          {entry_key(
-               "name", "which schedule",
-               [](R& r, I i) -> auto& { return r.schedule.phases[i].schedule.name; }, not_empty,
-               std::string{}, true),
-           entry_key("length",
-                     "\"500 steps\", \"2 epochs\" or \"30%\"; the last may go on to the run's end",
-                     [](R& r, I i) -> auto& { return r.schedule.phases[i].length; })},
-          [](const R& r) { return r.schedule.phases.size(); },
-          [](R& r) { r.schedule.phases.emplace_back(); },
-          [](R& r, I i) -> ComponentSettings& { return r.schedule.phases[i].schedule; },
-          "schedule"};
+  return {
+      "schedule.phase",
+      "schedules one after another (schedule.name = \"sequence\"); time begins anew in each, as "
+      "in SequentialLR. Further keys are the schedule's parameters",
+      {entry_key(
+           "name", "which schedule",
+           [](R& r, I i) -> auto& { return r.schedule.phases[i].schedule.name; }, not_empty,
+           std::string{}, true),
+       entry_key("length",
+                 "\"500 steps\", \"2 epochs\" or \"30%\"; the last may go on to the run's end",
+                 [](R& r, I i) -> auto& { return r.schedule.phases[i].length; })},
+      [](const R& r) { return r.schedule.phases.size(); },
+      [](R& r) { r.schedule.phases.emplace_back(); },
+      [](R& r, I i) -> ComponentSettings& { return r.schedule.phases[i].schedule; },
+      "schedule"};
 }
 
 }  // namespace temper::training

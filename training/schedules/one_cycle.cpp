@@ -21,9 +21,8 @@ Phase phase_at(std::int64_t t, const ScheduleSpan& span, const Attrs& parameters
   const auto total = static_cast<double>(length_or(parameters, "total_steps", span.total));
   const double rise = parameters.get_double("pct_start", 0.3) * total;
   const bool three = parameters.get_int("three_phase", 0) != 0;
-  const std::vector<double> ends =
-      three ? std::vector<double>{rise - 1, 2 * rise - 2, total - 1}
-            : std::vector<double>{rise - 1, total - 1};
+  const std::vector<double> ends = three ? std::vector<double>{rise - 1, 2 * rise - 2, total - 1}
+                                         : std::vector<double>{rise - 1, total - 1};
   const double now = std::min(static_cast<double>(t), total - 1);
   double begin = 0;
   std::size_t i = 0;

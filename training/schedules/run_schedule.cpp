@@ -120,8 +120,8 @@ double RunSchedule::rate_of(const Part& part, std::int64_t t, double base) const
              : part.schedule->rate(t, base, part.span, part.parameters);
 }
 
-// s + (1 - s) step / warmup (LinearLR), s^(1 - step / warmup), s (ConstantLR): s at step 0, 1 at the
-// first step after the warm-up.
+// s + (1 - s) step / warmup (LinearLR), s^(1 - step / warmup), s (ConstantLR): s at step 0, 1 at
+// the first step after the warm-up.
 double RunSchedule::warmup_factor(std::int64_t step) const {
   const double done = static_cast<double>(step) / static_cast<double>(warmup_);
   return warmup_mode_ == "constant"      ? start_factor_

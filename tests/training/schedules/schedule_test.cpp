@@ -165,13 +165,15 @@ TEST_F(ScheduleRecipe, RefusesWhatDoesNotGoTogetherAndSaysWhatToType) {
   refuses("[schedule]\nname = \"cosinus\"\n", "did you mean cosine");
   refuses("[schedule]\nname = \"cosine\"\nwarmup_mode = \"liner\"\n", "did you mean linear");
   refuses("[schedule]\nname = \"sequence\"\n", "[[schedule.phase]]");
-  refuses("[schedule]\nname = \"cosine\"\n[[schedule.phase]]\nname = \"cosine\"\n", "leave one out");
+  refuses("[schedule]\nname = \"cosine\"\n[[schedule.phase]]\nname = \"cosine\"\n",
+          "leave one out");
   refuses("[[schedule.phase]]\nname = \"cosine\"\n[[schedule.phase]]\nname = \"constant\"\n",
           "needs a length");
   refuses("[[schedule.phase]]\nname = \"cosine\"\nT_mx = 3\n", "did you mean schedule.T_max");
-  refuses("[[schedule.phase]]\nname = \"plateau\"\nlength = \"3 steps\"\n"
-          "[[schedule.phase]]\nname = \"constant\"\n",
-          "only be the last phase");
+  refuses(
+      "[[schedule.phase]]\nname = \"plateau\"\nlength = \"3 steps\"\n"
+      "[[schedule.phase]]\nname = \"constant\"\n",
+      "only be the last phase");
 }
 
 TEST(WarmUp, IsGivenInStepsEpochsOrAsAShare) {
