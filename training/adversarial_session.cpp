@@ -36,7 +36,8 @@ graph::OnnxModel load(const std::string& path, const char* key, const Recipe& re
 CompileSettings compile_settings(const Recipe& recipe, const ComponentSettings& optimizer) {
   CompileSettings settings;
   settings.optimizer = optimizer;
-  settings.clip_norm = recipe.clip_norm;
+  settings.clip = recipe.clip;
+  settings.check_finite = recipe.train.on_nonfinite != "ignore";
   settings.frozen_batchnorm = recipe.model.batchnorm == "frozen";
   settings.seed = static_cast<std::uint64_t>(recipe.train.seed);
   return settings;

@@ -30,6 +30,9 @@ void for_each_field(State& state, Field&& field) {
   field("counted", state.counted);
   field("sums", state.sums);
   field("last_norm", state.last_norm);
+  field("last_norm_clipped", state.last_norm_clipped);
+  field("clipped_steps", state.clipped_steps);
+  field("nonfinite", state.nonfinite);
   field("plateau_has_best", state.plateau.has_best);
   field("plateau_best", state.plateau.best);
   field("plateau_bad", state.plateau.bad);

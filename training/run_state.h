@@ -31,7 +31,10 @@ struct RunState {
   std::int64_t correct = 0;
   std::int64_t counted = 0;
   std::map<std::string, double> sums;  // of an adversarial run, by metric
-  double last_norm = 0;
+  double last_norm = 0;                // of the gradients, before and after clipping
+  double last_norm_clipped = 0;
+  std::int64_t clipped_steps = 0;  // since the last logged line: steps that clipping changed
+  std::int64_t nonfinite = 0;      // steps that were applied although they were not finite
   PlateauState plateau;
   // As last logged: what is monitored when there is no validation.
   double last_train_loss = 0;

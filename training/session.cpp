@@ -136,7 +136,8 @@ Session::Session(Recipe recipe, EngineOptions options, SessionNeeds needs)
   settings.loss = recipe_.loss;
   settings.optimizer = recipe_.optimizer;
   settings.groups = recipe_.groups;
-  settings.clip_norm = recipe_.clip_norm;
+  settings.clip = recipe_.clip;
+  settings.check_finite = recipe_.train.on_nonfinite != "ignore";
   settings.frozen_batchnorm = recipe_.model.batchnorm == "frozen";
   settings.seed = static_cast<std::uint64_t>(recipe_.train.seed);
   settings.freeze = recipe_.model.freeze;

@@ -20,6 +20,7 @@ struct StepPlan {
   Executor* executor = nullptr;
   int loss = -1;
   int norm = -1;
+  int clipped = -1;  // the norm after clipping by value or tensor; absent without it
   int ok = -1;
 
   explicit StepPlan(Executor& made);
@@ -74,6 +75,8 @@ struct Trainer::Impl {
   // Whether a step that is not finite is one of the overflows by which a dynamic loss scale finds
   // its place.
   bool scale_still_falls() const;
+  // The norm of the gradients that the optimizer got.
+  double clipped_norm(const StepPlan& plan) const;
   void finish_step(const StepPlan& plan, double loss, const DataPosition& begin,
                    std::int64_t first_sample);
   [[noreturn]] void fail_diverged(const DataPosition& begin, std::int64_t first_sample,

@@ -34,6 +34,20 @@ void Trainer::Impl::log_step() {
   const std::int64_t last = std::max<std::int64_t>(state.applied - 1, 0);
   line.push_back({"opt/lr", schedule.rate(last, base_lr())});
   line.push_back({"opt/grad_norm", state.last_norm});
+  const ClipSettings& clip = recipe.clip;
+  if (clip.norm > 0 || clip.tensor_norm > 0 || clip.value > 0) {
+    line.push_back({"opt/grad_norm_clipped", state.last_norm_clipped});
+    if (state.loss_steps > 0) {
+      line.push_back({"opt/clipped_share", static_cast<double>(state.clipped_steps) /
+                                               static_cast<double>(state.loss_steps)});
+    }
+  }
+  if (clip.norm > 0) {
+    line.push_back({"opt/clip_norm", clip.norm});  // the threshold, for the chart
+  }
+  if (state.nonfinite > 0) {
+    line.push_back({"opt/nonfinite", static_cast<double>(state.nonfinite)});
+  }
   if (const double scale = loss_scale(); scale > 0) {
     line.push_back({"opt/loss_scale", scale});
   }
@@ -46,6 +60,7 @@ void Trainer::Impl::log_step() {
   records->write(state, line);
   state.loss_sum = 0;
   state.loss_steps = 0;
+  state.clipped_steps = 0;
   state.correct = 0;
   state.counted = 0;
   restart_clock();

@@ -11,6 +11,7 @@ StepPlan::StepPlan(Executor& made)
     : executor(&made),
       loss(made.plan().find_output("loss")),
       norm(made.plan().find_output("grad_norm")),
+      clipped(made.plan().find_output("grad_norm_clipped")),
       ok(made.plan().find_output("ok")) {}
 
 double StepPlan::number(int output) const {
@@ -104,14 +105,24 @@ bool Trainer::Impl::scale_still_falls() const {
          loss_scale() > std::max(recipe.scaler.min_scale, 1.0);
 }
 
+double Trainer::Impl::clipped_norm(const StepPlan& plan) const {
+  const double norm = plan.number(plan.clipped >= 0 ? plan.clipped : plan.norm);
+  constexpr double kEpsilon = 1e-6;  // as ClipFactor and clip_grad_norm_
+  const double factor = recipe.clip.norm > 0 ? recipe.clip.norm / (norm + kEpsilon) : 1;
+  return factor < 1 ? norm * factor : norm;
+}
+
 void Trainer::Impl::finish_step(const StepPlan& plan, double loss, const DataPosition& begin,
                                 std::int64_t first_sample) {
   ++state.attempted;
   step_loss = loss;
   state.last_norm = plan.number(plan.norm);
+  state.last_norm_clipped = clipped_norm(plan);
   if (plan.executor->output(plan.ok).span<bool>()[0]) {
     ++state.applied;
     state.consecutive_skips = 0;
+    state.clipped_steps += state.last_norm_clipped < state.last_norm ? 1 : 0;
+    state.nonfinite += std::isfinite(loss) && std::isfinite(state.last_norm) ? 0 : 1;
     state.loss_sum += loss;
     ++state.loss_steps;
     return;

@@ -67,7 +67,7 @@ CompileSettings settings() {
       complete_parameters("loss", "cross_entropy", find_loss("cross_entropy").parameters, {})};
   made.optimizer = {"sgd", complete_parameters("optimizer", "sgd", find_optimizer("sgd").parameters,
                                                {{"momentum", 0.9}})};
-  made.clip_norm = 1;
+  made.clip.norm = 1;
   return made;
 }
 

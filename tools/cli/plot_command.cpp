@@ -1,9 +1,10 @@
-// `temper plot`: the charts of a run again, from its metrics.
+// `temper plot`: the charts of a run again, from its metrics, or those of a schedule.
 #include <cstdio>
 
 #include "runtime/base/error.h"
 #include "runtime/platform/folders.h"
 #include "tools/cli/command.h"
+#include "tools/cli/plot_schedule.h"
 #include "tools/cli/run_charts.h"
 
 namespace temper::cli {
@@ -11,6 +12,12 @@ namespace {
 
 int run(const Arguments& arguments) {
   const std::string& folder = arguments.positional(0);
+  if (folder == "schedule") {
+    return plot_schedule(arguments);
+  }
+  TEMPER_CHECK(arguments.positionals().size() == 1, ErrorCode::kInvalidArgument, "'",
+               arguments.positional(1),
+               "' is too much: temper plot RUN, or temper plot schedule RECIPE [KEY=VALUE...]");
   const std::string metrics = join_path(folder, "metrics.jsonl");
   TEMPER_CHECK(file_status(metrics).is_regular, ErrorCode::kInvalidArgument, "'", folder,
                "' is not a run directory: it has no metrics.jsonl");
@@ -28,10 +35,16 @@ int run(const Arguments& arguments) {
 
 Command plot_command() {
   return {"plot",
-          "draws the charts of a run again",
-          "",
-          {{"RUN", "a run directory"}},
-          {{"--json", "", "errors as JSON"}},
+          "draws the charts of a run again, or a schedule without training",
+          "  temper plot RUN\n"
+          "  temper plot schedule RECIPE... [KEY=VALUE...]   several recipes: one panel each\n",
+          {{"RUN", "a run directory, or the word schedule"},
+           {"RECIPE", "recipes and settings of the schedule", false, true}},
+          {{"--steps", "N", "length of the run (schedule; default: train.steps)"},
+           {"--steps-per-epoch", "N", "optimizer steps in an epoch (schedule)"},
+           {"--metric", "LIST", "1.0,0.9,...: what each evaluation gives (plateau)"},
+           {"--out", "FILE", "the chart's name (schedule; default: schedule.png and .svg)"},
+           {"--json", "", "errors as JSON"}},
           run};
 }
 

@@ -9,6 +9,7 @@
 
 #include "graph/ir/graph.h"
 #include "runtime/backend/backend.h"
+#include "training/compile/gradient_clip.h"
 #include "training/compile/loss_scaling.h"
 #include "training/settings/component.h"
 
@@ -41,7 +42,8 @@ struct CompileSettings {
   LossTermSettings loss;
   ComponentSettings optimizer;
   std::vector<OptimizerGroupSettings> groups;
-  double clip_norm = 0;  // 0: none
+  ClipSettings clip;
+  bool check_finite = true;  // false: a step that is not finite is applied (never with kFloat16)
   // kFloat16 or kBFloat16: mixed precision; kFloat32: every op in the type the file gives it.
   DType precision = DType::kFloat32;
   ScalerSettings scaler;  // for kFloat16

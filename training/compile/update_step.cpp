@@ -4,6 +4,7 @@
 #include "graph/ir/builder.h"
 #include "runtime/base/error.h"
 #include "training/compile/accumulation.h"
+#include "training/compile/gradient_clip.h"
 #include "training/compile/loss_scaling.h"
 #include "training/compile/parameter_groups.h"
 #include "training/optimizers/optimizer.h"
@@ -52,23 +53,22 @@ void add_update_step(Graph& graph, const CompileSettings& settings, const GraphR
     return;
   }
   scaling.unscale(builder, update.gradients);
-  builder.set_origin("gradient norm");
-  const ValueId norm = builder.op("GlobalNorm", update.gradients);
-  builder.set_origin("step");
+  const ClippedGradients clip = clip_gradients(builder, settings.clip, update.gradients);
   // Statistics too: a variance can overflow where the normalised values, and so loss and
   // gradients, do not.
-  std::vector<ValueId> finite = {norm, finite_loss};
+  std::vector<ValueId> finite = {clip.norm, finite_loss};
   for (const UpdateBinding& statistic : graph.updates) {
     if (graph.variable(statistic.variable).role == graph::VariableRole::kStatistic) {
       finite.push_back(statistic.value);
     }
   }
+  if (!settings.check_finite && settings.precision != DType::kFloat16) {
+    finite = {builder.scalar(DType::kFloat32, 1)};
+  }
   graph.ok = builder.op("AllFinite", finite);
   graph.value(graph.ok).name = "ok";
   scaling.update(builder, graph.ok);
-  update.scale = settings.clip_norm > 0
-                     ? builder.op("ClipFactor", {norm}, {{"max_norm", settings.clip_norm}})
-                     : builder.scalar(builder.dtype(norm), 1);
+  update.scale = clip.scale;
   update.ok = graph.ok;
   update.rates = graph.read_variable(step.rates);
   update.step = graph.read_variable(step.applied);
@@ -79,7 +79,10 @@ void add_update_step(Graph& graph, const CompileSettings& settings, const GraphR
   if (accumulates) {
     stage_statistics(builder, true);
   }
-  graph.add_output("grad_norm", norm);
+  graph.add_output("grad_norm", clip.norm);
+  if (clip.clipped.valid()) {
+    graph.add_output("grad_norm_clipped", clip.clipped);
+  }
   graph.add_output("ok", graph.ok);
 }
 

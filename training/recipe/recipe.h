@@ -58,7 +58,7 @@ struct TrainSettings {
   std::int64_t seed = 0;
   std::string out;                    // empty: runs/<model name>-<n>
   std::int64_t eval_every = 0;        // steps; 0: at the end of each epoch
-  std::string on_nonfinite = "skip";  // "skip" | "stop"
+  std::string on_nonfinite = "skip";  // "skip" | "stop" | "ignore"
   std::int64_t max_consecutive_skips = 20;
 };
 
@@ -102,7 +102,7 @@ struct Recipe {
   ComponentSettings optimizer{"adamw", {}};
   std::vector<OptimizerGroupSettings> groups;
   ScheduleSettings schedule;
-  double clip_norm = 0;
+  ClipSettings clip;
   TrainSettings train;
   ScalerSettings scaler;
   CheckpointSettings checkpoint;

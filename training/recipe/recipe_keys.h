@@ -69,7 +69,7 @@ struct RepeatedTable {
   // [[schedule.phase]]: the component, and the table whose parameters they are ("schedule"). Null:
   // no further keys.
   ComponentSettings& (*component)(Recipe&, std::size_t entry) = nullptr;
-  std::string component_table;
+  std::string component_table = {};
 };
 const std::vector<RepeatedTable>& repeated_tables();
 

@@ -5,7 +5,7 @@ namespace temper::training {
 namespace {
 
 constexpr const char* kPrecision[] = {"f32", "bf16", "fp16", "auto"};
-constexpr const char* kNonFinite[] = {"skip", "stop"};
+constexpr const char* kNonFinite[] = {"skip", "stop", "ignore"};
 constexpr const char* kMode[] = {"min", "max"};
 
 }  // namespace
@@ -39,8 +39,9 @@ std::vector<RecipeKey> run_keys() {
           "train.eval_every", "steps between evaluations; 0: each epoch",
           [](Recipe& r) -> auto& { return r.train.eval_every; }, not_negative),
       key(
-          "train.on_nonfinite", "\"skip\" the step or \"stop\" the run",
-          [](Recipe& r) -> auto& { return r.train.on_nonfinite; }, one_of<kNonFinite, 2>),
+          "train.on_nonfinite",
+          "\"skip\" the step, \"stop\" the run or \"ignore\" it (not with fp16)",
+          [](Recipe& r) -> auto& { return r.train.on_nonfinite; }, one_of<kNonFinite, 3>),
       key(
           "train.max_consecutive_skips", "skipped steps in a row that stop the run",
           [](Recipe& r) -> auto& { return r.train.max_consecutive_skips; }, positive),

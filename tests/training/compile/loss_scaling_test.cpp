@@ -33,7 +33,7 @@ class ScaledModel {
     const Optimizer& optimizer = find_optimizer("adam");
     settings.optimizer = {
         optimizer.name, complete_parameters("optimizer", optimizer.name, optimizer.parameters, {})};
-    settings.clip_norm = clip_norm;
+    settings.clip.norm = clip_norm;
     settings.precision = precision;
     settings.scaler = scaler;
     EngineOptions options;
