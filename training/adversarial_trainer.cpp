@@ -145,7 +145,12 @@ struct AdversarialTrainer::Impl {
     length.steps_per_epoch = std::max<std::int64_t>(
         session.batches_per_epoch() * steps_per_iteration / recipe.adversarial.ratio, 1);
     length.total_steps = total_steps * steps_per_iteration;
-    return RunSchedule(recipe.schedule, length);
+    RunSchedule made(recipe.schedule, length);
+    TEMPER_CHECK(!made.moves_momentum(), ErrorCode::kUnsupported, "the schedule ",
+                 recipe.schedule.schedule.name,
+                 " moves the optimizer's momentum, which is not supported; set "
+                 "schedule.cycle_momentum = false to move the learning rate alone");
+    return made;
   }
 
   MemoryPlan prepare() {

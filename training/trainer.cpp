@@ -28,6 +28,10 @@ void Trainer::Impl::settle_length() {
   total_steps = recipe.train.steps > 0 ? recipe.train.steps : recipe.train.epochs * steps_per_epoch;
   total_epochs = (total_steps + steps_per_epoch - 1) / steps_per_epoch;
   schedule = RunSchedule(recipe.schedule, {steps_per_epoch, total_steps});
+  TEMPER_CHECK(!schedule.moves_momentum(), ErrorCode::kUnsupported, "the schedule ",
+               recipe.schedule.schedule.name,
+               " moves the optimizer's momentum, which is not supported; set "
+               "schedule.cycle_momentum = false to move the learning rate alone");
   result.monitor = !recipe.checkpoint.monitor.empty() ? recipe.checkpoint.monitor
                    : session.has_validation()         ? "val/loss"
                                                       : "train/loss";

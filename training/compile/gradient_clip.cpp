@@ -17,7 +17,7 @@ ClippedGradients clip_gradients(graph::Builder& builder, const ClipSettings& set
   ClippedGradients made;
   builder.set_origin("gradient norm");
   made.norm = builder.op("GlobalNorm", gradients);
-  ValueId clipped = made.norm;
+  made.clipped = made.norm;
   if (settings.value > 0 || settings.tensor_norm > 0) {
     builder.set_origin("gradient clipping");
     for (ValueId& gradient : gradients) {
@@ -31,13 +31,17 @@ ClippedGradients clip_gradients(graph::Builder& builder, const ClipSettings& set
             gradient, builder.op("ClipFactor", {norm}, {{"max_norm", settings.tensor_norm}}));
       }
     }
-    clipped = made.clipped = builder.op("GlobalNorm", gradients);
+    made.clipped = builder.op("GlobalNorm", gradients);
   }
   builder.set_origin("step");
-  made.scale = settings.norm > 0
-                   ? builder.op("ClipFactor", {clipped}, {{"max_norm", settings.norm}})
-                   : builder.scalar(builder.dtype(made.norm), 1);
   return made;
+}
+
+ValueId clip_factor(graph::Builder& builder, const ClipSettings& settings,
+                    const ClippedGradients& gradients) {
+  return settings.norm > 0
+             ? builder.op("ClipFactor", {gradients.clipped}, {{"max_norm", settings.norm}})
+             : builder.scalar(builder.dtype(gradients.norm), 1);
 }
 
 }  // namespace temper::training

@@ -16,12 +16,14 @@ struct ClipSettings {
 
 struct ClippedGradients {
   graph::ValueId norm;     // of all gradients, before anything is clipped
-  graph::ValueId clipped;  // the same after value and tensor_norm; not valid where neither is set
-  graph::ValueId scale;    // factor that is still to be applied: clipping by the global norm
+  graph::ValueId clipped;  // the same after value and tensor_norm
 };
 
-// Replaces `gradients` by clipped ones, but for `scale`, which the optimizer's pass applies.
+// Replaces `gradients` by ones clipped by value and by tensor.
 ClippedGradients clip_gradients(graph::Builder& builder, const ClipSettings& settings,
                                 std::vector<graph::ValueId>& gradients);
+// The factor of clipping by the global norm, which the optimizer's pass applies; 1 without it.
+graph::ValueId clip_factor(graph::Builder& builder, const ClipSettings& settings,
+                           const ClippedGradients& gradients);
 
 }  // namespace temper::training

@@ -68,7 +68,7 @@ void add_update_step(Graph& graph, const CompileSettings& settings, const GraphR
   graph.ok = builder.op("AllFinite", finite);
   graph.value(graph.ok).name = "ok";
   scaling.update(builder, graph.ok);
-  update.scale = clip.scale;
+  update.scale = clip_factor(builder, settings.clip, clip);
   update.ok = graph.ok;
   update.rates = graph.read_variable(step.rates);
   update.step = graph.read_variable(step.applied);
@@ -80,7 +80,7 @@ void add_update_step(Graph& graph, const CompileSettings& settings, const GraphR
     stage_statistics(builder, true);
   }
   graph.add_output("grad_norm", clip.norm);
-  if (clip.clipped.valid()) {
+  if (clip.clipped != clip.norm) {
     graph.add_output("grad_norm_clipped", clip.clipped);
   }
   graph.add_output("ok", graph.ok);
