@@ -7,13 +7,15 @@
 namespace temper::training {
 
 bool counts_accuracy(const Loss& loss) {
-  return loss.class_indices || loss.name == "bce_with_logits";
+  return loss.prediction == PredictionKind::kClassScores ||
+         loss.prediction == PredictionKind::kBinaryLogits;
 }
 
 bool count_batch(const Session& session, Executor& executor, const Batch& batch,
                  AccuracyCount& count) {
   const Loss& loss = session.loss();
-  if (!counts_accuracy(loss)) {
+  const bool classes = session.has_class_target();
+  if (!counts_accuracy(loss) || (loss.prediction == PredictionKind::kClassScores && !classes)) {
     return false;
   }
   const int index = executor.plan().find_output(session.loss_output());
@@ -23,7 +25,7 @@ bool count_batch(const Session& session, Executor& executor, const Batch& batch,
     if (!fields[i].is_target) {
       continue;
     }
-    if (!loss.class_indices) {
+    if (!classes) {
       count_binary(output, batch.fields[i].data(), count);
     } else {
       const Attrs& parameters = session.recipe().loss.loss.parameters;

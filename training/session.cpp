@@ -183,15 +183,16 @@ Shape Session::output_shape(const Dataset& probe, DType& dtype) {
       throw;
     }
   }();
-  const std::string wanted = "output:" + recipe_.loss.output;
+  const bool first = recipe_.loss.outputs.empty();
+  const std::string wanted = first ? std::string{} : "output:" + recipe_.loss.outputs.front();
   for (const auto& output : forward.outputs) {
-    if (recipe_.loss.output.empty() || output.name == wanted) {
+    if (first || output.name == wanted) {
       loss_output_ = output.name;
       dtype = forward.value(output.value).dtype;
       return forward.value(output.value).shape;
     }
   }
-  fail(ErrorCode::kInvalidArgument, "the model has no output '", recipe_.loss.output, "'");
+  fail(ErrorCode::kInvalidArgument, "the model has no output '", recipe_.loss.outputs.front(), "'");
 }
 
 void Session::infer_loss(const Field& target, const Shape& output) {
@@ -218,8 +219,10 @@ void Session::open_data(const DataOptions& wanted) {
   DType dtype = DType::kUndefined;
   const Shape output = output_shape(*probe, dtype);
   infer_loss(found, output);
-  const TargetSpec spec = target_spec(*loss_, dtype, output);
-  if (!loss_->class_indices && !(found.row_shape == row_of(spec.shape))) {
+  const TargetSpec spec =
+      target_spec(*loss_, dtype, output, is_integer(found.dtype), found.row_shape.rank() + 1);
+  recipe_.loss.class_target = spec.classes;
+  if (!has_class_target() && !(found.row_shape == row_of(spec.shape))) {
     fail(ErrorCode::kInvalidArgument, "the model's output is [N", output.rank() > 1 ? "," : "",
          join(row_of(output).dims(), ","), "], the target [N",
          found.row_shape.rank() > 0 ? "," : "", join(found.row_shape.dims(), ","),
@@ -240,7 +243,7 @@ void Session::open_data(const DataOptions& wanted) {
     val_rows_.resize(static_cast<std::size_t>(val_data_->count()));
     std::iota(val_rows_.begin(), val_rows_.end(), std::int64_t{0});
   }
-  if (loss_->class_indices) {
+  if (has_class_target()) {
     const std::int64_t ignored = recipe_.loss.loss.parameters.get_int("ignore_index", -100);
     check_labels(*train_data_, target_index(*train_data_), output[1], ignored);
     if (val_data_ != nullptr) {
@@ -263,7 +266,7 @@ void Session::split_data() {
   if (recipe_.data.val.empty() && recipe_.data.val_split > 0) {
     const auto seed = static_cast<std::uint64_t>(recipe_.data.seed);
     const std::size_t target = target_index(*train_data_);
-    const bool labels = recipe_.data.stratify && loss_->class_indices &&
+    const bool labels = recipe_.data.stratify && has_class_target() &&
                         train_data_->fields()[target].row_shape.rank() == 0;
     Split split =
         labels ? split_rows_stratified(train_data_->labels(target), recipe_.data.val_split, seed)

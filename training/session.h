@@ -47,6 +47,8 @@ class Session {
   Engine& engine() { return *engine_; }
   const Backend& backend() const { return *backend_; }
   const Loss& loss() const { return *loss_; }
+  // Whether the target is class indices, else floats.
+  bool has_class_target() const { return recipe_.loss.class_target; }
   int threads() const { return threads_; }
   // What was inferred or changed, for people.
   const std::vector<std::string>& notes() const { return notes_; }

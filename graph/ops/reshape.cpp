@@ -139,6 +139,12 @@ void register_reshape(OpRegistry& ops) {
       .infer(infer_unsqueeze)
       .gradient(reshape_gradient);
   ops.add("Identity").reshape_only().infer(infer_identity).gradient(reshape_gradient);
+  // The same value as a constant: what a formula treats as given.
+  ops.add("StopGradient")
+      .reshape_only()
+      .infer(infer_identity)
+      .no_gradient("it stops the gradient on purpose")
+      .internal();
 }
 
 }  // namespace temper::graph

@@ -33,6 +33,7 @@ void add_reshapes(std::vector<OpCase>& cases) {
   add("Unsqueeze", {}, {3, 2}, {ints({-1})}, {3, 2, 1});
   add("Identity", {}, {7}, {}, {7});
   add("Identity", {}, {}, {}, {});
+  add("StopGradient", {}, {7}, {}, {7});
   OpCase copy = shape_case("Copy", {}, {small({3, 5})}, same_elements({3, 5}));
   cases.push_back(copy);
   copy.op = "Reorder";

@@ -34,7 +34,8 @@ struct OptimizerGroupSettings {
 
 struct LossTermSettings {
   ComponentSettings loss;
-  std::string output;  // empty: the model's first output
+  std::vector<std::string> outputs;  // empty: the model's first ones, as many as the loss takes
+  bool class_target = true;  // where the loss takes either: class indices, else as the output
 };
 
 // What the graphs of a run depend on, besides shapes.

@@ -1,45 +1,22 @@
 #include "training/losses/loss.h"
 
+#include <iterator>
+
 #include "runtime/base/error.h"
-#include "training/losses/builders.h"
+#include "training/losses/families.h"
 
 namespace temper::training {
-namespace {
-
-ParameterSpec reduction_spec() {
-  return {"reduction", std::string("mean"), "mean or sum over all elements of the batch",
-          [](const AttrValue& value) {
-            const auto& text = std::get<std::string>(value);
-            return text == "mean" || text == "sum" ? std::string{} : "must be \"mean\" or \"sum\"";
-          }};
-}
-
-std::vector<Loss> make_losses() {
-  return {
-      {"cross_entropy",
-       "softmax and negative log-likelihood of class indices; logits [N,C,...], target [N,...]",
-       {reduction_spec(),
-        {"ignore_index", std::int64_t{-100}, "targets with this value do not count", nullptr},
-        {"label_smoothing", 0.0, "share of the target spread evenly over all classes",
-         require_share},
-        {"weight", std::vector<double>{}, "one weight per class", require_not_negative}},
-       true,
-       build_cross_entropy},
-      {"mse", "mean squared error", {reduction_spec()}, false, build_mse},
-      {"bce_with_logits",
-       "binary cross entropy of sigmoid(output), stable for any logit",
-       {reduction_spec(),
-        {"pos_weight", std::vector<double>{},
-         "weight of the positive class: one number or one per output", require_not_negative}},
-       false,
-       build_bce_with_logits},
-  };
-}
-
-}  // namespace
 
 const std::vector<Loss>& losses() {
-  static const std::vector<Loss> kLosses = make_losses();
+  static const std::vector<Loss> kLosses = [] {
+    std::vector<Loss> all;
+    for (auto* family : {classification_losses, binary_losses, segmentation_losses,
+                         regression_losses, probability_losses, distance_losses}) {
+      std::vector<Loss> more = family();
+      std::move(more.begin(), more.end(), std::back_inserter(all));
+    }
+    return all;
+  }();
   return kLosses;
 }
 
@@ -57,9 +34,19 @@ const Loss& find_loss(std::string_view name) {
                     : concat("; did you mean ", hint, "?"));
 }
 
-TargetSpec target_spec(const Loss& loss, DType output_dtype, const Shape& output) {
-  if (!loss.class_indices) {
-    return {output_dtype, output};
+TargetSpec target_spec(const Loss& loss, DType output_dtype, const Shape& output,
+                       bool data_integers, int data_rank) {
+  if (loss.target == TargetKind::kLikeOutput) {
+    return {output_dtype, output, false};
+  }
+  if (loss.target == TargetKind::kPerSample) {
+    TEMPER_CHECK(output.rank() >= 1, ErrorCode::kInvalidArgument, loss.name,
+                 " needs an output [N, ...], but the model's is a scalar");
+    return {output_dtype, {output[0]}, false};
+  }
+  const bool either = loss.target == TargetKind::kClassesOrLikeOutput;
+  if (either && (!data_integers || data_rank == output.rank())) {
+    return {output_dtype, output, false};
   }
   TEMPER_CHECK(output.rank() >= 2, ErrorCode::kInvalidArgument, loss.name,
                " needs an output [N, classes, ...], but the model's is ", output);
@@ -67,7 +54,7 @@ TargetSpec target_spec(const Loss& loss, DType output_dtype, const Shape& output
   for (int axis = 2; axis < output.rank(); ++axis) {
     target.push_back(output[axis]);
   }
-  return {DType::kInt64, target};
+  return {DType::kInt64, target, true};
 }
 
 }  // namespace temper::training

@@ -1,4 +1,5 @@
-// Losses by name. A loss is a piece of graph from a model output and a target to a scalar.
+// Losses by name. A loss is a piece of graph from model outputs and a target to a scalar. Each
+// family is one file of this folder; losses() joins them.
 #pragma once
 
 #include <string>
@@ -10,16 +11,48 @@
 
 namespace temper::training {
 
+// What a loss's target is, for an output [N, C, d...].
+enum class TargetKind {
+  kLikeOutput,           // floats of the output's shape
+  kClasses,              // class indices [N, d...]
+  kClassesOrLikeOutput,  // either, as the data has it
+  kPerSample,            // one float per sample, [N]
+  kNone,
+};
+
+// How an output's predictions can be read, for metrics.
+enum class PredictionKind {
+  kClassScores,    // the largest along axis 1 is the predicted class
+  kBinaryLogits,   // positive: predicted
+  kProbabilities,  // above 1/2: predicted
+  kRegression,     // the value itself
+  kOther,          // none of these: distances, distributions
+};
+
+// What a loss is built from. `outputs` has Loss::outputs values; sample_weight is [N], or invalid.
+struct LossInputs {
+  graph::Builder& builder;
+  std::vector<graph::ValueId> outputs;
+  graph::ValueId target;  // invalid for TargetKind::kNone
+  const Attrs& parameters;
+  graph::ValueId sample_weight = {};
+
+  graph::ValueId output() const { return outputs.front(); }
+};
+
 struct Loss {
   std::string name;
   std::string help;
   std::vector<ParameterSpec> parameters;
-  bool class_indices =
-      false;  // the target is int64 class indices; otherwise floats of the output's shape
-  // The target's shape for an output of this shape. THROWS: kInvalidArgument when the loss cannot
-  // take such an output.
-  graph::ValueId (*build)(graph::Builder& builder, graph::ValueId output, graph::ValueId target,
-                          const Attrs& parameters);
+  TargetKind target = TargetKind::kLikeOutput;
+  PredictionKind prediction = PredictionKind::kRegression;
+  // A scalar of the output's dtype. THROWS: kInvalidArgument when the loss cannot take such shapes.
+  graph::ValueId (*build)(const LossInputs& in) = nullptr;
+  // For the selection guide: "regression", ...; what the model's output must be; what goes wrong.
+  std::string task;
+  std::string output_form;
+  std::string pitfall;
+  int outputs = 1;
 };
 
 const std::vector<Loss>& losses();
@@ -31,7 +64,12 @@ const Loss& find_loss(std::string_view name);
 struct TargetSpec {
   DType dtype = DType::kFloat32;
   Shape shape;
+  bool classes = false;  // class indices
 };
-TargetSpec target_spec(const Loss& loss, DType output_dtype, const Shape& output);
+
+// `data_integers`: whether the data's target is of integers, and `data_rank` its rank with the
+// batch, which decide where a loss takes either kind. THROWS: kInvalidArgument.
+TargetSpec target_spec(const Loss& loss, DType output_dtype, const Shape& output,
+                       bool data_integers = true, int data_rank = -1);
 
 }  // namespace temper::training

@@ -1,51 +1,130 @@
-// Elementwise losses: mse, bce_with_logits.
-#include <numeric>
-
-#include "runtime/base/error.h"
-#include "training/losses/builders.h"
+// Losses of a number against a number: mse, l1, smooth_l1, huber, rmse, msle.
+#include "training/losses/families.h"
 
 namespace temper::training {
+namespace {
 
-graph::ValueId reduce_loss(graph::Builder& builder, graph::ValueId elements,
-                           const Attrs& parameters) {
-  std::vector<std::int64_t> axes(static_cast<std::size_t>(builder.shape(elements).rank()));
-  std::iota(axes.begin(), axes.end(), std::int64_t{0});
-  const bool sum = parameters.get_string("reduction", "mean") == "sum";
-  return builder.op(sum ? "ReduceSum" : "ReduceMean", {elements},
-                    {{"axes", axes}, {"keepdims", std::int64_t{0}}});
+using graph::Builder;
+using graph::ValueId;
+
+ValueId difference(const LossInputs& in) { return in.builder.sub(in.output(), in.target); }
+
+// (x - t)^2
+ValueId build_mse(const LossInputs& in) {
+  const ValueId d = difference(in);
+  return reduce_loss(in, in.builder.mul(d, d));
 }
 
-// mean((output - target)^2)
-graph::ValueId build_mse(graph::Builder& builder, graph::ValueId output, graph::ValueId target,
-                         const Attrs& parameters) {
-  const graph::ValueId difference = builder.sub(output, target);
-  return reduce_loss(builder, builder.mul(difference, difference), parameters);
+// |x - t|
+ValueId build_l1(const LossInputs& in) {
+  return reduce_loss(in, absolute(in.builder, difference(in)));
 }
 
-// (1 - t) x + w softplus(-x), w = 1 + (pos_weight - 1) t, with softplus(-x) = log(1 + exp(-|x|)) +
-// max(-x, 0) (torch.nn.functional.binary_cross_entropy_with_logits)
-graph::ValueId build_bce_with_logits(graph::Builder& builder, graph::ValueId output,
-                                     graph::ValueId target, const Attrs& parameters) {
-  const DType dtype = builder.dtype(output);
-  const graph::ValueId one = builder.scalar(dtype, 1);
-  graph::ValueId soft = builder.op("Softplus", {builder.neg(output)});
-  const std::vector<double> pos_weight = parameters.get_doubles("pos_weight");
-  if (!pos_weight.empty()) {
-    const Shape& shape = builder.shape(output);
-    const auto count = static_cast<std::int64_t>(pos_weight.size());
-    TEMPER_CHECK(count == 1 || (shape.rank() > 0 && count == shape[shape.rank() - 1]),
-                 ErrorCode::kInvalidArgument, "loss.pos_weight has ", count,
-                 " numbers; give one, or one per output of the model's ", shape);
-    std::vector<double> excess;
-    for (const double weight : pos_weight) {
-      excess.push_back(weight - 1);
-    }
-    const graph::ValueId factor =
-        builder.graph().add_constant({}, Tensor::from<double>(dtype, {count}, excess));
-    soft = builder.mul(builder.add(one, builder.mul(factor, target)), soft);
-  }
-  const graph::ValueId linear = builder.mul(builder.sub(one, target), output);
-  return reduce_loss(builder, builder.add(linear, soft), parameters);
+// d^2 / 2 for d = |x - t| < bound, else bound (d - bound / 2): c (d - c / 2) with c = min(d,
+// bound), whose slope is c on both sides.
+ValueId quadratic_then_linear(const LossInputs& in, double bound) {
+  Builder& b = in.builder;
+  const ValueId d = absolute(b, difference(in));
+  const ValueId c = b.op("Min", {d, b.scalar(b.dtype(d), bound)});
+  return b.mul(c, b.sub(d, b.scale(c, 0.5)));
+}
+
+// torch.nn.HuberLoss
+ValueId build_huber(const LossInputs& in) {
+  return reduce_loss(in, quadratic_then_linear(in, in.parameters.get_double("delta", 1)));
+}
+
+// torch.nn.SmoothL1Loss: huber with delta = beta, divided by beta; l1 for beta = 0.
+ValueId build_smooth_l1(const LossInputs& in) {
+  const double beta = in.parameters.get_double("beta", 1);
+  return beta == 0 ? build_l1(in)
+                   : reduce_loss(in, in.builder.scale(quadratic_then_linear(in, beta), 1 / beta));
+}
+
+// sqrt(mean (x - t)^2); the gradient where all are equal is 0.
+ValueId build_rmse(const LossInputs& in) {
+  Builder& b = in.builder;
+  const ValueId mean = build_mse(in);
+  const ValueId zero = b.scalar(b.dtype(mean), 0);
+  const ValueId positive = b.op("Greater", {mean, zero});
+  const ValueId safe = b.op("Where", {positive, mean, b.scalar(b.dtype(mean), 1)});
+  return b.op("Where", {positive, b.op("Sqrt", {safe}), zero});
+}
+
+// (log(1 + max(x, 0)) - log(1 + max(t, 0)))^2
+ValueId build_msle(const LossInputs& in) {
+  Builder& b = in.builder;
+  const auto log1p = [&](ValueId v) {
+    return b.op("Log", {b.add(b.op("Relu", {v}), b.scalar(b.dtype(v), 1))});
+  };
+  const ValueId d = b.sub(log1p(in.output()), log1p(in.target));
+  return reduce_loss(in, b.mul(d, d));
+}
+
+}  // namespace
+
+std::vector<Loss> regression_losses() {
+  const auto like = TargetKind::kLikeOutput;
+  const auto kind = PredictionKind::kRegression;
+  const char* task = "regression";
+  return {
+      {"mse",
+       "mean squared error",
+       {reduction_spec()},
+       like,
+       kind,
+       build_mse,
+       task,
+       "any number",
+       "a few outliers rule it: try huber"},
+      {"l1",
+       "mean absolute error",
+       {reduction_spec()},
+       like,
+       kind,
+       build_l1,
+       task,
+       "any number",
+       "its gradient does not shrink near the target: lower the rate in the end"},
+      {"smooth_l1",
+       "squared below beta (divided by 2 beta), absolute above",
+       {reduction_spec(),
+        number_spec("beta", 1, "where it changes from squared to absolute", require_not_negative)},
+       like,
+       kind,
+       build_smooth_l1,
+       "regression with outliers",
+       "any number",
+       "scale the target so that beta is a usual error"},
+      {"huber",
+       "squared below delta, delta times absolute above",
+       {reduction_spec(),
+        number_spec("delta", 1, "where it changes from squared to absolute", require_positive)},
+       like,
+       kind,
+       build_huber,
+       "regression with outliers",
+       "any number",
+       "scale the target so that delta is a usual error"},
+      {"rmse",
+       "square root of the mean squared error",
+       {},
+       like,
+       kind,
+       build_rmse,
+       "regression, in the target's unit",
+       "any number",
+       "of one batch at a time: the mean of batches is not the set's"},
+      {"msle",
+       "squared difference of log(1 + x)",
+       {reduction_spec()},
+       like,
+       kind,
+       build_msle,
+       "counts and prices of many magnitudes",
+       "at least 0",
+       "outputs below 0 count as 0 and get no gradient"},
+  };
 }
 
 }  // namespace temper::training

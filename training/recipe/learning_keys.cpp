@@ -5,8 +5,8 @@ namespace temper::training {
 std::vector<RecipeKey> learning_keys() {
   return {
       key("loss.name", "which loss", [](Recipe& r) -> auto& { return r.loss.loss.name; }),
-      key("loss.output", "which model output; empty: the first",
-          [](Recipe& r) -> auto& { return r.loss.output; }),
+      key("loss.output", "which model outputs; empty: the first, or as many as the loss takes",
+          [](Recipe& r) -> auto& { return r.loss.outputs; }),
       key("optimizer.name", "which optimizer", [](Recipe& r) -> auto& { return r.optimizer.name; }),
   };
 }

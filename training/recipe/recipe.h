@@ -98,7 +98,7 @@ struct AdversarialRecipe {
 struct Recipe {
   ModelSettings model;
   DataSettings data;
-  LossTermSettings loss{{"", {}}, ""};  // empty name: inferred from the model and the target
+  LossTermSettings loss{{"", {}}, {}};  // empty name: inferred from the model and the target
   ComponentSettings optimizer{"adamw", {}};
   std::vector<OptimizerGroupSettings> groups;
   ScheduleSettings schedule;

@@ -42,7 +42,8 @@ std::unique_ptr<Kernel> prepare_copy(const OpQuery& query) {
 }  // namespace
 
 void register_reshape(KernelTable& table) {
-  for (const char* op : {"Reshape", "Flatten", "Squeeze", "Unsqueeze", "Identity"}) {
+  for (const char* op :
+       {"Reshape", "Flatten", "Squeeze", "Unsqueeze", "Identity", "StopGradient"}) {
     table.add(op, "reference", {}, prepare_reshape);
   }
   table.add("Copy", "reference", supports_copy, prepare_copy);

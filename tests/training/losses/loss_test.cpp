@@ -28,8 +28,8 @@ Result run(const char* name, const Attrs& given, const std::vector<double>& x,
   const graph::ValueId output = graph.add_input("x", DType::kFloat64, shape);
   const graph::ValueId target = graph.add_input("t", DType::kFloat64, shape);
   graph::Builder builder(graph, "loss");
-  const graph::ValueId value = loss.build(
-      builder, output, target, complete_parameters("loss", name, loss.parameters, given));
+  const Attrs parameters = complete_parameters("loss", name, loss.parameters, given);
+  const graph::ValueId value = loss.build({builder, {output}, target, parameters, {}});
   const std::vector<graph::ValueId> wrt = {output};
   const std::vector<graph::ValueId> grads = graph::gradient(graph, value, wrt);
   const auto backend = reference::make_reference_backend();

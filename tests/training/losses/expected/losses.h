@@ -1,0 +1,29 @@
+// Losses and their gradients in double, written by tools/oracle/losses.py.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "runtime/base/attrs.h"
+#include "runtime/base/shape.h"
+
+namespace temper::training {
+
+struct LossTensor {
+  Shape shape;
+  std::vector<double> values;
+};
+
+struct ExpectedLoss {
+  std::string loss;
+  Attrs parameters;
+  std::vector<LossTensor> outputs;
+  LossTensor target;  // no values: the loss takes none
+  bool class_target = false;
+  double value = 0;
+  std::vector<std::vector<double>> gradients;  // of each output
+};
+
+std::vector<ExpectedLoss> expected_losses();
+
+}  // namespace temper::training

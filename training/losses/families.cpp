@@ -1,0 +1,157 @@
+// What the formulas of the losses share: reduction, weights, class indices as masks.
+#include "training/losses/families.h"
+
+#include <algorithm>
+#include <numeric>
+
+#include "runtime/base/error.h"
+
+namespace temper::training {
+
+using graph::Builder;
+using graph::ValueId;
+
+namespace {
+
+std::vector<std::int64_t> all_axes(const Shape& shape) {
+  std::vector<std::int64_t> axes(static_cast<std::size_t>(shape.rank()));
+  std::iota(axes.begin(), axes.end(), std::int64_t{0});
+  return axes;
+}
+
+std::string check_reduction(const AttrValue& value) {
+  const auto& text = std::get<std::string>(value);
+  return text == "mean" || text == "sum" ? "" : "must be \"mean\" or \"sum\"";
+}
+
+std::string check_batch_reduction(const AttrValue& value) {
+  const auto& text = std::get<std::string>(value);
+  return text == "mean" || text == "sum" || text == "batchmean"
+             ? ""
+             : "must be \"mean\", \"sum\" or \"batchmean\"";
+}
+
+}  // namespace
+
+ParameterSpec reduction_spec(bool batchmean) {
+  return {"reduction", std::string("mean"),
+          batchmean
+              ? "mean over all elements, sum, or batchmean (the sum divided by the batch: the "
+                "divergence itself)"
+              : "mean or sum over all elements of the batch",
+          batchmean ? check_batch_reduction : check_reduction};
+}
+
+ParameterSpec number_spec(std::string name, double fallback, std::string help,
+                          std::string (*check)(const AttrValue&)) {
+  return {std::move(name), fallback, std::move(help), check};
+}
+
+ParameterSpec list_spec(std::string name, std::string help) {
+  return {std::move(name), std::vector<double>{}, std::move(help), require_not_negative};
+}
+
+ParameterSpec switch_spec(std::string name, bool fallback, std::string help) {
+  return {std::move(name), std::int64_t{fallback}, std::move(help), nullptr, true};
+}
+
+ParameterSpec ignore_index_spec() {
+  return {"ignore_index", std::int64_t{-100}, "targets with this value do not count", nullptr};
+}
+
+ValueId sum_all(Builder& b, ValueId value) {
+  const Shape shape = b.shape(value);
+  return shape.rank() == 0 ? value : b.reduce_sum(value, all_axes(shape), false);
+}
+
+ValueId mean_over(Builder& b, ValueId value, std::vector<std::int64_t> axes) {
+  return axes.empty() ? value
+                      : b.op("ReduceMean", {value},
+                             {{"axes", std::move(axes)}, {"keepdims", std::int64_t{0}}});
+}
+
+ValueId weigh_samples(const LossInputs& in, ValueId elements) {
+  if (!in.sample_weight.valid()) {
+    return elements;
+  }
+  Builder& b = in.builder;
+  const Shape shape = b.shape(elements);
+  const Shape weight = b.shape(in.sample_weight);
+  TEMPER_CHECK(shape.rank() >= 1 && shape[0] == weight[0], ErrorCode::kInvalidArgument,
+               "loss.sample_weight has ", weight[0], " numbers for a loss of the elements ", shape);
+  Shape broadcast{weight[0]};
+  for (int axis = 1; axis < shape.rank(); ++axis) {
+    broadcast.push_back(1);
+  }
+  return b.mul(elements, b.reshape(in.sample_weight, broadcast));
+}
+
+ValueId reduce_loss(const LossInputs& in, ValueId elements) {
+  Builder& b = in.builder;
+  const ValueId weighted = weigh_samples(in, elements);
+  const std::string reduction = in.parameters.get_string("reduction", "mean");
+  if (reduction == "mean") {
+    return mean_over(b, weighted, all_axes(b.shape(weighted)));
+  }
+  const ValueId sum = sum_all(b, weighted);
+  const Shape shape = b.shape(elements);
+  return reduction == "batchmean" && shape.rank() > 0
+             ? b.scale(sum, 1.0 / static_cast<double>(shape[0]))
+             : sum;
+}
+
+ValueId list_along(const LossInputs& in, const char* name, ValueId like, int axis) {
+  const std::vector<double> numbers = in.parameters.get_doubles(name);
+  if (numbers.empty()) {
+    return {};
+  }
+  Builder& b = in.builder;
+  const Shape shape = b.shape(like);
+  const auto count = static_cast<std::int64_t>(numbers.size());
+  TEMPER_CHECK(count == 1 || (axis < shape.rank() && axis >= 0 && count == shape[axis]),
+               ErrorCode::kInvalidArgument, "loss.", name, " has ", count, " numbers, the model's ",
+               "output ", shape,
+               axis < shape.rank() && axis >= 0 ? concat(" has ", shape[axis]) : "",
+               "; give one number, or one for each");
+  Shape broadcast;
+  for (int a = 0; a < std::max(shape.rank(), 1); ++a) {
+    broadcast.push_back(a == axis ? count : 1);
+  }
+  return b.graph().add_constant({}, Tensor::from<double>(b.dtype(like), broadcast, numbers));
+}
+
+ClassMask class_mask(const LossInputs& in) {
+  Builder& b = in.builder;
+  const Shape output = b.shape(in.output());
+  const DType dtype = b.dtype(in.output());
+  const ValueId ignored =
+      b.op("Equal",
+           {in.target, b.scalar(b.dtype(in.target),
+                                static_cast<double>(in.parameters.get_int("ignore_index", -100)))});
+  const ValueId zero = b.scalar(b.dtype(in.target), 0);
+  const ValueId safe = b.op("Where", {ignored, zero, in.target});
+  const ValueId values =
+      b.graph().add_constant({}, Tensor::from<double>(dtype, {2}, std::vector<double>{0, 1}));
+  const ValueId hot =
+      b.op("OneHot", {safe, b.scalar(DType::kInt64, static_cast<double>(output[1])), values},
+           {{"axis", std::int64_t{1}}});
+  const ValueId counted = b.op("Not", {ignored});
+  Shape along = b.shape(in.target);
+  Shape broadcast{along[0], 1};
+  for (int axis = 1; axis < along.rank(); ++axis) {
+    broadcast.push_back(along[axis]);
+  }
+  return {b.mul(hot, b.cast(b.reshape(counted, broadcast), dtype)), counted};
+}
+
+ValueId at_least(Builder& b, ValueId a, double number) {
+  return b.op("Max", {a, b.scalar(b.dtype(a), number)});
+}
+
+ValueId absolute(Builder& b, ValueId a) { return b.op("Abs", {a}); }
+
+ValueId stop_gradient(Builder& b, ValueId a) { return b.op("StopGradient", {a}); }
+
+ValueId complement(Builder& b, ValueId a) { return b.sub(b.scalar(b.dtype(a), 1), a); }
+
+}  // namespace temper::training
