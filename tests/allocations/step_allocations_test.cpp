@@ -9,6 +9,7 @@
 
 #include "runtime/base/error.h"
 #include "tests/allocations/allocation_count.h"
+#include "tests/training/support/tiny_gan.h"
 #include "tests/training/support/tiny_run.h"
 
 namespace temper::training {
@@ -112,6 +113,28 @@ TEST_P(DigitsAllocations, AreNoneWithConvolutions) {
 
 INSTANTIATE_TEST_SUITE_P(Threads, DigitsAllocations,
                          testing::Values("train.threads=1", "train.threads=2"));
+
+class AdversarialAllocations : public Allocations, public testing::WithParamInterface<Lines> {};
+
+TEST_P(AdversarialAllocations, AreNoneAfterTheFirstIterationsOfARun) {
+  write_tiny_generator(path("generator.onnx"));
+  write_tiny_discriminator(path("discriminator.onnx"));
+  Lines lines = {"train.steps=40", "log.every=1000", "checkpoint.every=1000",
+                 "adversarial.samples_every=0"};
+  lines.insert(lines.end(), GetParam().begin(), GetParam().end());
+  AdversarialSession session(tiny_gan_recipe(folder_, "run", lines));
+  Counter counter;
+  AdversarialTrainer trainer(session, counter, false);
+  trainer.run();
+  test::stop_counting();
+  EXPECT_EQ(counter.steps, 39);
+  EXPECT_EQ(counter.ours, 0) << "at most " << counter.most << " in one iteration";
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Losses, AdversarialAllocations,
+    testing::Values(Lines{}, Lines{"adversarial.loss=\"wasserstein_gp\"", "adversarial.ratio=2"},
+                    Lines{"adversarial.loss=\"wasserstein\""}));
 
 // As Buffer::allocate() rounds.
 std::int64_t rounded(std::int64_t bytes) { return (bytes + 64) / 64 * 64; }

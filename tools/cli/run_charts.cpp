@@ -45,13 +45,26 @@ charts::Series RunCharts::series(const std::string& metric, const std::string& n
 std::vector<std::string> RunCharts::write(const std::string& run_directory) const {
   const std::vector<std::pair<std::string, charts::Chart>> all = {
       {"loss",
-       {"Loss", "step", "loss", {series("train/loss", "train"), series("val/loss", "val")}}},
+       {"Loss",
+        "step",
+        "loss",
+        {series("train/loss", "train"), series("val/loss", "val"),
+         series("d/loss", "discriminator"), series("g/loss", "generator")}}},
+      {"scores",
+       {"Discriminator's scores",
+        "step",
+        "mean score",
+        {series("d/real", "real samples"), series("d/fake", "generated samples")}}},
       {"accuracy",
        {"Accuracy",
         "step",
         "accuracy",
         {series("train/accuracy", "train"), series("val/accuracy", "val")}}},
-      {"learning_rate", {"Learning rate", "step", "learning rate", {series("opt/lr", "lr")}}},
+      {"learning_rate",
+       {"Learning rate",
+        "step",
+        "learning rate",
+        {series("opt/lr", "lr"), series("d/lr", "discriminator"), series("g/lr", "generator")}}},
   };
   const std::string folder = join_path(run_directory, "charts");
   std::vector<std::string> written;

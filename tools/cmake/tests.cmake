@@ -35,7 +35,8 @@ endif()
 
 set(tiny_run ${PROJECT_SOURCE_DIR}/tests/training/support/tiny_run.cpp)
 if(TARGET test_allocations)
-  target_sources(test_allocations PRIVATE ${tiny_run})
+  target_sources(test_allocations PRIVATE ${tiny_run}
+    ${PROJECT_SOURCE_DIR}/tests/training/support/tiny_gan.cpp)
   set_target_properties(test_allocations PROPERTIES ENABLE_EXPORTS ON)  # names in stack traces
 endif()
 if(TARGET test_training)
