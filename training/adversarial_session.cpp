@@ -82,6 +82,35 @@ void bind_to_data(graph::Graph& graph, const Dataset& data, const std::string& l
   }
 }
 
+// The rows whose conditions samples are drawn under: a column of pictures for each class where one
+// of the conditions is a label, else the first rows.
+std::vector<std::int64_t> rows_to_show(const Dataset& data, const Wiring& wiring,
+                                       std::int64_t side) {
+  std::map<std::int64_t, std::int64_t> first_of;  // label -> its first row
+  for (std::size_t f = 0; f < data.fields().size() && first_of.empty(); ++f) {
+    const Field& field = data.fields()[f];
+    const auto& names = wiring.conditions;
+    if (std::find(names.begin(), names.end(), field.name) != names.end() &&
+        is_integer(field.dtype) && field.row_shape.element_count() == 1) {
+      const std::vector<std::int64_t> labels = data.labels(f);
+      for (std::size_t row = 0; row < labels.size(); ++row) {
+        first_of.emplace(labels[row], static_cast<std::int64_t>(row));
+      }
+    }
+  }
+  std::vector<std::int64_t> of_classes;
+  for (const auto& [label, row] : first_of) {
+    of_classes.push_back(row);
+  }
+  std::vector<std::int64_t> rows;
+  for (std::int64_t i = 0; i < side * side; ++i) {
+    rows.push_back(of_classes.empty()
+                       ? i % data.count()
+                       : of_classes[static_cast<std::size_t>(i % side) % of_classes.size()]);
+  }
+  return rows;
+}
+
 }  // namespace
 
 AdversarialSession::AdversarialSession(Recipe recipe, EngineOptions options)
@@ -167,10 +196,7 @@ void AdversarialSession::open_data(graph::Graph& generator, graph::Graph& discri
     notes_.push_back(concat("data.batch_size = ", count, " (there are no more samples)"));
   }
   const std::int64_t side = recipe_.adversarial.sample_grid;
-  std::vector<std::int64_t> shown(static_cast<std::size_t>(side * side));
-  for (std::size_t i = 0; i < shown.size(); ++i) {
-    shown[i] = static_cast<std::int64_t>(i) % count;
-  }
+  const std::vector<std::int64_t> shown = rows_to_show(*data_, wiring, side);
   for (const Field& field : data_->fields()) {
     Shape shape{side * side};
     for (const std::int64_t dim : field.row_shape) {

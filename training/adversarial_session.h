@@ -46,7 +46,8 @@ class AdversarialSession {
   // Binds those fields of a batch that the executor reads.
   void bind(Executor& executor, const Batch& batch) const;
 
-  // sample_grid^2 samples of fixed noise [N, ...]; conditions are those of the data's first rows.
+  // sample_grid^2 samples of fixed noise [N, ...]. Where a condition is a class label, a column of
+  // the grid shows one class; other conditions are those of the data's first rows.
   Tensor sample();
   // Writes generator.onnx and discriminator.onnx into the folder, the trained values in the files'
   // own form. Returns their paths.

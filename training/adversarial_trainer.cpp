@@ -257,6 +257,18 @@ struct AdversarialTrainer::Impl {
     restart_clock();
   }
 
+  void show_samples() {
+    const DrawnPicture picture =
+        observer.sampled(state.attempted, session.sample(), recipe.adversarial.sample_grid);
+    TensorBoardLog* board = records->tensorboard();
+    if (board != nullptr && !picture.png.empty()) {
+      records->guarded([&] {
+        board->train().image(state.attempted, "samples", picture.png, picture.width,
+                             picture.height);
+      });
+    }
+  }
+
   static bool is_due(std::int64_t step, std::int64_t every) {
     return every > 0 && step % every == 0;
   }
@@ -274,7 +286,7 @@ struct AdversarialTrainer::Impl {
         log_line();
       }
       if (last || is_due(state.attempted, recipe.adversarial.samples_every)) {
-        observer.sampled(state.attempted, session.sample(), recipe.adversarial.sample_grid);
+        show_samples();
       }
       const bool epoch_end = recipe.checkpoint.every == 0 && state.data.epoch != epoch;
       if (last || epoch_end || is_due(state.attempted, recipe.checkpoint.every)) {

@@ -2,10 +2,12 @@
 // training thread, between steps.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "runtime/memory/tensor.h"
 #include "training/logging/metrics_log.h"
@@ -19,6 +21,13 @@ struct RunProgress {
   std::int64_t total_epochs = 0;
   double loss = 0;  // of the last step
   double samples_per_second = 0;
+};
+
+// A PNG file in memory; empty where nothing was drawn.
+struct DrawnPicture {
+  int width = 0;
+  int height = 0;
+  std::vector<std::byte> png;
 };
 
 class RunObserver {
@@ -36,9 +45,11 @@ class RunObserver {
   // Something a person should know: a skipped step, a checkpoint that could not be written, early
   // stopping.
   virtual void message(std::string_view text) { static_cast<void>(text); }
-  // Samples of a generator [N, ...], to be shown `columns` in a row; valid during the call.
-  virtual void sampled(std::int64_t step, const Tensor& samples, std::int64_t columns) {
+  // Samples of a generator [N, ...], to be shown `columns` in a row. Who draws them returns the
+  // picture, for TensorBoard.
+  virtual DrawnPicture sampled(std::int64_t step, const Tensor& samples, std::int64_t columns) {
     static_cast<void>(step), static_cast<void>(samples), static_cast<void>(columns);
+    return {};
   }
   // After the last file of the run was written.
   virtual void finished(const std::string& run_directory) { static_cast<void>(run_directory); }

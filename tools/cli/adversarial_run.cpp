@@ -10,6 +10,7 @@
 #include "tools/cli/pass_dump.h"
 #include "tools/cli/progress.h"
 #include "tools/cli/run_charts.h"
+#include "tools/cli/sample_pictures.h"
 #include "training/adversarial_trainer.h"
 #include "training/formats/json.h"
 
@@ -45,6 +46,17 @@ class Watcher final : public training::RunObserver {
   }
   void logged(std::int64_t step, std::int64_t, std::span<const training::Metric> line) override {
     progress_.logged(step, line);
+  }
+  training::DrawnPicture sampled(std::int64_t step, const Tensor& samples,
+                                 std::int64_t columns) override {
+    training::DrawnPicture picture;
+    draw([&] {
+      picture = draw_samples(step, samples, columns);
+      if (!picture.png.empty()) {
+        last_picture_ = write_samples(run_directory_, step, picture);
+      }
+    });
+    return picture;
   }
   void message(std::string_view text) override { progress_.message(text); }
   void finished(const std::string& run_directory) override {

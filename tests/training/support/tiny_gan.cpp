@@ -49,8 +49,9 @@ class Watcher : public RunObserver {
     }
   }
   void message(std::string_view text) override { record_.messages.emplace_back(text); }
-  void sampled(std::int64_t, const Tensor& samples, std::int64_t) override {
+  DrawnPicture sampled(std::int64_t, const Tensor& samples, std::int64_t) override {
     record_.samples.push_back(samples.values<double>());
+    return {};
   }
   AdversarialTrainer* trainer = nullptr;
 
