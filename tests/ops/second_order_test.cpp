@@ -185,7 +185,9 @@ TEST_P(SecondDerivative, IsTheCentralDifferenceOfTheFirst) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Ops, SecondDerivative, testing::ValuesIn(differentiated_cases()),
-                         [](const testing::TestParamInfo<Named>& info) { return info.param.name; });
+                         [](const testing::TestParamInfo<Named>& named) {
+                           return named.param.name;
+                         });
 
 }  // namespace
 }  // namespace temper::op_suite

@@ -69,7 +69,7 @@ INSTANTIATE_TEST_SUITE_P(
         Setting{"R1AndSgd",
                 {"adversarial.r1_penalty=1.0", "optimizer.generator.name=\"sgd\"",
                  "adversarial.distribution=\"uniform\""}}),
-    [](const testing::TestParamInfo<Setting>& info) { return info.param.name; });
+    [](const testing::TestParamInfo<Setting>& setting) { return setting.param.name; });
 
 Values values_of(const VariableStore& store) {
   Values values;

@@ -246,7 +246,12 @@ std::string key_list() {
     text += "  " + key + "\n";
   }
   return text +
-         "  loss.*, optimizer.*, schedule.* take the parameters of the component named there";
+         "  loss.*, optimizer.*, schedule.*, adversarial.* take the parameters of the component "
+         "named "
+         "there\n"
+         "  optimizer.generator.* and optimizer.discriminator.* as optimizer.*; [schedule] and "
+         "[clip] "
+         "hold for both models";
 }
 
 }  // namespace
