@@ -112,8 +112,8 @@ TEST_F(Resume, APlateauLowersTheRateOfTheStepsAfterAnEvaluation) {
       run_tiny(recipe("whole", {"schedule.name=\"plateau\"", "schedule.patience=0",
                                 "schedule.threshold=0.5", "train.eval_every=10"}),
                false);
-  EXPECT_NE(run.log.find("\"opt/lr\":0.01,"), std::string::npos) << run.log;
-  EXPECT_NE(run.log.find("\"opt/lr\":0.001,"), std::string::npos) << run.log;
+  EXPECT_NE(run.log.find("\"opt/lr\": 0.01,"), std::string::npos) << run.log;
+  EXPECT_NE(run.log.find("\"opt/lr\": 0.001,"), std::string::npos) << run.log;
 }
 
 TEST_F(Resume, TheSameBitsAfterSeveralCuts) {
