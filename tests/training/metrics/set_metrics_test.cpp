@@ -1,0 +1,161 @@
+// Metrics over a whole set equal scikit-learn's, in whatever batches the set came.
+#include "training/metrics/set_metrics.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+
+#include "runtime/base/error.h"
+#include "tests/training/metrics/expected_metrics.h"
+
+namespace temper::training {
+namespace {
+
+bool has_labels(Task task) {
+  return task == Task::kClassification || task == Task::kSegmentation || task == Task::kLanguage;
+}
+
+Shape shape_of(const std::vector<std::int64_t>& dims) {
+  Shape shape;
+  for (const std::int64_t dim : dims) {
+    shape.push_back(dim);
+  }
+  return shape;
+}
+
+// The rows [begin, end) of a case as a batch.
+void add_rows(const MetricCase& set, std::int64_t begin, std::int64_t end, DType dtype,
+              SetMetrics& metrics) {
+  const std::int64_t rows = set.shape[0];
+  const auto part = [&](const std::vector<double>& all) {
+    const std::int64_t each = static_cast<std::int64_t>(all.size()) / rows;
+    return std::vector<double>(all.begin() + begin * each, all.begin() + end * each);
+  };
+  std::vector<std::int64_t> dims = set.shape;
+  dims[0] = end - begin;
+  const Shape shape = shape_of(dims);
+  const Tensor output = Tensor::from<double>(dtype, shape, part(set.output));
+  const std::vector<double> target = part(set.target);
+  if (has_labels(set.task)) {
+    const std::vector<std::int64_t> labels(target.begin(), target.end());
+    metrics.add(output, labels.data());
+  } else {
+    metrics.add(output, Tensor::from<double>(dtype, shape, target).data());
+  }
+}
+
+SetMetrics metrics_of(const MetricCase& set) {
+  return {set.task, Scores::kLogits, set.shape[1], set.settings};
+}
+
+void expect_figures(const MetricCase& set, const SetMetrics& metrics) {
+  std::vector<std::string> names;
+  for (const auto& [name, value] : metrics.values()) {
+    ASSERT_TRUE(set.figures.contains(name)) << set.name << " " << name;
+    const double expected = set.figures.at(name);
+    EXPECT_NEAR(value, expected, 1e-12 * std::max(1.0, std::abs(expected)))
+        << set.name << " " << name;
+    names.push_back(name);
+  }
+  EXPECT_EQ(names.size(), set.figures.size()) << set.name;
+  EXPECT_EQ(names, metrics.value_names()) << set.name;
+  const std::vector<ClassFigures> classes = metrics.class_figures();
+  for (std::size_t c = 0; c < set.classes.size(); ++c) {
+    const ClassCounts& counts = classes.at(c).counts;
+    EXPECT_NEAR(counts.precision(), set.classes[c][0], 1e-12) << set.name << " " << c;
+    EXPECT_NEAR(counts.recall(), set.classes[c][1], 1e-12) << set.name << " " << c;
+    EXPECT_NEAR(counts.f1(), set.classes[c][2], 1e-12) << set.name << " " << c;
+    EXPECT_EQ(static_cast<double>(counts.support), set.classes[c][3]) << set.name << " " << c;
+  }
+}
+
+TEST(SetMetrics, EqualScikitLearnInBothPrecisions) {
+  for (const MetricCase& set : metric_cases()) {
+    for (const DType dtype : {DType::kFloat32, DType::kFloat64}) {
+      SetMetrics metrics = metrics_of(set);
+      add_rows(set, 0, set.shape[0], dtype, metrics);
+      expect_figures(set, metrics);
+    }
+  }
+}
+
+TEST(SetMetrics, DoNotDependOnTheBatches) {
+  for (const MetricCase& set : metric_cases()) {
+    SetMetrics metrics = metrics_of(set);
+    for (std::int64_t row = 0; row < set.shape[0]; row += 7) {
+      add_rows(set, row, std::min(row + 7, set.shape[0]), DType::kFloat32, metrics);
+    }
+    expect_figures(set, metrics);
+  }
+}
+
+TEST(SetMetrics, MergeToThoseOfTheWholeSet) {
+  for (const MetricCase& set : metric_cases()) {
+    SetMetrics first = metrics_of(set);
+    SetMetrics second = metrics_of(set);
+    add_rows(set, 0, 1, DType::kFloat64, first);
+    add_rows(set, 1, set.shape[0], DType::kFloat64, second);
+    first.merge(second);
+    first.merge(metrics_of(set));
+    expect_figures(set, first);
+  }
+}
+
+TEST(SetMetrics, LeaveOutTheAreaOfASetWithOneClass) {
+  MetricSettings settings;
+  settings.names = {"auc", "f1"};
+  SetMetrics metrics(Task::kBinary, Scores::kLogits, 1, settings);
+  const Tensor output = Tensor::from<double>(DType::kFloat64, {2, 1}, std::vector<double>{1, -1});
+  const std::vector<double> ones = {1, 1};
+  metrics.add(output, ones.data());
+  ASSERT_EQ(metrics.values().size(), 1u);
+  EXPECT_EQ(metrics.values()[0].name, "f1");
+  EXPECT_NEAR(metrics.values()[0].value, 2.0 / 3.0, 1e-15);
+}
+
+TEST(SetMetrics, RefuseAMetricThatDoesNotApplyAndALabelThatIsNoClass) {
+  MetricSettings settings;
+  settings.names = {"rmse"};
+  try {
+    SetMetrics(Task::kClassification, Scores::kLogits, 3, settings);
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_NE(error.message().find("does not apply"), std::string::npos) << error.message();
+    EXPECT_NE(error.message().find("f1"), std::string::npos) << error.message();
+  }
+  SetMetrics metrics(Task::kClassification, Scores::kLogits, 3, {});
+  const std::int64_t label = 3;
+  EXPECT_THROW(metrics.add(Tensor(DType::kFloat32, {1, 3}), &label), Error);
+}
+
+TEST(SetMetrics, CountClassesByThemselvesWhereAMatrixWouldBeTooLarge) {
+  const std::int64_t classes = kMostConfusionClasses + 1;
+  SetMetrics metrics(Task::kClassification, Scores::kLogits, classes, {});
+  Tensor output(DType::kFloat32, {2, classes});
+  output.span<float>()[5] = 1;
+  output.span<float>()[static_cast<std::size_t>(classes) + 6] = 1;
+  const std::int64_t labels[] = {5, 5};
+  metrics.add(output, labels);
+  EXPECT_EQ(metrics.confusion().classes(), 0);
+  const ClassCounts five = metrics.class_figures()[5].counts;
+  EXPECT_EQ(five.support, 2);
+  EXPECT_EQ(five.recall(), 0.5);
+}
+
+TEST(Ranking, PutsScoresThatAreNotNumbersLast) {
+  std::vector<ScoredSample> samples = {
+      {std::numeric_limits<double>::quiet_NaN(), true}, {1, true}, {0, false}};
+  EXPECT_EQ(rank(samples).roc_auc(), 0.5);
+}
+
+TEST(LessIsBetter, OfErrorsAndNotOfScores) {
+  EXPECT_TRUE(less_is_better("val/loss"));
+  EXPECT_TRUE(less_is_better("val/rmse"));
+  EXPECT_TRUE(less_is_better("val/perplexity"));
+  EXPECT_FALSE(less_is_better("val/accuracy"));
+  EXPECT_FALSE(less_is_better("val/r2"));
+}
+
+}  // namespace
+}  // namespace temper::training

@@ -1,0 +1,24 @@
+// Which metrics are computed, and how: [metrics] of a recipe.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace temper::training {
+
+struct MetricSettings {
+  std::vector<std::string> names;  // empty: all that apply
+  std::int64_t top_k = 5;
+  double threshold = 0.5;         // of a probability, for binary and multi-label predictions
+  std::string average = "macro";  // over classes: "macro" | "weighted" | "micro"
+};
+
+// The names that [metrics] names may hold: "accuracy", "top_k", "precision", ...
+const std::vector<std::string>& metric_names();
+
+// "val/mae" -> true: less of it is better. Everything else is better when it is more.
+bool less_is_better(std::string_view metric);
+
+}  // namespace temper::training
