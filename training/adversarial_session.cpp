@@ -163,6 +163,8 @@ void AdversarialSession::refuse_other_settings() const {
   note(r.train.eval_every > 0, "train.eval_every");
   note(!r.checkpoint.monitor.empty(), "checkpoint.monitor");
   note(r.checkpoint.patience > 0, "checkpoint.patience");
+  note(r.log.histograms > 0, "log.histograms");
+  note(!r.compare.empty(), "compare.run");
   for (const auto& [key, origin] : r.origins) {
     const bool own =
         key.starts_with("optimizer.generator.") || key.starts_with("optimizer.discriminator.");

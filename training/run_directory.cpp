@@ -34,6 +34,7 @@ std::string deciding_settings(Recipe recipe) {
   recipe.train.eval_every = 0;
   recipe.checkpoint = {};
   recipe.log = {};
+  recipe.compare.clear();
   return to_toml(recipe);
 }
 
@@ -106,6 +107,16 @@ std::string make_run_directory(const Recipe& recipe, bool resume) {
     return recipe.train.out;
   }
   const std::string name = std::filesystem::path(model_paths(recipe).front()).stem().string();
+  return make_output_directory("", name);
+}
+
+std::string make_output_directory(const std::string& wanted, const std::string& name) {
+  if (!wanted.empty()) {
+    make_directories(wanted);
+    TEMPER_CHECK(list_directory(wanted).empty(), ErrorCode::kInvalidArgument, "'", wanted,
+                 "' is not empty; name another folder");
+    return wanted;
+  }
   make_directories("runs");
   for (int n = 1;; ++n) {
     std::string path = concat("runs/", name, "-", n);

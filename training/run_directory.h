@@ -8,6 +8,10 @@
 
 namespace temper::training {
 
+// The folder a command writes to: `wanted`, made if missing and empty, or runs/NAME-N when it is
+// empty. THROWS: kInvalidArgument when there is something in it; kIo.
+std::string make_output_directory(const std::string& wanted, const std::string& name);
+
 // The ONNX files a recipe trains: one, or generator and discriminator.
 std::vector<std::string> model_paths(const Recipe& recipe);
 

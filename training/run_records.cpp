@@ -25,6 +25,9 @@ RunRecords::RunRecords(const Recipe& recipe, bool resume, const RunIdentity& ide
   metrics_ = std::make_unique<MetricsLog>(path("metrics.jsonl"), state.metrics_bytes);
   if (recipe.log.tensorboard) {
     tensorboard_ = std::make_unique<TensorBoardLog>(path("tensorboard"), state.attempted);
+    if (!resumed_) {
+      tensorboard_->train().text(0, "recipe", concat("```toml\n", to_toml(recipe), "\n```"));
+    }
   }
 }
 

@@ -327,6 +327,8 @@ GraphRequest Session::request(GraphKind kind, std::int64_t batch) const {
   request.kind = kind;
   request.batch = batch;
   request.symbols = symbols_;
+  const bool updates = kind == GraphKind::kTrain || kind == GraphKind::kLast;
+  request.watch_gradients = updates && recipe_.log.histograms > 0;
   return request;
 }
 

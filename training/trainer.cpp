@@ -89,6 +89,9 @@ RunResult Trainer::Impl::run(const std::atomic<bool>& stop) {
     if (state.attempted % recipe.log.every == 0 || last || epoch_end) {
       log_step();
     }
+    if (recipe.log.histograms > 0 && state.attempted % recipe.log.histograms == 0) {
+      write_histograms();
+    }
     const bool evaluates =
         recipe.train.eval_every > 0 ? state.attempted % recipe.train.eval_every == 0 : epoch_end;
     if (evaluates || last) {

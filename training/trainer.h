@@ -3,6 +3,8 @@
 #pragma once
 
 #include <atomic>
+#include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -33,6 +35,26 @@ struct RunResult {
   std::int64_t skipped = 0;
 };
 
+// How the rate rises over a rehearsal, from its first step to its last.
+struct RateSweep {
+  double from = 0;
+  double to = 0;
+  bool linear = false;  // by equal differences; else by equal factors
+};
+
+// A step of a rehearsal, after it was done.
+struct RehearsedStep {
+  std::int64_t step = 0;  // 0-based
+  double lr = 0;
+  double loss = 0;
+  double grad_norm = 0;
+  bool applied = true;  // false: skipped, as something was not finite
+  // Its plan's outputs, until the next step; of the last micro-batch when gradients accumulate.
+  Executor& executor;
+};
+// False ends the rehearsal.
+using StepWatcher = std::function<bool(const RehearsedStep&)>;
+
 class Trainer {
  public:
   // `resume`: go on in recipe.train.out (a run directory) from its newest checkpoint.
@@ -43,6 +65,10 @@ class Trainer {
   MemoryPlan prepare();
   // THROWS: kDiverged, kIo, kInvalidModel, ... what was saved before stays.
   RunResult run();
+  // Runs steps as run() would, from the session's values on, but with no folder, log, evaluation or
+  // checkpoint. `sweep`: null for the recipe's schedule. REQUIRES: run() was not called.
+  // THROWS: kDiverged as the recipe says.
+  void rehearse(std::int64_t steps, const RateSweep* sweep, const StepWatcher& watcher);
   // Ends the run after the current step, with a checkpoint.
   void request_stop() { stop_.store(true, std::memory_order_relaxed); }
 

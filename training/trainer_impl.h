@@ -3,6 +3,7 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <map>
 #include <memory>
 #include <span>
@@ -39,6 +40,8 @@ struct Trainer::Impl {
   RunState state;
   RunResult result;
   RunSchedule schedule;  // its plateau is the state's
+  // The rate of an applied step in a rehearsal's sweep; empty: the schedule's.
+  std::function<double(std::int64_t)> swept_rate;
   std::int64_t steps_per_epoch = 1;
   std::int64_t total_steps = 0;
   std::int64_t total_epochs = 0;
@@ -50,6 +53,7 @@ struct Trainer::Impl {
   double step_loss = 0;          // of the last step
   std::int64_t rates_until = 0;  // applied steps whose rates are in the device's table
   std::map<std::pair<GraphKind, std::int64_t>, StepPlan> plans;
+  const StepPlan* last_plan = nullptr;  // of the last step
 
   // trainer.cpp
   MemoryPlan prepare();
@@ -64,6 +68,8 @@ struct Trainer::Impl {
 
   // trainer_steps.cpp
   void fill_rates();
+  // The rate of an applied step of a group without a rate of its own.
+  double rate(std::int64_t applied) const;
   std::int64_t group_size() const;
   const StepPlan& step_plan(GraphKind kind, std::int64_t rows);
   // Micro-batch i of a group of `group`.
@@ -83,8 +89,12 @@ struct Trainer::Impl {
                                   double loss);
   std::string first_bad_node(const DataPosition& begin, std::int64_t first_sample);
 
+  // trainer_rehearsal.cpp
+  void rehearse(std::int64_t steps, const RateSweep* sweep, const StepWatcher& watcher);
+
   // trainer_records.cpp
   void log_step();
+  void write_histograms();
   void restart_clock();
   void evaluate_now();
   bool patient() const;

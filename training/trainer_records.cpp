@@ -8,6 +8,7 @@
 #include "graph/onnx/export.h"
 #include "runtime/base/error.h"
 #include "runtime/platform/files.h"
+#include "training/compile/watch.h"
 #include "training/trainer_impl.h"
 
 namespace temper::training {
@@ -63,6 +64,30 @@ void Trainer::Impl::log_step() {
   state.clipped_steps = 0;
   state.correct = 0;
   state.counted = 0;
+  restart_clock();
+}
+
+// For TensorBoard: gradients of the last step, before clipping, and weights after it.
+void Trainer::Impl::write_histograms() {
+  TensorBoardLog* log = records->tensorboard();
+  if (log == nullptr) {
+    return;
+  }
+  records->guarded([&] {
+    const Executor& executor = *last_plan->executor;
+    const VariableStore& store = session.engine().store();
+    for (std::size_t i = 0; i < executor.plan().outputs.size(); ++i) {
+      const std::string& output = executor.plan().outputs[i].name;
+      if (!output.starts_with(kGradientOutput)) {
+        continue;
+      }
+      const std::string name = output.substr(kGradientOutput.size());
+      log->train().histogram(state.attempted, "gradients/" + name,
+                             executor.output(static_cast<int>(i)).to_plain().values<float>());
+      log->train().histogram(state.attempted, "weights/" + name,
+                             store.get(store.find(name)).values<float>());
+    }
+  });
   restart_clock();
 }
 

@@ -30,9 +30,13 @@ void Trainer::Impl::fill_rates() {
   const auto rates = store.tensor(store.find(kRatesVariable)).span<double>();
   const std::int64_t first = state.applied - state.applied % kRateSlots;
   for (std::int64_t slot = 0; slot < kRateSlots; ++slot) {
-    rates[static_cast<std::size_t>(slot)] = schedule.rate(first + slot, base_lr());
+    rates[static_cast<std::size_t>(slot)] = rate(first + slot);
   }
   rates_until = first + kRateSlots;
+}
+
+double Trainer::Impl::rate(std::int64_t applied) const {
+  return swept_rate ? swept_rate(applied) : schedule.rate(applied, base_lr());
 }
 
 // Micro-batches of the coming group: the last one of an epoch may be short.
@@ -115,6 +119,7 @@ double Trainer::Impl::clipped_norm(const StepPlan& plan) const {
 void Trainer::Impl::finish_step(const StepPlan& plan, double loss, const DataPosition& begin,
                                 std::int64_t first_sample) {
   ++state.attempted;
+  last_plan = &plan;
   step_loss = loss;
   state.last_norm = plan.number(plan.norm);
   state.last_norm_clipped = clipped_norm(plan);

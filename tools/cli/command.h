@@ -57,6 +57,8 @@ Command train_command();
 Command eval_command();
 Command predict_command();
 Command grad_command();
+Command lr_find_command();
+Command compare_command();
 Command inspect_command();
 Command plot_command();
 Command bench_command();

@@ -19,6 +19,7 @@ std::string key(const GraphRequest& request) {
   for (const std::string& name : request.wrt) {
     text += "," + name;
   }
+  text += request.watch_gradients ? ",gradients" : "";
   return text;
 }
 

@@ -73,6 +73,7 @@ struct GraphRequest {
   std::int64_t batch = 1;                       // first dimension of every input
   std::map<std::string, std::int64_t> symbols;  // other symbolic dimensions
   std::vector<std::string> wrt;                 // kGradient: names of variables and inputs
+  bool watch_gradients = false;  // kTrain, kLast: also the outputs "grad:NAME" of what is trained
 };
 
 // Outputs by name: "loss" (scalar), "grad_norm", "ok", "output:NAME" per model output, "grad:NAME"

@@ -7,6 +7,7 @@
 #include "training/compile/gradient_clip.h"
 #include "training/compile/loss_scaling.h"
 #include "training/compile/parameter_groups.h"
+#include "training/compile/watch.h"
 #include "training/optimizers/optimizer.h"
 
 namespace temper::training {
@@ -53,6 +54,12 @@ void add_update_step(Graph& graph, const CompileSettings& settings, const GraphR
     return;
   }
   scaling.unscale(builder, update.gradients);
+  if (request.watch_gradients) {
+    for (std::size_t i = 0; i < update.parameters.size(); ++i) {
+      graph.add_output(concat(kGradientOutput, graph.variable(update.parameters[i]).name),
+                       update.gradients[i]);
+    }
+  }
   const ClippedGradients clip = clip_gradients(builder, settings.clip, update.gradients);
   // Statistics too: a variance can overflow where the normalised values, and so loss and
   // gradients, do not.

@@ -159,5 +159,7 @@ std::vector<RecipeKey> scaler_keys();
 // The repeated tables of the learning settings.
 RepeatedTable optimizer_group_table();
 RepeatedTable schedule_phase_table();
+// The runs of `temper compare`.
+RepeatedTable compare_run_table();
 
 }  // namespace temper::training

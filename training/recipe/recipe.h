@@ -74,6 +74,7 @@ struct LogSettings {
   std::int64_t every = 10;  // steps
   bool tensorboard = true;
   bool charts = true;
+  std::int64_t histograms = 0;  // steps between histograms in TensorBoard; 0: none
 };
 
 // Two models trained against each other: [models.generator], [models.discriminator] and
@@ -95,6 +96,12 @@ struct AdversarialRecipe {
   bool is_on() const { return !generator.empty() || !discriminator.empty(); }
 };
 
+// One of the runs that `temper compare` makes of a recipe.
+struct CompareRunSettings {
+  std::string name;
+  std::vector<std::string> set;  // "key=value"
+};
+
 struct Recipe {
   ModelSettings model;
   DataSettings data;
@@ -107,6 +114,7 @@ struct Recipe {
   ScalerSettings scaler;
   CheckpointSettings checkpoint;
   LogSettings log;
+  std::vector<CompareRunSettings> compare;
   AdversarialRecipe adversarial;
 
   // Where each written key came from: "data.batch_size" -> "digits.toml:7",
@@ -118,6 +126,9 @@ struct RecipeSources {
   std::string file;                                // empty: none
   std::map<std::string, std::string> environment;  // TEMPER_* variables
   std::vector<std::string> overrides;              // "key=value"
+  // An override that names another optimizer, loss or schedule takes back what earlier sources gave
+  // the one before it, but its learning rate.
+  bool replace_components = false;
 };
 
 // Reads and checks everything; component parameters are completed with defaults, relative paths of

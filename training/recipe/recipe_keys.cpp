@@ -91,7 +91,7 @@ const ComponentTable& component_table(std::string_view name) {
 
 const std::vector<RepeatedTable>& repeated_tables() {
   static const std::vector<RepeatedTable> kTables = {optimizer_group_table(),
-                                                     schedule_phase_table()};
+                                                     schedule_phase_table(), compare_run_table()};
   return kTables;
 }
 

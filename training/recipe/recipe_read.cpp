@@ -83,6 +83,9 @@ class RecipeReader {
     }
     for (const std::string& text : sources_.overrides) {
       read_override(text);
+      if (sources_.replace_components) {
+        take_back(Assignment(assignments_.back()));
+      }
     }
     for (const Assignment& assignment : assignments_) {
       apply(assignment);
@@ -244,6 +247,28 @@ class RecipeReader {
     }
     assignments_.push_back(
         {text.substr(0, equals), parse_text(text.substr(equals + 1), text), "command line", {}});
+  }
+
+  // The parameters of the component that `naming`, the last assignment, replaces.
+  void take_back(const Assignment& naming) {
+    const ComponentTable* table = component_of(naming.key);
+    const auto* name = std::get_if<std::string>(&naming.value);
+    if (table == nullptr || name == nullptr || naming.key != table->name + ".name") {
+      return;
+    }
+    std::string before = table->settings(recipe_).name;
+    for (std::size_t i = 0; i + 1 < assignments_.size(); ++i) {
+      const auto* earlier = std::get_if<std::string>(&assignments_[i].value);
+      before = assignments_[i].key == naming.key && earlier != nullptr ? *earlier : before;
+    }
+    if (before == *name) {
+      return;
+    }
+    const std::string prefix = table->name + ".";
+    std::erase_if(assignments_, [&](const Assignment& assignment) {
+      return assignment.key.starts_with(prefix) && assignment.key != prefix + "lr" &&
+             find_recipe_key(assignment.key) == nullptr;
+    });
   }
 
   static const ComponentTable* component_of(const std::string& key) {

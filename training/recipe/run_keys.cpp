@@ -64,6 +64,10 @@ std::vector<RecipeKey> run_keys() {
           positive),
       key("log.tensorboard", "write TensorBoard events",
           [](Recipe& r) -> auto& { return r.log.tensorboard; }),
+      key(
+          "log.histograms",
+          "steps between TensorBoard histograms of weights and gradients; 0: none",
+          [](Recipe& r) -> auto& { return r.log.histograms; }, not_negative),
       key("log.charts", "write charts", [](Recipe& r) -> auto& { return r.log.charts; }),
   };
 }

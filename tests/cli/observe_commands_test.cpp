@@ -1,0 +1,69 @@
+// `temper lr-find` and `temper compare` from outside: files, output, exit codes.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+
+#include "tests/cli/run_command.h"
+#include "training/formats/json.h"
+
+namespace temper::test {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::HasSubstr;
+
+TEST(LrFindCommand, WritesAChartAndSuggestionsAndLeavesTheModelAlone) {
+  const ScratchFolder scratch;
+  const std::string before = file_text(digits("digits.onnx.data"));
+  const CommandResult result =
+      run_temper({"lr-find", digits("digits.toml"), "--steps", "60", "--out", scratch / "out"});
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_THAT(result.out, HasSubstr("valley"));
+  EXPECT_THAT(result.out, HasSubstr("optimizer.lr="));
+  EXPECT_TRUE(fs::exists(scratch / "out/lr_find.png"));
+  const training::JsonValue json =
+      training::parse_json(file_text(scratch / "out/lr_find.json"), "lr_find.json");
+  EXPECT_EQ(json.at("suggestions").as_array("suggestions").size(), 3u);
+  EXPECT_EQ(file_text(digits("digits.onnx.data")), before);
+  const CommandResult again =
+      run_temper({"lr-find", digits("digits.toml"), "--out", scratch / "out"});
+  EXPECT_EQ(again.exit_code, 2);
+  EXPECT_THAT(again.err, HasSubstr("is not empty"));
+}
+
+TEST(LrFindCommand, RefusesRatesThatAreNone) {
+  const CommandResult result = run_temper({"lr-find", digits("digits.toml"), "--from", "fast"});
+  EXPECT_EQ(result.exit_code, 2);
+  EXPECT_THAT(result.err, HasSubstr("takes a number such as 1e-3, not 'fast'"));
+}
+
+TEST(CompareCommand, ComparesNamesAndSettingListsAndWritesTheirCharts) {
+  const ScratchFolder scratch;
+  const CommandResult result = run_temper({"compare", "optimizers", digits("digits.toml"),
+                                           "train.steps=20", "train.eval_every=5", "adamw",
+                                           "momentum: optimizer.name=sgd optimizer.momentum=0.9",
+                                           "--out", scratch / "out", "--json"});
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  const training::JsonValue json = training::parse_json(result.out, "stdout");
+  EXPECT_EQ(json.at("by").as_string("by"), "val/loss");
+  EXPECT_EQ(json.at("runs").as_array("runs").size(), 2u);
+  for (const char* name : {"compare.json", "val_loss.png", "train_loss.svg", "loss.png",
+                           "adamw/last.onnx", "momentum/metrics.jsonl"}) {
+    EXPECT_TRUE(fs::exists(scratch / "out/" + name)) << name;
+  }
+}
+
+TEST(CompareCommand, SaysWhatItComparesAndNamesTheRunAtFault) {
+  const CommandResult what = run_temper({"compare", "optimisers", digits("digits.toml")});
+  EXPECT_EQ(what.exit_code, 2);
+  EXPECT_THAT(what.err, HasSubstr("did you mean optimizers?"));
+  const ScratchFolder scratch;
+  const CommandResult run = run_temper({"compare", "optimizers", digits("digits.toml"), "adamw",
+                                        "bad: optimizer.momentun=1", "--out", scratch / "out"});
+  EXPECT_EQ(run.exit_code, 2);
+  EXPECT_THAT(run.err, HasSubstr("in run 'bad' of the comparison"));
+}
+
+}  // namespace
+}  // namespace temper::test

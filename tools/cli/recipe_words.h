@@ -1,0 +1,22 @@
+// RECIPE.toml [KEY=VALUE...] on the command line, as several commands take it.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "tools/cli/command.h"
+#include "training/recipe/recipe.h"
+
+namespace temper::cli {
+
+// The file, the environment and the overrides. REQUIRES: every word has a '='.
+training::RecipeSources recipe_sources(const std::string& file,
+                                       const std::vector<std::string>& overrides);
+
+// "digits" for models/digits.toml: what the command's folder in runs/ is named after.
+std::string recipe_name(const std::string& file);
+
+// A number option such as --from 1e-7. THROWS: kInvalidArgument.
+double number_option(const Arguments& arguments, const std::string& option, double fallback);
+
+}  // namespace temper::cli
