@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <limits>
 #include <map>
 #include <tuple>
 #include <utility>
@@ -99,6 +100,8 @@ class Side {
     for (std::int64_t slot = 0; slot < kRateSlots; ++slot) {
       rates[static_cast<std::size_t>(slot)] = schedule_.rate(first + slot, base_lr_);
     }
+    // The second row: one group, its momentum the optimizer's own.
+    std::fill(rates.begin() + kRateSlots, rates.end(), std::numeric_limits<double>::quiet_NaN());
     rates_until_ = first + kRateSlots;
   }
 
@@ -174,8 +177,9 @@ struct AdversarialTrainer::Impl {
   void open_run() {
     const RunIdentity identity =
         run_identity(recipe, session.data_fingerprint(), session.backend(), session.threads());
-    records =
-        std::make_unique<RunRecords>(recipe, resume, identity, session.store(), state, observer);
+    records = std::make_unique<RunRecords>(
+        recipe, resume, identity,
+        [&](const RunState&) -> VariableStore& { return session.store(); }, state, observer);
     result.run_directory = records->directory();
     loader = session.make_loader(state.data);
   }

@@ -181,10 +181,9 @@ void save_checkpoint(const std::string& run_directory, const VariableStore& stor
   }
 }
 
-std::optional<RunState> load_newest_checkpoint(const std::string& run_directory,
-                                               VariableStore& store,
-                                               std::vector<std::string>& notes,
-                                               const std::function<void(const RunState&)>& accept) {
+std::optional<RunState> load_newest_checkpoint(
+    const std::string& run_directory, std::vector<std::string>& notes,
+    const std::function<VariableStore&(const RunState&)>& accept) {
   const std::string checkpoints = join_path(run_directory, "checkpoints");
   const std::vector<std::string> names = checkpoint_names(checkpoints);
   for (auto name = names.rbegin(); name != names.rend(); ++name) {
@@ -205,9 +204,7 @@ std::optional<RunState> load_newest_checkpoint(const std::string& run_directory,
     if (!attempt([&] { state = read_state(folder); })) {
       continue;
     }
-    if (accept) {
-      accept(*state);
-    }
+    VariableStore& store = accept(*state);
     if (attempt([&] { load_variables(folder, store); })) {
       return state;
     }

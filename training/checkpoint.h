@@ -22,10 +22,10 @@ void save_checkpoint(const std::string& run_directory, const VariableStore& stor
 
 // The newest whole checkpoint: its variables go to the store. Damaged ones are skipped, each with a
 // line in `notes`. Empty when the folder has none at all. `accept` sees the state before anything
-// is changed; what it throws ends the load. THROWS: kInvalidModel when none is whole and fits the
-// model.
+// is changed and gives the store to fill; what it throws ends the load. THROWS: kInvalidModel when
+// none is whole and fits the model.
 std::optional<RunState> load_newest_checkpoint(
-    const std::string& run_directory, VariableStore& store, std::vector<std::string>& notes,
-    const std::function<void(const RunState&)>& accept = nullptr);
+    const std::string& run_directory, std::vector<std::string>& notes,
+    const std::function<VariableStore&(const RunState&)>& accept);
 
 }  // namespace temper::training

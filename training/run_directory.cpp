@@ -32,6 +32,7 @@ std::string deciding_settings(Recipe recipe) {
     recipe.train.steps = 0;
   }
   recipe.train.eval_every = 0;
+  recipe.train.max_time.clear();
   recipe.checkpoint = {};
   recipe.log = {};
   recipe.compare.clear();
@@ -47,7 +48,7 @@ std::map<std::string, std::string> settings_by_key(const std::string& toml) {
   for (std::string line; std::getline(lines, line);) {
     const std::size_t equals = line.find(" = ");
     if (line.starts_with("[[")) {
-      table = concat("optimizer.group ", ++groups);
+      table = concat(line.substr(2, line.find(']') - 2), " ", ++groups);
     } else if (line.starts_with('[')) {
       table = line.substr(1, line.find(']') - 1);
     } else if (equals != std::string::npos) {

@@ -8,7 +8,7 @@
 namespace temper::training {
 
 RunRecords::RunRecords(const Recipe& recipe, bool resume, const RunIdentity& identity,
-                       VariableStore& store, RunState& state, RunObserver& observer)
+                       const StoreFor& store, RunState& state, RunObserver& observer)
     : recipe_(recipe), observer_(observer), directory_(make_run_directory(recipe, resume)) {
   lock_ = std::make_unique<RunLock>(directory_);
   make_directories(path("checkpoints"));
@@ -34,11 +34,13 @@ RunRecords::RunRecords(const Recipe& recipe, bool resume, const RunIdentity& ide
 std::string RunRecords::path(const std::string& name) const { return join_path(directory_, name); }
 
 // The newest checkpoint of the run, if there is one.
-bool RunRecords::load(const RunIdentity& identity, VariableStore& store, RunState& state) {
+bool RunRecords::load(const RunIdentity& identity, const StoreFor& store, RunState& state) {
   std::vector<std::string> notes;
-  const auto loaded = load_newest_checkpoint(directory_, store, notes, [&](const RunState& saved) {
-    require_same_run(identity, saved, recipe_, directory_);
-  });
+  const auto loaded =
+      load_newest_checkpoint(directory_, notes, [&](const RunState& saved) -> VariableStore& {
+        require_same_run(identity, saved, recipe_, directory_);
+        return store(saved);
+      });
   for (const std::string& note : notes) {
     observer_.message(note);
   }

@@ -3,6 +3,7 @@
 // code. Threading: the training thread's.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -19,10 +20,13 @@ namespace temper::training {
 
 class RunRecords {
  public:
-  // Makes the folder, or with `resume` takes the run in it: `state` and `store` are then those of
-  // its newest checkpoint. REQUIRES: `recipe`, `observer` outlive the records. THROWS: as
+  // Gives the store to load a checkpoint with this state into.
+  using StoreFor = std::function<VariableStore&(const RunState&)>;
+
+  // Makes the folder, or with `resume` takes the run in it: `state` and the store are then those
+  // of its newest checkpoint. REQUIRES: `recipe`, `observer` outlive the records. THROWS: as
   // make_run_directory, load_newest_checkpoint, require_same_run; kIo.
-  RunRecords(const Recipe& recipe, bool resume, const RunIdentity& identity, VariableStore& store,
+  RunRecords(const Recipe& recipe, bool resume, const RunIdentity& identity, const StoreFor& store,
              RunState& state, RunObserver& observer);
 
   const std::string& directory() const { return directory_; }
@@ -47,7 +51,7 @@ class RunRecords {
   TensorBoardLog* tensorboard() { return tensorboard_.get(); }
 
  private:
-  bool load(const RunIdentity& identity, VariableStore& store, RunState& state);
+  bool load(const RunIdentity& identity, const StoreFor& store, RunState& state);
   void trouble(const Error& error);
 
   const Recipe& recipe_;

@@ -5,6 +5,10 @@
 namespace temper::training {
 namespace {
 
+template <class T>
+constexpr bool kIsList =
+    std::is_same_v<T, std::vector<double>> || std::is_same_v<T, std::vector<std::int64_t>>;
+
 // Every field of the state with its key: what is saved is what is listed here.
 template <class State, class Field>
 void for_each_field(State& state, Field&& field) {
@@ -23,6 +27,9 @@ void for_each_field(State& state, Field&& field) {
   field("best_counted", state.best_evaluation.accuracy.total);
   field("best_has_accuracy", state.best_evaluation.has_accuracy);
   field("best_samples", state.best_evaluation.samples);
+  field("top_steps", state.top_steps);
+  field("top_metrics", state.top_metrics);
+  field("seconds", state.seconds);
   field("metrics_bytes", state.metrics_bytes);
   field("loss_sum", state.loss_sum);
   field("loss_steps", state.loss_steps);
@@ -54,6 +61,12 @@ JsonValue to_json(const RunState& state) {
   for_each_field(state, [&]<class T>(const char* key, const T& value) {
     if constexpr (std::is_same_v<T, std::uint64_t>) {
       json.set(key, static_cast<std::int64_t>(value));
+    } else if constexpr (kIsList<T>) {
+      JsonValue list = JsonValue::array();
+      for (const auto& element : value) {
+        list.push_back(element);
+      }
+      json.set(key, std::move(list));
     } else if constexpr (std::is_same_v<T, std::map<std::string, double>>) {
       JsonValue members = JsonValue::object();
       for (const auto& [name, number] : value) {
@@ -77,6 +90,14 @@ RunState run_state_from_json(const JsonValue& json) {
       value = static_cast<T>(found.as_int(key));
     } else if constexpr (std::is_floating_point_v<T>) {
       value = found.as_double(key);
+    } else if constexpr (kIsList<T>) {
+      for (const JsonValue& element : found.as_array(key)) {
+        if constexpr (std::is_same_v<T, std::vector<double>>) {
+          value.push_back(element.as_double(key));
+        } else {
+          value.push_back(element.as_int(key));
+        }
+      }
     } else if constexpr (std::is_same_v<T, std::map<std::string, double>>) {
       for (const JsonMember& member : found.as_object(key)) {
         value[member.key] = member.value.as_double(member.key);

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <vector>
 
 #include "training/data/batch_loader.h"
 #include "training/evaluation.h"
@@ -23,7 +24,11 @@ struct RunState {
   bool has_best = false;
   double best_metric = 0;
   std::int64_t best_step = 0;
-  Evaluation best_evaluation;       // of the best model; no samples without validation data
+  Evaluation best_evaluation;  // of the best model; no samples without validation data
+  // The models in top/, with checkpoint.top_k > 1.
+  std::vector<std::int64_t> top_steps;
+  std::vector<double> top_metrics;
+  double seconds = 0;               // running time, over all parts of the run
   std::uint64_t metrics_bytes = 0;  // length of metrics.jsonl
   // Sums since the last logged line.
   double loss_sum = 0;

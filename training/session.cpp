@@ -132,6 +132,7 @@ Session::Session(Recipe recipe, EngineOptions options, SessionNeeds needs)
   }
   needs.target ? open_data(data) : open_inputs(data);
   settle_batch_size();
+  keep_few_batches();
   CompileSettings settings;
   settings.loss = recipe_.loss;
   settings.optimizer = recipe_.optimizer;
@@ -143,8 +144,29 @@ Session::Session(Recipe recipe, EngineOptions options, SessionNeeds needs)
   settings.freeze = recipe_.model.freeze;
   settings.trainable = recipe_.model.trainable;
   settle_precision(recipe_, *imported_, *backend_, settings, notes_);
-  engine_ = std::make_unique<Engine>(*imported_, std::move(settings), *backend_, *reference_,
-                                     std::move(options));
+  options_ = std::move(options);
+  engine_ =
+      std::make_unique<Engine>(*imported_, std::move(settings), *backend_, *reference_, options_);
+}
+
+void Session::change_trainable(const std::vector<std::string>& freeze) {
+  CompileSettings settings = engine_->settings();
+  settings.freeze = recipe_.model.freeze;
+  settings.freeze.insert(settings.freeze.end(), freeze.begin(), freeze.end());
+  const bool holds_values = engine_->store().allocated();
+  auto changed =
+      std::make_unique<Engine>(*imported_, std::move(settings), *backend_, *reference_, options_);
+  if (holds_values) {
+    changed->prepare(requests());
+    const VariableStore& before = engine_->store();
+    for (int i = 0; i < before.count(); ++i) {
+      const int same = changed->store().find(before.variable(i).name);
+      if (same >= 0) {
+        changed->store().set(same, before.get(i));
+      }
+    }
+  }
+  engine_ = std::move(changed);
 }
 
 // Symbolic dimensions of the inputs, other than the batch, as the data's rows have them.
@@ -280,6 +302,28 @@ void Session::split_data() {
   train_data_->fit(train_rows_);
 }
 
+// train.overfit_batches: the rows of the first batches, to train on and to validate on.
+void Session::keep_few_batches() {
+  const std::int64_t batches = recipe_.train.overfit_batches;
+  if (batches == 0) {
+    return;
+  }
+  const std::int64_t wanted = std::min(batches * recipe_.data.batch_size, train_count());
+  const SamplerOptions order{recipe_.data.shuffle, static_cast<std::uint64_t>(recipe_.data.seed)};
+  const Sampler sampler(train_rows_, order);
+  const Sampler::Epoch first = sampler.epoch(0);
+  std::vector<std::int64_t> rows;
+  for (std::int64_t i = 0; i < wanted; ++i) {
+    rows.push_back(first.row(i));
+  }
+  train_rows_ = rows;
+  val_rows_ = std::move(rows);
+  val_data_.reset();
+  recipe_.data.shuffle = false;
+  notes_.push_back(concat("train.overfit_batches = ", batches, ": ", wanted,
+                          " samples, in one order, to train on and to validate on"));
+}
+
 void Session::settle_batch_size() {
   if (recipe_.data.batch_size <= train_count()) {
     return;
@@ -297,6 +341,7 @@ std::unique_ptr<BatchLoader> Session::make_train_loader(DataPosition start) cons
   LoaderOptions options;
   options.batch_size = recipe_.data.batch_size;
   options.drop_last = recipe_.data.drop_last;
+  options.limit_batches = recipe_.train.limit_batches;
   const SamplerOptions order{recipe_.data.shuffle, static_cast<std::uint64_t>(recipe_.data.seed)};
   return std::make_unique<BatchLoader>(*train_data_, Sampler(train_rows_, order), options, start);
 }
@@ -305,6 +350,7 @@ std::unique_ptr<BatchLoader> Session::make_val_loader() const {
   LoaderOptions options;
   options.batch_size = std::min(recipe_.data.batch_size, val_count());
   options.single_epoch = true;
+  options.limit_batches = recipe_.train.limit_val_batches;
   const Dataset& data = val_data_ == nullptr ? *train_data_ : *val_data_;
   return std::make_unique<BatchLoader>(data, Sampler(val_rows_, SamplerOptions{false, 0}), options);
 }
@@ -319,7 +365,10 @@ std::unique_ptr<BatchLoader> Session::make_ordered_loader(std::int64_t batch_siz
 
 std::int64_t Session::batches_per_epoch() const {
   const std::int64_t size = recipe_.data.batch_size;
-  return recipe_.data.drop_last ? train_count() / size : (train_count() + size - 1) / size;
+  const std::int64_t all =
+      recipe_.data.drop_last ? train_count() / size : (train_count() + size - 1) / size;
+  const std::int64_t limit = recipe_.train.limit_batches;
+  return limit > 0 ? std::min(limit, all) : all;
 }
 
 GraphRequest Session::request(GraphKind kind, std::int64_t batch) const {
@@ -334,7 +383,8 @@ GraphRequest Session::request(GraphKind kind, std::int64_t batch) const {
 
 std::vector<GraphRequest> Session::requests() const {
   const std::int64_t size = recipe_.data.batch_size;
-  const std::int64_t rest = recipe_.data.drop_last ? 0 : train_count() % size;
+  const bool ends_full = recipe_.data.drop_last || batches_per_epoch() * size <= train_count();
+  const std::int64_t rest = ends_full ? 0 : train_count() % size;
   std::vector<GraphRequest> list;
   const bool accumulates = recipe_.train.accumulate > 1;
   list.push_back(request(accumulates ? GraphKind::kLast : GraphKind::kTrain, size));
@@ -347,7 +397,8 @@ std::vector<GraphRequest> Session::requests() const {
   if (has_validation()) {
     const std::int64_t val_size = std::min(size, val_count());
     list.push_back(request(GraphKind::kEvaluate, val_size));
-    if (val_count() % val_size > 0) {
+    const std::int64_t limit = recipe_.train.limit_val_batches;
+    if (val_count() % val_size > 0 && (limit == 0 || limit * val_size > val_count())) {
       list.push_back(request(GraphKind::kEvaluate, val_count() % val_size));
     }
   }

@@ -68,6 +68,9 @@ class Session {
   GraphRequest request(GraphKind kind, std::int64_t batch) const;
   // All graphs the run will need, the training graph first: for Engine::prepare().
   std::vector<GraphRequest> requests() const;
+  // Another trainable set: model.freeze and these patterns. Values of variables stay; optimizer
+  // state of what was frozen begins at zero. Executors of before are gone.
+  void change_trainable(const std::vector<std::string>& freeze);
   // Binds a batch to an executor's inputs by name.
   void bind(Executor& executor, const Batch& batch) const;
   // The name of the model output the loss reads, as a plan output ("output:NAME").
@@ -81,6 +84,7 @@ class Session {
   void infer_loss(const Field& target, const Shape& output);
   void split_data();
   void settle_batch_size();
+  void keep_few_batches();
   Shape output_shape(const Dataset& probe, DType& dtype);
   std::map<std::string, std::int64_t> symbols_of(const Dataset& data) const;
 
@@ -88,6 +92,7 @@ class Session {
   std::unique_ptr<graph::OnnxModel> model_;
   std::unique_ptr<Backend> backend_;
   std::unique_ptr<Backend> reference_;
+  EngineOptions options_;
   std::unique_ptr<Engine> engine_;
   const Loss* loss_ = nullptr;
   int threads_ = 1;

@@ -1,8 +1,7 @@
 #include "training/single_batch.h"
 
-#include <algorithm>
-
 #include "runtime/base/error.h"
+#include "training/compile/parameter_groups.h"
 
 namespace temper::training {
 
@@ -14,8 +13,7 @@ SingleBatch::SingleBatch(const Recipe& recipe) : session_(recipe) {
   const GraphRequest request = session_.request(GraphKind::kTrain, rows);
   engine.prepare({request});
   VariableStore& store = engine.store();
-  const auto rates = store.tensor(store.find(kRatesVariable)).span<double>();
-  std::fill(rates.begin(), rates.end(), session_.recipe().optimizer.parameters.get_double("lr", 0));
+  RateTable(store, engine.settings()).fill_constant();
   executor_ = &engine.executor(request);
   loss_output_ = executor_->plan().find_output("loss");
   loader_ = session_.make_ordered_loader(rows);

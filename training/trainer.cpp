@@ -4,7 +4,9 @@
 
 #include "runtime/base/error.h"
 #include "runtime/platform/folders.h"
+#include "training/logging/history.h"
 #include "training/run_directory.h"
+#include "training/settings/duration.h"
 #include "training/trainer_impl.h"
 
 namespace temper::training {
@@ -12,6 +14,7 @@ namespace temper::training {
 MemoryPlan Trainer::Impl::prepare() {
   if (!prepared) {
     settle_length();
+    enter_stage(0);
     const std::vector<GraphRequest> requests = session.requests();
     session.engine().prepare(requests);
     for (const GraphRequest& request : requests) {
@@ -25,13 +28,17 @@ MemoryPlan Trainer::Impl::prepare() {
 void Trainer::Impl::settle_length() {
   const std::int64_t batches = session.batches_per_epoch();
   steps_per_epoch = (batches + recipe.train.accumulate - 1) / recipe.train.accumulate;
-  total_steps = recipe.train.steps > 0 ? recipe.train.steps : recipe.train.epochs * steps_per_epoch;
+  const std::int64_t epochs = recipe.stages.empty() ? recipe.train.epochs : stage_end(recipe, -1);
+  total_steps = recipe.train.steps > 0 ? recipe.train.steps : epochs * steps_per_epoch;
   total_epochs = (total_steps + steps_per_epoch - 1) / steps_per_epoch;
   schedule = RunSchedule(recipe.schedule, {steps_per_epoch, total_steps});
-  TEMPER_CHECK(!schedule.moves_momentum(), ErrorCode::kUnsupported, "the schedule ",
-               recipe.schedule.schedule.name,
-               " moves the optimizer's momentum, which is not supported; set "
-               "schedule.cycle_momentum = false to move the learning rate alone");
+  const Attrs& optimizer = recipe.optimizer.parameters;
+  TEMPER_CHECK(!schedule.moves_momentum() || optimizer.get_double("momentum", 0) > 0 ||
+                   optimizer.has("betas"),
+               ErrorCode::kInvalidArgument, "the schedule ", recipe.schedule.schedule.name,
+               " moves the momentum, but the optimizer ", recipe.optimizer.name,
+               " has none here; set optimizer.momentum, or schedule.cycle_momentum = false to move "
+               "the learning rate alone");
   result.monitor = !recipe.checkpoint.monitor.empty() ? recipe.checkpoint.monitor
                    : session.has_validation()         ? "val/loss"
                                                       : "train/loss";
@@ -58,8 +65,13 @@ void Trainer::Impl::check_monitor() const {
 }
 
 void Trainer::Impl::open_run() {
-  records = std::make_unique<RunRecords>(recipe, resume, run_identity(session),
-                                         session.engine().store(), state, observer);
+  records = std::make_unique<RunRecords>(
+      recipe, resume, run_identity(session),
+      [&](const RunState& saved) -> VariableStore& {
+        enter_stage(saved.data.epoch);
+        return session.engine().store();
+      },
+      state, observer);
   if (records->resumed()) {
     result.final_evaluation = state.best_evaluation;
     result.has_evaluation = state.best_evaluation.samples > 0;
@@ -81,9 +93,11 @@ RunResult Trainer::Impl::run(const std::atomic<bool>& stop) {
   begin.total_epochs = total_epochs;
   observer.started(result.run_directory, begin);
   restart_clock();
+  run_clock.begin(state.seconds);
   const auto stopping = [&] { return stop.load(std::memory_order_relaxed); };
-  while (state.attempted < total_steps && patient() && !stopping()) {
+  while (state.attempted < total_steps && patient() && !stopping() && !time_is_up()) {
     report_progress(step());
+    state.seconds = run_clock.seconds();
     const bool epoch_end = state.data.position == 0;
     const bool last = state.attempted >= total_steps;
     if (state.attempted % recipe.log.every == 0 || last || epoch_end) {
@@ -97,24 +111,45 @@ RunResult Trainer::Impl::run(const std::atomic<bool>& stop) {
     if (evaluates || last) {
       evaluate_now();
     }
-    const bool saves =
-        recipe.checkpoint.every > 0 ? state.attempted % recipe.checkpoint.every == 0 : epoch_end;
-    if (saves || last || !patient()) {
+    if (epoch_end && !last) {  // before it is saved: a checkpoint is of the stage of its epoch
+      enter_stage(state.data.epoch);
+    }
+    if (saves(epoch_end) || last || !patient()) {
       checkpoint();
     }
   }
   return finish(state.attempted < total_steps && patient());
 }
 
+bool Trainer::Impl::saves(bool epoch_end) const {
+  const CheckpointSettings& settings = recipe.checkpoint;
+  if (settings.minutes > 0 && state.seconds - last_save >= settings.minutes * 60) {
+    return true;
+  }
+  return settings.every > 0     ? state.attempted % settings.every == 0
+         : settings.minutes > 0 ? false
+                                : epoch_end;
+}
+
+bool Trainer::Impl::time_is_up() const {
+  return !recipe.train.max_time.empty() &&
+         run_clock.seconds() >= parse_duration(recipe.train.max_time).value();
+}
+
 RunResult Trainer::Impl::finish(bool interrupted) {
   result.steps = state.attempted;
   result.skipped = state.skipped;
   result.best_metric = state.best_metric;
+  result.best_step = state.best_step;
   if (interrupted) {
     checkpoint();
-    result.outcome = RunOutcome::kInterrupted;
-  } else {
+    result.outcome = time_is_up() ? RunOutcome::kTimeIsUp : RunOutcome::kInterrupted;
+  }
+  if (result.outcome != RunOutcome::kInterrupted) {
     export_to(result.last_model);
+    records->guarded([&] { write_history(result.run_directory); });
+  }
+  if (!interrupted) {
     result.outcome = patient() ? RunOutcome::kFinished : RunOutcome::kStoppedEarly;
   }
   if (records->save_failed()) {

@@ -19,6 +19,7 @@ enum class RunOutcome {
   kFinished,
   kStoppedEarly,  // patience ran out
   kInterrupted,   // request_stop(): state saved, go on with resume
+  kTimeIsUp,      // train.max_time: state saved and exported; a larger one and resume go on
   kSaveFailed,    // finished, but something could not be written (exit code 4)
 };
 
@@ -28,6 +29,7 @@ struct RunResult {
   std::string best_model;  // path of best.onnx
   std::string last_model;
   double best_metric = 0;
+  std::int64_t best_step = 0;
   std::string monitor;          // "val/accuracy"
   Evaluation final_evaluation;  // of the best model's weights when there is validation data
   bool has_evaluation = false;

@@ -10,6 +10,7 @@
 #include <string>
 #include <utility>
 
+#include "runtime/platform/clock.h"
 #include "training/run_records.h"
 #include "training/schedules/run_schedule.h"
 #include "training/trainer.h"
@@ -26,6 +27,24 @@ struct StepPlan {
 
   explicit StepPlan(Executor& made);
   double number(int output) const;
+};
+
+// The end of stage `stage` in epochs; with -1 of the last one.
+std::int64_t stage_end(const Recipe& recipe, int stage);
+
+// Seconds a run has been going on, over all its parts.
+class RunClock {
+ public:
+  // `before`: what earlier parts took.
+  void begin(double before) {
+    before_ = before;
+    began_ = steady_seconds();
+  }
+  double seconds() const { return began_ < 0 ? before_ : before_ + steady_seconds() - began_; }
+
+ private:
+  double before_ = 0;
+  double began_ = -1;
 };
 
 struct Trainer::Impl {
@@ -50,7 +69,11 @@ struct Trainer::Impl {
   double log_began = 0;
   std::int64_t log_samples = 0;
   std::int64_t log_first_step = 0;
-  double step_loss = 0;          // of the last step
+  double step_loss = 0;  // of the last step
+  RunClock run_clock;
+  double last_save = 0;          // running time at the last checkpoint
+  double epoch_began = 0;        // running time
+  int stage = -1;                // of recipe.stages; -1: none was entered yet
   std::int64_t rates_until = 0;  // applied steps whose rates are in the device's table
   std::map<std::pair<GraphKind, std::int64_t>, StepPlan> plans;
   const StepPlan* last_plan = nullptr;  // of the last step
@@ -62,6 +85,13 @@ struct Trainer::Impl {
   void check_monitor() const;
   RunResult run(const std::atomic<bool>& stop);
   RunResult finish(bool interrupted);
+  bool saves(bool epoch_end) const;
+  bool time_is_up() const;
+
+  // trainer_stages.cpp
+  // Makes the stage of this epoch the current one: its trainable set and rates.
+  void enter_stage(std::int64_t epoch);
+  double stage_rate() const;
 
   // The optimizer's own rate.
   double base_lr() const { return recipe.optimizer.parameters.get_double("lr", 0); }
@@ -69,7 +99,7 @@ struct Trainer::Impl {
   // trainer_steps.cpp
   void fill_rates();
   // The rate of an applied step of a group without a rate of its own.
-  double rate(std::int64_t applied) const;
+  double rate(std::int64_t applied, double base) const;
   std::int64_t group_size() const;
   const StepPlan& step_plan(GraphKind kind, std::int64_t rows);
   // Micro-batch i of a group of `group`.
@@ -100,6 +130,7 @@ struct Trainer::Impl {
   bool patient() const;
   double monitored() const;
   void export_to(const std::string& path);
+  void keep_top(double value, bool maximize);
   void checkpoint();
   void report_progress(std::int64_t samples);
 };

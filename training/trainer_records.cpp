@@ -8,6 +8,7 @@
 #include "graph/onnx/export.h"
 #include "runtime/base/error.h"
 #include "runtime/platform/files.h"
+#include "runtime/platform/folders.h"
 #include "training/compile/watch.h"
 #include "training/trainer_impl.h"
 
@@ -33,7 +34,7 @@ void Trainer::Impl::log_step() {
     line.push_back({"train/accuracy", state.last_train_accuracy});
   }
   const std::int64_t last = std::max<std::int64_t>(state.applied - 1, 0);
-  line.push_back({"opt/lr", schedule.rate(last, base_lr())});
+  line.push_back({"opt/lr", rate(last, base_lr())});
   line.push_back({"opt/grad_norm", state.last_norm});
   const ClipSettings& clip = recipe.clip;
   if (clip.norm > 0 || clip.tensor_norm > 0 || clip.value > 0) {
@@ -58,6 +59,10 @@ void Trainer::Impl::log_step() {
   const std::int64_t steps = std::max<std::int64_t>(state.attempted - log_first_step, 1);
   line.push_back({"perf/samples_per_s", static_cast<double>(log_samples) / elapsed});
   line.push_back({"perf/step_ms", elapsed * 1e3 / static_cast<double>(steps)});
+  if (state.data.position == 0) {
+    line.push_back({"perf/epoch_s", run_clock.seconds() - epoch_began});
+    epoch_began = run_clock.seconds();
+  }
   records->write(state, line);
   state.loss_sum = 0;
   state.loss_steps = 0;
@@ -133,6 +138,7 @@ void Trainer::Impl::evaluate_now() {
   state.plateau = schedule.plateau;
   const bool better =
       !state.has_best || (maximize ? value > state.best_metric : value < state.best_metric);
+  keep_top(value, maximize);
   if (std::isfinite(value) && better) {
     state.has_best = true;
     state.best_metric = value;
@@ -143,6 +149,38 @@ void Trainer::Impl::evaluate_now() {
   } else {
     ++state.bad_evaluations;
   }
+}
+
+// With checkpoint.top_k > 1 the best models stay in top/step-N/, the worst making room.
+void Trainer::Impl::keep_top(double value, bool maximize) {
+  const auto wanted = static_cast<std::size_t>(recipe.checkpoint.top_k);
+  if (wanted < 2 || !std::isfinite(value)) {
+    return;
+  }
+  const auto folder = [&](std::int64_t step) {
+    return join_path(records->path("top"), concat("step-", step));
+  };
+  std::size_t worst = 0;
+  for (std::size_t i = 1; i < state.top_metrics.size(); ++i) {
+    const bool worse = maximize ? state.top_metrics[i] <= state.top_metrics[worst]
+                                : state.top_metrics[i] >= state.top_metrics[worst];
+    worst = worse ? i : worst;
+  }
+  if (state.top_metrics.size() == wanted) {
+    if (maximize ? value <= state.top_metrics[worst] : value >= state.top_metrics[worst]) {
+      return;
+    }
+    const std::string old = folder(state.top_steps[worst]);
+    if (file_status(old).is_folder) {
+      remove_folder(old, list_directory(old));
+    }
+    state.top_metrics.erase(state.top_metrics.begin() + static_cast<std::ptrdiff_t>(worst));
+    state.top_steps.erase(state.top_steps.begin() + static_cast<std::ptrdiff_t>(worst));
+  }
+  state.top_steps.push_back(state.attempted);
+  state.top_metrics.push_back(value);
+  make_directories(folder(state.attempted));
+  export_to(join_path(folder(state.attempted), "model.onnx"));
 }
 
 bool Trainer::Impl::patient() const {
@@ -159,7 +197,10 @@ void Trainer::Impl::export_to(const std::string& path) {
   });
 }
 
-void Trainer::Impl::checkpoint() { records->checkpoint(session.engine().store(), state); }
+void Trainer::Impl::checkpoint() {
+  records->checkpoint(session.engine().store(), state);
+  last_save = state.seconds;
+}
 
 void Trainer::Impl::report_progress(std::int64_t samples) {
   log_samples += samples;

@@ -27,7 +27,7 @@ void Trainer::Impl::rehearse(std::int64_t steps, const RateSweep* sweep,
   loader = session.make_train_loader(state.data);
   for (std::int64_t i = 0; i < steps; ++i) {
     const std::int64_t applied = state.applied;
-    const double lr = rate(applied);
+    const double lr = rate(applied, base_lr());
     step();
     const RehearsedStep seen{
         i, lr, step_loss, state.last_norm, state.applied > applied, *last_plan->executor};

@@ -1,8 +1,10 @@
 // The steps of the training loop: rates, micro-batches, and what happens when a step is not finite.
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "runtime/base/error.h"
+#include "training/compile/parameter_groups.h"
 #include "training/trainer_impl.h"
 
 namespace temper::training {
@@ -26,17 +28,22 @@ void Trainer::Impl::fill_rates() {
   if (state.applied < rates_until) {
     return;
   }
-  VariableStore& store = session.engine().store();
-  const auto rates = store.tensor(store.find(kRatesVariable)).span<double>();
+  RateTable rates(session.engine().store(), session.engine().settings());
   const std::int64_t first = state.applied - state.applied % kRateSlots;
   for (std::int64_t slot = 0; slot < kRateSlots; ++slot) {
-    rates[static_cast<std::size_t>(slot)] = rate(first + slot);
+    for (std::int64_t group = 0; group < rates.groups(); ++group) {
+      rates.set_rate(group, slot, rate(first + slot, rates.lr(group)));
+      rates.set_momentum(group, slot, schedule.momentum(first + slot));
+    }
   }
   rates_until = first + kRateSlots;
 }
 
-double Trainer::Impl::rate(std::int64_t applied) const {
-  return swept_rate ? swept_rate(applied) : schedule.rate(applied, base_lr());
+double Trainer::Impl::rate(std::int64_t applied, double base) const {
+  if (swept_rate) {  // groups keep their proportion
+    return swept_rate(applied) * (base_lr() > 0 ? base / base_lr() : 1);
+  }
+  return stage_rate() * schedule.rate(applied, base);
 }
 
 // Micro-batches of the coming group: the last one of an epoch may be short.

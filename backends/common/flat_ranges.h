@@ -3,6 +3,7 @@
 // over memory.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <utility>
@@ -10,13 +11,11 @@
 
 namespace temper {
 
-// One parameter with its gradient and states, or several that follow each other in all four
-// buffers.
+// One parameter with its gradient and states, or several that follow each other in all buffers.
 struct FlatRange {
   std::byte* parameter = nullptr;
   const std::byte* gradient = nullptr;
-  std::byte* first_state = nullptr;   // null: the optimizer has none
-  std::byte* second_state = nullptr;  // null: the optimizer has none
+  std::array<std::byte*, 3> states{};  // null where the optimizer has none
   std::int64_t elements = 0;
   std::int64_t group = 0;
 };
@@ -47,8 +46,12 @@ inline void merge_flat_ranges(std::vector<FlatRange>& tensors, std::int64_t elem
     const auto same_distance = [&](const std::byte* from, const std::byte* to) {
       return from == nullptr ? to == nullptr : to != nullptr && distance_of(from, to) == distance;
     };
-    return same_distance(a.gradient, b.gradient) && same_distance(a.first_state, b.first_state) &&
-           same_distance(a.second_state, b.second_state);
+    for (std::size_t i = 0; i < a.states.size(); ++i) {
+      if (!same_distance(a.states[i], b.states[i])) {
+        return false;
+      }
+    }
+    return same_distance(a.gradient, b.gradient);
   };
   std::vector<FlatRange> merged;
   for (const FlatRange& next : tensors) {

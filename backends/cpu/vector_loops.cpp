@@ -236,33 +236,4 @@ void cross_entropy_grad_row(const float* log_prob, const float* weights, float f
   }
 }
 
-[[gnu::target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")]]
-void sgd_loop(const SgdStep<float>& step, float* p, const float* g, std::int64_t n) {
-  const SgdStep<float> s = step;
-#pragma GCC ivdep
-  for (std::int64_t i = 0; i < n; ++i) {
-    sgd_element(s, p[i], g[i]);
-  }
-}
-
-[[gnu::target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")]]
-void sgd_momentum_loop(const SgdStep<float>& step, float* p, const float* g, float* m,
-                       std::int64_t n) {
-  const SgdStep<float> s = step;
-#pragma GCC ivdep
-  for (std::int64_t i = 0; i < n; ++i) {
-    sgd_momentum_element(s, p[i], g[i], m[i]);
-  }
-}
-
-[[gnu::target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")]]
-void adam_loop(const AdamStep<float>& step, float* p, const float* g, float* m, float* v,
-               std::int64_t n) {
-  const AdamStep<float> s = step;
-#pragma GCC ivdep
-  for (std::int64_t i = 0; i < n; ++i) {
-    adam_element(s, p[i], g[i], m[i], v[i]);
-  }
-}
-
 }  // namespace temper::cpu

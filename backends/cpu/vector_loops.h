@@ -5,8 +5,6 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "backends/common/optimizer_math.h"
-
 namespace temper::cpu {
 
 enum class Unary {
@@ -59,11 +57,5 @@ void log_softmax_row(const float* x, float* y, std::int64_t n);
 // y[i] = factor * (exp(log_prob[i]) * target_sum - spread * (weights ? weights[i] : 1))
 void cross_entropy_grad_row(const float* log_prob, const float* weights, float factor,
                             float target_sum, float spread, float* y, std::int64_t n);
-
-void sgd_loop(const SgdStep<float>& step, float* p, const float* g, std::int64_t n);
-void sgd_momentum_loop(const SgdStep<float>& step, float* p, const float* g, float* m,
-                       std::int64_t n);
-void adam_loop(const AdamStep<float>& step, float* p, const float* g, float* m, float* v,
-               std::int64_t n);
 
 }  // namespace temper::cpu

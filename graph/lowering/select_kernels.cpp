@@ -202,7 +202,10 @@ bool Lowering::lower_as_alias(const Node& node) {
 // All of p, g and state of one parameter are read in the parameter's layout.
 void Lowering::lower_commit_layouts(const Node& node, OpQuery& query) {
   const auto count = static_cast<std::size_t>(node.attrs.get_int("count", 0));
-  for (std::size_t i = 4; i < query.inputs.size(); ++i) {
+  const AttrValue* states = node.attrs.find("states");
+  const std::size_t sets =
+      2 + (states == nullptr ? 0 : std::get<std::vector<std::string>>(*states).size());
+  for (std::size_t i = 4; i < 4 + count * sets; ++i) {
     const VariableId variable = graph_.value(node.inputs[4 + (i - 4) % count]).variable;
     query.inputs[i].layout = variable_layout(variable);
     query.inputs[i].layout_free = false;

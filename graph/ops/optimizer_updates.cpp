@@ -1,4 +1,11 @@
-// The optimizers' updates of all parameters at once. Their outputs are the variables' own memory.
+// The optimizers' updates of all parameters at once: one op per optimizer, outputs in the
+// variables' own memory. Inputs: ok (bool), rates f64[2 G, K] (row g: the learning rate of group g
+// at applied step s in slot s % K; row G + g: its scheduled momentum or beta1, NaN for the
+// optimizer's own), step (i64), scale (on every gradient; may be left out), then n parameters, n
+// gradients and n of each of `states`, at last f64[G] where an optimizer keeps a number per group.
+// Attributes: group_of (per parameter), and one number per group for each hyper-parameter.
+#include <algorithm>
+
 #include "graph/ir/infer_context.h"
 #include "graph/ir/op_registry.h"
 
@@ -7,11 +14,44 @@ namespace {
 
 constexpr int kFirstParameter = 4;  // after ok, rates, step, scale
 
+struct UpdateOp {
+  const char* name;
+  std::vector<const char*> parameters;  // besides maximize
+  bool group_memory = false;
+};
+
+const std::vector<UpdateOp>& update_ops() {
+  static const std::vector<UpdateOp> kOps = {
+      {"SgdUpdate", {"weight_decay", "momentum", "dampening", "nesterov"}},
+      {"AdamUpdate", {"weight_decay", "beta1", "beta2", "eps", "decoupled", "amsgrad"}},
+      {"RmspropUpdate", {"weight_decay", "alpha", "eps", "momentum", "centered"}},
+      {"RadamUpdate", {"weight_decay", "beta1", "beta2", "eps", "decoupled"}},
+      {"NadamUpdate",
+       {"weight_decay", "beta1", "beta2", "eps", "momentum_decay", "decoupled"},
+       true},
+      {"AdamaxUpdate", {"weight_decay", "beta1", "beta2", "eps"}},
+      {"AdagradUpdate", {"weight_decay", "lr_decay", "eps"}},
+      {"AdadeltaUpdate", {"weight_decay", "rho", "eps"}},
+      {"LionUpdate", {"weight_decay", "beta1", "beta2"}},
+      {"LambUpdate", {"weight_decay", "beta1", "beta2", "eps"}},
+      {"LarsUpdate",
+       {"weight_decay", "momentum", "dampening", "nesterov", "trust_coefficient", "eps"}},
+  };
+  return kOps;
+}
+
+const UpdateOp& update_op(const InferContext& c) {
+  const auto& ops = update_ops();
+  return *std::find_if(ops.begin(), ops.end(),
+                       [&](const UpdateOp& op) { return c.node().op->name() == op.name; });
+}
+
 void check_scalars(InferContext& c) {
   c.check(c.dtype(0) == DType::kBool && c.shape(0).element_count() == 1,
           "ok must be one bool, but is ", c.dtype(0), " ", c.shape(0));
-  c.check(c.dtype(1) == DType::kFloat64 && c.rank(1) == 1 && c.shape(1)[0] > 0,
-          "rates must be a list of f64, but is ", c.dtype(1), " ", c.shape(1));
+  c.check(c.dtype(1) == DType::kFloat64 && c.rank(1) == 2 && c.shape(1)[0] >= 2 &&
+              c.shape(1)[0] % 2 == 0 && c.shape(1)[1] > 0,
+          "rates must be f64 with two rows per group, but is ", c.dtype(1), " ", c.shape(1));
   c.check(c.dtype(2) == DType::kInt64 && c.shape(2).element_count() == 1,
           "step must be one i64, but is ", c.dtype(2), " ", c.shape(2));
   if (c.has_input(3)) {
@@ -20,47 +60,47 @@ void check_scalars(InferContext& c) {
   }
 }
 
-// Fills in group_of, group_lr_scale and group_weight_decay: one group with the schedule's own rate.
-void check_groups(InferContext& c, std::int64_t count) {
+// group_of defaults to one group; everything else is one number per group.
+void check_groups(InferContext& c, const UpdateOp& op, std::int64_t count) {
   Attrs& attrs = c.attrs();
-  std::vector<std::int64_t> group_of = attrs.get_ints("group_of");
-  std::vector<double> scales = attrs.get_doubles("group_lr_scale");
-  std::vector<double> decays = attrs.get_doubles("group_weight_decay");
-  if (group_of.empty()) {
-    group_of.assign(static_cast<std::size_t>(count), 0);
-  }
-  if (scales.empty()) {
-    scales.assign(std::max<std::size_t>(decays.size(), 1), 1.0);
-  }
-  if (decays.empty()) {
-    decays.assign(scales.size(), 0.0);
-  }
+  const auto groups = static_cast<std::size_t>(c.shape(1)[0] / 2);
+  std::vector<std::int64_t> group_of =
+      attrs.get_ints("group_of", std::vector<std::int64_t>(static_cast<std::size_t>(count), 0));
   c.check(static_cast<std::int64_t>(group_of.size()) == count, "group_of has ", group_of.size(),
           " entries, expected one for each of the ", count, " parameters");
-  c.check(scales.size() == decays.size(), "group_lr_scale has ", scales.size(),
-          " entries, but group_weight_decay has ", decays.size());
   for (const std::int64_t group : group_of) {
-    c.check(group >= 0 && group < static_cast<std::int64_t>(scales.size()), "group_of names group ",
-            group, ", but there are ", scales.size());
+    c.check(group >= 0 && group < static_cast<std::int64_t>(groups), "group_of names group ", group,
+            ", but there are ", groups);
   }
   attrs.set("group_of", std::move(group_of));
-  attrs.set("group_lr_scale", std::move(scales));
-  attrs.set("group_weight_decay", std::move(decays));
+  std::vector<const char*> names = op.parameters;
+  names.push_back("maximize");
+  for (const char* name : names) {
+    std::vector<double> values = attrs.get_doubles(name, std::vector<double>(groups, 0.0));
+    c.check(values.size() == groups, name, " has ", values.size(),
+            " entries, expected one for each"
+            " of the ",
+            groups, " groups");
+    attrs.set(name, std::move(values));
+  }
 }
 
-// Inputs after the scalars: `sets` blocks of n tensors (p, g, then states); outputs: the blocks
-// without g.
-void infer_update(InferContext& c, int sets) {
+void infer_update(InferContext& c) {
   check_scalars(c);
-  const int given = c.input_count() - kFirstParameter;
-  const std::int64_t count = c.attrs().get_int("count", given / sets);
+  const UpdateOp& op = update_op(c);
+  Attrs& attrs = c.attrs();
+  const AttrValue* states = attrs.find("states");
+  const auto* names = states == nullptr ? nullptr : std::get_if<std::vector<std::string>>(states);
+  const int sets = 2 + (names == nullptr ? 0 : static_cast<int>(names->size()));
+  const int given = c.input_count() - kFirstParameter - (op.group_memory ? 1 : 0);
+  const std::int64_t count = attrs.get_int("count", given / sets);
   c.check(count > 0 && given == count * sets, "there are ", given, " tensors, expected ", sets,
           " for each of ", count, " parameters");
-  c.check(c.output_count() == count * (sets - 1), "there are ", c.output_count(),
-          " outputs, expected ", count * (sets - 1));
-  c.attrs().set("count", count);
-  c.attrs().set("maximize", c.attrs().get_int("maximize", 0));
-  check_groups(c, count);
+  const std::int64_t written = count * (sets - 1) + (op.group_memory ? 1 : 0);
+  c.check(c.output_count() == written, "there are ", c.output_count(), " outputs, expected ",
+          written);
+  attrs.set("count", count);
+  check_groups(c, op, count);
   const int n = static_cast<int>(count);
   for (int i = 0; i < n; ++i) {
     const int parameter = kFirstParameter + i;
@@ -74,59 +114,28 @@ void infer_update(InferContext& c, int sets) {
       c.set_output(out * n + i, c.dtype(parameter), c.shape(parameter));
     }
   }
-}
-
-void infer_sgd(InferContext& c) {
-  Attrs& attrs = c.attrs();
-  const double momentum = attrs.get_double("momentum", 0);
-  const double dampening = attrs.get_double("dampening", 0);
-  const bool nesterov = attrs.get_int("nesterov", 0) != 0;
-  TEMPER_CHECK(momentum >= 0, ErrorCode::kInvalidArgument, "momentum is ", momentum,
-               ", expected 0 or more");
-  TEMPER_CHECK(!nesterov || (momentum > 0 && dampening == 0), ErrorCode::kInvalidArgument,
-               "nesterov needs momentum above 0 and no dampening, but they are ", momentum, " and ",
-               dampening);
-  attrs.set("momentum", momentum);
-  attrs.set("dampening", dampening);
-  attrs.set("nesterov", std::int64_t{nesterov});
-  infer_update(c, momentum != 0 ? 3 : 2);
-}
-
-void infer_adam(InferContext& c) {
-  Attrs& attrs = c.attrs();
-  const double beta1 = attrs.get_double("beta1", 0.9);
-  const double beta2 = attrs.get_double("beta2", 0.999);
-  const double epsilon = attrs.get_double("epsilon", 1e-8);
-  TEMPER_CHECK(beta1 >= 0 && beta1 < 1 && beta2 >= 0 && beta2 < 1, ErrorCode::kInvalidArgument,
-               "beta1 and beta2 are ", beta1, " and ", beta2, ", expected 0 or more and below 1");
-  TEMPER_CHECK(epsilon >= 0, ErrorCode::kInvalidArgument, "epsilon is ", epsilon,
-               ", expected 0 or more");
-  attrs.set("beta1", beta1);
-  attrs.set("beta2", beta2);
-  attrs.set("epsilon", epsilon);
-  attrs.set("decoupled", attrs.get_int("decoupled", 0));
-  infer_update(c, 4);
+  if (op.group_memory) {
+    const int memory = c.input_count() - 1;
+    c.check(c.dtype(memory) == DType::kFloat64 && c.shape(memory) == Shape{c.shape(1)[0] / 2},
+            "the groups' memory must be one f64 per group, but is ", c.dtype(memory), " ",
+            c.shape(memory));
+    c.set_output(c.output_count() - 1, c.dtype(memory), c.shape(memory));
+  }
 }
 
 }  // namespace
 
 void register_optimizer_updates(OpRegistry& ops) {
-  ops.add("SgdUpdate")
-      .inputs(6, -1)
-      .outputs(1, -1)
-      .infer(infer_sgd)
-      .no_gradient("an update is not part of the loss")
-      .precision(PrecisionClass::kFloat32)
-      .commits()
-      .internal();
-  ops.add("AdamUpdate")
-      .inputs(8, -1)
-      .outputs(3, -1)
-      .infer(infer_adam)
-      .no_gradient("an update is not part of the loss")
-      .precision(PrecisionClass::kFloat32)
-      .commits()
-      .internal();
+  for (const UpdateOp& op : update_ops()) {
+    ops.add(op.name)
+        .inputs(kFirstParameter + 2, -1)
+        .outputs(1, -1)
+        .infer(infer_update)
+        .no_gradient("an update is not part of the loss")
+        .precision(PrecisionClass::kFloat32)
+        .commits()
+        .internal();
+  }
 }
 
 }  // namespace temper::graph

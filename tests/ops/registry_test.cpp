@@ -25,11 +25,11 @@ const Names kLoweringOnly = {"Reorder", "CommitIf", "Copy"};
 const Names kGradientGaps = {};
 
 // Ops without a case of their own: run only through the gradients of others (inputs of dtype
-// kOpaque).
-const Names kTestedThroughOthers = {"MaxPoolGrad"};
+// kOpaque), or against GradScaler's traces (tests/training/compile/loss_scaling_test.cpp).
+const Names kTestedThroughOthers = {"MaxPoolGrad", "LossScaleUpdate"};
 
-// Kernels that run only behind their forward's kernel, so only in a gradient.
-const Names kNeedsForward = {"MaxPoolGrad", "BatchNormTrainGrad"};
+// Kernels that run only behind their forward's kernel, so only in a gradient, or in a training step.
+const Names kNeedsForward = {"MaxPoolGrad", "BatchNormTrainGrad", "LossScaleUpdate"};
 
 TEST(OpRegistry, EveryOpHasAShapeRule) {
   for (const graph::OpDef* op : graph::standard_ops().all()) {

@@ -189,7 +189,8 @@ TEST_F(Crash, FiftyKillsAtRandomMomentsLeaveARunThatEndsWithTheSameBits) {
       continue;
     }
     std::vector<std::string> notes;
-    const auto state = load_newest_checkpoint(out, session.engine().store(), notes);
+    const auto state = load_newest_checkpoint(
+        out, notes, [&](const RunState&) -> VariableStore& { return session.engine().store(); });
     EXPECT_TRUE(notes.empty()) << notes.front();
     checkpoints += state.has_value() ? 1 : 0;
   }
@@ -222,7 +223,9 @@ TEST_F(Crash, SigtermSavesAndSays75) {
   Session session(recipe(lines(out, long_run)));
   session.engine().prepare(session.requests());
   std::vector<std::string> notes;
-  EXPECT_TRUE(load_newest_checkpoint(out, session.engine().store(), notes).has_value());
+  EXPECT_TRUE(load_newest_checkpoint(out, notes, [&](const RunState&) -> VariableStore& {
+                return session.engine().store();
+              }).has_value());
 }
 
 // A small file system of its own.

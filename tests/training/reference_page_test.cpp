@@ -73,6 +73,9 @@ std::string page() {
       out << "| `" << key.name << "` | " << key.type << " | " << key.help
           << (key.required ? " (required)" : "") << " |\n";
     }
+    if (!table.parameters_help.empty()) {
+      out << "| ... | | " << table.parameters_help << " |\n";
+    }
   }
   write_components(out, "Losses", "loss.name", losses());
   write_components(out, "Optimizers", "optimizer.name", optimizers());

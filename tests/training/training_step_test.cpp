@@ -48,7 +48,9 @@ class TrainingStep : public testing::Test {
     const RunRecord record = run_tiny(recipe, false, [&](const StepView& view) {
       const VariableStore& store = view.session.engine().store();
       for (int i = 0; i < store.count(); ++i) {
-        trained.variables[store.variable(i).name] = store.get(i).values<double>();
+        if (store.variable(i).name != kRatesVariable) {  // NaN stands for "the optimizer's own"
+          trained.variables[store.variable(i).name] = store.get(i).values<double>();
+        }
       }
       return false;
     });
@@ -150,10 +152,10 @@ TEST_F(TrainingStep, GroupsHaveTheirOwnRateAndDecay) {
   Recipe grouped = recipe("plain.onnx", {"train.steps=1", "optimizer.weight_decay=0.25"});
   OptimizerGroupSettings biases;
   biases.match = "b*";
-  biases.weight_decay = 0;
+  biases.parameters.set("weight_decay", 0.0);
   OptimizerGroupSettings second;
   second.match = "w2";
-  second.lr = 0.5;
+  second.parameters.set("lr", 0.5);
   grouped.groups = {biases, second};
   const Trained trained = train(grouped);
   Values expected;
@@ -199,8 +201,8 @@ TEST_F(TrainingStep, FrozenParametersStayBitIdenticalAndHaveNoState) {
   EXPECT_EQ(trained.variables.at("b2"), initial_values().at("b2"));
   EXPECT_NE(trained.variables.at("b1"), initial_values().at("b1"));
   EXPECT_NE(trained.variables.at("w2"), initial_values().at("w2"));
-  EXPECT_FALSE(trained.variables.contains("w1.momentum"));
-  EXPECT_TRUE(trained.variables.contains("w2.momentum"));
+  EXPECT_FALSE(trained.variables.contains("w1.momentum_buffer"));
+  EXPECT_TRUE(trained.variables.contains("w2.momentum_buffer"));
 }
 
 // Nodes of the finished training graph by what they are for.

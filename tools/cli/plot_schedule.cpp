@@ -77,8 +77,8 @@ std::vector<charts::Panel> panels(const Drawing& drawing) {
   groups.push_back(
       {drawing.recipe.optimizer.parameters.get_double("lr", 0), {"learning rate", {}, {}}});
   for (const training::OptimizerGroupSettings& group : drawing.recipe.groups) {
-    if (group.lr >= 0) {
-      groups.push_back({group.lr, {group.match, {}, {}}});
+    if (group.parameters.has("lr")) {
+      groups.push_back({group.parameters.get_double("lr", 0), {group.match, {}, {}}});
     }
   }
   training::RunSchedule schedule(drawing.recipe.schedule, drawing.run);

@@ -13,6 +13,7 @@ namespace {
 
 constexpr double kRedrawSeconds = 0.1;
 constexpr int kBarWidth = 24;
+constexpr double kEtaSeconds = 5;  // a run's first seconds tell little
 
 std::string duration_text(double seconds) {
   const auto whole = static_cast<long long>(std::lround(std::max(seconds, 0.0)));
@@ -86,6 +87,12 @@ void Progress::print_line(std::int64_t step) {
   if (const auto rate = latest_.find("perf/samples_per_s"); rate != latest_.end()) {
     line += concat("  ", number("%.0f", rate->second), " samples/s");
   }
+  if (const auto seconds = latest_.find("perf/epoch_s"); seconds != latest_.end()) {
+    line += concat("  ", number(seconds->second < 10 ? "%.2f" : "%.0f", seconds->second), " s");
+  }
+  if (progress_.step < progress_.total_steps && steady_seconds() - began_ > kEtaSeconds) {
+    line += concat("  ", duration_text(seconds_left()), " left");
+  }
   clear_bar();
   std::fprintf(stderr, "%s\n", line.c_str());
 }
@@ -102,20 +109,24 @@ void Progress::draw_bar() {
   const double share = progress_.total_steps > 0 ? static_cast<double>(progress_.step) /
                                                        static_cast<double>(progress_.total_steps)
                                                  : 0;
-  const double done = static_cast<double>(std::max<std::int64_t>(progress_.step - first_step_, 1));
-  const double left =
-      (last_draw_ - began_) / done * static_cast<double>(progress_.total_steps - progress_.step);
   const int full = std::clamp(static_cast<int>(share * kBarWidth), 0, kBarWidth);
-  std::string line = concat(
-      "[", std::string(static_cast<std::size_t>(full), '='),
-      std::string(static_cast<std::size_t>(kBarWidth - full), ' '), "] ", progress_.step, "/",
-      progress_.total_steps, "  loss ", number("%.4f", progress_.loss), "  ",
-      number("%.0f", progress_.samples_per_second), " samples/s  ", duration_text(left), " left");
+  std::string line =
+      concat("[", std::string(static_cast<std::size_t>(full), '='),
+             std::string(static_cast<std::size_t>(kBarWidth - full), ' '), "] ", progress_.step,
+             "/", progress_.total_steps, "  loss ", number("%.4f", progress_.loss), "  ",
+             number("%.0f", progress_.samples_per_second), " samples/s  ",
+             duration_text(seconds_left()), " left");
   line.resize(std::min(line.size(), static_cast<std::size_t>(
                                         std::max(terminal_width(OutputStream::kStderr) - 1, 1))));
   std::fprintf(stderr, "\r\033[K%s", line.c_str());
   std::fflush(stderr);
   bar_shown_ = true;
+}
+
+double Progress::seconds_left() const {
+  const double done = static_cast<double>(std::max<std::int64_t>(progress_.step - first_step_, 1));
+  return (steady_seconds() - began_) / done *
+         static_cast<double>(progress_.total_steps - progress_.step);
 }
 
 void Progress::clear_bar() {

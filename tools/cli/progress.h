@@ -32,6 +32,7 @@ class Progress {
   void draw_bar();
   void clear_bar();
   void print_line(std::int64_t step);
+  double seconds_left() const;
 
   std::vector<std::string> shown_;
   bool expects_validation_;

@@ -135,7 +135,8 @@ TrainTarget read_target(const Arguments& arguments) {
 
 void print_json(const RunResult& result, const Session& session, const Watcher& watcher) {
   training::JsonValue line = training::JsonValue::object();
-  const char* const outcomes[] = {"finished", "stopped early", "interrupted", "save failed"};
+  const char* const outcomes[] = {"finished", "stopped early", "interrupted", "time is up",
+                                  "save failed"};
   line.set("outcome", outcomes[static_cast<int>(result.outcome)]);
   line.set("steps", result.steps);
   line.set("skipped", result.skipped);
@@ -193,6 +194,12 @@ int exit_code_of(const RunResult& result, const Watcher& watcher, const StopSign
     case RunOutcome::kStoppedEarly:
       std::fprintf(stderr, "stopped early after step %lld: %s did not improve any more\n",
                    static_cast<long long>(result.steps), result.monitor.c_str());
+      break;
+    case RunOutcome::kTimeIsUp:
+      std::fprintf(stderr,
+                   "train.max_time is over after step %lld; go on with: temper train %s --resume "
+                   "train.max_time=\"...\"\n",
+                   static_cast<long long>(result.steps), result.run_directory.c_str());
       break;
     case RunOutcome::kSaveFailed:
       return exit_code(ErrorCode::kIo);

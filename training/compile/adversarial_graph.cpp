@@ -112,7 +112,9 @@ class AdversarialGraphMaker {
   void begin_step(const std::string& prefix, std::uint64_t seed) {
     prefix_ = prefix;
     seed_ = seed;
-    step_ = add_step_variables(graph_, prefix);
+    const CompileSettings& settings =
+        prefix == settings_.generator.prefix ? settings_.generator : settings_.discriminator;
+    step_ = add_step_variables(graph_, group_count(settings), prefix);
     position_ = graph_.read_variable(step_.position);
   }
 

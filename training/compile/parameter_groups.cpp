@@ -1,5 +1,7 @@
 #include "training/compile/parameter_groups.h"
 
+#include <limits>
+
 #include "runtime/base/error.h"
 #include "training/settings/name_pattern.h"
 
@@ -9,24 +11,49 @@ using graph::Graph;
 using graph::Variable;
 using graph::VariableId;
 
-void collect_parameters(Graph& graph, const CompileSettings& settings, UpdateInputs& update) {
-  const ComponentSettings& optimizer = settings.optimizer;
-  GroupValues base;
-  base.weight_decay = optimizer.parameters.get_double("weight_decay", 0);
-  const double lr = optimizer.parameters.get_double("lr", 0);
-  update.groups = {base};
+std::int64_t group_count(const CompileSettings& settings) {
+  return static_cast<std::int64_t>(settings.groups.size()) + 1;
+}
+
+std::vector<Attrs> group_parameters(const CompileSettings& settings) {
+  std::vector<Attrs> groups = {settings.optimizer.parameters};
   for (const OptimizerGroupSettings& group : settings.groups) {
-    GroupValues values = base;
-    if (group.lr >= 0) {
-      TEMPER_CHECK(lr > 0 || group.lr == 0, ErrorCode::kInvalidArgument,
-                   "optimizer.group.lr needs optimizer.lr > 0");
-      values.lr_scale = lr > 0 ? group.lr / lr : 0;
+    Attrs parameters = settings.optimizer.parameters;
+    for (const auto& [name, value] : group.parameters) {
+      parameters.set(name, value);
     }
-    if (group.weight_decay >= 0) {
-      values.weight_decay = group.weight_decay;
-    }
-    update.groups.push_back(values);
+    groups.push_back(std::move(parameters));
   }
+  return groups;
+}
+
+RateTable::RateTable(VariableStore& store, const CompileSettings& settings)
+    : rates_(store.tensor(store.find(settings.prefix + kRatesVariable)).span<double>()) {
+  for (const Attrs& group : group_parameters(settings)) {
+    lr_.push_back(group.get_double("lr", 0));
+  }
+}
+
+void RateTable::set_rate(std::int64_t group, std::int64_t slot, double rate) {
+  rates_[static_cast<std::size_t>(group * kRateSlots + slot)] = rate;
+}
+
+void RateTable::set_momentum(std::int64_t group, std::int64_t slot, double momentum) {
+  set_rate(groups() + group, slot, momentum);
+}
+
+void RateTable::fill_constant() {
+  for (std::int64_t group = 0; group < groups(); ++group) {
+    for (std::int64_t slot = 0; slot < kRateSlots; ++slot) {
+      set_rate(group, slot, lr(group));
+      set_momentum(group, slot, std::numeric_limits<double>::quiet_NaN());
+    }
+  }
+}
+
+void collect_parameters(Graph& graph, const CompileSettings& settings, UpdateInputs& update) {
+  update.groups = group_parameters(settings);
+  update.prefix = settings.prefix;
   std::vector<std::string> names;
   std::vector<VariableId> ids;
   for (int i = 0; i < graph.variable_count(); ++i) {

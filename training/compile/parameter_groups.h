@@ -1,11 +1,38 @@
 // Which parameters are trained, in which optimizer group, and what each group sets apart.
 #pragma once
 
+#include <span>
+#include <vector>
+
 #include "graph/ir/graph.h"
+#include "runtime/exec/variable_store.h"
 #include "training/compile/training_graph.h"
 #include "training/optimizers/optimizer.h"
 
 namespace temper::training {
+
+// Groups of the optimizer: group 0 is everything that no pattern of settings.groups matches.
+std::int64_t group_count(const CompileSettings& settings);
+// All parameters of the optimizer, for each group.
+std::vector<Attrs> group_parameters(const CompileSettings& settings);
+
+// The rows of the table of rates (step_variables.h) of a store.
+class RateTable {
+ public:
+  RateTable(VariableStore& store, const CompileSettings& settings);
+  std::int64_t groups() const { return static_cast<std::int64_t>(lr_.size()); }
+  // The learning rate a group starts from.
+  double lr(std::int64_t group) const { return lr_[static_cast<std::size_t>(group)]; }
+  void set_rate(std::int64_t group, std::int64_t slot, double rate);
+  // NaN: the optimizer's own.
+  void set_momentum(std::int64_t group, std::int64_t slot, double momentum);
+  // Every step of the run has the groups' own rates and momentum.
+  void fill_constant();
+
+ private:
+  std::span<double> rates_;
+  std::vector<double> lr_;
+};
 
 // Fills parameters, group_of and groups: trainable parameters sorted by optimizer group, so that
 // each group is one flat range. A parameter belongs to the last group whose pattern matches it.

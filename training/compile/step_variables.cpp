@@ -21,10 +21,11 @@ graph::VariableId add_scalar_variable(graph::Graph& graph, const std::string& na
   return graph.add_variable(std::move(variable));
 }
 
-StepVariables add_step_variables(graph::Graph& graph, const std::string& prefix) {
+StepVariables add_step_variables(graph::Graph& graph, std::int64_t groups,
+                                 const std::string& prefix) {
   StepVariables made;
-  made.rates =
-      add_scalar_variable(graph, prefix + kRatesVariable, DType::kFloat64, {kRateSlots}, 0);
+  made.rates = add_scalar_variable(graph, prefix + kRatesVariable, DType::kFloat64,
+                                   {2 * groups, kRateSlots}, 0);
   made.applied = add_scalar_variable(graph, prefix + kAppliedVariable, DType::kInt64, {}, 0);
   made.attempted = add_scalar_variable(graph, prefix + kAttemptedVariable, DType::kInt64, {}, 0);
   made.position = add_scalar_variable(graph, prefix + kPositionVariable, DType::kInt64, {}, 0);

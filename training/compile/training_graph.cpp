@@ -7,6 +7,7 @@
 #include "graph/passes/training_mode.h"
 #include "runtime/base/error.h"
 #include "training/compile/loss_graph.h"
+#include "training/compile/parameter_groups.h"
 #include "training/compile/step_variables.h"
 #include "training/compile/update_step.h"
 
@@ -31,7 +32,7 @@ class GraphMaker {
     }
     bind_batch(graph_, request_.symbols, request_.batch, reference_);
     if (training) {
-      step_ = add_step_variables(graph_);
+      step_ = add_step_variables(graph_, group_count(settings_));
       graph::TrainingModeOptions mode;
       mode.frozen_batchnorm = settings_.frozen_batchnorm;
       mode.dropout = request_.kind != GraphKind::kGradient;

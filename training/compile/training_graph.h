@@ -16,7 +16,7 @@
 namespace temper::training {
 
 // Names of the variables that steer a step; part of every checkpoint.
-inline constexpr const char* kRatesVariable = "step.rates";          // f64 [kRateSlots]
+inline constexpr const char* kRatesVariable = "step.rates";          // f64 [2 G, kRateSlots]
 inline constexpr const char* kAppliedVariable = "step.applied";      // i64: updates done
 inline constexpr const char* kAttemptedVariable = "step.attempted";  // i64: steps tried
 inline constexpr const char* kPositionVariable = "step.position";    // i64: samples consumed
@@ -28,8 +28,7 @@ inline constexpr std::int64_t kRateSlots = 1024;
 
 struct OptimizerGroupSettings {
   std::string match;
-  double lr = -1;            // negative: the optimizer's
-  double weight_decay = -1;  // negative: the optimizer's
+  Attrs parameters;  // those that the group sets apart; the others are the optimizer's
 };
 
 struct LossTermSettings {

@@ -81,7 +81,7 @@ void add_update_step(Graph& graph, const CompileSettings& settings, const GraphR
   update.step = graph.read_variable(step.applied);
   const Optimizer& optimizer = find_optimizer(settings.optimizer.name);
   builder.set_origin(concat("optimizer ", optimizer.name));
-  optimizer.build(builder, update, settings.optimizer.parameters);
+  optimizer.build(builder, update);
   count(builder, step.applied, one, UpdateBinding::Kind::kApply);
   if (accumulates) {
     stage_statistics(builder, true);

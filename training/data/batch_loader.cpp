@@ -84,6 +84,9 @@ struct BatchLoader::State {
 
   bool epoch_ends(std::int64_t position) const {
     const std::int64_t left = sampler.count() - position;
+    if (options.limit_batches > 0 && position >= options.limit_batches * options.batch_size) {
+      return true;
+    }
     return left <= 0 || (options.drop_last && left < options.batch_size);
   }
 
@@ -223,7 +226,9 @@ void BatchLoader::restart(DataPosition position) { state_->start(position); }
 std::int64_t BatchLoader::batches_per_epoch() const {
   const std::int64_t count = state_->sampler.count();
   const std::int64_t size = state_->options.batch_size;
-  return state_->options.drop_last ? count / size : (count + size - 1) / size;
+  const std::int64_t limit = state_->options.limit_batches;
+  const std::int64_t all = state_->options.drop_last ? count / size : (count + size - 1) / size;
+  return limit > 0 ? std::min(limit, all) : all;
 }
 
 }  // namespace temper::training

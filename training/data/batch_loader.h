@@ -15,6 +15,8 @@ struct LoaderOptions {
   // Leaves out the last batch of an epoch when it is smaller than batch_size. Otherwise it is
   // delivered with the rows it has.
   bool drop_last = false;
+  // The epoch ends after this many batches; 0: when all rows were delivered.
+  std::int64_t limit_batches = 0;
   // After the last batch next() returns null, instead of going on with the next epoch.
   bool single_epoch = false;
   // Fill batches in a thread of their own; without, next() fills them itself (equal results).

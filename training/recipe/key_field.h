@@ -161,5 +161,6 @@ RepeatedTable optimizer_group_table();
 RepeatedTable schedule_phase_table();
 // The runs of `temper compare`.
 RepeatedTable compare_run_table();
+RepeatedTable train_stage_table();
 
 }  // namespace temper::training

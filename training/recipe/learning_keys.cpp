@@ -1,4 +1,5 @@
 // The keys of [loss] and [optimizer] that are not parameters of a component.
+#include "training/optimizers/optimizer.h"
 #include "training/recipe/key_field.h"
 
 namespace temper::training {
@@ -14,20 +15,18 @@ std::vector<RecipeKey> learning_keys() {
 RepeatedTable optimizer_group_table() {
   using R = Recipe;
   using I = std::size_t;
-  return {
+  RepeatedTable table = {
       "optimizer.group",
-      "parameters with settings of their own; the last group that matches counts",
+      "tensors with settings of their own, such as lr or weight_decay; the last match counts",
       {entry_key(
-           "match", "pattern of the tensors", [](R& r, I i) -> auto& { return r.groups[i].match; },
-           not_empty, std::string{}, true),
-       entry_key(
-           "lr", "learning rate of the group", [](R& r, I i) -> auto& { return r.groups[i].lr; },
-           not_negative, -1.0),
-       entry_key(
-           "weight_decay", "decay of the group",
-           [](R& r, I i) -> auto& { return r.groups[i].weight_decay; }, not_negative, -1.0)},
+          "match", "pattern of the tensors", [](R& r, I i) -> auto& { return r.groups[i].match; },
+          not_empty, std::string{}, true)},
       [](const R& r) { return r.groups.size(); },
       [](R& r) { r.groups.emplace_back(); }};
+  table.parameters_help = "any parameter of the optimizer";
+  table.parameters = [](const R& r, I) { return find_optimizer(r.optimizer.name).parameters; };
+  table.given = [](R& r, I i) -> auto& { return r.groups[i].parameters; };
+  return table;
 }
 
 }  // namespace temper::training

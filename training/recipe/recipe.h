@@ -60,12 +60,25 @@ struct TrainSettings {
   std::int64_t eval_every = 0;        // steps; 0: at the end of each epoch
   std::string on_nonfinite = "skip";  // "skip" | "stop" | "ignore"
   std::int64_t max_consecutive_skips = 20;
+  std::string max_time;                // "90 min"; empty: no limit
+  std::int64_t limit_batches = 0;      // training batches per epoch; 0: all
+  std::int64_t limit_val_batches = 0;  // validation batches; 0: all
+  std::int64_t overfit_batches = 0;    // train and validate on these first batches alone; 0: off
+};
+
+// A part of the run with its own trainable set: [[train.stage]].
+struct StageSettings {
+  std::int64_t epochs = 0;
+  std::vector<std::string> freeze;  // patterns, beside model.freeze
+  double lr = 1;                    // factor on every rate
 };
 
 struct CheckpointSettings {
   std::int64_t every = 0;  // steps; 0: at the end of each epoch
+  double minutes = 0;      // of running time between checkpoints; 0: by steps or epochs
   std::int64_t keep = 3;
-  std::string monitor;  // empty: "val/loss", or "train/loss" without validation
+  std::int64_t top_k = 1;  // best models kept: best.onnx, and top/step-N.onnx for more than one
+  std::string monitor;     // empty: "val/loss", or "train/loss" without validation
   std::string mode = "min";
   std::int64_t patience = 0;  // evaluations without improvement before stopping; 0: never
 };
@@ -111,6 +124,7 @@ struct Recipe {
   ScheduleSettings schedule;
   ClipSettings clip;
   TrainSettings train;
+  std::vector<StageSettings> stages;
   ScalerSettings scaler;
   CheckpointSettings checkpoint;
   LogSettings log;

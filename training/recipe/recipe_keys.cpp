@@ -91,7 +91,8 @@ const ComponentTable& component_table(std::string_view name) {
 
 const std::vector<RepeatedTable>& repeated_tables() {
   static const std::vector<RepeatedTable> kTables = {optimizer_group_table(),
-                                                     schedule_phase_table(), compare_run_table()};
+                                                     schedule_phase_table(), compare_run_table(),
+                                                     train_stage_table()};
   return kTables;
 }
 

@@ -70,6 +70,11 @@ struct RepeatedTable {
   // no further keys.
   ComponentSettings& (*component)(Recipe&, std::size_t entry) = nullptr;
   std::string component_table = {};
+  // Where an entry also takes parameters of a component: what they are, in words; which ones, asked
+  // when the rest of the recipe is read; where the entry keeps those it gives.
+  std::string parameters_help;
+  std::vector<ParameterSpec> (*parameters)(const Recipe&, std::size_t entry) = nullptr;
+  Attrs& (*given)(Recipe&, std::size_t entry) = nullptr;
 };
 const std::vector<RepeatedTable>& repeated_tables();
 

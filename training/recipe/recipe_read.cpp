@@ -91,6 +91,7 @@ class RecipeReader {
       apply(assignment);
     }
     complete_components();
+    complete_entries();
     return std::move(recipe_);
   }
 
@@ -200,6 +201,13 @@ class RecipeReader {
     const auto value = to_value(node);
     if (table.component != nullptr && value) {
       parameters.push_back({concat(table.component_table, ".", name), *value, origin, folder});
+      return;
+    }
+    if (table.parameters != nullptr) {
+      if (!value) {
+        bad(origin, concat(table.name, ".", name, " has a value of a kind no parameter takes"));
+      }
+      entry_parameters_.push_back({&table, table.count(recipe_) - 1, {name, *value, origin, {}}});
       return;
     }
     const std::string hint = nearest(name, names);
@@ -352,6 +360,45 @@ class RecipeReader {
     std::erase_if(recipe_.origins, [](const auto& entry) { return entry.second.empty(); });
   }
 
+  // A value as the parameter's type. THROWS: kInvalidArgument, also when there is no such
+  // parameter.
+  static AttrValue typed_parameter(const std::string& table, const std::string& component,
+                                   const std::vector<ParameterSpec>& specs, const std::string& name,
+                                   const RecipeValue& value) {
+    const bool is_bool = std::any_of(specs.begin(), specs.end(), [&](const ParameterSpec& spec) {
+      return spec.name == name && spec.is_bool;
+    });
+    Attrs one;
+    std::visit(
+        [&]<class T>(const T& v) {
+          if constexpr (!std::is_same_v<T, bool>) {
+            one.set(name, AttrValue(v));
+          } else if (is_bool) {
+            one.set(name, std::int64_t{v});
+          } else {
+            one.set(name, std::string(v ? "true" : "false"));
+          }
+        },
+        value);
+    return *complete_parameters(table, component, specs, one).find(name);
+  }
+
+  // Which parameters an entry may give depends on the final name of its component.
+  void complete_entries() {
+    for (const EntryParameter& entry : entry_parameters_) {
+      const RepeatedTable& table = *entry.table;
+      const Assignment& assignment = entry.assignment;
+      try {
+        const auto specs = table.parameters(recipe_, entry.index);
+        table.given(recipe_, entry.index)
+            .set(assignment.key, typed_parameter(table.name, concat("[[", table.name, "]]"), specs,
+                                                 assignment.key, assignment.value));
+      } catch (const Error& error) {
+        bad(assignment.origin, error.message());
+      }
+    }
+  }
+
   static void complete_component(const ComponentTable& table, ComponentSettings& settings,
                                  const std::vector<Assignment>& parameters) {
     const std::vector<ParameterSpec> specs = table.parameters(settings.name);
@@ -368,24 +415,9 @@ class RecipeReader {
       if (spec != specs.end() && assignment.origin.starts_with("TEMPER_")) {
         name = spec->name;
       }
-      const bool is_bool = spec != specs.end() && spec->is_bool;
-      Attrs one;
-      std::visit(
-          [&]<class T>(const T& value) {
-            if constexpr (std::is_same_v<T, bool>) {
-              if (is_bool) {
-                one.set(name, std::int64_t{value});
-              } else {
-                one.set(name, std::string(value ? "true" : "false"));
-              }
-            } else {
-              one.set(name, AttrValue(value));
-            }
-          },
-          assignment.value);
       try {
         settings.parameters.set(
-            name, *complete_parameters(table.name, settings.name, specs, one).find(name));
+            name, typed_parameter(table.name, settings.name, specs, name, assignment.value));
       } catch (const Error& error) {
         bad(assignment.origin, error.message());
       }
@@ -395,8 +427,15 @@ class RecipeReader {
                  problem);
   }
 
+  struct EntryParameter {
+    const RepeatedTable* table;
+    std::size_t index;
+    Assignment assignment;
+  };
+
   const RecipeSources& sources_;
   std::vector<Assignment> assignments_;
+  std::vector<EntryParameter> entry_parameters_;
   std::map<std::string, std::vector<Assignment>> parameters_;
   Recipe recipe_;
 };

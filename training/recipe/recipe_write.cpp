@@ -52,6 +52,14 @@ std::vector<Line> entry_lines(const Recipe& recipe, const RepeatedTable& table, 
       lines.push_back({key.name, to_toml_value(*value)});
     }
   }
+  if (table.parameters != nullptr) {
+    const Attrs& given = table.given(const_cast<Recipe&>(recipe), entry);
+    for (const ParameterSpec& spec : table.parameters(recipe, entry)) {
+      if (const AttrValue* value = given.find(spec.name)) {
+        lines.push_back({spec.name, to_toml_value(to_recipe_value(*value, spec.is_bool))});
+      }
+    }
+  }
   if (table.component != nullptr) {
     const ComponentSettings& settings = table.component(const_cast<Recipe&>(recipe), entry);
     for (const ParameterSpec& spec :

@@ -1,5 +1,6 @@
 // The keys of [train], [checkpoint] and [log].
 #include "training/recipe/key_field.h"
+#include "training/settings/duration.h"
 
 namespace temper::training {
 namespace {
@@ -7,6 +8,12 @@ namespace {
 constexpr const char* kPrecision[] = {"f32", "bf16", "fp16", "auto"};
 constexpr const char* kNonFinite[] = {"skip", "stop", "ignore"};
 constexpr const char* kMode[] = {"min", "max"};
+
+std::string duration(const RecipeValue& value) {
+  const auto& text = std::get<std::string>(value);
+  return text.empty() || parse_duration(text) ? ""
+                                              : "must be like \"90 min\", \"2 h\" or \"1:30:00\"";
+}
 
 }  // namespace
 
@@ -46,11 +53,33 @@ std::vector<RecipeKey> run_keys() {
           "train.max_consecutive_skips", "skipped steps in a row that stop the run",
           [](Recipe& r) -> auto& { return r.train.max_consecutive_skips; }, positive),
       key(
+          "train.max_time",
+          "running time after which the run ends: \"90 min\", \"2 h\", \"1:30:00\"",
+          [](Recipe& r) -> auto& { return r.train.max_time; }, duration),
+      key(
+          "train.limit_batches", "training batches per epoch; 0: all",
+          [](Recipe& r) -> auto& { return r.train.limit_batches; }, not_negative),
+      key(
+          "train.limit_val_batches", "validation batches; 0: all",
+          [](Recipe& r) -> auto& { return r.train.limit_val_batches; }, not_negative),
+      key(
+          "train.overfit_batches",
+          "train and validate on the first batches alone, in one order: does it learn at all? 0: "
+          "off",
+          [](Recipe& r) -> auto& { return r.train.overfit_batches; }, not_negative),
+      key(
           "checkpoint.every", "steps between checkpoints; 0: each epoch",
           [](Recipe& r) -> auto& { return r.checkpoint.every; }, not_negative),
       key(
+          "checkpoint.minutes",
+          "minutes of running time between checkpoints; 0: by steps or epochs",
+          [](Recipe& r) -> auto& { return r.checkpoint.minutes; }, not_negative),
+      key(
           "checkpoint.keep", "how many checkpoints stay",
           [](Recipe& r) -> auto& { return r.checkpoint.keep; }, positive),
+      key(
+          "checkpoint.top_k", "how many of the best models stay: best.onnx, and top/ for more",
+          [](Recipe& r) -> auto& { return r.checkpoint.top_k; }, positive),
       key("checkpoint.monitor", "the metric that decides what is best",
           [](Recipe& r) -> auto& { return r.checkpoint.monitor; }),
       key(
@@ -70,6 +99,25 @@ std::vector<RecipeKey> run_keys() {
           [](Recipe& r) -> auto& { return r.log.histograms; }, not_negative),
       key("log.charts", "write charts", [](Recipe& r) -> auto& { return r.log.charts; }),
   };
+}
+
+RepeatedTable train_stage_table() {
+  using R = Recipe;
+  using I = std::size_t;
+  return {
+      "train.stage",
+      "parts of the run, one after the other: what is frozen meanwhile and how the rate scales; "
+      "what is not frozen any more starts with fresh optimizer state",
+      {entry_key(
+           "epochs", "length of the stage", [](R& r, I i) -> auto& { return r.stages[i].epochs; },
+           positive, std::int64_t{0}, true),
+       entry_key("freeze", "patterns of tensors that stay as they are, beside model.freeze",
+                 [](R& r, I i) -> auto& { return r.stages[i].freeze; }),
+       entry_key(
+           "lr", "factor on every learning rate", [](R& r, I i) -> auto& { return r.stages[i].lr; },
+           not_negative, 1.0)},
+      [](const R& r) { return r.stages.size(); },
+      [](R& r) { r.stages.emplace_back(); }};
 }
 
 }  // namespace temper::training

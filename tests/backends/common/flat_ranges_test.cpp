@@ -9,7 +9,7 @@ class FlatRanges : public testing::Test {
  protected:
   // A tensor of floats at this byte offset of all four buffers.
   FlatRange at(std::int64_t offset, std::int64_t elements, std::int64_t group = 0) {
-    return {p_ + offset, g_ + offset, m_ + offset, nullptr, elements, group};
+    return {p_ + offset, g_ + offset, {m_ + offset}, elements, group};
   }
   std::size_t merged(std::vector<FlatRange> tensors, bool over_padding = true) {
     merge_flat_ranges(tensors, sizeof(float), over_padding);
@@ -50,7 +50,7 @@ TEST_F(FlatRanges, StayApartWhereOneBufferAdvancesOtherwise) {
   second.gradient += 64;
   EXPECT_EQ(merged({at(0, 16), second}), 2U);
   second = at(64, 5);
-  second.first_state = nullptr;
+  second.states[0] = nullptr;
   EXPECT_EQ(merged({at(0, 16), second}), 2U);
   EXPECT_EQ(merged({at(64, 16), at(0, 16)}), 2U);  // backwards
 }

@@ -120,9 +120,10 @@ Optimizer make_state(bool flat) {
 
 void update(const Backend& backend, std::string_view op, const Attrs& attrs, Optimizer& state,
             int sets, std::int64_t step, bool ok, int threads) {
-  const std::vector<double> rates{0.1, 0.05, 0.01};
+  const double own = std::numeric_limits<double>::quiet_NaN();
+  const std::vector<double> rates{0.1, 0.05, 0.01, 0.05, 0.02, 0.01, own, own, own, own, own, own};
   std::vector<Tensor> inputs{Tensor::scalar<bool>(DType::kBool, ok),
-                             Tensor::from<double>(DType::kFloat64, Shape{3}, rates),
+                             Tensor::from<double>(DType::kFloat64, Shape{4, 3}, rates),
                              Tensor::scalar<std::int64_t>(DType::kInt64, step),
                              Tensor::scalar<float>(DType::kFloat32, 0.5f)};
   std::vector<Tensor*> written;
@@ -180,18 +181,23 @@ void expect_same_updates(std::string_view op, const Attrs& attrs, int sets) {
 TEST(CpuOptimizer, UpdatesHaveTheReferencesBits) {
   Attrs attrs{{"count", std::int64_t{4}},
               {"group_of", std::vector<std::int64_t>{0, 1, 0, 1}},
-              {"group_lr_scale", std::vector<double>{1.0, 0.5}},
-              {"group_weight_decay", std::vector<double>{0.01, 0.0}}};
+              {"maximize", std::vector<double>{0.0, 0.0}},
+              {"momentum", std::vector<double>{0.9, 0.5}},
+              {"dampening", std::vector<double>{0.0, 0.0}},
+              {"nesterov", std::vector<double>{0.0, 1.0}},
+              {"beta1", std::vector<double>{0.9, 0.8}},
+              {"beta2", std::vector<double>{0.99, 0.9}},
+              {"eps", std::vector<double>{1e-8, 1e-3}},
+              {"decoupled", std::vector<double>{0.0, 1.0}},
+              {"weight_decay", std::vector<double>{0.01, 0.0}}};
   expect_same_updates("SgdUpdate", attrs, 2);
-  attrs.set("momentum", 0.9);
+  attrs.set("states", std::vector<std::string>{"momentum_buffer"});
   expect_same_updates("SgdUpdate", attrs, 3);
-  attrs.set("nesterov", std::int64_t{1});
+  attrs.set("maximize", std::vector<double>{0.0, 1.0});
   expect_same_updates("SgdUpdate", attrs, 3);
-  attrs.set("maximize", std::int64_t{1});
-  expect_same_updates("SgdUpdate", attrs, 3);
-  for (const std::int64_t decoupled : {0, 1}) {
-    attrs.set("decoupled", decoupled);
-    attrs.set("group_of", std::vector<std::int64_t>{0, 0, 0, 0});
+  attrs.set("states", std::vector<std::string>{"exp_avg", "exp_avg_sq"});
+  for (const std::int64_t group : {0, 1}) {
+    attrs.set("group_of", std::vector<std::int64_t>{group, group, group, group});
     expect_same_updates("AdamUpdate", attrs, 4);
   }
 }

@@ -121,7 +121,7 @@ TEST(NeuralNetworkOps, UpdatesRefuseStatesThatDoNotFit) {
   const auto make = [](const Shape& state, Attrs attrs) {
     Graph graph(standard_ops());
     const std::vector<ValueId> inputs{graph.add_input("ok", DType::kBool, Shape{}),
-                                      graph.add_input("rates", DType::kFloat64, Shape{1}),
+                                      graph.add_input("rates", DType::kFloat64, Shape{2, 1}),
                                       graph.add_input("step", DType::kInt64, Shape{}),
                                       graph.add_input("scale", DType::kFloat32, Shape{}),
                                       graph.add_input("p", DType::kFloat32, Shape{2, 3}),
@@ -129,12 +129,13 @@ TEST(NeuralNetworkOps, UpdatesRefuseStatesThatDoNotFit) {
                                       graph.add_input("m", DType::kFloat32, state)};
     Builder(graph, "test").ops("SgdUpdate", inputs, 2, std::move(attrs));
   };
-  EXPECT_NO_THROW(make({2, 3}, {{"momentum", 0.9}}));
-  EXPECT_THROW(make({6}, {{"momentum", 0.9}}), Error);
-  EXPECT_THROW(make({2, 3}, {}), Error);  // no momentum, so no state
-  EXPECT_THROW(make({2, 3}, {{"momentum", 0.9}, {"nesterov", std::int64_t{1}}, {"dampening", 0.1}}),
-               Error);
-  EXPECT_THROW(make({2, 3}, {{"momentum", 0.9}, {"group_of", Ints{1}}}), Error);
+  const std::vector<std::string> states{"momentum_buffer"};
+  EXPECT_NO_THROW(make({2, 3}, {{"states", states}}));
+  EXPECT_THROW(make({6}, {{"states", states}}), Error);
+  EXPECT_THROW(make({2, 3}, {}), Error);  // no state is named
+  EXPECT_THROW(make({2, 3}, {{"states", states}, {"momentum", std::vector<double>{0.9, 0.9}}}),
+               Error);  // one number per group
+  EXPECT_THROW(make({2, 3}, {{"states", states}, {"group_of", Ints{1}}}), Error);
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-// Five steps of PyTorch's optimizers on seven numbers: two parameters, of four and of three.
+// PyTorch's optimizers on seven numbers: two parameters, of four and of three.
 #pragma once
 
 #include <string>
@@ -8,20 +8,21 @@
 
 namespace temper::op_suite {
 
-// After one step: the parameter and each state, seven numbers each.
+// After one step: the parameter and each state, seven numbers each; NAdam's number per group last.
 using UpdateState = std::vector<std::vector<double>>;
 
 struct UpdateTrajectory {
   std::string name;
   std::string op;
   Attrs attrs;
-  std::vector<UpdateState> in_f64;  // one per step
-  std::vector<UpdateState> in_f32;
+  std::vector<double> rates;    // three per group: step s uses entry s % 3
+  std::vector<double> momenta;  // scheduled, the same for all groups; empty: the optimizer's own
+  double initial_state = 0;
+  std::vector<UpdateState> first;  // after each of the first three steps
+  std::vector<double> after_10;    // the parameter
+  std::vector<double> after_100;
 };
 
-std::vector<double> update_initial();
-std::vector<std::vector<double>> update_gradients();  // one per step
-std::vector<double> update_rates();                   // step s uses entry s % 3
 std::vector<UpdateTrajectory> update_trajectories();
 
 }  // namespace temper::op_suite

@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <map>
@@ -43,9 +44,10 @@ class ScaledModel {
                          ? std::vector{request(GraphKind::kLast), request(GraphKind::kMicro)}
                          : std::vector{request(GraphKind::kTrain)});
     VariableStore& store = engine_->store();
-    const std::vector<double> rates(kRateSlots, 0.01);
+    std::vector<double> rates(2 * kRateSlots, std::numeric_limits<double>::quiet_NaN());
+    std::fill_n(rates.begin(), kRateSlots, 0.01);
     store.set(store.find(kRatesVariable),
-              Tensor::from<double>(DType::kFloat64, {kRateSlots}, rates));
+              Tensor::from<double>(DType::kFloat64, {2, kRateSlots}, rates));
     if (accumulates) {
       store.set(store.find(kGroupVariable), Tensor::from<float>(DType::kFloat32, {}, {{4.0f}}));
     }
@@ -74,7 +76,8 @@ class ScaledModel {
     const VariableStore& store = engine_->store();
     for (int i = 0; i < store.count(); ++i) {
       const std::string& name = store.variable(i).name;
-      if (!name.starts_with("scaler.") && name != kAttemptedVariable && name != kPositionVariable) {
+      if (!name.starts_with("scaler.") && name != kAttemptedVariable && name != kPositionVariable &&
+          name != kRatesVariable) {
         all[name] = store.get(i).values<double>();
       }
     }

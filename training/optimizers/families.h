@@ -1,0 +1,16 @@
+// The families of optimizers, one file each. Private to training/optimizers.
+#pragma once
+
+#include <vector>
+
+#include "training/optimizers/optimizer.h"
+
+namespace temper::training {
+
+std::vector<Optimizer> sgd_family();
+std::vector<Optimizer> adam_family();
+std::vector<Optimizer> adam_variants();
+std::vector<Optimizer> adaptive_family();
+std::vector<Optimizer> trust_ratio_family();
+
+}  // namespace temper::training

@@ -1,0 +1,163 @@
+#include "training/optimizers/update_node.h"
+
+#include <algorithm>
+
+#include "runtime/base/dtype_visit.h"
+#include "runtime/base/error.h"
+
+namespace temper::training {
+namespace {
+
+using graph::ValueId;
+using graph::VariableId;
+
+std::string require_pair_of_shares(const AttrValue& value) {
+  return std::get<std::vector<double>>(value).size() == 2 ? require_share(value)
+                                                          : "must be two numbers";
+}
+
+std::string require_pair_not_negative(const AttrValue& value) {
+  return std::get<std::vector<double>>(value).size() == 2 ? require_not_negative(value)
+                                                          : "must be two numbers";
+}
+
+Tensor filled(DType dtype, const Shape& shape, double value) {
+  Tensor tensor(dtype, shape);
+  visit_float(dtype, [&]<class T>() {
+    const auto elements = tensor.span<T>();
+    std::fill(elements.begin(), elements.end(), static_cast<T>(value));
+  });
+  return tensor;
+}
+
+// One state variable per parameter, in a flat group parallel to the parameters'.
+std::vector<VariableId> add_states(graph::Graph& graph, const UpdateInputs& inputs,
+                                   const StateSpec& spec) {
+  std::vector<VariableId> states;
+  for (std::size_t i = 0; i < inputs.parameters.size(); ++i) {
+    const VariableId id = inputs.parameters[i];
+    const graph::Variable parameter = graph.variable(id);
+    graph::Variable state;
+    state.name = parameter.name + "." + spec.name;
+    state.dtype = parameter.dtype;
+    state.shape = parameter.shape;
+    state.role = graph::VariableRole::kState;
+    state.flat_group = parameter.flat_group + "." + spec.name;
+    state.flat_order = parameter.flat_order;
+    state.layout_of = id;
+    if (!spec.initial_parameter.empty()) {
+      const Attrs& group = inputs.groups[static_cast<std::size_t>(inputs.group_of[i])];
+      state.initial = filled(state.dtype, state.shape, group.get_double(spec.initial_parameter, 0));
+    }
+    states.push_back(graph.add_variable(std::move(state)));
+  }
+  return states;
+}
+
+Attrs group_attrs(const UpdateInputs& inputs) {
+  Attrs attrs{{"count", static_cast<std::int64_t>(inputs.parameters.size())},
+              {"group_of", inputs.group_of}};
+  for (const Attrs& group : inputs.groups) {
+    const auto add = [&](const std::string& name, double value) {
+      std::vector<double> values = attrs.get_doubles(name);
+      values.push_back(value);
+      attrs.set(name, std::move(values));
+    };
+    for (const auto& [name, value] : group) {
+      if (name == "lr") {
+        continue;  // in the table of rates
+      }
+      if (name == "decoupled_weight_decay") {
+        add("decoupled", static_cast<double>(std::get<std::int64_t>(value)));
+      } else if (const auto* integer = std::get_if<std::int64_t>(&value)) {
+        add(name, static_cast<double>(*integer));
+      } else if (const auto* number = std::get_if<double>(&value)) {
+        add(name, *number);
+      } else if (const auto* list = std::get_if<std::vector<double>>(&value)) {
+        for (std::size_t i = 0; i < list->size(); ++i) {
+          add(concat(name == "betas" ? "beta" : name, i + 1), (*list)[i]);
+        }
+      }
+    }
+  }
+  return attrs;
+}
+
+VariableId add_memory(graph::Graph& graph, const std::string& name, std::size_t groups) {
+  graph::Variable memory;
+  memory.name = name;
+  memory.dtype = DType::kFloat64;
+  memory.shape = Shape{static_cast<std::int64_t>(groups)};
+  memory.role = graph::VariableRole::kState;
+  memory.initial = filled(memory.dtype, memory.shape, 1);
+  return graph.add_variable(std::move(memory));
+}
+
+}  // namespace
+
+ParameterSpec number_parameter(std::string name, double fallback, std::string help,
+                               std::string (*check)(const AttrValue&)) {
+  return {std::move(name), fallback, std::move(help), check};
+}
+
+ParameterSpec flag_parameter(std::string name, std::string help, bool fallback) {
+  return {std::move(name), std::int64_t{fallback}, std::move(help), nullptr, true};
+}
+
+ParameterSpec pair_parameter(std::string name, double first, double second, std::string help,
+                             std::string (*check)(const AttrValue&)) {
+  return {std::move(name), std::vector<double>{first, second}, std::move(help),
+          check == require_share ? require_pair_of_shares : require_pair_not_negative};
+}
+
+std::vector<ParameterSpec> with_common(double lr, double weight_decay,
+                                       std::vector<ParameterSpec> own) {
+  std::vector<ParameterSpec> all = {number_parameter("lr", lr, "learning rate")};
+  std::move(own.begin(), own.end(), std::back_inserter(all));
+  all.push_back(number_parameter("weight_decay", weight_decay, "decay of the weights"));
+  all.push_back(flag_parameter("maximize", "ascend instead of descend"));
+  return all;
+}
+
+bool any_group(const UpdateInputs& inputs, std::string_view parameter) {
+  return std::any_of(inputs.groups.begin(), inputs.groups.end(),
+                     [&](const Attrs& group) { return group.get_double(parameter, 0) != 0; });
+}
+
+void add_update(graph::Builder& builder, const UpdateInputs& inputs, const UpdateNode& node) {
+  graph::Graph& graph = builder.graph();
+  Attrs attrs = group_attrs(inputs);
+  for (const auto& [name, value] : node.constants) {
+    attrs.set(name, std::vector<double>(inputs.groups.size(), value));
+  }
+  std::vector<ValueId> node_inputs = {inputs.ok, inputs.rates, inputs.step, inputs.scale};
+  std::vector<VariableId> written = inputs.parameters;
+  for (const VariableId id : inputs.parameters) {
+    node_inputs.push_back(graph.read_variable(id));
+  }
+  node_inputs.insert(node_inputs.end(), inputs.gradients.begin(), inputs.gradients.end());
+  std::vector<std::string> names;
+  for (const StateSpec& state : node.states) {
+    names.push_back(state.name);
+    for (const VariableId id : add_states(graph, inputs, state)) {
+      node_inputs.push_back(graph.read_variable(id));
+      written.push_back(id);
+    }
+  }
+  if (!names.empty()) {
+    attrs.set("states", names);
+  }
+  if (!node.memory.empty()) {
+    const VariableId memory =
+        add_memory(graph, inputs.prefix + "optimizer." + node.memory, inputs.groups.size());
+    node_inputs.push_back(graph.read_variable(memory));
+    written.push_back(memory);
+  }
+  const std::vector<ValueId> outputs = builder.ops(
+      node.op, std::move(node_inputs), static_cast<int>(written.size()), std::move(attrs));
+  for (std::size_t i = 0; i < written.size(); ++i) {
+    graph.add_update({written[i], outputs[i], graph::UpdateBinding::Kind::kApply});
+  }
+}
+
+}  // namespace temper::training

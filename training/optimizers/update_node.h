@@ -1,0 +1,44 @@
+// What the optimizers' builders share: parameters as a recipe names them, state variables, the
+// update node. Private to training/optimizers.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "training/optimizers/optimizer.h"
+
+namespace temper::training {
+
+ParameterSpec number_parameter(std::string name, double fallback, std::string help,
+                               std::string (*check)(const AttrValue&) = require_not_negative);
+ParameterSpec flag_parameter(std::string name, std::string help, bool fallback = false);
+// Two numbers, such as betas.
+ParameterSpec pair_parameter(std::string name, double first, double second, std::string help,
+                             std::string (*check)(const AttrValue&) = require_share);
+
+// lr, `own`, then what all optimizers have.
+std::vector<ParameterSpec> with_common(double lr, double weight_decay,
+                                       std::vector<ParameterSpec> own);
+
+struct StateSpec {
+  std::string name;               // as PyTorch's: "exp_avg"
+  std::string initial_parameter;  // of the optimizer: every element starts as it; empty: as 0
+};
+
+struct UpdateNode {
+  const char* op = nullptr;
+  std::vector<StateSpec> states;
+  // Attributes that are not parameters of the optimizer: one number for all groups.
+  std::vector<std::pair<std::string, double>> constants;
+  std::string memory;  // a number per group that lives from step to step, initially 1
+};
+
+// True when any group has this flag, or a number other than 0.
+bool any_group(const UpdateInputs& inputs, std::string_view parameter);
+
+// The node with its variables and bindings. Each parameter of the optimizer becomes an attribute
+// with one number per group; a list becomes several, numbered from 1 ("betas": beta1, beta2).
+void add_update(graph::Builder& builder, const UpdateInputs& inputs, const UpdateNode& node);
+
+}  // namespace temper::training
