@@ -28,7 +28,7 @@ const Names kGradientGaps = {};
 // kOpaque), or against GradScaler's traces (tests/training/compile/loss_scaling_test.cpp).
 const Names kTestedThroughOthers = {"MaxPoolGrad", "LossScaleUpdate"};
 
-// Kernels that run only behind their forward's kernel, so only in a gradient, or in a training step.
+// Kernels that run only behind their forward's kernel, so only in a gradient, or only in a step.
 const Names kNeedsForward = {"MaxPoolGrad", "BatchNormTrainGrad", "LossScaleUpdate"};
 
 TEST(OpRegistry, EveryOpHasAShapeRule) {

@@ -153,7 +153,8 @@ std::vector<RecipeKey> data_keys();
 std::vector<RecipeKey> learning_keys();
 std::vector<RecipeKey> schedule_keys();
 std::vector<RecipeKey> clip_keys();
-std::vector<RecipeKey> run_keys();
+std::vector<RecipeKey> train_keys();
+std::vector<RecipeKey> record_keys();
 std::vector<RecipeKey> adversarial_keys();
 std::vector<RecipeKey> scaler_keys();
 // The repeated tables of the learning settings.

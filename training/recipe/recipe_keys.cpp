@@ -33,8 +33,8 @@ std::string check_schedule(const ComponentSettings& settings) {
 const std::vector<RecipeKey>& recipe_key_table() {
   static const std::vector<RecipeKey> kKeys = [] {
     std::vector<RecipeKey> keys;
-    for (auto* table : {model_keys, data_keys, learning_keys, schedule_keys, clip_keys, run_keys,
-                        adversarial_keys, scaler_keys}) {
+    for (auto* table : {model_keys, data_keys, learning_keys, schedule_keys, clip_keys, train_keys,
+                        record_keys, adversarial_keys, scaler_keys}) {
       std::vector<RecipeKey> more = table();
       std::move(more.begin(), more.end(), std::back_inserter(keys));
     }
@@ -90,9 +90,8 @@ const ComponentTable& component_table(std::string_view name) {
 }
 
 const std::vector<RepeatedTable>& repeated_tables() {
-  static const std::vector<RepeatedTable> kTables = {optimizer_group_table(),
-                                                     schedule_phase_table(), compare_run_table(),
-                                                     train_stage_table()};
+  static const std::vector<RepeatedTable> kTables = {
+      optimizer_group_table(), schedule_phase_table(), compare_run_table(), train_stage_table()};
   return kTables;
 }
 

@@ -17,7 +17,7 @@ std::string duration(const RecipeValue& value) {
 
 }  // namespace
 
-std::vector<RecipeKey> run_keys() {
+std::vector<RecipeKey> train_keys() {
   return {
       key(
           "train.epochs", "passes over the data", [](Recipe& r) -> auto& { return r.train.epochs; },
@@ -67,6 +67,11 @@ std::vector<RecipeKey> run_keys() {
           "train and validate on the first batches alone, in one order: does it learn at all? 0: "
           "off",
           [](Recipe& r) -> auto& { return r.train.overfit_batches; }, not_negative),
+  };
+}
+
+std::vector<RecipeKey> record_keys() {
+  return {
       key(
           "checkpoint.every", "steps between checkpoints; 0: each epoch",
           [](Recipe& r) -> auto& { return r.checkpoint.every; }, not_negative),
