@@ -9,6 +9,7 @@
 #include "runtime/platform/folders.h"
 #include "runtime/platform/threads.h"
 #include "training/data/open_dataset.h"
+#include "training/data_options.h"
 #include "training/session.h"
 
 namespace temper::training {

@@ -1,7 +1,6 @@
 #include "training/session.h"
 
 #include <algorithm>
-#include <numeric>
 
 #include "backends/backends.h"
 #include "graph/ops/standard_ops.h"
@@ -9,8 +8,8 @@
 #include "runtime/platform/files.h"
 #include "runtime/platform/folders.h"
 #include "runtime/platform/threads.h"
-#include "training/data/open_dataset.h"
-#include "training/data/split.h"
+#include "training/data_options.h"
+#include "training/input_shapes.h"
 #include "training/precision.h"
 
 namespace temper::training {
@@ -24,89 +23,7 @@ Shape row_of(const Shape& batch_shape) {
   return row;
 }
 
-const Field& target_field(const Dataset& data) {
-  for (const Field& field : data.fields()) {
-    if (field.is_target) {
-      return field;
-    }
-  }
-  fail(ErrorCode::kInvalidData, "the data has no target (an array named `target`)");
-}
-
-std::size_t target_index(const Dataset& data) {
-  for (std::size_t i = 0; i < data.fields().size(); ++i) {
-    if (data.fields()[i].is_target) {
-      return i;
-    }
-  }
-  return 0;
-}
-
-// Dimensions of the inputs without a size and a name, other than the batch, are as in the data.
-void bind_unnamed(graph::Graph& graph, const Dataset& data) {
-  for (const graph::ValueId id : graph.inputs) {
-    graph::Value& input = graph.value(id);
-    for (const Field& field : data.fields()) {
-      if (field.is_target || field.name != input.name ||
-          field.row_shape.rank() + 1 != static_cast<int>(input.dims.size())) {
-        continue;
-      }
-      for (std::size_t axis = 1; axis < input.dims.size(); ++axis) {
-        graph::Dim& dim = input.dims[axis];
-        if (dim.value < 0 && dim.symbol.empty()) {
-          dim.value = field.row_shape[static_cast<int>(axis) - 1];
-        }
-      }
-    }
-  }
-}
-
 }  // namespace
-
-DataOptions data_options(const graph::Graph& graph, const DataSettings& settings) {
-  DataOptions options;
-  for (const graph::ValueId id : graph.inputs) {
-    const graph::Value& input = graph.value(id);
-    WantedField field;
-    field.name = input.name;
-    field.dtype = input.dtype;
-    Shape row;
-    bool known = input.rank_known && !input.dims.empty();
-    for (std::size_t axis = 1; axis < input.dims.size(); ++axis) {
-      known = known && input.dims[axis].value >= 0;
-      row.push_back(input.dims[axis].value);
-    }
-    if (known) {
-      field.row_shape = row;
-    }
-    options.inputs.push_back(std::move(field));
-  }
-  options.scale = settings.scale;
-  options.table.targets = settings.target;
-  options.table.standardize = settings.standardize;
-  options.table.categorical = settings.categorical;
-  options.table.drop = settings.drop;
-  options.table.one_hot = settings.one_hot;
-  options.table.fill_missing = settings.fill_missing;
-  options.target_path = settings.target_path;
-  if (!settings.missing_values.empty()) {
-    options.table.csv.missing_values = settings.missing_values;
-  }
-  options.table.csv.decimal = settings.decimal.front();
-  if (!settings.delimiter.empty()) {
-    options.table.csv.delimiter = settings.delimiter.front();
-  }
-  if (settings.header != "auto") {
-    options.table.csv.header = settings.header == "yes" ? CsvHeader::kYes : CsvHeader::kNo;
-  }
-  return options;
-}
-
-std::string preprocessing_path(const std::string& model_path) {
-  const std::string stem =
-      model_path.ends_with(".onnx") ? model_path.substr(0, model_path.size() - 5) : model_path;
-  return stem + ".preprocessing.json";
-}
 
 Session::~Session() = default;
 
@@ -169,30 +86,10 @@ void Session::change_trainable(const std::vector<std::string>& freeze) {
   engine_ = std::move(changed);
 }
 
-// Symbolic dimensions of the inputs, other than the batch, as the data's rows have them.
-std::map<std::string, std::int64_t> Session::symbols_of(const Dataset& data) const {
-  std::map<std::string, std::int64_t> symbols;
-  for (const graph::ValueId id : imported_->inputs) {
-    const graph::Value& input = imported_->value(id);
-    for (const Field& field : data.fields()) {
-      if (field.is_target || field.name != input.name ||
-          field.row_shape.rank() + 1 != static_cast<int>(input.dims.size())) {
-        continue;
-      }
-      for (std::size_t axis = 1; axis < input.dims.size(); ++axis) {
-        if (input.dims[axis].value < 0 && !input.dims[axis].symbol.empty()) {
-          symbols[input.dims[axis].symbol] = field.row_shape[static_cast<int>(axis) - 1];
-        }
-      }
-    }
-  }
-  return symbols;
-}
-
 // The shape of the output the loss reads for a batch of 2, found without choosing kernels.
 Shape Session::output_shape(const Dataset& probe, DType& dtype) {
   bind_unnamed(*imported_, probe);
-  symbols_ = symbols_of(probe);
+  symbols_ = symbols_of(*imported_, probe);
   GraphRequest request;
   request.kind = GraphKind::kPredict;
   request.batch = 2;
@@ -237,7 +134,7 @@ void Session::open_data(const DataOptions& wanted) {
   DataOptions probing = wanted;
   probing.require_finite = false;
   const std::unique_ptr<Dataset> probe = open_dataset(recipe_.data.train, probing);
-  const Field& found = target_field(*probe);
+  const Field& found = probe->fields()[target_index(*probe)];
   DType dtype = DType::kUndefined;
   const Shape output = output_shape(*probe, dtype);
   infer_loss(found, output);
@@ -257,19 +154,12 @@ void Session::open_data(const DataOptions& wanted) {
   target.dtype = spec.dtype;
   target.row_shape = row_of(spec.shape);
   options.targets = {target};
-  train_data_ = open_dataset(recipe_.data.train, options);
-  split_data();
-  if (!recipe_.data.val.empty()) {  // after fit(): it is prepared as the training rows are
-    options.table.preprocessing = train_data_->preprocessing();
-    val_data_ = open_dataset(recipe_.data.val, options);
-    val_rows_.resize(static_cast<std::size_t>(val_data_->count()));
-    std::iota(val_rows_.begin(), val_rows_.end(), std::int64_t{0});
-  }
+  data_ = std::make_unique<RunData>(recipe_, options, has_class_target());
   if (has_class_target()) {
     const std::int64_t ignored = recipe_.loss.loss.parameters.get_int("ignore_index", -100);
-    check_labels(*train_data_, target_index(*train_data_), output[1], ignored);
-    if (val_data_ != nullptr) {
-      check_labels(*val_data_, target_index(*val_data_), output[1], ignored);
+    check_labels(data_->train(), target_index(data_->train()), output[1], ignored);
+    if (&data_->val() != &data_->train()) {
+      check_labels(data_->val(), target_index(data_->val()), output[1], ignored);
     }
   }
 }
@@ -277,50 +167,19 @@ void Session::open_data(const DataOptions& wanted) {
 // For prediction: whatever target the data have is left alone.
 void Session::open_inputs(DataOptions options) {
   options.require_targets = false;
-  train_data_ = open_dataset(recipe_.data.train, options);
-  split_data();
-  bind_unnamed(*imported_, *train_data_);
-  symbols_ = symbols_of(*train_data_);
+  data_ = std::make_unique<RunData>(recipe_, options, false);
+  bind_unnamed(*imported_, data_->train());
+  symbols_ = symbols_of(*imported_, data_->train());
 }
 
-void Session::split_data() {
-  const std::int64_t count = train_data_->count();
-  if (recipe_.data.val.empty() && recipe_.data.val_split > 0) {
-    const auto seed = static_cast<std::uint64_t>(recipe_.data.seed);
-    const std::size_t target = target_index(*train_data_);
-    const bool labels = recipe_.data.stratify && has_class_target() &&
-                        train_data_->fields()[target].row_shape.rank() == 0;
-    Split split =
-        labels ? split_rows_stratified(train_data_->labels(target), recipe_.data.val_split, seed)
-               : split_rows(count, recipe_.data.val_split, seed);
-    train_rows_ = std::move(split.train);
-    val_rows_ = std::move(split.val);
-  } else {
-    train_rows_.resize(static_cast<std::size_t>(count));
-    std::iota(train_rows_.begin(), train_rows_.end(), std::int64_t{0});
-  }
-  train_data_->fit(train_rows_);
-}
-
-// train.overfit_batches: the rows of the first batches, to train on and to validate on.
 void Session::keep_few_batches() {
   const std::int64_t batches = recipe_.train.overfit_batches;
   if (batches == 0) {
     return;
   }
-  const std::int64_t wanted = std::min(batches * recipe_.data.batch_size, train_count());
-  const SamplerOptions order{recipe_.data.shuffle, static_cast<std::uint64_t>(recipe_.data.seed)};
-  const Sampler sampler(train_rows_, order);
-  const Sampler::Epoch first = sampler.epoch(0);
-  std::vector<std::int64_t> rows;
-  for (std::int64_t i = 0; i < wanted; ++i) {
-    rows.push_back(first.row(i));
-  }
-  train_rows_ = rows;
-  val_rows_ = std::move(rows);
-  val_data_.reset();
+  const std::int64_t kept = data_->keep_few_batches(batches);
   recipe_.data.shuffle = false;
-  notes_.push_back(concat("train.overfit_batches = ", batches, ": ", wanted,
+  notes_.push_back(concat("train.overfit_batches = ", batches, ": ", kept,
                           " samples, in one order, to train on and to validate on"));
 }
 
@@ -335,40 +194,6 @@ void Session::settle_batch_size() {
   notes_.push_back(
       concat("data.batch_size = ", train_count(), " (the training set has no more samples)"));
   recipe_.data.batch_size = train_count();
-}
-
-std::unique_ptr<BatchLoader> Session::make_train_loader(DataPosition start) const {
-  LoaderOptions options;
-  options.batch_size = recipe_.data.batch_size;
-  options.drop_last = recipe_.data.drop_last;
-  options.limit_batches = recipe_.train.limit_batches;
-  const SamplerOptions order{recipe_.data.shuffle, static_cast<std::uint64_t>(recipe_.data.seed)};
-  return std::make_unique<BatchLoader>(*train_data_, Sampler(train_rows_, order), options, start);
-}
-
-std::unique_ptr<BatchLoader> Session::make_val_loader() const {
-  LoaderOptions options;
-  options.batch_size = std::min(recipe_.data.batch_size, val_count());
-  options.single_epoch = true;
-  options.limit_batches = recipe_.train.limit_val_batches;
-  const Dataset& data = val_data_ == nullptr ? *train_data_ : *val_data_;
-  return std::make_unique<BatchLoader>(data, Sampler(val_rows_, SamplerOptions{false, 0}), options);
-}
-
-std::unique_ptr<BatchLoader> Session::make_ordered_loader(std::int64_t batch_size) const {
-  LoaderOptions options;
-  options.batch_size = std::min(batch_size, train_count());
-  options.single_epoch = true;
-  return std::make_unique<BatchLoader>(*train_data_, Sampler(train_rows_, SamplerOptions{false, 0}),
-                                       options);
-}
-
-std::int64_t Session::batches_per_epoch() const {
-  const std::int64_t size = recipe_.data.batch_size;
-  const std::int64_t all =
-      recipe_.data.drop_last ? train_count() / size : (train_count() + size - 1) / size;
-  const std::int64_t limit = recipe_.train.limit_batches;
-  return limit > 0 ? std::min(limit, all) : all;
 }
 
 GraphRequest Session::request(GraphKind kind, std::int64_t batch) const {
@@ -406,7 +231,7 @@ std::vector<GraphRequest> Session::requests() const {
 }
 
 void Session::bind(Executor& executor, const Batch& batch) const {
-  const std::vector<Field>& fields = train_data_->fields();
+  const std::vector<Field>& fields = train_data().fields();
   for (std::size_t i = 0; i < fields.size(); ++i) {
     const int input = executor.plan().find_input(
         fields[i].is_target ? kTargetInput : std::string_view(fields[i].name));
@@ -414,11 +239,6 @@ void Session::bind(Executor& executor, const Batch& batch) const {
       executor.bind_input(input, batch.fields[i].data());
     }
   }
-}
-
-std::string Session::data_fingerprint() const {
-  return val_data_ == nullptr ? train_data_->fingerprint()
-                              : concat(train_data_->fingerprint(), "+", val_data_->fingerprint());
 }
 
 }  // namespace temper::training

@@ -11,11 +11,10 @@
 #include "graph/onnx/import.h"
 #include "runtime/backend/backend.h"
 #include "training/compile/engine.h"
-#include "training/data/batch_loader.h"
-#include "training/data/dataset.h"
 #include "training/data/open_dataset.h"
 #include "training/losses/loss.h"
 #include "training/recipe/recipe.h"
+#include "training/run_data.h"
 
 namespace temper::training {
 
@@ -27,12 +26,6 @@ struct SessionNeeds {
   // is there.
   bool stored_preprocessing = false;
 };
-
-// Where the preparation of tables is kept with a model: "best.onnx" -> "best.preprocessing.json".
-std::string preprocessing_path(const std::string& model_path);
-
-// The data that a model's inputs ask for, read as [data] says; a target is required.
-DataOptions data_options(const graph::Graph& graph, const DataSettings& settings);
 
 class Session {
  public:
@@ -53,17 +46,20 @@ class Session {
   // What was inferred or changed, for people.
   const std::vector<std::string>& notes() const { return notes_; }
 
-  const Dataset& train_data() const { return *train_data_; }
-  bool has_validation() const { return !val_rows_.empty(); }
-  std::int64_t train_count() const { return static_cast<std::int64_t>(train_rows_.size()); }
-  std::int64_t val_count() const { return static_cast<std::int64_t>(val_rows_.size()); }
-
-  std::unique_ptr<BatchLoader> make_train_loader(DataPosition start) const;
-  // The validation set in its own order, once.
-  std::unique_ptr<BatchLoader> make_val_loader() const;
-  // All training rows in their own order, once: for evaluation and prediction.
-  std::unique_ptr<BatchLoader> make_ordered_loader(std::int64_t batch_size) const;
-  std::int64_t batches_per_epoch() const;
+  const RunData& data() const { return *data_; }
+  // Short for what data() knows.
+  const Dataset& train_data() const { return data_->train(); }
+  bool has_validation() const { return data_->has_validation(); }
+  std::int64_t train_count() const { return data_->train_count(); }
+  std::int64_t val_count() const { return data_->val_count(); }
+  std::int64_t batches_per_epoch() const { return data_->batches_per_epoch(); }
+  std::unique_ptr<BatchLoader> make_train_loader(DataPosition start) const {
+    return data_->make_train_loader(start);
+  }
+  std::unique_ptr<BatchLoader> make_val_loader() const { return data_->make_val_loader(); }
+  std::unique_ptr<BatchLoader> make_ordered_loader(std::int64_t batch_size) const {
+    return data_->make_ordered_loader(batch_size);
+  }
 
   GraphRequest request(GraphKind kind, std::int64_t batch) const;
   // All graphs the run will need, the training graph first: for Engine::prepare().
@@ -75,18 +71,15 @@ class Session {
   void bind(Executor& executor, const Batch& batch) const;
   // The name of the model output the loss reads, as a plan output ("output:NAME").
   const std::string& loss_output() const { return loss_output_; }
-  // "SIZE-SHA256" of the training data, and of the validation data when it is a file of its own.
-  std::string data_fingerprint() const;
+  std::string data_fingerprint() const { return data_->fingerprint(); }
 
  private:
   void open_data(const DataOptions& options);
   void open_inputs(DataOptions options);
   void infer_loss(const Field& target, const Shape& output);
-  void split_data();
   void settle_batch_size();
   void keep_few_batches();
   Shape output_shape(const Dataset& probe, DType& dtype);
-  std::map<std::string, std::int64_t> symbols_of(const Dataset& data) const;
 
   Recipe recipe_;
   std::unique_ptr<graph::OnnxModel> model_;
@@ -98,10 +91,7 @@ class Session {
   int threads_ = 1;
   std::string loss_output_;
   std::vector<std::string> notes_;
-  std::unique_ptr<Dataset> train_data_;
-  std::unique_ptr<Dataset> val_data_;  // null: a part of train_data_
-  std::vector<std::int64_t> train_rows_;
-  std::vector<std::int64_t> val_rows_;
+  std::unique_ptr<RunData> data_;
   std::map<std::string, std::int64_t> symbols_;
   std::unique_ptr<graph::Graph> imported_;
 };

@@ -10,6 +10,7 @@
 #include "runtime/platform/files.h"
 #include "runtime/platform/folders.h"
 #include "training/compile/watch.h"
+#include "training/data_options.h"
 #include "training/trainer_impl.h"
 
 namespace temper::training {

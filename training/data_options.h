@@ -1,0 +1,18 @@
+// From the recipe's [data] and the model's inputs to what is asked of a data file.
+#pragma once
+
+#include <string>
+
+#include "graph/ir/graph.h"
+#include "training/data/open_dataset.h"
+#include "training/recipe/recipe.h"
+
+namespace temper::training {
+
+// The data that a model's inputs ask for, read as [data] says; a target is required.
+DataOptions data_options(const graph::Graph& graph, const DataSettings& settings);
+
+// Where the preparation of tables is kept with a model: "best.onnx" -> "best.preprocessing.json".
+std::string preprocessing_path(const std::string& model_path);
+
+}  // namespace temper::training

@@ -1,0 +1,112 @@
+#include "training/run_data.h"
+
+#include <algorithm>
+#include <numeric>
+#include <utility>
+
+#include "runtime/base/error.h"
+#include "training/data/split.h"
+
+namespace temper::training {
+namespace {
+
+std::vector<std::int64_t> all_rows(const Dataset& data) {
+  std::vector<std::int64_t> rows(static_cast<std::size_t>(data.count()));
+  std::iota(rows.begin(), rows.end(), std::int64_t{0});
+  return rows;
+}
+
+}  // namespace
+
+std::size_t target_index(const Dataset& data) {
+  for (std::size_t i = 0; i < data.fields().size(); ++i) {
+    if (data.fields()[i].is_target) {
+      return i;
+    }
+  }
+  fail(ErrorCode::kInvalidData, "the data has no target (an array named `target`)");
+}
+
+RunData::RunData(const Recipe& recipe, DataOptions options, bool labels) : recipe_(recipe) {
+  train_ = open_dataset(recipe_.data.train, options);
+  split(labels);
+  train_->fit(train_rows_);
+  if (!recipe_.data.val.empty() && options.require_targets) {
+    // After fit(): it is prepared as the training rows are.
+    options.table.preprocessing = train_->preprocessing();
+    val_ = open_dataset(recipe_.data.val, options);
+    val_rows_ = all_rows(*val_);
+  }
+}
+
+void RunData::split(bool labels) {
+  if (!recipe_.data.val.empty() || recipe_.data.val_split == 0) {
+    train_rows_ = all_rows(*train_);
+    return;
+  }
+  const auto seed = static_cast<std::uint64_t>(recipe_.data.seed);
+  const double held_out = recipe_.data.val_split;
+  const bool stratify = labels && recipe_.data.stratify &&
+                        train_->fields()[target_index(*train_)].row_shape.rank() == 0;
+  Split split = stratify
+                    ? split_rows_stratified(train_->labels(target_index(*train_)), held_out, seed)
+                    : split_rows(train_->count(), held_out, seed);
+  train_rows_ = std::move(split.train);
+  val_rows_ = std::move(split.val);
+}
+
+std::int64_t RunData::keep_few_batches(std::int64_t batches) {
+  const std::int64_t wanted = std::min(batches * recipe_.data.batch_size, train_count());
+  const SamplerOptions order{recipe_.data.shuffle, static_cast<std::uint64_t>(recipe_.data.seed)};
+  const Sampler sampler(train_rows_, order);
+  const Sampler::Epoch first = sampler.epoch(0);
+  std::vector<std::int64_t> rows;
+  for (std::int64_t i = 0; i < wanted; ++i) {
+    rows.push_back(first.row(i));
+  }
+  train_rows_ = rows;
+  val_rows_ = std::move(rows);
+  val_.reset();
+  return wanted;
+}
+
+std::int64_t RunData::batches_per_epoch() const {
+  const std::int64_t size = recipe_.data.batch_size;
+  const std::int64_t all =
+      recipe_.data.drop_last ? train_count() / size : (train_count() + size - 1) / size;
+  const std::int64_t limit = recipe_.train.limit_batches;
+  return limit > 0 ? std::min(limit, all) : all;
+}
+
+std::unique_ptr<BatchLoader> RunData::make_train_loader(DataPosition start) const {
+  LoaderOptions options;
+  options.batch_size = recipe_.data.batch_size;
+  options.drop_last = recipe_.data.drop_last;
+  options.limit_batches = recipe_.train.limit_batches;
+  const SamplerOptions order{recipe_.data.shuffle, static_cast<std::uint64_t>(recipe_.data.seed)};
+  return std::make_unique<BatchLoader>(*train_, Sampler(train_rows_, order), options, start);
+}
+
+std::unique_ptr<BatchLoader> RunData::make_val_loader() const {
+  LoaderOptions options;
+  options.batch_size = std::min(recipe_.data.batch_size, val_count());
+  options.single_epoch = true;
+  options.limit_batches = recipe_.train.limit_val_batches;
+  return std::make_unique<BatchLoader>(val(), Sampler(val_rows_, SamplerOptions{false, 0}),
+                                       options);
+}
+
+std::unique_ptr<BatchLoader> RunData::make_ordered_loader(std::int64_t batch_size) const {
+  LoaderOptions options;
+  options.batch_size = std::min(batch_size, train_count());
+  options.single_epoch = true;
+  return std::make_unique<BatchLoader>(*train_, Sampler(train_rows_, SamplerOptions{false, 0}),
+                                       options);
+}
+
+std::string RunData::fingerprint() const {
+  return val_ == nullptr ? train_->fingerprint()
+                         : concat(train_->fingerprint(), "+", val_->fingerprint());
+}
+
+}  // namespace temper::training
