@@ -1,32 +1,16 @@
 #include "tools/cli/run_charts.h"
 
-#include "runtime/base/error.h"
-#include "runtime/platform/files.h"
 #include "runtime/platform/folders.h"
-#include "training/formats/json.h"
+#include "training/logging/metrics_log.h"
 
 namespace temper::cli {
 
 void RunCharts::read(const std::string& metrics_file) {
-  constexpr std::uint64_t kLimit = std::uint64_t{1} << 30;
-  const std::string text = read_text_file(metrics_file, kLimit);
-  int number = 0;
-  for (std::size_t begin = 0; begin < text.size();) {
-    const std::size_t end = text.find('\n', begin);
-    ++number;
-    if (end == std::string::npos) {
-      break;  // a run that is being written: its last line is not whole yet
+  training::read_metrics(metrics_file, [&](const training::LoggedStep& line) {
+    for (const training::Metric& metric : line.metrics) {
+      points_[metric.name][line.step] = metric.value;
     }
-    const training::JsonValue line = training::parse_json(
-        std::string_view(text).substr(begin, end - begin), concat(metrics_file, ":", number));
-    const std::int64_t step = line.at("step").as_int("step");
-    for (const training::JsonMember& member : line.as_object("a line of metrics")) {
-      if (member.key != "step" && member.key != "epoch") {
-        points_[member.key][step] = member.value.as_double(member.key);
-      }
-    }
-    begin = end + 1;
-  }
+  });
 }
 
 charts::Series RunCharts::series(const std::string& metric, const std::string& name) const {

@@ -2,13 +2,12 @@
 
 #include <algorithm>
 #include <map>
-#include <string_view>
 #include <vector>
 
 #include "runtime/base/concat.h"
 #include "runtime/platform/files.h"
 #include "runtime/platform/folders.h"
-#include "training/formats/json.h"
+#include "training/logging/metrics_log.h"
 
 namespace temper::training {
 namespace {
@@ -21,25 +20,21 @@ struct Epoch {
 
 // Lines at an epoch's end are the first that name the epoch after it; the evaluation's line follows
 // at the same step.
-void take_line(const JsonValue& line, std::vector<Epoch>& epochs, std::vector<std::string>& names) {
-  const std::int64_t number = line.at("epoch").as_int("epoch");
-  const std::int64_t step = line.at("step").as_int("step");
-  if (number == 0) {
+void take_line(const LoggedStep& line, std::vector<Epoch>& epochs,
+               std::vector<std::string>& names) {
+  if (line.epoch == 0) {
     return;
   }
-  if (epochs.empty() || epochs.back().number < number) {
-    epochs.push_back({number, step, {}});
+  if (epochs.empty() || epochs.back().number < line.epoch) {
+    epochs.push_back({line.epoch, line.step, {}});
   }
-  if (epochs.back().step != step) {
+  if (epochs.back().step != line.step) {
     return;
   }
-  for (const JsonMember& member : line.as_object("a line of metrics")) {
-    if (member.key == "step" || member.key == "epoch") {
-      continue;
-    }
-    epochs.back().metrics[member.key] = concat(member.value.as_double(member.key));
-    if (std::find(names.begin(), names.end(), member.key) == names.end()) {
-      names.push_back(member.key);
+  for (const Metric& metric : line.metrics) {
+    epochs.back().metrics[metric.name] = concat(metric.value);
+    if (std::find(names.begin(), names.end(), metric.name) == names.end()) {
+      names.push_back(metric.name);
     }
   }
 }
@@ -47,20 +42,10 @@ void take_line(const JsonValue& line, std::vector<Epoch>& epochs, std::vector<st
 }  // namespace
 
 void write_history(const std::string& run_directory) {
-  constexpr std::uint64_t kLimit = std::uint64_t{1} << 30;
-  const std::string path = join_path(run_directory, "metrics.jsonl");
-  const std::string text = read_text_file(path, kLimit);
   std::vector<Epoch> epochs;
   std::vector<std::string> names;
-  int number = 0;
-  for (std::size_t begin = 0; begin < text.size();) {
-    const std::size_t end = std::min(text.find('\n', begin), text.size());
-    ++number;
-    take_line(
-        parse_json(std::string_view(text).substr(begin, end - begin), concat(path, ":", number)),
-        epochs, names);
-    begin = end + 1;
-  }
+  read_metrics(join_path(run_directory, "metrics.jsonl"),
+               [&](const LoggedStep& line) { take_line(line, epochs, names); });
   if (epochs.empty()) {
     return;
   }

@@ -2,10 +2,12 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "runtime/platform/files.h"
 
@@ -19,6 +21,17 @@ struct Metric {
 // The line of one step, with its line end. Numbers are the shortest that read back equal;
 // non-finite ones are the strings "NaN", "Infinity" and "-Infinity".
 std::string metrics_line(std::int64_t step, std::int64_t epoch, std::span<const Metric> metrics);
+
+// One line, read back.
+struct LoggedStep {
+  std::int64_t step = 0;
+  std::int64_t epoch = 0;
+  std::vector<Metric> metrics;
+};
+
+// Calls `take` for each whole line of a file; a last line that is still being written is left out.
+// THROWS: kIo; kInvalidData with file and line.
+void read_metrics(const std::string& path, const std::function<void(const LoggedStep&)>& take);
 
 // Threading: one thread at a time.
 class MetricsLog {

@@ -80,15 +80,6 @@ const std::vector<ComponentTable>& component_tables() {
   return kTables;
 }
 
-const ComponentTable& component_table(std::string_view name) {
-  for (const ComponentTable& table : component_tables()) {
-    if (table.name == name) {
-      return table;
-    }
-  }
-  fail(ErrorCode::kInternal, "there is no component table ", name);
-}
-
 const std::vector<RepeatedTable>& repeated_tables() {
   static const std::vector<RepeatedTable> kTables = {
       optimizer_group_table(), schedule_phase_table(), compare_run_table(), train_stage_table()};

@@ -43,8 +43,6 @@ struct ComponentTable {
   std::string (*check)(const ComponentSettings& settings) = nullptr;
 };
 const std::vector<ComponentTable>& component_tables();
-// REQUIRES: a table of this name exists.
-const ComponentTable& component_table(std::string_view name);
 
 // A table that may be written several times: [[optimizer.group]]. Its entries are numbered as
 // written; command line and environment cannot add any.
@@ -65,16 +63,15 @@ struct RepeatedTable {
   std::vector<RepeatedKey> keys;
   std::size_t (*count)(const Recipe&);
   void (*append)(Recipe&);
-  // Where further keys of an entry are parameters of the component it names, as in
-  // [[schedule.phase]]: the component, and the table whose parameters they are ("schedule"). Null:
-  // no further keys.
-  ComponentSettings& (*component)(Recipe&, std::size_t entry) = nullptr;
-  std::string component_table = {};
-  // Where an entry also takes parameters of a component: what they are, in words; which ones, asked
-  // when the rest of the recipe is read; where the entry keeps those it gives.
-  std::string parameters_help;
+  // Where further keys of an entry are parameters of a component, its own ([[schedule.phase]]) or
+  // one named elsewhere ([[optimizer.group]]): what they are, in words; which ones, asked when the
+  // rest of the recipe is read; where the entry keeps them. Null: no further keys.
+  std::string parameters_help = {};
   std::vector<ParameterSpec> (*parameters)(const Recipe&, std::size_t entry) = nullptr;
   Attrs& (*given)(Recipe&, std::size_t entry) = nullptr;
+  bool completed = false;  // what an entry leaves out gets its default
+  // What is wrong with all parameters together, or empty. May be null.
+  std::string (*check)(const Recipe&, std::size_t entry) = nullptr;
 };
 const std::vector<RepeatedTable>& repeated_tables();
 

@@ -60,15 +60,6 @@ std::vector<Line> entry_lines(const Recipe& recipe, const RepeatedTable& table, 
       }
     }
   }
-  if (table.component != nullptr) {
-    const ComponentSettings& settings = table.component(const_cast<Recipe&>(recipe), entry);
-    for (const ParameterSpec& spec :
-         component_table(table.component_table).parameters(settings.name)) {
-      if (const AttrValue* value = settings.parameters.find(spec.name)) {
-        lines.push_back({spec.name, to_toml_value(to_recipe_value(*value, spec.is_bool))});
-      }
-    }
-  }
   return lines;
 }
 

@@ -1,5 +1,6 @@
 // The keys of [schedule] that are not parameters of a schedule, and [[schedule.phase]].
 #include "training/recipe/key_field.h"
+#include "training/schedules/schedule.h"
 
 namespace temper::training {
 namespace {
@@ -31,7 +32,7 @@ std::vector<RecipeKey> schedule_keys() {
 RepeatedTable schedule_phase_table() {
   using R = Recipe;
   using I = std::size_t;
-  return {
+  RepeatedTable table = {
       "schedule.phase",
       "schedules one after another (schedule.name = \"sequence\"); time begins anew in each, as "
       "in SequentialLR. Further keys are the schedule's parameters",
@@ -43,9 +44,21 @@ RepeatedTable schedule_phase_table() {
                  "\"500 steps\", \"2 epochs\" or \"30%\"; the last may go on to the run's end",
                  [](R& r, I i) -> auto& { return r.schedule.phases[i].length; })},
       [](const R& r) { return r.schedule.phases.size(); },
-      [](R& r) { r.schedule.phases.emplace_back(); },
-      [](R& r, I i) -> ComponentSettings& { return r.schedule.phases[i].schedule; },
-      "schedule"};
+      [](R& r) { r.schedule.phases.emplace_back(); }};
+  table.parameters_help = "any parameter of the schedule";
+  table.parameters = [](const R& r, I i) {
+    return find_schedule(r.schedule.phases[i].schedule.name).parameters;
+  };
+  table.given = [](R& r, I i) -> auto& { return r.schedule.phases[i].schedule.parameters; };
+  table.completed = true;
+  table.check = [](const R& r, I i) {
+    const ComponentSettings& settings = r.schedule.phases[i].schedule;
+    const Schedule& schedule = find_schedule(settings.name);
+    const std::string problem =
+        schedule.check == nullptr ? "" : schedule.check(settings.parameters);
+    return problem.empty() ? problem : concat(settings.name, " ", problem);
+  };
+  return table;
 }
 
 }  // namespace temper::training

@@ -1,0 +1,266 @@
+// Recipes from TOML, environment and command line. The only user of toml++.
+#include "training/recipe/recipe_sources.h"
+
+#include <algorithm>
+#include <cctype>
+#include <filesystem>
+#include <optional>
+
+#include <toml++/toml.h>
+
+#include "runtime/base/error.h"
+#include "runtime/platform/files.h"
+
+namespace temper::training {
+namespace {
+
+std::optional<RecipeValue> to_value(const toml::node& node) {
+  if (const auto* v = node.as_boolean()) {
+    return v->get();
+  }
+  if (const auto* v = node.as_integer()) {
+    return v->get();
+  }
+  if (const auto* v = node.as_floating_point()) {
+    return v->get();
+  }
+  if (const auto* v = node.as_string()) {
+    return v->get();
+  }
+  const toml::array* list = node.as_array();
+  if (list == nullptr) {
+    return std::nullopt;
+  }
+  std::vector<std::string> texts;
+  std::vector<double> numbers;
+  std::vector<std::int64_t> integers;
+  for (const toml::node& element : *list) {
+    if (const auto* text = element.as_string()) {
+      texts.push_back(text->get());
+    } else if (const auto* integer = element.as_integer()) {
+      integers.push_back(integer->get());
+      numbers.push_back(static_cast<double>(integer->get()));
+    } else if (const auto* number = element.as_floating_point()) {
+      numbers.push_back(number->get());
+    } else {
+      return std::nullopt;
+    }
+  }
+  if (texts.size() == list->size() && !texts.empty()) {
+    return texts;
+  }
+  if (integers.size() == list->size() && !integers.empty()) {
+    return integers;
+  }
+  return texts.empty() ? std::optional<RecipeValue>(numbers) : std::nullopt;
+}
+
+std::string at(const std::string& file, const toml::node& node) {
+  return concat(file, ":", static_cast<long long>(node.source().begin.line));
+}
+
+std::string read_recipe_text(const std::string& path) {
+  constexpr std::size_t kLimit = 1 << 20;  // the parser recurses on long dotted keys
+  const auto bytes = read_file(path, kLimit);
+  const std::string text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  std::size_t line = 0;
+  for (const char c : text) {
+    line = c == '\n' ? 0 : line + 1;
+    TEMPER_CHECK(line < 65536, ErrorCode::kInvalidArgument, path,
+                 ": a line is longer than 65,536 bytes");
+  }
+  return text;
+}
+
+RecipeValue from_folder(const RecipeValue& value, const std::string& folder) {
+  const auto* path = std::get_if<std::string>(&value);
+  if (path == nullptr || path->empty() || folder.empty() || path->front() == '/') {
+    return value;
+  }
+  return (std::filesystem::path(folder) / *path).lexically_normal().string();
+}
+
+// Walks a recipe file.
+class FileReader {
+ public:
+  FileReader(const std::string& file, WrittenRecipe& out)
+      : file_(file), folder_(std::filesystem::path(file).parent_path().string()), out_(out) {}
+
+  void read() {
+    const std::string text = read_recipe_text(file_);
+    toml::table table;
+    try {
+      table = toml::parse(std::string_view(text), std::string_view(file_));
+    } catch (const toml::parse_error& error) {
+      fail_at(concat(file_, ":", static_cast<long long>(error.source().begin.line), ":",
+                     static_cast<long long>(error.source().begin.column)),
+              std::string(error.description()));
+    }
+    walk(table, "");
+  }
+
+ private:
+  std::string at(const toml::node& node) const { return training::at(file_, node); }
+
+  void walk(const toml::table& table, const std::string& prefix) {
+    for (const auto& [name, node] : table) {
+      const std::string key = prefix + std::string(name.str());
+      const auto repeated = std::find_if(repeated_tables().begin(), repeated_tables().end(),
+                                         [&](const auto& entry) { return entry.name == key; });
+      if (repeated != repeated_tables().end()) {
+        read_entries(*repeated, node);
+      } else if (const auto* inner = node.as_table()) {
+        walk(*inner, key + ".");
+      } else if (const auto value = to_value(node)) {
+        const RecipeKey* known = find_recipe_key(key);
+        const bool is_path = known != nullptr && known->is_path;
+        out_.assignments.push_back(
+            {key, is_path ? from_folder(*value, folder_) : *value, at(node)});
+      } else {
+        fail_at(at(node), concat(key, " has a value of a kind no setting takes"));
+      }
+    }
+  }
+
+  void read_entries(const RepeatedTable& table, const toml::node& node) {
+    const toml::array* list = node.as_array();
+    if (list == nullptr) {
+      fail_at(at(node), concat("write it as [[", table.name, "]]"));
+    }
+    for (const toml::node& element : *list) {
+      const toml::table* entry = element.as_table();
+      if (entry == nullptr) {
+        fail_at(at(element), concat("write it as [[", table.name, "]]"));
+      }
+      WrittenEntry written{&table, {}, at(element)};
+      for (const auto& [name, value_node] : *entry) {
+        const auto value = to_value(value_node);
+        const std::string key(name.str());
+        if (!value) {
+          fail_at(at(value_node),
+                  concat(table.name, ".", key, " has a value of a kind no setting takes"));
+        }
+        const bool is_path = std::any_of(
+            table.keys.begin(), table.keys.end(),
+            [&](const RepeatedKey& known) { return known.is_path && known.name == key; });
+        written.values.push_back(
+            {key, is_path ? from_folder(*value, folder_) : *value, at(value_node)});
+      }
+      out_.entries.push_back(std::move(written));
+    }
+  }
+
+  const std::string& file_;
+  std::string folder_;
+  WrittenRecipe& out_;
+};
+
+RecipeValue parse_text(const std::string& text, const std::string& origin) {
+  if (text.find_first_of("\r\n") != std::string::npos) {
+    fail_at(origin, "a value may not hold a line break");
+  }
+  try {
+    const toml::table table = toml::parse(std::string_view("v = " + text));
+    if (const auto value = to_value(*table.get("v"))) {
+      return *value;
+    }
+  } catch (const toml::parse_error&) {
+    // Not TOML: a bare string such as adamw or 5%.
+  }
+  return text;
+}
+
+// The tables of the recipe as they stand in the names of variables, the longer of two with a common
+// beginning first: "OPTIMIZER_GENERATOR", "OPTIMIZER".
+std::vector<std::string> tables_in_environment() {
+  std::vector<std::string> tables;
+  for (const RecipeKey& key : recipe_key_table()) {
+    std::string table = key.name.substr(0, key.name.rfind('.'));
+    for (char& c : table) {
+      c = c == '.' ? '_' : static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+    }
+    if (std::find(tables.begin(), tables.end(), table) == tables.end()) {
+      tables.push_back(table);
+    }
+  }
+  std::sort(tables.begin(), tables.end(),
+            [](const std::string& a, const std::string& b) { return a.size() > b.size(); });
+  return tables;
+}
+
+void read_environment(const std::map<std::string, std::string>& environment, WrittenRecipe& out) {
+  const std::vector<std::string> tables = tables_in_environment();
+  for (const auto& [name, text] : environment) {
+    for (std::string table : tables) {
+      const std::string prefix = concat("TEMPER_", table, "_");
+      if (!name.starts_with(prefix)) {
+        continue;
+      }
+      std::replace(table.begin(), table.end(), '_', '.');
+      std::string key = concat(table, ".", name.substr(prefix.size()));
+      std::transform(key.begin(), key.end(), key.begin(),
+                     [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+      out.assignments.push_back({key, parse_text(text, name), name, true});
+      break;
+    }
+  }
+}
+
+const ComponentTable* named_by(const Assignment& assignment) {
+  for (const ComponentTable& table : component_tables()) {
+    if (assignment.key == table.name_key && std::get_if<std::string>(&assignment.value)) {
+      return &table;
+    }
+  }
+  return nullptr;
+}
+
+// Takes back the parameters of the component that the last assignment replaces.
+void take_back_parameters(std::vector<Assignment>& assignments) {
+  const Assignment naming = assignments.back();
+  const ComponentTable* table = named_by(naming);
+  if (table == nullptr) {
+    return;
+  }
+  Recipe unread;
+  RecipeValue before = table->settings(unread).name;
+  for (std::size_t i = 0; i + 1 < assignments.size(); ++i) {
+    before = assignments[i].key == naming.key ? assignments[i].value : before;
+  }
+  if (before == naming.value) {
+    return;
+  }
+  const std::string prefix = table->name + ".";
+  std::erase_if(assignments, [&](const Assignment& assignment) {
+    return assignment.key.starts_with(prefix) && assignment.key != prefix + "lr" &&
+           find_recipe_key(assignment.key) == nullptr;
+  });
+}
+
+}  // namespace
+
+void fail_at(const std::string& origin, const std::string& text) {
+  fail(ErrorCode::kInvalidArgument, origin.empty() ? "" : origin + ": ", text);
+}
+
+WrittenRecipe read_sources(const RecipeSources& sources) {
+  WrittenRecipe written;
+  if (!sources.file.empty()) {
+    FileReader(sources.file, written).read();
+  }
+  read_environment(sources.environment, written);
+  for (const std::string& text : sources.overrides) {
+    const std::size_t equals = text.find('=');
+    if (equals == std::string::npos || equals == 0) {
+      fail_at("command line", concat("'", text, "' is not key=value"));
+    }
+    written.assignments.push_back(
+        {text.substr(0, equals), parse_text(text.substr(equals + 1), text), "command line"});
+    if (sources.replace_components) {
+      take_back_parameters(written.assignments);
+    }
+  }
+  return written;
+}
+
+}  // namespace temper::training

@@ -1,0 +1,39 @@
+// What a recipe's sources say, before any of it is understood: keys with values and where each
+// stands. Private to training/recipe.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "training/recipe/recipe.h"
+#include "training/recipe/recipe_keys.h"
+
+namespace temper::training {
+
+struct Assignment {
+  std::string key;
+  RecipeValue value;
+  std::string origin;
+  bool from_environment = false;  // names arrive in capitals there
+};
+
+// One [[x.y]]; the keys of its values stand without the table's name.
+struct WrittenEntry {
+  const RepeatedTable* table = nullptr;
+  std::vector<Assignment> values;
+  std::string origin;
+};
+
+struct WrittenRecipe {
+  std::vector<Assignment> assignments;  // a later one counts
+  std::vector<WrittenEntry> entries;
+};
+
+// Reads TOML, environment and overrides, in this order; paths of the file become relative to the
+// current folder. THROWS: kInvalidArgument with the place; kIo when the file cannot be read.
+WrittenRecipe read_sources(const RecipeSources& sources);
+
+// Fails with "ORIGIN: TEXT".
+[[noreturn]] void fail_at(const std::string& origin, const std::string& text);
+
+}  // namespace temper::training
