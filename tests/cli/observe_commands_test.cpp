@@ -1,4 +1,4 @@
-// `temper lr-find` and `temper compare` from outside: files, output, exit codes.
+// `temper lr-find`, `temper compare` and `temper plot losses` from outside: files, output, codes.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -63,6 +63,35 @@ TEST(CompareCommand, SaysWhatItComparesAndNamesTheRunAtFault) {
                                         "bad: optimizer.momentun=1", "--out", scratch / "out"});
   EXPECT_EQ(run.exit_code, 2);
   EXPECT_THAT(run.err, HasSubstr("in run 'bad' of the comparison"));
+}
+
+TEST(CompareCommand, RunsTheRegressionSample) {
+  const ScratchFolder scratch;
+  const std::string recipe = digits("../regression/regression.toml");
+  const CommandResult result = run_temper(
+      {"compare", "optimizers", recipe, "train.epochs=3", "--out", scratch / "out", "--json"});
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  const training::JsonValue json = training::parse_json(result.out, "stdout");
+  EXPECT_EQ(json.at("runs").as_array("runs").size(), 5u);
+  EXPECT_TRUE(fs::exists(scratch / "out/val_loss.png"));
+}
+
+TEST(PlotLosses, DrawsNamesAndRecipes) {
+  const ScratchFolder scratch;
+  const CommandResult result = run_temper(
+      {"plot", "losses", digits("../losses/huber.toml"), "mse", "--out", scratch / "shapes.png"});
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_TRUE(fs::exists(scratch / "shapes.png"));
+  EXPECT_THAT(file_text(scratch / "shapes.svg"), HasSubstr("<svg"));
+}
+
+TEST(PlotLosses, RefusesWhatIsNoFunctionOfOneError) {
+  const CommandResult classes = run_temper({"plot", "losses", "cross_entropy"});
+  EXPECT_EQ(classes.exit_code, 2);
+  EXPECT_THAT(classes.err, HasSubstr("no function of one prediction"));
+  const CommandResult mixed = run_temper({"plot", "losses", "mse", "bce_with_logits"});
+  EXPECT_EQ(mixed.exit_code, 2);
+  EXPECT_THAT(mixed.err, HasSubstr("draw them apart"));
 }
 
 }  // namespace

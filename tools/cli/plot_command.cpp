@@ -1,9 +1,10 @@
-// `temper plot`: the charts of a run again, from its metrics, or those of a schedule.
+// `temper plot`: the charts of a run again, from its metrics, or those of a schedule or of losses.
 #include <cstdio>
 
 #include "runtime/base/error.h"
 #include "runtime/platform/folders.h"
 #include "tools/cli/command.h"
+#include "tools/cli/plot_losses.h"
 #include "tools/cli/plot_schedule.h"
 #include "tools/cli/run_charts.h"
 
@@ -15,9 +16,14 @@ int run(const Arguments& arguments) {
   if (folder == "schedule") {
     return plot_schedule(arguments);
   }
-  TEMPER_CHECK(arguments.positionals().size() == 1, ErrorCode::kInvalidArgument, "'",
-               arguments.positional(1),
-               "' is too much: temper plot RUN, or temper plot schedule RECIPE [KEY=VALUE...]");
+  if (folder == "losses") {
+    return plot_losses(arguments);
+  }
+  TEMPER_CHECK(
+      arguments.positionals().size() == 1, ErrorCode::kInvalidArgument, "'",
+      arguments.positional(1),
+      "' is too much: temper plot RUN, temper plot schedule RECIPE [KEY=VALUE...], or temper plot "
+      "losses NAME...");
   const std::string metrics = join_path(folder, "metrics.jsonl");
   TEMPER_CHECK(file_status(metrics).is_regular, ErrorCode::kInvalidArgument, "'", folder,
                "' is not a run directory: it has no metrics.jsonl");
@@ -34,18 +40,20 @@ int run(const Arguments& arguments) {
 }  // namespace
 
 Command plot_command() {
-  return {"plot",
-          "draws the charts of a run again, or a schedule without training",
-          "  temper plot RUN\n"
-          "  temper plot schedule RECIPE... [KEY=VALUE...]   several recipes: one panel each\n",
-          {{"RUN", "a run directory, or the word schedule"},
-           {"RECIPE", "recipes and settings of the schedule", false, true}},
-          {{"--steps", "N", "length of the run (schedule; default: train.steps)"},
-           {"--steps-per-epoch", "N", "optimizer steps in an epoch (schedule)"},
-           {"--metric", "LIST", "1.0,0.9,...: what each evaluation gives (plateau)"},
-           {"--out", "FILE", "the chart's name (schedule; default: schedule.png and .svg)"},
-           {"--json", "", "errors as JSON"}},
-          run};
+  return {
+      "plot",
+      "draws the charts of a run again, or schedules and losses without training",
+      "  temper plot RUN\n"
+      "  temper plot schedule RECIPE... [KEY=VALUE...]   several recipes: one panel each\n"
+      "  temper plot losses NAME|RECIPE... [KEY=VALUE...]   loss and gradient against the error\n",
+      {{"RUN", "a run directory, or the word schedule or losses"},
+       {"RECIPE", "recipes or losses, and settings", false, true}},
+      {{"--steps", "N", "length of the run (schedule; default: train.steps)"},
+       {"--steps-per-epoch", "N", "optimizer steps in an epoch (schedule)"},
+       {"--metric", "LIST", "1.0,0.9,...: what each evaluation gives (plateau)"},
+       {"--out", "FILE", "the chart's name (default: schedule or losses, .png and .svg)"},
+       {"--json", "", "errors as JSON"}},
+      run};
 }
 
 }  // namespace temper::cli
