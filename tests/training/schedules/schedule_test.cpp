@@ -169,7 +169,7 @@ TEST_F(ScheduleRecipe, RefusesWhatDoesNotGoTogetherAndSaysWhatToType) {
           "leave one out");
   refuses("[[schedule.phase]]\nname = \"cosine\"\n[[schedule.phase]]\nname = \"constant\"\n",
           "needs a length");
-  refuses("[[schedule.phase]]\nname = \"cosine\"\nT_mx = 3\n", "did you mean schedule.T_max");
+  refuses("[[schedule.phase]]\nname = \"cosine\"\nT_mx = 3\n", "did you mean schedule.phase.T_max");
   refuses(
       "[[schedule.phase]]\nname = \"plateau\"\nlength = \"3 steps\"\n"
       "[[schedule.phase]]\nname = \"constant\"\n",
