@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "runtime/platform/clock.h"
+#include "training/run_metrics.h"
 #include "training/run_records.h"
 #include "training/schedules/run_schedule.h"
 #include "training/trainer.h"
@@ -58,7 +59,10 @@ struct Trainer::Impl {
   bool prepared = false;
   RunState state;
   RunResult result;
-  RunSchedule schedule;  // its plateau is the state's
+  MetricTask metrics_task;
+  MetricSettings metrics;  // of validation
+  bool maximize = false;   // whether more of the monitored metric is better
+  RunSchedule schedule;    // its plateau is the state's
   // The rate of an applied step in a rehearsal's sweep; empty: the schedule's.
   std::function<double(std::int64_t)> swept_rate;
   std::int64_t steps_per_epoch = 1;
@@ -82,7 +86,7 @@ struct Trainer::Impl {
   MemoryPlan prepare();
   void settle_length();
   void open_run();
-  void check_monitor() const;
+  void settle_metrics();
   RunResult run(const std::atomic<bool>& stop);
   RunResult finish(bool interrupted);
   bool saves(bool epoch_end) const;
@@ -130,7 +134,7 @@ struct Trainer::Impl {
   bool patient() const;
   double monitored() const;
   void export_to(const std::string& path);
-  void keep_top(double value, bool maximize);
+  void keep_top(double value);
   void checkpoint();
   void report_progress(std::int64_t samples);
 };

@@ -26,6 +26,22 @@ charts::Series RunCharts::series(const std::string& metric, const std::string& n
   return series;
 }
 
+// Those that were logged; "top" stands for top5 and its like.
+std::vector<charts::Series> RunCharts::val_series(
+    std::initializer_list<std::string_view> names) const {
+  std::vector<charts::Series> found;
+  for (const std::string_view name : names) {
+    for (const auto& [metric, values] : points_) {
+      const std::string_view of = std::string_view(metric).substr(metric.find('/') + 1);
+      const bool same = name == "top" ? of.starts_with("top") : of == name;
+      if (same && metric.starts_with("val/")) {
+        found.push_back(series(metric, std::string(of)));
+      }
+    }
+  }
+  return found;
+}
+
 std::vector<std::string> RunCharts::write(const std::string& run_directory) const {
   const std::vector<std::pair<std::string, charts::Chart>> all = {
       {"loss",
@@ -44,6 +60,12 @@ std::vector<std::string> RunCharts::write(const std::string& run_directory) cons
         "step",
         "accuracy",
         {series("train/accuracy", "train"), series("val/accuracy", "val")}}},
+      {"metrics",
+       {"Validation metrics", "step", "share", val_series({"precision", "recall", "f1", "auc",
+                                                           "pr_auc", "iou", "dice", "top"})}},
+      {"errors", {"Validation errors", "step", "error", val_series({"mae", "rmse"})}},
+      {"r2", {"R2 of the validation set", "step", "R2", val_series({"r2"})}},
+      {"perplexity", {"Perplexity", "step", "perplexity", val_series({"perplexity"})}},
       {"learning_rate",
        {"Learning rate",
         "step",

@@ -2,8 +2,10 @@
 #pragma once
 
 #include <cstdint>
+#include <initializer_list>
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "tools/charts/figure.h"
@@ -20,6 +22,7 @@ class RunCharts {
 
  private:
   charts::Series series(const std::string& metric, const std::string& name) const;
+  std::vector<charts::Series> val_series(std::initializer_list<std::string_view> names) const;
 
   std::map<std::string, std::map<std::int64_t, double>> points_;  // a step logged twice counts once
 };

@@ -12,6 +12,7 @@
 #include "tools/cli/progress.h"
 #include "tools/cli/run_charts.h"
 #include "training/formats/json.h"
+#include "training/run_metrics.h"
 #include "training/trainer.h"
 
 namespace temper::cli {
@@ -23,12 +24,22 @@ using training::RunResult;
 using training::Session;
 using training::Trainer;
 
+// Of an epoch's line.
+std::vector<std::string> shown_metrics(const Session& session) {
+  std::vector<std::string> shown = {"train/loss", "train/accuracy", "val/loss"};
+  for (const std::string& name : training::wanted_metrics(session).names) {
+    shown.push_back("val/" + training::logged_name(name, session.recipe().metrics));
+  }
+  return shown;
+}
+
 class Watcher final : public training::RunObserver {
  public:
   Watcher(const Session& session, const StopSignals& signals, bool quiet)
       : signals_(signals),
         draws_charts_(session.recipe().log.charts),
-        progress_(session.has_validation() && session.recipe().train.eval_every == 0, quiet) {}
+        progress_(session.has_validation() && session.recipe().train.eval_every == 0, quiet,
+                  shown_metrics(session)) {}
 
   void watch(Trainer& trainer) { trainer_ = &trainer; }
   const std::vector<std::string>& charts() const { return charts_; }
@@ -142,8 +153,8 @@ void print_json(const RunResult& result, const Session& session, const Watcher& 
   line.set("skipped", result.skipped);
   if (result.has_evaluation) {
     line.set("val/loss", result.final_evaluation.loss);
-    if (result.final_evaluation.has_accuracy) {
-      line.set("val/accuracy", result.final_evaluation.accuracy.value());
+    for (const training::MetricValue& metric : result.final_evaluation.metrics) {
+      line.set("val/" + metric.name, metric.value);
     }
   }
   line.set("run", result.run_directory);
@@ -163,8 +174,8 @@ void print_json(const RunResult& result, const Session& session, const Watcher& 
 void print_result(const RunResult& result, const Session& session, const Watcher& watcher) {
   if (result.has_evaluation) {
     std::printf("validation loss %.6g", result.final_evaluation.loss);
-    if (result.final_evaluation.has_accuracy) {
-      std::printf(", accuracy %.4f", result.final_evaluation.accuracy.value());
+    for (const training::MetricValue& metric : result.final_evaluation.metrics) {
+      std::printf(", %s %.4f", metric.name.c_str(), metric.value);
     }
     std::printf(" (the best of %lld steps, by %s)\n", static_cast<long long>(result.steps),
                 result.monitor.c_str());

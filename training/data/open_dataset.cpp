@@ -114,12 +114,18 @@ std::vector<ArrayField> open_folder(const std::string& path, const DataOptions& 
   return match_arrays(source, options);
 }
 
-std::vector<ArrayField> open_npz(const std::string& path, const DataOptions& options) {
+// `classes`: what the array of texts of that name holds, if there is one.
+std::vector<ArrayField> open_npz(const std::string& path, const DataOptions& options,
+                                 std::vector<std::string>& classes) {
   const NpzFile file(path);
   ArraySource source;
   source.path = path;
   source.names = file.names();
   source.read = [&](const std::string& name) { return file.read(name); };
+  if (auto texts = file.read_texts("classes")) {
+    classes = std::move(*texts);
+    std::erase(source.names, "classes");
+  }
   return match_arrays(source, options);
 }
 
@@ -128,6 +134,7 @@ std::vector<ArrayField> open_npz(const std::string& path, const DataOptions& opt
 std::unique_ptr<Dataset> open_dataset(const std::string& path, const DataOptions& options) {
   std::vector<std::string> files;
   std::vector<ArrayField> fields;
+  std::vector<std::string> classes;
   if (file_status(path).is_folder) {
     fields = open_folder(path, options, files);
   } else {
@@ -139,7 +146,7 @@ std::unique_ptr<Dataset> open_dataset(const std::string& path, const DataOptions
       return table;
     }
     if (kind == Kind::kNpz) {
-      fields = open_npz(path, options);
+      fields = open_npz(path, options, classes);
     } else {
       std::string target = options.target_path;
       if (target.empty() && kind == Kind::kIdx) {
@@ -154,6 +161,7 @@ std::unique_ptr<Dataset> open_dataset(const std::string& path, const DataOptions
   auto data = std::make_unique<ArrayDataset>(std::move(fields),
                                              fingerprint_files(files, options.hash_everything));
   data->check_values(options.require_finite);
+  data->set_class_names(std::move(classes));
   return data;
 }
 

@@ -58,6 +58,7 @@ std::vector<RecipeKey> data_keys() {
           [](Recipe& r) -> auto& { return r.data.stratify; }),
       key("data.scale", "8-bit inputs become floats divided by 255",
           [](Recipe& r) -> auto& { return r.data.scale; }),
+      class_names_key(),
   };
 }
 

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "training/compile/training_graph.h"
+#include "training/metrics/metric_settings.h"
 #include "training/schedules/run_schedule.h"
 #include "training/settings/component.h"
 
@@ -46,6 +47,7 @@ struct DataSettings {
   std::string target_path;                  // the targets' own file (.npy, IDX)
   bool stratify = true;                     // val_split keeps each class's share
   bool scale = false;                       // 8-bit inputs as floats divided by 255
+  std::vector<std::string> class_names;     // in the order of the labels; empty: the data's own
 };
 
 struct TrainSettings {
@@ -79,7 +81,7 @@ struct CheckpointSettings {
   std::int64_t keep = 3;
   std::int64_t top_k = 1;  // best models kept: best.onnx, and top/step-N.onnx for more than one
   std::string monitor;     // empty: "val/loss", or "train/loss" without validation
-  std::string mode = "min";
+  std::string mode = "auto";  // "min" | "max" | "auto": as fits the metric
   std::int64_t patience = 0;  // evaluations without improvement before stopping; 0: never
 };
 
@@ -126,6 +128,7 @@ struct Recipe {
   TrainSettings train;
   std::vector<StageSettings> stages;
   ScalerSettings scaler;
+  MetricSettings metrics;
   CheckpointSettings checkpoint;
   LogSettings log;
   std::vector<CompareRunSettings> compare;
