@@ -60,14 +60,16 @@ int run(const Arguments& arguments) {
                "--on takes val or train, not '", on, "'");
   recipe.data.batch_size = arguments.integer("--batch-size", recipe.data.batch_size, 1);
   recipe.train.threads = arguments.integer("--threads", recipe.train.threads, 1);
-  if (recipe.metrics.names.empty()) {
+  if (recipe.origins["metrics.names"] != "command line") {  // what training logged is no limit here
     recipe.metrics.names = {std::string(training::kAllMetrics)};
   }
   training::SessionNeeds needs;
   needs.stored_preprocessing = true;
   Session session(std::move(recipe), {}, needs);
-  for (const std::string& note : session.notes()) {
-    std::fprintf(stderr, "%s\n", note.c_str());
+  if (!file_status(arguments.positional(0)).is_folder) {  // the run has told them
+    for (const std::string& note : session.notes()) {
+      std::fprintf(stderr, "%s\n", note.c_str());
+    }
   }
   EvaluationReport report;
   report.model = session.recipe().model.path;
@@ -113,7 +115,7 @@ Command eval_command() {
       "loss and metrics of a model: accuracy, F1, areas, errors, a line per class",
       "A recipe or a run is evaluated on its validation rows, or on the training data when it has "
       "none; a model file on\n"
-      "all rows of --data. All metrics that apply are computed, unless metrics.names chooses some.",
+      "all rows of --data. All metrics that apply are computed, unless metrics.names=... chooses some here.",
       {{"MODEL", "the ONNX file, with --data; or RECIPE.toml; or a run directory: its best model"},
        {"KEY=VALUE", "any key of a recipe; without a table, a parameter of the loss", false, true}},
       {{"--data", "FILE", "inputs and `target`, such as an .npz; in place of the recipe's data"},

@@ -18,6 +18,7 @@ using training::SetMetrics;
 using training::Task;
 
 constexpr std::size_t kMostCurves = 5;
+constexpr std::size_t kNamedOfMany = 4;  // what a legend of one line holds
 constexpr std::size_t kMostMatrixClasses = 40;
 constexpr std::size_t kMostPoints = 600;  // of a curve
 constexpr std::size_t kMostOthers = 40;   // pale curves behind the named ones
@@ -111,7 +112,7 @@ void add_point(charts::Series& series, const Ranking& ranking, const RankedCount
 // Of very many thresholds some, evenly by their number, the last among them.
 charts::Series series_of(const Curve& curve, bool roc) {
   charts::Series series;
-  series.name = concat(curve.name, "  ", fixed(curve.area));
+  series.name = concat(curve.name, ": area ", fixed(curve.area));
   const std::vector<RankedCounts>& all = curve.ranking.thresholds;
   series.x.push_back(0);
   series.y.push_back(roc ? 0 : 1);
@@ -133,7 +134,7 @@ charts::Chart curve_chart(const SetMetrics& metrics, const std::vector<std::stri
   chart.x_range = charts::Range{0, 1};
   chart.y_range = charts::Range{0, 1};
   chart.number_ends = false;
-  const std::size_t named = std::min(curves.size(), kMostCurves);
+  const std::size_t named = curves.size() > kMostCurves ? kNamedOfMany : curves.size();
   if (curves.size() > named) {
     chart.title += concat(": the ", named, " smallest areas of ", curves.size());
     const std::size_t end = std::min(curves.size(), named + kMostOthers);
@@ -142,7 +143,7 @@ charts::Chart curve_chart(const SetMetrics& metrics, const std::vector<std::stri
       other.style = charts::LineStyle::kFaint;
       other.color = 7;
       other.name = i > named ? ""
-                             : concat(curves.size() - named, " others  ", fixed(curves[i].area),
+                             : concat(curves.size() - named, " others: ", fixed(curves[i].area),
                                       " to ", fixed(curves.back().area));
       chart.series.push_back(std::move(other));
     }
@@ -155,13 +156,13 @@ charts::Chart curve_chart(const SetMetrics& metrics, const std::vector<std::stri
   std::rotate(chart.series.begin(), chart.series.end() - static_cast<std::ptrdiff_t>(named),
               chart.series.end());
   if (roc) {
-    chart.series.push_back({"chance  0.500", {0, 1}, {0, 1}, charts::LineStyle::kReference});
+    chart.series.push_back({"", {0, 1}, {0, 1}, charts::LineStyle::kReference});
   } else if (curves.size() == 1) {
     const Ranking& of = curves.front().ranking;
     const double share =
         static_cast<double>(of.positives) / static_cast<double>(of.positives + of.negatives);
     chart.series.push_back(
-        {"chance  " + fixed(share), {0, 1}, {share, share}, charts::LineStyle::kReference});
+        {"chance: " + fixed(share), {0, 1}, {share, share}, charts::LineStyle::kReference});
   }
   return chart;
 }
