@@ -2,7 +2,9 @@
 
 #include <algorithm>
 
+#include "graph/ops/standard_ops.h"
 #include "runtime/base/error.h"
+#include "training/restored_variables.h"
 #include "training/run_metrics.h"
 
 namespace temper::training {
@@ -38,6 +40,23 @@ Evaluation evaluate(Session& session, BatchLoader& loader, SetMetrics& set) {
   evaluation.loss = weighted / static_cast<double>(evaluation.samples);
   evaluation.metrics = set.values();
   return evaluation;
+}
+
+Evaluation evaluate_file(Session& session, const std::string& model, SetMetrics& set) {
+  const graph::Graph graph =
+      graph::OnnxModel::load(model, {session.recipe().model.external_data_root})
+          .build_graph(graph::standard_ops());
+  VariableStore& store = session.engine().store();
+  const RestoredVariables restored(store);
+  for (int i = 0; i < graph.variable_count(); ++i) {
+    const graph::Variable& variable = graph.variable(graph::VariableId{i});
+    const int same = store.find(variable.name);
+    if (same >= 0 && variable.initial.defined()) {
+      store.set(same, variable.initial);
+    }
+  }
+  const auto loader = session.make_val_loader();
+  return evaluate(session, *loader, set);
 }
 
 Evaluation evaluate_training_rows(Session& session, SetMetrics& set) {

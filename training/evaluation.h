@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -29,6 +30,10 @@ struct Evaluation {
 
 // Runs the evaluation plan over every batch of `loader` (a single epoch) and gathers `set`.
 Evaluation evaluate(Session& session, BatchLoader& loader, SetMetrics& set);
+
+// The same with the weights of a model file of the session's architecture, on the validation rows;
+// the session's own weights come back. THROWS: kIo, kInvalidModel.
+Evaluation evaluate_file(Session& session, const std::string& model, SetMetrics& set);
 
 // Compiles what it takes and evaluates on all training rows, or on the validation rows, in batches
 // of the recipe's size. REQUIRES: a session that nothing was run on yet.

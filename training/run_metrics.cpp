@@ -32,12 +32,13 @@ void read_class_scores(const Session& session, MetricTask& made) {
   const Loss& loss = session.loss();
   const std::string activation = parameters.get_string("activation", "auto");
   const bool overlap = parameters.has("activation");
-  const bool softmax = session.has_class_target() || activation == "softmax" ||
-                       (!overlap && loss.name != "focal");
+  const bool softmax =
+      session.has_class_target() || activation == "softmax" || (!overlap && loss.name != "focal");
   made.scores = activation == "none" ? Scores::kProbabilities
                 : loss.name == "nll" ? Scores::kLogProbabilities
                                      : Scores::kLogits;
-  made.task = softmax ? class_task(loss, session.loss_shape()) : binary_task(session.loss_shape());
+  made.task = softmax ? class_task(loss, session.loss_output_shape())
+                      : binary_task(session.loss_output_shape());
   made.ignore_index = parameters.get_int("ignore_index", -100);
 }
 
@@ -56,7 +57,7 @@ std::string setting_of(Task task, const std::string& logged, const MetricSetting
 MetricTask metric_task(const Session& session) {
   MetricTask made;
   const Loss& loss = session.loss();
-  const Shape& output = session.loss_shape();
+  const Shape& output = session.loss_output_shape();
   if (output.rank() == 0) {
     return made;
   }

@@ -72,7 +72,7 @@ class Session {
   // The name of the model output the loss reads, as a plan output ("output:NAME").
   const std::string& loss_output() const { return loss_output_; }
   // Its shape, in batches of two.
-  const Shape& loss_shape() const { return loss_shape_; }
+  const Shape& loss_output_shape() const { return loss_output_shape_; }
   std::string data_fingerprint() const { return data_->fingerprint(); }
 
  private:
@@ -92,7 +92,7 @@ class Session {
   const Loss* loss_ = nullptr;
   int threads_ = 1;
   std::string loss_output_;
-  Shape loss_shape_;
+  Shape loss_output_shape_;
   std::vector<std::string> notes_;
   std::unique_ptr<RunData> data_;
   std::map<std::string, std::int64_t> symbols_;

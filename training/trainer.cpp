@@ -154,7 +154,10 @@ RunResult Trainer::Impl::finish(bool interrupted) {
   if (state.best_evaluation.samples > 0) {
     result.final_evaluation = state.best_evaluation;
   }
-  observer.finished(result.run_directory);
+  if (result.outcome != RunOutcome::kInterrupted) {
+    judge_best();
+  }
+  records->show(state, observer.finished(result.run_directory));
   return result;
 }
 

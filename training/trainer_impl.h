@@ -131,6 +131,7 @@ struct Trainer::Impl {
   void write_histograms();
   void restart_clock();
   void evaluate_now();
+  void judge_best();
   bool patient() const;
   double monitored() const;
   void export_to(const std::string& path);

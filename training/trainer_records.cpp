@@ -111,10 +111,9 @@ double Trainer::Impl::monitored() const {
   constexpr std::string_view kVal = "val/";
   return name == "train/loss"       ? state.last_train_loss
          : name == "train/accuracy" ? state.last_train_accuracy
-         : name == "val/loss"
-             ? evaluation.loss
-             : evaluation.metric(std::string_view(name).substr(kVal.size()))
-                   .value_or(std::numeric_limits<double>::quiet_NaN());
+         : name == "val/loss"       ? evaluation.loss
+                                    : evaluation.metric(std::string_view(name).substr(kVal.size()))
+                                    .value_or(std::numeric_limits<double>::quiet_NaN());
 }
 
 // Validation, then the best model.
@@ -157,6 +156,21 @@ void Trainer::Impl::evaluate_now() {
     export_to(result.best_model);
   } else {
     ++state.bad_evaluations;
+  }
+}
+
+// The best model on the validation rows with every metric that applies, where someone draws them.
+void Trainer::Impl::judge_best() {
+  if (!observer.judges_best() || !session.has_validation() || !state.has_best ||
+      !metrics_task.counts_accuracy()) {
+    return;
+  }
+  MetricSettings all = metrics;
+  all.names = {std::string(kAllMetrics)};
+  SetMetrics set = make_set_metrics(session, all);
+  records->guarded([&] { evaluate_file(session, result.best_model, set); });
+  if (set.counted() > 0) {
+    observer.best_judged(set, class_names(session));
   }
 }
 

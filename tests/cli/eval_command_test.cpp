@@ -21,7 +21,8 @@ TEST(EvalCommand, OfARunTellsOfTheBestModelOnItsValidationRows) {
                   "checkpoint.monitor=val/f1", "train.out=" + run, "--json"});
   ASSERT_EQ(trained.exit_code, 0) << trained.err;
   const double f1 = training::parse_json(trained.out, "train").at("val/f1").as_double("f1");
-  const CommandResult evaluated = run_temper({"eval", run, "--charts", scratch / "charts", "--json"});
+  const CommandResult evaluated =
+      run_temper({"eval", run, "--charts", scratch / "charts", "--json"});
   ASSERT_EQ(evaluated.exit_code, 0) << evaluated.err;
   const training::JsonValue json = training::parse_json(evaluated.out, "eval");
   EXPECT_EQ(json.at("f1").as_double("f1"), f1) << "the weights were stored and read unchanged";

@@ -35,10 +35,12 @@ class RunMetrics : public testing::Test {
   std::string write_float_targets(const std::vector<float>& target) const {
     const std::int64_t rows = static_cast<std::int64_t>(target.size()) / kTinyClasses;
     const std::string path = folder_.path("floats.npz");
-    write_npz(path, {{"x", Tensor::from<float>(DType::kFloat32, {rows, kTinyInputs},
-                                               tiny_values(rows * kTinyInputs, 8))},
-                     {"target", Tensor::from<float>(DType::kFloat32, {rows, kTinyClasses}, target)},
-                     });
+    write_npz(path,
+              {
+                  {"x", Tensor::from<float>(DType::kFloat32, {rows, kTinyInputs},
+                                            tiny_values(rows * kTinyInputs, 8))},
+                  {"target", Tensor::from<float>(DType::kFloat32, {rows, kTinyClasses}, target)},
+              });
     return path;
   }
 

@@ -1,4 +1,5 @@
-// `temper eval`: loss and metrics of a model on a data set, of a recipe's model, or of a run's best.
+// `temper eval`: loss and metrics of a model on a data set, of a recipe's model, or of a run's
+// best.
 #include <cstdio>
 
 #include "runtime/base/error.h"
@@ -115,7 +116,8 @@ Command eval_command() {
       "loss and metrics of a model: accuracy, F1, areas, errors, a line per class",
       "A recipe or a run is evaluated on its validation rows, or on the training data when it has "
       "none; a model file on\n"
-      "all rows of --data. All metrics that apply are computed, unless metrics.names=... chooses some here.",
+      "all rows of --data. All metrics that apply are computed, unless metrics.names=... chooses "
+      "some here.",
       {{"MODEL", "the ONNX file, with --data; or RECIPE.toml; or a run directory: its best model"},
        {"KEY=VALUE", "any key of a recipe; without a table, a parameter of the loss", false, true}},
       {{"--data", "FILE", "inputs and `target`, such as an .npz; in place of the recipe's data"},

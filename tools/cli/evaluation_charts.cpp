@@ -6,7 +6,6 @@
 #include <numeric>
 
 #include "runtime/base/concat.h"
-#include "runtime/platform/folders.h"
 
 namespace temper::cli {
 namespace {
@@ -41,9 +40,8 @@ std::vector<std::int64_t> matrix_classes(const ConfusionMatrix& matrix) {
     const training::ClassCounts& of = counts[static_cast<std::size_t>(c)];
     return of.support + of.predicted - 2 * of.both;
   };
-  std::stable_sort(chosen.begin(), chosen.end(), [&](std::int64_t a, std::int64_t b) {
-    return mistakes(a) > mistakes(b);
-  });
+  std::stable_sort(chosen.begin(), chosen.end(),
+                   [&](std::int64_t a, std::int64_t b) { return mistakes(a) > mistakes(b); });
   chosen.resize(kMostMatrixClasses);
   std::sort(chosen.begin(), chosen.end());
   return chosen;
@@ -56,8 +54,8 @@ charts::HeatMap confusion_map(const SetMetrics& metrics, const std::vector<std::
   charts::HeatMap map;
   map.title = concat("Confusion matrix, ", data);
   if (classes.size() < static_cast<std::size_t>(matrix.classes())) {
-    map.title += concat(": the ", classes.size(), " classes with the most mistakes of ",
-                        matrix.classes());
+    map.title +=
+        concat(": the ", classes.size(), " classes with the most mistakes of ", matrix.classes());
   }
   map.x_label = "predicted class";
   map.y_label = "true class";
@@ -113,7 +111,13 @@ void add_point(charts::Series& series, const Ranking& ranking, const RankedCount
 charts::Series series_of(const Curve& curve, bool roc) {
   charts::Series series;
   series.name = concat(curve.name, ": area ", fixed(curve.area));
-  const std::vector<RankedCounts>& all = curve.ranking.thresholds;
+  std::vector<RankedCounts> all = curve.ranking.thresholds;
+  if (!roc) {  // beyond full recall precision only falls
+    const auto full = std::find_if(all.begin(), all.end(), [&](const RankedCounts& at) {
+      return at.true_positives == curve.ranking.positives;
+    });
+    all.erase(full + 1, all.end());
+  }
   series.x.push_back(0);
   series.y.push_back(roc ? 0 : 1);
   const std::size_t points = std::min(all.size(), kMostPoints);
@@ -185,19 +189,6 @@ std::vector<NamedChart> evaluation_charts(const SetMetrics& metrics,
     }
   }
   return all;
-}
-
-std::vector<std::string> write_charts(const std::vector<NamedChart>& all,
-                                      const std::string& folder) {
-  std::vector<std::string> written;
-  if (!all.empty()) {
-    make_directories(folder);
-  }
-  for (const NamedChart& chart : all) {
-    written.push_back(join_path(folder, chart.name));
-    charts::write_chart(chart.panel, written.back());
-  }
-  return written;
 }
 
 }  // namespace temper::cli

@@ -64,9 +64,9 @@ std::string class_table(const EvaluationReport& report) {
   }
   const bool masks = is_mask(report.metrics);
   const int pad = static_cast<int>(width);
-  std::string text =
-      line("\n%-*s  precision   recall       f1%s   support\n", pad,
-           report.metrics.task() == Task::kMultiLabel ? "label" : "class", masks ? "      iou" : "");
+  std::string text = line("\n%-*s  precision   recall       f1%s   support\n", pad,
+                          report.metrics.task() == Task::kMultiLabel ? "label" : "class",
+                          masks ? "      iou" : "");
   for (const std::size_t c : shown) {
     const training::ClassCounts& of = classes[c].counts;
     text += line("%-*s  %9.4f  %7.4f  %7.4f", pad, shortened(report.class_names[c]).c_str(),

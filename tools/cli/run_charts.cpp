@@ -1,6 +1,7 @@
 #include "tools/cli/run_charts.h"
 
-#include "runtime/platform/folders.h"
+#include <utility>
+
 #include "training/logging/metrics_log.h"
 
 namespace temper::cli {
@@ -42,7 +43,7 @@ std::vector<charts::Series> RunCharts::val_series(
   return found;
 }
 
-std::vector<std::string> RunCharts::write(const std::string& run_directory) const {
+std::vector<NamedChart> RunCharts::charts() const {
   const std::vector<std::pair<std::string, charts::Chart>> all = {
       {"loss",
        {"Loss",
@@ -72,18 +73,14 @@ std::vector<std::string> RunCharts::write(const std::string& run_directory) cons
         "learning rate",
         {series("opt/lr", "lr"), series("d/lr", "discriminator"), series("g/lr", "generator")}}},
   };
-  const std::string folder = join_path(run_directory, "charts");
-  std::vector<std::string> written;
+  std::vector<NamedChart> drawn;
   for (auto [name, chart] : all) {
     std::erase_if(chart.series, [](const charts::Series& s) { return s.x.empty(); });
-    if (chart.series.empty()) {
-      continue;
+    if (!chart.series.empty()) {
+      drawn.push_back({name, std::move(chart)});
     }
-    make_directories(folder);
-    written.push_back(join_path(folder, name));
-    charts::write_chart(chart, written.back());
   }
-  return written;
+  return drawn;
 }
 
 }  // namespace temper::cli

@@ -1,5 +1,7 @@
 // `temper train`: runs a recipe, shows its progress and says where everything is.
 #include <cstdio>
+#include <iterator>
+#include <utility>
 
 #include "runtime/base/error.h"
 #include "runtime/platform/folders.h"
@@ -7,6 +9,7 @@
 #include "runtime/platform/signals.h"
 #include "tools/cli/adversarial_run.h"
 #include "tools/cli/command.h"
+#include "tools/cli/evaluation_charts.h"
 #include "tools/cli/memory_report.h"
 #include "tools/cli/pass_dump.h"
 #include "tools/cli/progress.h"
@@ -60,18 +63,27 @@ class Watcher final : public training::RunObserver {
     progress_.logged(step, metrics);
   }
   void message(std::string_view text) override { progress_.message(text); }
-  void finished(const std::string& run_directory) override {
+  bool judges_best() const override { return draws_charts_; }
+  void best_judged(const training::SetMetrics& metrics,
+                   const std::vector<std::string>& class_names) override {
+    of_best_ = evaluation_charts(metrics, class_names, "best model, validation set");
+  }
+  std::vector<training::DrawnChart> finished(const std::string& run_directory) override {
     progress_.finished();
     if (!draws_charts_) {
-      return;
+      return {};
     }
     try {  // from the file, which after a resume also has the lines of before
       RunCharts charts;
       charts.read(join_path(run_directory, "metrics.jsonl"));
-      charts_ = charts.write(run_directory);
+      std::vector<NamedChart> all = charts.charts();
+      std::move(of_best_.begin(), of_best_.end(), std::back_inserter(all));
+      charts_ = write_charts(all, join_path(run_directory, "charts"));
+      return drawn_charts(all);
     } catch (const Error& error) {
       charts_failed_ = true;
       progress_.message(concat("could not draw the charts: ", error.message()));
+      return {};
     }
   }
 
@@ -80,6 +92,7 @@ class Watcher final : public training::RunObserver {
   bool draws_charts_;
   Progress progress_;
   Trainer* trainer_ = nullptr;
+  std::vector<NamedChart> of_best_;
   std::vector<std::string> charts_;
   bool charts_failed_ = false;
 };

@@ -14,9 +14,7 @@ void append_utf8(std::string& text, std::uint32_t code) {
   if (code > 0x10ffff || (code >= 0xd800 && code < 0xe000)) {
     code = kReplacement;
   }
-  const auto tail = [&](int shift) {
-    text += static_cast<char>(0x80 | (code >> shift & 0x3f));
-  };
+  const auto tail = [&](int shift) { text += static_cast<char>(0x80 | (code >> shift & 0x3f)); };
   if (code < 0x80) {
     text += static_cast<char>(code);
   } else if (code < 0x800) {
@@ -57,9 +55,9 @@ std::optional<std::vector<std::string>> decode_npy_texts(std::span<const std::by
   const std::size_t each =
       header.text_length <= actual ? header.text_length * header.character_bytes : actual + 1;
   const bool fits = each == 0 ? actual == 0 : actual % each == 0 && actual / each == count;
-  TEMPER_CHECK(fits && count <= kMostTexts, ErrorCode::kInvalidData, where,
-               " has ", actual, " bytes of texts; its header says ", count, " of ",
-               header.text_length, " characters");
+  TEMPER_CHECK(fits && count <= kMostTexts, ErrorCode::kInvalidData, where, " has ", actual,
+               " bytes of texts; its header says ", count, " of ", header.text_length,
+               " characters");
   std::vector<std::string> texts(count);
   const std::byte* at = file.data() + header.data_offset;
   for (std::string& text : texts) {

@@ -48,8 +48,8 @@ void count_classes(const Tensor& scores, const Tensor& target, std::int64_t igno
   if (!is_float(target.dtype())) {
     const std::int64_t* labels = target.span<std::int64_t>().data();
     count_labels(
-        scores, [&](std::int64_t n, std::int64_t i) { return labels[n * inner + i]; },
-        ignore_index, count);
+        scores, [&](std::int64_t n, std::int64_t i) { return labels[n * inner + i]; }, ignore_index,
+        count);
     return;
   }
   visit_float(target.dtype(), [&]<class T>() {

@@ -64,7 +64,7 @@ bool SetMetrics::value_of(const std::string& name, double& value) const {
     return of_positive ? (classes[1].*f)() : average(classes, f, how);
   };
   value = name == "accuracy"     ? double(right_) / double(counted_)
-          : name == "top_k"        ? double(top_hits_) / double(counted_)
+          : name == "top_k"      ? double(top_hits_) / double(counted_)
           : name == "precision"  ? figure(&ClassCounts::precision, settings_.average)
           : name == "recall"     ? figure(&ClassCounts::recall, settings_.average)
           : name == "f1"         ? figure(&ClassCounts::f1, settings_.average)

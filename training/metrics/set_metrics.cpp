@@ -67,9 +67,8 @@ bool SetMetrics::wants(std::string_view name) const {
 void SetMetrics::add(const Tensor& output, const Tensor& target) {
   const auto pair = [&](auto use) {
     visit_float(output.dtype(), [&]<class T>() {
-      visit_float(target.dtype(), [&]<class W>() {
-        use(output.span<T>().data(), target.span<W>().data());
-      });
+      visit_float(target.dtype(),
+                  [&]<class W>() { use(output.span<T>().data(), target.span<W>().data()); });
     });
   };
   switch (task_) {
