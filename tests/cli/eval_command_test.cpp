@@ -35,6 +35,23 @@ TEST(EvalCommand, OfARunTellsOfTheBestModelOnItsValidationRows) {
   }
 }
 
+TEST(TrainCommand, DrawsTheBestModelsChartsAndShowsThemInTensorBoard) {
+  const ScratchFolder scratch;
+  const std::string run = scratch / "run";
+  const CommandResult trained =
+      run_temper({"train", digits("digits.toml"), "train.epochs=1", "train.out=" + run, "--quiet"});
+  ASSERT_EQ(trained.exit_code, 0) << trained.err;
+  std::string events;
+  for (const auto& entry : fs::directory_iterator(run + "/tensorboard/train")) {
+    events += file_text(entry.path());
+  }
+  for (const char* name : {"loss", "accuracy", "learning_rate", "confusion_matrix", "roc"}) {
+    const std::string png = file_text(run + "/charts/" + name + ".png");
+    EXPECT_THAT(events, HasSubstr(std::string("charts/") + name));
+    EXPECT_NE(events.find(png), std::string::npos) << name << ": the file of the folder itself";
+  }
+}
+
 TEST(EvalCommand, PrintsALinePerClassByItsName) {
   const CommandResult result = run_temper(
       {"eval", digits("digits.toml"),
