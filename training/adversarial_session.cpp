@@ -46,9 +46,9 @@ CompileSettings compile_settings(const Recipe& recipe, const ComponentSettings& 
 
 // Inputs that both models leave to the data, each asked for once.
 DataOptions wanted_data(const graph::Graph& generator, const graph::Graph& discriminator,
-                        const Wiring& wiring, const DataSettings& settings) {
-  DataOptions options = data_options(discriminator, settings);
-  for (const WantedField& field : data_options(generator, settings).inputs) {
+                        const Wiring& wiring, const Recipe& recipe) {
+  DataOptions options = data_options(discriminator, recipe);
+  for (const WantedField& field : data_options(generator, recipe).inputs) {
     const bool known =
         std::any_of(options.inputs.begin(), options.inputs.end(),
                     [&](const WantedField& other) { return other.name == field.name; });
@@ -164,6 +164,7 @@ void AdversarialSession::refuse_other_settings() const {
   note(r.train.eval_every > 0, "train.eval_every");
   note(!r.checkpoint.monitor.empty(), "checkpoint.monitor");
   note(r.checkpoint.patience > 0, "checkpoint.patience");
+  note(r.augment.is_on(), "[augment]");
   note(r.log.histograms > 0, "log.histograms");
   note(!r.compare.empty(), "compare.run");
   for (const auto& [key, origin] : r.origins) {
@@ -181,8 +182,7 @@ void AdversarialSession::open_data(graph::Graph& generator, graph::Graph& discri
   TEMPER_CHECK(!recipe_.data.train.empty(), ErrorCode::kInvalidArgument,
                "data.train is not set: which data?");
   const Wiring wiring = wire(generator, discriminator, recipe_.adversarial.latent);
-  data_ =
-      open_dataset(recipe_.data.train, wanted_data(generator, discriminator, wiring, recipe_.data));
+  data_ = open_dataset(recipe_.data.train, wanted_data(generator, discriminator, wiring, recipe_));
   bind_to_data(discriminator, *data_, {}, symbols_);
   bind_to_data(generator, *data_, wiring.latent, symbols_);
   const std::int64_t count = data_->count();

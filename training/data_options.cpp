@@ -2,7 +2,8 @@
 
 namespace temper::training {
 
-DataOptions data_options(const graph::Graph& graph, const DataSettings& settings) {
+DataOptions data_options(const graph::Graph& graph, const Recipe& recipe) {
+  const DataSettings& settings = recipe.data;
   DataOptions options;
   for (const graph::ValueId id : graph.inputs) {
     const graph::Value& input = graph.value(id);
@@ -21,6 +22,9 @@ DataOptions data_options(const graph::Graph& graph, const DataSettings& settings
     options.inputs.push_back(std::move(field));
   }
   options.scale = settings.scale;
+  options.format = settings.format;
+  options.images = {settings.mean, settings.std, recipe.augment,
+                    static_cast<std::uint64_t>(settings.seed)};
   options.table.targets = settings.target;
   options.table.standardize = settings.standardize;
   options.table.categorical = settings.categorical;

@@ -34,6 +34,7 @@ RunData::RunData(const Recipe& recipe, DataOptions options, bool labels) : recip
   if (!recipe_.data.val.empty() && options.require_targets) {
     // After fit(): it is prepared as the training rows are.
     options.table.preprocessing = train_->preprocessing();
+    options.part = DataPart::kValidation;
     val_ = open_dataset(recipe_.data.val, options);
     val_rows_ = all_rows(*val_);
   }
@@ -82,6 +83,7 @@ std::unique_ptr<BatchLoader> RunData::make_train_loader(DataPosition start) cons
   LoaderOptions options;
   options.batch_size = recipe_.data.batch_size;
   options.drop_last = recipe_.data.drop_last;
+  options.training = true;
   options.limit_batches = recipe_.train.limit_batches;
   const SamplerOptions order{recipe_.data.shuffle, static_cast<std::uint64_t>(recipe_.data.seed)};
   return std::make_unique<BatchLoader>(*train_, Sampler(train_rows_, order), options, start);

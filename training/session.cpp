@@ -42,7 +42,7 @@ Session::Session(Recipe recipe, EngineOptions options, SessionNeeds needs)
       graph::OnnxModel::load(recipe_.model.path, {recipe_.model.external_data_root}));
   imported_ = std::make_unique<graph::Graph>(
       model_->build_graph(graph::standard_ops(), needs.as_variables));
-  DataOptions data = data_options(*imported_, recipe_.data);
+  DataOptions data = data_options(*imported_, recipe_);
   const std::string prepared = preprocessing_path(recipe_.model.path);
   if (needs.stored_preprocessing && file_status(prepared).is_regular) {
     data.table.preprocessing = parse_json(read_text_file(prepared, 1 << 24), prepared);
@@ -137,7 +137,6 @@ void Session::open_data(const DataOptions& wanted) {
   const Field& found = probe->fields()[target_index(*probe)];
   DType dtype = DType::kUndefined;
   const Shape output = output_shape(*probe, dtype);
-  loss_output_shape_ = output;
   infer_loss(found, output);
   const TargetSpec spec =
       target_spec(*loss_, dtype, output, is_integer(found.dtype), found.row_shape.rank() + 1);

@@ -11,7 +11,6 @@
 #include <utility>
 
 #include "runtime/platform/clock.h"
-#include "training/run_metrics.h"
 #include "training/run_records.h"
 #include "training/schedules/run_schedule.h"
 #include "training/trainer.h"
@@ -59,10 +58,7 @@ struct Trainer::Impl {
   bool prepared = false;
   RunState state;
   RunResult result;
-  MetricTask metrics_task;
-  MetricSettings metrics;  // of validation
-  bool maximize = false;   // whether more of the monitored metric is better
-  RunSchedule schedule;    // its plateau is the state's
+  RunSchedule schedule;  // its plateau is the state's
   // The rate of an applied step in a rehearsal's sweep; empty: the schedule's.
   std::function<double(std::int64_t)> swept_rate;
   std::int64_t steps_per_epoch = 1;
@@ -86,7 +82,7 @@ struct Trainer::Impl {
   MemoryPlan prepare();
   void settle_length();
   void open_run();
-  void settle_metrics();
+  void check_monitor() const;
   RunResult run(const std::atomic<bool>& stop);
   RunResult finish(bool interrupted);
   bool saves(bool epoch_end) const;
@@ -131,11 +127,10 @@ struct Trainer::Impl {
   void write_histograms();
   void restart_clock();
   void evaluate_now();
-  void judge_best();
   bool patient() const;
   double monitored() const;
   void export_to(const std::string& path);
-  void keep_top(double value);
+  void keep_top(double value, bool maximize);
   void checkpoint();
   void report_progress(std::int64_t samples);
 };

@@ -205,6 +205,8 @@ TEST_F(Adversarial, RecipeReadsBackWithBothOptimizers) {
 TEST_F(Adversarial, RefusesWhatOnlyARunOfOneModelHas) {
   expect_error([&] { AdversarialSession session(recipe("run", {"data.val_split=0.2"})); },
                ErrorCode::kInvalidArgument, "data.val_split");
+  expect_error([&] { AdversarialSession session(recipe("run", {"augment.noise=0.1"})); },
+               ErrorCode::kInvalidArgument, "[augment]");
   expect_error([&] { AdversarialSession session(recipe("run", {"optimizer.lr=0.2"})); },
                ErrorCode::kInvalidArgument, "optimizer.lr", "[optimizer.NAME]");
   expect_error([&] { recipe("run", {"adversarial.loss=\"hinges\""}); }, ErrorCode::kInvalidArgument,

@@ -59,19 +59,15 @@ class Watcher final : public training::RunObserver {
     return picture;
   }
   void message(std::string_view text) override { progress_.message(text); }
-  std::vector<training::DrawnChart> finished(const std::string& run_directory) override {
-    std::vector<training::DrawnChart> drawn;
+  void finished(const std::string& run_directory) override {
     progress_.finished();
     if (draws_charts_) {
       draw([&] {
         RunCharts charts;
         charts.read(join_path(run_directory, "metrics.jsonl"));
-        const std::vector<NamedChart> all = charts.charts();
-        charts_ = write_charts(all, join_path(run_directory, "charts"));
-        drawn = drawn_charts(all);
+        charts_ = charts.write(run_directory);
       });
     }
-    return drawn;
   }
 
  private:

@@ -1,7 +1,6 @@
 #include "tools/cli/run_charts.h"
 
-#include <utility>
-
+#include "runtime/platform/folders.h"
 #include "training/logging/metrics_log.h"
 
 namespace temper::cli {
@@ -27,23 +26,7 @@ charts::Series RunCharts::series(const std::string& metric, const std::string& n
   return series;
 }
 
-// Those that were logged; "top" stands for top5 and its like.
-std::vector<charts::Series> RunCharts::val_series(
-    std::initializer_list<std::string_view> names) const {
-  std::vector<charts::Series> found;
-  for (const std::string_view name : names) {
-    for (const auto& [metric, values] : points_) {
-      const std::string_view of = std::string_view(metric).substr(metric.find('/') + 1);
-      const bool same = name == "top" ? of.starts_with("top") : of == name;
-      if (same && metric.starts_with("val/")) {
-        found.push_back(series(metric, std::string(of)));
-      }
-    }
-  }
-  return found;
-}
-
-std::vector<NamedChart> RunCharts::charts() const {
+std::vector<std::string> RunCharts::write(const std::string& run_directory) const {
   const std::vector<std::pair<std::string, charts::Chart>> all = {
       {"loss",
        {"Loss",
@@ -61,26 +44,24 @@ std::vector<NamedChart> RunCharts::charts() const {
         "step",
         "accuracy",
         {series("train/accuracy", "train"), series("val/accuracy", "val")}}},
-      {"metrics",
-       {"Validation metrics", "step", "share",
-        val_series({"precision", "recall", "f1", "auc", "pr_auc", "iou", "dice", "top"})}},
-      {"errors", {"Validation errors", "step", "error", val_series({"mae", "rmse"})}},
-      {"r2", {"R2 of the validation set", "step", "R2", val_series({"r2"})}},
-      {"perplexity", {"Perplexity", "step", "perplexity", val_series({"perplexity"})}},
       {"learning_rate",
        {"Learning rate",
         "step",
         "learning rate",
         {series("opt/lr", "lr"), series("d/lr", "discriminator"), series("g/lr", "generator")}}},
   };
-  std::vector<NamedChart> drawn;
+  const std::string folder = join_path(run_directory, "charts");
+  std::vector<std::string> written;
   for (auto [name, chart] : all) {
     std::erase_if(chart.series, [](const charts::Series& s) { return s.x.empty(); });
-    if (!chart.series.empty()) {
-      drawn.push_back({name, std::move(chart)});
+    if (chart.series.empty()) {
+      continue;
     }
+    make_directories(folder);
+    written.push_back(join_path(folder, name));
+    charts::write_chart(chart, written.back());
   }
-  return drawn;
+  return written;
 }
 
 }  // namespace temper::cli

@@ -22,9 +22,9 @@ temper_module(backends/cpu RECURSE DEPENDS runtime/backend backends/common backe
 target_compile_options(temper_backends_cpu PRIVATE -fno-math-errno -fno-trapping-math)
 temper_module(backends DEPENDS runtime/platform backends/reference backends/cpu)
 
-temper_module(training/formats DEPENDS runtime/base runtime/platform runtime/memory LINK PkgConfig::libzip ZLIB::ZLIB nlohmann_json::nlohmann_json)
-temper_module(training/data DEPENDS training/formats backends/common)
 temper_module(training/settings DEPENDS runtime/base)
+temper_module(training/formats DEPENDS runtime/base runtime/platform runtime/memory LINK PkgConfig::libzip ZLIB::ZLIB nlohmann_json::nlohmann_json)
+temper_module(training/data DEPENDS training/settings training/formats backends/common)
 temper_module(training/losses DEPENDS training/settings graph/ir graph/ops)
 temper_module(training/optimizers DEPENDS training/settings graph/ir graph/ops)
 temper_module(training/schedules DEPENDS training/settings)

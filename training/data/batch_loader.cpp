@@ -108,7 +108,11 @@ struct BatchLoader::State {
       set_partial(slot, rows);
     }
     std::vector<Tensor>& fields = rows == options.batch_size ? slot.full : slot.partial;
-    data.read(slot.rows, fields);
+    if (options.training) {
+      data.read_training(slot.rows, cursor.epoch, fields);
+    } else {
+      data.read(slot.rows, fields);
+    }
     Batch& batch = slot.batch;
     batch.fields = fields;
     batch.rows = rows;

@@ -19,6 +19,8 @@ struct LoaderOptions {
   std::int64_t limit_batches = 0;
   // After the last batch next() returns null, instead of going on with the next epoch.
   bool single_epoch = false;
+  // Rows as Dataset::read_training() gives them, with the random changes of the epoch.
+  bool training = false;
   // Fill batches in a thread of their own; without, next() fills them itself (equal results).
   bool prefetch = true;
 };

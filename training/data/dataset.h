@@ -19,6 +19,7 @@ struct Field {
   DType dtype = DType::kUndefined;
   Shape row_shape;
   bool is_target = false;
+  double white = 0;  // the largest value of pixels that were 8 bits wide; 0: not known
 };
 
 // Threading: const members may be called from several threads at once; fit() must be alone.
@@ -35,6 +36,12 @@ class Dataset {
   // REQUIRES: one plain tensor per field, of its dtype and shape [rows.size(), row_shape...].
   virtual void read(std::span<const std::int64_t> rows, std::span<Tensor> out) const = 0;
 
+  // The same for training, with the random changes that the recipe asks for in this epoch.
+  virtual void read_training(std::span<const std::int64_t> rows, std::int64_t /*epoch*/,
+                             std::span<Tensor> out) const {
+    read(rows, out);
+  }
+
   // All values of an integer field with one element per row (class labels).
   // THROWS: kInvalidData when the field is of another kind.
   virtual std::vector<std::int64_t> labels(std::size_t field) const = 0;
@@ -42,7 +49,7 @@ class Dataset {
   // "digits.npz, array 'target', row 12" or "data.csv:13: column 'age'", for messages.
   virtual std::string where(std::size_t field, std::int64_t row) const = 0;
 
-  // Names of the classes in the order of their labels, where the data say them; else none.
+  // What the target's class labels mean, in their order; empty: not known.
   virtual std::vector<std::string> class_names() const { return {}; }
 
   // Equal for equal files: sizes and SHA-256 as said in fingerprint.h.

@@ -1,58 +1,22 @@
-// Guesses the kind of a data file from its first bytes and its name, and opens it.
+// Opens data by its kind, and puts around images what the recipe does to them.
 #include "training/data/open_dataset.h"
 
 #include <utility>
 
 #include "runtime/platform/folders.h"
 #include "training/data/array_dataset.h"
+#include "training/data/cifar_dataset.h"
+#include "training/data/data_kind.h"
 #include "training/data/fingerprint.h"
+#include "training/data/image_pipeline.h"
 #include "training/data/table_dataset.h"
 #include "training/data/wanted_fields.h"
-#include "training/formats/gzip.h"
 #include "training/formats/idx.h"
-#include "training/formats/mapped_buffer.h"
 #include "training/formats/npy.h"
 #include "training/formats/npz.h"
 
 namespace temper::training {
 namespace {
-
-enum class Kind { kNpz, kNpy, kIdx, kTable };
-
-bool starts_with(std::span<const std::byte> bytes, std::string_view text) {
-  return std::string_view(reinterpret_cast<const char*>(bytes.data()), bytes.size())
-      .starts_with(text);
-}
-
-Kind guess_kind(const std::string& path) {
-  const auto buffer = map_buffer(path);
-  const std::span<const std::byte> bytes = bytes_of(*buffer);
-  const std::string_view name = path;
-  TEMPER_CHECK(!bytes.empty(), ErrorCode::kInvalidData, path, " is empty");
-  // The name decides where it says something, so that a damaged file is reported as what it is.
-  if (name.ends_with(".npz")) {
-    return Kind::kNpz;
-  }
-  if (name.ends_with(".npy")) {
-    return Kind::kNpy;
-  }
-  if (name.ends_with(".csv") || name.ends_with(".tsv") || name.ends_with(".txt")) {
-    return Kind::kTable;
-  }
-  if (starts_with(bytes, "PK")) {
-    return Kind::kNpz;
-  }
-  if (starts_with(bytes, "\x93NUMPY")) {
-    return Kind::kNpy;
-  }
-  if (is_idx(bytes) || is_gzip(bytes) || name.ends_with("-ubyte")) {
-    return Kind::kIdx;
-  }
-  TEMPER_CHECK(starts_with(bytes, "\x89PNG") == false && bytes[0] != std::byte{0},
-               ErrorCode::kUnsupported, path,
-               " is no data file that Temper reads; expected .npz, .npy, .csv or IDX");
-  return Kind::kTable;
-}
 
 // train-images-idx3-ubyte.gz -> train-labels-idx1-ubyte.gz, when that file is there.
 std::string labels_path(const std::string& images) {
@@ -114,54 +78,67 @@ std::vector<ArrayField> open_folder(const std::string& path, const DataOptions& 
   return match_arrays(source, options);
 }
 
-// `classes`: what the array of texts of that name holds, if there is one.
-std::vector<ArrayField> open_npz(const std::string& path, const DataOptions& options,
-                                 std::vector<std::string>& classes) {
+std::vector<ArrayField> open_npz(const std::string& path, const DataOptions& options) {
   const NpzFile file(path);
   ArraySource source;
   source.path = path;
   source.names = file.names();
   source.read = [&](const std::string& name) { return file.read(name); };
-  if (auto texts = file.read_texts("classes")) {
-    classes = std::move(*texts);
-    std::erase(source.names, "classes");
-  }
   return match_arrays(source, options);
 }
 
-}  // namespace
-
-std::unique_ptr<Dataset> open_dataset(const std::string& path, const DataOptions& options) {
-  std::vector<std::string> files;
+std::unique_ptr<Dataset> open_arrays(const DataFiles& found, const DataOptions& options) {
+  std::vector<std::string> files = found.paths;
+  const std::string& path = found.paths.front();
   std::vector<ArrayField> fields;
-  std::vector<std::string> classes;
-  if (file_status(path).is_folder) {
+  if (found.kind == DataKind::kNpyFolder) {
+    files.clear();
     fields = open_folder(path, options, files);
+  } else if (found.kind == DataKind::kNpz) {
+    fields = open_npz(path, options);
   } else {
-    files.push_back(path);
-    const Kind kind = guess_kind(path);
-    if (kind == Kind::kTable) {
-      std::unique_ptr<TableDataset> table = TableDataset::open(path, options);
-      table->check_values(false);  // the reader has refused non-finite numbers; NaN is "missing"
-      return table;
+    const bool idx = found.kind == DataKind::kIdx;
+    const std::string target =
+        options.target_path.empty() && idx ? labels_path(path) : options.target_path;
+    if (!target.empty()) {
+      files.push_back(target);
     }
-    if (kind == Kind::kNpz) {
-      fields = open_npz(path, options, classes);
-    } else {
-      std::string target = options.target_path;
-      if (target.empty() && kind == Kind::kIdx) {
-        target = labels_path(path);
-      }
-      if (!target.empty()) {
-        files.push_back(target);
-      }
-      fields = open_pair(path, target, options, kind == Kind::kIdx ? &read_idx : &read_npy);
-    }
+    fields = open_pair(path, target, options, idx ? &read_idx : &read_npy);
   }
   auto data = std::make_unique<ArrayDataset>(std::move(fields),
                                              fingerprint_files(files, options.hash_everything));
   data->check_values(options.require_finite);
-  data->set_class_names(std::move(classes));
+  return data;
+}
+
+std::unique_ptr<Dataset> open_kind(const DataFiles& found, const DataOptions& options) {
+  switch (found.kind) {
+    case DataKind::kTable: {
+      std::unique_ptr<TableDataset> table = TableDataset::open(found.paths.front(), options);
+      table->check_values(false);  // the reader has refused non-finite numbers; NaN is "missing"
+      return table;
+    }
+    case DataKind::kCifar10:
+      return CifarDataset::open(found.paths, CifarKind::k10, options);
+    case DataKind::kCifar100:
+      return CifarDataset::open(found.paths, CifarKind::k100, options);
+    default:
+      return open_arrays(found, options);
+  }
+}
+
+}  // namespace
+
+std::unique_ptr<Dataset> open_dataset(const std::string& path, const DataOptions& wanted) {
+  DataOptions options = wanted;
+  use_stored_images(wanted.table.preprocessing, options);
+  const DataFiles found = find_data(path, options);
+  std::unique_ptr<Dataset> data = open_kind(found, options);
+  const ImageOptions& images = options.images;
+  const bool asked = !images.mean.empty() || !images.std.empty() || images.augment.is_on();
+  if (asked || (options.scale && found.kind != DataKind::kTable)) {
+    return std::make_unique<ImagePipeline>(std::move(data), options);
+  }
   return data;
 }
 

@@ -1,4 +1,5 @@
-// Opens a data set by its path: .npz, .npy (a file or a folder of them), CSV, IDX (also .gz).
+// Opens a data set by its path: .npz, .npy (a file or a folder of them), CSV, IDX (also .gz),
+// CIFAR's .bin.
 #pragma once
 
 #include <cstdint>
@@ -9,6 +10,7 @@
 
 #include "training/data/dataset.h"
 #include "training/formats/csv.h"
+#include "training/settings/augment_settings.h"
 
 namespace temper::training {
 
@@ -25,7 +27,7 @@ struct WantedField {
 struct TableOptions {
   CsvOptions csv;
   std::vector<std::string> targets;      // columns; empty: one named target, label, class or y,
-                                         // else the last
+                                         // else the last. CIFAR-100: fine or coarse
   std::vector<std::string> categorical;  // numeric columns that are categories all the same
   std::vector<std::string> drop;         // columns to leave out
   bool one_hot = false;       // categorical inputs as 0/1 values; otherwise as their codes
@@ -35,6 +37,17 @@ struct TableOptions {
   // the three switches above are used instead of being learned. Null: learn.
   JsonValue preprocessing;
 };
+
+// What is done to images; see image_pipeline.h.
+struct ImageOptions {
+  std::vector<double> mean;  // of each channel, after `scale`; one for all; empty: 0
+  std::vector<double> std;   // as `mean`; empty: 1
+  AugmentSettings augment;
+  std::uint64_t seed = 0;  // of the random changes
+};
+
+// Which part of a folder that holds both.
+enum class DataPart { kTrain, kValidation };
 
 struct DataOptions {
   std::vector<WantedField> inputs;   // the model's; empty: every array that is no target
@@ -46,6 +59,9 @@ struct DataOptions {
   std::string target_path;           // file of the targets, where they lie in a second .npy or IDX
                                      // file. IDX: found by name (images-idx3 -> labels-idx1)
   TableOptions table;
+  std::string format = "auto";  // see kDataFormats; "auto": by names and first bytes
+  DataPart part = DataPart::kTrain;
+  ImageOptions images;
 };
 
 // Integer targets are delivered as i64 and floats as f32 unless `targets` says otherwise.

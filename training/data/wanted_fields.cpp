@@ -128,6 +128,9 @@ ArrayField make_array_field(Tensor array, const WantedField& wanted, bool is_tar
   if (scaled && is_float(entry.field.dtype)) {
     entry.divisor = 255.0;
   }
+  if (!is_target && dtype == DType::kUInt8 && is_float(entry.field.dtype)) {
+    entry.field.white = 255.0 / entry.divisor;
+  }
   entry.array = std::move(array);
   return entry;
 }

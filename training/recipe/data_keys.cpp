@@ -1,5 +1,8 @@
 // The keys of [data].
+#include <iterator>
+
 #include "training/recipe/key_field.h"
+#include "training/settings/data_formats.h"
 
 namespace temper::training {
 namespace {
@@ -7,12 +10,28 @@ namespace {
 constexpr const char* kHeader[] = {"auto", "yes", "no"};
 constexpr const char* kDecimal[] = {".", ","};
 
+std::string finite_numbers(const RecipeValue& value) {
+  const auto& numbers = std::get<std::vector<double>>(value);
+  const bool ok = std::all_of(numbers.begin(), numbers.end(),
+                              [](double number) { return std::isfinite(number); });
+  return ok ? "" : "must be finite numbers";
+}
+
+std::string positive_numbers(const RecipeValue& value) {
+  const auto& numbers = std::get<std::vector<double>>(value);
+  const bool ok = std::all_of(numbers.begin(), numbers.end(),
+                              [](double number) { return std::isfinite(number) && number > 0; });
+  return ok ? "" : "must be positive numbers";
+}
+
 }  // namespace
 
 std::vector<RecipeKey> data_keys() {
   return {
       key(
-          "data.train", "training data: .npz, .npy, .csv, IDX",
+          "data.train",
+          "training data: .npz, .npy, .csv, IDX, CIFAR's .bin (a file, a folder or "
+          "data_batch_*.bin)",
           [](Recipe& r) -> auto& { return r.data.train; }, nullptr, true),
       key(
           "data.val", "validation data; empty: see val_split",
@@ -30,7 +49,7 @@ std::vector<RecipeKey> data_keys() {
       key(
           "data.seed", "of the order and the split", [](Recipe& r) -> auto& { return r.data.seed; },
           not_negative),
-      key("data.target", "target columns of a CSV file",
+      key("data.target", "target columns of a CSV file; of CIFAR-100: fine or coarse",
           [](Recipe& r) -> auto& { return r.data.target; }),
       key("data.delimiter", "of a CSV file; empty: found out",
           [](Recipe& r) -> auto& { return r.data.delimiter; }),
@@ -58,7 +77,16 @@ std::vector<RecipeKey> data_keys() {
           [](Recipe& r) -> auto& { return r.data.stratify; }),
       key("data.scale", "8-bit inputs become floats divided by 255",
           [](Recipe& r) -> auto& { return r.data.scale; }),
-      class_names_key(),
+      key(
+          "data.format", "the kind of data; auto: by names and first bytes",
+          [](Recipe& r) -> auto& { return r.data.format; },
+          one_of<kDataFormats, std::size(kDataFormats)>),
+      key(
+          "data.mean", "images: a mean for each channel, taken away after scaling",
+          [](Recipe& r) -> auto& { return r.data.mean; }, finite_numbers),
+      key(
+          "data.std", "images: a deviation for each channel, divided by",
+          [](Recipe& r) -> auto& { return r.data.std; }, positive_numbers),
   };
 }
 

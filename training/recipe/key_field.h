@@ -26,6 +26,8 @@ constexpr const char* type_name() {
     return "a number";
   } else if constexpr (std::is_same_v<T, std::string>) {
     return "a string";
+  } else if constexpr (std::is_same_v<T, std::vector<double>>) {
+    return "a list of numbers";
   } else {
     return "a list of strings";
   }
@@ -40,6 +42,17 @@ bool convert(const RecipeValue& value, T& out) {
   if constexpr (std::is_same_v<T, double>) {
     if (const auto* integer = std::get_if<std::int64_t>(&value)) {
       out = static_cast<double>(*integer);
+      return true;
+    }
+  }
+  if constexpr (std::is_same_v<T, std::vector<double>>) {
+    double number = 0;
+    if (const auto* integers = std::get_if<std::vector<std::int64_t>>(&value)) {
+      out.assign(integers->begin(), integers->end());
+      return true;
+    }
+    if (convert(value, number)) {
+      out = {number};
       return true;
     }
   }
@@ -135,6 +148,11 @@ inline std::string share(const RecipeValue& value) {
   return number >= 0 && number < 1 ? "" : "must be at least 0 and below 1";
 }
 
+inline std::string probability(const RecipeValue& value) {
+  const double number = std::get<double>(value);
+  return number >= 0 && number <= 1 ? "" : "must be a probability, from 0 to 1";
+}
+
 template <const char* const* kChoices, std::size_t kCount>
 std::string one_of(const RecipeValue& value) {
   std::vector<std::string> names(kChoices, kChoices + kCount);
@@ -150,12 +168,11 @@ std::string one_of(const RecipeValue& value) {
 // The keys of each table, in the order they are written.
 std::vector<RecipeKey> model_keys();
 std::vector<RecipeKey> data_keys();
+std::vector<RecipeKey> augment_keys();
 std::vector<RecipeKey> learning_keys();
 std::vector<RecipeKey> schedule_keys();
 std::vector<RecipeKey> clip_keys();
 std::vector<RecipeKey> train_keys();
-std::vector<RecipeKey> metric_keys();
-RecipeKey class_names_key();
 std::vector<RecipeKey> record_keys();
 std::vector<RecipeKey> adversarial_keys();
 std::vector<RecipeKey> scaler_keys();

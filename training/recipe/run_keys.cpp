@@ -7,7 +7,7 @@ namespace {
 
 constexpr const char* kPrecision[] = {"f32", "bf16", "fp16", "auto"};
 constexpr const char* kNonFinite[] = {"skip", "stop", "ignore"};
-constexpr const char* kMode[] = {"auto", "min", "max"};
+constexpr const char* kMode[] = {"min", "max"};
 
 std::string duration(const RecipeValue& value) {
   const auto& text = std::get<std::string>(value);
@@ -85,13 +85,11 @@ std::vector<RecipeKey> record_keys() {
       key(
           "checkpoint.top_k", "how many of the best models stay: best.onnx, and top/ for more",
           [](Recipe& r) -> auto& { return r.checkpoint.top_k; }, positive),
-      key("checkpoint.monitor",
-          "the metric that decides what is best, such as \"val/f1\"; empty: the validation loss",
+      key("checkpoint.monitor", "the metric that decides what is best",
           [](Recipe& r) -> auto& { return r.checkpoint.monitor; }),
       key(
-          "checkpoint.mode",
-          "whether less or more of it is better: \"min\", \"max\", or \"auto\" as fits the metric",
-          [](Recipe& r) -> auto& { return r.checkpoint.mode; }, one_of<kMode, 3>),
+          "checkpoint.mode", "whether less or more of it is better",
+          [](Recipe& r) -> auto& { return r.checkpoint.mode; }, one_of<kMode, 2>),
       key(
           "checkpoint.patience", "evaluations without improvement before stopping; 0: never",
           [](Recipe& r) -> auto& { return r.checkpoint.patience; }, not_negative),

@@ -1,0 +1,23 @@
+// What kind of data a path names, and which files: by the recipe's word, the names, the first
+// bytes.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "training/data/open_dataset.h"
+
+namespace temper::training {
+
+enum class DataKind { kNpz, kNpy, kNpyFolder, kIdx, kTable, kCifar10, kCifar100 };
+
+struct DataFiles {
+  DataKind kind = DataKind::kNpz;
+  std::vector<std::string> paths;  // for kNpyFolder the folder itself
+};
+
+// THROWS: kIo when there is nothing at the path; kInvalidData, kUnsupported when it is none of the
+// kinds, with what was expected.
+DataFiles find_data(const std::string& path, const DataOptions& options);
+
+}  // namespace temper::training

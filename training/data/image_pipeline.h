@@ -1,0 +1,66 @@
+// A data set of images with what the recipe does to them: random changes of training samples, then
+// normalisation by mean and deviation of each channel.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "training/data/dataset.h"
+#include "training/data/image_ops.h"
+#include "training/data/open_dataset.h"
+
+namespace temper::training {
+
+// Images are the float inputs with rows [channels, height, width]. Targets of the same height and
+// width (masks) follow the flips, crops and rotations of the images.
+class ImagePipeline : public Dataset {
+ public:
+  // THROWS: kInvalidArgument when the settings do not suit the data: no images, another number of
+  // channels, colour changes of images that were not 8 bits wide.
+  ImagePipeline(std::unique_ptr<Dataset> data, const DataOptions& options);
+
+  std::int64_t count() const override { return data_->count(); }
+  const std::vector<Field>& fields() const override { return data_->fields(); }
+  void read(std::span<const std::int64_t> rows, std::span<Tensor> out) const override;
+  void read_training(std::span<const std::int64_t> rows, std::int64_t epoch,
+                     std::span<Tensor> out) const override;
+  std::vector<std::int64_t> labels(std::size_t field) const override {
+    return data_->labels(field);
+  }
+  std::string where(std::size_t field, std::int64_t row) const override {
+    return data_->where(field, row);
+  }
+  const std::string& fingerprint() const override { return data_->fingerprint(); }
+  std::vector<std::string> class_names() const override { return data_->class_names(); }
+  void fit(std::span<const std::int64_t> training_rows) override { data_->fit(training_rows); }
+  // {"images": {"scale", "mean", "std"}}.
+  JsonValue preprocessing() const override;
+
+ private:
+  struct Part {
+    std::size_t field = 0;
+    bool is_image = false;  // else a mask
+    std::int64_t channels = 0;
+    std::int64_t height = 0;
+    std::int64_t width = 0;
+    float white = 0;
+  };
+  // Calls change(row number, part, image) for each image and, when asked, each mask, as floats.
+  template <class Change>
+  void for_each_image(std::int64_t rows, std::span<Tensor> out, bool with_masks,
+                      Change&& change) const;
+  void find_parts();
+  void check(const Part& image) const;
+
+  std::unique_ptr<Dataset> data_;
+  ImageOptions options_;
+  bool scale_ = false;
+  std::vector<Part> parts_;
+};
+
+// The settings that a trained model's preprocessing() recorded, in place of those given.
+void use_stored_images(const JsonValue& preprocessing, DataOptions& options);
+
+}  // namespace temper::training

@@ -1,0 +1,37 @@
+// How training images are changed at random: the settings of [augment], with the names, defaults
+// and arithmetic of torchvision.transforms.v2.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace temper::training {
+
+struct AugmentSettings {
+  double horizontal_flip = 0;  // probability
+  double vertical_flip = 0;
+  std::int64_t crop_padding = 0;          // pixels put around before a crop of the old size
+  std::string padding_mode = "constant";  // "constant" | "edge" | "reflect"
+  double rotation = 0;                    // degrees: an angle from -rotation to rotation
+  std::string interpolation = "nearest";  // of rotations: "nearest" | "bilinear"
+  std::int64_t mask_fill = 0;             // class of a mask's pixels that come from outside
+  double brightness = 0;                  // factor from 1 - x to 1 + x
+  double contrast = 0;
+  double saturation = 0;
+  double hue = 0;      // shift from -x to x of the colour circle, at most 0.5
+  double erasing = 0;  // probability that a rectangle becomes 0 after normalisation
+  std::vector<double> erasing_scale = {0.02, 0.33};  // its share of the area
+  std::vector<double> erasing_ratio = {0.3, 3.3};    // height by width
+  double noise = 0;                                  // deviation, before normalisation
+
+  bool jitters_colour() const {
+    return brightness > 0 || contrast > 0 || saturation > 0 || hue > 0;
+  }
+  bool is_on() const {
+    return horizontal_flip > 0 || vertical_flip > 0 || crop_padding > 0 || rotation > 0 ||
+           jitters_colour() || erasing > 0 || noise > 0;
+  }
+};
+
+}  // namespace temper::training
