@@ -35,6 +35,11 @@ graph::OnnxModel load(const std::string& path, const char* key, const Recipe& re
 }
 
 CompileSettings compile_settings(const Recipe& recipe, const ComponentSettings& optimizer) {
+  TEMPER_CHECK(recipe.train.spike.action == "off", ErrorCode::kInvalidArgument, "train.spike = \"",
+               recipe.train.spike.action,
+               "\" is for runs of one model: an adversarial loss jumps as it should");
+  TEMPER_CHECK(recipe.clip.agc_exclude.empty(), ErrorCode::kInvalidArgument,
+               "clip.agc_exclude is for runs of one model");
   CompileSettings settings;
   settings.optimizer = optimizer;
   settings.clip = recipe.clip;

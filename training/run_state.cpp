@@ -40,6 +40,11 @@ void for_each_field(State& state, Field&& field) {
   field("last_norm_clipped", state.last_norm_clipped);
   field("clipped_steps", state.clipped_steps);
   field("nonfinite", state.nonfinite);
+  field("spike_window", state.spike_window);
+  field("spikes", state.spikes);
+  field("rollbacks", state.rollbacks);
+  field("snapshot_applied", state.snapshot_applied);
+  field("snapshot_step", state.snapshot_step);
   field("plateau_has_best", state.plateau.has_best);
   field("plateau_best", state.plateau.best);
   field("plateau_bad", state.plateau.bad);

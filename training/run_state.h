@@ -40,6 +40,12 @@ struct RunState {
   double last_norm_clipped = 0;
   std::int64_t clipped_steps = 0;  // since the last logged line: steps that clipping changed
   std::int64_t nonfinite = 0;      // steps that were applied although they were not finite
+  // Of the spike guard: the last good losses or norms, and what it did.
+  std::vector<double> spike_window;
+  std::int64_t spikes = 0;
+  std::int64_t rollbacks = 0;
+  std::int64_t snapshot_applied = 0;  // of the snapshot in the store: updates done until then
+  std::int64_t snapshot_step = 0;     // steps tried until then
   PlateauState plateau;
   // As last logged: what is monitored when there is no validation.
   double last_train_loss = 0;

@@ -55,6 +55,10 @@ Session::Session(Recipe recipe, EngineOptions options, SessionNeeds needs)
   settings.optimizer = recipe_.optimizer;
   settings.groups = recipe_.groups;
   settings.clip = recipe_.clip;
+  settings.spike_gate = !recipe_.train.spike.guards()      ? SpikeGate::kNone
+                        : recipe_.train.spike.of == "loss" ? SpikeGate::kLoss
+                                                           : SpikeGate::kGradientNorm;
+  settings.snapshots = recipe_.train.spike.action == "rollback";
   settings.check_finite = recipe_.train.on_nonfinite != "ignore";
   settings.frozen_batchnorm = recipe_.model.batchnorm == "frozen";
   settings.seed = static_cast<std::uint64_t>(recipe_.train.seed);

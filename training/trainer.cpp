@@ -92,6 +92,9 @@ RunResult Trainer::Impl::run(const std::atomic<bool>& stop) {
   begin.epoch = state.data.epoch;
   begin.total_epochs = total_epochs;
   observer.started(result.run_directory, begin);
+  if (!records->resumed()) {
+    keep_snapshot();
+  }
   restart_clock();
   run_clock.begin(state.seconds);
   const auto stopping = [&] { return stop.load(std::memory_order_relaxed); };
@@ -110,6 +113,9 @@ RunResult Trainer::Impl::run(const std::atomic<bool>& stop) {
         recipe.train.eval_every > 0 ? state.attempted % recipe.train.eval_every == 0 : epoch_end;
     if (evaluates || last) {
       evaluate_now();
+    }
+    if (state.attempted % recipe.train.spike.snapshot == 0 && state.consecutive_skips == 0) {
+      keep_snapshot();
     }
     if (epoch_end && !last) {  // before it is saved: a checkpoint is of the stage of its epoch
       enter_stage(state.data.epoch);

@@ -24,6 +24,7 @@ struct StepPlan {
   int norm = -1;
   int clipped = -1;  // the norm after clipping by value or tensor; absent without it
   int ok = -1;
+  int spike = -1;  // whether the spike guard kept the step from being applied; absent without it
 
   explicit StepPlan(Executor& made);
   double number(int output) const;
@@ -69,7 +70,8 @@ struct Trainer::Impl {
   double log_began = 0;
   std::int64_t log_samples = 0;
   std::int64_t log_first_step = 0;
-  double step_loss = 0;  // of the last step
+  double step_loss = 0;        // of the last step
+  double spike_limit_now = 0;  // of the step that runs
   RunClock run_clock;
   double last_save = 0;          // running time at the last checkpoint
   double epoch_began = 0;        // running time
@@ -118,6 +120,19 @@ struct Trainer::Impl {
   [[noreturn]] void fail_diverged(const DataPosition& begin, std::int64_t first_sample,
                                   double loss);
   std::string first_bad_node(const DataPosition& begin, std::int64_t first_sample);
+
+  // trainer_spikes.cpp
+  // Before a step of so many micro-batches.
+  void set_spike_limit(std::int64_t micro_batches);
+  // The number that the spike guard watches.
+  double watched(double loss) const {
+    return recipe.train.spike.of == "loss" ? loss : state.last_norm;
+  }
+  std::string spike_text(double value) const;
+  void watch_applied_step(double value);
+  void after_spike(double value);
+  // With train.spike = "rollback": this state is the one to go back to.
+  void keep_snapshot();
 
   // trainer_rehearsal.cpp
   void rehearse(std::int64_t steps, const RateSweep* sweep, const StepWatcher& watcher);

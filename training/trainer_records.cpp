@@ -38,7 +38,7 @@ void Trainer::Impl::log_step() {
   line.push_back({"opt/lr", rate(last, base_lr())});
   line.push_back({"opt/grad_norm", state.last_norm});
   const ClipSettings& clip = recipe.clip;
-  if (clip.norm > 0 || clip.tensor_norm > 0 || clip.value > 0) {
+  if (clip.norm > 0 || clip.tensor_norm > 0 || clip.value > 0 || clip.agc > 0) {
     line.push_back({"opt/grad_norm_clipped", state.last_norm_clipped});
     if (state.loss_steps > 0) {
       line.push_back({"opt/clipped_share", static_cast<double>(state.clipped_steps) /
@@ -50,6 +50,12 @@ void Trainer::Impl::log_step() {
   }
   if (state.nonfinite > 0) {
     line.push_back({"opt/nonfinite", static_cast<double>(state.nonfinite)});
+  }
+  if (state.spikes > 0) {
+    line.push_back({"opt/spikes", static_cast<double>(state.spikes)});
+  }
+  if (state.rollbacks > 0) {
+    line.push_back({"opt/rollbacks", static_cast<double>(state.rollbacks)});
   }
   if (const double scale = loss_scale(); scale > 0) {
     line.push_back({"opt/loss_scale", scale});

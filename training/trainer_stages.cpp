@@ -30,6 +30,7 @@ void Trainer::Impl::enter_stage(std::int64_t epoch) {
   plans.clear();
   rates_until = 0;
   if (stage >= 0) {
+    keep_snapshot();  // an earlier one has no moments of what was frozen
     observer.message(concat(
         "stage ", wanted + 1, " of ", recipe.stages.size(), ": ", settings.epochs, " epochs",
         settings.freeze.empty() ? std::string{} : concat(", frozen: ", join(settings.freeze, ", ")),

@@ -14,7 +14,8 @@ StepPlan::StepPlan(Executor& made)
       loss(made.plan().find_output("loss")),
       norm(made.plan().find_output("grad_norm")),
       clipped(made.plan().find_output("grad_norm_clipped")),
-      ok(made.plan().find_output("ok")) {}
+      ok(made.plan().find_output("ok")),
+      spike(made.plan().find_output("spike")) {}
 
 double StepPlan::number(int output) const {
   const Tensor& tensor = executor->output(output);
@@ -79,6 +80,7 @@ std::int64_t Trainer::Impl::step() {
     Tensor& count = store.tensor(store.find(kGroupVariable));
     visit_float(count.dtype(), [&]<class T>() { count.span<T>()[0] = static_cast<T>(group); });
   }
+  set_spike_limit(group);
   const DataPosition begin = state.data;
   const std::int64_t first_sample =
       store.tensor(store.find(kPositionVariable)).span<std::int64_t>()[0];
@@ -137,10 +139,16 @@ void Trainer::Impl::finish_step(const StepPlan& plan, double loss, const DataPos
     state.nonfinite += std::isfinite(loss) && std::isfinite(state.last_norm) ? 0 : 1;
     state.loss_sum += loss;
     ++state.loss_steps;
+    watch_applied_step(watched(loss));
     return;
   }
   ++state.skipped;
   ++state.consecutive_skips;
+  if (plan.spike >= 0 && plan.executor->output(plan.spike).span<bool>()[0] &&
+      std::isfinite(watched(loss))) {
+    after_spike(watched(loss));
+    return;
+  }
   if (scale_still_falls() && std::isfinite(loss)) {
     if (state.skipped == 1) {
       observer.message(concat("step ", state.attempted,

@@ -1,12 +1,20 @@
-// Clipping by the global norm: the norm of several gradients together, and the factor that scales
-// them down.
+// Gradient clipping: the norm of several gradients together, the factor that scales them down, and
+// clipping of each unit by the norm of its weights.
 #include "graph/ir/infer_context.h"
 #include "graph/ir/op_registry.h"
 
 namespace temper::graph {
 namespace {
 
+// norm_type as in torch.nn.utils.clip_grad_norm_; left out it is 2.
+void check_norm_type(InferContext& c) {
+  const double norm_type = c.attrs().get_double("norm_type", 2);
+  TEMPER_CHECK(norm_type > 0, ErrorCode::kInvalidArgument, "norm_type is ", norm_type,
+               ", expected a positive number or inf");
+}
+
 void infer_global_norm(InferContext& c) {
+  check_norm_type(c);
   for (int i = 0; i < c.input_count(); ++i) {
     c.check(is_float(c.dtype(i)), "input ", i, " is ", c.dtype(i), ", expected a float type");
     c.require_same_dtype({0, i});
@@ -23,12 +31,38 @@ void infer_clip_factor(InferContext& c) {
   c.set_output(0, c.dtype(0), Shape{});
 }
 
+// Inputs: gradient, parameter. `axis`: of the units; -1: the whole tensor is one.
+void infer_adaptive_clip(InferContext& c) {
+  check_norm_type(c);
+  c.require_same_dtype({0, 1});
+  c.check(is_float(c.dtype(0)), "the gradient is ", c.dtype(0), ", expected a float type");
+  c.check(c.shape(0) == c.shape(1), "the gradient is ", c.shape(0), ", its parameter ", c.shape(1));
+  Attrs& attrs = c.attrs();
+  const std::int64_t axis = attrs.get_int("axis", -1);
+  c.check(axis >= -1 && axis < c.rank(0), "axis is ", axis, ", the gradient has ", c.rank(0),
+          " dimensions");
+  attrs.set("axis", axis);
+  for (const auto& [name, fallback] : {std::pair{"clip_factor", 0.01}, {"eps", 1e-3}}) {
+    const double value = attrs.get_double(name, fallback);
+    TEMPER_CHECK(value > 0, ErrorCode::kInvalidArgument, name, " is ", value,
+                 ", expected a positive number");
+    attrs.set(name, value);
+  }
+  c.set_output(0, c.dtype(0), c.shape(0));
+}
+
 }  // namespace
 
 void register_gradient_clip(OpRegistry& ops) {
   ops.add("GlobalNorm")
       .inputs(1, -1)
       .infer(infer_global_norm)
+      .no_gradient("it reads gradients: second derivatives are not supported")
+      .precision(PrecisionClass::kFloat32)
+      .internal();
+  ops.add("AdaptiveClip")
+      .inputs(2, 2)
+      .infer(infer_adaptive_clip)
       .no_gradient("it reads gradients: second derivatives are not supported")
       .precision(PrecisionClass::kFloat32)
       .internal();

@@ -1,4 +1,5 @@
-// Cases of CrossEntropy with PyTorch's values, and of clipping by the global norm.
+// Cases of CrossEntropy with PyTorch's values, and of gradient clipping.
+#include <algorithm>
 #include <cmath>
 
 #include "runtime/base/concat.h"
@@ -46,6 +47,32 @@ double squares(const HostTensor& x) {
   return sum;
 }
 
+double power_sum(const HostTensor& x, double p) {
+  double sum = 0;
+  for (const double value : x.values) {
+    sum += std::pow(std::abs(value), p);
+  }
+  return sum;
+}
+
+// g min(1, |w| / 2 / |g|) of each unit, |x| being the cube root of the sum of cubes.
+HostTensor clip_by_unit(const HostTensor& g, const HostTensor& w, std::int64_t axis) {
+  const auto unit_of = [&](const std::vector<std::int64_t>& index) {
+    return axis < 0 ? std::size_t{0}
+                    : static_cast<std::size_t>(index[static_cast<std::size_t>(axis)]);
+  };
+  std::vector<double> of_g(4, 0.0), of_w(4, 0.0);
+  for (std::int64_t i = 0; i < g.count(); ++i) {
+    const std::size_t unit = unit_of(coordinates(g.shape, i));
+    of_g[unit] += std::pow(std::abs(g[i]), 3);
+    of_w[unit] += std::pow(std::abs(w[i]), 3);
+  }
+  return generate(g.shape, [&](const auto& index) {
+    const std::size_t unit = unit_of(index);
+    return at(g, index) * std::min(1.0, std::cbrt(of_w[unit]) / 2 / std::cbrt(of_g[unit]));
+  });
+}
+
 }  // namespace
 
 std::vector<OpCase> loss_cases() {
@@ -64,6 +91,23 @@ std::vector<OpCase> loss_cases() {
                          squares(in[0]) + squares(in[1]) + squares(in[2]) + squares(in[3]);
                      return std::vector{HostTensor{{}, {std::sqrt(sum)}}};
                    }});
+  cases.push_back({.op = "GlobalNorm",
+                   .attrs = {{"norm_type", 1.0}},
+                   .inputs = {random({3, 4}), random({2})},
+                   .expected = [](const std::vector<HostTensor>& in) {
+                     return std::vector{
+                         HostTensor{{}, {power_sum(in[0], 1) + power_sum(in[1], 1)}}};
+                   }});
+  for (const std::int64_t axis : {0, 1, -1}) {
+    cases.push_back({.op = "AdaptiveClip",
+                     .attrs = {{"axis", axis}, {"clip_factor", 0.5}, {"norm_type", 3.0}},
+                     .inputs = {random({4, 3, 2}), random({4, 3, 2})},
+                     .expected =
+                         [axis](const std::vector<HostTensor>& in) {
+                           return std::vector{clip_by_unit(in[0], in[1], axis)};
+                         },
+                     .label = concat("axis", axis)});
+  }
   // torch: clamp(max_norm / (norm + 1e-6), max=1)
   for (const auto& [norm, factor] :
        {std::pair{4.0, 0.5 / 4.000001}, {0.25, 1.0}, {0.0, 1.0}, {0.5, 0.5 / 0.500001}}) {

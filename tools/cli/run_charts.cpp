@@ -26,6 +26,16 @@ charts::Series RunCharts::series(const std::string& metric, const std::string& n
   return series;
 }
 
+namespace {
+
+// A number that the whole run has: a grey line.
+charts::Series threshold(charts::Series series) {
+  series.style = charts::LineStyle::kReference;
+  return series;
+}
+
+}  // namespace
+
 std::vector<std::string> RunCharts::write(const std::string& run_directory) const {
   const std::vector<std::pair<std::string, charts::Chart>> all = {
       {"loss",
@@ -44,6 +54,14 @@ std::vector<std::string> RunCharts::write(const std::string& run_directory) cons
         "step",
         "accuracy",
         {series("train/accuracy", "train"), series("val/accuracy", "val")}}},
+      {"gradient_norm",
+       {.title = "Gradient norm",
+        .x_label = "step",
+        .y_label = "norm of all gradients",
+        .series = {series("opt/grad_norm", "before clipping"),
+                   series("opt/grad_norm_clipped", "after clipping"),
+                   threshold(series("opt/clip_norm", "clip.norm"))},
+        .log_y = true}},
       {"learning_rate",
        {"Learning rate",
         "step",

@@ -19,11 +19,11 @@ void accumulate_gradients(graph::Builder& builder, bool last,
   for (std::size_t i = 0; i < parameters.size(); ++i) {
     const Variable parameter = graph.variable(parameters[i]);
     Variable made;
-    made.name = parameter.name + ".accumulated";
+    made.name = parameter.name + kAccumulatedSuffix;
     made.dtype = parameter.dtype;
     made.shape = parameter.shape;
     made.role = VariableRole::kState;
-    made.flat_group = parameter.flat_group + ".accumulated";
+    made.flat_group = parameter.flat_group + kAccumulatedSuffix;
     made.flat_order = parameter.flat_order;
     made.layout_of = parameters[i];
     const VariableId accumulator = graph.add_variable(std::move(made));
@@ -61,7 +61,7 @@ void stage_statistics(graph::Builder& builder, bool last) {
       continue;
     }
     Variable made = statistic;
-    made.name += ".staged";
+    made.name += kStagedSuffix;
     made.role = VariableRole::kState;
     const VariableId staged = graph.add_variable(std::move(made));
     const ValueId old_value = graph.read_variable(update.variable);

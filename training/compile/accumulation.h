@@ -7,6 +7,10 @@
 
 namespace temper::training {
 
+// Variables called after the one they are for.
+inline constexpr const char* kAccumulatedSuffix = ".accumulated";
+inline constexpr const char* kStagedSuffix = ".staged";
+
 // Adds one accumulator per parameter (state, in the parameter's layout). Micro: accumulator <-
 // accumulator + gradient. Last: `gradients` become accumulator + gradient and the accumulator is
 // cleared. Both are attempt bindings.

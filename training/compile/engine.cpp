@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "runtime/base/error.h"
+#include "training/compile/snapshot.h"
 
 namespace temper::training {
 namespace {
@@ -40,6 +41,9 @@ graph::Graph Engine::make(const GraphRequest& request) const {
 void Engine::prepare(const std::vector<GraphRequest>& requests) {
   for (const GraphRequest& request : requests) {
     plan(request);
+  }
+  if (settings_.snapshots) {
+    plans_.add_copies(kSnapshotPrefix, belongs_to_snapshot);
   }
   plans_.allocate();
 }

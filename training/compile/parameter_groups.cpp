@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "runtime/base/error.h"
+#include "training/compile/unit_axes.h"
 #include "training/settings/name_pattern.h"
 
 namespace temper::training {
@@ -82,6 +83,7 @@ void collect_parameters(Graph& graph, const CompileSettings& settings, UpdateInp
       }
     }
   }
+  update.unit_axes = unit_axes(graph, update.parameters);
 }
 
 }  // namespace temper::training

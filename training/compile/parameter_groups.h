@@ -34,9 +34,9 @@ class RateTable {
   std::vector<double> lr_;
 };
 
-// Fills parameters, group_of and groups: trainable parameters sorted by optimizer group, so that
-// each group is one flat range. A parameter belongs to the last group whose pattern matches it.
-// THROWS: kInvalidArgument when a pattern matches nothing.
+// Fills parameters, group_of, groups and unit_axes: trainable parameters sorted by optimizer group,
+// so that each group is one flat range. A parameter belongs to the last group whose pattern matches
+// it. THROWS: kInvalidArgument when a pattern matches nothing.
 void collect_parameters(graph::Graph& graph, const CompileSettings& settings, UpdateInputs& update);
 
 }  // namespace temper::training

@@ -43,6 +43,20 @@ const Plan& PlanSet::plan(const std::string& name, const MakeGraph& make) {
   return compile(name, make).plan;
 }
 
+void PlanSet::add_copies(const std::string& prefix,
+                         const std::function<bool(const StoreVariable&)>& wanted) {
+  const int count = store_.count();
+  for (int i = 0; i < count; ++i) {
+    StoreVariable copy = store_.variable(i);
+    if (wanted(copy)) {
+      copy.name = prefix + copy.name;
+      copy.flat_group = copy.flat_group.empty() ? "" : prefix + copy.flat_group;
+      copy.training_state = true;
+      store_.add(std::move(copy));
+    }
+  }
+}
+
 void PlanSet::allocate() {
   for (const auto& [name, compiled] : compiled_) {
     arena_->reserve(compiled.plan);

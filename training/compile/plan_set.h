@@ -42,6 +42,10 @@ class PlanSet {
   // The plan called `name`; `make` is asked for its graph when it is new. The first plan to name a
   // variable decides its layout.
   const Plan& plan(const std::string& name, const MakeGraph& make);
+  // Before allocate(): adds to each variable that `wanted` names a second one, called `prefix` and
+  // its name, of training's own.
+  void add_copies(const std::string& prefix,
+                  const std::function<bool(const StoreVariable&)>& wanted);
   // Allocates the variables of the plans so far, sets their initial values and makes the executors.
   // Called once; no later plan may name a new variable.
   void allocate();

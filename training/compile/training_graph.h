@@ -24,6 +24,8 @@ inline constexpr const char* kGroupVariable =
     "step.accumulate";  // float: micro-batches of this group
 inline constexpr const char* kLossVariable =
     "step.loss";  // float: sum over this group's micro-batches
+// Float: a step whose watched number (SpikeGate) is above it is not applied.
+inline constexpr const char* kSpikeLimitVariable = "step.spike_limit";
 inline constexpr std::int64_t kRateSlots = 1024;
 
 struct OptimizerGroupSettings {
@@ -37,12 +39,17 @@ struct LossTermSettings {
   bool class_target = true;  // where the loss takes either: class indices, else as the output
 };
 
+// Which number of a step may keep it from being applied.
+enum class SpikeGate { kNone, kGradientNorm, kLoss };
+
 // What the graphs of a run depend on, besides shapes.
 struct CompileSettings {
   LossTermSettings loss;
   ComponentSettings optimizer;
   std::vector<OptimizerGroupSettings> groups;
   ClipSettings clip;
+  SpikeGate spike_gate = SpikeGate::kNone;
+  bool snapshots = false;    // room for a second state of the run: see take_snapshot()
   bool check_finite = true;  // false: a step that is not finite is applied (never with kFloat16)
   // kFloat16 or kBFloat16: mixed precision; kFloat32: every op in the type the file gives it.
   DType precision = DType::kFloat32;

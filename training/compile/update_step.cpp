@@ -1,5 +1,7 @@
 #include "training/compile/update_step.h"
 
+#include <limits>
+
 #include "graph/autodiff/gradient.h"
 #include "graph/ir/builder.h"
 #include "runtime/base/error.h"
@@ -17,6 +19,21 @@ using graph::Graph;
 using graph::UpdateBinding;
 using graph::ValueId;
 using graph::VariableId;
+
+namespace {
+
+// ok and not value > limit; what is not a number is none of the gate's business.
+ValueId add_spike_gate(Builder& builder, ValueId ok, ValueId value) {
+  Graph& graph = builder.graph();
+  builder.set_origin("spike guard");
+  const VariableId limit = add_scalar_variable(graph, kSpikeLimitVariable, builder.dtype(value), {},
+                                               std::numeric_limits<double>::infinity());
+  const ValueId spike = builder.op("Greater", {value, graph.read_variable(limit)});
+  graph.add_output("spike", spike);
+  return builder.op("And", {ok, builder.op("Not", {spike})});
+}
+
+}  // namespace
 
 void add_update_step(Graph& graph, const CompileSettings& settings, const GraphRequest& request,
                      const StepVariables& step, ValueId loss) {
@@ -60,7 +77,8 @@ void add_update_step(Graph& graph, const CompileSettings& settings, const GraphR
                        update.gradients[i]);
     }
   }
-  const ClippedGradients clip = clip_gradients(builder, settings.clip, update.gradients);
+  const ClippedGradients clip = clip_gradients(builder, settings.clip, update);
+  centralize_gradients(builder, update);
   // Statistics too: a variance can overflow where the normalised values, and so loss and
   // gradients, do not.
   std::vector<ValueId> finite = {clip.norm, finite_loss};
@@ -73,8 +91,12 @@ void add_update_step(Graph& graph, const CompileSettings& settings, const GraphR
     finite = {builder.scalar(DType::kFloat32, 1)};
   }
   graph.ok = builder.op("AllFinite", finite);
-  graph.value(graph.ok).name = "ok";
   scaling.update(builder, graph.ok);
+  if (settings.spike_gate != SpikeGate::kNone) {
+    graph.ok = add_spike_gate(builder, graph.ok,
+                              settings.spike_gate == SpikeGate::kLoss ? finite_loss : clip.norm);
+  }
+  graph.value(graph.ok).name = "ok";
   update.scale = clip_factor(builder, settings.clip, clip);
   update.ok = graph.ok;
   update.rates = graph.read_variable(step.rates);

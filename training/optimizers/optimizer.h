@@ -20,7 +20,9 @@ struct UpdateInputs {
   std::vector<graph::ValueId> gradients;
   std::vector<std::int64_t> group_of;  // per parameter
   std::vector<Attrs> groups;           // all parameters of the optimizer, per group
-  std::string prefix;                  // of the model, where a graph trains several
+  // Per parameter: the axis along which its units lie; -1 for one unit (compile/unit_axes.h).
+  std::vector<std::int64_t> unit_axes;
+  std::string prefix;  // of the model, where a graph trains several
 };
 
 struct Optimizer {

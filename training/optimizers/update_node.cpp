@@ -64,8 +64,8 @@ Attrs group_attrs(const UpdateInputs& inputs) {
       attrs.set(name, std::move(values));
     };
     for (const auto& [name, value] : group) {
-      if (name == "lr") {
-        continue;  // in the table of rates
+      if (name == "lr" || name == "centralize") {
+        continue;  // in the table of rates, done to the gradients before
       }
       if (name == "decoupled_weight_decay") {
         add("decoupled", static_cast<double>(std::get<std::int64_t>(value)));
@@ -116,6 +116,9 @@ std::vector<ParameterSpec> with_common(double lr, double weight_decay,
   std::move(own.begin(), own.end(), std::back_inserter(all));
   all.push_back(number_parameter("weight_decay", weight_decay, "decay of the weights"));
   all.push_back(flag_parameter("maximize", "ascend instead of descend"));
+  all.push_back(flag_parameter(
+      "centralize",
+      "take each unit's mean from the gradients of weights (gradient centralisation)"));
   return all;
 }
 

@@ -52,6 +52,17 @@ struct DataSettings {
   std::vector<double> std;                  // of each channel, divided by
 };
 
+// What a sudden jump of the loss or the gradient norm does to a run.
+struct SpikeSettings {
+  std::string action = "off";    // "off" | "warn" | "skip" | "rollback"
+  std::string of = "grad_norm";  // "grad_norm" | "loss"
+  double factor = 10;            // over the median of the window's steps
+  std::int64_t window = 64;      // good steps the median is of; before that many nothing is a spike
+  std::int64_t snapshot = 100;   // steps between the states that a rollback goes back to
+
+  bool guards() const { return action == "skip" || action == "rollback"; }
+};
+
 struct TrainSettings {
   std::int64_t epochs = 10;
   std::int64_t steps = 0;         // 0: by epochs
@@ -64,6 +75,7 @@ struct TrainSettings {
   std::int64_t eval_every = 0;        // steps; 0: at the end of each epoch
   std::string on_nonfinite = "skip";  // "skip" | "stop" | "ignore"
   std::int64_t max_consecutive_skips = 20;
+  SpikeSettings spike;
   std::string max_time;                // "90 min"; empty: no limit
   std::int64_t limit_batches = 0;      // training batches per epoch; 0: all
   std::int64_t limit_val_batches = 0;  // validation batches; 0: all

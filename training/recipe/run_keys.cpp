@@ -7,7 +7,19 @@ namespace {
 
 constexpr const char* kPrecision[] = {"f32", "bf16", "fp16", "auto"};
 constexpr const char* kNonFinite[] = {"skip", "stop", "ignore"};
+constexpr const char* kSpike[] = {"off", "warn", "skip", "rollback"};
+constexpr const char* kSpikeOf[] = {"grad_norm", "loss"};
 constexpr const char* kMode[] = {"min", "max"};
+
+std::string above_one(const RecipeValue& value) {
+  const double number = std::get<double>(value);
+  return std::isfinite(number) && number > 1 ? "" : "must be a finite number above 1";
+}
+
+std::string spike_window(const RecipeValue& value) {
+  const std::int64_t steps = std::get<std::int64_t>(value);
+  return steps >= 2 && steps <= 100000 ? "" : "must be from 2 to 100000";
+}
 
 std::string duration(const RecipeValue& value) {
   const auto& text = std::get<std::string>(value);
@@ -52,6 +64,24 @@ std::vector<RecipeKey> train_keys() {
       key(
           "train.max_consecutive_skips", "skipped steps in a row that stop the run",
           [](Recipe& r) -> auto& { return r.train.max_consecutive_skips; }, positive),
+      key(
+          "train.spike",
+          "on a jump of the loss or the gradient norm: \"off\", \"warn\", \"skip\" the step, or "
+          "skip "
+          "it and \"rollback\" to an earlier state",
+          [](Recipe& r) -> auto& { return r.train.spike.action; }, one_of<kSpike, 4>),
+      key(
+          "train.spike_of", "what is watched for spikes: \"grad_norm\" or \"loss\"",
+          [](Recipe& r) -> auto& { return r.train.spike.of; }, one_of<kSpikeOf, 2>),
+      key(
+          "train.spike_factor", "a spike is more than this many times the median",
+          [](Recipe& r) -> auto& { return r.train.spike.factor; }, above_one),
+      key(
+          "train.spike_window", "good steps the median is of; nothing is a spike before",
+          [](Recipe& r) -> auto& { return r.train.spike.window; }, spike_window),
+      key(
+          "train.spike_snapshot", "steps between the states that \"rollback\" goes back to",
+          [](Recipe& r) -> auto& { return r.train.spike.snapshot; }, positive),
       key(
           "train.max_time",
           "running time after which the run ends: \"90 min\", \"2 h\", \"1:30:00\"",

@@ -1,10 +1,12 @@
 // GlobalNorm and AllFinite over f32 tensors of any layout (padding is zero), in chunks of 16384
-// elements: the sum's order does not depend on the number of threads.
+// elements, and AdaptiveClip over plain ones: the order of a sum does not depend on the number of
+// threads.
 #include <algorithm>
 #include <cmath>
 
 #include "backends/cpu/parallel.h"
 #include "backends/cpu/vector_loops.h"
+#include "backends/reference/unit_view.h"
 #include "runtime/backend/kernel_table.h"
 #include "runtime/base/error.h"
 
@@ -71,17 +73,49 @@ std::unique_ptr<Kernel> chunk_kernel(const OpQuery& query, std::size_t result_by
   return kernel;
 }
 
+double norm_part(SquareNorm, const float* values, std::int64_t count) {
+  return sum_of_squares(values, count);
+}
+
+template <class Norm>
+double norm_part(Norm norm, const float* values, std::int64_t count) {
+  double sum = 0;
+  for (std::int64_t i = 0; i < count; ++i) {
+    norm.add(sum, static_cast<double>(values[i]));
+  }
+  return sum;
+}
+
 std::unique_ptr<Kernel> prepare_norm(const OpQuery& query) {
-  return chunk_kernel(query, sizeof(double), [](Chunks chunks) {
-    return make_kernel([chunks = std::move(chunks)](const KernelArgs& args) {
-      for_each_chunk<double>(chunks, args, sum_of_squares);
-      double total = 0;
-      for (std::size_t i = 0; i < chunks.list.size(); ++i) {
-        total += static_cast<const double*>(args.workspace)[i];
-      }
-      *static_cast<float*>(args.outputs[0]) = static_cast<float>(std::sqrt(total));
+  const double norm_type = query.attrs->get_double("norm_type", 2);
+  return chunk_kernel(query, sizeof(double), [&](Chunks chunks) {
+    return make_kernel([chunks = std::move(chunks), norm_type](const KernelArgs& args) {
+      visit_norm(norm_type, [&](auto norm) {
+        for_each_chunk<double>(chunks, args, [&](const float* values, std::int64_t count) {
+          return norm_part(norm, values, count);
+        });
+        double total = 0;
+        for (std::size_t i = 0; i < chunks.list.size(); ++i) {
+          norm.join(total, static_cast<const double*>(args.workspace)[i]);
+        }
+        *static_cast<float*>(args.outputs[0]) = static_cast<float>(norm.finish(total));
+      });
     });
   });
+}
+
+std::unique_ptr<Kernel> prepare_adaptive_clip(const OpQuery& query) {
+  const AdaptiveClip clip = adaptive_clip_of(query);
+  const int threads = threads_for_elements(query.threads, query.inputs[0].shape.element_count());
+  auto kernel = make_kernel([clip, threads](const KernelArgs& args) {
+    parallel_ranges(threads, clip.view.units, 16, [&](std::int64_t begin, std::int64_t end) {
+      clip.run(static_cast<const float*>(args.inputs[0]), static_cast<const float*>(args.inputs[1]),
+               static_cast<float*>(args.outputs[0]), static_cast<double*>(args.workspace), begin,
+               end);
+    });
+  });
+  kernel->workspace_bytes = static_cast<std::size_t>(clip.view.units) * 2 * sizeof(double);
+  return kernel;
 }
 
 std::unique_ptr<Kernel> prepare_finite(const OpQuery& query) {
@@ -108,6 +142,7 @@ Support supports(const OpQuery& query) {
 
 void register_whole_tensor_checks(KernelTable& table) {
   table.add("GlobalNorm", "cpu", supports, prepare_norm);
+  table.add("AdaptiveClip", "cpu", supports, prepare_adaptive_clip);
   table.add("AllFinite", "cpu", supports, prepare_finite);
 }
 
