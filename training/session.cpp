@@ -70,10 +70,20 @@ Session::Session(Recipe recipe, EngineOptions options, SessionNeeds needs)
       std::make_unique<Engine>(*imported_, std::move(settings), *backend_, *reference_, options_);
 }
 
-void Session::change_trainable(const std::vector<std::string>& freeze) {
+void Session::enter_stage(std::size_t stage, std::int64_t applied) {
+  const auto frozen_in = [&](std::size_t s) {
+    std::vector<std::string> patterns = recipe_.model.freeze;
+    const std::vector<std::string>& own = recipe_.stages[s].freeze;
+    patterns.insert(patterns.end(), own.begin(), own.end());
+    return patterns;
+  };
   CompileSettings settings = engine_->settings();
-  settings.freeze = recipe_.model.freeze;
-  settings.freeze.insert(settings.freeze.end(), freeze.begin(), freeze.end());
+  settings.freeze = frozen_in(stage);
+  settings.stages = static_cast<std::int64_t>(recipe_.stages.size());
+  settings.earlier_freezes.clear();
+  for (std::size_t before = 0; before < stage; ++before) {
+    settings.earlier_freezes.push_back(frozen_in(before));
+  }
   const bool holds_values = engine_->store().allocated();
   auto changed =
       std::make_unique<Engine>(*imported_, std::move(settings), *backend_, *reference_, options_);
@@ -86,6 +96,8 @@ void Session::change_trainable(const std::vector<std::string>& freeze) {
         changed->store().set(same, before.get(i));
       }
     }
+    changed->store().tensor(changed->store().find(kStartsVariable)).span<std::int64_t>()[stage] =
+        applied;
   }
   engine_ = std::move(changed);
 }

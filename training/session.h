@@ -64,9 +64,10 @@ class Session {
   GraphRequest request(GraphKind kind, std::int64_t batch) const;
   // All graphs the run will need, the training graph first: for Engine::prepare().
   std::vector<GraphRequest> requests() const;
-  // Another trainable set: model.freeze and these patterns. Values of variables stay; optimizer
-  // state of what was frozen begins at zero. Executors of before are gone.
-  void change_trainable(const std::vector<std::string>& freeze);
+  // The trainable set of recipe().stages[stage]: what model.freeze and the stage freeze is not in
+  // it. Values of variables stay; optimizer state of what was frozen begins anew, its steps counted
+  // from `applied`. Executors of before are gone.
+  void enter_stage(std::size_t stage, std::int64_t applied);
   // Binds a batch to an executor's inputs by name.
   void bind(Executor& executor, const Batch& batch) const;
   // The name of the model output the loss reads, as a plan output ("output:NAME").

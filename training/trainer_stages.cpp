@@ -26,7 +26,7 @@ void Trainer::Impl::enter_stage(std::int64_t epoch) {
     return;
   }
   const StageSettings& settings = recipe.stages[static_cast<std::size_t>(wanted)];
-  session.change_trainable(settings.freeze);
+  session.enter_stage(static_cast<std::size_t>(wanted), state.applied);
   plans.clear();
   rates_until = 0;
   if (stage >= 0) {

@@ -2,6 +2,7 @@
 // at run time. All forms do the same operations on each element.
 #pragma once
 
+#include "backends/common/optimizers/adafactor.h"
 #include "backends/common/optimizers/adam.h"
 #include "backends/common/optimizers/adam_variants.h"
 #include "backends/common/optimizers/adaptive.h"
@@ -29,9 +30,11 @@ void update_loop(const AdadeltaUpdate<float>& update, const FloatSlice& slice);
 void update_loop(const LionUpdate<float>& update, const FloatSlice& slice);
 void update_loop(const LambUpdate<float>& update, const FloatSlice& slice);
 void update_loop(const LarsUpdate<float>& update, const FloatSlice& slice);
+void update_loop(const AdafactorVectorUpdate<float>& update, const FloatSlice& slice);
 
 // The first pass of those that need a tensor's norms.
 UpdateSums measure_loop(const LambUpdate<float>& update, const FloatSlice& slice);
 UpdateSums measure_loop(const LarsUpdate<float>& update, const FloatSlice& slice);
+UpdateSums measure_loop(const AdafactorVectorUpdate<float>& update, const FloatSlice& slice);
 
 }  // namespace temper::cpu

@@ -33,6 +33,7 @@ UpdateKernel::UpdateKernel(const OpQuery& query, std::vector<std::string> parame
       chunk_(chunk),
       scale_type_(query.inputs[3].dtype),
       merge_(merge) {
+  phases_ = static_cast<std::size_t>(query.inputs[2].shape.element_count());
   read_groups(*query.attrs, parameters);
   take_layouts(query);
   const std::size_t tensors = kUpdateScalars + count_ * (2 + states_);
@@ -41,12 +42,21 @@ UpdateKernel::UpdateKernel(const OpQuery& query, std::vector<std::string> parame
 
 void UpdateKernel::read_groups(const Attrs& attrs, const std::vector<std::string>& parameters) {
   group_of_ = attrs.get_ints("group_of");
+  const std::vector<std::int64_t> phase_of =
+      attrs.get_ints("phase_of", std::vector<std::int64_t>(group_of_.size(), 0));
+  for (std::size_t i = 0; i < group_of_.size(); ++i) {
+    group_of_[i] = group_of_[i] * static_cast<std::int64_t>(phases_) + phase_of[i];
+  }
   const std::vector<double> maximize = attrs.get_doubles("maximize");
   groups_ = maximize.size();
   for (const double flag : maximize) {
     sign_.push_back(flag != 0 ? -1.0 : 1.0);
   }
   rate_factor_ = attrs.get_doubles("rate_factor", std::vector<double>(groups_, 1.0));
+  used_.resize(groups_ * phases_, false);
+  for (const std::int64_t group : group_of_) {
+    used_[static_cast<std::size_t>(group)] = true;
+  }
   parameter_count_ = parameters.size();
   numbers_.resize(groups_ * parameter_count_);
   for (std::size_t i = 0; i < parameter_count_; ++i) {
@@ -118,8 +128,13 @@ void UpdateKernel::bind(const KernelArgs& args) {
 
 UpdateStep UpdateKernel::step_of(const KernelArgs& args, std::size_t group) const {
   UpdateStep made;
-  made.step = *static_cast<const std::int64_t*>(args.inputs[2]);
-  const auto slot = static_cast<std::size_t>(made.step % rate_slots_);
+  const auto* steps = static_cast<const std::int64_t*>(args.inputs[2]);
+  made.step = steps[group % phases_];
+  if (memory_input_ > 0) {
+    made.memory = static_cast<double*>(args.outputs[count_ * (1 + states_)]) + group;
+  }
+  group /= phases_;
+  const auto slot = static_cast<std::size_t>(steps[0] % rate_slots_);
   const auto slots = static_cast<std::size_t>(rate_slots_);
   const auto* rates = static_cast<const double*>(args.inputs[1]);
   made.rate = rates[group * slots + slot] * rate_factor_[group];
@@ -129,9 +144,6 @@ UpdateStep UpdateKernel::step_of(const KernelArgs& args, std::size_t group) cons
     made.scale *= static_cast<double>(*static_cast<const float*>(args.inputs[3]));
   } else if (scale_type_ == DType::kFloat64) {
     made.scale *= *static_cast<const double*>(args.inputs[3]);
-  }
-  if (memory_input_ > 0) {
-    made.memory = static_cast<double*>(args.outputs[count_ * (1 + states_)]) + group;
   }
   return made;
 }

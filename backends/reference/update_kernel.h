@@ -36,11 +36,14 @@ class UpdateKernel : public Kernel {
   // False: this step must write nothing.
   static bool wanted(const KernelArgs& args) { return *static_cast<const bool*>(args.inputs[0]); }
 
-  std::size_t group_count() const { return groups_; }
+  // A group here is a group of the node in one phase: parameters with the same step.
+  std::size_t group_count() const { return groups_ * phases_; }
+  // False: no parameter is in it, and it must not be touched.
+  bool is_used(std::size_t group) const { return used_[group]; }
   UpdateStep step_of(const KernelArgs& args, std::size_t group) const;
   // The group's numbers, in the order of `parameters`.
   const double* numbers_of(std::size_t group) const {
-    return numbers_.data() + group * parameter_count_;
+    return numbers_.data() + group / phases_ * parameter_count_;
   }
   const std::vector<FlatRange>& chunks() const { return chunks_; }
   std::int64_t total_elements() const { return total_; }
@@ -64,11 +67,13 @@ class UpdateKernel : public Kernel {
   void read_groups(const Attrs& attrs, const std::vector<std::string>& parameters);
   void take_layouts(const OpQuery& query);
 
-  std::size_t states_ = 0, count_ = 0, groups_ = 1, parameter_count_ = 0, memory_input_ = 0;
+  std::size_t states_ = 0, count_ = 0, groups_ = 1, phases_ = 1, parameter_count_ = 0,
+              memory_input_ = 0;
   std::size_t element_bytes_ = 0;
   std::int64_t rate_slots_ = 1, chunk_ = 0, total_ = 0;
   DType scale_type_;
   bool merge_, over_padding_ = true;
+  std::vector<bool> used_;
   std::vector<std::int64_t> group_of_, elements_;
   std::vector<double> numbers_, sign_, rate_factor_;
   std::vector<FlatRange> chunks_;
@@ -92,7 +97,9 @@ class FlatUpdateKernel final : public UpdateKernel {
       return;
     }
     for (std::size_t g = 0; g < updates_.size(); ++g) {
-      updates_[g] = U::make(step_of(args, g), numbers_of(g));
+      if (is_used(g)) {
+        updates_[g] = U::make(step_of(args, g), numbers_of(g));
+      }
     }
     Host::run(threads_, static_cast<std::int64_t>(chunks().size()), [this](std::int64_t i) {
       const FlatRange& chunk = chunks()[static_cast<std::size_t>(i)];
@@ -148,6 +155,7 @@ class TensorUpdateKernel final : public UpdateKernel {
       for (std::size_t c = chunk_begin(i); c < chunk_begin(i + 1); ++c) {
         total.first += sums_[c].first;
         total.second += sums_[c].second;
+        total.count += sums_[c].count;
       }
       tensors_[i] = groups_[static_cast<std::size_t>(chunks()[chunk_begin(i)].group)].with(total);
     }

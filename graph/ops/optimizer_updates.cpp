@@ -1,9 +1,11 @@
 // The optimizers' updates of all parameters at once: one op per optimizer, outputs in the
 // variables' own memory. Inputs: ok (bool), rates f64[2 G, K] (row g: the learning rate of group g
 // at applied step s in slot s % K; row G + g: its scheduled momentum or beta1, NaN for the
-// optimizer's own), step (i64), scale (on every gradient; may be left out), then n parameters, n
-// gradients and n of each of `states`, at last f64[G] where an optimizer keeps a number per group.
-// Attributes: group_of (per parameter), and one number per group for each hyper-parameter.
+// optimizer's own), step (i64, or i64[P]: element 0 the steps applied, element p those since the
+// parameters of phase p began to train), scale (on every gradient; may be left out), then n
+// parameters, n gradients and n of each of `states`, at last f64[G P] where an optimizer keeps a
+// number per group and phase. Attributes: group_of and phase_of (per parameter), and one number per
+// group for each hyper-parameter.
 #include <algorithm>
 
 #include "graph/ir/infer_context.h"
@@ -36,6 +38,11 @@ const std::vector<UpdateOp>& update_ops() {
       {"LambUpdate", {"weight_decay", "beta1", "beta2", "eps"}},
       {"LarsUpdate",
        {"weight_decay", "momentum", "dampening", "nesterov", "trust_coefficient", "eps"}},
+      {"MuonUpdate",
+       {"weight_decay", "momentum", "nesterov", "eps", "ns_steps", "ns_coefficients1",
+        "ns_coefficients2", "ns_coefficients3", "adjust_lr"}},
+      {"AdafactorUpdate", {"weight_decay", "beta2_decay", "eps1", "eps2", "d"}},
+      {"AdafactorVectorUpdate", {"weight_decay", "beta2_decay", "eps1", "eps2", "d"}},
   };
   return kOps;
 }
@@ -52,8 +59,8 @@ void check_scalars(InferContext& c) {
   c.check(c.dtype(1) == DType::kFloat64 && c.rank(1) == 2 && c.shape(1)[0] >= 2 &&
               c.shape(1)[0] % 2 == 0 && c.shape(1)[1] > 0,
           "rates must be f64 with two rows per group, but is ", c.dtype(1), " ", c.shape(1));
-  c.check(c.dtype(2) == DType::kInt64 && c.shape(2).element_count() == 1,
-          "step must be one i64, but is ", c.dtype(2), " ", c.shape(2));
+  c.check(c.dtype(2) == DType::kInt64 && c.rank(2) <= 1 && c.shape(2).element_count() > 0,
+          "step must be i64, one or one per phase, but is ", c.dtype(2), " ", c.shape(2));
   if (c.has_input(3)) {
     c.check(is_float(c.dtype(3)) && c.shape(3).element_count() == 1,
             "scale must be one float, but is ", c.dtype(3), " ", c.shape(3));
@@ -73,6 +80,10 @@ void check_groups(InferContext& c, const UpdateOp& op, std::int64_t count) {
             ", but there are ", groups);
   }
   attrs.set("group_of", std::move(group_of));
+  for (const std::int64_t phase : attrs.get_ints("phase_of")) {
+    c.check(phase >= 0 && phase < c.shape(2).element_count(), "phase_of names phase ", phase,
+            ", but there are ", c.shape(2).element_count());
+  }
   std::vector<const char*> names = op.parameters;
   names.push_back("maximize");
   for (const char* name : names) {
@@ -83,6 +94,18 @@ void check_groups(InferContext& c, const UpdateOp& op, std::int64_t count) {
             groups, " groups");
     attrs.set(name, std::move(values));
   }
+}
+
+// Most states are like their parameter; Adafactor's means of rows and columns have one axis less.
+Shape state_shape(InferContext& c, const std::vector<std::string>* states, int state,
+                  const Shape& parameter) {
+  const std::string name = states == nullptr ? "" : (*states)[static_cast<std::size_t>(state)];
+  Shape shape = parameter;
+  if (name == "row_var" || name == "col_var") {
+    c.check(shape.rank() >= 2, name, " needs parameters of two dimensions, but one is ", shape);
+    shape[shape.rank() - (name == "row_var" ? 1 : 2)] = 1;
+  }
+  return shape;
 }
 
 void infer_update(InferContext& c) {
@@ -106,18 +129,23 @@ void infer_update(InferContext& c) {
     const int parameter = kFirstParameter + i;
     for (int set = 1; set < sets; ++set) {
       const int other = parameter + set * n;
-      c.check(c.shape(other) == c.shape(parameter) && c.dtype(other) == c.dtype(parameter),
-              "input ", other, " is ", c.dtype(other), " ", c.shape(other),
-              ", but its parameter is ", c.dtype(parameter), " ", c.shape(parameter));
+      const Shape wanted =
+          set == 1 ? c.shape(parameter) : state_shape(c, names, set - 2, c.shape(parameter));
+      c.check(c.shape(other) == wanted && c.dtype(other) == c.dtype(parameter), "input ", other,
+              " is ", c.dtype(other), " ", c.shape(other), ", but its parameter is ",
+              c.dtype(parameter), " ", c.shape(parameter));
     }
-    for (int out = 0; out < sets - 1; ++out) {
-      c.set_output(out * n + i, c.dtype(parameter), c.shape(parameter));
+    c.set_output(i, c.dtype(parameter), c.shape(parameter));
+    for (int state = 0; state < sets - 2; ++state) {
+      c.set_output((1 + state) * n + i, c.dtype(parameter),
+                   state_shape(c, names, state, c.shape(parameter)));
     }
   }
   if (op.group_memory) {
     const int memory = c.input_count() - 1;
-    c.check(c.dtype(memory) == DType::kFloat64 && c.shape(memory) == Shape{c.shape(1)[0] / 2},
-            "the groups' memory must be one f64 per group, but is ", c.dtype(memory), " ",
+    const std::int64_t wanted = c.shape(1)[0] / 2 * c.shape(2).element_count();
+    c.check(c.dtype(memory) == DType::kFloat64 && c.shape(memory) == Shape{wanted},
+            "the groups' memory must be one f64 per group and phase, but is ", c.dtype(memory), " ",
             c.shape(memory));
     c.set_output(c.output_count() - 1, c.dtype(memory), c.shape(memory));
   }

@@ -63,8 +63,9 @@ struct UpdateRun {
   // `backend`: null for the reference row.
   UpdateRun(const UpdateTrajectory& torch, bool flat, const Backend* backend = nullptr,
             int threads = 1)
-      : parameter(flat, update_initial()), gradient(flat) {
+      : parameter(flat, state_before_first(torch)[0]), gradient(flat) {
     const UpdateState begin = state_before_first(torch);
+    steps = steps_of(torch, torch.start);
     const auto groups = static_cast<std::int64_t>(group_count(torch));
     const std::size_t sets = begin.size() + (has_group_memory(torch) ? 0 : 1);  // p, g, states
     for (std::size_t i = 2; i < sets; ++i) {
@@ -77,8 +78,9 @@ struct UpdateRun {
     query.attrs = &attrs;
     query.threads = threads;
     query.inputs = {spec(DType::kBool, {}), spec(DType::kFloat64, {2 * groups, 3}),
-                    spec(DType::kInt64, {}), spec(DType::kFloat32, {})};
-    inputs = {&ok, rates.data(), &step, &scale};
+                    spec(DType::kInt64, Shape{static_cast<std::int64_t>(steps.size())}),
+                    spec(DType::kFloat32, {})};
+    inputs = {&ok, rates.data(), steps.data(), &scale};
     add(inputs, parameter);
     add(inputs, gradient);
     add(outputs, parameter);
@@ -96,8 +98,9 @@ struct UpdateRun {
       memory = begin.back();
       inputs.push_back(memory.data());
       outputs.push_back(memory.data());
-      query.inputs.push_back(spec(DType::kFloat64, {groups}));
-      query.outputs.push_back(spec(DType::kFloat64, {groups}));
+      const Shape shape{static_cast<std::int64_t>(memory.size())};
+      query.inputs.push_back(spec(DType::kFloat64, shape));
+      query.outputs.push_back(spec(DType::kFloat64, shape));
     }
     if (backend == nullptr) {
       kernel = reference_row(query.op)->prepare(query);
@@ -116,7 +119,9 @@ struct UpdateRun {
   void run(const std::vector<double>& g) {
     gradient.set(g);
     kernel->run(args());
-    ++step;
+    for (std::int64_t& step : steps) {
+      ++step;
+    }
   }
   UpdateState state() const {
     UpdateState out{parameter.numbers()};
@@ -133,7 +138,7 @@ struct UpdateRun {
   std::vector<Pair<T>> states;
   bool ok = true;
   std::vector<double> rates, memory;
-  std::int64_t step = 0;
+  std::vector<std::int64_t> steps;
   float scale = 1;
   OpQuery query;
   Attrs attrs;
@@ -155,7 +160,7 @@ double relative_distance(const std::vector<double>& actual, const std::vector<do
 template <class T>
 void expect_trajectory(const UpdateTrajectory& torch, UpdateRun<T>& run, double tolerance) {
   for (int step = 0; step < 100; ++step) {
-    run.run(update_gradient(step));
+    run.run(update_gradient(torch.start + step));
     const UpdateState actual = run.state();
     if (step < 3) {
       const UpdateState& expected = torch.first[static_cast<std::size_t>(step)];

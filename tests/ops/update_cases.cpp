@@ -23,14 +23,19 @@ void add_pair(std::vector<OpInput>& inputs, const std::vector<double>& seven) {
   inputs.push_back(values({3}, tail(seven)));
 }
 
+OpInput step_input(const UpdateTrajectory& torch, long step) {
+  const std::vector<std::int64_t> steps = steps_of(torch, step);
+  const Shape shape = steps.size() == 1 ? Shape{} : Shape{2};
+  return values(shape, {steps.begin(), steps.end()}).of(DType::kInt64);
+}
+
 // A step's inputs: `before` holds the parameter and its states.
 std::vector<OpInput> update_inputs(const UpdateTrajectory& torch, const UpdateState& before,
                                    long step, bool ok) {
   const auto groups = static_cast<std::int64_t>(group_count(torch));
   std::vector<OpInput> inputs{values({}, {ok ? 1.0 : 0.0}).of(DType::kBool),
                               values({2 * groups, 3}, rate_table(torch)).of(DType::kFloat64),
-                              values({}, {static_cast<double>(step)}).of(DType::kInt64),
-                              values({}, {0.5}).of(DType::kFloat32)};
+                              step_input(torch, step), values({}, {0.5}).of(DType::kFloat32)};
   add_pair(inputs, before[0]);
   std::vector<double> doubled = update_gradient(step);  // the scale halves it again, exactly
   for (double& number : doubled) {
@@ -42,7 +47,8 @@ std::vector<OpInput> update_inputs(const UpdateTrajectory& torch, const UpdateSt
     add_pair(inputs, before[i]);
   }
   if (has_group_memory(torch)) {
-    inputs.push_back(values({groups}, before.back()).of(DType::kFloat64));
+    const auto count = static_cast<std::int64_t>(before.back().size());
+    inputs.push_back(values({count}, before.back()).of(DType::kFloat64));
   }
   return inputs;
 }
@@ -55,7 +61,7 @@ std::vector<HostTensor> split(const UpdateTrajectory& torch, const UpdateState& 
     out.push_back({{3}, tail(state[i])});
   }
   if (has_group_memory(torch)) {
-    out.push_back({{static_cast<std::int64_t>(group_count(torch))}, state.back()});
+    out.push_back({{static_cast<std::int64_t>(state.back().size())}, state.back()});
   }
   return out;
 }
@@ -68,14 +74,14 @@ std::vector<OpCase> update_cases() {
     UpdateState before = state_before_first(torch);
     for (std::size_t step = 0; step < torch.first.size(); ++step) {
       OpCase made{.op = torch.op, .attrs = torch.attrs};
-      made.inputs = update_inputs(torch, before, static_cast<long>(step), true);
+      made.inputs = update_inputs(torch, before, torch.start + static_cast<long>(step), true);
       const std::vector<HostTensor> after = split(torch, torch.first[step]);
       made.outputs = static_cast<int>(after.size());
       made.expected = [after](const std::vector<HostTensor>&) { return after; };
       made.label = concat(torch.name, "_step", step);
       cases.push_back(made);
       if (step == 1) {
-        made.inputs = update_inputs(torch, before, static_cast<long>(step), false);
+        made.inputs = update_inputs(torch, before, torch.start + static_cast<long>(step), false);
         made.expected = [kept = split(torch, before)](const std::vector<HostTensor>&) {
           return kept;
         };

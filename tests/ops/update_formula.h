@@ -1,6 +1,7 @@
 // Initial values, gradients and rates of tools/oracle/optimizer_updates.py.
 #pragma once
 
+#include <cstdint>
 #include <limits>
 #include <vector>
 
@@ -28,6 +29,12 @@ inline std::vector<double> update_gradient(long step) {
 // NAdam's product of momenta starts as 1; nothing else has a number per group.
 inline bool has_group_memory(const UpdateTrajectory& torch) { return torch.op == "NadamUpdate"; }
 
+// i64, or with a late parameter i64 [2]
+inline std::vector<std::int64_t> steps_of(const UpdateTrajectory& torch, std::int64_t step) {
+  return torch.start > 0 ? std::vector<std::int64_t>{step, step - torch.start}
+                         : std::vector<std::int64_t>{step};
+}
+
 inline std::size_t group_count(const UpdateTrajectory& torch) { return torch.rates.size() / 3; }
 
 // f64 [2 G, 3]
@@ -41,6 +48,9 @@ inline std::vector<double> rate_table(const UpdateTrajectory& torch) {
 }
 
 inline UpdateState state_before_first(const UpdateTrajectory& torch) {
+  if (torch.start > 0) {
+    return torch.begin;
+  }
   UpdateState state(torch.first.front().size(), std::vector<double>(7, torch.initial_state));
   state[0] = update_initial();
   if (has_group_memory(torch)) {

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Writes tests/ops/expected/optimizer_updates.cpp: 100 steps of torch.optim on seven numbers in double, per set of
-options: the state after the first three steps, and the numbers after 10 and 100.
+options: the state after the first three steps, and the numbers after 10 and 100. Where the second parameter begins to
+train late, as one that a stage unfreezes, all of that counts from there.
 
 Usage: python tools/oracle/optimizer_updates.py > tests/ops/expected/optimizer_updates.cpp     (needs torch 2.x)
 The seven numbers are two parameters, of four and of three; each step has its own rate, as under a schedule. Gradients
@@ -63,6 +64,8 @@ class LAMB(torch.optim.Optimizer):
         for group in self.param_groups:
             beta1, beta2 = group["betas"]
             for p in group["params"]:
+                if p.grad is None:
+                    continue
                 g = -p.grad if group["maximize"] else p.grad
                 state = self.state[p]
                 m = state.setdefault("exp_avg", torch.zeros_like(p))
@@ -108,8 +111,8 @@ OWN = {"Lion": Lion, "LAMB": LAMB, "LARS": LARS}
 
 
 def option_sets():
-    """(name, optimizer, options); options may have "groups": a list of two dicts that differ from them, and
-    "scheduled": momentum or beta1 as MOMENTA."""
+    """(name, optimizer, options); options may have "groups": a list of two dicts that differ from them, "scheduled":
+    momentum or beta1 as MOMENTA, and "late": the step at which the second parameter begins to train."""
     yield "sgd", "SGD", {}
     yield "sgd_weight_decay", "SGD", {"weight_decay": 0.1}
     yield "sgd_maximize", "SGD", {"maximize": True, "weight_decay": 0.1}
@@ -156,6 +159,14 @@ def option_sets():
     yield "lars", "LARS", {"trust_coefficient": 0.5}
     yield "lars_nesterov", "LARS", {"trust_coefficient": 0.2, "weight_decay": 0.1, "nesterov": True, "momentum": 0.8}
     yield "lars_dampening", "LARS", {"trust_coefficient": 0.2, "dampening": 0.2, "maximize": True}
+    yield "sgd_late", "SGD", {"momentum": 0.9, "dampening": 0.3, "late": 5}
+    yield "adam_late", "Adam", {"late": 5}
+    yield "adamw_amsgrad_late", "AdamW", {"amsgrad": True, "betas": (0.9, 0.7), "late": 5}
+    yield "radam_late", "RAdam", {"late": 7}
+    yield "nadam_late", "NAdam", {"late": 5}
+    yield "adamax_late", "Adamax", {"late": 5}
+    yield "adagrad_late", "Adagrad", {"lr_decay": 0.1, "late": 5}
+    yield "lamb_late", "LAMB", {"late": 5}
 
 
 def initial():
@@ -169,6 +180,7 @@ def gradient(step):
 def run(optimizer, options):
     options = dict(options)
     scheduled = options.pop("scheduled", False)
+    late = options.pop("late", 0)
     differences = options.pop("groups", [{}])
     parts = [initial()[:SPLIT].clone().requires_grad_(), initial()[SPLIT:].clone().requires_grad_()]
     factors = [d.get("lr", 1.0) for d in differences]
@@ -178,7 +190,7 @@ def run(optimizer, options):
         groups = [{"params": [p]} | {k: v for k, v in d.items() if k != "lr"} for p, d in zip(parts, differences)]
     made = (OWN.get(optimizer) or getattr(torch.optim, optimizer))(groups, lr=1.0, foreach=False, **options)
     rows = []
-    for step in range(STEPS):
+    for step in range(STEPS + late):
         for group, factor in zip(made.param_groups, factors):
             group["lr"] = RATES[step % 3] * factor
             if scheduled and "betas" in group:
@@ -186,7 +198,7 @@ def run(optimizer, options):
             elif scheduled:
                 group["momentum"] = MOMENTA[step % 3]
         g = gradient(step)
-        parts[0].grad, parts[1].grad = g[:SPLIT].clone(), g[SPLIT:].clone()
+        parts[0].grad, parts[1].grad = g[:SPLIT].clone(), g[SPLIT:].clone() if step >= late else None
         made.step()
         row = [torch.cat([part.detach() for part in parts])]
         names = []
@@ -196,21 +208,22 @@ def run(optimizer, options):
                 names.append(name)
                 row.append(torch.cat([torch.zeros_like(p) if s is None else s for s, p in zip(states, parts)]).detach())
         if optimizer == "NAdam":
-            row.append([made.state[group["params"][0]]["mu_product"].item() for group in made.param_groups])
+            counted = parts if late else [group["params"][0] for group in made.param_groups]
+            row.append([float(made.state[part].get("mu_product", 1.0)) for part in counted])
         rows.append([list(map(float, part)) for part in row])
     order = {"rmsprop": ["square_avg", "grad_avg", "momentum_buffer"]}
     if optimizer == "RMSprop":
         wanted = [n for n in order["rmsprop"] if n in names]
         rows = [[row[0]] + [row[1 + names.index(n)] for n in wanted] for row in rows]
         names = wanted
-    return made, rows, names, factors, scheduled
+    return made, rows, names, factors, scheduled, late
 
 
 def numbers(values):
     return "{" + ", ".join(repr(float(value)) for value in values) + "}"
 
 
-def attributes(optimizer, made, names):
+def attributes(optimizer, made, names, late):
     op, keys = OPS[optimizer]
     groups = made.param_groups
     lists = {"weight_decay": [g["weight_decay"] for g in groups], "maximize": [float(g["maximize"]) for g in groups]}
@@ -224,6 +237,8 @@ def attributes(optimizer, made, names):
         lists["decoupled"] = [float(optimizer == "AdamW")] * len(groups)
     parts = [f'{{"{key}", std::vector<double>{numbers(values)}}}' for key, values in lists.items()]
     parts.append(f'{{"group_of", std::vector<std::int64_t>{{{"0, 0" if len(groups) == 1 else "0, 1"}}}}}')
+    if late:
+        parts.append('{"phase_of", std::vector<std::int64_t>{0, 1}}')
     if names:
         quoted = ", ".join(f'"{name}"' for name in names)
         parts.append(f'{{"states", std::vector<std::string>{{{quoted}}}}}')
@@ -240,13 +255,16 @@ def main():
     print("namespace temper::op_suite {\n\n// clang-format off")
     print("std::vector<UpdateTrajectory> update_trajectories() {\n  return {")
     for name, optimizer, options in option_sets():
-        made, rows, names, factors, scheduled = run(optimizer, options)
+        made, rows, names, factors, scheduled, late = run(optimizer, options)
+        begin = rows[late - 1] if late else None
+        rows = rows[late:]
         rates = [rate * factor for factor in factors for rate in RATES]
         start = options.get("initial_accumulator_value", 0.0)
-        print(f'    {{"{name}", "{OPS[optimizer][0]}",\n     {attributes(optimizer, made, names)},')
+        print(f'    {{"{name}", "{OPS[optimizer][0]}",\n     {attributes(optimizer, made, names, late)},')
         print(f"     {numbers(rates)}, {numbers(MOMENTA if scheduled else [])}, {start!r},")
         print("     {" + ",\n      ".join(state_text(row) for row in rows[:3]) + "},")
-        print(f"     {numbers(rows[9][0])},\n     {numbers(rows[99][0])}}},")
+        print(f"     {numbers(rows[9][0])},\n     {numbers(rows[99][0])}"
+              + (f",\n     {late}, {state_text(begin)}}}," if late else "},"))
     print("  };\n}\n// clang-format on\n\n}  // namespace temper::op_suite")
 
 

@@ -1,6 +1,7 @@
 #include "training/compile/parameter_groups.h"
 
 #include <limits>
+#include <map>
 
 #include "runtime/base/error.h"
 #include "training/compile/unit_axes.h"
@@ -52,6 +53,35 @@ void RateTable::fill_constant() {
   }
 }
 
+std::vector<std::int64_t> phases_of(const Graph& graph, const CompileSettings& settings,
+                                    const std::vector<VariableId>& parameters) {
+  if (settings.stages == 0) {
+    return {};
+  }
+  std::vector<std::string> names;
+  std::map<std::string, std::int64_t> phase;
+  for (int i = 0; i < graph.variable_count(); ++i) {
+    const Variable& variable = graph.variable(VariableId{i});
+    if (variable.role == graph::VariableRole::kParameter) {
+      names.push_back(variable.name);
+    }
+  }
+  for (std::size_t stage = 0; stage < settings.earlier_freezes.size(); ++stage) {
+    const std::vector<bool> frozen =
+        match_names(settings.earlier_freezes[stage], names, "train.stage.freeze");
+    for (std::size_t i = 0; i < names.size(); ++i) {
+      if (frozen[i]) {
+        phase[names[i]] = static_cast<std::int64_t>(stage) + 1;
+      }
+    }
+  }
+  std::vector<std::int64_t> phases;
+  for (const VariableId id : parameters) {
+    phases.push_back(phase[graph.variable(id).name]);
+  }
+  return phases;
+}
+
 void collect_parameters(Graph& graph, const CompileSettings& settings, UpdateInputs& update) {
   update.groups = group_parameters(settings);
   update.prefix = settings.prefix;
@@ -83,6 +113,7 @@ void collect_parameters(Graph& graph, const CompileSettings& settings, UpdateInp
       }
     }
   }
+  update.phase_of = phases_of(graph, settings, update.parameters);
   update.unit_axes = unit_axes(graph, update.parameters);
 }
 

@@ -34,9 +34,14 @@ class RateTable {
   std::vector<double> lr_;
 };
 
-// Fills parameters, group_of, groups and unit_axes: trainable parameters sorted by optimizer group,
-// so that each group is one flat range. A parameter belongs to the last group whose pattern matches
-// it. THROWS: kInvalidArgument when a pattern matches nothing.
+// Per parameter: the stage in which it began to train; what was frozen in the stage before begins
+// anew in this one. Empty without stages.
+std::vector<std::int64_t> phases_of(const graph::Graph& graph, const CompileSettings& settings,
+                                    const std::vector<graph::VariableId>& parameters);
+
+// Fills parameters, group_of, phase_of, groups and unit_axes: trainable parameters sorted by
+// optimizer group, so that each group is one flat range. A parameter belongs to the last group
+// whose pattern matches it. THROWS: kInvalidArgument when a pattern matches nothing.
 void collect_parameters(graph::Graph& graph, const CompileSettings& settings, UpdateInputs& update);
 
 }  // namespace temper::training

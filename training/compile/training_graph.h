@@ -26,6 +26,8 @@ inline constexpr const char* kLossVariable =
     "step.loss";  // float: sum over this group's micro-batches
 // Float: a step whose watched number (SpikeGate) is above it is not applied.
 inline constexpr const char* kSpikeLimitVariable = "step.spike_limit";
+// i64 [P], with stages: the applied step at which each began.
+inline constexpr const char* kStartsVariable = "step.starts";
 inline constexpr std::int64_t kRateSlots = 1024;
 
 struct OptimizerGroupSettings {
@@ -58,6 +60,9 @@ struct CompileSettings {
   std::uint64_t seed = 0;
   std::vector<std::string> freeze;     // patterns
   std::vector<std::string> trainable;  // patterns; empty: the importer's decision
+  // Of a run in stages: how many there are, and what was frozen in each before this one.
+  std::int64_t stages = 0;
+  std::vector<std::vector<std::string>> earlier_freezes;
   // Of several models in one graph: "generator::" begins the names of this one's variables.
   std::string prefix;
 };

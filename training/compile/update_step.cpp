@@ -101,6 +101,12 @@ void add_update_step(Graph& graph, const CompileSettings& settings, const GraphR
   update.ok = graph.ok;
   update.rates = graph.read_variable(step.rates);
   update.step = graph.read_variable(step.applied);
+  if (!update.phase_of.empty()) {
+    builder.set_origin("steps of the stages");
+    const VariableId starts =
+        add_scalar_variable(graph, kStartsVariable, DType::kInt64, {settings.stages}, 0);
+    update.step = builder.sub(update.step, graph.read_variable(starts));
+  }
   const Optimizer& optimizer = find_optimizer(settings.optimizer.name);
   builder.set_origin(concat("optimizer ", optimizer.name));
   optimizer.build(builder, update);

@@ -12,5 +12,6 @@ std::vector<Optimizer> adam_family();
 std::vector<Optimizer> adam_variants();
 std::vector<Optimizer> adaptive_family();
 std::vector<Optimizer> trust_ratio_family();
+std::vector<Optimizer> matrix_family();
 
 }  // namespace temper::training

@@ -14,12 +14,14 @@ namespace temper::training {
 struct UpdateInputs {
   graph::ValueId ok;     // bool scalar
   graph::ValueId rates;  // f64 [2 G, K]: see graph/ops/optimizer_updates.cpp
-  graph::ValueId step;   // i64 scalar
+  graph::ValueId step;   // i64 scalar, or i64 [P] with phases
   graph::ValueId scale;  // scalar factor on every gradient (clipping)
   std::vector<graph::VariableId> parameters;
   std::vector<graph::ValueId> gradients;
   std::vector<std::int64_t> group_of;  // per parameter
-  std::vector<Attrs> groups;           // all parameters of the optimizer, per group
+  // Per parameter: the part of the run in which it began to train; empty: all with the run.
+  std::vector<std::int64_t> phase_of;
+  std::vector<Attrs> groups;  // all parameters of the optimizer, per group
   // Per parameter: the axis along which its units lie; -1 for one unit (compile/unit_axes.h).
   std::vector<std::int64_t> unit_axes;
   std::string prefix;  // of the model, where a graph trains several

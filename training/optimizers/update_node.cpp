@@ -40,11 +40,15 @@ std::vector<VariableId> add_states(graph::Graph& graph, const UpdateInputs& inpu
     graph::Variable state;
     state.name = parameter.name + "." + spec.name;
     state.dtype = parameter.dtype;
-    state.shape = parameter.shape;
+    state.shape = spec.shape == nullptr ? parameter.shape : spec.shape(parameter.shape);
     state.role = graph::VariableRole::kState;
     state.flat_group = parameter.flat_group + "." + spec.name;
     state.flat_order = parameter.flat_order;
-    state.layout_of = id;
+    if (spec.shape == nullptr) {
+      state.layout_of = id;
+    } else {
+      state.layout_free = false;
+    }
     if (!spec.initial_parameter.empty()) {
       const Attrs& group = inputs.groups[static_cast<std::size_t>(inputs.group_of[i])];
       state.initial = filled(state.dtype, state.shape, group.get_double(spec.initial_parameter, 0));
@@ -83,11 +87,11 @@ Attrs group_attrs(const UpdateInputs& inputs) {
   return attrs;
 }
 
-VariableId add_memory(graph::Graph& graph, const std::string& name, std::size_t groups) {
+VariableId add_memory(graph::Graph& graph, const std::string& name, std::int64_t count) {
   graph::Variable memory;
   memory.name = name;
   memory.dtype = DType::kFloat64;
-  memory.shape = Shape{static_cast<std::int64_t>(groups)};
+  memory.shape = Shape{count};
   memory.role = graph::VariableRole::kState;
   memory.initial = filled(memory.dtype, memory.shape, 1);
   return graph.add_variable(std::move(memory));
@@ -122,6 +126,33 @@ std::vector<ParameterSpec> with_common(double lr, double weight_decay,
   return all;
 }
 
+UpdateInputs part_of(const UpdateInputs& inputs, const std::vector<bool>& chosen) {
+  UpdateInputs part = inputs;
+  part.parameters.clear();
+  part.gradients.clear();
+  part.group_of.clear();
+  part.unit_axes.clear();
+  part.phase_of.clear();
+  for (std::size_t i = 0; i < chosen.size(); ++i) {
+    if (chosen[i]) {
+      part.parameters.push_back(inputs.parameters[i]);
+      part.gradients.push_back(inputs.gradients[i]);
+      part.group_of.push_back(inputs.group_of[i]);
+      part.unit_axes.push_back(inputs.unit_axes[i]);
+      if (!inputs.phase_of.empty()) {
+        part.phase_of.push_back(inputs.phase_of[i]);
+      }
+    }
+  }
+  return part;
+}
+
+void keep_plain(graph::Graph& graph, const UpdateInputs& inputs) {
+  for (const VariableId id : inputs.parameters) {
+    graph.variable(id).layout_free = false;
+  }
+}
+
 bool any_group(const UpdateInputs& inputs, std::string_view parameter) {
   return std::any_of(inputs.groups.begin(), inputs.groups.end(),
                      [&](const Attrs& group) { return group.get_double(parameter, 0) != 0; });
@@ -132,6 +163,12 @@ void add_update(graph::Builder& builder, const UpdateInputs& inputs, const Updat
   Attrs attrs = group_attrs(inputs);
   for (const auto& [name, value] : node.constants) {
     attrs.set(name, std::vector<double>(inputs.groups.size(), value));
+  }
+  if (!inputs.phase_of.empty()) {
+    attrs.set("phase_of", inputs.phase_of);
+  }
+  if (!node.units_last.empty()) {
+    attrs.set("units_last", node.units_last);
   }
   std::vector<ValueId> node_inputs = {inputs.ok, inputs.rates, inputs.step, inputs.scale};
   std::vector<VariableId> written = inputs.parameters;
@@ -151,8 +188,9 @@ void add_update(graph::Builder& builder, const UpdateInputs& inputs, const Updat
     attrs.set("states", names);
   }
   if (!node.memory.empty()) {
-    const VariableId memory =
-        add_memory(graph, inputs.prefix + "optimizer." + node.memory, inputs.groups.size());
+    const VariableId memory = add_memory(graph, inputs.prefix + "optimizer." + node.memory,
+                                         static_cast<std::int64_t>(inputs.groups.size()) *
+                                             graph.value(inputs.step).shape.element_count());
     node_inputs.push_back(graph.read_variable(memory));
     written.push_back(memory);
   }

@@ -24,6 +24,8 @@ std::vector<ParameterSpec> with_common(double lr, double weight_decay,
 struct StateSpec {
   std::string name;               // as PyTorch's: "exp_avg"
   std::string initial_parameter;  // of the optimizer: every element starts as it; empty: as 0
+  // The state's shape, where it is not the parameter's.
+  Shape (*shape)(const Shape& parameter) = nullptr;
 };
 
 struct UpdateNode {
@@ -31,11 +33,18 @@ struct UpdateNode {
   std::vector<StateSpec> states;
   // Attributes that are not parameters of the optimizer: one number for all groups.
   std::vector<std::pair<std::string, double>> constants;
+  std::vector<std::int64_t> units_last;  // per parameter, for updates that ask for it
   std::string memory;  // a number per group that lives from step to step, initially 1
 };
 
 // True when any group has this flag, or a number other than 0.
 bool any_group(const UpdateInputs& inputs, std::string_view parameter);
+
+// The part of `inputs` that `chosen` names, per parameter.
+UpdateInputs part_of(const UpdateInputs& inputs, const std::vector<bool>& chosen);
+
+// Keeps the variables of these parameters in the order of their axes, for updates that see them.
+void keep_plain(graph::Graph& graph, const UpdateInputs& inputs);
 
 // The node with its variables and bindings. Each parameter of the optimizer becomes an attribute
 // with one number per group; a list becomes several, numbered from 1 ("betas": beta1, beta2).

@@ -9,6 +9,7 @@ namespace temper {
 
 struct UpdateSums {
   double first = 0, second = 0;
+  double count = 0;  // of elements
 };
 
 // Sums in double, in 16 lanes and then in order, so that they do not depend on vector width.
@@ -44,6 +45,7 @@ template <class U, class T>
     sums.first += first[lane];
     sums.second += second[lane];
   }
+  sums.count = static_cast<double>(slice.count);
   return sums;
 }
 

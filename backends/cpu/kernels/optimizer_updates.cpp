@@ -1,8 +1,13 @@
 // The optimizers' updates over f32 variables: neighbours in the flat buffers are joined when
 // addresses are bound, and the whole update is one pass in chunks of 16384 elements.
+#include <oneapi/dnnl/dnnl.h>
+
 #include "backends/cpu/optimizer_loops.h"
 #include "backends/cpu/parallel.h"
+#include "backends/reference/matrix_updates.h"
+#include "backends/reference/optimizer_forms.h"
 #include "backends/reference/update_kernel.h"
+#include "runtime/base/error.h"
 
 namespace temper::cpu {
 namespace {
@@ -29,6 +34,14 @@ struct CpuHost {
   static UpdateSums measure(const U& update, const UpdateSlice<float>& slice) {
     return measure_loop(update, slice);
   }
+  static void product(int threads, const MatrixProduct<float>& p) {
+    const ThreadCountScope scope(threads);
+    const dnnl_status_t status =
+        dnnl_sgemm('N', p.b_transposed ? 'T' : 'N', p.m, p.n, p.k, p.alpha, p.a, p.k, p.b,
+                   p.b_transposed ? p.k : p.n, p.beta, p.c, p.n);
+    TEMPER_CHECK(status == dnnl_success, ErrorCode::kDevice, "oneDNN's sgemm of ", p.m, " x ", p.k,
+                 " by ", p.k, " x ", p.n, " gave status ", static_cast<int>(status));
+  }
 };
 
 Support supports(const OpQuery& query) {
@@ -40,28 +53,32 @@ Support supports(const OpQuery& query) {
   return supports_update(query, false);
 }
 
-// The forms of one optimizer, one per set of states.
-template <template <class> class... Forms>
-void add(KernelTable& table, const char* op) {
-  table.add(op, "cpu", supports,
-            [](const OpQuery& query) { return prepare_update<CpuHost, float, Forms...>(query); });
+struct Adder {
+  KernelTable& table;
+
+  // The forms of one optimizer, one per set of states.
+  template <template <class> class... Forms>
+  void add(const char* op) const {
+    table.add(op, "cpu", supports,
+              [](const OpQuery& query) { return prepare_update<CpuHost, float, Forms...>(query); });
+  }
+};
+
+template <template <class, class> class MatrixKernel>
+void add_matrix_update(KernelTable& table, const char* op) {
+  table.add(
+      op, "cpu", [](const OpQuery& query) { return supports_update(query, false); },
+      [](const OpQuery& query) -> std::unique_ptr<Kernel> {
+        return std::make_unique<MatrixKernel<float, CpuHost>>(query);
+      });
 }
 
 }  // namespace
 
 void register_optimizer_updates(KernelTable& table) {
-  add<SgdUpdate, SgdMomentumUpdate>(table, "SgdUpdate");
-  add<AdamUpdate, AdamAmsgradUpdate>(table, "AdamUpdate");
-  add<RmspropUpdate, RmspropMomentumUpdate, RmspropCenteredUpdate, RmspropCenteredMomentumUpdate>(
-      table, "RmspropUpdate");
-  add<RadamUpdate>(table, "RadamUpdate");
-  add<NadamUpdate>(table, "NadamUpdate");
-  add<AdamaxUpdate>(table, "AdamaxUpdate");
-  add<AdagradUpdate>(table, "AdagradUpdate");
-  add<AdadeltaUpdate>(table, "AdadeltaUpdate");
-  add<LionUpdate>(table, "LionUpdate");
-  add<LambUpdate>(table, "LambUpdate");
-  add<LarsUpdate>(table, "LarsUpdate");
+  add_optimizer_updates(Adder{table});
+  add_matrix_update<MuonKernel>(table, "MuonUpdate");
+  add_matrix_update<AdafactorMatrixKernel>(table, "AdafactorUpdate");
 }
 
 }  // namespace temper::cpu

@@ -1,10 +1,6 @@
 // The optimizers' updates: one plain loop per flat range, in place in the variables' memory.
-#include "backends/common/optimizers/adam.h"
-#include "backends/common/optimizers/adam_variants.h"
-#include "backends/common/optimizers/adaptive.h"
-#include "backends/common/optimizers/rmsprop.h"
-#include "backends/common/optimizers/sgd.h"
-#include "backends/common/optimizers/trust_ratio.h"
+#include "backends/reference/matrix_updates.h"
+#include "backends/reference/optimizer_forms.h"
 #include "backends/reference/update_kernel.h"
 #include "runtime/base/dtype_visit.h"
 
@@ -29,35 +25,59 @@ struct PlainHost {
   static UpdateSums measure(const U& update, const UpdateSlice<T>& slice) {
     return measure_each(update, slice);
   }
+  template <class T>
+  static void product(int, const MatrixProduct<T>& product) {
+    const auto [a, b, c, m, n, k, transposed, alpha, beta] = product;
+    for (std::int64_t i = 0; i < m; ++i) {
+      for (std::int64_t j = 0; j < n; ++j) {
+        double sum = 0;
+        for (std::int64_t l = 0; l < k; ++l) {
+          sum += static_cast<double>(a[i * k + l]) *
+                 static_cast<double>(transposed ? b[j * k + l] : b[l * n + j]);
+        }
+        T& out = c[i * n + j];
+        // beta 0 must not read what was never written.
+        out = static_cast<T>(static_cast<double>(alpha) * sum +
+                             (beta == T(0) ? 0.0 : static_cast<double>(beta * out)));
+      }
+    }
+  }
 };
 
-// The forms of one optimizer, one per set of states.
-template <template <class> class... Forms>
-void add(KernelTable& table, const char* op) {
+struct Adder {
+  KernelTable& table;
+
+  // The forms of one optimizer, one per set of states.
+  template <template <class> class... Forms>
+  void add(const char* op) const {
+    table.add(
+        op, "reference", [](const OpQuery& query) { return supports_update(query, true); },
+        [](const OpQuery& query) {
+          return visit_float(query.inputs[kUpdateScalars].dtype, [&]<class T>() {
+            return prepare_update<PlainHost, T, Forms...>(query);
+          });
+        });
+  }
+};
+
+template <template <class, class> class MatrixKernel>
+void add_matrix_update(KernelTable& table, const char* op) {
   table.add(
       op, "reference", [](const OpQuery& query) { return supports_update(query, true); },
       [](const OpQuery& query) {
-        return visit_float(query.inputs[kUpdateScalars].dtype, [&]<class T>() {
-          return prepare_update<PlainHost, T, Forms...>(query);
-        });
+        return visit_float(query.inputs[kUpdateScalars].dtype,
+                           [&]<class T>() -> std::unique_ptr<Kernel> {
+                             return std::make_unique<MatrixKernel<T, PlainHost>>(query);
+                           });
       });
 }
 
 }  // namespace
 
 void register_optimizer_updates(KernelTable& table) {
-  add<SgdUpdate, SgdMomentumUpdate>(table, "SgdUpdate");
-  add<AdamUpdate, AdamAmsgradUpdate>(table, "AdamUpdate");
-  add<RmspropUpdate, RmspropMomentumUpdate, RmspropCenteredUpdate, RmspropCenteredMomentumUpdate>(
-      table, "RmspropUpdate");
-  add<RadamUpdate>(table, "RadamUpdate");
-  add<NadamUpdate>(table, "NadamUpdate");
-  add<AdamaxUpdate>(table, "AdamaxUpdate");
-  add<AdagradUpdate>(table, "AdagradUpdate");
-  add<AdadeltaUpdate>(table, "AdadeltaUpdate");
-  add<LionUpdate>(table, "LionUpdate");
-  add<LambUpdate>(table, "LambUpdate");
-  add<LarsUpdate>(table, "LarsUpdate");
+  add_optimizer_updates(Adder{table});
+  add_matrix_update<MuonKernel>(table, "MuonUpdate");
+  add_matrix_update<AdafactorMatrixKernel>(table, "AdafactorUpdate");
 }
 
 }  // namespace temper::reference

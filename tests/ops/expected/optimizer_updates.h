@@ -21,6 +21,10 @@ struct UpdateTrajectory {
   std::vector<UpdateState> first;  // after each of the first three steps
   std::vector<double> after_10;    // the parameter
   std::vector<double> after_100;
+  // Where the second parameter begins to train at a later step, with fresh states: that step, which
+  // is the first of all the above, and the state before it.
+  long start = 0;
+  UpdateState begin = {};
 };
 
 std::vector<UpdateTrajectory> update_trajectories();

@@ -1,0 +1,276 @@
+// Updates of optimizers that see the axes of a parameter: Muon and Adafactor of matrices. The
+// variables are plain. Shared by the backends that run on the host: Host gives threads(), run() as
+// for flat updates (update_kernel.h) and product(), a matrix product.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+
+#include "backends/common/optimizers/adafactor.h"
+#include "backends/reference/update_kernel.h"
+#include "runtime/base/concat.h"
+
+namespace temper {
+
+// c = alpha a b + beta c in row-major order; a is [m, k], b is [k, n], or [n, k] when transposed.
+template <class T>
+struct MatrixProduct {
+  const T* a;
+  const T* b;
+  T* c;
+  std::int64_t m, n, k;
+  bool b_transposed = false;
+  T alpha = T(1), beta = T(0);
+};
+
+// "No" unless every tensor is plain.
+inline Support plain_tensors(const OpQuery& query) {
+  for (std::size_t i = kUpdateScalars; i < query.inputs.size(); ++i) {
+    if (!query.inputs[i].layout.plain) {
+      return Support::no(concat("input ", i, " is not plain"));
+    }
+  }
+  return Support::yes();
+}
+
+// Where the units of a parameter lie: [rows, columns] with a unit per row, or per column when
+// `units_last`.
+struct MatrixShape {
+  std::int64_t rows = 1, columns = 1;
+  bool units_last = false;
+};
+
+// torch.optim.Muon: B = momentum B + (1 - momentum) g; X = B, or with Nesterov g + momentum (B -
+// g); X /= max(|X|, eps); ns_steps times G = X X^T, X = a X + (b G + c G G) X; then p = p (1 - rate
+// weight_decay) - rate ratio X, ratio by adjust_lr and the shape [units, others]: 0 sqrt(max(1,
+// units / others)), 1 0.2 sqrt(max(units, others)), 2 sqrt(units / others).
+template <class T, class Host>
+class MuonKernel final : public UpdateKernel {
+ public:
+  explicit MuonKernel(const OpQuery& query)
+      : UpdateKernel(query,
+                     {"weight_decay", "momentum", "nesterov", "eps", "ns_steps", "ns_coefficients1",
+                      "ns_coefficients2", "ns_coefficients3", "adjust_lr"},
+                     std::int64_t{1} << 40, false),
+        threads_(Host::threads(query.threads, total_elements())) {
+    description = Host::kDescription;
+    const auto units_last =
+        query.attrs->get_ints("units_last", std::vector<std::int64_t>(tensor_count(), 0));
+    std::int64_t largest = 0, largest_gram = 0;
+    for (std::size_t i = 0; i < tensor_count(); ++i) {
+      const Shape& shape = query.inputs[kUpdateScalars + i].shape;
+      MatrixShape matrix;
+      matrix.units_last = units_last[i] != 0;
+      const int split = matrix.units_last ? shape.rank() - 1 : 1;
+      for (int axis = 0; axis < shape.rank(); ++axis) {
+        (axis < split ? matrix.rows : matrix.columns) *= shape[axis];
+      }
+      shapes_.push_back(matrix);
+      const std::int64_t side = std::min(matrix.rows, matrix.columns);
+      largest = std::max(largest, matrix.rows * matrix.columns);
+      largest_gram = std::max(largest_gram, side * side);
+    }
+    matrix_elements_ = largest;
+    gram_elements_ = largest_gram;
+    workspace_bytes = static_cast<std::size_t>(2 * (largest + largest_gram)) * sizeof(T);
+  }
+
+  void run(const KernelArgs& args) override {
+    if (!wanted(args)) {
+      return;
+    }
+    for (std::size_t i = 0; i < tensor_count(); ++i) {
+      if (chunk_begin(i) == chunk_begin(i + 1)) {
+        continue;  // an empty tensor
+      }
+      const FlatRange& range = chunks()[chunk_begin(i)];
+      const auto group = static_cast<std::size_t>(range.group);
+      update(shapes_[i], step_of(args, group), numbers_of(group), slice_of<T>(range),
+             static_cast<T*>(args.workspace));
+    }
+  }
+
+ private:
+  void update(const MatrixShape& shape, const UpdateStep& step, const double* h,
+              const UpdateSlice<T>& slice, T* workspace) {
+    const double momentum = step.scheduled_or(h[1]);
+    const auto rest = static_cast<T>(1.0 - momentum), kept = static_cast<T>(momentum);
+    const auto scale = static_cast<T>(step.scale);
+    const bool nesterov = h[2] != 0;
+    // The shorter side first, as the iteration wants it.
+    const bool turned = shape.rows > shape.columns;
+    const std::int64_t m = turned ? shape.columns : shape.rows;
+    const std::int64_t n = turned ? shape.rows : shape.columns;
+    T* x = workspace;
+    double squares = 0;
+    for (std::int64_t r = 0; r < shape.rows; ++r) {
+      for (std::int64_t c = 0; c < shape.columns; ++c) {
+        const std::int64_t i = r * shape.columns + c;
+        const T g = slice.gradient[i] * scale;
+        T& buffer = slice.states[0][i];
+        buffer = lerp(buffer, g, rest);
+        const T direction = nesterov ? lerp(g, buffer, kept) : buffer;
+        x[turned ? c * n + r : i] = direction;
+        squares += static_cast<double>(direction) * static_cast<double>(direction);
+      }
+    }
+    const auto norm = static_cast<T>(std::max(std::sqrt(squares), h[3]));
+    for (std::int64_t i = 0; i < m * n; ++i) {
+      x[i] = x[i] / norm;
+    }
+    const T* made = iterate(x, m, n, h);
+    const double units = static_cast<double>(shape.units_last ? shape.columns : shape.rows);
+    const double others = static_cast<double>(shape.units_last ? shape.rows : shape.columns);
+    const auto rate = static_cast<T>(step.rate * ratio(h[8], units, others));
+    const auto shrink = static_cast<T>(1.0 - step.rate * h[0]);
+    for (std::int64_t r = 0; r < shape.rows; ++r) {
+      for (std::int64_t c = 0; c < shape.columns; ++c) {
+        const std::int64_t i = r * shape.columns + c;
+        slice.parameter[i] = slice.parameter[i] * shrink - rate * made[turned ? c * n + r : i];
+      }
+    }
+  }
+
+  // The iteration; the result is in one of the two matrices of the workspace.
+  const T* iterate(T* x, std::int64_t m, std::int64_t n, const double* h) const {
+    T* next = x + matrix_elements_;
+    T* gram = next + matrix_elements_;
+    T* polynomial = gram + gram_elements_;
+    for (int i = 0; i < static_cast<int>(h[4]); ++i) {
+      Host::product(threads_, MatrixProduct<T>{x, x, gram, m, m, n, true});
+      std::copy(gram, gram + m * m, polynomial);
+      Host::product(threads_, MatrixProduct<T>{gram, gram, polynomial, m, m, m, false,
+                                               static_cast<T>(h[7]), static_cast<T>(h[6])});
+      std::copy(x, x + m * n, next);
+      Host::product(threads_, MatrixProduct<T>{polynomial, x, next, m, n, m, false, T(1),
+                                               static_cast<T>(h[5])});
+      std::swap(x, next);
+    }
+    return x;
+  }
+
+  static double ratio(double adjust, double units, double others) {
+    return adjust == 0   ? std::sqrt(std::max(1.0, units / others))
+           : adjust == 1 ? 0.2 * std::sqrt(std::max(units, others))
+                         : std::sqrt(units / others);
+  }
+
+  std::vector<MatrixShape> shapes_;
+  std::int64_t matrix_elements_ = 0, gram_elements_ = 0;
+  int threads_;
+};
+
+// torch.optim.Adafactor of tensors with two or more dimensions: v = row col / mean of row, over the
+// last two.
+template <class T, class Host>
+class AdafactorMatrixKernel final : public UpdateKernel {
+ public:
+  explicit AdafactorMatrixKernel(const OpQuery& query)
+      : UpdateKernel(query,
+                     {AdafactorStep<T>::kParameters.begin(), AdafactorStep<T>::kParameters.end()},
+                     std::int64_t{1} << 40, false),
+        steps_(group_count()),
+        threads_(Host::threads(query.threads, total_elements())) {
+    description = Host::kDescription;
+    for (std::size_t i = 0; i < tensor_count(); ++i) {
+      const Shape& shape = query.inputs[kUpdateScalars + i].shape;
+      rows_.push_back(shape[shape.rank() - 2]);
+      columns_.push_back(shape[shape.rank() - 1]);
+      column_sums_at_.push_back(column_sums_);
+      column_sums_ += columns_.back();
+    }
+    workspace_bytes = static_cast<std::size_t>(column_sums_) * sizeof(double);
+  }
+
+  void run(const KernelArgs& args) override {
+    if (!wanted(args)) {
+      return;
+    }
+    for (std::size_t g = 0; g < steps_.size(); ++g) {
+      steps_[g] = AdafactorStep<T>::make(step_of(args, g), numbers_of(g));
+    }
+    // A tensor belongs to one thread, so the sums do not depend on their number.
+    Host::run(threads_, static_cast<std::int64_t>(tensor_count()), [&](std::int64_t tensor) {
+      const auto i = static_cast<std::size_t>(tensor);
+      if (chunk_begin(i) != chunk_begin(i + 1)) {
+        const FlatRange& range = chunks()[chunk_begin(i)];
+        update(steps_[static_cast<std::size_t>(range.group)], slice_of<T>(range), rows_[i],
+               columns_[i], static_cast<double*>(args.workspace) + column_sums_at_[i]);
+      }
+    });
+  }
+
+ private:
+  static void update(const AdafactorStep<T>& step, const UpdateSlice<T>& slice, std::int64_t rows,
+                     std::int64_t columns, double* column_sums) {
+    UpdateSums sums;
+    sums.count = static_cast<double>(slice.count);
+    const std::int64_t matrix = rows * columns;
+    for (std::int64_t b = 0; b < slice.count / matrix; ++b) {
+      const T* g = slice.gradient + b * matrix;
+      T* row = slice.states[0] + b * rows;
+      T* column = slice.states[1] + b * columns;
+      move_variances(step, g, row, column, rows, columns, column_sums);
+      const T mean = mean_of(row, rows, step.smallest);
+      const T* p = slice.parameter + b * matrix;
+      for (std::int64_t r = 0; r < rows; ++r) {
+        for (std::int64_t c = 0; c < columns; ++c) {
+          const std::int64_t i = r * columns + c;
+          const auto u =
+              static_cast<double>(step.direction(g[i] * step.scale, row[r] * column[c] / mean));
+          sums.first += static_cast<double>(p[i]) * static_cast<double>(p[i]);
+          sums.second += u * u;
+        }
+      }
+    }
+    const T factor = step.factor(sums);
+    for (std::int64_t b = 0; b < slice.count / matrix; ++b) {
+      const T* g = slice.gradient + b * matrix;
+      const T* row = slice.states[0] + b * rows;
+      const T* column = slice.states[1] + b * columns;
+      const T mean = mean_of(row, rows, step.smallest);
+      T* p = slice.parameter + b * matrix;
+      for (std::int64_t r = 0; r < rows; ++r) {
+        for (std::int64_t c = 0; c < columns; ++c) {
+          const std::int64_t i = r * columns + c;
+          const T v = row[r] * column[c] / mean;
+          p[i] = p[i] * step.shrink - factor * step.direction(g[i] * step.scale, v);
+        }
+      }
+    }
+  }
+
+  // Mean squares of rows and columns into their running means.
+  static void move_variances(const AdafactorStep<T>& step, const T* gradient, T* row, T* column,
+                             std::int64_t rows, std::int64_t columns, double* column_sums) {
+    std::fill(column_sums, column_sums + columns, 0.0);
+    for (std::int64_t r = 0; r < rows; ++r) {
+      double of_row = 0;
+      for (std::int64_t c = 0; c < columns; ++c) {
+        const auto g = static_cast<double>(gradient[r * columns + c] * step.scale);
+        of_row += g * g;
+        column_sums[c] += g * g;
+      }
+      row[r] = lerp(row[r], static_cast<T>(of_row / static_cast<double>(columns)), step.rest);
+    }
+    for (std::int64_t c = 0; c < columns; ++c) {
+      column[c] =
+          lerp(column[c], static_cast<T>(column_sums[c] / static_cast<double>(rows)), step.rest);
+    }
+  }
+
+  static T mean_of(const T* row, std::int64_t rows, T smallest) {
+    double sum = 0;
+    for (std::int64_t r = 0; r < rows; ++r) {
+      sum += static_cast<double>(row[r]);
+    }
+    return std::max(static_cast<T>(sum / static_cast<double>(rows)), smallest);
+  }
+
+  std::vector<AdafactorStep<T>> steps_;
+  std::vector<std::int64_t> rows_, columns_, column_sums_at_;
+  std::int64_t column_sums_ = 0;
+  int threads_;
+};
+
+}  // namespace temper
