@@ -97,9 +97,7 @@ void check_groups(InferContext& c, const UpdateOp& op, std::int64_t count) {
 }
 
 // Most states are like their parameter; Adafactor's means of rows and columns have one axis less.
-Shape state_shape(InferContext& c, const std::vector<std::string>* states, int state,
-                  const Shape& parameter) {
-  const std::string name = states == nullptr ? "" : (*states)[static_cast<std::size_t>(state)];
+Shape state_shape(InferContext& c, const std::string& name, const Shape& parameter) {
   Shape shape = parameter;
   if (name == "row_var" || name == "col_var") {
     c.check(shape.rank() >= 2, name, " needs parameters of two dimensions, but one is ", shape);
@@ -113,8 +111,11 @@ void infer_update(InferContext& c) {
   const UpdateOp& op = update_op(c);
   Attrs& attrs = c.attrs();
   const AttrValue* states = attrs.find("states");
-  const auto* names = states == nullptr ? nullptr : std::get_if<std::vector<std::string>>(states);
-  const int sets = 2 + (names == nullptr ? 0 : static_cast<int>(names->size()));
+  std::vector<std::string> names;  // a copy: the attributes move when others are set
+  if (states != nullptr && std::holds_alternative<std::vector<std::string>>(*states)) {
+    names = std::get<std::vector<std::string>>(*states);
+  }
+  const int sets = 2 + static_cast<int>(names.size());
   const int given = c.input_count() - kFirstParameter - (op.group_memory ? 1 : 0);
   const std::int64_t count = attrs.get_int("count", given / sets);
   c.check(count > 0 && given == count * sets, "there are ", given, " tensors, expected ", sets,
@@ -130,7 +131,8 @@ void infer_update(InferContext& c) {
     for (int set = 1; set < sets; ++set) {
       const int other = parameter + set * n;
       const Shape wanted =
-          set == 1 ? c.shape(parameter) : state_shape(c, names, set - 2, c.shape(parameter));
+          set == 1 ? c.shape(parameter)
+                   : state_shape(c, names[static_cast<std::size_t>(set - 2)], c.shape(parameter));
       c.check(c.shape(other) == wanted && c.dtype(other) == c.dtype(parameter), "input ", other,
               " is ", c.dtype(other), " ", c.shape(other), ", but its parameter is ",
               c.dtype(parameter), " ", c.shape(parameter));
@@ -138,7 +140,7 @@ void infer_update(InferContext& c) {
     c.set_output(i, c.dtype(parameter), c.shape(parameter));
     for (int state = 0; state < sets - 2; ++state) {
       c.set_output((1 + state) * n + i, c.dtype(parameter),
-                   state_shape(c, names, state, c.shape(parameter)));
+                   state_shape(c, names[static_cast<std::size_t>(state)], c.shape(parameter)));
     }
   }
   if (op.group_memory) {

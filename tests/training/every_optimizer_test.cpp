@@ -89,13 +89,17 @@ TEST_P(EveryOptimizer, GivesTheSameLossesOnBothBackends) {
 }
 
 TEST_P(EveryOptimizer, LowersTheLoss) {
+  TinyModel still;
+  still.dropout = 0;
+  write_tiny_model(folder_.path("tiny.onnx"), still);
   write_tiny_data(folder_.path("train.npz"), 60, 5);
   Lines lines = {"train.epochs=12", "data.batch_size=20"};
   if (GetParam() == "adadelta" || GetParam() == "lars") {
     lines.push_back("optimizer.lr=1.0");
   }
   const RunRecord record = run_tiny(recipe("run", lines), false);
-  EXPECT_LT(record.losses.back(), record.losses.front());
+  const auto of_epoch = [](auto first) { return first[0] + first[1] + first[2]; };
+  EXPECT_LT(of_epoch(record.losses.end() - 3), of_epoch(record.losses.begin()));
 }
 
 std::vector<std::string> names() {

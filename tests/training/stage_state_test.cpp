@@ -14,9 +14,9 @@ namespace {
 
 using Lines = std::vector<std::string>;
 
-class Stages : public testing::Test {
+class StageState : public testing::Test {
  protected:
-  Stages() {
+  StageState() {
     TinyModel plain;
     plain.batchnorm = false;
     plain.dropout = 0;
@@ -40,7 +40,7 @@ class Stages : public testing::Test {
 
 // The first step of Adam moves every element by the rate, whatever its gradient: lr g / (|g| +
 // eps).
-TEST_F(Stages, TheFirstStepOfAnUnfrozenParameterIsAFirstStep) {
+TEST_F(StageState, TheFirstStepOfAnUnfrozenParameterIsAFirstStep) {
   for (const char* optimizer : {"adam", "adamax", "nadam"}) {
     for (const char* device : {"train.device=\"cpu\"", "train.device=\"reference\""}) {
       std::filesystem::remove_all(folder_.path("run"));
@@ -73,7 +73,7 @@ TEST_F(Stages, TheFirstStepOfAnUnfrozenParameterIsAFirstStep) {
   }
 }
 
-TEST_F(Stages, ResumeWithTheSameBits) {
+TEST_F(StageState, ResumeWithTheSameBits) {
   for (const char* optimizer : {"adamw", "nadam", "sgd"}) {
     for (const char* out : {"whole", "cut"}) {
       std::filesystem::remove_all(folder_.path(out));
