@@ -22,6 +22,23 @@ using graph::VariableId;
 
 namespace {
 
+// Whether the step may be applied as far as its numbers go.
+ValueId all_finite(Builder& builder, const CompileSettings& settings, ValueId norm, ValueId loss) {
+  const Graph& graph = builder.graph();
+  // Statistics too: a variance can overflow where the normalised values, and so loss and
+  // gradients, do not.
+  std::vector<ValueId> finite = {norm, loss};
+  for (const UpdateBinding& statistic : graph.updates) {
+    if (graph.variable(statistic.variable).role == graph::VariableRole::kStatistic) {
+      finite.push_back(statistic.value);
+    }
+  }
+  if (!settings.check_finite && settings.precision != DType::kFloat16) {
+    finite = {builder.scalar(DType::kFloat32, 1)};
+  }
+  return builder.op("AllFinite", finite);
+}
+
 // ok and not value > limit; what is not a number is none of the gate's business.
 ValueId add_spike_gate(Builder& builder, ValueId ok, ValueId value) {
   Graph& graph = builder.graph();
@@ -31,6 +48,20 @@ ValueId add_spike_gate(Builder& builder, ValueId ok, ValueId value) {
   const ValueId spike = builder.op("Greater", {value, graph.read_variable(limit)});
   graph.add_output("spike", spike);
   return builder.op("And", {ok, builder.op("Not", {spike})});
+}
+
+// The steps applied; with stages those since each began.
+ValueId steps_done(Builder& builder, const CompileSettings& settings, const UpdateInputs& update,
+                   const StepVariables& step) {
+  Graph& graph = builder.graph();
+  const ValueId applied = graph.read_variable(step.applied);
+  if (update.phase_of.empty()) {
+    return applied;
+  }
+  builder.set_origin("steps of the stages");
+  const VariableId starts =
+      add_scalar_variable(graph, kStartsVariable, DType::kInt64, {settings.stages}, 0);
+  return builder.sub(applied, graph.read_variable(starts));
 }
 
 }  // namespace
@@ -79,18 +110,7 @@ void add_update_step(Graph& graph, const CompileSettings& settings, const GraphR
   }
   const ClippedGradients clip = clip_gradients(builder, settings.clip, update);
   centralize_gradients(builder, update);
-  // Statistics too: a variance can overflow where the normalised values, and so loss and
-  // gradients, do not.
-  std::vector<ValueId> finite = {clip.norm, finite_loss};
-  for (const UpdateBinding& statistic : graph.updates) {
-    if (graph.variable(statistic.variable).role == graph::VariableRole::kStatistic) {
-      finite.push_back(statistic.value);
-    }
-  }
-  if (!settings.check_finite && settings.precision != DType::kFloat16) {
-    finite = {builder.scalar(DType::kFloat32, 1)};
-  }
-  graph.ok = builder.op("AllFinite", finite);
+  graph.ok = all_finite(builder, settings, clip.norm, finite_loss);
   scaling.update(builder, graph.ok);
   if (settings.spike_gate != SpikeGate::kNone) {
     graph.ok = add_spike_gate(builder, graph.ok,
@@ -100,13 +120,7 @@ void add_update_step(Graph& graph, const CompileSettings& settings, const GraphR
   update.scale = clip_factor(builder, settings.clip, clip);
   update.ok = graph.ok;
   update.rates = graph.read_variable(step.rates);
-  update.step = graph.read_variable(step.applied);
-  if (!update.phase_of.empty()) {
-    builder.set_origin("steps of the stages");
-    const VariableId starts =
-        add_scalar_variable(graph, kStartsVariable, DType::kInt64, {settings.stages}, 0);
-    update.step = builder.sub(update.step, graph.read_variable(starts));
-  }
+  update.step = steps_done(builder, settings, update, step);
   const Optimizer& optimizer = find_optimizer(settings.optimizer.name);
   builder.set_origin(concat("optimizer ", optimizer.name));
   optimizer.build(builder, update);
