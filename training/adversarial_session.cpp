@@ -38,6 +38,8 @@ CompileSettings compile_settings(const Recipe& recipe, const ComponentSettings& 
   TEMPER_CHECK(recipe.train.spike.action == "off", ErrorCode::kInvalidArgument, "train.spike = \"",
                recipe.train.spike.action,
                "\" is for runs of one model: an adversarial loss jumps as it should");
+  TEMPER_CHECK(!recipe.average.is_on(), ErrorCode::kInvalidArgument, "average.kind = \"",
+               recipe.average.kind, "\" is for runs of one model");
   TEMPER_CHECK(recipe.clip.agc_exclude.empty(), ErrorCode::kInvalidArgument,
                "clip.agc_exclude is for runs of one model");
   CompileSettings settings;

@@ -181,6 +181,33 @@ void save_checkpoint(const std::string& run_directory, const VariableStore& stor
   }
 }
 
+SavedTensors read_newest_checkpoint(const std::string& run_directory,
+                                    std::vector<std::string>& notes) {
+  const std::string checkpoints = join_path(run_directory, "checkpoints");
+  const std::vector<std::string> names = checkpoint_names(checkpoints);
+  for (auto name = names.rbegin(); name != names.rend(); ++name) {
+    const std::string folder = join_path(checkpoints, *name);
+    try {
+      SavedTensors saved;
+      saved.state = read_state(folder);
+      for (auto& [tensor, value] : read_safetensors(join_path(folder, kWeights)).tensors) {
+        saved.weights[tensor] = value;
+      }
+      for (auto& [tensor, value] : read_safetensors(join_path(folder, kOptimizer)).tensors) {
+        saved.training_state[tensor] = value;
+      }
+      return saved;
+    } catch (const Error& error) {
+      if (error.code() == ErrorCode::kInternal) {
+        throw;
+      }
+      notes.push_back(concat("skipped the checkpoint ", *name, ": ", error.message()));
+    }
+  }
+  fail(ErrorCode::kInvalidModel, "there is no checkpoint in ", checkpoints,
+       notes.empty() ? "" : " that can be used: ", join(notes, "; "));
+}
+
 std::optional<RunState> load_newest_checkpoint(
     const std::string& run_directory, std::vector<std::string>& notes,
     const std::function<VariableStore&(const RunState&)>& accept) {

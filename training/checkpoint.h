@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -27,5 +28,17 @@ void save_checkpoint(const std::string& run_directory, const VariableStore& stor
 std::optional<RunState> load_newest_checkpoint(
     const std::string& run_directory, std::vector<std::string>& notes,
     const std::function<VariableStore&(const RunState&)>& accept);
+
+// What a checkpoint holds, by name.
+struct SavedTensors {
+  RunState state;
+  std::map<std::string, Tensor> weights;         // the model's
+  std::map<std::string, Tensor> training_state;  // moments, averages, counters
+};
+
+// The newest whole checkpoint, of any recipe; damaged ones are skipped, each with a line in
+// `notes`. THROWS: kInvalidModel when there is none.
+SavedTensors read_newest_checkpoint(const std::string& run_directory,
+                                    std::vector<std::string>& notes);
 
 }  // namespace temper::training

@@ -45,6 +45,7 @@ void for_each_field(State& state, Field&& field) {
   field("rollbacks", state.rollbacks);
   field("snapshot_applied", state.snapshot_applied);
   field("snapshot_step", state.snapshot_step);
+  field("average_updates", state.average_updates);
   field("plateau_has_best", state.plateau.has_best);
   field("plateau_best", state.plateau.best);
   field("plateau_bad", state.plateau.bad);

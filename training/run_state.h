@@ -46,6 +46,7 @@ struct RunState {
   std::int64_t rollbacks = 0;
   std::int64_t snapshot_applied = 0;  // of the snapshot in the store: updates done until then
   std::int64_t snapshot_step = 0;     // steps tried until then
+  std::int64_t average_updates = 0;   // of the averages of the weights
   PlateauState plateau;
   // As last logged: what is monitored when there is no validation.
   double last_train_loss = 0;

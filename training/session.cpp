@@ -58,6 +58,7 @@ Session::Session(Recipe recipe, EngineOptions options, SessionNeeds needs)
   settings.spike_gate = !recipe_.train.spike.guards()      ? SpikeGate::kNone
                         : recipe_.train.spike.of == "loss" ? SpikeGate::kLoss
                                                            : SpikeGate::kGradientNorm;
+  settings.average = recipe_.average.is_on();
   settings.snapshots = recipe_.train.spike.action == "rollback";
   settings.check_finite = recipe_.train.on_nonfinite != "ignore";
   settings.frozen_batchnorm = recipe_.model.batchnorm == "frozen";
@@ -234,6 +235,13 @@ std::vector<GraphRequest> Session::requests() const {
   }
   if (rest > 0) {  // the last batch of an epoch always ends a group
     list.push_back(request(accumulates ? GraphKind::kLast : GraphKind::kTrain, rest));
+  }
+  if (recipe_.average.refreshes_statistics() && recipe_.model.batchnorm != "frozen") {
+    const std::int64_t ordered = std::min(size, train_count());
+    list.push_back(request(GraphKind::kStatistics, ordered));
+    if (const std::int64_t few = train_count() % ordered; few > 1 && !recipe_.data.drop_last) {
+      list.push_back(request(GraphKind::kStatistics, few));
+    }
   }
   if (has_validation()) {
     const std::int64_t val_size = std::min(size, val_count());

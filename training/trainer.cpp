@@ -32,6 +32,7 @@ void Trainer::Impl::settle_length() {
   total_steps = recipe.train.steps > 0 ? recipe.train.steps : epochs * steps_per_epoch;
   total_epochs = (total_steps + steps_per_epoch - 1) / steps_per_epoch;
   schedule = RunSchedule(recipe.schedule, {steps_per_epoch, total_steps});
+  average = AveragePlan(recipe.average, {steps_per_epoch, total_steps});
   const Attrs& optimizer = recipe.optimizer.parameters;
   TEMPER_CHECK(!schedule.moves_momentum() || optimizer.get_double("momentum", 0) > 0 ||
                    optimizer.has("betas"),

@@ -14,6 +14,7 @@
 #include "training/run_records.h"
 #include "training/schedules/run_schedule.h"
 #include "training/trainer.h"
+#include "training/weight_averaging.h"
 
 namespace temper::training {
 
@@ -60,6 +61,8 @@ struct Trainer::Impl {
   RunState state;
   RunResult result;
   RunSchedule schedule;  // its plateau is the state's
+  AveragePlan average;
+  std::int64_t refreshed_at = -1;  // updates of the averages when their statistics were last taken
   // The rate of an applied step in a rehearsal's sweep; empty: the schedule's.
   std::function<double(std::int64_t)> swept_rate;
   std::int64_t steps_per_epoch = 1;
@@ -133,6 +136,12 @@ struct Trainer::Impl {
   void after_spike(double value);
   // With train.spike = "rollback": this state is the one to go back to.
   void keep_snapshot();
+
+  // trainer_averages.cpp
+  // Before a step.
+  void set_average_weights();
+  // Calls `act`, with the averages in the place of the weights where they are wanted and there.
+  void with_averages(bool wanted, const std::function<void()>& act);
 
   // trainer_rehearsal.cpp
   void rehearse(std::int64_t steps, const RateSweep* sweep, const StepWatcher& watcher);

@@ -123,7 +123,8 @@ double Trainer::Impl::monitored() const {
 void Trainer::Impl::evaluate_now() {
   if (session.has_validation()) {
     const auto val = session.make_val_loader();
-    const Evaluation evaluation = evaluate(session, *val);
+    Evaluation evaluation;
+    with_averages(recipe.average.validate, [&] { evaluation = evaluate(session, *val); });
     std::vector<Metric> line = {{"val/loss", evaluation.loss}};
     if (evaluation.has_accuracy) {
       line.push_back({"val/accuracy", evaluation.accuracy.value()});
@@ -196,7 +197,9 @@ bool Trainer::Impl::patient() const {
 
 void Trainer::Impl::export_to(const std::string& path) {
   records->guarded([&] {
-    graph::export_model(session.model(), session.engine().model_values(), path);
+    with_averages(recipe.average.exported == "average", [&] {
+      graph::export_model(session.model(), session.engine().model_values(), path);
+    });
     const JsonValue preparation = session.train_data().preprocessing();
     if (!preparation.is_null()) {
       write_file_atomically(preprocessing_path(path), preparation.text(2) + "\n");

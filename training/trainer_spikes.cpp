@@ -57,6 +57,7 @@ void Trainer::Impl::after_spike(double value) {
   }
   restore_snapshot(session.engine().store());
   state.applied = state.snapshot_applied;
+  state.average_updates = average.updates(state.applied);
   rates_until = 0;
   ++state.rollbacks;
   observer.message(concat("step ", state.attempted, " was skipped: ", what,

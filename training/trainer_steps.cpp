@@ -81,6 +81,7 @@ std::int64_t Trainer::Impl::step() {
     visit_float(count.dtype(), [&]<class T>() { count.span<T>()[0] = static_cast<T>(group); });
   }
   set_spike_limit(group);
+  set_average_weights();
   const DataPosition begin = state.data;
   const std::int64_t first_sample =
       store.tensor(store.find(kPositionVariable)).span<std::int64_t>()[0];
@@ -139,6 +140,7 @@ void Trainer::Impl::finish_step(const StepPlan& plan, double loss, const DataPos
     state.nonfinite += std::isfinite(loss) && std::isfinite(state.last_norm) ? 0 : 1;
     state.loss_sum += loss;
     ++state.loss_steps;
+    state.average_updates = average.updates(state.applied);
     watch_applied_step(watched(loss));
     return;
   }

@@ -89,6 +89,11 @@ void update_loop(const AdafactorVectorUpdate<float>& update, const FloatSlice& s
 }
 
 [[gnu::target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")]]
+void update_loop(const AverageUpdate<float>& update, const FloatSlice& slice) {
+  update_each(update, slice);
+}
+
+[[gnu::target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")]]
 UpdateSums measure_loop(const LambUpdate<float>& update, const FloatSlice& slice) {
   return measure_each(update, slice);
 }

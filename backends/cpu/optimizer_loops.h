@@ -6,6 +6,7 @@
 #include "backends/common/optimizers/adam.h"
 #include "backends/common/optimizers/adam_variants.h"
 #include "backends/common/optimizers/adaptive.h"
+#include "backends/common/optimizers/average.h"
 #include "backends/common/optimizers/rmsprop.h"
 #include "backends/common/optimizers/sgd.h"
 #include "backends/common/optimizers/trust_ratio.h"
@@ -31,6 +32,7 @@ void update_loop(const LionUpdate<float>& update, const FloatSlice& slice);
 void update_loop(const LambUpdate<float>& update, const FloatSlice& slice);
 void update_loop(const LarsUpdate<float>& update, const FloatSlice& slice);
 void update_loop(const AdafactorVectorUpdate<float>& update, const FloatSlice& slice);
+void update_loop(const AverageUpdate<float>& update, const FloatSlice& slice);
 
 // The first pass of those that need a tensor's norms.
 UpdateSums measure_loop(const LambUpdate<float>& update, const FloatSlice& slice);

@@ -6,6 +6,7 @@
 #include "backends/common/optimizers/adam.h"
 #include "backends/common/optimizers/adam_variants.h"
 #include "backends/common/optimizers/adaptive.h"
+#include "backends/common/optimizers/average.h"
 #include "backends/common/optimizers/rmsprop.h"
 #include "backends/common/optimizers/sgd.h"
 #include "backends/common/optimizers/trust_ratio.h"
@@ -28,6 +29,7 @@ void add_optimizer_updates(const Adder& adder) {
   adder.template add<LambUpdate>("LambUpdate");
   adder.template add<LarsUpdate>("LarsUpdate");
   adder.template add<AdafactorVectorUpdate>("AdafactorVectorUpdate");
+  adder.template add<AverageUpdate>("AverageUpdate");
 }
 
 }  // namespace temper

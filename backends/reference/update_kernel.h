@@ -101,6 +101,11 @@ class FlatUpdateKernel final : public UpdateKernel {
         updates_[g] = U::make(step_of(args, g), numbers_of(g));
       }
     }
+    if constexpr (requires(const U& update) { update.idle(); }) {
+      if (std::all_of(updates_.begin(), updates_.end(), [](const U& u) { return u.idle(); })) {
+        return;
+      }
+    }
     Host::run(threads_, static_cast<std::int64_t>(chunks().size()), [this](std::int64_t i) {
       const FlatRange& chunk = chunks()[static_cast<std::size_t>(i)];
       Host::loop(updates_[static_cast<std::size_t>(chunk.group)], slice_of<T>(chunk));

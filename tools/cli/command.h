@@ -61,6 +61,7 @@ Command lr_find_command();
 Command compare_command();
 Command inspect_command();
 Command plot_command();
+Command export_command();
 Command bench_command();
 Command doctor_command();
 

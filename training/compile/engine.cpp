@@ -9,8 +9,8 @@
 namespace temper::training {
 namespace {
 
-constexpr std::array<const char*, 6> kKindNames = {"train",    "micro",   "last",
-                                                   "evaluate", "predict", "gradient"};
+constexpr std::array<const char*, 7> kKindNames = {"train",   "micro",      "last",    "evaluate",
+                                                   "predict", "statistics", "gradient"};
 
 std::string key(const GraphRequest& request) {
   std::string text = concat(kKindNames[static_cast<std::size_t>(request.kind)], "-", request.batch);

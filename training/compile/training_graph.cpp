@@ -1,6 +1,7 @@
 #include "training/compile/training_graph.h"
 
 #include "graph/autodiff/gradient.h"
+#include "graph/ir/op_def.h"
 #include "graph/passes/bind_shapes.h"
 #include "graph/passes/mixed_precision.h"
 #include "graph/passes/rebatch.h"
@@ -42,6 +43,10 @@ class GraphMaker {
     } else {
       graph::apply_inference_mode(graph_);
     }
+    if (request_.kind == GraphKind::kStatistics) {
+      add_statistics();
+      return std::move(graph_);
+    }
     // Before the loss, which is float32 altogether, and before differentiation.
     if (settings_.precision != DType::kFloat32) {
       graph::apply_mixed_precision(graph_, settings_.precision);
@@ -64,6 +69,21 @@ class GraphMaker {
   }
 
  private:
+  // kStatistics: "statistic:NAME" for each, of this batch alone.
+  void add_statistics() {
+    for (int i = 0; i < graph_.node_count(); ++i) {
+      graph::Node& node = graph_.node(graph::NodeId{i});
+      if (!node.removed && node.op->name() == "BatchNormTrain") {
+        node.attrs.set("momentum", 0.0);  // new = momentum old + (1 - momentum) of the batch
+      }
+    }
+    graph_.outputs.clear();
+    for (const graph::UpdateBinding& update : graph_.updates) {
+      graph_.add_output(kStatisticOutput + graph_.variable(update.variable).name, update.value);
+    }
+    graph_.updates.clear();
+  }
+
   // kGradient: "grad:NAME" for each of request.wrt.
   void add_gradients() {
     graph_.updates.clear();

@@ -51,6 +51,7 @@ struct CompileSettings {
   std::vector<OptimizerGroupSettings> groups;
   ClipSettings clip;
   SpikeGate spike_gate = SpikeGate::kNone;
+  bool average = false;      // averages of the weights beside them: weight_average.h
   bool snapshots = false;    // room for a second state of the run: see take_snapshot()
   bool check_finite = true;  // false: a step that is not finite is applied (never with kFloat16)
   // kFloat16 or kBFloat16: mixed precision; kFloat32: every op in the type the file gives it.
@@ -68,16 +69,19 @@ struct CompileSettings {
 };
 
 enum class GraphKind {
-  kTrain,     // one whole step
-  kMicro,     // gradient accumulation: forward, gradient, accumulate
-  kLast,      // the same, then clip, update, commit, clear
-  kEvaluate,  // forward in inference form and loss
-  kPredict,   // forward in inference form
-  kGradient,  // forward in training mode without Dropout, loss, gradients of `wrt`
+  kTrain,       // one whole step
+  kMicro,       // gradient accumulation: forward, gradient, accumulate
+  kLast,        // the same, then clip, update, commit, clear
+  kEvaluate,    // forward in inference form and loss
+  kPredict,     // forward in inference form
+  kStatistics,  // forward in training mode, its BatchNorm statistics; changes nothing
+  kGradient,    // forward in training mode without Dropout, loss, gradients of `wrt`
 };
 
 // The target input's name in the graphs made here.
 inline constexpr const char* kTargetInput = "target";
+// Of kStatistics: begins the outputs with each BatchNorm statistic of the batch.
+inline constexpr const char* kStatisticOutput = "statistic:";
 
 struct GraphRequest {
   GraphKind kind = GraphKind::kTrain;

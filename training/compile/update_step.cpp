@@ -10,6 +10,7 @@
 #include "training/compile/loss_scaling.h"
 #include "training/compile/parameter_groups.h"
 #include "training/compile/watch.h"
+#include "training/compile/weight_average.h"
 #include "training/optimizers/optimizer.h"
 
 namespace temper::training {
@@ -127,6 +128,9 @@ void add_update_step(Graph& graph, const CompileSettings& settings, const GraphR
   count(builder, step.applied, one, UpdateBinding::Kind::kApply);
   if (accumulates) {
     stage_statistics(builder, true);
+  }
+  if (settings.average) {
+    add_weight_average(graph, settings, step);
   }
   graph.add_output("grad_norm", clip.norm);
   if (clip.clipped != clip.norm) {

@@ -176,6 +176,7 @@ std::vector<RecipeKey> train_keys();
 std::vector<RecipeKey> record_keys();
 std::vector<RecipeKey> adversarial_keys();
 std::vector<RecipeKey> scaler_keys();
+std::vector<RecipeKey> average_keys();
 // The repeated tables of the learning settings.
 RepeatedTable optimizer_group_table();
 RepeatedTable schedule_phase_table();

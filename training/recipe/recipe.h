@@ -89,6 +89,23 @@ struct StageSettings {
   double lr = 1;                    // factor on every rate
 };
 
+// An average of the weights beside them: [average].
+struct AverageSettings {
+  std::string kind = "off";  // "off" | "ema" | "swa"
+  double decay = 0.999;      // of ema
+  bool warmup = false;
+  std::string start;       // "500 steps"; empty: at once, of swa at 75%
+  std::int64_t every = 0;  // steps; 0: each, of swa each epoch
+  bool use_buffers = false;
+  bool update_bn = true;  // of swa
+  bool validate = true;
+  std::string exported = "average";  // "average" | "last"
+
+  bool is_on() const { return kind != "off"; }
+  // Whether BatchNorm statistics of the averages come from a pass over the data.
+  bool refreshes_statistics() const { return kind == "swa" && update_bn; }
+};
+
 struct CheckpointSettings {
   std::int64_t every = 0;  // steps; 0: at the end of each epoch
   double minutes = 0;      // of running time between checkpoints; 0: by steps or epochs
@@ -143,6 +160,7 @@ struct Recipe {
   TrainSettings train;
   std::vector<StageSettings> stages;
   ScalerSettings scaler;
+  AverageSettings average;
   CheckpointSettings checkpoint;
   LogSettings log;
   std::vector<CompareRunSettings> compare;

@@ -33,8 +33,9 @@ std::string check_schedule(const ComponentSettings& settings) {
 const std::vector<RecipeKey>& recipe_key_table() {
   static const std::vector<RecipeKey> kKeys = [] {
     std::vector<RecipeKey> keys;
-    for (auto* table : {model_keys, data_keys, augment_keys, learning_keys, schedule_keys,
-                        clip_keys, train_keys, record_keys, adversarial_keys, scaler_keys}) {
+    for (auto* table :
+         {model_keys, data_keys, augment_keys, learning_keys, schedule_keys, clip_keys, train_keys,
+          record_keys, adversarial_keys, scaler_keys, average_keys}) {
       std::vector<RecipeKey> more = table();
       std::move(more.begin(), more.end(), std::back_inserter(keys));
     }

@@ -1,0 +1,25 @@
+// torch.optim.swa_utils.AveragedModel: average += weight (current - average), as torch.lerp.
+#pragma once
+
+#include "backends/common/optimizers/update_step.h"
+
+namespace temper {
+
+// The "parameter" is the average, the "gradient" its weight after the step, the scale the share the
+// average moves by.
+template <class T>
+struct AverageUpdate {
+  static constexpr std::array<std::string_view, 0> kStates{};
+  static constexpr std::array<std::string_view, 0> kParameters{};
+  T weight;
+
+  static AverageUpdate make(const UpdateStep& s, const double*) {
+    return {static_cast<T>(s.scale)};
+  }
+  bool idle() const { return weight == T(0); }
+  [[gnu::always_inline]] void operator()(T& average, T current) const {
+    average = weight == T(1) ? current : lerp(average, current, weight);
+  }
+};
+
+}  // namespace temper

@@ -1,0 +1,37 @@
+// `temper export`: the model of a run's newest checkpoint, with its weights or their averages.
+#include <cstdio>
+
+#include "runtime/base/error.h"
+#include "tools/cli/command.h"
+#include "training/run_export.h"
+
+namespace temper::cli {
+namespace {
+
+int run(const Arguments& arguments) {
+  const std::string weights = arguments.text("--weights", "last");
+  TEMPER_CHECK(weights == "last" || weights == "average", ErrorCode::kInvalidArgument,
+               "--weights is '", weights, "', expected last or average");
+  const std::string& path = arguments.positional(1);
+  for (const std::string& note :
+       training::export_run(arguments.positional(0), path, weights == "average")) {
+    std::fprintf(stderr, "%s\n", note.c_str());
+  }
+  std::printf("%s\n", path.c_str());
+  return 0;
+}
+
+}  // namespace
+
+Command export_command() {
+  return {
+      "export",
+      "writes the model of a run's newest checkpoint",
+      "A run writes best.onnx and last.onnx itself, with the weights that average.export says.\n",
+      {{"RUN", "the run directory"}, {"OUT", "the ONNX file to write"}},
+      {{"--weights", "WHICH", "last or average ([average] of the recipe); last when left out"},
+       {"--json", "", "errors as JSON"}},
+      run};
+}
+
+}  // namespace temper::cli
