@@ -315,7 +315,7 @@ struct AdversarialTrainer::Impl {
     if (records->save_failed()) {
       result.outcome = RunOutcome::kSaveFailed;
     }
-    observer.finished(result.run_directory);
+    records->show(state, observer.finished(result.run_directory));
     return result;
   }
 };

@@ -2,42 +2,25 @@
 
 #include <algorithm>
 
+#include "graph/ops/standard_ops.h"
 #include "runtime/base/error.h"
+#include "training/restored_variables.h"
+#include "training/run_metrics.h"
 
 namespace temper::training {
+namespace {
 
-bool counts_accuracy(const Loss& loss) {
-  return loss.prediction == PredictionKind::kClassScores ||
-         loss.prediction == PredictionKind::kBinaryLogits;
+void prepare_evaluation(Session& session, std::int64_t count, std::int64_t size) {
+  std::vector<GraphRequest> requests = {session.request(GraphKind::kEvaluate, size)};
+  if (count % size > 0) {
+    requests.push_back(session.request(GraphKind::kEvaluate, count % size));
+  }
+  session.engine().prepare(requests);
 }
 
-bool count_batch(const Session& session, Executor& executor, const Batch& batch,
-                 AccuracyCount& count) {
-  const Loss& loss = session.loss();
-  const bool classes = session.has_class_target();
-  if (!counts_accuracy(loss) || (loss.prediction == PredictionKind::kClassScores && !classes)) {
-    return false;
-  }
-  const int index = executor.plan().find_output(session.loss_output());
-  const Tensor& output = executor.output(index);
-  const auto& fields = session.train_data().fields();
-  for (std::size_t i = 0; i < fields.size(); ++i) {
-    if (!fields[i].is_target) {
-      continue;
-    }
-    if (!classes) {
-      count_binary(output, batch.fields[i].data(), count);
-    } else {
-      const Attrs& parameters = session.recipe().loss.loss.parameters;
-      count_classes(output, static_cast<const std::int64_t*>(batch.fields[i].data()),
-                    parameters.get_int("ignore_index", -100), count);
-    }
-    return true;
-  }
-  return false;
-}
+}  // namespace
 
-Evaluation evaluate(Session& session, BatchLoader& loader) {
+Evaluation evaluate(Session& session, BatchLoader& loader, SetMetrics& set) {
   Evaluation evaluation;
   double weighted = 0;
   while (const Batch* batch = loader.next()) {
@@ -48,24 +31,46 @@ Evaluation evaluate(Session& session, BatchLoader& loader) {
     const Tensor& loss = executor.output(executor.plan().find_output("loss"));
     weighted += loss.values<double>().front() * static_cast<double>(batch->rows);
     evaluation.samples += batch->rows;
-    evaluation.has_accuracy =
-        count_batch(session, executor, *batch, evaluation.accuracy) || evaluation.has_accuracy;
+    const Tensor* target = target_of(session, *batch);
+    if (set.task() != Task::kNone && target != nullptr) {
+      set.add(executor.output(executor.plan().find_output(session.loss_output())), *target);
+    }
   }
   TEMPER_ASSERT(evaluation.samples > 0);
   evaluation.loss = weighted / static_cast<double>(evaluation.samples);
+  evaluation.metrics = set.values();
   return evaluation;
 }
 
-Evaluation evaluate_training_rows(Session& session) {
-  const std::int64_t count = session.train_count();
-  const std::int64_t size = std::min(session.recipe().data.batch_size, count);
-  std::vector<GraphRequest> requests = {session.request(GraphKind::kEvaluate, size)};
-  if (count % size > 0) {
-    requests.push_back(session.request(GraphKind::kEvaluate, count % size));
+Evaluation evaluate_file(Session& session, const std::string& model, SetMetrics& set) {
+  const graph::Graph graph =
+      graph::OnnxModel::load(model, {session.recipe().model.external_data_root})
+          .build_graph(graph::standard_ops());
+  VariableStore& store = session.engine().store();
+  const RestoredVariables restored(store);
+  for (int i = 0; i < graph.variable_count(); ++i) {
+    const graph::Variable& variable = graph.variable(graph::VariableId{i});
+    const int same = store.find(variable.name);
+    if (same >= 0 && variable.initial.defined()) {
+      store.set(same, variable.initial);
+    }
   }
-  session.engine().prepare(requests);
+  const auto loader = session.make_val_loader();
+  return evaluate(session, *loader, set);
+}
+
+Evaluation evaluate_training_rows(Session& session, SetMetrics& set) {
+  const std::int64_t size = std::min(session.recipe().data.batch_size, session.train_count());
+  prepare_evaluation(session, session.train_count(), size);
   const auto loader = session.make_ordered_loader(size);
-  return evaluate(session, *loader);
+  return evaluate(session, *loader, set);
+}
+
+Evaluation evaluate_validation_rows(Session& session, SetMetrics& set) {
+  const std::int64_t size = std::min(session.recipe().data.batch_size, session.val_count());
+  prepare_evaluation(session, session.val_count(), size);
+  const auto loader = session.make_val_loader();
+  return evaluate(session, *loader, set);
 }
 
 }  // namespace temper::training

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "runtime/base/error.h"
+#include "training/restored_variables.h"
 #include "training/trainer.h"
 
 namespace temper::training {
@@ -12,27 +13,6 @@ namespace {
 constexpr std::int64_t kLeastSteps = 20;
 constexpr std::size_t kLeastPoints = 5;
 constexpr std::size_t kDivergedPoints = 5;  // the rise itself
-
-// The variables as they were, put back when the sweep ends, also by an error.
-class Restored {
- public:
-  explicit Restored(VariableStore& store) : store_(store) {
-    for (int i = 0; i < store_.count(); ++i) {
-      values_.push_back(store_.get(i));
-    }
-  }
-  ~Restored() {
-    for (int i = 0; i < store_.count(); ++i) {
-      store_.set(i, values_[static_cast<std::size_t>(i)]);
-    }
-  }
-  Restored(const Restored&) = delete;
-  Restored& operator=(const Restored&) = delete;
-
- private:
-  VariableStore& store_;
-  std::vector<Tensor> values_;
-};
 
 void check(const LrFindOptions& options) {
   TEMPER_CHECK(std::isfinite(options.to) && options.from > 0 && options.from < options.to,
@@ -122,7 +102,7 @@ LrFindResult find_learning_rate(Session& session, const LrFindOptions& options,
   RunObserver silent;
   Trainer trainer(session, silent, false);
   trainer.prepare();
-  const Restored restored(session.engine().store());
+  const RestoredVariables restored(session.engine().store());
   double average = 0;
   double weight = 1;  // smoothing^steps: the share of the start at 0 in the average
   double best = 0;

@@ -11,6 +11,7 @@
 
 #include "runtime/memory/tensor.h"
 #include "training/logging/metrics_log.h"
+#include "training/metrics/set_metrics.h"
 
 namespace temper::training {
 
@@ -28,6 +29,11 @@ struct DrawnPicture {
   int width = 0;
   int height = 0;
   std::vector<std::byte> png;
+};
+
+struct DrawnChart {
+  std::string name;  // "charts/loss"
+  DrawnPicture picture;
 };
 
 class RunObserver {
@@ -51,8 +57,18 @@ class RunObserver {
     static_cast<void>(step), static_cast<void>(samples), static_cast<void>(columns);
     return {};
   }
-  // After the last file of the run was written.
-  virtual void finished(const std::string& run_directory) { static_cast<void>(run_directory); }
+  // Whether best_judged() is wanted, which costs an evaluation.
+  virtual bool judges_best() const { return false; }
+  // At the end: all metrics that apply, of the best model on the validation rows.
+  virtual void best_judged(const SetMetrics& metrics, const std::vector<std::string>& class_names) {
+    static_cast<void>(metrics), static_cast<void>(class_names);
+  }
+  // After the last file of the run was written. Who draws charts of it returns them, for
+  // TensorBoard.
+  virtual std::vector<DrawnChart> finished(const std::string& run_directory) {
+    static_cast<void>(run_directory);
+    return {};
+  }
 };
 
 }  // namespace temper::training

@@ -63,6 +63,17 @@ void RunRecords::write(RunState& state, std::span<const Metric> line) {
   observer_.logged(state.attempted, state.data.epoch, line);
 }
 
+void RunRecords::show(const RunState& state, const std::vector<DrawnChart>& charts) {
+  guarded([&] {
+    for (const auto& [name, picture] : charts) {
+      if (tensorboard_ != nullptr) {
+        tensorboard_->train().image(state.attempted, name, picture.png, picture.width,
+                                    picture.height);
+      }
+    }
+  });
+}
+
 void RunRecords::checkpoint(const VariableStore& store, const RunState& state) {
   guarded([&] {
     metrics_->sync();  // a checkpoint counts on the lines before it

@@ -7,6 +7,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "runtime/base/error.h"
 #include "runtime/exec/variable_store.h"
@@ -37,6 +38,8 @@ class RunRecords {
 
   // A line of metrics at the state's step, also for TensorBoard and the observer.
   void write(RunState& state, std::span<const Metric> line);
+  // Charts at the state's step, for TensorBoard.
+  void show(const RunState& state, const std::vector<DrawnChart>& charts);
   void checkpoint(const VariableStore& store, const RunState& state);
   // Calls `save`, and tells about an error of kind kIo instead of throwing it.
   template <class Save>

@@ -23,10 +23,8 @@ void for_each_field(State& state, Field&& field) {
   field("best_metric", state.best_metric);
   field("best_step", state.best_step);
   field("best_loss", state.best_evaluation.loss);
-  field("best_correct", state.best_evaluation.accuracy.correct);
-  field("best_counted", state.best_evaluation.accuracy.total);
-  field("best_has_accuracy", state.best_evaluation.has_accuracy);
   field("best_samples", state.best_evaluation.samples);
+  field("best_metrics", state.best_evaluation.metrics);
   field("top_steps", state.top_steps);
   field("top_metrics", state.top_metrics);
   field("seconds", state.seconds);
@@ -79,6 +77,12 @@ JsonValue to_json(const RunState& state) {
         members.set(name, number);
       }
       json.set(key, std::move(members));
+    } else if constexpr (std::is_same_v<T, std::vector<MetricValue>>) {
+      JsonValue members = JsonValue::object();
+      for (const auto& [name, number] : value) {
+        members.set(name, number);
+      }
+      json.set(key, std::move(members));
     } else {
       json.set(key, value);
     }
@@ -107,6 +111,10 @@ RunState run_state_from_json(const JsonValue& json) {
     } else if constexpr (std::is_same_v<T, std::map<std::string, double>>) {
       for (const JsonMember& member : found.as_object(key)) {
         value[member.key] = member.value.as_double(member.key);
+      }
+    } else if constexpr (std::is_same_v<T, std::vector<MetricValue>>) {
+      for (const JsonMember& member : found.as_object(key)) {
+        value.push_back({member.key, member.value.as_double(member.key)});
       }
     } else {
       value = found.as_string(key);

@@ -154,6 +154,7 @@ void Session::open_data(const DataOptions& wanted) {
   const Field& found = probe->fields()[target_index(*probe)];
   DType dtype = DType::kUndefined;
   const Shape output = output_shape(*probe, dtype);
+  loss_output_shape_ = output;
   infer_loss(found, output);
   const TargetSpec spec =
       target_spec(*loss_, dtype, output, is_integer(found.dtype), found.row_shape.rank() + 1);

@@ -72,6 +72,8 @@ class Session {
   void bind(Executor& executor, const Batch& batch) const;
   // The name of the model output the loss reads, as a plan output ("output:NAME").
   const std::string& loss_output() const { return loss_output_; }
+  // Its shape, in batches of two.
+  const Shape& loss_output_shape() const { return loss_output_shape_; }
   std::string data_fingerprint() const { return data_->fingerprint(); }
 
  private:
@@ -91,6 +93,7 @@ class Session {
   const Loss* loss_ = nullptr;
   int threads_ = 1;
   std::string loss_output_;
+  Shape loss_output_shape_;
   std::vector<std::string> notes_;
   std::unique_ptr<RunData> data_;
   std::map<std::string, std::int64_t> symbols_;

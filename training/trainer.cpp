@@ -40,29 +40,25 @@ void Trainer::Impl::settle_length() {
                " moves the momentum, but the optimizer ", recipe.optimizer.name,
                " has none here; set optimizer.momentum, or schedule.cycle_momentum = false to move "
                "the learning rate alone");
+  settle_metrics();
+}
+
+void Trainer::Impl::settle_metrics() {
+  metrics_task = metric_task(session);
+  metrics = wanted_metrics(session);
+  class_names(session);  // their number is checked before the first step
   result.monitor = !recipe.checkpoint.monitor.empty() ? recipe.checkpoint.monitor
                    : session.has_validation()         ? "val/loss"
                                                       : "train/loss";
-  check_monitor();
-}
-
-void Trainer::Impl::check_monitor() const {
   const std::string& name = result.monitor;
-  std::vector<std::string> known = {"train/loss"};
-  const bool counts = counts_accuracy(session.loss());
-  if (counts) {
-    known.push_back("train/accuracy");
-  }
-  if (session.has_validation()) {
-    known.push_back("val/loss");
-    if (counts) {
-      known.push_back("val/accuracy");
-    }
-  }
+  const std::vector<std::string> known = monitor_names(session);
+  const std::string hint = nearest(name, known);
   TEMPER_CHECK(std::find(known.begin(), known.end(), name) != known.end(),
                ErrorCode::kInvalidArgument, "checkpoint.monitor is \"", name, "\"; this run has ",
-               join(known, ", "),
+               join(known, ", "), hint.empty() ? "" : concat(" (did you mean ", hint, "?)"),
                session.has_validation() ? "" : " (validation needs data.val or data.val_split)");
+  maximize = recipe.checkpoint.mode == "max" ||
+             (recipe.checkpoint.mode == "auto" && !less_is_better(name));
 }
 
 void Trainer::Impl::open_run() {
@@ -165,7 +161,10 @@ RunResult Trainer::Impl::finish(bool interrupted) {
   if (state.best_evaluation.samples > 0) {
     result.final_evaluation = state.best_evaluation;
   }
-  observer.finished(result.run_directory);
+  if (result.outcome != RunOutcome::kInterrupted) {
+    judge_best();
+  }
+  records->show(state, observer.finished(result.run_directory));
   return result;
 }
 

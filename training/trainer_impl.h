@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "runtime/platform/clock.h"
+#include "training/run_metrics.h"
 #include "training/run_records.h"
 #include "training/schedules/run_schedule.h"
 #include "training/trainer.h"
@@ -60,6 +61,9 @@ struct Trainer::Impl {
   bool prepared = false;
   RunState state;
   RunResult result;
+  MetricTask metrics_task;
+  MetricSettings metrics;  // of validation
+  bool maximize = false;   // whether more of the monitored metric is better
   RunSchedule schedule;  // its plateau is the state's
   AveragePlan average;
   std::int64_t refreshed_at = -1;  // updates of the averages when their statistics were last taken
@@ -87,7 +91,7 @@ struct Trainer::Impl {
   MemoryPlan prepare();
   void settle_length();
   void open_run();
-  void check_monitor() const;
+  void settle_metrics();
   RunResult run(const std::atomic<bool>& stop);
   RunResult finish(bool interrupted);
   bool saves(bool epoch_end) const;
@@ -151,10 +155,11 @@ struct Trainer::Impl {
   void write_histograms();
   void restart_clock();
   void evaluate_now();
+  void judge_best();
   bool patient() const;
   double monitored() const;
   void export_to(const std::string& path);
-  void keep_top(double value, bool maximize);
+  void keep_top(double value);
   void checkpoint();
   void report_progress(std::int64_t samples);
 };

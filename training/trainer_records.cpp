@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <limits>
 #include <vector>
 
 #include "graph/onnx/export.h"
@@ -113,29 +114,35 @@ void Trainer::Impl::restart_clock() {
 double Trainer::Impl::monitored() const {
   const Evaluation& evaluation = result.final_evaluation;
   const std::string& name = result.monitor;
+  constexpr std::string_view kVal = "val/";
   return name == "train/loss"       ? state.last_train_loss
          : name == "train/accuracy" ? state.last_train_accuracy
-         : name == "val/accuracy"   ? evaluation.accuracy.value()
-                                    : evaluation.loss;
+         : name == "val/loss"       ? evaluation.loss
+                                    : evaluation.metric(std::string_view(name).substr(kVal.size()))
+                                    .value_or(std::numeric_limits<double>::quiet_NaN());
 }
 
 // Validation, then the best model.
 void Trainer::Impl::evaluate_now() {
   if (session.has_validation()) {
     const auto val = session.make_val_loader();
+    SetMetrics set = make_set_metrics(session, metrics);
     Evaluation evaluation;
-    with_averages(recipe.average.validate, [&] { evaluation = evaluate(session, *val); });
+    with_averages(recipe.average.validate, [&] { evaluation = evaluate(session, *val, set); });
     std::vector<Metric> line = {{"val/loss", evaluation.loss}};
-    if (evaluation.has_accuracy) {
-      line.push_back({"val/accuracy", evaluation.accuracy.value()});
+    for (const MetricValue& metric : evaluation.metrics) {
+      line.push_back({"val/" + metric.name, metric.value});
     }
     records->write(state, line);
     result.final_evaluation = evaluation;
     result.has_evaluation = true;
   }
   restart_clock();
-  const bool maximize = recipe.checkpoint.mode == "max" || result.monitor.ends_with("/accuracy");
   const double value = monitored();
+  if (std::isnan(value)) {
+    observer.message(concat("step ", state.attempted, ": ", result.monitor,
+                            " is not a number, so this evaluation counts as no improvement"));
+  }
   if (schedule.observe(value, maximize, state.applied)) {
     rates_until = 0;  // the table holds the rates from before
     observer.message(concat("step ", state.attempted, ": ", result.monitor,
@@ -146,7 +153,7 @@ void Trainer::Impl::evaluate_now() {
   state.plateau = schedule.plateau;
   const bool better =
       !state.has_best || (maximize ? value > state.best_metric : value < state.best_metric);
-  keep_top(value, maximize);
+  keep_top(value);
   if (std::isfinite(value) && better) {
     state.has_best = true;
     state.best_metric = value;
@@ -159,8 +166,23 @@ void Trainer::Impl::evaluate_now() {
   }
 }
 
+// The best model on the validation rows with every metric that applies, where someone draws them.
+void Trainer::Impl::judge_best() {
+  if (!observer.judges_best() || !session.has_validation() || !state.has_best ||
+      !metrics_task.counts_accuracy()) {
+    return;
+  }
+  MetricSettings all = metrics;
+  all.names = {std::string(kAllMetrics)};
+  SetMetrics set = make_set_metrics(session, all);
+  records->guarded([&] { evaluate_file(session, result.best_model, set); });
+  if (set.counted() > 0) {
+    observer.best_judged(set, class_names(session));
+  }
+}
+
 // With checkpoint.top_k > 1 the best models stay in top/step-N/, the worst making room.
-void Trainer::Impl::keep_top(double value, bool maximize) {
+void Trainer::Impl::keep_top(double value) {
   const auto wanted = static_cast<std::size_t>(recipe.checkpoint.top_k);
   if (wanted < 2 || !std::isfinite(value)) {
     return;

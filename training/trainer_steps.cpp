@@ -95,10 +95,9 @@ std::int64_t Trainer::Impl::step() {
     loss_sum += plan.number(plan.loss);
     samples += batch->rows;
     AccuracyCount count{state.correct, state.counted};
-    if (count_batch(session, *plan.executor, *batch, count)) {
-      state.correct = count.correct;
-      state.counted = count.total;
-    }
+    count_batch(session, metrics_task, *plan.executor, *batch, count);
+    state.correct = count.correct;
+    state.counted = count.total;
     state.data = batch->end;
     if (i + 1 == group) {
       finish_step(plan, loss_sum / static_cast<double>(group), begin, first_sample);

@@ -52,7 +52,7 @@ double digits_accuracy(const std::string& precision, const std::string& out) {
                        "train.threads=1",
                        "log.tensorboard=false",
                        "log.charts=false"};
-  return run_tiny(read_recipe(sources), false).result.final_evaluation.accuracy.value();
+  return run_tiny(read_recipe(sources), false).result.final_evaluation.metric("accuracy").value();
 }
 
 TEST_F(MixedPrecisionRun, LearnsTheDigitsAsWellAsFloat32WithinOnePoint) {

@@ -59,15 +59,19 @@ class Watcher final : public training::RunObserver {
     return picture;
   }
   void message(std::string_view text) override { progress_.message(text); }
-  void finished(const std::string& run_directory) override {
+  std::vector<training::DrawnChart> finished(const std::string& run_directory) override {
+    std::vector<training::DrawnChart> drawn;
     progress_.finished();
     if (draws_charts_) {
       draw([&] {
         RunCharts charts;
         charts.read(join_path(run_directory, "metrics.jsonl"));
-        charts_ = charts.write(run_directory);
+        const std::vector<NamedChart> all = charts.charts();
+        charts_ = write_charts(all, join_path(run_directory, "charts"));
+        drawn = drawn_charts(all);
       });
     }
+    return drawn;
   }
 
  private:

@@ -29,7 +29,8 @@ int run(const Arguments& arguments) {
                "' is not a run directory: it has no metrics.jsonl");
   RunCharts charts;
   charts.read(metrics);
-  const std::vector<std::string> written = charts.write(folder);
+  const std::vector<std::string> written =
+      write_charts(charts.charts(), join_path(folder, "charts"));
   TEMPER_CHECK(!written.empty(), ErrorCode::kInvalidData, metrics, " holds no loss yet");
   for (const std::string& path : written) {
     std::printf("%s.png\n%s.svg\n", path.c_str(), path.c_str());

@@ -84,7 +84,9 @@ std::vector<charts::Panel> panels(const Drawing& drawing) {
   training::RunSchedule schedule(drawing.recipe.schedule, drawing.run);
   charts::Series momentum{"momentum", {}, {}};
   std::size_t evaluation = 0;
-  const bool maximize = drawing.recipe.checkpoint.mode == "max";
+  const training::CheckpointSettings& judged = drawing.recipe.checkpoint;
+  const bool maximize = judged.mode == "max" || (judged.mode == "auto" && !judged.monitor.empty() &&
+                                                 !training::less_is_better(judged.monitor));
   for (std::int64_t step = 0; step < drawing.run.total_steps; ++step) {
     if (step > 0 && step % drawing.interval == 0 && evaluation < drawing.metrics.size()) {
       schedule.observe(drawing.metrics[evaluation++], maximize, step);

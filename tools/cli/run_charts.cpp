@@ -1,6 +1,7 @@
 #include "tools/cli/run_charts.h"
 
-#include "runtime/platform/folders.h"
+#include <utility>
+
 #include "training/logging/metrics_log.h"
 
 namespace temper::cli {
@@ -36,7 +37,23 @@ charts::Series threshold(charts::Series series) {
 
 }  // namespace
 
-std::vector<std::string> RunCharts::write(const std::string& run_directory) const {
+// Those that were logged; "top" stands for top5 and its like.
+std::vector<charts::Series> RunCharts::val_series(
+    std::initializer_list<std::string_view> names) const {
+  std::vector<charts::Series> found;
+  for (const std::string_view name : names) {
+    for (const auto& [metric, values] : points_) {
+      const std::string_view of = std::string_view(metric).substr(metric.find('/') + 1);
+      const bool same = name == "top" ? of.starts_with("top") : of == name;
+      if (same && metric.starts_with("val/")) {
+        found.push_back(series(metric, std::string(of)));
+      }
+    }
+  }
+  return found;
+}
+
+std::vector<NamedChart> RunCharts::charts() const {
   const std::vector<std::pair<std::string, charts::Chart>> all = {
       {"loss",
        {"Loss",
@@ -62,24 +79,26 @@ std::vector<std::string> RunCharts::write(const std::string& run_directory) cons
                    series("opt/grad_norm_clipped", "after clipping"),
                    threshold(series("opt/clip_norm", "clip.norm"))},
         .log_y = true}},
+      {"metrics",
+       {"Validation metrics", "step", "share",
+        val_series({"precision", "recall", "f1", "auc", "pr_auc", "iou", "dice", "top"})}},
+      {"errors", {"Validation errors", "step", "error", val_series({"mae", "rmse"})}},
+      {"r2", {"R2 of the validation set", "step", "R2", val_series({"r2"})}},
+      {"perplexity", {"Perplexity", "step", "perplexity", val_series({"perplexity"})}},
       {"learning_rate",
        {"Learning rate",
         "step",
         "learning rate",
         {series("opt/lr", "lr"), series("d/lr", "discriminator"), series("g/lr", "generator")}}},
   };
-  const std::string folder = join_path(run_directory, "charts");
-  std::vector<std::string> written;
+  std::vector<NamedChart> drawn;
   for (auto [name, chart] : all) {
     std::erase_if(chart.series, [](const charts::Series& s) { return s.x.empty(); });
-    if (chart.series.empty()) {
-      continue;
+    if (!chart.series.empty()) {
+      drawn.push_back({name, std::move(chart)});
     }
-    make_directories(folder);
-    written.push_back(join_path(folder, name));
-    charts::write_chart(chart, written.back());
   }
-  return written;
+  return drawn;
 }
 
 }  // namespace temper::cli

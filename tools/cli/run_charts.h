@@ -2,11 +2,13 @@
 #pragma once
 
 #include <cstdint>
+#include <initializer_list>
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
-#include "tools/charts/figure.h"
+#include "tools/cli/named_chart.h"
 
 namespace temper::cli {
 
@@ -14,12 +16,12 @@ class RunCharts {
  public:
   // The lines of metrics.jsonl. THROWS: kIo, kInvalidData with the line.
   void read(const std::string& metrics_file);
-  // Writes RUN/charts/loss, accuracy and learning_rate (.png and .svg), those that have data, and
-  // returns their paths without suffix. THROWS: kIo.
-  std::vector<std::string> write(const std::string& run_directory) const;
+  // Loss, accuracy, validation metrics, learning rate: those that have data.
+  std::vector<NamedChart> charts() const;
 
  private:
   charts::Series series(const std::string& metric, const std::string& name) const;
+  std::vector<charts::Series> val_series(std::initializer_list<std::string_view> names) const;
 
   std::map<std::string, std::map<std::int64_t, double>> points_;  // a step logged twice counts once
 };

@@ -1,5 +1,7 @@
 // `temper train`: runs a recipe, shows its progress and says where everything is.
 #include <cstdio>
+#include <iterator>
+#include <utility>
 
 #include "runtime/base/error.h"
 #include "runtime/platform/folders.h"
@@ -7,11 +9,13 @@
 #include "runtime/platform/signals.h"
 #include "tools/cli/adversarial_run.h"
 #include "tools/cli/command.h"
+#include "tools/cli/evaluation_charts.h"
 #include "tools/cli/memory_report.h"
 #include "tools/cli/pass_dump.h"
 #include "tools/cli/progress.h"
 #include "tools/cli/run_charts.h"
 #include "training/formats/json.h"
+#include "training/run_metrics.h"
 #include "training/trainer.h"
 
 namespace temper::cli {
@@ -23,12 +27,22 @@ using training::RunResult;
 using training::Session;
 using training::Trainer;
 
+// Of an epoch's line.
+std::vector<std::string> shown_metrics(const Session& session) {
+  std::vector<std::string> shown = {"train/loss", "train/accuracy", "val/loss"};
+  for (const std::string& name : training::wanted_metrics(session).names) {
+    shown.push_back("val/" + training::logged_name(name, session.recipe().metrics));
+  }
+  return shown;
+}
+
 class Watcher final : public training::RunObserver {
  public:
   Watcher(const Session& session, const StopSignals& signals, bool quiet)
       : signals_(signals),
         draws_charts_(session.recipe().log.charts),
-        progress_(session.has_validation() && session.recipe().train.eval_every == 0, quiet) {}
+        progress_(session.has_validation() && session.recipe().train.eval_every == 0, quiet,
+                  shown_metrics(session)) {}
 
   void watch(Trainer& trainer) { trainer_ = &trainer; }
   const std::vector<std::string>& charts() const { return charts_; }
@@ -49,18 +63,27 @@ class Watcher final : public training::RunObserver {
     progress_.logged(step, metrics);
   }
   void message(std::string_view text) override { progress_.message(text); }
-  void finished(const std::string& run_directory) override {
+  bool judges_best() const override { return draws_charts_; }
+  void best_judged(const training::SetMetrics& metrics,
+                   const std::vector<std::string>& class_names) override {
+    of_best_ = evaluation_charts(metrics, class_names, "best model, validation set");
+  }
+  std::vector<training::DrawnChart> finished(const std::string& run_directory) override {
     progress_.finished();
     if (!draws_charts_) {
-      return;
+      return {};
     }
     try {  // from the file, which after a resume also has the lines of before
       RunCharts charts;
       charts.read(join_path(run_directory, "metrics.jsonl"));
-      charts_ = charts.write(run_directory);
+      std::vector<NamedChart> all = charts.charts();
+      std::move(of_best_.begin(), of_best_.end(), std::back_inserter(all));
+      charts_ = write_charts(all, join_path(run_directory, "charts"));
+      return drawn_charts(all);
     } catch (const Error& error) {
       charts_failed_ = true;
       progress_.message(concat("could not draw the charts: ", error.message()));
+      return {};
     }
   }
 
@@ -69,6 +92,7 @@ class Watcher final : public training::RunObserver {
   bool draws_charts_;
   Progress progress_;
   Trainer* trainer_ = nullptr;
+  std::vector<NamedChart> of_best_;
   std::vector<std::string> charts_;
   bool charts_failed_ = false;
 };
@@ -142,8 +166,8 @@ void print_json(const RunResult& result, const Session& session, const Watcher& 
   line.set("skipped", result.skipped);
   if (result.has_evaluation) {
     line.set("val/loss", result.final_evaluation.loss);
-    if (result.final_evaluation.has_accuracy) {
-      line.set("val/accuracy", result.final_evaluation.accuracy.value());
+    for (const training::MetricValue& metric : result.final_evaluation.metrics) {
+      line.set("val/" + metric.name, metric.value);
     }
   }
   line.set("run", result.run_directory);
@@ -163,8 +187,8 @@ void print_json(const RunResult& result, const Session& session, const Watcher& 
 void print_result(const RunResult& result, const Session& session, const Watcher& watcher) {
   if (result.has_evaluation) {
     std::printf("validation loss %.6g", result.final_evaluation.loss);
-    if (result.final_evaluation.has_accuracy) {
-      std::printf(", accuracy %.4f", result.final_evaluation.accuracy.value());
+    for (const training::MetricValue& metric : result.final_evaluation.metrics) {
+      std::printf(", %s %.4f", metric.name.c_str(), metric.value);
     }
     std::printf(" (the best of %lld steps, by %s)\n", static_cast<long long>(result.steps),
                 result.monitor.c_str());

@@ -35,6 +35,8 @@ def npy_files():
             np.lib.format.write_array(file, counted((2, 2), "f4"), version=version)
     np.save(OUT / "complex.npy", np.zeros(2, "c8"))
     np.save(OUT / "text.npy", np.array(["a", "bc"]))
+    np.savez(OUT / "classes.npz", x=np.arange(6, dtype="f4").reshape(3, 2), target=np.arange(3),
+             classes=np.array(["ant", "b\u00e9e", "\u732b"]))
     np.save(OUT / "record.npy", np.zeros(2, [("a", "f4"), ("b", "i4")]))
     np.save(OUT / "object.npy", np.array([{"a": 1}], dtype=object))
 

@@ -12,6 +12,7 @@ from sklearn import metrics as m
 
 rng = np.random.default_rng(7)
 CASES = []
+ALL = '{.names = {"all"}}'
 
 
 def softmax(x):
@@ -35,7 +36,7 @@ def emit(name, task, shape, output, target, figures, classes, options=""):
     print(f"       {numbers(output)},\n       {numbers(target)},")
     print("       {" + ",\n        ".join(f'{{"{k}", {float(v)!r}}}' for k, v in figures.items()) + "},")
     rows = ",\n        ".join("{" + ", ".join(repr(float(v)) for v in row) + "}" for row in classes)
-    print(f"       {{{rows}}},\n       {options or '{}'}}};\n}}\n")
+    print(f"       {{{rows}}},\n       {options or ALL}}};\n}}\n")
 
 
 def prf(truth, predicted, average):
@@ -60,14 +61,14 @@ def classification():
     present = range(4)
     # Ties with the label rank by the lower class first.
     above = [(row > row[k]).sum() + (row[:k] == row[k]).sum() for row, k in zip(o, t)]
-    areas = {"top2": np.mean(np.array(above) < 2),
+    areas = {"accuracy": m.accuracy_score(t, predicted), "top2": np.mean(np.array(above) < 2),
              "auc": np.mean([m.roc_auc_score(t == k, probability[:, k]) for k in present]),
              "pr_auc": np.mean([m.average_precision_score(t == k, probability[:, k]) for k in present])}
     written = np.where(counted, target, -100)
     for average in ("macro", "weighted", "micro"):
         emit("classification_" + average, "kClassification", (n, c), output, written,
              areas | prf(t, predicted, average), table(t, predicted, c),
-             '{.names = {}, .top_k = 2, .threshold = 0.5, .average = "' + average + '"}')
+             '{.names = {"all"}, .top_k = 2, .threshold = 0.5, .average = "' + average + '"}')
 
 
 def binary():
@@ -77,9 +78,9 @@ def binary():
     for threshold in (0.5, 0.7):
         predicted = (1 / (1 + np.exp(-output)) > threshold).astype(int)
         figures = prf(target, predicted, "binary") | {
-            "auc": m.roc_auc_score(target, output), "pr_auc": m.average_precision_score(target, output)}
+            "accuracy": m.accuracy_score(target, predicted), "auc": m.roc_auc_score(target, output), "pr_auc": m.average_precision_score(target, output)}
         emit(f"binary_{threshold}", "kBinary", (n, 1), output, target, figures, table(target, predicted, 2),
-             '{.names = {}, .top_k = 5, .threshold = ' + str(threshold) + ', .average = "macro"}')
+             '{.names = {"all"}, .top_k = 5, .threshold = ' + str(threshold) + ', .average = "macro"}')
 
 
 def multi_label():
@@ -88,7 +89,8 @@ def multi_label():
     output = np.round(2 * (rng.normal(size=(n, c)) + target)) / 2
     predicted = (output > 0).astype(int)
     figures = prf(target, predicted, "macro") | {
-        "auc": m.roc_auc_score(target, output, average="macro"),
+        "accuracy": 1 - m.hamming_loss(target, predicted), "dice": m.f1_score(target, predicted, average="macro"),
+        "iou": m.jaccard_score(target, predicted, average="macro"), "auc": m.roc_auc_score(target, output, average="macro"),
         "pr_auc": m.average_precision_score(target, output, average="macro")}
     emit("multi_label", "kMultiLabel", (n, c), output, target, figures, table(target, predicted, c))
 
@@ -101,7 +103,7 @@ def segmentation():
     target[0, 1, :3] = -100
     seen = target != -100
     t, p = target[seen], output.argmax(axis=1)[seen]
-    figures = prf(t, p, "macro") | {"iou": m.jaccard_score(t, p, average="macro"), "dice": m.f1_score(t, p, average="macro")}
+    figures = prf(t, p, "macro") | {"accuracy": m.accuracy_score(t, p), "iou": m.jaccard_score(t, p, average="macro"), "dice": m.f1_score(t, p, average="macro")}
     emit("segmentation", "kSegmentation", (n, c, h, w), output, target, figures, table(t, p, c))
 
 
@@ -110,7 +112,7 @@ def mask():
     target = rng.integers(0, 2, shape)
     output = sixteenths(rng.normal(size=shape) + 2 * target - 1)
     t, p = target.ravel(), (output > 0).astype(int).ravel()
-    figures = prf(t, p, "binary") | {"iou": m.jaccard_score(t, p), "dice": m.f1_score(t, p)}
+    figures = prf(t, p, "binary") | {"accuracy": m.accuracy_score(t, p), "iou": m.jaccard_score(t, p), "dice": m.f1_score(t, p)}
     emit("mask", "kBinaryMask", shape, output, target, figures, table(t, p, 2))
 
 
@@ -132,7 +134,7 @@ def language():
     above = [(row > row[k]).sum() + (row[:k] == row[k]).sum() for row, k in zip(rows, labels)]
     nll = m.log_loss(labels, softmax(rows), labels=range(c))
     emit("language", "kLanguage", (n, c, length), output, target,
-         {"top5": np.mean(np.array(above) < 5), "perplexity": np.exp(nll)}, [])
+         {"accuracy": np.mean(np.array(above) == 0), "top5": np.mean(np.array(above) < 5), "perplexity": np.exp(nll)}, [])
 
 
 print(f"""// Made by tools/oracle/metrics.py with scikit-learn {sklearn.__version__}. Do not edit.

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "training/data/dataset.h"
@@ -33,6 +34,8 @@ class ArrayDataset : public Dataset {
   std::vector<std::int64_t> labels(std::size_t field) const override;
   std::string where(std::size_t field, std::int64_t row) const override;
   const std::string& fingerprint() const override { return fingerprint_; }
+  std::vector<std::string> class_names() const override { return class_names_; }
+  void set_class_names(std::vector<std::string> names) { class_names_ = std::move(names); }
 
  protected:
   std::vector<ArrayField>& arrays() { return arrays_; }
@@ -46,6 +49,7 @@ class ArrayDataset : public Dataset {
   std::vector<Field> fields_;
   std::vector<Convert> converters_;  // null: the bytes are copied
   std::string fingerprint_;
+  std::vector<std::string> class_names_;
   std::int64_t count_ = 0;
 };
 

@@ -49,7 +49,7 @@ class Dataset {
   // "digits.npz, array 'target', row 12" or "data.csv:13: column 'age'", for messages.
   virtual std::string where(std::size_t field, std::int64_t row) const = 0;
 
-  // What the target's class labels mean, in their order; empty: not known.
+  // Names of the classes in the order of their labels, where the data say them; else none.
   virtual std::vector<std::string> class_names() const { return {}; }
 
   // Equal for equal files: sizes and SHA-256 as said in fingerprint.h.

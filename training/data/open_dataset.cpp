@@ -78,12 +78,18 @@ std::vector<ArrayField> open_folder(const std::string& path, const DataOptions& 
   return match_arrays(source, options);
 }
 
-std::vector<ArrayField> open_npz(const std::string& path, const DataOptions& options) {
+// `classes`: what the array of texts of that name holds, if there is one.
+std::vector<ArrayField> open_npz(const std::string& path, const DataOptions& options,
+                                 std::vector<std::string>& classes) {
   const NpzFile file(path);
   ArraySource source;
   source.path = path;
   source.names = file.names();
   source.read = [&](const std::string& name) { return file.read(name); };
+  if (auto texts = file.read_texts("classes")) {
+    classes = std::move(*texts);
+    std::erase(source.names, "classes");
+  }
   return match_arrays(source, options);
 }
 
@@ -91,11 +97,12 @@ std::unique_ptr<Dataset> open_arrays(const DataFiles& found, const DataOptions& 
   std::vector<std::string> files = found.paths;
   const std::string& path = found.paths.front();
   std::vector<ArrayField> fields;
+  std::vector<std::string> classes;
   if (found.kind == DataKind::kNpyFolder) {
     files.clear();
     fields = open_folder(path, options, files);
   } else if (found.kind == DataKind::kNpz) {
-    fields = open_npz(path, options);
+    fields = open_npz(path, options, classes);
   } else {
     const bool idx = found.kind == DataKind::kIdx;
     const std::string target =
@@ -108,6 +115,7 @@ std::unique_ptr<Dataset> open_arrays(const DataFiles& found, const DataOptions& 
   auto data = std::make_unique<ArrayDataset>(std::move(fields),
                                              fingerprint_files(files, options.hash_everything));
   data->check_values(options.require_finite);
+  data->set_class_names(std::move(classes));
   return data;
 }
 

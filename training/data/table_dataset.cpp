@@ -179,6 +179,18 @@ std::string TableDataset::where(std::size_t field, std::int64_t row) const {
              : concat(path_, ":", line);
 }
 
+std::vector<std::string> TableDataset::class_names() const {
+  const ColumnEncoding* target = nullptr;
+  for (const ColumnEncoding& column : encoding_.columns) {
+    if (column.is_target && target != nullptr) {
+      return {};
+    }
+    target = column.is_target ? &column : target;
+  }
+  return target != nullptr && target->is_categorical ? target->categories
+                                                     : std::vector<std::string>{};
+}
+
 // Codes, targets and inputs delivered as integers stay as they are.
 bool TableDataset::is_adjusted(std::size_t column, std::size_t field) const {
   return !encoding_.columns[column].is_categorical && !encoding_.columns[column].is_target &&

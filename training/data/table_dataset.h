@@ -20,6 +20,8 @@ class TableDataset : public ArrayDataset {
   std::string where(std::size_t field, std::int64_t row) const override;
   void fit(std::span<const std::int64_t> training_rows) override;
   JsonValue preprocessing() const override;
+  // The categories of a single categorical target.
+  std::vector<std::string> class_names() const override;
   void read(std::span<const std::int64_t> rows, std::span<Tensor> out) const override;
 
  private:

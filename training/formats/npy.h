@@ -4,9 +4,11 @@
 
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "runtime/memory/tensor.h"
 
@@ -18,16 +20,30 @@ struct NpyHeader {
   bool fortran_order = false;
   Shape shape;
   std::size_t data_offset = 0;  // bytes before the first element
+  // Of an array of texts (numpy's U and S), whose dtype is kUndefined: the characters of each
+  // element, padded with zeros, and the bytes of a character (4 or 1).
+  std::size_t text_length = 0;
+  std::size_t character_bytes = 0;
 };
 
 // Reads the header at the start of `bytes`; `where` names the file in messages.
-// THROWS: kInvalidData (damaged), kUnsupported (strings, objects, complex numbers, records).
-NpyHeader parse_npy_header(std::span<const std::byte> bytes, std::string_view where);
+// THROWS: kInvalidData (damaged), kUnsupported (texts unless `texts`, objects, complex numbers,
+// records).
+NpyHeader parse_npy_header(std::span<const std::byte> bytes, std::string_view where,
+                           bool texts = false);
 
 // The array in `buffer`, which holds a whole .npy file: a view of it when elements are stored as
 // tensors are (C order, little-endian, aligned), a copy otherwise.
 // THROWS: as parse_npy_header; kInvalidData when the size is not what the header says.
 Tensor decode_npy(std::shared_ptr<Buffer> buffer, std::string_view where);
+
+// More texts than this are refused.
+inline constexpr std::size_t kMostTexts = std::size_t{1} << 24;
+
+// The elements of an array of texts with one dimension, as UTF-8; nothing when it is another array.
+// THROWS: kInvalidData when it is damaged.
+std::optional<std::vector<std::string>> decode_npy_texts(std::span<const std::byte> file,
+                                                         std::string_view where);
 
 // Maps the file; the tensor is read-only.
 Tensor read_npy(const std::string& path);

@@ -16,7 +16,8 @@ constexpr std::string_view kMagic = "\x93NUMPY";
 // Walks the dictionary's text.
 class DictParser {
  public:
-  DictParser(std::string_view text, std::string_view where) : text_(text), where_(where) {}
+  DictParser(std::string_view text, std::string_view where, bool texts)
+      : text_(text), where_(where), texts_(texts) {}
 
   void parse(NpyHeader& header) {
     bool seen_descr = false;
@@ -101,6 +102,9 @@ class DictParser {
     const bool has_order = order == '<' || order == '>' || order == '|' || order == '=';
     TEMPER_CHECK(has_order && descr.size() >= 2, ErrorCode::kInvalidData, where_,
                  ": the .npy header's descr '", descr, "' is no NumPy type");
+    if (texts_ && parse_text_type(descr, header)) {
+      return;
+    }
     struct Row {
       std::string_view code;
       DType dtype;
@@ -121,6 +125,20 @@ class DictParser {
     fail(ErrorCode::kUnsupported, where_, " has NumPy type '", descr,
          "'; expected floats of 16, 32 or 64 bits, integers or bool. In Python: "
          "array.astype('float32')");
+  }
+
+  // "<U12": twelve characters of four bytes; "|S12": of one.
+  static bool parse_text_type(std::string_view descr, NpyHeader& header) {
+    const char kind = descr[1];
+    const auto result =
+        std::from_chars(descr.data() + 2, descr.data() + descr.size(), header.text_length);
+    if ((kind != 'U' && kind != 'S') || result.ec != std::errc() ||
+        result.ptr != descr.data() + descr.size()) {
+      return false;
+    }
+    header.character_bytes = kind == 'U' ? 4 : 1;
+    header.big_endian = descr.front() == '>';
+    return true;
   }
 
   void parse_shape(NpyHeader& header) {
@@ -151,12 +169,13 @@ class DictParser {
 
   std::string_view text_;
   std::string_view where_;
+  bool texts_;
   std::size_t position_ = 0;
 };
 
 }  // namespace
 
-NpyHeader parse_npy_header(std::span<const std::byte> bytes, std::string_view where) {
+NpyHeader parse_npy_header(std::span<const std::byte> bytes, std::string_view where, bool texts) {
   const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
   TEMPER_CHECK(text.size() >= 10, ErrorCode::kInvalidData, where, " has ", text.size(),
                " bytes; a .npy file has at least 10");
@@ -178,7 +197,7 @@ NpyHeader parse_npy_header(std::span<const std::byte> bytes, std::string_view wh
                ": the .npy header should have ", length, " bytes, the file ends after ",
                text.size() - start);
   NpyHeader header;
-  DictParser(text.substr(start, length), where).parse(header);
+  DictParser(text.substr(start, length), where, texts).parse(header);
   header.data_offset = start + length;
   return header;
 }

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "runtime/base/error.h"
+#include "training/formats/mapped_buffer.h"
 #include "training/formats/npy.h"
 
 namespace temper::training {
@@ -29,6 +30,15 @@ Tensor NpzFile::read(std::string_view name) const {
                "'; it has ", names_.empty() ? std::string("none") : join(names_, ", "));
   const std::size_t entry = entries_[static_cast<std::size_t>(found - names_.begin())];
   return decode_npy(archive_.read(entry), concat(path_, ", array '", name, "'"));
+}
+
+std::optional<std::vector<std::string>> NpzFile::read_texts(std::string_view name) const {
+  const auto found = std::find(names_.begin(), names_.end(), name);
+  if (found == names_.end()) {
+    return std::nullopt;
+  }
+  const std::size_t entry = entries_[static_cast<std::size_t>(found - names_.begin())];
+  return decode_npy_texts(bytes_of(*archive_.read(entry)), concat(path_, ", array '", name, "'"));
 }
 
 void write_npz(const std::string& path, const std::vector<NamedTensor>& arrays, bool compress) {

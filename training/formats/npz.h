@@ -24,6 +24,9 @@ class NpzFile {
   const std::vector<std::string>& names() const { return names_; }
   bool has(std::string_view name) const;
 
+  // An array of texts with one dimension; nothing when it is another array, or not there.
+  // THROWS: kInvalidData when it is damaged.
+  std::optional<std::vector<std::string>> read_texts(std::string_view name) const;
   // Reads one array into memory. THROWS: kInvalidData (no such array, damaged), kUnsupported.
   Tensor read(std::string_view name) const;
 

@@ -1,43 +1,101 @@
 #include "training/metrics/accuracy.h"
 
-namespace temper::training {
+#include <cmath>
 
-void count_classes(const Tensor& logits, const std::int64_t* labels, std::int64_t ignore_index,
-                   AccuracyCount& count) {
-  const std::int64_t batch = logits.shape()[0];
-  const std::int64_t classes = logits.shape()[1];
-  const std::int64_t inner = logits.shape().count(2, logits.shape().rank());
-  visit_float(logits.dtype(), [&]<class T>() {
-    const T* values = logits.span<T>().data();
-    for (std::int64_t n = 0; n < batch; ++n) {
+namespace temper::training {
+namespace {
+
+// The first largest of `count` values that lie `stride` apart.
+template <class T>
+std::int64_t first_largest(const T* values, std::int64_t count, std::int64_t stride) {
+  std::int64_t best = 0;
+  for (std::int64_t c = 1; c < count; ++c) {
+    if (values[c * stride] > values[best * stride]) {
+      best = c;
+    }
+  }
+  return best;
+}
+
+// `label` gives the label of position [n, i]; `scores` is [N, C, d...].
+template <class Label>
+void count_labels(const Tensor& scores, Label&& label, std::int64_t ignore_index,
+                  AccuracyCount& count) {
+  const Shape& shape = scores.shape();
+  const std::int64_t inner = shape.count(2, shape.rank());
+  visit_float(scores.dtype(), [&]<class T>() {
+    const T* values = scores.span<T>().data();
+    for (std::int64_t n = 0; n < shape[0]; ++n) {
       for (std::int64_t i = 0; i < inner; ++i) {
-        const std::int64_t label = labels[n * inner + i];
-        if (label == ignore_index) {
+        const std::int64_t wanted = label(n, i);
+        if (wanted == ignore_index) {
           continue;
         }
-        const T* row = values + n * classes * inner + i;
-        std::int64_t best = 0;
-        for (std::int64_t c = 1; c < classes; ++c) {
-          if (row[c * inner] > row[best * inner]) {
-            best = c;
-          }
-        }
-        count.correct += best == label ? 1 : 0;
+        const T* row = values + n * shape[1] * inner + i;
+        count.correct += first_largest(row, shape[1], inner) == wanted ? 1 : 0;
         ++count.total;
       }
     }
   });
 }
 
-void count_binary(const Tensor& logits, const void* targets, AccuracyCount& count) {
-  visit_float(logits.dtype(), [&]<class T>() {
-    const auto values = logits.span<T>();
-    const T* wanted = static_cast<const T*>(targets);
-    for (std::size_t i = 0; i < values.size(); ++i) {
-      count.correct += (values[i] > T(0)) == (wanted[i] > T(0.5)) ? 1 : 0;
-    }
-    count.total += static_cast<std::int64_t>(values.size());
+}  // namespace
+
+void count_classes(const Tensor& scores, const Tensor& target, std::int64_t ignore_index,
+                   AccuracyCount& count) {
+  const Shape& shape = scores.shape();
+  const std::int64_t inner = shape.count(2, shape.rank());
+  if (!is_float(target.dtype())) {
+    const std::int64_t* labels = target.span<std::int64_t>().data();
+    count_labels(
+        scores, [&](std::int64_t n, std::int64_t i) { return labels[n * inner + i]; }, ignore_index,
+        count);
+    return;
+  }
+  visit_float(target.dtype(), [&]<class T>() {
+    const T* shares = target.span<T>().data();
+    constexpr std::int64_t kNone = -1;  // every label counts
+    count_labels(
+        scores,
+        [&](std::int64_t n, std::int64_t i) {
+          return first_largest(shares + n * shape[1] * inner + i, shape[1], inner);
+        },
+        kNone, count);
   });
+}
+
+void count_binary(const Tensor& scores, const Tensor& target, double threshold,
+                  AccuracyCount& count) {
+  visit_float(scores.dtype(), [&]<class T>() {
+    visit_float(target.dtype(), [&]<class W>() {
+      const auto values = scores.span<T>();
+      const W* wanted = target.span<W>().data();
+      for (std::size_t i = 0; i < values.size(); ++i) {
+        const bool predicted = static_cast<double>(values[i]) > threshold;
+        count.correct += predicted == (wanted[i] > W(0.5)) ? 1 : 0;
+      }
+      count.total += static_cast<std::int64_t>(values.size());
+    });
+  });
+}
+
+double score_threshold(Scores scores, double probability) {
+  return scores == Scores::kLogits ? std::log(probability / (1 - probability)) : probability;
+}
+
+std::vector<std::int64_t> likeliest_classes(const Tensor& scores) {
+  const Shape& shape = scores.shape();
+  const std::int64_t inner = shape.count(2, shape.rank());
+  std::vector<std::int64_t> labels;
+  visit_float(scores.dtype(), [&]<class T>() {
+    const T* values = scores.span<T>().data();
+    for (std::int64_t n = 0; n < shape[0]; ++n) {
+      for (std::int64_t i = 0; i < inner; ++i) {
+        labels.push_back(first_largest(values + n * shape[1] * inner + i, shape[1], inner));
+      }
+    }
+  });
+  return labels;
 }
 
 }  // namespace temper::training

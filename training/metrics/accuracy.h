@@ -2,9 +2,10 @@
 #pragma once
 
 #include <cstdint>
-#include <string_view>
+#include <vector>
 
 #include "runtime/memory/tensor.h"
+#include "training/metrics/task.h"
 
 namespace temper::training {
 
@@ -17,13 +18,22 @@ struct AccuracyCount {
   }
 };
 
-// logits [N, C, d...], labels i64 [N, d...]: the first largest class against the label; labels
-// equal to `ignore_index` do not count. Allocates nothing.
-void count_classes(const Tensor& logits, const std::int64_t* labels, std::int64_t ignore_index,
+// Scores [N, C, d...]: the first largest class against the label, i64 [N, d...] or the first
+// largest of floats of the scores' shape. Labels equal to `ignore_index` do not count. Allocates
+// nothing.
+void count_classes(const Tensor& scores, const Tensor& target, std::int64_t ignore_index,
                    AccuracyCount& count);
 
-// logits and targets of one shape: (logit > 0) against (target > 0.5), element by element.
+// Scores and targets of one shape: (score > threshold) against (target > 0.5), element by element.
 // Allocates nothing.
-void count_binary(const Tensor& logits, const void* targets, AccuracyCount& count);
+void count_binary(const Tensor& scores, const Tensor& target, double threshold,
+                  AccuracyCount& count);
+
+// The score above which a probability lies above `probability`: a logit is compared as a logit,
+// exactly, where its probability would be rounded.
+double score_threshold(Scores scores, double probability);
+
+// The first largest along axis 1 of floats [N, C, d...]: labels [N, d...].
+std::vector<std::int64_t> likeliest_classes(const Tensor& scores);
 
 }  // namespace temper::training

@@ -8,14 +8,16 @@
 
 namespace temper::training {
 
+inline constexpr std::string_view kAllMetrics = "all";  // in names: all that apply
+
 struct MetricSettings {
-  std::vector<std::string> names;  // empty: all that apply
+  std::vector<std::string> names;  // empty: as fits the task
   std::int64_t top_k = 5;
   double threshold = 0.5;         // of a probability, for binary and multi-label predictions
   std::string average = "macro";  // over classes: "macro" | "weighted" | "micro"
 };
 
-// The names that [metrics] names may hold: "accuracy", "top_k", "precision", ...
+// The names that [metrics] names may hold beside "all": "accuracy", "top_k", "precision", ...
 const std::vector<std::string>& metric_names();
 
 // "val/mae" -> true: less of it is better. Everything else is better when it is more.

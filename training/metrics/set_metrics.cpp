@@ -2,38 +2,12 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
 #include "runtime/base/error.h"
+#include "training/metrics/accuracy.h"
 
 namespace temper::training {
 namespace {
-
-constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
-
-bool applies(Task task, std::string_view name) {
-  const auto in = [&](std::initializer_list<std::string_view> names) {
-    return std::find(names.begin(), names.end(), name) != names.end();
-  };
-  switch (task) {
-    case Task::kNone:
-      return false;
-    case Task::kClassification:
-      return in({"accuracy", "top_k", "precision", "recall", "f1", "auc", "pr_auc"});
-    case Task::kSegmentation:
-      return in({"accuracy", "precision", "recall", "f1", "iou", "dice"});
-    case Task::kBinaryMask:
-      return in({"accuracy", "precision", "recall", "f1", "iou", "dice"});
-    case Task::kLanguage:
-      return in({"accuracy", "top_k", "perplexity"});
-    case Task::kBinary:
-    case Task::kMultiLabel:
-      return in({"accuracy", "precision", "recall", "f1", "auc", "pr_auc"});
-    case Task::kRegression:
-      return in({"mae", "rmse", "r2"});
-  }
-  return false;
-}
 
 // log(sum(exp(x))), stable.
 double log_sum_exp(std::span<const double> x) {
@@ -54,18 +28,8 @@ SetMetrics::SetMetrics(Task task, Scores scores, std::int64_t classes, MetricSet
       classes_(classes),
       columns_(classes),
       settings_(std::move(settings)),
+      chosen_(chosen_metrics(task, settings_, classes)),
       ignore_index_(ignore_index) {
-  for (const std::string& name : settings_.names) {
-    std::vector<std::string> all;
-    for (const std::string& known : metric_names()) {
-      if (applies(task, known)) {
-        all.push_back(known);
-      }
-    }
-    TEMPER_CHECK(applies(task, name), ErrorCode::kInvalidArgument, "metrics.names has \"", name,
-                 "\", which does not apply to this loss and output; ",
-                 all.empty() ? "none does" : concat("there are ", join(all, ", ")));
-  }
   switch (task) {
     case Task::kRegression:
       errors_ = RegressionSums(classes);
@@ -90,44 +54,49 @@ SetMetrics::SetMetrics(Task task, Scores scores, std::int64_t classes, MetricSet
       }
       break;
   }
-  keeps_scores_ = applies(task, "auc") && (wants("auc") || wants("pr_auc"));
+  counts_likelihood_ = wants("perplexity");
+  keeps_scores_ = wants("auc") || wants("pr_auc");
   row_.resize(static_cast<std::size_t>(classes));
   wanted_row_.resize(task == Task::kRegression ? row_.size() : 0);
 }
 
 bool SetMetrics::wants(std::string_view name) const {
-  if (!applies(task_, name)) {
-    return false;
-  }
-  if (!settings_.names.empty()) {
-    return std::find(settings_.names.begin(), settings_.names.end(), name) != settings_.names.end();
-  }
-  return name != "top_k" || classes_ > settings_.top_k;
+  return std::find(chosen_.begin(), chosen_.end(), name) != chosen_.end();
 }
 
-std::string SetMetrics::display_name(const std::string& name) const {
-  return name == "top_k" ? concat("top", settings_.top_k) : name;
-}
-
-void SetMetrics::add(const Tensor& output, const void* targets) {
-  if (task_ == Task::kNone) {
-    return;
+void SetMetrics::add(const Tensor& output, const Tensor& target) {
+  const auto pair = [&](auto use) {
+    visit_float(output.dtype(), [&]<class T>() {
+      visit_float(target.dtype(),
+                  [&]<class W>() { use(output.span<T>().data(), target.span<W>().data()); });
+    });
+  };
+  switch (task_) {
+    case Task::kNone:
+      return;
+    case Task::kBinary:
+    case Task::kMultiLabel:
+    case Task::kBinaryMask:
+      pair([&](const auto* values, const auto* wanted) {
+        add_binary(values, wanted, output.shape());
+      });
+      return;
+    case Task::kRegression:
+      pair([&](const auto* values, const auto* wanted) {
+        add_values(values, wanted, output.shape());
+      });
+      return;
+    default:
+      break;
+  }
+  std::vector<std::int64_t> likeliest;
+  if (is_float(target.dtype())) {
+    likeliest = likeliest_classes(target);
   }
   visit_float(output.dtype(), [&]<class T>() {
-    const T* values = output.span<T>().data();
-    const T* wanted = static_cast<const T*>(targets);
-    switch (task_) {
-      case Task::kBinary:
-      case Task::kMultiLabel:
-      case Task::kBinaryMask:
-        add_binary(values, wanted, output.shape());
-        break;
-      case Task::kRegression:
-        add_values(values, wanted, output.shape());
-        break;
-      default:
-        add_classes(values, static_cast<const std::int64_t*>(targets), output.shape());
-    }
+    add_classes(output.span<T>().data(),
+                likeliest.empty() ? target.span<std::int64_t>().data() : likeliest.data(),
+                output.shape());
   });
 }
 
@@ -154,6 +123,7 @@ void SetMetrics::add_classes(const T* output, const std::int64_t* labels, const 
         above += row_[c] > own || (row_[c] == own && static_cast<std::int64_t>(c) < label) ? 1 : 0;
       }
       ++counted_;
+      right_ += static_cast<std::int64_t>(best) == label ? 1 : 0;
       top_hits_ += above < settings_.top_k ? 1 : 0;
       if (confusion_.classes() > 0) {
         confusion_.add(label, static_cast<std::int64_t>(best));
@@ -162,7 +132,7 @@ void SetMetrics::add_classes(const T* output, const std::int64_t* labels, const 
         ++labels_[best].predicted;
         labels_[best].both += static_cast<std::int64_t>(best) == label ? 1 : 0;
       }
-      if (task_ == Task::kLanguage) {
+      if (counts_likelihood_) {
         log_likelihood_ += kind_ == Scores::kLogits          ? own - log_sum_exp(row_)
                            : kind_ == Scores::kProbabilities ? std::log(own)
                                                              : own;
@@ -191,24 +161,24 @@ void SetMetrics::keep_scores(std::span<const double> scores, std::int64_t label)
   }
 }
 
-template <class T>
-void SetMetrics::add_binary(const T* output, const T* wanted, const Shape& shape) {
-  // A logit against the threshold's logit: exact, where the probability would be rounded.
-  const double t = settings_.threshold;
-  const double border = kind_ == Scores::kLogits ? std::log(t / (1 - t)) : t;
+template <class T, class W>
+void SetMetrics::add_binary(const T* output, const W* wanted, const Shape& shape) {
+  const double border = score_threshold(kind_, settings_.threshold);
   const std::int64_t count = shape.element_count();
+  const std::int64_t inner = task_ == Task::kMultiLabel ? shape.count(2, shape.rank()) : 1;
   const std::int64_t columns = task_ == Task::kMultiLabel ? classes_ : 1;
   if (keeps_scores_ && scores_kept_.size() + static_cast<std::size_t>(count) > kMostKeptScores) {
     keeps_scores_ = false;
     scores_kept_ = {};
     positive_ = {};
   }
-  for (std::int64_t i = 0; i < count; ++i) {
+  const auto take = [&](std::int64_t column, std::int64_t i) {
     const auto score = static_cast<double>(output[i]);
     const bool predicted = score > border;
-    const bool truth = wanted[i] > T(0.5);
+    const bool truth = wanted[i] > W(0.5);
+    right_ += predicted == truth ? 1 : 0;
     if (task_ == Task::kMultiLabel) {
-      ClassCounts& counts = labels_[static_cast<std::size_t>(i % columns)];
+      ClassCounts& counts = labels_[static_cast<std::size_t>(column)];
       counts.both += predicted && truth ? 1 : 0;
       counts.predicted += predicted ? 1 : 0;
       counts.support += truth ? 1 : 0;
@@ -219,14 +189,22 @@ void SetMetrics::add_binary(const T* output, const T* wanted, const Shape& shape
       scores_kept_.push_back(score);
       positive_.push_back(truth ? 1 : 0);
     }
+  };
+  for (std::int64_t sample = 0; sample < count / columns; ++sample) {
+    for (std::int64_t column = 0; column < columns; ++column) {
+      take(column, (sample / inner * columns + column) * inner + sample % inner);
+    }
   }
   counted_ += count;
 }
 
-template <class T>
-void SetMetrics::add_values(const T* output, const T* wanted, const Shape& shape) {
+template <class T, class W>
+void SetMetrics::add_values(const T* output, const W* wanted, const Shape& shape) {
   for (std::int64_t n = 0; n < shape[0]; ++n) {
     std::copy_n(output + n * classes_, classes_, row_.begin());
+    if (kind_ == Scores::kLogProbabilities) {
+      std::transform(row_.begin(), row_.end(), row_.begin(), [](double x) { return std::exp(x); });
+    }
     std::copy_n(wanted + n * classes_, classes_, wanted_row_.begin());
     errors_.add(row_, wanted_row_);
   }
@@ -241,6 +219,7 @@ void SetMetrics::merge(const SetMetrics& other) {
     labels_[i].predicted += other.labels_[i].predicted;
     labels_[i].support += other.labels_[i].support;
   }
+  right_ += other.right_;
   top_hits_ += other.top_hits_;
   log_likelihood_ += other.log_likelihood_;
   counted_ += other.counted_;
@@ -253,94 +232,6 @@ void SetMetrics::merge(const SetMetrics& other) {
   }
   scores_kept_.insert(scores_kept_.end(), other.scores_kept_.begin(), other.scores_kept_.end());
   positive_.insert(positive_.end(), other.positive_.begin(), other.positive_.end());
-}
-
-Ranking SetMetrics::ranking(std::int64_t column) const {
-  std::vector<ScoredSample> samples;
-  const auto stride = static_cast<std::size_t>(columns_);
-  samples.reserve(scores_kept_.size() / stride);
-  for (auto i = static_cast<std::size_t>(column); i < scores_kept_.size(); i += stride) {
-    samples.push_back({scores_kept_[i], positive_[i] != 0});
-  }
-  return rank(samples);
-}
-
-// Over the classes or labels that have both positives and negatives; NaN when none has.
-double SetMetrics::ranked_mean(bool roc) const {
-  double sum = 0;
-  int counted = 0;
-  for (std::int64_t c = 0; keeps_scores() && c < columns_; ++c) {
-    const Ranking ranked = ranking(c);
-    if (ranked.ranks()) {
-      sum += roc ? ranked.roc_auc() : ranked.average_precision();
-      ++counted;
-    }
-  }
-  return counted == 0 ? kNan : sum / counted;
-}
-
-std::vector<ClassCounts> SetMetrics::counted() const {
-  return labels_.empty() ? confusion_.per_class() : labels_;
-}
-
-std::vector<ClassFigures> SetMetrics::class_figures() const {
-  std::vector<ClassFigures> figures;
-  for (const ClassCounts& counts : counted()) {
-    figures.push_back({counts, kNan, kNan});
-  }
-  for (std::int64_t c = 0; keeps_scores() && c < columns_; ++c) {
-    const Ranking ranked = ranking(c);
-    // A binary task ranks its positive class, the second of the table.
-    ClassFigures& of = figures[static_cast<std::size_t>(task_ == Task::kBinary ? 1 : c)];
-    if (ranked.ranks()) {
-      of.auc = ranked.roc_auc();
-      of.pr_auc = ranked.average_precision();
-    }
-  }
-  return figures;
-}
-
-bool SetMetrics::value_of(const std::string& name, double& value) const {
-  const bool of_positive = task_ == Task::kBinary || task_ == Task::kBinaryMask;
-  const auto figure = [&](double (ClassCounts::*f)() const, std::string_view how) {
-    const std::vector<ClassCounts> classes = counted();
-    return of_positive ? (classes[1].*f)() : average(classes, f, how);
-  };
-  value = name == "top_k"        ? double(top_hits_) / double(counted_)
-          : name == "precision"  ? figure(&ClassCounts::precision, settings_.average)
-          : name == "recall"     ? figure(&ClassCounts::recall, settings_.average)
-          : name == "f1"         ? figure(&ClassCounts::f1, settings_.average)
-          : name == "iou"        ? figure(&ClassCounts::iou, "macro")
-          : name == "dice"       ? figure(&ClassCounts::f1, "macro")
-          : name == "auc"        ? ranked_mean(true)
-          : name == "pr_auc"     ? ranked_mean(false)
-          : name == "mae"        ? errors_.mae()
-          : name == "rmse"       ? errors_.rmse()
-          : name == "r2"         ? (errors_.samples() < 2 ? kNan : errors_.r2())
-          : name == "perplexity" ? std::exp(-log_likelihood_ / double(counted_))
-                                 : kNan;
-  return !std::isnan(value);
-}
-
-std::vector<std::string> SetMetrics::value_names() const {
-  std::vector<std::string> names;
-  for (const std::string& name : metric_names()) {
-    if (name != "accuracy" && wants(name)) {
-      names.push_back(display_name(name));
-    }
-  }
-  return names;
-}
-
-std::vector<MetricValue> SetMetrics::values() const {
-  std::vector<MetricValue> values;
-  for (const std::string& name : metric_names()) {
-    double value = 0;
-    if (name != "accuracy" && wants(name) && value_of(name, value)) {
-      values.push_back({display_name(name), value});
-    }
-  }
-  return values;
 }
 
 }  // namespace temper::training

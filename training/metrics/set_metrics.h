@@ -11,22 +11,9 @@
 #include "training/metrics/metric_settings.h"
 #include "training/metrics/ranking.h"
 #include "training/metrics/regression_sums.h"
+#include "training/metrics/task.h"
 
 namespace temper::training {
-
-enum class Task {
-  kNone,            // a loss whose output no metric reads
-  kClassification,  // output [N, C], labels i64 [N]
-  kSegmentation,    // output [N, C, d1, d2, ...], labels i64 [N, d1, d2, ...]
-  kLanguage,        // output [N, C, L], labels i64 [N, L]
-  kBinary,          // one output per sample, a target 0 or 1
-  kMultiLabel,      // output and target [N, L]
-  kBinaryMask,      // output and target [N, 1, d1, d2, ...]
-  kRegression,      // output and target [N, ...]
-};
-
-// What the outputs are.
-enum class Scores { kLogits, kLogProbabilities, kProbabilities };
 
 // Scores are kept for AUC up to so many values (64 MiB); larger sets have no AUC.
 inline constexpr std::size_t kMostKeptScores = std::size_t{1} << 23;
@@ -53,18 +40,19 @@ class SetMetrics {
              std::int64_t ignore_index = -100);
 
   Task task() const { return task_; }
-  // `targets`: i64 labels, or values of the output's dtype and shape; see Task.
-  // THROWS: kInvalidData for a label that is no class.
-  void add(const Tensor& output, const void* targets);
+  // `target`: see Task. THROWS: kInvalidData for a label that is no class.
+  void add(const Tensor& output, const Tensor& target);
   // REQUIRES: metrics made alike. The order of merging does not matter, but for rounding.
   void merge(const SetMetrics& other);
 
   // Names of what values() will hold, before anything was added.
   std::vector<std::string> value_names() const;
-  // Without "accuracy" of classifications, which the trainer counts itself. What cannot be computed
-  // (the AUC of a set with one class) is left out.
+  // What cannot be computed (the AUC of a set with one class) is left out.
   std::vector<MetricValue> values() const;
 
+  // Labels, elements of a mask, or rows of a regression so far.
+  std::int64_t counted() const { return task_ == Task::kRegression ? errors_.samples() : counted_; }
+  const MetricSettings& settings() const { return settings_; }
   // Rows and columns are the classes; negative and positive for binary tasks. Empty for multi-label
   // tasks, language, regression, and beyond kMostConfusionClasses.
   const ConfusionMatrix& confusion() const { return confusion_; }
@@ -78,14 +66,13 @@ class SetMetrics {
  private:
   template <class T>
   void add_classes(const T* output, const std::int64_t* labels, const Shape& shape);
-  template <class T>
-  void add_binary(const T* output, const T* wanted, const Shape& shape);
-  template <class T>
-  void add_values(const T* output, const T* wanted, const Shape& shape);
+  template <class T, class W>
+  void add_binary(const T* output, const W* wanted, const Shape& shape);
+  template <class T, class W>
+  void add_values(const T* output, const W* wanted, const Shape& shape);
   void keep_scores(std::span<const double> scores, std::int64_t label);
   bool wants(std::string_view name) const;
-  std::string display_name(const std::string& name) const;
-  std::vector<ClassCounts> counted() const;
+  std::vector<ClassCounts> class_counts() const;
   double ranked_mean(bool roc) const;
   bool value_of(const std::string& name, double& value) const;
 
@@ -94,12 +81,15 @@ class SetMetrics {
   std::int64_t classes_ = 0;
   std::int64_t columns_ = 0;  // of the kept scores: classes, labels, or 1
   MetricSettings settings_;
+  std::vector<std::string> chosen_;
   std::int64_t ignore_index_ = -100;
   bool keeps_scores_ = false;
+  bool counts_likelihood_ = false;
 
   ConfusionMatrix confusion_;
   std::vector<ClassCounts> labels_;  // multi-label, or too many classes for a matrix
   RegressionSums errors_;
+  std::int64_t right_ = 0;
   std::int64_t top_hits_ = 0;
   double log_likelihood_ = 0;
   std::int64_t counted_ = 0;

@@ -77,6 +77,7 @@ std::vector<RecipeKey> data_keys() {
           [](Recipe& r) -> auto& { return r.data.stratify; }),
       key("data.scale", "8-bit inputs become floats divided by 255",
           [](Recipe& r) -> auto& { return r.data.scale; }),
+      class_names_key(),
       key(
           "data.format", "the kind of data; auto: by names and first bytes",
           [](Recipe& r) -> auto& { return r.data.format; },

@@ -173,6 +173,8 @@ std::vector<RecipeKey> learning_keys();
 std::vector<RecipeKey> schedule_keys();
 std::vector<RecipeKey> clip_keys();
 std::vector<RecipeKey> train_keys();
+std::vector<RecipeKey> metric_keys();
+RecipeKey class_names_key();
 std::vector<RecipeKey> record_keys();
 std::vector<RecipeKey> adversarial_keys();
 std::vector<RecipeKey> scaler_keys();

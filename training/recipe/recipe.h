@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "training/compile/training_graph.h"
+#include "training/metrics/metric_settings.h"
 #include "training/schedules/run_schedule.h"
 #include "training/settings/augment_settings.h"
 #include "training/settings/component.h"
@@ -47,6 +48,7 @@ struct DataSettings {
   std::string target_path;                  // the targets' own file (.npy, IDX)
   bool stratify = true;                     // val_split keeps each class's share
   bool scale = false;                       // 8-bit inputs as floats divided by 255
+  std::vector<std::string> class_names;     // in the order of the labels; empty: the data's own
   std::string format = "auto";              // the kind of data; see kDataFormats
   std::vector<double> mean;                 // of each channel, taken away after scaling
   std::vector<double> std;                  // of each channel, divided by
@@ -110,9 +112,9 @@ struct CheckpointSettings {
   std::int64_t every = 0;  // steps; 0: at the end of each epoch
   double minutes = 0;      // of running time between checkpoints; 0: by steps or epochs
   std::int64_t keep = 3;
-  std::int64_t top_k = 1;  // best models kept: best.onnx, and top/step-N.onnx for more than one
-  std::string monitor;     // empty: "val/loss", or "train/loss" without validation
-  std::string mode = "min";
+  std::int64_t top_k = 1;     // best models kept: best.onnx, and top/step-N.onnx for more than one
+  std::string monitor;        // empty: "val/loss", or "train/loss" without validation
+  std::string mode = "auto";  // "min" | "max" | "auto": as fits the metric
   std::int64_t patience = 0;  // evaluations without improvement before stopping; 0: never
 };
 
@@ -161,6 +163,7 @@ struct Recipe {
   std::vector<StageSettings> stages;
   ScalerSettings scaler;
   AverageSettings average;
+  MetricSettings metrics;
   CheckpointSettings checkpoint;
   LogSettings log;
   std::vector<CompareRunSettings> compare;

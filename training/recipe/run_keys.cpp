@@ -9,7 +9,7 @@ constexpr const char* kPrecision[] = {"f32", "bf16", "fp16", "auto"};
 constexpr const char* kNonFinite[] = {"skip", "stop", "ignore"};
 constexpr const char* kSpike[] = {"off", "warn", "skip", "rollback"};
 constexpr const char* kSpikeOf[] = {"grad_norm", "loss"};
-constexpr const char* kMode[] = {"min", "max"};
+constexpr const char* kMode[] = {"auto", "min", "max"};
 
 std::string above_one(const RecipeValue& value) {
   const double number = std::get<double>(value);
@@ -115,11 +115,13 @@ std::vector<RecipeKey> record_keys() {
       key(
           "checkpoint.top_k", "how many of the best models stay: best.onnx, and top/ for more",
           [](Recipe& r) -> auto& { return r.checkpoint.top_k; }, positive),
-      key("checkpoint.monitor", "the metric that decides what is best",
+      key("checkpoint.monitor",
+          "the metric that decides what is best, such as \"val/f1\"; empty: the validation loss",
           [](Recipe& r) -> auto& { return r.checkpoint.monitor; }),
       key(
-          "checkpoint.mode", "whether less or more of it is better",
-          [](Recipe& r) -> auto& { return r.checkpoint.mode; }, one_of<kMode, 2>),
+          "checkpoint.mode",
+          "whether less or more of it is better: \"min\", \"max\", or \"auto\" as fits the metric",
+          [](Recipe& r) -> auto& { return r.checkpoint.mode; }, one_of<kMode, 3>),
       key(
           "checkpoint.patience", "evaluations without improvement before stopping; 0: never",
           [](Recipe& r) -> auto& { return r.checkpoint.patience; }, not_negative),

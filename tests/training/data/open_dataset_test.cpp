@@ -95,6 +95,13 @@ TEST(OpenDataset, TellsTargetsFromInputsOfTheSameName) {
   EXPECT_EQ(open_dataset(path, options)->fields().size(), 1u);
 }
 
+TEST(OpenDataset, TakesTheNamesOfTheClassesFromAnArrayOfTexts) {
+  const auto data = open_dataset(fixture("classes.npz"), {});
+  EXPECT_EQ(data->class_names(), (std::vector<std::string>{"ant", "b\u00e9e", "\u732b"}));
+  EXPECT_EQ(data->fields().size(), 2u) << "it is no input";
+  EXPECT_TRUE(open_dataset(fixture("stored.npz"), {})->class_names().empty());
+}
+
 TEST(OpenDataset, NamesTheArrayThatIsMissing) {
   DataOptions options;
   options.inputs = {{"pixels", DType::kFloat32, std::nullopt, ""}};

@@ -51,6 +51,14 @@ TEST(Table, ReadsNumbersCategoriesAndTheTarget) {
   EXPECT_EQ(data->where(1, 3), path + ":5: column 'class'");
 }
 
+TEST(Table, NamesTheClassesOfItsTarget) {
+  const TempFolder folder;
+  const std::string path = folder.write("a.csv", "a,species\n1,oak\n2,elm\n3,oak\n");
+  EXPECT_EQ(open_dataset(path, {})->class_names(), (std::vector<std::string>{"elm", "oak"}));
+  const std::string numbers = folder.write("b.csv", "a,target\n1,0\n2,1\n3,0\n");
+  EXPECT_TRUE(open_dataset(numbers, {})->class_names().empty());
+}
+
 TEST(Table, LearnsMeanAndDeviationFromTheTrainingRowsOnly) {
   const TempFolder folder;
   DataOptions options = filling();

@@ -137,6 +137,23 @@ TEST(Npy, NamesTheTypesItDoesNotRead) {
   expect_error([] { read_npy(fixture("absent.npy")); }, ErrorCode::kIo, "absent.npy");
 }
 
+std::span<const std::byte> bytes_of_text(const std::string& text) {
+  return std::as_bytes(std::span(text.data(), text.size()));
+}
+
+TEST(Npy, ReadsTextsAsUtf8) {
+  const std::string file = read_bytes(fixture("text.npy"));
+  EXPECT_EQ(decode_npy_texts(bytes_of_text(file), "text.npy"),
+            (std::vector<std::string>{"a", "bc"}));
+  const std::string numbers = read_bytes(fixture("f4.npy"));
+  EXPECT_FALSE(decode_npy_texts(bytes_of_text(numbers), "f4.npy").has_value());
+  for (std::size_t size = 0; size < file.size(); ++size) {
+    const std::string cut = file.substr(0, size);
+    expect_error([&] { decode_npy_texts(bytes_of_text(cut), "cut.npy"); }, ErrorCode::kInvalidData,
+                 "cut.npy");
+  }
+}
+
 TEST(Npy, WritesTheBytesNumpyWrites) {
   const TempFolder folder;
   for (const char* name : {"f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "bool",

@@ -8,6 +8,7 @@
 
 #include "runtime/base/error.h"
 #include "tests/training/metrics/expected_metrics.h"
+#include "training/metrics/accuracy.h"
 
 namespace temper::training {
 namespace {
@@ -39,9 +40,10 @@ void add_rows(const MetricCase& set, std::int64_t begin, std::int64_t end, DType
   const std::vector<double> target = part(set.target);
   if (has_labels(set.task)) {
     const std::vector<std::int64_t> labels(target.begin(), target.end());
-    metrics.add(output, labels.data());
+    const auto count = static_cast<std::int64_t>(labels.size());
+    metrics.add(output, Tensor::from<std::int64_t>(DType::kInt64, {count}, labels));
   } else {
-    metrics.add(output, Tensor::from<double>(dtype, shape, target).data());
+    metrics.add(output, Tensor::from<double>(dtype, shape, target));
   }
 }
 
@@ -108,7 +110,7 @@ TEST(SetMetrics, LeaveOutTheAreaOfASetWithOneClass) {
   SetMetrics metrics(Task::kBinary, Scores::kLogits, 1, settings);
   const Tensor output = Tensor::from<double>(DType::kFloat64, {2, 1}, std::vector<double>{1, -1});
   const std::vector<double> ones = {1, 1};
-  metrics.add(output, ones.data());
+  metrics.add(output, Tensor::from<double>(DType::kFloat64, {2, 1}, ones));
   ASSERT_EQ(metrics.values().size(), 1u);
   EXPECT_EQ(metrics.values()[0].name, "f1");
   EXPECT_NEAR(metrics.values()[0].value, 2.0 / 3.0, 1e-15);
@@ -125,8 +127,51 @@ TEST(SetMetrics, RefuseAMetricThatDoesNotApplyAndALabelThatIsNoClass) {
     EXPECT_NE(error.message().find("f1"), std::string::npos) << error.message();
   }
   SetMetrics metrics(Task::kClassification, Scores::kLogits, 3, {});
-  const std::int64_t label = 3;
-  EXPECT_THROW(metrics.add(Tensor(DType::kFloat32, {1, 3}), &label), Error);
+  const Tensor label = Tensor::scalar<std::int64_t>(DType::kInt64, 3);
+  EXPECT_THROW(metrics.add(Tensor(DType::kFloat32, {1, 3}), label), Error);
+}
+
+TEST(SetMetrics, TakeTheLikeliestClassOfTargetsThatAreProbabilities) {
+  MetricSettings settings;
+  settings.names = {"accuracy", "f1"};
+  SetMetrics metrics(Task::kSegmentation, Scores::kLogits, 2, settings);
+  // Two pixels of one sample, [1, 2, 2]: predicted 0 and 1, wanted 0 and 0.
+  const std::vector<double> output = {3, -1, 0, 2};
+  const std::vector<double> target = {0.9, 0.6, 0.1, 0.4};
+  metrics.add(Tensor::from<double>(DType::kFloat32, {1, 2, 2}, output),
+              Tensor::from<double>(DType::kFloat64, {1, 2, 2}, target));
+  EXPECT_EQ(metrics.values()[0].value, 0.5);
+  EXPECT_EQ(metrics.confusion().count(0, 1), 1);
+  AccuracyCount count;
+  count_classes(Tensor::from<double>(DType::kFloat32, {1, 2, 2}, output),
+                Tensor::from<double>(DType::kFloat64, {1, 2, 2}, target), -100, count);
+  EXPECT_EQ(count.correct, 1);
+  EXPECT_EQ(count.total, 2);
+}
+
+TEST(SetMetrics, CountEachLabelOfManyMasksByItself) {
+  MetricSettings settings;
+  settings.names = {"iou", "auc"};
+  SetMetrics metrics(Task::kMultiLabel, Scores::kProbabilities, 2, settings);
+  // Two masks of three pixels, [1, 2, 3].
+  const std::vector<double> output = {0.9, 0.8, 0.1, 0.6, 0.2, 0.7};
+  const std::vector<double> target = {1, 0, 0, 0, 0, 1};
+  metrics.add(Tensor::from<double>(DType::kFloat64, {1, 2, 3}, output),
+              Tensor::from<double>(DType::kFloat64, {1, 2, 3}, target));
+  ASSERT_EQ(metrics.values().size(), 2u);
+  EXPECT_EQ(metrics.values()[0].value, 0.5);  // 1/2 and 1/2
+  EXPECT_EQ(metrics.values()[1].value, 1);    // each ranks its one positive first
+}
+
+TEST(SetMetrics, ComputeWhatFitsTheTaskUnlessSomethingIsNamed) {
+  EXPECT_EQ(default_metrics_of(Task::kClassification), std::vector<std::string>{"accuracy"});
+  EXPECT_EQ(default_metrics_of(Task::kLanguage),
+            (std::vector<std::string>{"accuracy", "perplexity"}));
+  MetricSettings settings;
+  settings.names = {"f1", "all"};
+  const std::vector<std::string> all = chosen_metrics(Task::kClassification, settings, 3);
+  EXPECT_EQ(all.front(), "f1");
+  EXPECT_EQ(all.size(), 6u) << "top_k of 5 among 3 classes tells nothing";
 }
 
 TEST(SetMetrics, CountClassesByThemselvesWhereAMatrixWouldBeTooLarge) {
@@ -135,8 +180,8 @@ TEST(SetMetrics, CountClassesByThemselvesWhereAMatrixWouldBeTooLarge) {
   Tensor output(DType::kFloat32, {2, classes});
   output.span<float>()[5] = 1;
   output.span<float>()[static_cast<std::size_t>(classes) + 6] = 1;
-  const std::int64_t labels[] = {5, 5};
-  metrics.add(output, labels);
+  const std::vector<std::int64_t> labels = {5, 5};
+  metrics.add(output, Tensor::from<std::int64_t>(DType::kInt64, {2}, labels));
   EXPECT_EQ(metrics.confusion().classes(), 0);
   const ClassCounts five = metrics.class_figures()[5].counts;
   EXPECT_EQ(five.support, 2);

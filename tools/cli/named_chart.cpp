@@ -1,0 +1,31 @@
+#include "tools/cli/named_chart.h"
+
+#include <utility>
+
+#include "runtime/platform/folders.h"
+
+namespace temper::cli {
+
+std::vector<std::string> write_charts(const std::vector<NamedChart>& all,
+                                      const std::string& folder) {
+  std::vector<std::string> written;
+  if (!all.empty()) {
+    make_directories(folder);
+  }
+  for (const NamedChart& chart : all) {
+    written.push_back(join_path(folder, chart.name));
+    charts::write_chart(chart.panel, written.back());
+  }
+  return written;
+}
+
+std::vector<training::DrawnChart> drawn_charts(const std::vector<NamedChart>& all) {
+  std::vector<training::DrawnChart> drawn;
+  for (const NamedChart& chart : all) {
+    charts::Png png = charts::chart_png(chart.panel);
+    drawn.push_back({"charts/" + chart.name, {png.width, png.height, std::move(png.bytes)}});
+  }
+  return drawn;
+}
+
+}  // namespace temper::cli

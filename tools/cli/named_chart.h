@@ -1,0 +1,25 @@
+// Charts with the names of their files: written to a folder, or drawn for TensorBoard.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "tools/charts/figure.h"
+#include "training/run_observer.h"
+
+namespace temper::cli {
+
+struct NamedChart {
+  std::string name;  // of its files, without suffix
+  charts::Panel panel;
+};
+
+// Writes each as PNG and SVG into the folder, made if missing, and returns the paths without
+// suffix. THROWS: kIo.
+std::vector<std::string> write_charts(const std::vector<NamedChart>& all,
+                                      const std::string& folder);
+
+// The same as PNG files in memory, named "charts/NAME".
+std::vector<training::DrawnChart> drawn_charts(const std::vector<NamedChart>& all);
+
+}  // namespace temper::cli
