@@ -7,6 +7,7 @@
 #include "tests/training/test_files.h"
 #include "training/evaluation.h"
 #include "training/recipe/recipe.h"
+#include "training/run_metrics.h"
 #include "training/session.h"
 
 namespace temper::training {
@@ -25,14 +26,16 @@ TEST(CifarSample, LearnsWithItsRecipeAndKeepsTheNormalisationWithTheModel) {
   const TempFolder folder;
   const RunRecord run = run_tiny(sample_recipe(folder.path("out"), {"train.epochs=6"}), false);
   // A tenth of the classes is chance; a hundred held-out images.
-  EXPECT_GT(run.result.final_evaluation.accuracy.value(), 0.4);
+  EXPECT_GT(run.result.final_evaluation.metric("accuracy").value(), 0.4);
   RecipeSources sources;
   sources.overrides = {"model.path=\"" + run.result.best_model + "\"",
                        "data.train=\"" TEMPER_SOURCE_DIR "/models/cifar/test_batch.bin\""};
   SessionNeeds needs;
   needs.stored_preprocessing = true;
   Session session(read_recipe(sources), {}, needs);
-  EXPECT_NEAR(evaluate_training_rows(session).loss, run.result.final_evaluation.loss, 1e-5);
+  SetMetrics metrics = make_set_metrics(session, wanted_metrics(session));
+  EXPECT_NEAR(evaluate_training_rows(session, metrics).loss, run.result.final_evaluation.loss,
+              1e-5);
 }
 
 TEST(CifarSample, ResumesWithTheSameBitsUnderAugmentation) {
