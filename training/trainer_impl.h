@@ -64,7 +64,7 @@ struct Trainer::Impl {
   MetricTask metrics_task;
   MetricSettings metrics;  // of validation
   bool maximize = false;   // whether more of the monitored metric is better
-  RunSchedule schedule;  // its plateau is the state's
+  RunSchedule schedule;    // its plateau is the state's
   AveragePlan average;
   std::int64_t refreshed_at = -1;  // updates of the averages when their statistics were last taken
   // The rate of an applied step in a rehearsal's sweep; empty: the schedule's.
