@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 #include "backends/common/optimizers/adafactor.h"
 #include "backends/reference/update_kernel.h"
@@ -12,14 +13,15 @@
 
 namespace temper {
 
-// c = alpha a b + beta c in row-major order; a is [m, k], b is [k, n], or [n, k] when transposed.
+// c = alpha a b + beta c in row-major order; a is [m, k] and b [k, n], or the other way round when
+// transposed.
 template <class T>
 struct MatrixProduct {
   const T* a;
   const T* b;
   T* c;
   std::int64_t m, n, k;
-  bool b_transposed = false;
+  bool a_transposed = false, b_transposed = false;
   T alpha = T(1), beta = T(0);
 };
 
@@ -69,6 +71,7 @@ class MuonKernel final : public UpdateKernel {
       const std::int64_t side = std::min(matrix.rows, matrix.columns);
       largest = std::max(largest, matrix.rows * matrix.columns);
       largest_gram = std::max(largest_gram, side * side);
+      row_squares_.resize(std::max(row_squares_.size(), static_cast<std::size_t>(matrix.rows)));
     }
     matrix_elements_ = largest;
     gram_elements_ = largest_gram;
@@ -97,53 +100,54 @@ class MuonKernel final : public UpdateKernel {
     const auto rest = static_cast<T>(1.0 - momentum), kept = static_cast<T>(momentum);
     const auto scale = static_cast<T>(step.scale);
     const bool nesterov = h[2] != 0;
-    // The shorter side first, as the iteration wants it.
-    const bool turned = shape.rows > shape.columns;
-    const std::int64_t m = turned ? shape.columns : shape.rows;
-    const std::int64_t n = turned ? shape.rows : shape.columns;
     T* x = workspace;
-    double squares = 0;
-    for (std::int64_t r = 0; r < shape.rows; ++r) {
-      for (std::int64_t c = 0; c < shape.columns; ++c) {
-        const std::int64_t i = r * shape.columns + c;
+    Host::run(threads_, shape.rows, [&](std::int64_t r) {
+      double squares = 0;
+      for (std::int64_t i = r * shape.columns; i < (r + 1) * shape.columns; ++i) {
         const T g = slice.gradient[i] * scale;
         T& buffer = slice.states[0][i];
         buffer = lerp(buffer, g, rest);
-        const T direction = nesterov ? lerp(g, buffer, kept) : buffer;
-        x[turned ? c * n + r : i] = direction;
-        squares += static_cast<double>(direction) * static_cast<double>(direction);
+        x[i] = nesterov ? lerp(g, buffer, kept) : buffer;
+        squares += static_cast<double>(x[i]) * static_cast<double>(x[i]);
       }
-    }
+      row_squares_[static_cast<std::size_t>(r)] = squares;
+    });
+    // In the rows' order, whatever the number of threads.
+    const double squares =
+        std::accumulate(row_squares_.begin(), row_squares_.begin() + shape.rows, 0.0);
     const auto norm = static_cast<T>(std::max(std::sqrt(squares), h[3]));
-    for (std::int64_t i = 0; i < m * n; ++i) {
+    for (std::int64_t i = 0; i < shape.rows * shape.columns; ++i) {
       x[i] = x[i] / norm;
     }
-    const T* made = iterate(x, m, n, h);
+    const T* made = iterate(x, shape.rows, shape.columns, h);
     const double units = static_cast<double>(shape.units_last ? shape.columns : shape.rows);
     const double others = static_cast<double>(shape.units_last ? shape.rows : shape.columns);
     const auto rate = static_cast<T>(step.rate * ratio(h[8], units, others));
     const auto shrink = static_cast<T>(1.0 - step.rate * h[0]);
-    for (std::int64_t r = 0; r < shape.rows; ++r) {
-      for (std::int64_t c = 0; c < shape.columns; ++c) {
-        const std::int64_t i = r * shape.columns + c;
-        slice.parameter[i] = slice.parameter[i] * shrink - rate * made[turned ? c * n + r : i];
+    Host::run(threads_, shape.rows, [&](std::int64_t r) {
+      for (std::int64_t i = r * shape.columns; i < (r + 1) * shape.columns; ++i) {
+        slice.parameter[i] = slice.parameter[i] * shrink - rate * made[i];
       }
-    }
+    });
   }
 
-  // The iteration; the result is in one of the two matrices of the workspace.
-  const T* iterate(T* x, std::int64_t m, std::int64_t n, const double* h) const {
+  // The iteration; the result is in one of the two matrices of the workspace. With more rows than
+  // columns G = X^T X and the products change sides, which is the iteration of X^T.
+  const T* iterate(T* x, std::int64_t rows, std::int64_t columns, const double* h) const {
     T* next = x + matrix_elements_;
     T* gram = next + matrix_elements_;
     T* polynomial = gram + gram_elements_;
+    const bool tall = rows > columns;
+    const std::int64_t side = std::min(rows, columns), length = std::max(rows, columns);
+    const auto a = static_cast<T>(h[5]), b = static_cast<T>(h[6]), c = static_cast<T>(h[7]);
     for (int i = 0; i < static_cast<int>(h[4]); ++i) {
-      Host::product(threads_, MatrixProduct<T>{x, x, gram, m, m, n, true});
-      std::copy(gram, gram + m * m, polynomial);
-      Host::product(threads_, MatrixProduct<T>{gram, gram, polynomial, m, m, m, false,
-                                               static_cast<T>(h[7]), static_cast<T>(h[6])});
-      std::copy(x, x + m * n, next);
-      Host::product(threads_, MatrixProduct<T>{polynomial, x, next, m, n, m, false, T(1),
-                                               static_cast<T>(h[5])});
+      Host::product(threads_, MatrixProduct<T>{x, x, gram, side, side, length, tall, !tall});
+      std::copy(gram, gram + side * side, polynomial);
+      Host::product(threads_,
+                    MatrixProduct<T>{gram, gram, polynomial, side, side, side, false, false, c, b});
+      std::copy(x, x + rows * columns, next);
+      Host::product(threads_, MatrixProduct<T>{tall ? x : polynomial, tall ? polynomial : x, next,
+                                               rows, columns, side, false, false, T(1), a});
       std::swap(x, next);
     }
     return x;
@@ -157,6 +161,7 @@ class MuonKernel final : public UpdateKernel {
 
   std::vector<MatrixShape> shapes_;
   std::int64_t matrix_elements_ = 0, gram_elements_ = 0;
+  std::vector<double> row_squares_;
   int threads_;
 };
 

@@ -26,12 +26,13 @@ const Names kGradientGaps = {};
 
 // Ops without a case of their own: run only through the gradients of others (inputs of dtype
 // kOpaque), against GradScaler's traces (tests/training/compile/loss_scaling_test.cpp) or PyTorch's
-// trajectories (matrix_updates_test.cpp, tests/training/weight_average_test.cpp).
-const Names kTestedThroughOthers = {"MaxPoolGrad",     "LossScaleUpdate",       "MuonUpdate",
-                                    "AdafactorUpdate", "AdafactorVectorUpdate", "AverageUpdate"};
+// trajectories of matrices (matrix_updates_test.cpp).
+const Names kTestedThroughOthers = {"MaxPoolGrad", "LossScaleUpdate", "MuonUpdate",
+                                    "AdafactorUpdate", "AdafactorVectorUpdate"};
 
 // Kernels that run only behind their forward's kernel, so only in a gradient, or only in a step.
-const Names kNeedsForward = {"MaxPoolGrad", "BatchNormTrainGrad", "LossScaleUpdate"};
+const Names kNeedsForward = {"MaxPoolGrad", "BatchNormTrainGrad", "LossScaleUpdate",
+                             "MuonUpdate",  "AdafactorUpdate",    "AdafactorVectorUpdate"};
 
 TEST(OpRegistry, EveryOpHasAShapeRule) {
   for (const graph::OpDef* op : graph::standard_ops().all()) {

@@ -66,10 +66,34 @@ std::vector<HostTensor> split(const UpdateTrajectory& torch, const UpdateState& 
   return out;
 }
 
+// The average of two weights moves a quarter of the way to them, all of it, or not at all.
+void add_average_cases(std::vector<OpCase>& cases) {
+  const std::vector<double> average = update_initial(), current = update_gradient(0);
+  for (const double share : {0.25, 1.0, 0.0}) {
+    std::vector<double> moved;
+    for (std::size_t i = 0; i < average.size(); ++i) {
+      moved.push_back(average[i] + share * (current[i] - average[i]));
+    }
+    OpCase made{.op = "AverageUpdate", .attrs = {{"count", std::int64_t{2}}}};
+    made.inputs = {values({}, {1.0}).of(DType::kBool),
+                   values({2, 1}, {0.1, 0.9}).of(DType::kFloat64),
+                   values({}, {3.0}).of(DType::kInt64), values({}, {share}).of(DType::kFloat64)};
+    add_pair(made.inputs, average);
+    add_pair(made.inputs, current);
+    made.outputs = 2;
+    made.expected = [moved](const std::vector<HostTensor>&) {
+      return std::vector<HostTensor>{{{2, 2}, head(moved)}, {{3}, tail(moved)}};
+    };
+    made.label = concat("share", share);
+    cases.push_back(std::move(made));
+  }
+}
+
 }  // namespace
 
 std::vector<OpCase> update_cases() {
   std::vector<OpCase> cases;
+  add_average_cases(cases);
   for (const UpdateTrajectory& torch : update_trajectories()) {
     UpdateState before = state_before_first(torch);
     for (std::size_t step = 0; step < torch.first.size(); ++step) {

@@ -2,9 +2,11 @@
 // devices agree.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <map>
 
 #include "tests/graph/onnx/wire_writer.h"
@@ -145,6 +147,100 @@ TEST_F(TrainingStep, ClippingScalesTheGradientAsPyTorchDoes) {
   }
   const Trained loose = train(recipe("plain.onnx", {"train.steps=1", "clip.norm=1000.0"}));
   EXPECT_EQ(loose.variables, free.variables);
+}
+
+// A first SGD step with rate 1 after what `change` makes of each tensor's gradient.
+Values stepped(
+    const Values& gradient,
+    const std::function<std::vector<double>(const std::string&, std::vector<double>)>& change) {
+  Values after = initial_values();
+  for (auto& [name, values] : after) {
+    const std::vector<double> changed = change(name, gradient.at(name));
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      values[i] -= changed[i];
+    }
+  }
+  return after;
+}
+
+// Rows of w1 and w2 (Gemm with transB), the whole of a bias.
+std::size_t unit_size(const std::string& name, std::size_t elements) {
+  return name == "w1" ? static_cast<std::size_t>(kTinyInputs) : name == "w2" ? 8U : elements;
+}
+
+double norm_of_unit(const std::vector<double>& values, std::size_t begin, std::size_t count) {
+  double sum = 0;
+  for (std::size_t i = begin; i < begin + count; ++i) {
+    sum += values[i] * values[i];
+  }
+  return std::sqrt(sum);
+}
+
+TEST_F(TrainingStep, ClippingByValueTensorAndUnitReachesEveryParameter) {
+  const Values gradient = gradient_of(train(recipe("plain.onnx", {"train.steps=1"})).variables);
+  const auto check = [&](const char* line, const auto& change) {
+    SCOPED_TRACE(line);
+    for (const char* device : {"train.device=\"cpu\"", "train.device=\"reference\""}) {
+      const Trained trained = train(recipe("plain.onnx", {"train.steps=1", device, line}));
+      const Values expected = stepped(gradient, change);
+      expect_near(trained.variables, expected, 2e-6);
+      EXPECT_NEAR(trained.norm, norm_of(gradient), 1e-5 * norm_of(gradient));  // before clipping
+    }
+  };
+  check("clip.value=0.03", [](const std::string&, std::vector<double> g) {
+    for (double& x : g) {
+      x = std::clamp(x, -0.03, 0.03);
+    }
+    return g;
+  });
+  check("clip.tensor_norm=0.1", [](const std::string&, std::vector<double> g) {
+    const double factor = std::min(1.0, 0.1 / (norm_of_unit(g, 0, g.size()) + 1e-6));
+    for (double& x : g) {
+      x *= factor;
+    }
+    return g;
+  });
+  check("clip.agc=0.05", [](const std::string& name, std::vector<double> g) {
+    const std::vector<double> w = initial_values().at(name);
+    const std::size_t size = unit_size(name, g.size());
+    for (std::size_t begin = 0; begin < g.size(); begin += size) {
+      const double most = 0.05 * std::max(norm_of_unit(w, begin, size), 1e-3);
+      const double factor = std::min(1.0, most / norm_of_unit(g, begin, size));
+      for (std::size_t i = begin; i < begin + size; ++i) {
+        g[i] *= factor;
+      }
+    }
+    return g;
+  });
+  check("optimizer.centralize=true", [](const std::string& name, std::vector<double> g) {
+    const std::size_t size = unit_size(name, g.size());
+    for (std::size_t begin = 0; name.starts_with("w") && begin < g.size(); begin += size) {
+      double mean = 0;
+      for (std::size_t i = begin; i < begin + size; ++i) {
+        mean += g[i] / static_cast<double>(size);
+      }
+      for (std::size_t i = begin; i < begin + size; ++i) {
+        g[i] -= mean;
+      }
+    }
+    return g;
+  });
+}
+
+TEST_F(TrainingStep, MuonLeavesVectorsAndChosenGroupsToAdamw) {
+  Recipe muon = recipe("plain.onnx", {"train.steps=1", "optimizer.name=\"muon\""});
+  OptimizerGroupSettings head;
+  head.match = "w2";
+  head.parameters.set("use_muon", std::int64_t{0});
+  muon.groups = {head};
+  const Trained trained = train(muon);
+  EXPECT_TRUE(trained.variables.contains("w1.momentum_buffer"));
+  for (const char* name : {"b1", "w2", "b2"}) {
+    EXPECT_TRUE(trained.variables.contains(name + std::string(".exp_avg"))) << name;
+    // Adam's first step: adamw_lr in every element.
+    EXPECT_NEAR(std::abs(trained.variables.at(name)[0] - initial_values().at(name)[0]), 3e-4, 1e-6)
+        << name;
+  }
 }
 
 TEST_F(TrainingStep, GroupsHaveTheirOwnRateAndDecay) {

@@ -36,9 +36,9 @@ struct CpuHost {
   }
   static void product(int threads, const MatrixProduct<float>& p) {
     const ThreadCountScope scope(threads);
-    const dnnl_status_t status =
-        dnnl_sgemm('N', p.b_transposed ? 'T' : 'N', p.m, p.n, p.k, p.alpha, p.a, p.k, p.b,
-                   p.b_transposed ? p.k : p.n, p.beta, p.c, p.n);
+    const dnnl_status_t status = dnnl_sgemm(p.a_transposed ? 'T' : 'N', p.b_transposed ? 'T' : 'N',
+                                            p.m, p.n, p.k, p.alpha, p.a, p.a_transposed ? p.m : p.k,
+                                            p.b, p.b_transposed ? p.k : p.n, p.beta, p.c, p.n);
     TEMPER_CHECK(status == dnnl_success, ErrorCode::kDevice, "oneDNN's sgemm of ", p.m, " x ", p.k,
                  " by ", p.k, " x ", p.n, " gave status ", static_cast<int>(status));
   }

@@ -27,13 +27,13 @@ struct PlainHost {
   }
   template <class T>
   static void product(int, const MatrixProduct<T>& product) {
-    const auto [a, b, c, m, n, k, transposed, alpha, beta] = product;
+    const auto [a, b, c, m, n, k, a_transposed, b_transposed, alpha, beta] = product;
     for (std::int64_t i = 0; i < m; ++i) {
       for (std::int64_t j = 0; j < n; ++j) {
         double sum = 0;
         for (std::int64_t l = 0; l < k; ++l) {
-          sum += static_cast<double>(a[i * k + l]) *
-                 static_cast<double>(transposed ? b[j * k + l] : b[l * n + j]);
+          sum += static_cast<double>(a_transposed ? a[l * m + i] : a[i * k + l]) *
+                 static_cast<double>(b_transposed ? b[j * k + l] : b[l * n + j]);
         }
         T& out = c[i * n + j];
         // beta 0 must not read what was never written.

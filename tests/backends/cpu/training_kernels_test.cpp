@@ -80,6 +80,34 @@ TEST(CpuGlobalNorm, HasTheSameBitsForAnyThreadCountAndEqualsTheReference) {
   EXPECT_TRUE(equal_bits(one.outputs[0], two.outputs[0]));
 }
 
+TEST(CpuGlobalNorm, OfEveryTypeHasTheSameBitsForAnyThreadCount) {
+  const std::vector<Tensor> gradients{random_tensor(Shape{300, 400}, 1),
+                                      random_tensor(Shape{17}, 2)};
+  for (const double norm_type : {1.0, 3.0, HUGE_VAL}) {
+    const Attrs attrs{{"norm_type", norm_type}};
+    const auto two =
+        expect_matches_reference("GlobalNorm", attrs, gradients, {{.shape = Shape{}}}, {}, 1e-6);
+    EXPECT_EQ(two.family, "cpu");
+    const auto one =
+        run_op(cpu_backend(), "GlobalNorm", attrs, gradients, {{.shape = Shape{}}}, {.threads = 1});
+    EXPECT_TRUE(equal_bits(one.outputs[0], two.outputs[0])) << norm_type;
+  }
+}
+
+TEST(CpuAdaptiveClip, EqualsTheReferenceAlongEveryAxis) {
+  const Shape shape{70, 30, 3, 5};
+  for (const std::int64_t axis : {-1, 0, 1, 3}) {
+    for (const double norm_type : {1.0, 2.0, HUGE_VAL}) {
+      const Attrs attrs{
+          {"axis", axis}, {"clip_factor", 0.9}, {"eps", 1e-3}, {"norm_type", norm_type}};
+      const auto result = expect_matches_reference(
+          "AdaptiveClip", attrs, {random_tensor(shape, 1), random_tensor(shape, 2)},
+          {{.shape = shape}}, {}, 1e-6);
+      EXPECT_EQ(result.family, "cpu");
+    }
+  }
+}
+
 TEST(CpuAllFinite, FindsOneBadElementAnywhere) {
   for (const float bad : {kNan, INFINITY, -INFINITY, 1.0f}) {
     for (const std::int64_t at : {0, 1, 16383, 16384, 99999}) {
