@@ -144,6 +144,8 @@ struct Trainer::Impl {
   // trainer_averages.cpp
   // Before a step.
   void set_average_weights();
+  // After an applied step.
+  void count_average_update();
   // Calls `act`, with the averages in the place of the weights where they are wanted and there.
   void with_averages(bool wanted, const std::function<void()>& act);
 

@@ -139,7 +139,7 @@ void Trainer::Impl::finish_step(const StepPlan& plan, double loss, const DataPos
     state.nonfinite += std::isfinite(loss) && std::isfinite(state.last_norm) ? 0 : 1;
     state.loss_sum += loss;
     ++state.loss_steps;
-    state.average_updates = average.updates(state.applied);
+    count_average_update();
     watch_applied_step(watched(loss));
     return;
   }

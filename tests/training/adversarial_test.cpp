@@ -209,6 +209,10 @@ TEST_F(Adversarial, RefusesWhatOnlyARunOfOneModelHas) {
                ErrorCode::kInvalidArgument, "[augment]");
   expect_error([&] { AdversarialSession session(recipe("run", {"optimizer.lr=0.2"})); },
                ErrorCode::kInvalidArgument, "optimizer.lr", "[optimizer.NAME]");
+  expect_error([&] { AdversarialSession session(recipe("run", {"train.spike=\"skip\""})); },
+               ErrorCode::kInvalidArgument, "train.spike");
+  expect_error([&] { AdversarialSession session(recipe("run", {"average.kind=\"ema\""})); },
+               ErrorCode::kInvalidArgument, "average.kind");
   expect_error([&] { recipe("run", {"adversarial.loss=\"hinges\""}); }, ErrorCode::kInvalidArgument,
                "hinge");
   expect_error([&] { AdversarialSession session(recipe("run", {"adversarial.latent=\"noise\""})); },

@@ -169,6 +169,10 @@ TEST_F(AveragedRun, ExportsAndMeasuresTheWeightsThatWereAskedFor) {
   };
   const RunRecord averaged = run_tiny(recipe("averaged", common), false, watch);
   EXPECT_EQ(exported(averaged.result.last_model, "w1"), average);
+  EXPECT_EQ(
+      averaged.messages.front(),
+      "step 1: the weights are averaged (ema) from here on; validation and exported models use "
+      "the average");
   const Numbers w1_beside = w1;
   const RunRecord last = run_tiny(recipe("last", plain), false, watch);
   EXPECT_EQ(exported(last.result.last_model, "w1"), w1);
