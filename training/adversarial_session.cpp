@@ -163,6 +163,9 @@ void AdversarialSession::refuse_other_settings() const {
   note(!r.model.freeze.empty(), "model.freeze");
   note(!r.model.trainable.empty(), "model.trainable");
   note(!r.loss.loss.name.empty(), "loss.name");
+  note(!r.loss_terms.empty(), "loss.term");
+  note(!r.sample_weight.empty(), "loss.sample_weight");
+  note(r.penalty.is_on(), "loss.l1 or loss.l2");
   note(!r.groups.empty(), "optimizer.group");
   note(!r.data.val.empty(), "data.val");
   note(r.data.val_split > 0, "data.val_split");

@@ -10,6 +10,16 @@
 namespace temper::training {
 namespace {
 
+// Adds each part of the loss, times the batch's rows.
+void add_parts(const Executor& executor, double rows, std::vector<MetricValue>& sums) {
+  const std::vector<LossPartPlace> places = loss_parts(executor.plan());
+  sums.resize(places.size());
+  for (std::size_t i = 0; i < places.size(); ++i) {
+    sums[i].name = places[i].name;
+    sums[i].value += executor.output(places[i].output).values<double>().front() * rows;
+  }
+}
+
 void prepare_evaluation(Session& session, std::int64_t count, std::int64_t size) {
   std::vector<GraphRequest> requests = {session.request(GraphKind::kEvaluate, size)};
   if (count % size > 0) {
@@ -23,6 +33,7 @@ void prepare_evaluation(Session& session, std::int64_t count, std::int64_t size)
 Evaluation evaluate(Session& session, BatchLoader& loader, SetMetrics& set) {
   Evaluation evaluation;
   double weighted = 0;
+  std::vector<MetricValue> parts;
   while (const Batch* batch = loader.next()) {
     Executor& executor =
         session.engine().executor(session.request(GraphKind::kEvaluate, batch->rows));
@@ -30,6 +41,7 @@ Evaluation evaluate(Session& session, BatchLoader& loader, SetMetrics& set) {
     executor.run();
     const Tensor& loss = executor.output(executor.plan().find_output("loss"));
     weighted += loss.values<double>().front() * static_cast<double>(batch->rows);
+    add_parts(executor, static_cast<double>(batch->rows), parts);
     evaluation.samples += batch->rows;
     const Tensor* target = target_of(session, *batch);
     if (set.task() != Task::kNone && target != nullptr) {
@@ -39,6 +51,9 @@ Evaluation evaluate(Session& session, BatchLoader& loader, SetMetrics& set) {
   TEMPER_ASSERT(evaluation.samples > 0);
   evaluation.loss = weighted / static_cast<double>(evaluation.samples);
   evaluation.metrics = set.values();
+  for (const MetricValue& part : parts) {
+    evaluation.metrics.push_back({part.name, part.value / static_cast<double>(evaluation.samples)});
+  }
   return evaluation;
 }
 

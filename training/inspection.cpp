@@ -87,7 +87,8 @@ TrainingPreview::TrainingPreview(const graph::OnnxModel& model, const std::strin
       reference_(make_backend("reference")),
       symbols_(std::move(symbols)) {
   CompileSettings settings;
-  settings.loss.loss = {loss, complete_parameters("loss", loss, find_loss(loss).parameters, {})};
+  settings.losses.emplace_back().loss = {
+      loss, complete_parameters("loss", loss, find_loss(loss).parameters, {})};
   settings.optimizer = {
       "adamw", complete_parameters("optimizer", "adamw", find_optimizer("adamw").parameters, {})};
   EngineOptions options;

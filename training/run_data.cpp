@@ -27,11 +27,12 @@ std::size_t target_index(const Dataset& data) {
   fail(ErrorCode::kInvalidData, "the data has no target (an array named `target`)");
 }
 
-RunData::RunData(const Recipe& recipe, DataOptions options, bool labels) : recipe_(recipe) {
+RunData::RunData(const Recipe& recipe, DataOptions options, bool labels, bool validates)
+    : recipe_(recipe) {
   train_ = open_dataset(recipe_.data.train, options);
   split(labels);
   train_->fit(train_rows_);
-  if (!recipe_.data.val.empty() && options.require_targets) {
+  if (!recipe_.data.val.empty() && validates) {
     // After fit(): it is prepared as the training rows are.
     options.table.preprocessing = train_->preprocessing();
     options.part = DataPart::kValidation;

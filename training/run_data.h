@@ -20,9 +20,9 @@ std::size_t target_index(const Dataset& data);
 class RunData {
  public:
   // Opens and splits what [data] of `recipe` names. `labels`: the target is class indices, so that
-  // a split may keep each class's share. `recipe` must outlive this and gives the batch size.
-  // THROWS: as open_dataset().
-  RunData(const Recipe& recipe, DataOptions options, bool labels);
+  // a split may keep each class's share; `validates`: data.val is opened. `recipe` must outlive
+  // this and gives the batch size. THROWS: as open_dataset().
+  RunData(const Recipe& recipe, DataOptions options, bool labels, bool validates);
 
   // train.overfit_batches: only the rows of the first batches, to train on and to validate on.
   // Returns how many.
@@ -31,6 +31,7 @@ class RunData {
   const Dataset& train() const { return *train_; }
   const Dataset& val() const { return val_ == nullptr ? *train_ : *val_; }
   bool has_validation() const { return !val_rows_.empty(); }
+  const std::vector<std::int64_t>& train_rows() const { return train_rows_; }
   std::int64_t train_count() const { return static_cast<std::int64_t>(train_rows_.size()); }
   std::int64_t val_count() const { return static_cast<std::int64_t>(val_rows_.size()); }
   std::int64_t batches_per_epoch() const;

@@ -28,7 +28,7 @@ Task class_task(const Loss& loss, const Shape& output) {
 
 // dice and jaccard take probabilities of any kind; focal and cross_entropy take logits.
 void read_class_scores(const Session& session, MetricTask& made) {
-  const Attrs& parameters = session.recipe().loss.loss.parameters;
+  const Attrs& parameters = session.losses().lead_term().loss.parameters;
   const Loss& loss = session.loss();
   const std::string activation = parameters.get_string("activation", "auto");
   const bool overlap = parameters.has("activation");
@@ -75,7 +75,7 @@ MetricTask metric_task(const Session& session) {
     case PredictionKind::kRegression:
       made.task = Task::kRegression;
       if (loss.name == "poisson_nll" &&
-          session.recipe().loss.loss.parameters.get_int("log_input", 1) != 0) {
+          session.losses().lead_term().loss.parameters.get_int("log_input", 1) != 0) {
         made.scores = Scores::kLogProbabilities;
       }
       break;

@@ -35,7 +35,7 @@ struct RunState {
   std::int64_t loss_steps = 0;
   std::int64_t correct = 0;
   std::int64_t counted = 0;
-  std::map<std::string, double> sums;  // of an adversarial run, by metric
+  std::map<std::string, double> sums;  // of the parts of a loss, or of an adversarial run's metrics
   double last_norm = 0;                // of the gradients, before and after clipping
   double last_norm_clipped = 0;
   std::int64_t clipped_steps = 0;  // since the last logged line: steps that clipping changed

@@ -13,17 +13,6 @@
 #include "training/precision.h"
 
 namespace temper::training {
-namespace {
-
-Shape row_of(const Shape& batch_shape) {
-  Shape row;
-  for (int axis = 1; axis < batch_shape.rank(); ++axis) {
-    row.push_back(batch_shape[axis]);
-  }
-  return row;
-}
-
-}  // namespace
 
 Session::~Session() = default;
 
@@ -51,7 +40,9 @@ Session::Session(Recipe recipe, EngineOptions options, SessionNeeds needs)
   settle_batch_size();
   keep_few_batches();
   CompileSettings settings;
-  settings.loss = recipe_.loss;
+  settings.losses = losses_.terms;
+  settings.sample_weight = !recipe_.sample_weight.empty();
+  settings.penalty = recipe_.penalty;
   settings.optimizer = recipe_.optimizer;
   settings.groups = recipe_.groups;
   settings.clip = recipe_.clip;
@@ -103,89 +94,41 @@ void Session::enter_stage(std::size_t stage, std::int64_t applied) {
   engine_ = std::move(changed);
 }
 
-// The shape of the output the loss reads for a batch of 2, found without choosing kernels.
-Shape Session::output_shape(const Dataset& probe, DType& dtype) {
+// The model for a batch of two, made without choosing kernels: its shapes and dtypes.
+graph::Graph Session::forward_graph(const Dataset& probe) {
   bind_unnamed(*imported_, probe);
   symbols_ = symbols_of(*imported_, probe);
   GraphRequest request;
   request.kind = GraphKind::kPredict;
   request.batch = 2;
   request.symbols = symbols_;
-  const graph::Graph forward = [&] {
-    try {
-      return make_graph(*imported_, {}, request, *reference_);
-    } catch (Error& error) {
-      error.add_note(concat("while compiling ", recipe_.model.path));
-      throw;
-    }
-  }();
-  const bool first = recipe_.loss.outputs.empty();
-  const std::string wanted = first ? std::string{} : "output:" + recipe_.loss.outputs.front();
-  for (const auto& output : forward.outputs) {
-    if (first || output.name == wanted) {
-      loss_output_ = output.name;
-      dtype = forward.value(output.value).dtype;
-      return forward.value(output.value).shape;
-    }
+  try {
+    return make_graph(*imported_, {}, request, *reference_);
+  } catch (Error& error) {
+    error.add_note(concat("while compiling ", recipe_.model.path));
+    throw;
   }
-  fail(ErrorCode::kInvalidArgument, "the model has no output '", recipe_.loss.outputs.front(), "'");
-}
-
-void Session::infer_loss(const Field& target, const Shape& output) {
-  if (recipe_.loss.loss.name.empty()) {
-    const bool one_output = output.rank() == 2 && output[1] == 1;
-    recipe_.loss.loss.name = !is_integer(target.dtype) ? "mse"
-                             : one_output              ? "bce_with_logits"
-                                                       : "cross_entropy";
-    recipe_.loss.loss.parameters = complete_parameters(
-        "loss", recipe_.loss.loss.name, find_loss(recipe_.loss.loss.name).parameters, {});
-    recipe_.origins["loss.name"] = "inferred from the target";
-    notes_.push_back(concat("loss.name = \"", recipe_.loss.loss.name, "\" (the target is ",
-                            target.dtype, target.row_shape, " per sample)"));
-  }
-  loss_ = &find_loss(recipe_.loss.loss.name);
 }
 
 void Session::open_data(const DataOptions& wanted) {
-  DataOptions options = wanted;
-  DataOptions probing = wanted;
+  DataOptions options = asked_targets(recipe_, wanted);
+  DataOptions probing = options;
   probing.require_finite = false;
   const std::unique_ptr<Dataset> probe = open_dataset(recipe_.data.train, probing);
-  const Field& found = probe->fields()[target_index(*probe)];
-  DType dtype = DType::kUndefined;
-  const Shape output = output_shape(*probe, dtype);
-  loss_output_shape_ = output;
-  infer_loss(found, output);
-  const TargetSpec spec =
-      target_spec(*loss_, dtype, output, is_integer(found.dtype), found.row_shape.rank() + 1);
-  recipe_.loss.class_target = spec.classes;
-  if (!has_class_target() && !(found.row_shape == row_of(spec.shape))) {
-    fail(ErrorCode::kInvalidArgument, "the model's output is [N", output.rank() > 1 ? "," : "",
-         join(row_of(output).dims(), ","), "], the target [N",
-         found.row_shape.rank() > 0 ? "," : "", join(found.row_shape.dims(), ","),
-         "]: ", loss_->name, " needs equal shapes; reshape '", found.name, "' of ",
-         recipe_.data.train, " to (-1", output.rank() > 1 ? ", " : "",
-         join(row_of(output).dims(), ", "), ")");
+  losses_ = settle_losses(recipe_, forward_graph(*probe), *probe, notes_);
+  options.targets = losses_.targets;
+  data_ = std::make_unique<RunData>(recipe_, options, has_class_target(), true);
+  check_run_targets(losses_, data_->train());
+  if (&data_->val() != &data_->train()) {
+    check_run_targets(losses_, data_->val());
   }
-  WantedField target;
-  target.name = found.name;
-  target.dtype = spec.dtype;
-  target.row_shape = row_of(spec.shape);
-  options.targets = {target};
-  data_ = std::make_unique<RunData>(recipe_, options, has_class_target());
-  if (has_class_target()) {
-    const std::int64_t ignored = recipe_.loss.loss.parameters.get_int("ignore_index", -100);
-    check_labels(data_->train(), target_index(data_->train()), output[1], ignored);
-    if (&data_->val() != &data_->train()) {
-      check_labels(data_->val(), target_index(data_->val()), output[1], ignored);
-    }
-  }
+  balance_classes(losses_, data_->train(), data_->train_rows(), notes_);
 }
 
 // For prediction: whatever target the data have is left alone.
 void Session::open_inputs(DataOptions options) {
   options.require_targets = false;
-  data_ = std::make_unique<RunData>(recipe_, options, false);
+  data_ = std::make_unique<RunData>(recipe_, options, false, false);
   bind_unnamed(*imported_, data_->train());
   symbols_ = symbols_of(*imported_, data_->train());
 }
@@ -258,8 +201,7 @@ std::vector<GraphRequest> Session::requests() const {
 void Session::bind(Executor& executor, const Batch& batch) const {
   const std::vector<Field>& fields = train_data().fields();
   for (std::size_t i = 0; i < fields.size(); ++i) {
-    const int input = executor.plan().find_input(
-        fields[i].is_target ? kTargetInput : std::string_view(fields[i].name));
+    const int input = executor.plan().find_input(losses_.input_of(fields[i]));
     if (input >= 0) {
       executor.bind_input(input, batch.fields[i].data());
     }

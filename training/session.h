@@ -15,6 +15,7 @@
 #include "training/losses/loss.h"
 #include "training/recipe/recipe.h"
 #include "training/run_data.h"
+#include "training/run_losses.h"
 
 namespace temper::training {
 
@@ -39,9 +40,13 @@ class Session {
   const graph::OnnxModel& model() const { return *model_; }
   Engine& engine() { return *engine_; }
   const Backend& backend() const { return *backend_; }
-  const Loss& loss() const { return *loss_; }
-  // Whether the target is class indices, else floats.
-  bool has_class_target() const { return recipe_.loss.class_target; }
+  const RunLosses& losses() const { return losses_; }
+  // The loss the metrics are of.
+  const Loss& loss() const { return find_loss(losses_.lead_term().loss.name); }
+  // Whether its target is class indices, else floats.
+  bool has_class_target() const {
+    return !losses_.terms.empty() && losses_.lead_term().class_target;
+  }
   int threads() const { return threads_; }
   // What was inferred or changed, for people.
   const std::vector<std::string>& notes() const { return notes_; }
@@ -70,19 +75,18 @@ class Session {
   void enter_stage(std::size_t stage, std::int64_t applied);
   // Binds a batch to an executor's inputs by name.
   void bind(Executor& executor, const Batch& batch) const;
-  // The name of the model output the loss reads, as a plan output ("output:NAME").
-  const std::string& loss_output() const { return loss_output_; }
+  // The name of the model output it reads, as a plan output ("output:NAME").
+  const std::string& loss_output() const { return losses_.lead_output; }
   // Its shape, in batches of two.
-  const Shape& loss_output_shape() const { return loss_output_shape_; }
+  const Shape& loss_output_shape() const { return losses_.lead_shape; }
   std::string data_fingerprint() const { return data_->fingerprint(); }
 
  private:
   void open_data(const DataOptions& options);
   void open_inputs(DataOptions options);
-  void infer_loss(const Field& target, const Shape& output);
   void settle_batch_size();
   void keep_few_batches();
-  Shape output_shape(const Dataset& probe, DType& dtype);
+  graph::Graph forward_graph(const Dataset& probe);
 
   Recipe recipe_;
   std::unique_ptr<graph::OnnxModel> model_;
@@ -90,10 +94,8 @@ class Session {
   std::unique_ptr<Backend> reference_;
   EngineOptions options_;
   std::unique_ptr<Engine> engine_;
-  const Loss* loss_ = nullptr;
   int threads_ = 1;
-  std::string loss_output_;
-  Shape loss_output_shape_;
+  RunLosses losses_;
   std::vector<std::string> notes_;
   std::unique_ptr<RunData> data_;
   std::map<std::string, std::int64_t> symbols_;

@@ -9,6 +9,7 @@
 #include <span>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "runtime/platform/clock.h"
 #include "training/run_metrics.h"
@@ -27,6 +28,7 @@ struct StepPlan {
   int clipped = -1;  // the norm after clipping by value or tensor; absent without it
   int ok = -1;
   int spike = -1;  // whether the spike guard kept the step from being applied; absent without it
+  std::vector<LossPartPlace> parts;
 
   explicit StepPlan(Executor& made);
   double number(int output) const;
@@ -77,8 +79,9 @@ struct Trainer::Impl {
   double log_began = 0;
   std::int64_t log_samples = 0;
   std::int64_t log_first_step = 0;
-  double step_loss = 0;        // of the last step
-  double spike_limit_now = 0;  // of the step that runs
+  double step_loss = 0;            // of the last step
+  double spike_limit_now = 0;      // of the step that runs
+  std::vector<double> step_parts;  // the same of each part of the loss
   RunClock run_clock;
   double last_save = 0;          // running time at the last checkpoint
   double epoch_began = 0;        // running time

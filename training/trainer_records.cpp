@@ -29,6 +29,9 @@ void Trainer::Impl::log_step() {
   if (state.loss_steps > 0) {
     state.last_train_loss = state.loss_sum / static_cast<double>(state.loss_steps);
     line.push_back({"train/loss", state.last_train_loss});
+    for (const auto& [name, sum] : state.sums) {
+      line.push_back({"train/" + name, sum / static_cast<double>(state.loss_steps)});
+    }
   }
   if (state.counted > 0) {
     state.last_train_accuracy =
@@ -74,6 +77,7 @@ void Trainer::Impl::log_step() {
   records->write(state, line);
   state.loss_sum = 0;
   state.loss_steps = 0;
+  state.sums.clear();
   state.clipped_steps = 0;
   state.correct = 0;
   state.counted = 0;

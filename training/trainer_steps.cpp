@@ -15,7 +15,8 @@ StepPlan::StepPlan(Executor& made)
       norm(made.plan().find_output("grad_norm")),
       clipped(made.plan().find_output("grad_norm_clipped")),
       ok(made.plan().find_output("ok")),
-      spike(made.plan().find_output("spike")) {}
+      spike(made.plan().find_output("spike")),
+      parts(loss_parts(made.plan())) {}
 
 double StepPlan::number(int output) const {
   const Tensor& tensor = executor->output(output);
@@ -87,12 +88,17 @@ std::int64_t Trainer::Impl::step() {
       store.tensor(store.find(kPositionVariable)).span<std::int64_t>()[0];
   std::int64_t samples = 0;
   double loss_sum = 0;
+  step_parts.clear();
   for (std::int64_t i = 0; i < group; ++i) {
     const Batch* batch = loader->next();
     const StepPlan& plan = step_plan(kind_of(i, group), batch->rows);
     session.bind(*plan.executor, *batch);
     plan.executor->run();
     loss_sum += plan.number(plan.loss);
+    step_parts.resize(plan.parts.size());
+    for (std::size_t k = 0; k < step_parts.size(); ++k) {
+      step_parts[k] += plan.number(plan.parts[k].output) / static_cast<double>(group);
+    }
     samples += batch->rows;
     AccuracyCount count{state.correct, state.counted};
     count_batch(session, metrics_task, *plan.executor, *batch, count);
@@ -141,6 +147,9 @@ void Trainer::Impl::finish_step(const StepPlan& plan, double loss, const DataPos
     ++state.loss_steps;
     count_average_update();
     watch_applied_step(watched(loss));
+    for (std::size_t k = 0; k < step_parts.size(); ++k) {
+      state.sums[plan.parts[k].name] += step_parts[k];
+    }
     return;
   }
   ++state.skipped;

@@ -62,7 +62,7 @@ graph::Graph small_network() {
 
 CompileSettings settings() {
   CompileSettings made;
-  made.loss.loss = {
+  made.losses.emplace_back().loss = {
       "cross_entropy",
       complete_parameters("loss", "cross_entropy", find_loss("cross_entropy").parameters, {})};
   made.optimizer = {"sgd", complete_parameters("optimizer", "sgd", find_optimizer("sgd").parameters,

@@ -47,8 +47,8 @@ class TrainedModel {
   Engine& prepare(const ExpectedCurve& curve, const GraphRequest& request) {
     CompileSettings settings;
     const training::Loss& loss = training::find_loss(expected_.loss);
-    settings.loss.loss = {loss.name,
-                          training::complete_parameters("loss", loss.name, loss.parameters, {})};
+    settings.losses.emplace_back().loss = {
+        loss.name, training::complete_parameters("loss", loss.name, loss.parameters, {})};
     const training::Optimizer& optimizer = training::find_optimizer(curve.optimizer);
     settings.optimizer = {optimizer.name,
                           training::complete_parameters("optimizer", optimizer.name,

@@ -2,8 +2,13 @@
 """Writes tests/training/losses/expected/losses.cpp: every loss and its gradients in double, from PyTorch, or from
 the closed forms below where PyTorch has none.
 
-Usage: python tools/oracle/losses.py > tests/training/losses/expected/losses.cpp     (needs torch 2.x)
+Usage (needs torch 2.x):
+    python tools/oracle/losses.py > tests/training/losses/expected/losses.cpp
+    python tools/oracle/losses.py weighted > tests/training/losses/expected/weighted_losses.cpp
+The second are losses with a weight for each sample.
 """
+import sys
+
 import torch
 import torch.nn.functional as F
 
@@ -177,6 +182,64 @@ def cases():
         yield "margin_ranking", F.margin_ranking_loss, [normal(6), normal(6)], signs(6), o
 
 
+def weigh(elements, weight):
+    return elements * weight.reshape(-1, *[1] * (elements.dim() - 1))
+
+
+def elementwise(function):
+    """The weighted mean or sum of a loss that PyTorch gives by element; the mean is over all of them."""
+    def weighted(*args, weights, reduction="mean", **options):
+        return reduced(weigh(function(*args, reduction="none", **options), weights), reduction)
+    return weighted
+
+
+def by_class(function):
+    """The same where the mean divides by the class weights of the targets that count."""
+    def weighted(x, t, weights, reduction="mean", ignore_index=-100, weight=None, **options):
+        elements = function(x, t, reduction="none", ignore_index=ignore_index, weight=weight, **options)
+        counted = t != ignore_index
+        w = torch.ones(x.shape[1]).double() if weight is None else weight
+        total = weigh(elements, weights).sum()
+        return total if reduction == "sum" else total / w[t.where(counted, torch.zeros(()).long())][counted].sum()
+    return weighted
+
+
+def weighted_dice(x, t, weights):
+    p = x.sigmoid()
+    both, total = (weigh(v, weights).sum((0, 2, 3)) for v in (p * t, p + t))
+    return (1 - (2 * both + 1) / (total + 1)).mean()
+
+
+def weighted_cases():
+    """(loss, function, outputs, target or None, options, weights)"""
+    both = ({}, {"reduction": "sum"})
+    w4 = torch.tensor([0.5, 0.0, 2.0, 1.25]).double()
+    x, t = normal(4, 3, scale=2), normal(4, 3, scale=2)
+    y = labels(2, 4, 3).double()
+    k, m = torch.tensor([2, 0, -100, 1]), labels(3, 4, 2, 2)
+    m[0, 0, 0] = -100
+    w3, n = uniform(3) + 0.5, normal(4, 3, 2, 2)
+    q = normal(4, 3).softmax(1)
+    for o in both:
+        for name, f, target in (("mse", F.mse_loss, t), ("l1", F.l1_loss, t), ("huber", F.huber_loss, t),
+                                ("smooth_l1", F.smooth_l1_loss, t),
+                                ("bce_with_logits", F.binary_cross_entropy_with_logits, y),
+                                ("multi_label", F.multilabel_soft_margin_loss, y),
+                                ("poisson_nll", F.poisson_nll_loss, labels(6, 4, 3).double()),
+                                ("kl_div", F.kl_div, q), ("cross_entropy", F.cross_entropy, q)):
+            yield name, elementwise(f), [x], target, o, w4
+        yield "bce", elementwise(F.binary_cross_entropy), [uniform(4, 3)], y, o, w4
+        yield "gaussian_nll", elementwise(gaussian), [x, uniform(4, 3)], t, o, w4
+        yield "triplet_margin", elementwise(F.triplet_margin_loss), [x, t, normal(4, 3)], None, o, w4
+        yield "cosine_embedding", elementwise(F.cosine_embedding_loss), [x, t], signs(4), o, w4
+        for more in ({}, {"weight": w3}):
+            yield "cross_entropy", by_class(F.cross_entropy), [x], k, {**o, **more}, w4
+            yield "cross_entropy", by_class(F.cross_entropy), [n], m, {**o, **more}, w4
+            yield "nll", by_class(F.nll_loss), [x.log_softmax(1)], k, {**o, **more}, w4
+    yield "rmse", lambda a, b, weights: weigh((a - b) ** 2, weights).mean().sqrt(), [x], t, {}, w4
+    yield "dice", weighted_dice, [n], labels(2, 4, 3, 2, 2).double(), {}, w4
+
+
 def number(value):
     value = float(value)
     return repr(int(value)) if value == int(value) and abs(value) < 1e15 else repr(value)
@@ -201,20 +264,24 @@ def attribute(value):
 
 
 def main():
+    weighted = sys.argv[1:] == ["weighted"]
     print(f"// Made by tools/oracle/losses.py with torch {torch.__version__.split('+')[0]}. Do not edit.")
     print('#include "tests/training/losses/expected/losses.h"\n')
-    print("namespace temper::training {\n\n// clang-format off\nstd::vector<ExpectedLoss> expected_losses() {")
+    print("namespace temper::training {\n\n// clang-format off")
+    print(f"std::vector<ExpectedLoss> expected_{'weighted_' if weighted else ''}losses() {{")
     print("  return {")
-    for name, function, outputs, target, options in cases():
+    for name, function, outputs, target, options, *weights in weighted_cases() if weighted else cases():
         xs = [x.detach().clone().requires_grad_() for x in outputs]
-        loss = function(*xs, **options) if target is None else function(*xs, target, **options)
+        more = {"weights": weights[0]} if weighted else {}
+        loss = function(*xs, *([] if target is None else [target]), **options, **more)
         loss.backward()
         attrs = ", ".join(f'{{"{key}", {attribute(value)}}}' for key, value in options.items())
         integer = target is not None and target.dtype == torch.int64
         print(f'    {{"{name}", {{{attrs}}},')
         print(f"     {{{', '.join(tensor(x) for x in xs)}}},")
         print(f"     {tensor(target) if target is not None else '{}'}, {'true' if integer else 'false'},")
-        print(f"     {number(loss.detach())}, {{{', '.join(numbers(x.grad) for x in xs)}}}}},")
+        end = f", {numbers(weights[0])}" if weighted else ""
+        print(f"     {number(loss.detach())}, {{{', '.join(numbers(x.grad) for x in xs)}}}{end}}},")
     print("  };\n}\n// clang-format on\n\n}  // namespace temper::training")
 
 

@@ -1,9 +1,11 @@
 #include "training/compile/loss_graph.h"
 
 #include <algorithm>
+#include <set>
 
 #include "graph/ir/builder.h"
 #include "runtime/base/error.h"
+#include "training/compile/weight_penalty.h"
 #include "training/losses/loss.h"
 
 namespace temper::training {
@@ -39,23 +41,95 @@ std::vector<ValueId> chosen_outputs(const Loss& loss, const LossTermSettings& te
   return chosen;
 }
 
-}  // namespace
+// The input of this name, which several terms may share.
+ValueId shared_input(Graph& graph, const std::string& name, DType dtype, const Shape& shape) {
+  for (const ValueId id : graph.inputs) {
+    const graph::Value& input = graph.value(id);
+    if (input.name == name && input.dtype == dtype && input.shape == shape) {
+      return id;
+    }
+  }
+  return graph.add_input(name, dtype, shape);
+}
 
-ValueId add_loss(Graph& graph, const CompileSettings& settings,
+// One input, in the type of the first term's output.
+ValueId sample_weights(Graph& graph, DType dtype, std::int64_t batch) {
+  for (const ValueId id : graph.inputs) {
+    if (graph.value(id).name == kSampleWeightInput) {
+      return id;
+    }
+  }
+  return graph.add_input(kSampleWeightInput, dtype, Shape{batch});
+}
+
+ValueId add_term(Graph& graph, const CompileSettings& settings, const LossTermSettings& term,
                  const std::vector<Graph::Output>& outputs) {
-  const LossTermSettings& term = settings.loss;
   const Loss& loss = find_loss(term.loss.name);
   Builder builder(graph, concat("loss ", loss.name));
   LossInputs in{builder, chosen_outputs(loss, term, outputs), {}, term.loss.parameters, {}};
+  const DType dtype = builder.dtype(in.output());
+  const Shape shape = builder.shape(in.output());
   if (loss.target != TargetKind::kNone) {
-    const TargetSpec spec = target_spec(loss, builder.dtype(in.output()),
-                                        builder.shape(in.output()), term.class_target);
-    in.target = graph.add_input(kTargetInput, spec.dtype, spec.shape);
+    const TargetSpec spec = target_spec(loss, dtype, shape, term.class_target);
+    in.target = shared_input(graph, term.target_input, spec.dtype, spec.shape);
   }
-  ValueId made = loss.build(in);
+  if (settings.sample_weight) {
+    TEMPER_CHECK(shape.rank() >= 1, ErrorCode::kInvalidArgument,
+                 "loss.sample_weight needs an output [N, ...], but the model's is a scalar");
+    in.sample_weight = builder.cast(sample_weights(graph, dtype, shape[0]), dtype);
+  }
+  const ValueId made = loss.build(in);
   TEMPER_ASSERT(builder.shape(made).element_count() == 1);
-  made = builder.reshape(made, {});
-  graph.value(made).name = "loss";
+  return builder.reshape(made, {});
+}
+
+}  // namespace
+
+std::vector<std::string> term_labels(const std::vector<LossTermSettings>& terms) {
+  std::set<std::string> taken;
+  std::vector<std::string> labels;
+  for (const LossTermSettings& term : terms) {
+    const auto alike = std::count_if(terms.begin(), terms.end(), [&](const auto& other) {
+      return other.label.empty() && other.loss.name == term.loss.name;
+    });
+    std::string label = term.label.empty() ? term.loss.name : term.label;
+    if (term.label.empty() && alike > 1 && !term.outputs.empty()) {
+      label = concat(term.loss.name, "_", term.outputs.front());
+    }
+    const std::string base = label;
+    for (int i = 2; !taken.insert(label).second; ++i) {
+      label = concat(base, "_", i);
+    }
+    labels.push_back(std::move(label));
+  }
+  return labels;
+}
+
+LossParts add_loss(Graph& graph, const CompileSettings& settings,
+                   const std::vector<Graph::Output>& outputs, bool training) {
+  LossParts made;
+  const std::vector<std::string> labels = term_labels(settings.losses);
+  Builder builder(graph, "loss");
+  for (std::size_t i = 0; i < settings.losses.size(); ++i) {
+    const LossTermSettings& term = settings.losses[i];
+    const ValueId value = add_term(graph, settings, term, outputs);
+    made.parts.emplace_back(labels[i], value);
+    const ValueId weighted = term.loss_weight == 1 ? value : builder.scale(value, term.loss_weight);
+    made.total = made.total.valid()
+                     ? builder.add(made.total, builder.cast(weighted, builder.dtype(made.total)))
+                     : weighted;
+  }
+  TEMPER_ASSERT(made.total.valid(), "a run needs a loss");
+  if (training && settings.penalty.is_on()) {
+    for (auto& [label, value] : add_penalties(graph, settings)) {
+      made.total = builder.add(made.total, builder.cast(value, builder.dtype(made.total)));
+      made.parts.emplace_back(label, value);
+    }
+  }
+  if (made.parts.size() == 1 && !settings.penalty.is_on() && made.total == made.parts[0].second) {
+    made.parts.clear();
+  }
+  graph.value(made.total).name = "loss";
   return made;
 }
 

@@ -54,8 +54,12 @@ class GraphMaker {
     const std::vector<Graph::Output> outputs = graph_.outputs;
     graph_.outputs.clear();
     if (request_.kind != GraphKind::kPredict) {
-      loss_ = add_loss(graph_, settings_, outputs);
+      const LossParts made = add_loss(graph_, settings_, outputs, training);
+      loss_ = made.total;
       graph_.add_output("loss", loss_);
+      for (const auto& [label, value] : made.parts) {
+        graph_.add_output(kLossPartOutput + label, value);
+      }
     }
     if (request_.kind == GraphKind::kGradient) {
       add_gradients();

@@ -35,10 +35,30 @@ struct OptimizerGroupSettings {
   Attrs parameters;  // those that the group sets apart; the others are the optimizer's
 };
 
+// The target input's name in the graphs made here, unless a term names another.
+inline constexpr const char* kTargetInput = "target";
+// The input of CompileSettings::sample_weight: floats, one per sample.
+inline constexpr const char* kSampleWeightInput = "sample_weight";
+
+// One loss of those that a run adds up.
 struct LossTermSettings {
   ComponentSettings loss;
   std::vector<std::string> outputs;  // empty: the model's first ones, as many as the loss takes
   bool class_target = true;  // where the loss takes either: class indices, else as the output
+  std::string target;        // its array or column in the data; empty: the data's only target
+  double loss_weight = 1;    // factor in the sum
+  std::string label;         // its name in the log; empty: the loss's name
+  std::string class_weight;  // "balanced": the loss's `weight` from the counts of the labels
+  std::string target_input = kTargetInput;
+};
+
+// l1 sum |w| + l2 sum w^2, added to the loss that is differentiated.
+struct PenaltySettings {
+  double l1 = 0;
+  double l2 = 0;
+  std::vector<std::string> match;  // patterns; empty: tensors of two or more dimensions
+
+  bool is_on() const { return l1 > 0 || l2 > 0; }
 };
 
 // Which number of a step may keep it from being applied.
@@ -46,7 +66,9 @@ enum class SpikeGate { kNone, kGradientNorm, kLoss };
 
 // What the graphs of a run depend on, besides shapes.
 struct CompileSettings {
-  LossTermSettings loss;
+  std::vector<LossTermSettings> losses;  // the loss is their weighted sum
+  bool sample_weight = false;            // the data weigh each sample: kSampleWeightInput
+  PenaltySettings penalty;
   ComponentSettings optimizer;
   std::vector<OptimizerGroupSettings> groups;
   ClipSettings clip;
@@ -78,8 +100,6 @@ enum class GraphKind {
   kGradient,    // forward in training mode without Dropout, loss, gradients of `wrt`
 };
 
-// The target input's name in the graphs made here.
-inline constexpr const char* kTargetInput = "target";
 // Of kStatistics: begins the outputs with each BatchNorm statistic of the batch.
 inline constexpr const char* kStatisticOutput = "statistic:";
 
@@ -91,8 +111,9 @@ struct GraphRequest {
   bool watch_gradients = false;  // kTrain, kLast: also the outputs "grad:NAME" of what is trained
 };
 
-// Outputs by name: "loss" (scalar), "grad_norm", "ok", "output:NAME" per model output, "grad:NAME"
-// (kGradient). `imported` is left as it is. THROWS: kInvalidArgument, kInvalidModel, kUnsupported.
+// Outputs by name: "loss" (scalar), "loss:LABEL" for each part of a loss that has several,
+// "grad_norm", "ok", "output:NAME" per model output, "grad:NAME" (kGradient). `imported` is left as
+// it is. THROWS: kInvalidArgument, kInvalidModel, kUnsupported.
 graph::Graph make_graph(const graph::Graph& imported, const CompileSettings& settings,
                         const GraphRequest& request, const Backend& reference);
 

@@ -21,13 +21,14 @@ struct WantedField {
   // Rows are delivered in this shape when it differs from the file's only by dimensions of 1 or
   // when one of the two is flat. Empty: as in the file.
   std::optional<Shape> row_shape;
-  std::string array;  // its name in the file, when that is another
+  std::string array;  // its name in the file, when that is another; "target:" may precede it there
 };
 
 struct TableOptions {
   CsvOptions csv;
   std::vector<std::string> targets;      // columns; empty: one named target, label, class or y,
                                          // else the last. CIFAR-100: fine or coarse
+  std::string weight;                    // column that weighs each row in the loss; empty: none
   std::vector<std::string> categorical;  // numeric columns that are categories all the same
   std::vector<std::string> drop;         // columns to leave out
   bool one_hot = false;       // categorical inputs as 0/1 values; otherwise as their codes

@@ -26,39 +26,71 @@ struct Plan {
   std::vector<std::size_t> columns;  // places in the encoding
 };
 
-// One field per wanted name when all are columns of the role; else one field with all of them.
-std::vector<Plan> plan_role(const TableScan& scan, const std::string& path,
-                            const std::vector<WantedField>& wanted, bool is_target) {
-  std::vector<std::size_t> all;
+// The columns of a role: all names, and their places in the encoding.
+struct RoleColumns {
   std::vector<std::string> names;
-  for (std::size_t i = 0; i < scan.encoding.columns.size(); ++i) {
-    if (scan.encoding.columns[i].is_target == is_target &&
-        scan.file_columns[i] != TableScan::kAbsent) {
-      all.push_back(i);
-      names.push_back(scan.encoding.columns[i].name);
+  std::vector<std::size_t> places;
+
+  RoleColumns(const TableScan& scan, bool is_target) {
+    for (std::size_t i = 0; i < scan.encoding.columns.size(); ++i) {
+      if (scan.encoding.columns[i].is_target == is_target &&
+          scan.file_columns[i] != TableScan::kAbsent) {
+        places.push_back(i);
+        names.push_back(scan.encoding.columns[i].name);
+      }
     }
   }
-  if (all.empty()) {
+};
+
+// One field per wanted name that is a column of the role. One that is none holds all columns that
+// no other asks for by `array`.
+std::vector<Plan> plan_role(const TableScan& scan, const std::string& path,
+                            const std::vector<WantedField>& wanted, bool is_target) {
+  const RoleColumns columns(scan, is_target);
+  if (columns.names.empty()) {
     return {};
   }
   std::vector<Plan> plans;
+  std::vector<WantedField> rest;
+  std::vector<std::size_t> taken;
+  bool all_by_array = true;
   for (const WantedField& field : wanted) {
-    const auto found = std::find(names.begin(), names.end(), field.name);
-    if (found != names.end()) {
-      plans.push_back({field, is_target, {all[static_cast<std::size_t>(found - names.begin())]}});
+    const std::string& column = field.array.empty() ? field.name : field.array;
+    const auto found = std::find(columns.names.begin(), columns.names.end(), column);
+    if (found == columns.names.end()) {
+      TEMPER_CHECK(field.array.empty(), ErrorCode::kInvalidData, path, " has no column '", column,
+                   "' among its ", is_target ? "targets" : "inputs", " (",
+                   join(columns.names, ", "), ")");
+      rest.push_back(field);
+      continue;
     }
+    const std::size_t place =
+        columns.places[static_cast<std::size_t>(found - columns.names.begin())];
+    all_by_array = all_by_array && !field.array.empty();
+    taken.push_back(place);
+    plans.push_back({field, is_target, {place}});
   }
-  if (!wanted.empty() && plans.size() == wanted.size()) {
+  if (rest.empty() && !wanted.empty()) {
     return plans;
   }
-  TEMPER_CHECK(wanted.size() <= 1, ErrorCode::kInvalidData, path,
+  TEMPER_CHECK(rest.size() <= 1 && (plans.empty() || all_by_array), ErrorCode::kInvalidData, path,
                is_target ? ": several targets" : ": several inputs",
-               " need one column each, by name; the columns are ", join(names, ", "));
-  WantedField field = wanted.empty() ? WantedField{} : wanted.front();
-  if (field.name.empty()) {
-    field.name = is_target ? "target" : "input";
+               " need one column each, by name; the columns are ", join(columns.names, ", "));
+  Plan others{rest.empty() ? WantedField{} : rest.front(), is_target, {}};
+  for (const std::size_t place : columns.places) {
+    if (std::find(taken.begin(), taken.end(), place) == taken.end() &&
+        !scan.encoding.columns[place].is_weight) {
+      others.columns.push_back(place);
+    }
   }
-  return {{field, is_target, all}};
+  TEMPER_CHECK(!others.columns.empty(), ErrorCode::kInvalidData, path, " has no column for the ",
+               is_target ? "target" : "input", " '", others.wanted.name, "'; the columns are ",
+               join(columns.names, ", "));
+  if (others.wanted.name.empty()) {
+    others.wanted.name = is_target ? "target" : "input";
+  }
+  plans.insert(plans.begin(), std::move(others));
+  return plans;
 }
 
 DType default_dtype(const TableEncoding& encoding, const Plan& plan) {

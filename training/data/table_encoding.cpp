@@ -37,6 +37,9 @@ JsonValue TableEncoding::to_json() const {
     JsonValue entry = JsonValue::object();
     entry.set("name", column.name);
     entry.set("target", column.is_target);
+    if (column.is_weight) {
+      entry.set("weight", true);
+    }
     if (column.is_categorical) {
       JsonValue categories = JsonValue::array();
       for (const std::string& category : column.categories) {
@@ -66,6 +69,8 @@ TableEncoding TableEncoding::from_json(const JsonValue& json) {
     ColumnEncoding column;
     column.name = entry.at("name").as_string("name");
     column.is_target = entry.at("target").as_bool("target");
+    const JsonValue* weight = entry.find("weight");
+    column.is_weight = weight != nullptr && weight->as_bool("weight");
     if (const JsonValue* categories = entry.find("categories")) {
       column.is_categorical = true;
       for (const JsonValue& category : categories->as_array("categories")) {

@@ -13,6 +13,7 @@ namespace temper::training {
 struct ColumnEncoding {
   std::string name;
   bool is_target = false;
+  bool is_weight = false;  // of each row in the loss: a target that is none to predict
   bool is_categorical = false;
   bool is_integer = false;              // numeric, and every training value was a whole number
   std::vector<std::string> categories;  // sorted; the code is the index

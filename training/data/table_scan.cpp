@@ -126,7 +126,10 @@ ColumnEncoding learn_column(const CsvReader& reader, std::size_t place, const Se
 
 TableScan learn(CsvReader& reader, const std::string& path, const DataOptions& options) {
   const TableOptions& table = options.table;
-  require_columns(reader, path, table.targets, "data.target");
+  require_columns(reader, path, table.targets, "data.target or a loss");
+  if (!table.weight.empty()) {
+    require_columns(reader, path, {table.weight}, "loss.sample_weight");
+  }
   require_columns(reader, path, table.categorical, "data.categorical");
   require_columns(reader, path, table.drop, "data.drop");
   const std::vector<std::string> targets = target_columns(reader, table);
@@ -155,16 +158,23 @@ TableScan learn(CsvReader& reader, const std::string& path, const DataOptions& o
   };
   for (std::size_t i = 0; i < reader.columns().size(); ++i) {
     const std::string& name = reader.columns()[i];
-    if (!contains(table.drop, name) && !contains(targets, name)) {
+    if (!contains(table.drop, name) && !contains(targets, name) && name != table.weight) {
       add(i, false);
     }
   }
   TEMPER_CHECK(!scan.encoding.columns.empty(), ErrorCode::kInvalidData, path,
                " has no input columns: all are targets or dropped");
+  const auto place_of = [&](const std::string& name) {
+    return static_cast<std::size_t>(
+        std::find(reader.columns().begin(), reader.columns().end(), name) -
+        reader.columns().begin());
+  };
   for (const std::string& name : targets) {
-    add(static_cast<std::size_t>(std::find(reader.columns().begin(), reader.columns().end(), name) -
-                                 reader.columns().begin()),
-        true);
+    add(place_of(name), true);
+  }
+  if (!table.weight.empty()) {
+    add(place_of(table.weight), true);
+    scan.encoding.columns.back().is_weight = true;
   }
   return scan;
 }

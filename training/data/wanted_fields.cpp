@@ -69,7 +69,7 @@ std::vector<WantedField> wanted_targets(const ArraySource& source, const DataOpt
   for (WantedField& target : targets) {
     std::vector<std::string> candidates = {std::string(kTargetPrefix) + target.name};
     if (!target.array.empty()) {
-      candidates = {target.array};
+      candidates = {target.array, std::string(kTargetPrefix) + target.array};
     } else {
       candidates.push_back(target.name);
       if (targets.size() == 1) {
@@ -80,7 +80,7 @@ std::vector<WantedField> wanted_targets(const ArraySource& source, const DataOpt
     target.array.clear();
     for (const std::string& name : candidates) {
       if (target.array.empty() && contains(source.names, name) &&
-          (name == asked || !is_input(options, name))) {
+          (!asked.empty() || !is_input(options, name))) {
         target.array = name;
       }
     }

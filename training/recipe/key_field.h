@@ -169,6 +169,7 @@ std::string one_of(const RecipeValue& value) {
 std::vector<RecipeKey> model_keys();
 std::vector<RecipeKey> data_keys();
 std::vector<RecipeKey> augment_keys();
+std::vector<RecipeKey> loss_keys();
 std::vector<RecipeKey> learning_keys();
 std::vector<RecipeKey> schedule_keys();
 std::vector<RecipeKey> clip_keys();
@@ -180,6 +181,7 @@ std::vector<RecipeKey> adversarial_keys();
 std::vector<RecipeKey> scaler_keys();
 std::vector<RecipeKey> average_keys();
 // The repeated tables of the learning settings.
+RepeatedTable loss_term_table();
 RepeatedTable optimizer_group_table();
 RepeatedTable schedule_phase_table();
 // The runs of `temper compare`.

@@ -1,13 +1,10 @@
-// The keys of [loss] and [optimizer] that are not parameters of a component.
+// The keys of [optimizer] that are not parameters of a component.
 #include "training/optimizers/optimizer.h"
 #include "training/recipe/key_field.h"
 
 namespace temper::training {
 std::vector<RecipeKey> learning_keys() {
   return {
-      key("loss.name", "which loss", [](Recipe& r) -> auto& { return r.loss.loss.name; }),
-      key("loss.output", "which model outputs; empty: the first, or as many as the loss takes",
-          [](Recipe& r) -> auto& { return r.loss.outputs; }),
       key("optimizer.name", "which optimizer", [](Recipe& r) -> auto& { return r.optimizer.name; }),
   };
 }

@@ -154,7 +154,10 @@ struct Recipe {
   ModelSettings model;
   DataSettings data;
   AugmentSettings augment;
-  LossTermSettings loss{{"", {}}, {}};  // empty name: inferred from the model and the target
+  LossTermSettings loss;                     // empty name: inferred from the model and the target
+  std::vector<LossTermSettings> loss_terms;  // [[loss.term]], in place of `loss`
+  std::string sample_weight;                 // array or column of the data; empty: all count alike
+  PenaltySettings penalty;
   ComponentSettings optimizer{"adamw", {}};
   std::vector<OptimizerGroupSettings> groups;
   ScheduleSettings schedule;

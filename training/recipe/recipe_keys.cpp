@@ -34,8 +34,8 @@ const std::vector<RecipeKey>& recipe_key_table() {
   static const std::vector<RecipeKey> kKeys = [] {
     std::vector<RecipeKey> keys;
     for (auto* table :
-         {model_keys, data_keys, augment_keys, learning_keys, schedule_keys, clip_keys, train_keys,
-          metric_keys, record_keys, adversarial_keys, scaler_keys, average_keys}) {
+         {model_keys, data_keys, augment_keys, loss_keys, learning_keys, schedule_keys, clip_keys,
+          train_keys, metric_keys, record_keys, adversarial_keys, scaler_keys, average_keys}) {
       std::vector<RecipeKey> more = table();
       std::move(more.begin(), more.end(), std::back_inserter(keys));
     }
@@ -82,8 +82,9 @@ const std::vector<ComponentTable>& component_tables() {
 }
 
 const std::vector<RepeatedTable>& repeated_tables() {
-  static const std::vector<RepeatedTable> kTables = {
-      optimizer_group_table(), schedule_phase_table(), compare_run_table(), train_stage_table()};
+  static const std::vector<RepeatedTable> kTables = {loss_term_table(), optimizer_group_table(),
+                                                     schedule_phase_table(), compare_run_table(),
+                                                     train_stage_table()};
   return kTables;
 }
 

@@ -75,6 +75,9 @@ struct RepeatedTable {
 };
 const std::vector<RepeatedTable>& repeated_tables();
 
+// Whether the settings of the losses go together. THROWS: kInvalidArgument with the origin.
+void check_losses(const Recipe& recipe);
+
 // As TOML: true, 3, 0.1, "text", ["a", "b"].
 std::string to_toml_value(const RecipeValue& value);
 

@@ -86,6 +86,7 @@ class RecipeReader {
       complete_component(table);
     }
     complete_entries();
+    check_losses(recipe_);
     std::erase_if(recipe_.origins, [](const auto& entry) { return entry.second.empty(); });
     return std::move(recipe_);
   }

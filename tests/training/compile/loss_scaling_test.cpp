@@ -30,7 +30,8 @@ class ScaledModel {
       : backend_(make_backend("cpu")), reference_(make_backend("reference")) {
     CompileSettings settings;
     const Loss& loss = find_loss("mse");
-    settings.loss.loss = {loss.name, complete_parameters("loss", loss.name, loss.parameters, {})};
+    settings.losses.emplace_back().loss = {
+        loss.name, complete_parameters("loss", loss.name, loss.parameters, {})};
     const Optimizer& optimizer = find_optimizer("adam");
     settings.optimizer = {
         optimizer.name, complete_parameters("optimizer", optimizer.name, optimizer.parameters, {})};

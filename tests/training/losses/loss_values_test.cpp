@@ -44,6 +44,11 @@ Result run(const ExpectedLoss& wanted, DType dtype, const char* backend_name) {
     in.target = graph.add_input("t", type, wanted.target.shape);
     known.emplace(in.target, tensor_of(type, wanted.target));
   }
+  if (!wanted.sample_weight.empty()) {
+    const Shape shape{static_cast<std::int64_t>(wanted.sample_weight.size())};
+    in.sample_weight = graph.add_input("w", dtype, shape);
+    known.emplace(in.sample_weight, Tensor::from<double>(dtype, shape, wanted.sample_weight));
+  }
   const graph::ValueId value = builder.reshape(loss.build(in), {});
   std::vector<graph::ValueId> results = graph::gradient(graph, value, in.outputs);
   results.insert(results.begin(), value);
@@ -88,6 +93,13 @@ TEST(LossValues, EqualPyTorchInDouble) {
 TEST(LossValues, EqualPyTorchInFloat) {
   for (const ExpectedLoss& wanted : expected_losses()) {
     expect_equal(wanted, DType::kFloat32, "reference", 1e-5);
+    expect_equal(wanted, DType::kFloat32, "cpu", 1e-5);
+  }
+}
+
+TEST(LossValues, EqualPyTorchWithAWeightForEachSample) {
+  for (const ExpectedLoss& wanted : expected_weighted_losses()) {
+    expect_equal(wanted, DType::kFloat64, "reference", 1e-6);
     expect_equal(wanted, DType::kFloat32, "cpu", 1e-5);
   }
 }

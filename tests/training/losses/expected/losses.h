@@ -22,8 +22,11 @@ struct ExpectedLoss {
   bool class_target = false;
   double value = 0;
   std::vector<std::vector<double>> gradients;  // of each output
+  std::vector<double> sample_weight = {};      // empty: none
 };
 
 std::vector<ExpectedLoss> expected_losses();
+// With a weight for each sample.
+std::vector<ExpectedLoss> expected_weighted_losses();
 
 }  // namespace temper::training

@@ -1,0 +1,120 @@
+// The keys of [loss] and [[loss.term]] that are not parameters of a loss.
+#include "training/losses/loss.h"
+#include "training/recipe/key_field.h"
+
+namespace temper::training {
+namespace {
+
+constexpr const char* kClassWeight[] = {"", "balanced"};
+constexpr const char* kOutputHelp =
+    "which model outputs; empty: the first, or as many as the loss takes";
+constexpr const char* kTargetHelp =
+    "array or column of the data to compare with; empty: the data's only target";
+constexpr const char* kClassWeightHelp =
+    "\"balanced\": the loss's weight is samples / (classes * count) of each class of the training "
+    "rows, as in scikit-learn";
+
+std::string positive_number(const RecipeValue& value) {
+  const double number = std::get<double>(value);
+  return std::isfinite(number) && number > 0 ? "" : "must be positive";
+}
+
+// What is wrong with the weights of one loss, or empty.
+std::string check_weights(const LossTermSettings& term) {
+  if (term.class_weight.empty()) {
+    return {};
+  }
+  const std::vector<ParameterSpec>& specs = find_loss(term.loss.name).parameters;
+  const bool weighs = std::any_of(specs.begin(), specs.end(),
+                                  [](const ParameterSpec& spec) { return spec.name == "weight"; });
+  return !weighs ? concat("class_weight is set, but ", term.loss.name, " has no class weights")
+         : term.loss.parameters.get_doubles("weight").empty()
+             ? ""
+             : "weight and class_weight are both set: leave one out";
+}
+
+}  // namespace
+
+std::vector<RecipeKey> loss_keys() {
+  return {
+      key("loss.name", "which loss", [](Recipe& r) -> auto& { return r.loss.loss.name; }),
+      key("loss.output", kOutputHelp, [](Recipe& r) -> auto& { return r.loss.outputs; }),
+      key("loss.target", kTargetHelp, [](Recipe& r) -> auto& { return r.loss.target; }),
+      key(
+          "loss.class_weight", kClassWeightHelp,
+          [](Recipe& r) -> auto& { return r.loss.class_weight; }, one_of<kClassWeight, 2>),
+      key("loss.sample_weight",
+          "array or column of the data: a factor on each sample's loss. What a mean divides by "
+          "stays as it is without factors",
+          [](Recipe& r) -> auto& { return r.sample_weight; }),
+      key(
+          "loss.l1", "factor of the sum of |w|, added to the training loss",
+          [](Recipe& r) -> auto& { return r.penalty.l1; }, not_negative),
+      key(
+          "loss.l2", "factor of the sum of w^2, added to the training loss",
+          [](Recipe& r) -> auto& { return r.penalty.l2; }, not_negative),
+      key("loss.penalize",
+          "patterns of the tensors that l1 and l2 count; empty: those of two or more dimensions, "
+          "without biases",
+          [](Recipe& r) -> auto& { return r.penalty.match; }),
+  };
+}
+
+RepeatedTable loss_term_table() {
+  using R = Recipe;
+  using I = std::size_t;
+  RepeatedTable table = {
+      "loss.term",
+      "several losses, added up: of several outputs, or of one. Each is in the log as "
+      "train/loss/LABEL and val/loss/LABEL. Further keys are the loss's parameters",
+      {entry_key(
+           "name", "which loss", [](R& r, I i) -> auto& { return r.loss_terms[i].loss.name; },
+           not_empty, std::string{}, true),
+       entry_key("output", kOutputHelp, [](R& r, I i) -> auto& { return r.loss_terms[i].outputs; }),
+       entry_key("target", kTargetHelp, [](R& r, I i) -> auto& { return r.loss_terms[i].target; }),
+       entry_key(
+           "loss_weight", "factor of this loss in the sum; 1 when left out",
+           [](R& r, I i) -> auto& { return r.loss_terms[i].loss_weight; }, positive_number, 1.0),
+       entry_key("label", "its name in the log; empty: the loss's name",
+                 [](R& r, I i) -> auto& { return r.loss_terms[i].label; }),
+       entry_key(
+           "class_weight", kClassWeightHelp,
+           [](R& r, I i) -> auto& { return r.loss_terms[i].class_weight; },
+           one_of<kClassWeight, 2>)},
+      [](const R& r) { return r.loss_terms.size(); },
+      [](R& r) { r.loss_terms.emplace_back(); }};
+  table.parameters_help = "any parameter of the loss";
+  table.parameters = [](const R& r, I i) {
+    return find_loss(r.loss_terms[i].loss.name).parameters;
+  };
+  table.given = [](R& r, I i) -> auto& { return r.loss_terms[i].loss.parameters; };
+  table.completed = true;
+  table.check = [](const R& r, I i) { return check_weights(r.loss_terms[i]); };
+  return table;
+}
+
+void check_losses(const Recipe& recipe) {
+  const auto origin = [&](const std::string& key) {
+    const auto found = recipe.origins.find(key);
+    return found == recipe.origins.end() ? std::string{} : found->second + ": ";
+  };
+  if (recipe.loss_terms.empty()) {
+    const std::string problem =
+        recipe.loss.loss.name.empty() ? std::string{} : check_weights(recipe.loss);
+    TEMPER_CHECK(problem.empty(), ErrorCode::kInvalidArgument, origin("loss.class_weight"), "loss.",
+                 problem);
+  }
+  const LossTermSettings& alone = recipe.loss;
+  const char* other = !alone.loss.name.empty()      ? "loss.name"
+                      : !alone.outputs.empty()      ? "loss.output"
+                      : !alone.target.empty()       ? "loss.target"
+                      : !alone.class_weight.empty() ? "loss.class_weight"
+                                                    : nullptr;
+  TEMPER_CHECK(recipe.loss_terms.empty() || other == nullptr, ErrorCode::kInvalidArgument,
+               origin(other == nullptr ? "" : other), other == nullptr ? "" : other,
+               " is set, but the recipe has [[loss.term]] tables too: move it into one of them");
+  TEMPER_CHECK(recipe.penalty.match.empty() || recipe.penalty.is_on(), ErrorCode::kInvalidArgument,
+               origin("loss.penalize"), "loss.penalize needs loss.l1 or loss.l2 above 0");
+}
+
+}  // namespace temper::training

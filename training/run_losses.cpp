@@ -1,0 +1,336 @@
+#include "training/run_losses.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "runtime/base/error.h"
+#include "training/compile/loss_graph.h"
+#include "training/losses/loss.h"
+
+namespace temper::training {
+namespace {
+
+Shape row_of(const Shape& batch_shape) {
+  Shape row;
+  for (int axis = 1; axis < batch_shape.rank(); ++axis) {
+    row.push_back(batch_shape[axis]);
+  }
+  return row;
+}
+
+std::string as_batch(const Shape& row) {
+  return concat("[N", row.rank() > 0 ? "," : "", join(row.dims(), ","), "]");
+}
+
+// Equal but for dimensions of 1.
+bool alike(const Shape& a, const Shape& b) {
+  const auto squeezed = [](const Shape& shape) {
+    Shape kept;
+    for (const std::int64_t dim : shape) {
+      if (dim != 1) {
+        kept.push_back(dim);
+      }
+    }
+    return kept;
+  };
+  return squeezed(a) == squeezed(b);
+}
+
+bool is_classification(const Loss& loss, bool class_target) {
+  return loss.prediction == PredictionKind::kBinaryLogits ||
+         (loss.prediction == PredictionKind::kClassScores && class_target);
+}
+
+class Settler {
+ public:
+  Settler(Recipe& recipe, const graph::Graph& forward, const Dataset& probe,
+          std::vector<std::string>& notes)
+      : recipe_(recipe), forward_(forward), probe_(probe), notes_(notes) {}
+
+  RunLosses settle() {
+    const bool several = !recipe_.loss_terms.empty();
+    if (several) {
+      made_.terms = recipe_.loss_terms;
+    } else {
+      infer_loss();
+      made_.terms = {recipe_.loss};
+    }
+    std::vector<std::size_t> order;  // the lead's target comes first
+    for (std::size_t i = 0; i < made_.terms.size(); ++i) {
+      settle_form(made_.terms[i]);
+      const LossTermSettings& term = made_.terms[i];
+      const Loss& lead = find_loss(made_.terms[made_.lead].loss.name);
+      const Loss& loss = find_loss(term.loss.name);
+      if (!is_classification(lead, made_.terms[made_.lead].class_target) &&
+          is_classification(loss, term.class_target)) {
+        made_.lead = i;
+      }
+      order.push_back(i);
+    }
+    std::rotate(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(made_.lead),
+                order.begin() + static_cast<std::ptrdiff_t>(made_.lead) + 1);
+    for (const std::size_t i : order) {
+      add_target(i, several);
+    }
+    if (!several) {
+      recipe_.loss.class_target = made_.terms[0].class_target;
+    }
+    const graph::Graph::Output& output = output_of(made_.lead_term());
+    made_.lead_output = output.name;
+    made_.lead_shape = forward_.value(output.value).shape;
+    if (!recipe_.sample_weight.empty()) {
+      made_.targets.push_back({kSampleWeightInput, forward_.value(output.value).dtype, std::nullopt,
+                               recipe_.sample_weight});
+    }
+    return std::move(made_);
+  }
+
+ private:
+  const graph::Graph::Output& output_of(const LossTermSettings& term) const {
+    std::vector<std::string> names;
+    for (const auto& output : forward_.outputs) {
+      names.push_back(output.name.substr(std::string_view("output:").size()));
+      if (term.outputs.empty() || names.back() == term.outputs.front()) {
+        return output;
+      }
+    }
+    fail(ErrorCode::kInvalidArgument, "the model has no output '", term.outputs.front(),
+         "' (it has ", join(names, ", "), ")");
+  }
+
+  const Shape& shape_of(const LossTermSettings& term) const {
+    return forward_.value(output_of(term).value).shape;
+  }
+
+  const Field& target_of(const LossTermSettings& term) const {
+    const Field* only = nullptr;
+    for (const Field& field : probe_.fields()) {
+      if (field.is_target && (term.target.empty() || field.name == term.target)) {
+        only = only == nullptr ? &field : only;
+      }
+    }
+    TEMPER_CHECK(only != nullptr, ErrorCode::kInvalidData,
+                 "the data has no target (an array named `target`)");
+    return *only;
+  }
+
+  void infer_loss() {
+    ComponentSettings& loss = recipe_.loss.loss;
+    if (!loss.name.empty()) {
+      return;
+    }
+    const Shape& output = shape_of(recipe_.loss);
+    const Field& target = target_of(recipe_.loss);
+    const bool one_output = output.rank() == 2 && output[1] == 1;
+    loss.name = !is_integer(target.dtype) ? "mse"
+                : one_output              ? "bce_with_logits"
+                                          : "cross_entropy";
+    loss.parameters = complete_parameters("loss", loss.name, find_loss(loss.name).parameters, {});
+    recipe_.origins["loss.name"] = "inferred from the target";
+    notes_.push_back(concat("loss.name = \"", loss.name, "\" (the target is ", target.dtype,
+                            target.row_shape, " per sample)"));
+  }
+
+  // What the term's target is, of the kinds its loss takes.
+  TargetSpec spec_of(const LossTermSettings& term) const {
+    const Loss& loss = find_loss(term.loss.name);
+    const graph::Value& output = forward_.value(output_of(term).value);
+    const Field& found = target_of(term);
+    return target_spec(loss, output.dtype, output.shape, is_integer(found.dtype),
+                       found.row_shape.rank() + 1);
+  }
+
+  void settle_form(LossTermSettings& term) {
+    term.class_target =
+        find_loss(term.loss.name).target != TargetKind::kNone && spec_of(term).classes;
+  }
+
+  void add_target(std::size_t index, bool several) {
+    LossTermSettings& term = made_.terms[index];
+    const Loss& loss = find_loss(term.loss.name);
+    if (loss.target == TargetKind::kNone) {
+      return;
+    }
+    const Field& found = target_of(term);
+    const TargetSpec spec = spec_of(term);
+    const Shape row = row_of(spec.shape);
+    TEMPER_CHECK(spec.classes || alike(found.row_shape, row), ErrorCode::kInvalidArgument,
+                 "the model's output is ", as_batch(row_of(shape_of(term))), ", the target ",
+                 as_batch(found.row_shape), ": ", loss.name,
+                 loss.target == TargetKind::kPerSample ? " needs one number per sample"
+                                                       : " needs equal shapes",
+                 "; reshape '", found.name, "' of ", recipe_.data.train, " to (-1",
+                 row.rank() > 0                          ? ", "
+                 : loss.target == TargetKind::kPerSample ? ","
+                                                         : "",
+                 join(row.dims(), ", "), ")");
+    const std::string field = add_field(found, spec, term.target);
+    term.target_input = several ? "target:" + field : kTargetInput;
+    if (spec.classes) {
+      made_.labels.push_back(
+          {field, shape_of(term)[1], term.loss.parameters.get_int("ignore_index", -100), index});
+    }
+  }
+
+  // The field that delivers a target in this form; a second form of one array is a second field.
+  std::string add_field(const Field& found, const TargetSpec& spec, const std::string& asked) {
+    const Shape row = row_of(spec.shape);
+    WantedField wanted{found.name, spec.dtype, row, asked};
+    for (const WantedField& other : made_.targets) {
+      if (other.array == asked && other.dtype == spec.dtype && other.row_shape == row) {
+        return other.name;
+      }
+      if (other.name == wanted.name) {
+        wanted.name = concat(wanted.name, ":", spec.dtype);
+        wanted.array = asked.empty() ? found.name : asked;
+      }
+    }
+    made_.targets.push_back(wanted);
+    return made_.targets.back().name;
+  }
+
+  Recipe& recipe_;
+  const graph::Graph& forward_;
+  const Dataset& probe_;
+  std::vector<std::string>& notes_;
+  RunLosses made_;
+};
+
+std::size_t field_index(const Dataset& data, const std::string& name) {
+  const std::vector<Field>& fields = data.fields();
+  for (std::size_t i = 0; i < fields.size(); ++i) {
+    if (fields[i].is_target && fields[i].name == name) {
+      return i;
+    }
+  }
+  fail(ErrorCode::kInternal, "the data have no target field ", name);
+}
+
+}  // namespace
+
+std::string_view RunLosses::input_of(const Field& field) const {
+  if (!field.is_target) {
+    return field.name;
+  }
+  if (field.name == kSampleWeightInput) {
+    return kSampleWeightInput;
+  }
+  for (const LossTermSettings& term : terms) {
+    const std::string_view input = term.target_input;
+    if (input.starts_with("target:") && input.substr(7) == field.name) {
+      return input;
+    }
+  }
+  return kTargetInput;
+}
+
+std::vector<LossPartPlace> loss_parts(const Plan& plan) {
+  constexpr std::string_view kPart = kLossPartOutput;
+  std::vector<LossPartPlace> parts;
+  for (std::size_t i = 0; i < plan.outputs.size(); ++i) {
+    const std::string& name = plan.outputs[i].name;
+    if (name.starts_with(kPart)) {
+      parts.push_back({"loss/" + name.substr(kPart.size()), static_cast<int>(i)});
+    }
+  }
+  return parts;
+}
+
+DataOptions asked_targets(const Recipe& recipe, DataOptions wanted) {
+  std::vector<LossTermSettings> terms = recipe.loss_terms;
+  if (terms.empty()) {
+    terms = {recipe.loss};
+  }
+  bool any_named = false;
+  bool any_needed = false;
+  for (const LossTermSettings& term : terms) {
+    if (!term.loss.name.empty() && find_loss(term.loss.name).target == TargetKind::kNone) {
+      continue;
+    }
+    any_needed = true;
+    any_named = any_named || !term.target.empty();
+    WantedField field;
+    field.name = term.target.empty() ? kTargetInput : term.target;
+    field.array = term.target;
+    const bool known =
+        std::any_of(wanted.targets.begin(), wanted.targets.end(),
+                    [&](const WantedField& other) { return other.array == field.array; });
+    if (!known) {
+      wanted.targets.push_back(field);
+    }
+    std::vector<std::string>& columns = wanted.table.targets;
+    if (!term.target.empty() &&
+        std::find(columns.begin(), columns.end(), term.target) == columns.end()) {
+      columns.push_back(term.target);
+    }
+  }
+  if (!any_named) {
+    wanted.targets.clear();  // as the data have it
+  }
+  wanted.require_targets = wanted.require_targets && any_needed;
+  wanted.table.weight = recipe.sample_weight;
+  return wanted;
+}
+
+RunLosses settle_losses(Recipe& recipe, const graph::Graph& forward, const Dataset& probe,
+                        std::vector<std::string>& notes) {
+  return Settler(recipe, forward, probe, notes).settle();
+}
+
+void check_run_targets(const RunLosses& losses, const Dataset& data) {
+  for (const Field& field : data.fields()) {
+    TEMPER_CHECK(!field.is_target || field.name != kSampleWeightInput ||
+                     field.row_shape.element_count() == 1,
+                 ErrorCode::kInvalidArgument, "loss.sample_weight = \"",
+                 losses.targets.back().array, "\" has rows of shape ", field.row_shape,
+                 "; it must be one number per sample");
+  }
+  for (const RunLosses::Labels& labels : losses.labels) {
+    check_labels(data, field_index(data, labels.field), labels.classes, labels.ignored);
+  }
+}
+
+void balance_classes(RunLosses& losses, const Dataset& data, std::span<const std::int64_t> rows,
+                     std::vector<std::string>& notes) {
+  for (std::size_t i = 0; i < losses.terms.size(); ++i) {
+    const bool counted =
+        std::any_of(losses.labels.begin(), losses.labels.end(),
+                    [&](const RunLosses::Labels& labels) { return labels.term == i; });
+    TEMPER_CHECK(counted || losses.terms[i].class_weight.empty(), ErrorCode::kInvalidArgument,
+                 "class_weight = \"balanced\" counts class indices, but the target of ",
+                 losses.terms[i].loss.name, " is floats");
+  }
+  for (const RunLosses::Labels& labels : losses.labels) {
+    LossTermSettings& term = losses.terms[labels.term];
+    if (term.class_weight.empty()) {
+      continue;
+    }
+    const std::size_t field = field_index(data, labels.field);
+    TEMPER_CHECK(data.fields()[field].row_shape.rank() == 0, ErrorCode::kInvalidArgument,
+                 "class_weight = \"balanced\" counts one label per row, but '", labels.field,
+                 "' has rows of shape ", data.fields()[field].row_shape,
+                 "; write the loss's weight = [...] yourself");
+    const std::vector<std::int64_t> all = data.labels(field);
+    std::vector<std::int64_t> counts(static_cast<std::size_t>(labels.classes), 0);
+    std::int64_t total = 0;
+    for (const std::int64_t row : rows) {
+      const std::int64_t label = all[static_cast<std::size_t>(row)];
+      if (label >= 0 && label < labels.classes && label != labels.ignored) {
+        ++counts[static_cast<std::size_t>(label)];
+        ++total;
+      }
+    }
+    const auto present = static_cast<double>(
+        counts.size() - static_cast<std::size_t>(std::count(counts.begin(), counts.end(), 0)));
+    std::vector<double> weights;
+    for (const std::int64_t count : counts) {
+      weights.push_back(
+          count == 0 ? 1 : static_cast<double>(total) / (present * static_cast<double>(count)));
+    }
+    notes.push_back(concat(term.loss.name, ": weight = [", join(weights, ", "),
+                           "] of the classes (class_weight = \"balanced\")"));
+    term.loss.parameters.set("weight", std::move(weights));
+  }
+}
+
+}  // namespace temper::training

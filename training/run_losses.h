@@ -1,0 +1,66 @@
+// The losses of a run made concrete: which outputs of the model each reads, which targets of the
+// data in which form, and which of them the metrics are of.
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "graph/ir/graph.h"
+#include "runtime/exec/plan.h"
+#include "training/data/dataset.h"
+#include "training/data/open_dataset.h"
+#include "training/recipe/recipe.h"
+
+namespace temper::training {
+
+struct RunLosses {
+  std::vector<LossTermSettings> terms;
+  // The term whose output and target the metrics read: the first classification, else the first.
+  std::size_t lead = 0;
+  std::string lead_output;  // "output:NAME"
+  Shape lead_shape;         // in batches of two
+  // What the data must give besides the model's inputs: the lead's target first, the weights of
+  // samples last.
+  std::vector<WantedField> targets;
+
+  // A target of class indices.
+  struct Labels {
+    std::string field;
+    std::int64_t classes = 0;
+    std::int64_t ignored = -100;
+    std::size_t term = 0;
+  };
+  std::vector<Labels> labels;
+
+  const LossTermSettings& lead_term() const { return terms[lead]; }
+  // The graph's input for a field of the data.
+  std::string_view input_of(const Field& field) const;
+};
+
+// The outputs of a plan that hold the parts of its loss, where it has several.
+struct LossPartPlace {
+  std::string name;  // "loss/LABEL"
+  int output = -1;
+};
+std::vector<LossPartPlace> loss_parts(const Plan& plan);
+
+// `wanted` with the targets and columns that the losses name, in whatever form they have.
+DataOptions asked_targets(const Recipe& recipe, DataOptions wanted);
+
+// `forward`: the model for a batch of two. Names the loss where the recipe does not; tells in
+// `notes`. THROWS: kInvalidArgument for outputs that are not there and shapes that do not fit.
+RunLosses settle_losses(Recipe& recipe, const graph::Graph& forward, const Dataset& probe,
+                        std::vector<std::string>& notes);
+
+// Every label is a class, and samples weigh one number each. THROWS: kInvalidData,
+// kInvalidArgument.
+void check_run_targets(const RunLosses& losses, const Dataset& data);
+
+// class_weight = "balanced": the weight of each class from its share of the rows. Classes without a
+// row weigh 1. THROWS: kInvalidArgument when the labels are not one per row.
+void balance_classes(RunLosses& losses, const Dataset& data, std::span<const std::int64_t> rows,
+                     std::vector<std::string>& notes);
+
+}  // namespace temper::training
