@@ -36,6 +36,7 @@ Session::Session(Recipe recipe, EngineOptions options, SessionNeeds needs)
   if (needs.stored_preprocessing && file_status(prepared).is_regular) {
     data.table.preprocessing = parse_json(read_text_file(prepared, 1 << 24), prepared);
   }
+  watch_steps_ = needs.watch_steps;
   needs.target ? open_data(data) : open_inputs(data);
   settle_batch_size();
   keep_few_batches();
@@ -163,7 +164,8 @@ GraphRequest Session::request(GraphKind kind, std::int64_t batch) const {
   request.batch = batch;
   request.symbols = symbols_;
   const bool updates = kind == GraphKind::kTrain || kind == GraphKind::kLast;
-  request.watch_gradients = updates && recipe_.log.histograms > 0;
+  request.watch_gradients = updates && (watch_steps_ || recipe_.log.histograms > 0);
+  request.watch_activations = updates && watch_steps_;
   return request;
 }
 

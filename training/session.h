@@ -26,6 +26,7 @@ struct SessionNeeds {
   // Tables are prepared as when the model was trained: by the file preprocessing_path(model) if it
   // is there.
   bool stored_preprocessing = false;
+  bool watch_steps = false;  // graphs of steps also give gradients and activations (watch.h)
 };
 
 class Session {
@@ -93,6 +94,7 @@ class Session {
   std::unique_ptr<Backend> backend_;
   std::unique_ptr<Backend> reference_;
   EngineOptions options_;
+  bool watch_steps_ = false;
   std::unique_ptr<Engine> engine_;
   int threads_ = 1;
   RunLosses losses_;

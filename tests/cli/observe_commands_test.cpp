@@ -38,6 +38,32 @@ TEST(LrFindCommand, RefusesRatesThatAreNone) {
   EXPECT_THAT(result.err, HasSubstr("takes a number such as 1e-3, not 'fast'"));
 }
 
+TEST(DiagnoseCommand, SaysWhatStandsOutWritesChartsAndLeavesTheModelAlone) {
+  const ScratchFolder scratch;
+  const std::string before = file_text(digits("digits.onnx.data"));
+  const CommandResult result = run_temper({"diagnose", digits("digits.toml"), "optimizer.lr=100",
+                                           "--steps", "20", "--out", scratch / "out"});
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_THAT(result.out, HasSubstr("!! gradients: gradients explode"));
+  EXPECT_THAT(result.out, HasSubstr("try: a lower optimizer.lr"));
+  for (const char* name : {"steps", "gradients", "updates", "weights", "activations"}) {
+    EXPECT_TRUE(fs::exists(scratch / ("out/" + std::string(name) + ".png"))) << name;
+  }
+  const training::JsonValue json =
+      training::parse_json(file_text(scratch / "out/diagnosis.json"), "diagnosis.json");
+  EXPECT_EQ(json.at("layers").as_array("layers").size(), 7u);
+  EXPECT_EQ(json.at("steps").as_int("steps"), 20);
+  std::string events;
+  for (const auto& entry : fs::directory_iterator(scratch / "out/tensorboard")) {
+    events += file_text(entry.path());
+  }
+  for (const char* tag : {"gradients/0.weight", "weights/10.bias", "activations/node_relu",
+                          "update_ratio/8.weight", "charts/updates"}) {
+    EXPECT_THAT(events, HasSubstr(tag));
+  }
+  EXPECT_EQ(file_text(digits("digits.onnx.data")), before);
+}
+
 TEST(CompareCommand, ComparesNamesAndSettingListsAndWritesTheirCharts) {
   const ScratchFolder scratch;
   const CommandResult result = run_temper({"compare", "optimizers", digits("digits.toml"),

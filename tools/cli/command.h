@@ -58,6 +58,7 @@ Command eval_command();
 Command predict_command();
 Command grad_command();
 Command lr_find_command();
+Command diagnose_command();
 Command compare_command();
 Command inspect_command();
 Command plot_command();

@@ -21,6 +21,7 @@ std::string key(const GraphRequest& request) {
     text += "," + name;
   }
   text += request.watch_gradients ? ",gradients" : "";
+  text += request.watch_activations ? ",activations" : "";
   return text;
 }
 

@@ -11,6 +11,7 @@
 #include "training/compile/parameter_groups.h"
 #include "training/compile/step_variables.h"
 #include "training/compile/update_step.h"
+#include "training/compile/watch.h"
 
 namespace temper::training {
 namespace {
@@ -47,6 +48,8 @@ class GraphMaker {
       add_statistics();
       return std::move(graph_);
     }
+    const std::vector<WatchedLayer> layers =
+        request_.watch_activations ? find_layers(graph_) : std::vector<WatchedLayer>{};
     // Before the loss, which is float32 altogether, and before differentiation.
     if (settings_.precision != DType::kFloat32) {
       graph::apply_mixed_precision(graph_, settings_.precision);
@@ -68,6 +71,9 @@ class GraphMaker {
     }
     for (const auto& output : outputs) {
       graph_.add_output("output:" + output.name, output.value);
+    }
+    for (const WatchedLayer& layer : layers) {
+      graph_.add_output(activation_output(layer), layer.value);
     }
     return std::move(graph_);
   }

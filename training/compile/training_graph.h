@@ -108,7 +108,8 @@ struct GraphRequest {
   std::int64_t batch = 1;                       // first dimension of every input
   std::map<std::string, std::int64_t> symbols;  // other symbolic dimensions
   std::vector<std::string> wrt;                 // kGradient: names of variables and inputs
-  bool watch_gradients = false;  // kTrain, kLast: also the outputs "grad:NAME" of what is trained
+  bool watch_gradients = false;    // kTrain, kLast: also the outputs "grad:NAME" of what is trained
+  bool watch_activations = false;  // also an output per layer of the forward part: see watch.h
 };
 
 // Outputs by name: "loss" (scalar), "loss:LABEL" for each part of a loss that has several,
