@@ -65,5 +65,6 @@ Command plot_command();
 Command export_command();
 Command bench_command();
 Command doctor_command();
+Command help_command();
 
 }  // namespace temper::cli

@@ -16,7 +16,8 @@ int last_axis(const LossInputs& in) { return in.builder.shape(in.output()).rank(
 
 // -(t max(log x, -100) + (1 - t) max(log(1 - x), -100));  dx = (x - t) / max(x (1 - x), 1e-12), as
 // torch.nn.functional.binary_cross_entropy defines both: finite at 0 and 1. The gradient is not
-// that of the clamped logarithms, so it is put in place of theirs: v + g (x - stop(x)).
+// that of the clamped logarithms, so both it and its own derivative g' = (x^2 - 2 t x + t) / (x^2
+// (1 - x)^2 + 1e-12) are put in place of theirs: v + g d + g' d^2 / 2 with d = x - stop(x) = 0.
 ValueId build_bce(const LossInputs& in) {
   Builder& b = in.builder;
   const ValueId x = stop_gradient(b, in.output());
@@ -25,7 +26,12 @@ ValueId build_bce(const LossInputs& in) {
   const ValueId value =
       b.neg(b.add(b.mul(in.target, log(x)), b.mul(complement(b, in.target), log(rest))));
   const ValueId slope = b.div(b.sub(x, in.target), at_least(b, b.mul(x, rest), 1e-12));
-  const ValueId elements = b.add(value, b.mul(slope, b.sub(in.output(), x)));
+  const ValueId both = b.mul(x, rest);
+  const ValueId twice = b.scale(b.mul(in.target, x), 2);
+  const ValueId bend = b.div(b.add(b.sub(b.mul(x, x), twice), in.target),
+                             b.add(b.mul(both, both), b.scalar(b.dtype(x), 1e-12)));
+  const ValueId d = b.sub(in.output(), x);
+  const ValueId elements = b.add(value, b.mul(d, b.add(slope, b.scale(b.mul(bend, d), 0.5))));
   return reduce_loss(
       in, times_optional(b, elements, list_along(in, "weight", in.output(), last_axis(in))));
 }

@@ -50,6 +50,36 @@ void expect_near(const Result& result, double loss, const std::vector<double>& g
 const std::vector<double> kLogits = {0.5, -2.0, 30.0, -40.0, 1e4, -1e4};
 const std::vector<double> kTargets = {1, 0, 1, 0, 1, 0.25};
 
+// As torch.autograd.grad(create_graph=True) twice: (x^2 - 2 t x + t) / (x (1 - x))^2 / n.
+TEST(Bce, HasTheSecondDerivativeOfPyTorch) {
+  const std::vector<double> x = {0.125, 0.5, 0.75, 0.25};
+  const std::vector<double> t = {1, 0, 0.5, 0};
+  const Loss& loss = find_loss("bce");
+  graph::Graph graph(graph::standard_ops());
+  const Shape shape{4};
+  const graph::ValueId output = graph.add_input("x", DType::kFloat64, shape);
+  const graph::ValueId target = graph.add_input("t", DType::kFloat64, shape);
+  graph::Builder builder(graph, "loss");
+  const Attrs parameters = complete_parameters("loss", "bce", loss.parameters, {});
+  const graph::ValueId value = loss.build({builder, {output}, target, parameters, {}});
+  const std::vector<graph::ValueId> wrt = {output};
+  const graph::ValueId slope = graph::gradient(graph, value, wrt)[0];
+  const graph::ValueId sum = builder.reduce_sum(slope, {0}, false);
+  const graph::ValueId bend = graph::gradient(graph, sum, wrt)[0];
+  const auto backend = reference::make_reference_backend();
+  const std::vector<Tensor> results =
+      graph::evaluate(graph, *backend,
+                      {{output, Tensor::from<double>(DType::kFloat64, shape, x)},
+                       {target, Tensor::from<double>(DType::kFloat64, shape, t)}},
+                      {bend});
+  const std::vector<double> made = results[0].values<double>();
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    const double both = x[i] * (1 - x[i]);
+    const double wanted = (x[i] * x[i] - 2 * t[i] * x[i] + t[i]) / (both * both) / 4;
+    EXPECT_NEAR(made[i], wanted, 1e-6 * std::abs(wanted)) << "element " << i;
+  }
+}
+
 TEST(BceWithLogits, EqualsPyTorchAlsoAtExtremeLogits) {
   expect_near(run("bce_with_logits", {}, kLogits, kTargets), 416.7668341658705,
               {-0.0629234447996909, 0.019867153670352924, 0, 0, 0, -0.041666666666666664});

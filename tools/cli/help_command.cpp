@@ -1,0 +1,199 @@
+// `temper help losses|optimizers|schedules [NAME]`: which there are, what each is for, and its
+// parameters.
+#include <algorithm>
+#include <cstdio>
+#include <utility>
+
+#include "runtime/base/error.h"
+#include "tools/cli/command.h"
+#include "training/losses/loss.h"
+#include "training/losses/loss_sources.h"
+#include "training/optimizers/optimizer.h"
+#include "training/schedules/schedule.h"
+
+namespace temper::cli {
+namespace {
+
+using training::ParameterSpec;
+
+constexpr std::size_t kWidth = 92;
+
+// What is said of any component.
+struct Entry {
+  std::string name;
+  std::string help;
+  std::vector<ParameterSpec> parameters;
+  std::string task;                                            // what it is listed under
+  std::vector<std::pair<std::string, std::string>> more = {};  // "output" -> "logits"
+};
+
+// Words in lines of kWidth, all but the first begun by `indent` blanks.
+std::string wrapped(const std::string& text, std::size_t indent) {
+  std::string out;
+  std::size_t column = indent;
+  std::size_t begin = 0;
+  while (begin < text.size()) {
+    const std::size_t end = std::min(text.find(' ', begin), text.size());
+    const std::string word = text.substr(begin, end - begin);
+    if (column > indent && column + 1 + word.size() > kWidth) {
+      out += '\n';
+      out.append(indent, ' ');
+      column = indent;
+    }
+    if (column > indent) {
+      out += " ";
+      ++column;
+    }
+    out += word;
+    column += word.size();
+    begin = end + 1;
+  }
+  return out;
+}
+
+std::string line_of(const std::string& title, const std::string& text, std::size_t indent) {
+  std::string head = "  " + title;
+  head.resize(std::max(head.size() + 2, indent), ' ');
+  return head + wrapped(text, head.size()) + "\n";
+}
+
+std::string value_text(const ParameterSpec& spec) {
+  if (spec.is_bool) {
+    return std::get<std::int64_t>(spec.fallback) != 0 ? "true" : "false";
+  }
+  return to_string(Attrs{{"", spec.fallback}}).substr(1);
+}
+
+std::vector<Entry> loss_entries() {
+  std::vector<Entry> entries;
+  for (const training::Loss& loss : training::losses()) {
+    entries.push_back({loss.name,
+                       loss.help,
+                       loss.parameters,
+                       loss.task,
+                       {{"output", loss.output_form},
+                        {"mind", loss.pitfall},
+                        {"source", std::string(training::source_of(loss))}}});
+  }
+  return entries;
+}
+
+template <class Component>
+std::vector<Entry> plain_entries(const std::vector<Component>& components) {
+  std::vector<Entry> entries;
+  for (const Component& component : components) {
+    entries.push_back({component.name, component.help, component.parameters, ""});
+  }
+  return entries;
+}
+
+struct Topic {
+  std::string name;
+  std::string key;  // of the recipe
+  std::vector<Entry> (*entries)();
+};
+
+const std::vector<Topic>& topics() {
+  static const std::vector<Topic> kTopics = {
+      {"losses", "loss.name", loss_entries},
+      {"optimizers", "optimizer.name", [] { return plain_entries(training::optimizers()); }},
+      {"schedules", "schedule.name", [] { return plain_entries(training::schedules()); }}};
+  return kTopics;
+}
+
+// All of a topic, by task in the order the tasks first appear.
+std::string overview(const Topic& topic) {
+  const std::vector<Entry> entries = topic.entries();
+  std::vector<std::string> tasks;
+  std::size_t indent = 0;
+  for (const Entry& entry : entries) {
+    if (std::find(tasks.begin(), tasks.end(), entry.task) == tasks.end()) {
+      tasks.push_back(entry.task);
+    }
+    indent = std::max(indent, entry.name.size() + 4);
+  }
+  std::string text =
+      wrapped(concat(topic.name, ": write ", topic.key, " = \"NAME\" in the recipe; `temper help ",
+                     topic.name, " NAME` lists its parameters."),
+              0) +
+      "\n";
+  for (const std::string& task : tasks) {
+    text += task.empty() ? "\n" : concat("\n", task, "\n");
+    for (const Entry& entry : entries) {
+      if (entry.task != task) {
+        continue;
+      }
+      text += line_of(entry.name, entry.help, indent);
+      for (const auto& [title, about] : entry.more) {
+        if (title != "source") {
+          const std::string both = concat(title, ": ", about);
+          text += std::string(indent, ' ') + wrapped(both, indent + 2) + "\n";
+        }
+      }
+    }
+  }
+  return text;
+}
+
+std::string details(const Topic& topic, const std::string& name) {
+  std::vector<std::string> names;
+  for (const Entry& entry : topic.entries()) {
+    names.push_back(entry.name);
+    if (entry.name != name) {
+      continue;
+    }
+    constexpr std::size_t kIndent = 12;
+    std::string text = concat(topic.key, " = \"", name, "\"\n");
+    text += line_of("what", entry.help, kIndent);
+    if (!entry.task.empty()) {
+      text += line_of("for", entry.task, kIndent);
+    }
+    for (const auto& [title, about] : entry.more) {
+      text += line_of(title, about, kIndent);
+    }
+    text += entry.parameters.empty() ? "no parameters\n" : "parameters and their defaults\n";
+    std::size_t indent = 0;
+    for (const ParameterSpec& spec : entry.parameters) {
+      indent = std::max(indent, spec.name.size() + value_text(spec).size() + 7);
+    }
+    for (const ParameterSpec& spec : entry.parameters) {
+      text += line_of(concat(spec.name, " = ", value_text(spec)), spec.help, indent);
+    }
+    return text;
+  }
+  const std::string hint = training::nearest(name, names);
+  fail(ErrorCode::kInvalidArgument, "'", name, "' is none of the ", topic.name,
+       hint.empty() ? concat(" (", join(names, ", "), ")") : concat("; did you mean ", hint, "?"));
+}
+
+int run(const Arguments& arguments) {
+  const std::string& wanted = arguments.positional(0);
+  std::vector<std::string> names;
+  for (const Topic& topic : topics()) {
+    names.push_back(topic.name);
+    if (topic.name == wanted) {
+      const std::string& name = arguments.positional(1);
+      const std::string text = name.empty() ? overview(topic) : details(topic, name);
+      std::fputs(text.c_str(), stdout);
+      return 0;
+    }
+  }
+  const std::string hint = training::nearest(wanted, names);
+  fail(ErrorCode::kInvalidArgument, "there is no help on '", wanted, "', but on ",
+       join(names, ", "), hint.empty() ? "" : concat("; did you mean ", hint, "?"),
+       " (temper --help lists the commands)");
+}
+
+}  // namespace
+
+Command help_command() {
+  return {"help",
+          "which losses, optimizers and schedules there are, and how to choose",
+          "temper help losses lists them by task; temper help losses focal shows one with its "
+          "parameters.",
+          {{"TOPIC", "losses, optimizers or schedules"}, {"NAME", "one of them", false}},
+          {},
+          run};
+}
+
+}  // namespace temper::cli
