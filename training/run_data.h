@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -34,6 +35,8 @@ class RunData {
   const std::vector<std::int64_t>& train_rows() const { return train_rows_; }
   std::int64_t train_count() const { return static_cast<std::int64_t>(train_rows_.size()); }
   std::int64_t val_count() const { return static_cast<std::int64_t>(val_rows_.size()); }
+  std::span<const std::int64_t> train_rows() const { return train_rows_; }
+  std::span<const std::int64_t> val_rows() const { return val_rows_; }
   std::int64_t batches_per_epoch() const;
 
   std::unique_ptr<BatchLoader> make_train_loader(DataPosition start) const;

@@ -57,6 +57,7 @@ Command train_command();
 Command eval_command();
 Command predict_command();
 Command grad_command();
+Command data_command();
 Command lr_find_command();
 Command diagnose_command();
 Command compare_command();

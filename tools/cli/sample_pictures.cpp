@@ -4,7 +4,6 @@
 #include <cmath>
 #include <cstdio>
 #include <utility>
-#include <vector>
 
 #include "runtime/base/concat.h"
 #include "runtime/platform/files.h"
@@ -43,8 +42,8 @@ charts::Picture picture_of(const double* values, const Shape& shape,
 
 }  // namespace
 
-training::DrawnPicture draw_samples(std::int64_t step, const Tensor& samples,
-                                    std::int64_t columns) {
+training::DrawnPicture draw_pictures(const std::string& title, const Tensor& samples,
+                                     const std::vector<std::string>& captions, int columns) {
   const Shape& shape = samples.shape();
   if (shape.rank() != 4 || (shape[1] != 1 && shape[1] != 3)) {
     return {};
@@ -53,14 +52,24 @@ training::DrawnPicture draw_samples(std::int64_t step, const Tensor& samples,
   const std::pair<double, double> range = range_of(values);
   const std::int64_t elements = shape.count(1, 4);
   charts::PictureSheet sheet;
-  sheet.title = concat("Samples after step ", step);
-  sheet.columns = static_cast<int>(columns);
-  sheet.scale = std::max(1, static_cast<int>(48 / std::max(shape[2], shape[3])));
+  sheet.title = title;
+  sheet.columns = columns;
   for (std::int64_t i = 0; i < shape[0]; ++i) {
     sheet.pictures.push_back(picture_of(values.data() + i * elements, shape, range));
+    if (!captions.empty()) {
+      sheet.pictures.back().caption = captions[static_cast<std::size_t>(i)];
+    }
+  }
+  if (captions.empty()) {
+    sheet.scale = std::max(1, static_cast<int>(48 / std::max(shape[2], shape[3])));
   }
   charts::Png png = charts::picture_sheet_png(sheet);
   return {png.width, png.height, std::move(png.bytes)};
+}
+
+training::DrawnPicture draw_samples(std::int64_t step, const Tensor& samples,
+                                    std::int64_t columns) {
+  return draw_pictures(concat("Samples after step ", step), samples, {}, static_cast<int>(columns));
 }
 
 std::string write_samples(const std::string& run_directory, std::int64_t step,

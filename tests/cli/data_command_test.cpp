@@ -1,0 +1,54 @@
+// `temper data` from outside: text, files, exit codes.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+
+#include "tests/cli/run_command.h"
+#include "training/formats/json.h"
+
+namespace temper::test {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::HasSubstr;
+
+TEST(DataCommand, DescribesTheSampleAndDrawsItsClasses) {
+  const ScratchFolder scratch;
+  const CommandResult result =
+      run_temper({"data", "check", digits("digits.toml"), "--chart", scratch / "classes"});
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_THAT(result.out, HasSubstr("train  1437 samples"));
+  EXPECT_THAT(result.out, HasSubstr("val    360 samples"));
+  EXPECT_TRUE(fs::exists(scratch / "classes.png"));
+  const CommandResult json = run_temper({"data", "check", digits("digits.toml"), "--json"});
+  const training::JsonValue parsed = training::parse_json(json.out, "stdout");
+  EXPECT_EQ(parsed.at("sets").as_array("sets").size(), 2u);
+}
+
+TEST(DataCommand, SaysWhatLeaksAndIsStrictWhenAsked) {
+  const std::string leak = "data.val=" + digits("digits.npz");
+  const CommandResult mild = run_temper({"data", "check", digits("digits.toml"), leak});
+  EXPECT_EQ(mild.exit_code, 0) << mild.err;
+  EXPECT_THAT(mild.out, HasSubstr("1797 samples of val are in train too"));
+  const CommandResult strict =
+      run_temper({"data", "check", digits("digits.toml"), leak, "--strict"});
+  EXPECT_EQ(strict.exit_code, 3);
+  const CommandResult clean = run_temper({"data", "check", digits("digits.toml"), "--strict"});
+  EXPECT_EQ(clean.exit_code, 0) << clean.out;
+}
+
+TEST(DataCommand, ShowsPicturesAndSaysWhereThereAreNone) {
+  const ScratchFolder scratch;
+  const CommandResult shown =
+      run_temper({"data", "show", digits("digits.toml"), "--out", scratch / "sheet.png"});
+  ASSERT_EQ(shown.exit_code, 0) << shown.err;
+  EXPECT_THAT(file_text(scratch / "sheet.png"), testing::StartsWith("\x89PNG"));
+  const CommandResult table = run_temper({"data", "show", digits("../regression/regression.toml")});
+  EXPECT_EQ(table.exit_code, 8);
+  EXPECT_THAT(table.err, HasSubstr("no pictures"));
+  EXPECT_EQ(run_temper({"data", "look", digits("digits.toml")}).exit_code, 2);
+}
+
+}  // namespace
+}  // namespace temper::test

@@ -1,0 +1,280 @@
+// `temper data check` and `temper data show`: what a recipe's data hold, and what the model sees of
+// them.
+#include <algorithm>
+#include <cstdio>
+
+#include "graph/onnx/import.h"
+#include "graph/ops/standard_ops.h"
+#include "runtime/base/error.h"
+#include "runtime/platform/files.h"
+#include "runtime/platform/folders.h"
+#include "tools/charts/figure.h"
+#include "tools/cli/command.h"
+#include "tools/cli/quick_recipe.h"
+#include "tools/cli/recipe_words.h"
+#include "tools/cli/sample_pictures.h"
+#include "training/data/data_report.h"
+#include "training/data_options.h"
+#include "training/formats/json.h"
+#include "training/run_data.h"
+#include "training/run_directory.h"
+
+namespace temper::cli {
+namespace {
+
+using training::DataReport;
+using training::FieldSummary;
+using training::JsonValue;
+using training::SetSummary;
+
+// The data as a run would open it, but with targets as the file has them and bad numbers let in.
+struct OpenData {
+  training::Recipe recipe;
+  std::unique_ptr<training::RunData> data;
+};
+
+std::unique_ptr<OpenData> open(const Arguments& arguments) {
+  const std::string& file = arguments.positional(1);
+  auto opened = std::make_unique<OpenData>();
+  opened->recipe = training::read_recipe(recipe_sources(file, parameters_of(arguments, 2)));
+  training::Recipe& recipe = opened->recipe;
+  TEMPER_CHECK(!recipe.model.path.empty() && !recipe.data.train.empty(),
+               ErrorCode::kInvalidArgument, file, " must name model.path and data.train");
+  const graph::Graph graph =
+      graph::OnnxModel::load(recipe.model.path, {recipe.model.external_data_root})
+          .build_graph(graph::standard_ops());
+  training::DataOptions options = training::data_options(graph, recipe.data);
+  options.require_finite = false;
+  const auto probe = training::open_dataset(recipe.data.train, options);
+  const training::Field& target = probe->fields()[training::target_index(*probe)];
+  const bool labels = is_integer(target.dtype) && target.row_shape.rank() == 0;
+  opened->data = std::make_unique<training::RunData>(recipe, options, labels);
+  return opened;
+}
+
+std::string class_name(const std::vector<std::string>& names, std::int64_t label) {
+  return label >= 0 && label < static_cast<std::int64_t>(names.size())
+             ? names[static_cast<std::size_t>(label)]
+             : concat(label);
+}
+
+// Label to samples per set, for all labels of all sets.
+std::map<std::int64_t, std::vector<std::int64_t>> label_table(const DataReport& report) {
+  std::map<std::int64_t, std::vector<std::int64_t>> table;
+  for (std::size_t i = 0; i < report.sets.size(); ++i) {
+    for (const auto& [label, count] : report.sets[i].labels) {
+      auto& row = table[label];
+      row.resize(report.sets.size());
+      row[i] = count;
+    }
+  }
+  return table;
+}
+
+void print_fields(const SetSummary& set, const std::string& file) {
+  std::printf("%-6s %lld samples of %s\n", set.name.c_str(), static_cast<long long>(set.rows),
+              file.c_str());
+  for (const FieldSummary& summary : set.fields) {
+    const training::Field& field = summary.field;
+    std::printf("       %-8s %-16s %s %s  %g to %g, mean %.4g, deviation %.4g\n",
+                field.is_target ? "target" : "input", field.name.c_str(),
+                std::string(to_string(field.dtype)).c_str(), concat(field.row_shape).c_str(),
+                summary.min, summary.max, summary.mean, summary.deviation);
+  }
+}
+
+constexpr std::size_t kMostClassesPrinted = 50;
+
+void print_labels(const DataReport& report, const std::vector<std::string>& names) {
+  const auto table = label_table(report);
+  if (table.empty()) {
+    return;
+  }
+  std::printf("\n%-20s", "class");
+  for (const SetSummary& set : report.sets) {
+    std::printf(" %10s %7s", set.name.c_str(), "share");
+  }
+  std::printf("\n");
+  std::size_t printed = 0;
+  for (const auto& [label, counts] : table) {
+    if (++printed > kMostClassesPrinted) {
+      std::printf("... and %zu more classes\n", table.size() - kMostClassesPrinted);
+      break;
+    }
+    std::printf("%-20s", class_name(names, label).c_str());
+    for (std::size_t i = 0; i < counts.size(); ++i) {
+      const auto rows = static_cast<double>(std::max<std::int64_t>(report.sets[i].rows, 1));
+      std::printf(" %10lld %6.1f%%", static_cast<long long>(counts[i]),
+                  100.0 * static_cast<double>(counts[i]) / rows);
+    }
+    std::printf("\n");
+  }
+}
+
+JsonValue json_of(const DataReport& report, const std::vector<std::string>& found) {
+  JsonValue sets = JsonValue::array();
+  for (const SetSummary& set : report.sets) {
+    JsonValue one = JsonValue::object();
+    one.set("name", set.name);
+    one.set("samples", set.rows);
+    JsonValue fields = JsonValue::array();
+    for (const FieldSummary& summary : set.fields) {
+      JsonValue field = JsonValue::object();
+      field.set("name", summary.field.name);
+      field.set("target", summary.field.is_target);
+      field.set("min", summary.min);
+      field.set("max", summary.max);
+      field.set("mean", summary.mean);
+      field.set("deviation", summary.deviation);
+      field.set("not_finite", summary.not_finite);
+      field.set("constant", summary.constant);
+      fields.push_back(std::move(field));
+    }
+    one.set("fields", std::move(fields));
+    JsonValue labels = JsonValue::object();
+    for (const auto& [label, count] : set.labels) {
+      labels.set(concat(label), count);
+    }
+    one.set("labels", std::move(labels));
+    JsonValue broken = JsonValue::array();
+    for (const std::string& text : set.broken) {
+      broken.push_back(text);
+    }
+    one.set("broken", std::move(broken));
+    sets.push_back(std::move(one));
+  }
+  JsonValue json = JsonValue::object();
+  json.set("sets", std::move(sets));
+  json.set("duplicates", report.duplicates);
+  json.set("leaked", report.leaked);
+  json.set("conflicts", report.conflicts);
+  JsonValue texts = JsonValue::array();
+  for (const std::string& text : found) {
+    texts.push_back(text);
+  }
+  json.set("findings", std::move(texts));
+  return json;
+}
+
+// The samples of each class, side by side for train and val.
+void draw_labels(const DataReport& report, const std::vector<std::string>& names,
+                 const std::string& path) {
+  charts::BarChart chart;
+  chart.title = "Samples of each class";
+  chart.name_label = "class";
+  chart.value_label = "samples";
+  for (const SetSummary& set : report.sets) {
+    chart.series.push_back({set.name, {}});
+  }
+  for (const auto& [label, counts] : label_table(report)) {
+    chart.names.push_back(class_name(names, label));
+    for (std::size_t i = 0; i < counts.size(); ++i) {
+      chart.series[i].values.push_back(static_cast<double>(counts[i]));
+    }
+  }
+  charts::write_chart(charts::Panel(chart), path);
+}
+
+int check(const Arguments& arguments) {
+  const auto opened = open(arguments);
+  const training::RunData& data = *opened->data;
+  const training::Recipe& recipe = opened->recipe;
+  const DataReport report = training::report_data({"train", data.train(), data.train_rows()},
+                                                  {"val", data.val(), data.val_rows()});
+  const std::vector<std::string> found = training::findings(report);
+  const std::vector<std::string> names = data.train().class_names();
+  std::string chart;
+  if (arguments.has("--chart") && !label_table(report).empty()) {
+    chart = arguments.text("--chart");
+    draw_labels(report, names, chart);
+  }
+  if (arguments.has("--json")) {
+    std::printf("%s\n", json_of(report, found).text().c_str());
+  } else {
+    for (const SetSummary& set : report.sets) {
+      const bool own_file = set.name == "val" && !recipe.data.val.empty();
+      print_fields(set, own_file ? recipe.data.val : recipe.data.train);
+    }
+    print_labels(report, names);
+    std::printf("\n");
+    for (const std::string& text : found) {
+      std::printf("! %s\n", text.c_str());
+    }
+    if (found.empty()) {
+      std::printf("nothing stands out\n");
+    }
+    if (!chart.empty()) {
+      std::printf("chart        %s.png\n", chart.c_str());
+    }
+  }
+  return found.empty() || !arguments.has("--strict") ? 0 : exit_code(ErrorCode::kInvalidData);
+}
+
+// What stands below a picture: its class, or the target's number.
+std::string caption(const training::RunData& data, const training::Batch& batch, std::int64_t row) {
+  const std::size_t target = training::target_index(data.train());
+  const training::Field& field = data.train().fields()[target];
+  if (field.row_shape.element_count() != 1) {
+    return {};
+  }
+  const double value = batch.fields[target].values<double>()[static_cast<std::size_t>(row)];
+  return is_integer(field.dtype)
+             ? class_name(data.train().class_names(), static_cast<std::int64_t>(value))
+             : concat(value);
+}
+
+int show(const Arguments& arguments) {
+  const auto opened = open(arguments);
+  training::RunData& data = *opened->data;
+  const std::int64_t count = std::min(arguments.integer("--count", 36, 1), data.train_count());
+  opened->recipe.data.batch_size = count;
+  const std::int64_t epoch = arguments.integer("--epoch", 1, 1);
+  const auto loader = data.make_train_loader({epoch - 1, 0});
+  const training::Batch& batch = *loader->next();
+  std::vector<std::string> captions;
+  for (std::int64_t row = 0; row < batch.rows; ++row) {
+    captions.push_back(caption(data, batch, row));
+  }
+  const Tensor& pictures = batch.fields[0];
+  const training::DrawnPicture sheet = draw_pictures(
+      concat("Training samples of epoch ", epoch, ", as the model sees them"), pictures, captions);
+  TEMPER_CHECK(!sheet.png.empty(), ErrorCode::kUnsupported, "the input '",
+               data.train().fields()[0].name, "' is ", pictures.shape(),
+               ", no pictures [N, 1 or 3, height, width]; temper data check describes other data");
+  const std::string out = arguments.text("--out", "samples.png");
+  write_file_atomically(out, sheet.png);
+  std::printf("%s\n", out.c_str());
+  return 0;
+}
+
+int run(const Arguments& arguments) {
+  const std::string& what = arguments.positional(0);
+  TEMPER_CHECK(what == "check" || what == "show", ErrorCode::kInvalidArgument, "'", what,
+               "' is nothing temper data does: temper data check RECIPE.toml, or temper data show "
+               "RECIPE.toml");
+  return what == "check" ? check(arguments) : show(arguments);
+}
+
+}  // namespace
+
+Command data_command() {
+  return {"data",
+          "checks a recipe's data, or shows them as the model sees them",
+          "  temper data check RECIPE [KEY=VALUE...]   counts, ranges, classes, samples that are "
+          "twice there, in train\n"
+          "                                            and val, or broken\n"
+          "  temper data show RECIPE [KEY=VALUE...]    a sheet of training pictures with all that "
+          "the recipe does to them\n",
+          {{"check|show", "what to do"},
+           {"RECIPE", "RECIPE.toml"},
+           {"KEY=VALUE", "settings that win over the recipe", false, true}},
+          {{"--chart", "FILE", "check: samples of each class as FILE.png and .svg"},
+           {"--strict", "", "check: exit code 3 when something stands out"},
+           {"--count", "N", "show: pictures; 36"},
+           {"--epoch", "N", "show: of which epoch; 1"},
+           {"--out", "FILE", "show: the picture's file; samples.png"},
+           {"--json", "", "results and errors as JSON"}},
+          run};
+}
+
+}  // namespace temper::cli
