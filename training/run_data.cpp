@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "runtime/base/error.h"
+#include "training/data/sampling_weights.h"
 #include "training/data/split.h"
 
 namespace temper::training {
@@ -57,6 +58,25 @@ void RunData::split(bool labels) {
   val_rows_ = std::move(split.val);
 }
 
+SamplerOptions RunData::training_order() const {
+  const DataSettings& data = recipe_.data;
+  SamplerOptions order{data.shuffle, static_cast<std::uint64_t>(data.seed), {}};
+  if (data.sampling == "weighted") {
+    TEMPER_CHECK(!data.sampling_weights.empty(), ErrorCode::kInvalidArgument,
+                 "data.sampling = \"weighted\" needs data.sampling_weights, a .npy file with one "
+                 "number per training row");
+    order.weights = read_sampling_weights(data.sampling_weights, train_->count(), train_rows_);
+  } else if (data.sampling == "balanced") {
+    const std::vector<std::int64_t> all = train_->labels(target_index(*train_));
+    std::vector<std::int64_t> labels;
+    for (const std::int64_t row : train_rows_) {
+      labels.push_back(all[static_cast<std::size_t>(row)]);
+    }
+    order.weights = balanced_weights(labels);
+  }
+  return order;
+}
+
 std::int64_t RunData::keep_few_batches(std::int64_t batches) {
   const std::int64_t wanted = std::min(batches * recipe_.data.batch_size, train_count());
   const SamplerOptions order{recipe_.data.shuffle, static_cast<std::uint64_t>(recipe_.data.seed)};
@@ -86,8 +106,8 @@ std::unique_ptr<BatchLoader> RunData::make_train_loader(DataPosition start) cons
   options.drop_last = recipe_.data.drop_last;
   options.training = true;
   options.limit_batches = recipe_.train.limit_batches;
-  const SamplerOptions order{recipe_.data.shuffle, static_cast<std::uint64_t>(recipe_.data.seed)};
-  return std::make_unique<BatchLoader>(*train_, Sampler(train_rows_, order), options, start);
+  return std::make_unique<BatchLoader>(*train_, Sampler(train_rows_, training_order()), options,
+                                       start);
 }
 
 std::unique_ptr<BatchLoader> RunData::make_val_loader() const {

@@ -50,6 +50,7 @@ class RunData {
 
  private:
   void split(bool labels);
+  SamplerOptions training_order() const;
 
   const Recipe& recipe_;
   std::unique_ptr<Dataset> train_;

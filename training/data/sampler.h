@@ -11,13 +11,18 @@ namespace temper::training {
 struct SamplerOptions {
   bool shuffle = true;
   std::uint64_t seed = 0;
+  // One number per row, not negative: an epoch then draws as many rows with replacement, each with
+  // a probability in proportion to its weight (torch.utils.data.WeightedRandomSampler). Empty:
+  // every row once.
+  std::vector<double> weights = {};
 };
 
 class Sampler {
  public:
   // All rows 0..count-1 of a data set.
   Sampler(std::int64_t count, SamplerOptions options);
-  // Some of its rows (a part of a split).
+  // Some of its rows (a part of a split). THROWS: kInvalidData when there is none, or all weights
+  // are 0.
   Sampler(std::vector<std::int64_t> rows, SamplerOptions options);
 
   // Rows of an epoch.
@@ -31,14 +36,18 @@ class Sampler {
 
    private:
     const Sampler* sampler_;
+    std::int64_t number_;
     KeyedPermutation order_;
   };
   Epoch epoch(std::int64_t number) const { return Epoch(*this, number); }
 
  private:
+  void sum_weights();
+
   std::int64_t count_;
   std::vector<std::int64_t> rows_;  // empty: all
   SamplerOptions options_;
+  std::vector<double> cumulative_;  // of the weights; empty without
 };
 
 }  // namespace temper::training

@@ -9,6 +9,7 @@ namespace {
 
 constexpr const char* kHeader[] = {"auto", "yes", "no"};
 constexpr const char* kDecimal[] = {".", ","};
+constexpr const char* kSampling[] = {"all", "balanced", "weighted"};
 
 std::string finite_numbers(const RecipeValue& value) {
   const auto& numbers = std::get<std::vector<double>>(value);
@@ -46,6 +47,14 @@ std::vector<RecipeKey> data_keys() {
           [](Recipe& r) -> auto& { return r.data.shuffle; }),
       key("data.drop_last", "leave out the last, smaller batch of an epoch",
           [](Recipe& r) -> auto& { return r.data.drop_last; }),
+      key(
+          "data.sampling",
+          "\"all\": each row once an epoch; \"balanced\": each class equally often; \"weighted\"",
+          [](Recipe& r) -> auto& { return r.data.sampling; }, one_of<kSampling, 3>),
+      key(
+          "data.sampling_weights",
+          "for \"weighted\": .npy with one number per row of data.train; drawn with replacement",
+          [](Recipe& r) -> auto& { return r.data.sampling_weights; }, nullptr, true),
       key(
           "data.seed", "of the order and the split", [](Recipe& r) -> auto& { return r.data.seed; },
           not_negative),

@@ -34,6 +34,8 @@ struct DataSettings {
       false;  // a written size larger than the set is an error, an inferred one is clamped
   bool shuffle = true;
   bool drop_last = false;
+  std::string sampling = "all";  // "all" | "balanced" | "weighted"
+  std::string sampling_weights;  // .npy: one number per training row
   std::int64_t seed = 0;
   std::vector<std::string> target;          // CSV columns; for .npz the array `target`
   std::string delimiter;                    // CSV; empty: found out
