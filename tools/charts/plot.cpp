@@ -55,6 +55,19 @@ void draw_vertical_markers(const Plot& plot, const std::vector<Marker>& markers,
   }
   std::stable_sort(ordered.begin(), ordered.end(),
                    [](const Marker* a, const Marker* b) { return a->at < b->at; });
+  // All lines before all labels, so that no line crosses its neighbour's label.
+  set_color(cairo, kMarkerInk, 0.85);
+  cairo_set_line_width(cairo, 1.4);
+  set_dash(cairo, 5, 4);
+  for (const Marker* marker : ordered) {
+    const double fraction = plot.x.fraction(marker->at);
+    if (fraction >= -1e-9 && fraction <= 1 + 1e-9) {
+      const double x = crisp(frame.left + frame.width * std::clamp(fraction, 0.0, 1.0));
+      line(cairo, x, frame.top, x, frame.bottom());
+    }
+  }
+  clear_dash(cairo);
+  set_color(cairo, kMarkerInk);
   std::vector<double> row_ends;
   for (const Marker* marker : ordered) {
     const double fraction = plot.x.fraction(marker->at);
@@ -73,14 +86,6 @@ void draw_vertical_markers(const Plot& plot, const std::vector<Marker>& markers,
     }
     row_ends.resize(std::max(row_ends.size(), row + 1));
     row_ends[row] = start + width + (to_the_left ? kGap : 0);
-    if (!left_out && !right_out) {
-      set_color(cairo, kMarkerInk, 0.85);
-      cairo_set_line_width(cairo, 1.4);
-      set_dash(cairo, 5, 4);
-      line(cairo, crisp(x), frame.top, crisp(x), frame.bottom());
-      clear_dash(cairo);
-    }
-    set_color(cairo, kMarkerInk);
     show_text_on_lines(cairo, label, start, frame.top + 15 + kRow * static_cast<double>(row), 0);
   }
 }
