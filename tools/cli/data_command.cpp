@@ -43,13 +43,19 @@ std::unique_ptr<OpenData> open(const Arguments& arguments) {
   const graph::Graph graph =
       graph::OnnxModel::load(recipe.model.path, {recipe.model.external_data_root})
           .build_graph(graph::standard_ops());
-  training::DataOptions options = training::data_options(graph, recipe.data);
+  training::DataOptions options = training::data_options(graph, recipe);
   options.require_finite = false;
   const auto probe = training::open_dataset(recipe.data.train, options);
   const training::Field& target = probe->fields()[training::target_index(*probe)];
   const bool labels = is_integer(target.dtype) && target.row_shape.rank() == 0;
   opened->data = std::make_unique<training::RunData>(recipe, options, labels);
   return opened;
+}
+
+// The recipe's names of the classes, else the data's own.
+std::vector<std::string> names_of(const OpenData& opened) {
+  const std::vector<std::string>& written = opened.recipe.data.class_names;
+  return written.empty() ? opened.data->train().class_names() : written;
 }
 
 std::string class_name(const std::vector<std::string>& names, std::int64_t label) {
@@ -182,7 +188,7 @@ int check(const Arguments& arguments) {
   const DataReport report = training::report_data({"train", data.train(), data.train_rows()},
                                                   {"val", data.val(), data.val_rows()});
   const std::vector<std::string> found = training::findings(report);
-  const std::vector<std::string> names = data.train().class_names();
+  const std::vector<std::string> names = names_of(*opened);
   std::string chart;
   if (arguments.has("--chart") && !label_table(report).empty()) {
     chart = arguments.text("--chart");
@@ -211,16 +217,16 @@ int check(const Arguments& arguments) {
 }
 
 // What stands below a picture: its class, or the target's number.
-std::string caption(const training::RunData& data, const training::Batch& batch, std::int64_t row) {
+std::string caption(const OpenData& opened, const training::Batch& batch, std::int64_t row) {
+  const training::RunData& data = *opened.data;
   const std::size_t target = training::target_index(data.train());
   const training::Field& field = data.train().fields()[target];
   if (field.row_shape.element_count() != 1) {
     return {};
   }
   const double value = batch.fields[target].values<double>()[static_cast<std::size_t>(row)];
-  return is_integer(field.dtype)
-             ? class_name(data.train().class_names(), static_cast<std::int64_t>(value))
-             : concat(value);
+  return is_integer(field.dtype) ? class_name(names_of(opened), static_cast<std::int64_t>(value))
+                                 : concat(value);
 }
 
 int show(const Arguments& arguments) {
@@ -233,7 +239,7 @@ int show(const Arguments& arguments) {
   const training::Batch& batch = *loader->next();
   std::vector<std::string> captions;
   for (std::int64_t row = 0; row < batch.rows; ++row) {
-    captions.push_back(caption(data, batch, row));
+    captions.push_back(caption(*opened, batch, row));
   }
   const Tensor& pictures = batch.fields[0];
   const training::DrawnPicture sheet = draw_pictures(

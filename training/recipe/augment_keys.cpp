@@ -81,6 +81,14 @@ std::vector<RecipeKey> augment_keys() {
       key(
           "augment.noise", "deviation of normal noise, before normalisation",
           [](Recipe& r) -> auto& { return r.augment.noise; }, not_negative),
+      key(
+          "augment.mixup",
+          "alpha of Beta(alpha, alpha): samples of a batch and their classes are blended in pairs",
+          [](Recipe& r) -> auto& { return r.augment.mixup; }, not_negative),
+      key(
+          "augment.cutmix",
+          "as mixup, by a rectangle of the other image; with both, each batch takes one",
+          [](Recipe& r) -> auto& { return r.augment.cutmix; }, not_negative),
   };
 }
 

@@ -25,9 +25,14 @@ struct AugmentSettings {
   std::vector<double> erasing_ratio = {0.3, 3.3};    // height by width
   double noise = 0;                                  // deviation, before normalisation
 
+  double mixup = 0;   // alpha of Beta(alpha, alpha): samples of a batch are blended in pairs
+  double cutmix = 0;  // the same for rectangles that come from another sample
+
+  bool mixes() const { return mixup > 0 || cutmix > 0; }
   bool jitters_colour() const {
     return brightness > 0 || contrast > 0 || saturation > 0 || hue > 0;
   }
+  // Whether single images are changed.
   bool is_on() const {
     return horizontal_flip > 0 || vertical_flip > 0 || crop_padding > 0 || rotation > 0 ||
            jitters_colour() || erasing > 0 || noise > 0;
