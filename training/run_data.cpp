@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "runtime/base/error.h"
+#include "training/data/mixed_dataset.h"
 #include "training/data/sampling_weights.h"
 #include "training/data/split.h"
 
@@ -56,6 +57,15 @@ void RunData::split(bool labels) {
                     : split_rows(train_->count(), held_out, seed);
   train_rows_ = std::move(split.train);
   val_rows_ = std::move(split.val);
+}
+
+void RunData::mix(std::int64_t classes) {
+  const MixOptions options{recipe_.augment.mixup, recipe_.augment.cutmix, classes,
+                           static_cast<std::uint64_t>(recipe_.data.seed)};
+  train_ = std::make_unique<MixedDataset>(std::move(train_), options);
+  if (val_ != nullptr) {
+    val_ = std::make_unique<MixedDataset>(std::move(val_), options);
+  }
 }
 
 SamplerOptions RunData::training_order() const {

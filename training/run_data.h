@@ -25,6 +25,10 @@ class RunData {
   // this and gives the batch size. THROWS: as open_dataset().
   RunData(const Recipe& recipe, DataOptions options, bool labels, bool validates);
 
+  // augment.mixup and cutmix: labels become probabilities of `classes`, mixed in training. Before
+  // any loader is made. THROWS: kInvalidArgument when the inputs cannot be mixed.
+  void mix(std::int64_t classes);
+
   // train.overfit_batches: only the rows of the first batches, to train on and to validate on.
   // Returns how many.
   std::int64_t keep_few_batches(std::int64_t batches);
@@ -35,7 +39,6 @@ class RunData {
   const std::vector<std::int64_t>& train_rows() const { return train_rows_; }
   std::int64_t train_count() const { return static_cast<std::int64_t>(train_rows_.size()); }
   std::int64_t val_count() const { return static_cast<std::int64_t>(val_rows_.size()); }
-  std::span<const std::int64_t> train_rows() const { return train_rows_; }
   std::span<const std::int64_t> val_rows() const { return val_rows_; }
   std::int64_t batches_per_epoch() const;
 

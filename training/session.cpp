@@ -124,6 +124,22 @@ void Session::open_data(const DataOptions& wanted) {
     check_run_targets(losses_, data_->val());
   }
   balance_classes(losses_, data_->train(), data_->train_rows(), notes_);
+  if (recipe_.augment.mixes()) {
+    mix_samples();
+  }
+}
+
+// The target becomes a probability of each class, which the loss must take.
+void Session::mix_samples() {
+  const bool one = losses_.terms.size() == 1 && losses_.targets.size() == 1;
+  TEMPER_CHECK(
+      one && has_class_target() && loss().name == "cross_entropy" && losses_.lead_shape.rank() == 2,
+      ErrorCode::kInvalidArgument,
+      "augment.mixup and augment.cutmix blend classes, for which there must be one loss, "
+      "cross_entropy, with one label per sample, and no weights of samples; the loss is ",
+      loss().name);
+  data_->mix(losses_.labels.front().classes);
+  losses_.terms.front().class_target = false;
 }
 
 // For prediction: whatever target the data have is left alone.

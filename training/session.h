@@ -85,6 +85,7 @@ class Session {
  private:
   void open_data(const DataOptions& options);
   void open_inputs(DataOptions options);
+  void mix_samples();
   void settle_batch_size();
   void keep_few_batches();
   graph::Graph forward_graph(const Dataset& probe);

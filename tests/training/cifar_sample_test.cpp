@@ -50,5 +50,21 @@ TEST(CifarSample, ResumesWithTheSameBitsUnderAugmentation) {
   EXPECT_EQ(whole.variables, resumed.variables);
 }
 
+TEST(CifarSample, LearnsFromMixedSamplesAndJudgesByWholeOnes) {
+  const TempFolder folder;
+  const RunRecord run =
+      run_tiny(sample_recipe(folder.path("out"), {"train.epochs=4", "augment.mixup=0.2",
+                                                  "augment.cutmix=1", "data.sampling=balanced"}),
+               false);
+  EXPECT_GT(run.result.final_evaluation.metric("accuracy").value(), 0.2);
+}
+
+TEST(CifarSample, RefusesToMixForALossThatTakesNoProbabilities) {
+  const TempFolder folder;
+  expect_error(
+      [&] { Session(sample_recipe(folder.path("out"), {"loss.name=nll", "augment.mixup=0.2"})); },
+      ErrorCode::kInvalidArgument, "cross_entropy", "the loss is nll");
+}
+
 }  // namespace
 }  // namespace temper::training

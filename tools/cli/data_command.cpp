@@ -48,7 +48,7 @@ std::unique_ptr<OpenData> open(const Arguments& arguments) {
   const auto probe = training::open_dataset(recipe.data.train, options);
   const training::Field& target = probe->fields()[training::target_index(*probe)];
   const bool labels = is_integer(target.dtype) && target.row_shape.rank() == 0;
-  opened->data = std::make_unique<training::RunData>(recipe, options, labels);
+  opened->data = std::make_unique<training::RunData>(recipe, options, labels, true);
   return opened;
 }
 
@@ -216,15 +216,29 @@ int check(const Arguments& arguments) {
   return found.empty() || !arguments.has("--strict") ? 0 : exit_code(ErrorCode::kInvalidData);
 }
 
-// What stands below a picture: its class, or the target's number.
+// What stands below a picture: its class, the classes it is mixed from, or the target's number.
 std::string caption(const OpenData& opened, const training::Batch& batch, std::int64_t row) {
-  const training::RunData& data = *opened.data;
-  const std::size_t target = training::target_index(data.train());
-  const training::Field& field = data.train().fields()[target];
+  const training::Dataset& data = opened.data->train();
+  const std::size_t target = training::target_index(data);
+  const training::Field& field = data.fields()[target];
+  const std::vector<double> all = batch.fields[target].values<double>();
+  if (opened.recipe.augment.mixes()) {
+    std::vector<std::string> parts;
+    const std::int64_t classes = field.row_shape[0];
+    for (std::int64_t label = 0; label < classes; ++label) {
+      const double share = all[static_cast<std::size_t>(row * classes + label)];
+      if (share >= 0.005) {
+        char percent[16];
+        std::snprintf(percent, sizeof percent, " %.0f%%", 100 * share);
+        parts.push_back(class_name(names_of(opened), label) + percent);
+      }
+    }
+    return join(parts, "\n");
+  }
   if (field.row_shape.element_count() != 1) {
     return {};
   }
-  const double value = batch.fields[target].values<double>()[static_cast<std::size_t>(row)];
+  const double value = all[static_cast<std::size_t>(row)];
   return is_integer(field.dtype) ? class_name(names_of(opened), static_cast<std::int64_t>(value))
                                  : concat(value);
 }
@@ -234,6 +248,11 @@ int show(const Arguments& arguments) {
   training::RunData& data = *opened->data;
   const std::int64_t count = std::min(arguments.integer("--count", 36, 1), data.train_count());
   opened->recipe.data.batch_size = count;
+  if (opened->recipe.augment.mixes()) {
+    const std::vector<std::int64_t> labels =
+        data.train().labels(training::target_index(data.train()));
+    data.mix(*std::max_element(labels.begin(), labels.end()) + 1);
+  }
   const std::int64_t epoch = arguments.integer("--epoch", 1, 1);
   const auto loader = data.make_train_loader({epoch - 1, 0});
   const training::Batch& batch = *loader->next();

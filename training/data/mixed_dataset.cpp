@@ -159,7 +159,10 @@ void MixedDataset::read_labels_apart(std::span<const std::int64_t> rows, std::sp
   const std::vector<std::int64_t> classes = labels.values<std::int64_t>();
   for (std::int64_t row = 0; row < count; ++row) {
     const std::int64_t label = classes[static_cast<std::size_t>(row)];
-    TEMPER_ASSERT(label >= 0 && label < options_.classes);
+    TEMPER_CHECK(label >= 0 && label < options_.classes, ErrorCode::kInvalidData,
+                 data_->where(target_, rows[static_cast<std::size_t>(row)]), ": the label is ",
+                 label, "; mixup and cutmix need a class from 0 to ", options_.classes - 1,
+                 " of every sample");
     values[static_cast<std::size_t>(row * options_.classes + label)] = 1;
   }
 }
