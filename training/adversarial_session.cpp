@@ -166,6 +166,8 @@ void AdversarialSession::refuse_other_settings() const {
   note(!r.loss_terms.empty(), "loss.term");
   note(!r.sample_weight.empty(), "loss.sample_weight");
   note(r.penalty.is_on(), "loss.l1 or loss.l2");
+  note(!r.teacher.model.empty(), "loss.teacher");
+  note(r.augment.mixes(), "augment.mixup or cutmix");
   note(!r.groups.empty(), "optimizer.group");
   note(!r.data.val.empty(), "data.val");
   note(r.data.val_split > 0, "data.val_split");

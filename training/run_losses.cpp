@@ -154,9 +154,13 @@ class Settler {
     const Field& found = target_of(term);
     const TargetSpec spec = spec_of(term);
     const Shape row = row_of(spec.shape);
-    TEMPER_CHECK(spec.classes || alike(found.row_shape, row), ErrorCode::kInvalidArgument,
-                 "the model's output is ", as_batch(row_of(shape_of(term))), ", the target ",
-                 as_batch(found.row_shape), ": ", loss.name,
+    // A target that the recipe names is delivered in the form its loss takes; one that was found
+    // must be as the output, since [N, 1] against [N] is a mistake more often than not.
+    const bool fits =
+        found.row_shape == row || (!term.target.empty() && alike(found.row_shape, row));
+    TEMPER_CHECK(spec.classes || fits, ErrorCode::kInvalidArgument, "the model's output is ",
+                 as_batch(row_of(shape_of(term))), ", the target ", as_batch(found.row_shape), ": ",
+                 loss.name,
                  loss.target == TargetKind::kPerSample ? " needs one number per sample"
                                                        : " needs equal shapes",
                  "; reshape '", found.name, "' of ", recipe_.data.train, " to (-1",

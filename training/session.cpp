@@ -44,6 +44,12 @@ Session::Session(Recipe recipe, EngineOptions options, SessionNeeds needs)
   settings.losses = losses_.terms;
   settings.sample_weight = !recipe_.sample_weight.empty();
   settings.penalty = recipe_.penalty;
+  settings.teacher = recipe_.teacher;
+  if (needs.target && !recipe_.teacher.model.empty()) {
+    teacher_ = std::make_unique<graph::Graph>(
+        graph::OnnxModel::load(recipe_.teacher.model).build_graph(graph::standard_ops()));
+    settings.teacher.graph = teacher_.get();
+  }
   settings.optimizer = recipe_.optimizer;
   settings.groups = recipe_.groups;
   settings.clip = recipe_.clip;

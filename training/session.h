@@ -92,6 +92,7 @@ class Session {
 
   Recipe recipe_;
   std::unique_ptr<graph::OnnxModel> model_;
+  std::unique_ptr<graph::Graph> teacher_;  // of loss.teacher; null without
   std::unique_ptr<Backend> backend_;
   std::unique_ptr<Backend> reference_;
   EngineOptions options_;

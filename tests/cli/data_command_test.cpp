@@ -18,8 +18,8 @@ TEST(DataCommand, DescribesTheSampleAndDrawsItsClasses) {
   const CommandResult result =
       run_temper({"data", "check", digits("digits.toml"), "--chart", scratch / "classes"});
   ASSERT_EQ(result.exit_code, 0) << result.err;
-  EXPECT_THAT(result.out, HasSubstr("train  1437 samples"));
-  EXPECT_THAT(result.out, HasSubstr("val    360 samples"));
+  EXPECT_THAT(result.out, HasSubstr("train  1438 samples"));
+  EXPECT_THAT(result.out, HasSubstr("val    359 samples"));
   EXPECT_TRUE(fs::exists(scratch / "classes.png"));
   const CommandResult json = run_temper({"data", "check", digits("digits.toml"), "--json"});
   const training::JsonValue parsed = training::parse_json(json.out, "stdout");

@@ -1,5 +1,7 @@
 #include "training/compile/training_graph.h"
 
+#include <utility>
+
 #include "graph/autodiff/gradient.h"
 #include "graph/ir/op_def.h"
 #include "graph/passes/bind_shapes.h"
@@ -7,6 +9,7 @@
 #include "graph/passes/rebatch.h"
 #include "graph/passes/training_mode.h"
 #include "runtime/base/error.h"
+#include "training/compile/distillation.h"
 #include "training/compile/loss_graph.h"
 #include "training/compile/parameter_groups.h"
 #include "training/compile/step_variables.h"
@@ -57,7 +60,12 @@ class GraphMaker {
     const std::vector<Graph::Output> outputs = graph_.outputs;
     graph_.outputs.clear();
     if (request_.kind != GraphKind::kPredict) {
-      const LossParts made = add_loss(graph_, settings_, outputs, training);
+      const std::vector<ValueId> model_inputs = graph_.inputs;
+      LossParts made = add_loss(graph_, settings_, outputs, training);
+      if (training && settings_.teacher.is_on()) {
+        made = add_distillation(graph_, settings_, request_, reference_, model_inputs, outputs,
+                                std::move(made));
+      }
       loss_ = made.total;
       graph_.add_output("loss", loss_);
       for (const auto& [label, value] : made.parts) {

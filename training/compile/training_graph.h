@@ -61,6 +61,17 @@ struct PenaltySettings {
   bool is_on() const { return l1 > 0 || l2 > 0; }
 };
 
+// A second model whose answers the first learns beside the targets: see distillation.h.
+struct TeacherSettings {
+  std::string model;                    // path; empty: there is none
+  double temperature = 2;               // scores are divided by it before the softmax
+  double alpha = 0.5;                   // the teacher's share of the loss
+  std::string output;                   // empty: its first
+  const graph::Graph* graph = nullptr;  // loaded from `model`; outlives all that is compiled
+
+  bool is_on() const { return graph != nullptr; }
+};
+
 // Which number of a step may keep it from being applied.
 enum class SpikeGate { kNone, kGradientNorm, kLoss };
 
@@ -69,6 +80,7 @@ struct CompileSettings {
   std::vector<LossTermSettings> losses;  // the loss is their weighted sum
   bool sample_weight = false;            // the data weigh each sample: kSampleWeightInput
   PenaltySettings penalty;
+  TeacherSettings teacher;  // in training alone
   ComponentSettings optimizer;
   std::vector<OptimizerGroupSettings> groups;
   ClipSettings clip;

@@ -57,6 +57,19 @@ std::vector<RecipeKey> loss_keys() {
           "patterns of the tensors that l1 and l2 count; empty: those of two or more dimensions, "
           "without biases",
           [](Recipe& r) -> auto& { return r.penalty.match; }),
+      key(
+          "loss.teacher.model",
+          "distillation: an ONNX model whose answers count beside the targets",
+          [](Recipe& r) -> auto& { return r.teacher.model; }, nullptr, true),
+      key(
+          "loss.teacher.temperature", "what both models' scores are divided by before the softmax",
+          [](Recipe& r) -> auto& { return r.teacher.temperature; }, positive_number),
+      key(
+          "loss.teacher.alpha",
+          "the teacher's share: (1 - alpha) loss + alpha temperature^2 KL(teacher, model)",
+          [](Recipe& r) -> auto& { return r.teacher.alpha; }, probability),
+      key("loss.teacher.output", "which of the teacher's outputs; empty: the first",
+          [](Recipe& r) -> auto& { return r.teacher.output; }),
   };
 }
 
@@ -113,6 +126,16 @@ void check_losses(const Recipe& recipe) {
   TEMPER_CHECK(recipe.loss_terms.empty() || other == nullptr, ErrorCode::kInvalidArgument,
                origin(other == nullptr ? "" : other), other == nullptr ? "" : other,
                " is set, but the recipe has [[loss.term]] tables too: move it into one of them");
+  const TeacherSettings unsaid;
+  const TeacherSettings& teacher = recipe.teacher;
+  const char* of_teacher = teacher.temperature != unsaid.temperature ? "loss.teacher.temperature"
+                           : teacher.alpha != unsaid.alpha           ? "loss.teacher.alpha"
+                           : !teacher.output.empty()                 ? "loss.teacher.output"
+                                                                     : nullptr;
+  TEMPER_CHECK(!teacher.model.empty() || of_teacher == nullptr, ErrorCode::kInvalidArgument,
+               origin(of_teacher == nullptr ? "" : of_teacher),
+               of_teacher == nullptr ? "" : of_teacher,
+               " needs loss.teacher.model, the teacher's ONNX file");
   TEMPER_CHECK(recipe.penalty.match.empty() || recipe.penalty.is_on(), ErrorCode::kInvalidArgument,
                origin("loss.penalize"), "loss.penalize needs loss.l1 or loss.l2 above 0");
 }

@@ -159,6 +159,7 @@ struct Recipe {
   LossTermSettings loss;                     // empty name: inferred from the model and the target
   std::vector<LossTermSettings> loss_terms;  // [[loss.term]], in place of `loss`
   std::string sample_weight;                 // array or column of the data; empty: all count alike
+  TeacherSettings teacher;
   PenaltySettings penalty;
   ComponentSettings optimizer{"adamw", {}};
   std::vector<OptimizerGroupSettings> groups;

@@ -1,0 +1,130 @@
+// Distillation against PyTorch 2.15 (tools/oracle/distillation.py), and through a run.
+#include "training/compile/distillation.h"
+
+#include <gtest/gtest.h>
+#include <temper_test_paths.h>
+
+#include <cmath>
+
+#include "backends/reference/reference_backend.h"
+#include "graph/ir/builder.h"
+#include "graph/ops/standard_ops.h"
+#include "graph/passes/evaluate.h"
+#include "runtime/base/error.h"
+#include "tests/training/support/tiny_run.h"
+#include "tests/training/test_files.h"
+#include "training/logging/metrics_log.h"
+#include "training/losses/loss.h"
+
+namespace temper::training {
+namespace {
+
+// scores = input x weight, for two numbers and three classes.
+graph::Graph linear_model(const std::vector<double>& weight, const std::string& input) {
+  graph::Graph graph(graph::standard_ops());
+  const graph::ValueId x = graph.add_input(input, DType::kFloat64, Shape{3, 2});
+  graph::Variable variable;
+  variable.name = "weight";
+  variable.dtype = DType::kFloat64;
+  variable.shape = Shape{2, 3};
+  variable.trainable = true;
+  variable.initial = Tensor::from<double>(DType::kFloat64, variable.shape, weight);
+  const graph::VariableId id = graph.add_variable(variable);
+  graph::Builder builder(graph, "model");
+  graph.add_output("scores", builder.op("MatMul", {x, graph.read_variable(id)}));
+  return graph;
+}
+
+CompileSettings settings_for(const graph::Graph& teacher) {
+  CompileSettings settings;
+  LossTermSettings term;
+  term.loss = {"cross_entropy", complete_parameters("loss", "cross_entropy",
+                                                    find_loss("cross_entropy").parameters, {})};
+  settings.losses = {term};
+  settings.teacher = {"teacher.onnx", 3.0, 0.7, "", &teacher};
+  return settings;
+}
+
+TEST(Distillation, HasPyTorchsLossAndGradient) {
+  const graph::Graph student = linear_model({0.3, -0.1, 0.2, 0.4, 0.5, -0.6}, "x");
+  const graph::Graph teacher = linear_model({1.0, -1.0, 0.5, -0.5, 0.25, 2.0}, "x");
+  const auto backend = reference::make_reference_backend();
+  GraphRequest request;
+  request.kind = GraphKind::kGradient;
+  request.batch = 3;
+  request.wrt = {"weight"};
+  const CompileSettings settings = settings_for(teacher);
+  const graph::Graph joint = make_graph(student, settings, request, *backend);
+  std::map<graph::ValueId, Tensor> known;
+  const std::vector<double> inputs = {1.0, -2.0, 0.5, 3.0, -1.0, 0.25};
+  const std::vector<std::int64_t> labels = {0, 2, 1};
+  known[joint.find_value("x")] = Tensor::from<double>(DType::kFloat64, Shape{3, 2}, inputs);
+  known[joint.find_value(kTargetInput)] =
+      Tensor::from<std::int64_t>(DType::kInt64, Shape{3}, labels);
+  std::map<std::string, graph::ValueId> outputs;
+  for (const graph::Graph::Output& output : joint.outputs) {
+    outputs[output.name] = output.value;
+  }
+  const auto values = graph::evaluate(joint, *backend, known,
+                                      {outputs.at("loss"), outputs.at("loss:hard"),
+                                       outputs.at("loss:distillation"), outputs.at("grad:weight")});
+  EXPECT_NEAR(values[0].values<double>()[0], 3.9869312063429132, 1e-12);
+  EXPECT_NEAR(values[1].values<double>()[0], 2.2403064775059929, 1e-12);
+  EXPECT_NEAR(values[2].values<double>()[0], 4.7354846615587363, 1e-12);
+  const std::vector<double> expected = {-0.3312235532236689, 0.2668303902528052,
+                                        0.06439316297086378, 1.6372111163487229,
+                                        0.7727649532720019,  -2.409976069620725};
+  const std::vector<double> gradient = values[3].values<double>();
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    EXPECT_NEAR(gradient[i], expected[i], 1e-12) << i;
+  }
+}
+
+TEST(Distillation, RefusesATeacherOfOtherClasses) {
+  const graph::Graph student = linear_model({0.3, -0.1, 0.2, 0.4, 0.5, -0.6}, "x");
+  CompileSettings settings = settings_for(student);
+  settings.teacher.output = "logits";
+  const auto backend = reference::make_reference_backend();
+  GraphRequest request;
+  request.batch = 3;
+  request.kind = GraphKind::kGradient;
+  request.wrt = {"weight"};
+  expect_error([&] { make_graph(student, settings, request, *backend); },
+               ErrorCode::kInvalidArgument, "the teacher has no output 'logits'", "scores");
+}
+
+TEST(Distillation, TrainsTheModelAndNotTheTeacher) {
+  const TempFolder folder;
+  RecipeSources sources;
+  sources.file = TEMPER_SOURCE_DIR "/models/digits/digits.toml";
+  sources.overrides = {"train.out=\"" + folder.path("out") + "\"",
+                       "log.tensorboard=false",
+                       "log.charts=false",
+                       "log.every=1",
+                       "train.steps=4",
+                       "loss.teacher.model=\"" TEMPER_SOURCE_DIR "/models/digits/digits.onnx\""};
+  const RunRecord run = run_tiny(read_recipe(sources), false);
+  EXPECT_EQ(run.result.steps, 4);
+  int lines = 0;
+  read_metrics(folder.path("out") + "/metrics.jsonl", [&](const LoggedStep& step) {
+    for (const Metric& metric : step.metrics) {
+      if (metric.name == "train/loss/distillation") {
+        ++lines;
+        EXPECT_TRUE(std::isfinite(metric.value));
+        // The teacher is the model as it began: at first they differ by BatchNorm's mode alone.
+        EXPECT_GE(metric.value, 0);
+      }
+    }
+  });
+  EXPECT_EQ(lines, 4);
+}
+
+TEST(Distillation, NeedsATeacherForItsSettings) {
+  RecipeSources sources;
+  sources.overrides = {"loss.teacher.alpha=0.9"};
+  expect_error([&] { read_recipe(sources); }, ErrorCode::kInvalidArgument, "loss.teacher.alpha",
+               "needs loss.teacher.model");
+}
+
+}  // namespace
+}  // namespace temper::training
