@@ -9,6 +9,7 @@
 
 #include "runtime/base/error.h"
 #include "runtime/platform/folders.h"
+#include "training/metrics/metric_settings.h"
 #include "training/trainer.h"
 
 namespace temper::training {
@@ -111,14 +112,6 @@ std::string deciding_metric(const Comparison& comparison, const CompareOptions& 
   }
   fail(ErrorCode::kInvalidArgument, "the runs do not log ", usual.front(), "; they log ",
        join(known, ", "));
-}
-
-bool more_is_better(const std::string& metric) {
-  const std::string name = metric.substr(metric.find('/') + 1);
-  const std::set<std::string> kMore = {"accuracy", "r2",      "f1",           "precision",
-                                       "recall",   "roc_auc", "auc",          "iou",
-                                       "dice",     "pr_auc",  "samples_per_s"};
-  return kMore.contains(name) || name.starts_with("top");
 }
 
 void train(const Recipe& recipe, std::size_t index, const CompareOptions& options,
@@ -230,7 +223,7 @@ Comparison compare_runs(const RecipeSources& base, const std::vector<CompareRunS
     comparison.runs.resize(comparison.interrupted ? i + 1 : comparison.runs.size());
   }
   comparison.by = deciding_metric(comparison, options);
-  comparison.maximize = more_is_better(comparison.by);
+  comparison.maximize = !less_is_better(comparison.by);
   if (options.across_losses && comparison.by.ends_with("/loss")) {
     comparison.notes.push_back(concat("each run is measured by its own loss (", comparison.by,
                                       "): the figures say nothing between different losses"));

@@ -23,6 +23,7 @@ int exit_code(RunOutcome outcome) {
       return 4;
     case RunOutcome::kFinished:
     case RunOutcome::kStoppedEarly:
+    case RunOutcome::kTimeIsUp:
       break;
   }
   return 0;

@@ -223,17 +223,22 @@ std::string caption(const OpenData& opened, const training::Batch& batch, std::i
   const training::Field& field = data.fields()[target];
   const std::vector<double> all = batch.fields[target].values<double>();
   if (opened.recipe.augment.mixes()) {
-    std::vector<std::string> parts;
+    std::vector<std::pair<double, std::string>> parts;  // the largest share first
     const std::int64_t classes = field.row_shape[0];
     for (std::int64_t label = 0; label < classes; ++label) {
       const double share = all[static_cast<std::size_t>(row * classes + label)];
       if (share >= 0.005) {
         char percent[16];
         std::snprintf(percent, sizeof percent, " %.0f%%", 100 * share);
-        parts.push_back(class_name(names_of(opened), label) + percent);
+        parts.emplace_back(-share, class_name(names_of(opened), label) + percent);
       }
     }
-    return join(parts, "\n");
+    std::sort(parts.begin(), parts.end());
+    std::vector<std::string> texts;
+    for (const auto& [share, text] : parts) {
+      texts.push_back(text);
+    }
+    return join(texts, "\n");
   }
   if (field.row_shape.element_count() != 1) {
     return {};

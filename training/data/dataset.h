@@ -32,7 +32,8 @@ class Dataset {
   // Inputs first, then targets.
   virtual const std::vector<Field>& fields() const = 0;
 
-  // Row i of out[f] becomes row rows[i] of field f. Allocates nothing.
+  // Row i of out[f] becomes row rows[i] of field f. Allocates nothing, but where images or samples
+  // are changed.
   // REQUIRES: one plain tensor per field, of its dtype and shape [rows.size(), row_shape...].
   virtual void read(std::span<const std::int64_t> rows, std::span<Tensor> out) const = 0;
 

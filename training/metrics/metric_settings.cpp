@@ -10,8 +10,9 @@ const std::vector<std::string>& metric_names() {
 }
 
 bool less_is_better(std::string_view metric) {
-  const std::string_view name = metric.substr(metric.rfind('/') + 1);
-  return name == "loss" || name == "mae" || name == "rmse" || name == "perplexity";
+  const std::string_view name = metric.substr(metric.find('/') + 1);
+  return name == "loss" || name.starts_with("loss/") || name == "mae" || name == "rmse" ||
+         name == "perplexity";
 }
 
 }  // namespace temper::training

@@ -196,6 +196,7 @@ TEST(Ranking, PutsScoresThatAreNotNumbersLast) {
 
 TEST(LessIsBetter, OfErrorsAndNotOfScores) {
   EXPECT_TRUE(less_is_better("val/loss"));
+  EXPECT_TRUE(less_is_better("val/loss/mask"));
   EXPECT_TRUE(less_is_better("val/rmse"));
   EXPECT_TRUE(less_is_better("val/perplexity"));
   EXPECT_FALSE(less_is_better("val/accuracy"));
