@@ -64,6 +64,17 @@ TEST(DiagnoseCommand, SaysWhatStandsOutWritesChartsAndLeavesTheModelAlone) {
   EXPECT_EQ(file_text(digits("digits.onnx.data")), before);
 }
 
+TEST(LrFindCommand, SaysThatARecipeHasTwoModels) {
+  for (const std::vector<std::string>& words :
+       {std::vector<std::string>{"lr-find"}, {"diagnose"}, {"data", "check"}}) {
+    std::vector<std::string> line = words;
+    line.push_back(digits("../digits_gan/digits_gan.toml"));
+    const CommandResult result = run_temper(line);
+    EXPECT_EQ(result.exit_code, 2);
+    EXPECT_THAT(result.err, HasSubstr("trains two models against each other")) << words.front();
+  }
+}
+
 TEST(CompareCommand, ComparesNamesAndSettingListsAndWritesTheirCharts) {
   const ScratchFolder scratch;
   const CommandResult result = run_temper({"compare", "optimizers", digits("digits.toml"),

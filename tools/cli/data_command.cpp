@@ -36,7 +36,7 @@ struct OpenData {
 std::unique_ptr<OpenData> open(const Arguments& arguments) {
   const std::string& file = arguments.positional(1);
   auto opened = std::make_unique<OpenData>();
-  opened->recipe = training::read_recipe(recipe_sources(file, parameters_of(arguments, 2)));
+  opened->recipe = read_one_model_recipe(file, parameters_of(arguments, 2), "temper data");
   training::Recipe& recipe = opened->recipe;
   TEMPER_CHECK(!recipe.model.path.empty() && !recipe.data.train.empty(),
                ErrorCode::kInvalidArgument, file, " must name model.path and data.train");

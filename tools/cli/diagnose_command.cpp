@@ -139,9 +139,7 @@ std::vector<std::string> write_results(const Diagnosis& diagnosis, const std::st
 int run(const Arguments& arguments) {
   const std::string& file = arguments.positional(0);
   training::Recipe recipe =
-      training::read_recipe(recipe_sources(file, parameters_of(arguments, 1)));
-  TEMPER_CHECK(!recipe.adversarial.is_on(), ErrorCode::kInvalidArgument, file,
-               " trains two models against each other; temper diagnose looks at one model");
+      read_one_model_recipe(file, parameters_of(arguments, 1), "temper diagnose");
   training::DiagnosisOptions options;
   options.steps = arguments.integer("--steps", options.steps, 2);
   const StopSignals signals;

@@ -126,7 +126,7 @@ void print(const LrFindResult& result, const LrFindOptions& options, const std::
 int run(const Arguments& arguments) {
   const std::string& file = arguments.positional(0);
   training::Recipe recipe =
-      training::read_recipe(recipe_sources(file, parameters_of(arguments, 1)));
+      read_one_model_recipe(file, parameters_of(arguments, 1), "temper lr-find");
   LrFindOptions options;
   options.from = number_option(arguments, "--from", options.from);
   options.to = number_option(arguments, "--to", options.to);

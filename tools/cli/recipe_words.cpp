@@ -20,6 +20,15 @@ training::RecipeSources recipe_sources(const std::string& file,
   return sources;
 }
 
+training::Recipe read_one_model_recipe(const std::string& file,
+                                       const std::vector<std::string>& overrides,
+                                       const std::string& command) {
+  training::Recipe recipe = training::read_recipe(recipe_sources(file, overrides));
+  TEMPER_CHECK(!recipe.adversarial.is_on(), ErrorCode::kInvalidArgument, file,
+               " trains two models against each other; ", command, " works on one model");
+  return recipe;
+}
+
 std::string recipe_name(const std::string& file) {
   return std::filesystem::path(file).stem().string();
 }

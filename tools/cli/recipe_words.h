@@ -13,6 +13,12 @@ namespace temper::cli {
 training::RecipeSources recipe_sources(const std::string& file,
                                        const std::vector<std::string>& overrides);
 
+// The same read, for a command that works on one model ("temper lr-find").
+// THROWS: as read_recipe(); kInvalidArgument for a recipe of two models.
+training::Recipe read_one_model_recipe(const std::string& file,
+                                       const std::vector<std::string>& overrides,
+                                       const std::string& command);
+
 // "digits" for models/digits.toml: what the command's folder in runs/ is named after.
 std::string recipe_name(const std::string& file);
 
