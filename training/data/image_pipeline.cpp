@@ -34,14 +34,14 @@ std::vector<double> stored_numbers(const JsonValue& list, std::string_view what)
 }  // namespace
 
 ImagePipeline::ImagePipeline(std::unique_ptr<Dataset> data, const DataOptions& options)
-    : data_(std::move(data)), options_(options.images), scale_(options.scale) {
+    : DatasetOver(std::move(data)), options_(options.images), scale_(options.scale) {
   find_parts();
   const bool any = std::any_of(parts_.begin(), parts_.end(), [](auto& p) { return p.is_image; });
   const bool asked = !options_.mean.empty() || !options_.std.empty() || options_.augment.is_on();
   TEMPER_CHECK(any || !asked, ErrorCode::kInvalidArgument,
                options_.augment.is_on() ? "[augment] changes" : "data.mean and data.std are of",
                " images, inputs with rows [channels, height, width]; there is none in ",
-               data_->where(0, 0));
+               below().where(0, 0));
   for (const Part& part : parts_) {
     if (part.is_image && asked) {
       check(part);
@@ -82,7 +82,7 @@ void ImagePipeline::check(const Part& image) const {
                  image.channels, " channels: give one value for each, or one for all");
   }
   TEMPER_CHECK(!augment.jitters_colour() || image.white > 0, ErrorCode::kInvalidArgument, "input '",
-               field.name, "' comes from ", data_->where(image.field, 0),
+               field.name, "' comes from ", below().where(image.field, 0),
                ", which is not uint8: augment.brightness, contrast, saturation and hue need 8-bit "
                "images, of which it is known what white is");
   TEMPER_CHECK(!augment.jitters_colour() || image.channels == 1 || image.channels == 3,
@@ -126,7 +126,7 @@ void ImagePipeline::for_each_image(std::int64_t rows, std::span<Tensor> out, boo
 }
 
 void ImagePipeline::read(std::span<const std::int64_t> rows, std::span<Tensor> out) const {
-  data_->read(rows, out);
+  below().read(rows, out);
   if (!options_.mean.empty() || !options_.std.empty()) {
     for_each_image(static_cast<std::int64_t>(rows.size()), out, false,
                    [&](std::int64_t, const Part&, ImageView image) {
@@ -142,7 +142,7 @@ void ImagePipeline::read_training(std::span<const std::int64_t> rows, std::int64
     read(rows, out);
     return;
   }
-  data_->read(rows, out);
+  below().read(rows, out);
   std::vector<float> scratch;
   const bool bilinear = augment.interpolation == "bilinear";
   for_each_image(static_cast<std::int64_t>(rows.size()), out, true,

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "training/data/dataset.h"
+#include "training/data/dataset_over.h"
 #include "training/data/image_ops.h"
 #include "training/data/open_dataset.h"
 
@@ -15,26 +15,15 @@ namespace temper::training {
 
 // Images are the float inputs with rows [channels, height, width]. Targets of the same height and
 // width (masks) follow the flips, crops and rotations of the images.
-class ImagePipeline : public Dataset {
+class ImagePipeline : public DatasetOver {
  public:
   // THROWS: kInvalidArgument when the settings do not suit the data: no images, another number of
   // channels, colour changes of images that were not 8 bits wide.
   ImagePipeline(std::unique_ptr<Dataset> data, const DataOptions& options);
 
-  std::int64_t count() const override { return data_->count(); }
-  const std::vector<Field>& fields() const override { return data_->fields(); }
   void read(std::span<const std::int64_t> rows, std::span<Tensor> out) const override;
   void read_training(std::span<const std::int64_t> rows, std::int64_t epoch,
                      std::span<Tensor> out) const override;
-  std::vector<std::int64_t> labels(std::size_t field) const override {
-    return data_->labels(field);
-  }
-  std::string where(std::size_t field, std::int64_t row) const override {
-    return data_->where(field, row);
-  }
-  const std::string& fingerprint() const override { return data_->fingerprint(); }
-  std::vector<std::string> class_names() const override { return data_->class_names(); }
-  void fit(std::span<const std::int64_t> training_rows) override { data_->fit(training_rows); }
   // {"images": {"scale", "mean", "std"}}.
   JsonValue preprocessing() const override;
 
@@ -54,7 +43,6 @@ class ImagePipeline : public Dataset {
   void find_parts();
   void check(const Part& image) const;
 
-  std::unique_ptr<Dataset> data_;
   ImageOptions options_;
   bool scale_ = false;
   std::vector<Part> parts_;

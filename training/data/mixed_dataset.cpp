@@ -115,7 +115,7 @@ void cut_batch(std::span<float> values, std::int64_t rows, const BatchMix& mix, 
 }
 
 MixedDataset::MixedDataset(std::unique_ptr<Dataset> data, const MixOptions& options)
-    : data_(std::move(data)), options_(options), fields_(data_->fields()) {
+    : DatasetOver(std::move(data)), options_(options), fields_(below().fields()) {
   bool found = false;
   for (std::size_t i = 0; i < fields_.size(); ++i) {
     Field& field = fields_[i];
@@ -150,7 +150,7 @@ void MixedDataset::read_labels_apart(std::span<const std::int64_t> rows, std::sp
                                      Read&& read) const {
   const auto count = static_cast<std::int64_t>(rows.size());
   const Tensor probabilities = out[target_];
-  Tensor labels(data_->fields()[target_].dtype, Shape{count});
+  Tensor labels(below().fields()[target_].dtype, Shape{count});
   out[target_] = labels;
   read();
   out[target_] = probabilities;
@@ -160,7 +160,7 @@ void MixedDataset::read_labels_apart(std::span<const std::int64_t> rows, std::sp
   for (std::int64_t row = 0; row < count; ++row) {
     const std::int64_t label = classes[static_cast<std::size_t>(row)];
     TEMPER_CHECK(label >= 0 && label < options_.classes, ErrorCode::kInvalidData,
-                 data_->where(target_, rows[static_cast<std::size_t>(row)]), ": the label is ",
+                 below().where(target_, rows[static_cast<std::size_t>(row)]), ": the label is ",
                  label, "; mixup and cutmix need a class from 0 to ", options_.classes - 1,
                  " of every sample");
     values[static_cast<std::size_t>(row * options_.classes + label)] = 1;
@@ -168,12 +168,12 @@ void MixedDataset::read_labels_apart(std::span<const std::int64_t> rows, std::sp
 }
 
 void MixedDataset::read(std::span<const std::int64_t> rows, std::span<Tensor> out) const {
-  read_labels_apart(rows, out, [&] { data_->read(rows, out); });
+  read_labels_apart(rows, out, [&] { below().read(rows, out); });
 }
 
 void MixedDataset::read_training(std::span<const std::int64_t> rows, std::int64_t epoch,
                                  std::span<Tensor> out) const {
-  read_labels_apart(rows, out, [&] { data_->read_training(rows, epoch, out); });
+  read_labels_apart(rows, out, [&] { below().read_training(rows, epoch, out); });
   const auto count = static_cast<std::int64_t>(rows.size());
   const BatchMix mix = draw_mix(options_, epoch, rows.front(), height_, width_);
   for (const std::size_t input : inputs_) {

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "training/data/dataset.h"
+#include "training/data/dataset_over.h"
 
 namespace temper::training {
 
@@ -45,34 +45,22 @@ void cut_batch(std::span<float> values, std::int64_t rows, const BatchMix& mix, 
                std::int64_t width);
 
 // The data set with its class labels as probabilities, f32 [classes], mixed in training.
-class MixedDataset : public Dataset {
+class MixedDataset : public DatasetOver {
  public:
   // REQUIRES: the data's first target is one class index per row, and labels are in range.
   // THROWS: kInvalidArgument when no float input can be mixed, or CutMix finds no images.
   MixedDataset(std::unique_ptr<Dataset> data, const MixOptions& options);
 
-  std::int64_t count() const override { return data_->count(); }
   const std::vector<Field>& fields() const override { return fields_; }
   void read(std::span<const std::int64_t> rows, std::span<Tensor> out) const override;
   void read_training(std::span<const std::int64_t> rows, std::int64_t epoch,
                      std::span<Tensor> out) const override;
-  std::vector<std::int64_t> labels(std::size_t field) const override {
-    return data_->labels(field);
-  }
-  std::string where(std::size_t field, std::int64_t row) const override {
-    return data_->where(field, row);
-  }
-  std::vector<std::string> class_names() const override { return data_->class_names(); }
-  const std::string& fingerprint() const override { return data_->fingerprint(); }
-  void fit(std::span<const std::int64_t> training_rows) override { data_->fit(training_rows); }
-  JsonValue preprocessing() const override { return data_->preprocessing(); }
 
  private:
   template <class Read>
   void read_labels_apart(std::span<const std::int64_t> rows, std::span<Tensor> out,
                          Read&& read) const;
 
-  std::unique_ptr<Dataset> data_;
   MixOptions options_;
   std::vector<Field> fields_;
   std::size_t target_ = 0;
