@@ -18,6 +18,16 @@ std::vector<std::int64_t> all_rows(const Dataset& data) {
   return rows;
 }
 
+// Whether the first target is one class index per row.
+bool has_labels(const Dataset& data) {
+  for (const Field& field : data.fields()) {
+    if (field.is_target) {
+      return is_integer(field.dtype) && field.row_shape.rank() == 0;
+    }
+  }
+  return false;
+}
+
 }  // namespace
 
 std::size_t target_index(const Dataset& data) {
@@ -29,10 +39,9 @@ std::size_t target_index(const Dataset& data) {
   fail(ErrorCode::kInvalidData, "the data has no target (an array named `target`)");
 }
 
-RunData::RunData(const Recipe& recipe, DataOptions options, bool labels, bool validates)
-    : recipe_(recipe) {
+RunData::RunData(const Recipe& recipe, DataOptions options, bool validates) : recipe_(recipe) {
   train_ = open_dataset(recipe_.data.train, options);
-  split(labels);
+  split(validates && recipe_.data.stratify && has_labels(*train_));
   train_->fit(train_rows_);
   if (!recipe_.data.val.empty() && validates) {
     // After fit(): it is prepared as the training rows are.
@@ -43,16 +52,14 @@ RunData::RunData(const Recipe& recipe, DataOptions options, bool labels, bool va
   }
 }
 
-void RunData::split(bool labels) {
+void RunData::split(bool by_class) {
   if (!recipe_.data.val.empty() || recipe_.data.val_split == 0) {
     train_rows_ = all_rows(*train_);
     return;
   }
   const auto seed = static_cast<std::uint64_t>(recipe_.data.seed);
   const double held_out = recipe_.data.val_split;
-  const bool stratify = labels && recipe_.data.stratify &&
-                        train_->fields()[target_index(*train_)].row_shape.rank() == 0;
-  Split split = stratify
+  Split split = by_class
                     ? split_rows_stratified(train_->labels(target_index(*train_)), held_out, seed)
                     : split_rows(train_->count(), held_out, seed);
   train_rows_ = std::move(split.train);

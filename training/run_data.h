@@ -20,10 +20,10 @@ std::size_t target_index(const Dataset& data);
 
 class RunData {
  public:
-  // Opens and splits what [data] of `recipe` names. `labels`: the target is class indices, so that
-  // a split may keep each class's share; `validates`: data.val is opened. `recipe` must outlive
-  // this and gives the batch size. THROWS: as open_dataset().
-  RunData(const Recipe& recipe, DataOptions options, bool labels, bool validates);
+  // Opens and splits what [data] of `recipe` names. `validates`: data.val is opened, and a split
+  // may keep each class's share. `recipe` must outlive this and gives the batch size.
+  // THROWS: as open_dataset().
+  RunData(const Recipe& recipe, DataOptions options, bool validates);
 
   // augment.mixup and cutmix: labels become probabilities of `classes`, mixed in training. Before
   // any loader is made. THROWS: kInvalidArgument when the inputs cannot be mixed.
@@ -52,7 +52,7 @@ class RunData {
   std::string fingerprint() const;
 
  private:
-  void split(bool labels);
+  void split(bool by_class);
   SamplerOptions training_order() const;
 
   const Recipe& recipe_;

@@ -124,7 +124,7 @@ void Session::open_data(const DataOptions& wanted) {
   const std::unique_ptr<Dataset> probe = open_dataset(recipe_.data.train, probing);
   losses_ = settle_losses(recipe_, forward_graph(*probe), *probe, notes_);
   options.targets = losses_.targets;
-  data_ = std::make_unique<RunData>(recipe_, options, has_class_target(), true);
+  data_ = std::make_unique<RunData>(recipe_, options, true);
   check_run_targets(losses_, data_->train());
   if (&data_->val() != &data_->train()) {
     check_run_targets(losses_, data_->val());
@@ -151,7 +151,7 @@ void Session::mix_samples() {
 // For prediction: whatever target the data have is left alone.
 void Session::open_inputs(DataOptions options) {
   options.require_targets = false;
-  data_ = std::make_unique<RunData>(recipe_, options, false, false);
+  data_ = std::make_unique<RunData>(recipe_, options, false);
   bind_unnamed(*imported_, data_->train());
   symbols_ = symbols_of(*imported_, data_->train());
 }

@@ -45,10 +45,7 @@ std::unique_ptr<OpenData> open(const Arguments& arguments) {
           .build_graph(graph::standard_ops());
   training::DataOptions options = training::data_options(graph, recipe);
   options.require_finite = false;
-  const auto probe = training::open_dataset(recipe.data.train, options);
-  const training::Field& target = probe->fields()[training::target_index(*probe)];
-  const bool labels = is_integer(target.dtype) && target.row_shape.rank() == 0;
-  opened->data = std::make_unique<training::RunData>(recipe, options, labels, true);
+  opened->data = std::make_unique<training::RunData>(recipe, options, true);
   return opened;
 }
 
