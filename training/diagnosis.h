@@ -83,4 +83,7 @@ Diagnosis diagnose(Session& session, const DiagnosisOptions& options);
 // Fills the findings from all else, the worst first; there is always at least one.
 void judge(Diagnosis& diagnosis);
 
+// The middle one of the finite values; NaN without any.
+double finite_median(std::vector<double> values);
+
 }  // namespace temper::training

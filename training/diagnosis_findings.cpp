@@ -35,17 +35,6 @@ std::string percent(double share) {
   return text;
 }
 
-// The median of the finite values; NaN without any.
-double median(std::vector<double> values) {
-  std::erase_if(values, [](double value) { return !std::isfinite(value); });
-  if (values.empty()) {
-    return std::numeric_limits<double>::quiet_NaN();
-  }
-  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
-  std::nth_element(values.begin(), middle, values.end());
-  return *middle;
-}
-
 std::vector<double> part(const std::vector<double>& values, bool last_quarter) {
   const auto quarter = static_cast<std::ptrdiff_t>(
       std::max(values.size() / 4, std::min<std::size_t>(1, values.size())));
@@ -110,8 +99,8 @@ class Judge {
       return;
     }
     // At a rate that is too high the loss has risen after the first step already.
-    const double first = std::fmin(d_.losses.front(), median(part(d_.losses, false)));
-    const double last = median(part(d_.losses, true));
+    const double first = std::fmin(d_.losses.front(), finite_median(part(d_.losses, false)));
+    const double last = finite_median(part(d_.losses, true));
     if (first > 0 && last > kLossGrown * first) {
       problem("loss", concat("the loss rises from ", number(first), " to ", number(last)),
               "a lower optimizer.lr (temper lr-find)");
@@ -123,7 +112,7 @@ class Judge {
 
   // Gradients per element: norms of tensors of different sizes are not comparable.
   static double per_element(const TensorDiagnosis& tensor) {
-    return median(tensor.gradient_norms) /
+    return finite_median(tensor.gradient_norms) /
            std::sqrt(static_cast<double>(std::max<std::int64_t>(1, tensor.shape.element_count())));
   }
 
@@ -149,7 +138,7 @@ class Judge {
       const double top = highest_of(tensor.gradient_norms);
       if (zero) {
         none.push_back(tensor.name);
-      } else if (median(tensor.gradient_norms) == 0) {
+      } else if (finite_median(tensor.gradient_norms) == 0) {
         seldom.push_back(tensor.name);
       } else if (tensor.is_weight() && per_element(tensor) < kVanished * largest) {
         small.push_back(tensor.name);
@@ -195,8 +184,8 @@ class Judge {
   }
 
   void grown_gradients() {
-    const double first = median(part(d_.gradient_norms, false));
-    const double last = median(part(d_.gradient_norms, true));
+    const double first = finite_median(part(d_.gradient_norms, false));
+    const double last = finite_median(part(d_.gradient_norms, true));
     if (first > 0 && last > kGrown * first) {
       problem("gradients",
               concat("the norm of the gradient grows from ", number(first), " to ", number(last),
@@ -210,7 +199,7 @@ class Judge {
     std::vector<std::string> low;
     std::vector<double> all;
     for (const TensorDiagnosis& tensor : d_.tensors) {
-      const double ratio = median(tensor.update_ratios);
+      const double ratio = finite_median(tensor.update_ratios);
       if (!tensor.is_weight() || !std::isfinite(ratio)) {
         continue;
       }
@@ -235,7 +224,7 @@ class Judge {
               concat("a higher optimizer.lr: it was ", number(d_.lr), " (temper lr-find)"));
     }
     if (high.empty() && low.empty() && !all.empty()) {
-      note("updates", concat("a step changes a weight by ", number(median(all)),
+      note("updates", concat("a step changes a weight by ", number(finite_median(all)),
                              " of itself (usual is about ", number(kUsualRatio), ")"));
     }
   }
@@ -328,6 +317,16 @@ class Judge {
 };
 
 }  // namespace
+
+double finite_median(std::vector<double> values) {
+  std::erase_if(values, [](double value) { return !std::isfinite(value); });
+  if (values.empty()) {
+    return std::numeric_limits<double>::quiet_NaN();
+  }
+  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
+  std::nth_element(values.begin(), middle, values.end());
+  return *middle;
+}
 
 void judge(Diagnosis& diagnosis) { Judge(diagnosis).run(); }
 

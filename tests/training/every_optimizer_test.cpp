@@ -29,16 +29,6 @@ class EveryOptimizer : public testing::TestWithParam<std::string> {
                        lines);
   }
 
-  static Values values(const VariableStore& store) {
-    Values all;
-    for (int i = 0; i < store.count(); ++i) {
-      const Tensor value = store.get(i);
-      all[store.variable(i).name] = std::string(static_cast<const char*>(value.data()),
-                                                static_cast<std::size_t>(value.bytes()));
-    }
-    return all;
-  }
-
   TempFolder folder_;
 };
 
@@ -47,7 +37,7 @@ TEST_P(EveryOptimizer, ASkippedStepChangesNothing) {
   Values before;
   std::int64_t skips = 0;
   run_tiny(recipe("run", {"train.epochs=2", "clip.norm=1.0"}), false, [&](const StepView& view) {
-    Values after = values(view.session.engine().store());
+    Values after = bytes_of_variables(view.session.engine().store());
     for (const auto& [name, bytes] : after) {
       if (view.skipped && name != "step.attempted" && name != "step.position") {
         EXPECT_EQ(bytes, before.at(name)) << name;

@@ -15,16 +15,6 @@ namespace {
 using Lines = std::vector<std::string>;
 using Snapshot = std::map<std::string, std::string>;
 
-Snapshot snapshot(const VariableStore& store) {
-  Snapshot all;
-  for (int i = 0; i < store.count(); ++i) {
-    const Tensor value = store.get(i);
-    all[store.variable(i).name] = std::string(static_cast<const char*>(value.data()),
-                                              static_cast<std::size_t>(value.bytes()));
-  }
-  return all;
-}
-
 std::int64_t integer(const Snapshot& all, const char* name) {
   std::int64_t value = 0;
   std::memcpy(&value, all.at(name).data(), sizeof value);
@@ -44,7 +34,7 @@ class SkippedStep : public testing::Test {
     Snapshot before;
     std::int64_t skips = 0;
     const RunRecord record = run_tiny(recipe(lines), false, [&](const StepView& view) {
-      Snapshot after = snapshot(view.session.engine().store());
+      Snapshot after = bytes_of_variables(view.session.engine().store());
       if (view.skipped) {
         ++skips;
         EXPECT_EQ(integer(after, "step.attempted"), integer(before, "step.attempted") + 1);

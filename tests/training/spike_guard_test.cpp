@@ -49,16 +49,6 @@ class SpikeGuard : public testing::Test {
     lines.insert(lines.end(), {"data.shuffle=false", "train.epochs=2", "train.spike_window=4"});
     return tiny_recipe(folder_.path(model), folder_.path("train.npz"), folder_.path(out), lines);
   }
-
-  static Values values(const VariableStore& store) {
-    Values all;
-    for (int i = 0; i < store.count(); ++i) {
-      const Tensor value = store.get(i);
-      all[store.variable(i).name] = std::string(static_cast<const char*>(value.data()),
-                                                static_cast<std::size_t>(value.bytes()));
-    }
-    return all;
-  }
   static bool moves_anyway(const std::string& name) {
     return name == "step.attempted" || name == "step.position" || name == "step.spike_limit";
   }
@@ -86,7 +76,7 @@ TEST_F(SpikeGuard, ASkippedStepChangesNothing) {
                       {"train.spike=\"skip\"", "train.spike_of=\"loss\"", "train.spike_factor=1.05",
                        "train.spike_window=3", device, accumulate}),
                false, [&](const StepView& view) {
-                 Values after = values(view.session.engine().store());
+                 Values after = bytes_of_variables(view.session.engine().store());
                  skips += view.skipped ? 1 : 0;
                  for (const auto& [name, bytes] : after) {
                    if (view.skipped && !moves_anyway(name)) {
@@ -109,7 +99,7 @@ TEST_F(SpikeGuard, RollsBackToTheStateOfTheLastSnapshot) {
       recipe("plain.onnx", "run", {"train.spike=\"rollback\"", "train.spike_snapshot=5"}), false,
       [&](const StepView& view) {
         const std::int64_t step = view.progress.step;
-        after_step[step] = values(view.session.engine().store());
+        after_step[step] = bytes_of_variables(view.session.engine().store());
         if (view.skipped) {
           ++skips;
           const Values& then = after_step.at(step - step % 5);

@@ -19,16 +19,6 @@ using training::TensorDiagnosis;
 constexpr std::size_t kMostLines = 6;
 constexpr std::size_t kMostHistograms = 6;
 
-double median(std::vector<double> values) {
-  std::erase_if(values, [](double value) { return !std::isfinite(value); });
-  if (values.empty()) {
-    return std::numeric_limits<double>::quiet_NaN();
-  }
-  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
-  std::nth_element(values.begin(), middle, values.end());
-  return *middle;
-}
-
 charts::Series over_steps(const std::string& name, const std::vector<double>& values) {
   charts::Series series;
   series.name = name;
@@ -92,7 +82,7 @@ Figure tensor_figure(const Diagnosis& d, bool updates) {
   charts::BarSeries series{"median", {}};
   for (const TensorDiagnosis& tensor : d.tensors) {
     chart.names.push_back(tensor.name);
-    series.values.push_back(median(values(tensor)));
+    series.values.push_back(training::finite_median(values(tensor)));
   }
   chart.log = any_positive(series.values);
   chart.series = {std::move(series)};

@@ -128,6 +128,16 @@ Recipe tiny_recipe(const std::string& model, const std::string& train_data, cons
   return read_recipe(sources);
 }
 
+std::map<std::string, std::string> bytes_of_variables(const VariableStore& store) {
+  std::map<std::string, std::string> all;
+  for (int i = 0; i < store.count(); ++i) {
+    const Tensor value = store.get(i);
+    all[store.variable(i).name] = std::string(static_cast<const char*>(value.data()),
+                                              static_cast<std::size_t>(value.bytes()));
+  }
+  return all;
+}
+
 std::string hash_of_variables(const VariableStore& store) {
   Sha256 hash;
   for (int i = 0; i < store.count(); ++i) {

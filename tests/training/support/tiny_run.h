@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -57,6 +58,8 @@ using StopWhen = std::function<bool(const StepView&)>;
 
 RunRecord run_tiny(const Recipe& recipe, bool resume, const StopWhen& stop = nullptr);
 
+// The bytes of each variable, by name.
+std::map<std::string, std::string> bytes_of_variables(const VariableStore& store);
 std::string hash_of_variables(const VariableStore& store);
 std::string log_without_speed(const std::string& metrics_path);
 
