@@ -16,7 +16,7 @@ using testing::HasSubstr;
 TEST(DataCommand, DescribesTheSampleAndDrawsItsClasses) {
   const ScratchFolder scratch;
   const CommandResult result =
-      run_temper({"data", "check", digits("digits.toml"), "--chart", scratch / "classes"});
+      run_temper({"data", "check", digits("digits.toml"), "--chart", scratch / "classes.png"});
   ASSERT_EQ(result.exit_code, 0) << result.err;
   EXPECT_THAT(result.out, HasSubstr("train  1438 samples"));
   EXPECT_THAT(result.out, HasSubstr("val    359 samples"));

@@ -10,6 +10,7 @@
 #include "runtime/platform/folders.h"
 #include "tools/charts/figure.h"
 #include "tools/cli/command.h"
+#include "tools/cli/named_chart.h"
 #include "tools/cli/quick_recipe.h"
 #include "tools/cli/recipe_words.h"
 #include "tools/cli/sample_pictures.h"
@@ -188,7 +189,7 @@ int check(const Arguments& arguments) {
   const std::vector<std::string> names = names_of(*opened);
   std::string chart;
   if (arguments.has("--chart") && !label_table(report).empty()) {
-    chart = arguments.text("--chart");
+    chart = chart_stem(arguments.text("--chart"));
     draw_labels(report, names, chart);
   }
   if (arguments.has("--json")) {

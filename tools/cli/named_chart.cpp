@@ -1,10 +1,19 @@
 #include "tools/cli/named_chart.h"
 
+#include <filesystem>
 #include <utility>
 
 #include "runtime/platform/folders.h"
 
 namespace temper::cli {
+
+std::string chart_stem(const std::string& typed) {
+  std::filesystem::path path = typed;
+  if (path.extension() == ".png" || path.extension() == ".svg") {
+    path.replace_extension();
+  }
+  return path.string();
+}
 
 std::vector<std::string> write_charts(const std::vector<NamedChart>& all,
                                       const std::string& folder) {

@@ -14,6 +14,9 @@ struct NamedChart {
   charts::Panel panel;
 };
 
+// A chart's file as typed, without .png or .svg: both are written.
+std::string chart_stem(const std::string& typed);
+
 // Writes each as PNG and SVG into the folder, made if missing, and returns the paths without
 // suffix. THROWS: kIo.
 std::vector<std::string> write_charts(const std::vector<NamedChart>& all,

@@ -6,6 +6,8 @@
 
 #include "runtime/base/error.h"
 #include "tools/charts/figure.h"
+#include "tools/cli/named_chart.h"
+#include "tools/cli/recipe_words.h"
 #include "training/loss_shape.h"
 #include "training/recipe/recipe.h"
 
@@ -82,12 +84,7 @@ charts::Chart empty_chart(const char* title, const Axis& axis, const char* y_lab
 }  // namespace
 
 int plot_losses(const Arguments& arguments) {
-  std::vector<std::string> words;
-  std::vector<std::string> overrides;
-  for (std::size_t i = 1; i < arguments.positionals().size(); ++i) {
-    const std::string& word = arguments.positional(i);
-    (word.find('=') == std::string::npos ? words : overrides).push_back(word);
-  }
+  const auto [words, overrides] = typed_words(arguments, 1);
   TEMPER_CHECK(!words.empty(), ErrorCode::kInvalidArgument,
                "which losses? write temper plot losses mse l1 huber");
   std::vector<ComponentSettings> chosen;
@@ -119,15 +116,12 @@ int plot_losses(const Arguments& arguments) {
       series = std::move(defined);
     }
   }
-  std::filesystem::path out = arguments.text("--out", "losses");
-  if (out.extension() == ".png" || out.extension() == ".svg") {
-    out.replace_extension();
-  }
+  const std::string out = chart_stem(arguments.text("--out", "losses"));
   charts::Figure figure;
   figure.title = "Losses against the error";
   figure.columns = 2;
   figure.panels = {values, slopes};
-  charts::write_chart(figure, out.string());
+  charts::write_chart(figure, out);
   std::printf("%s.png\n%s.svg\n", out.c_str(), out.c_str());
   return 0;
 }

@@ -4,10 +4,11 @@
 #include <charconv>
 #include <cmath>
 #include <cstdio>
-#include <filesystem>
 
 #include "runtime/base/error.h"
 #include "tools/charts/figure.h"
+#include "tools/cli/named_chart.h"
+#include "tools/cli/recipe_words.h"
 #include "training/recipe/recipe.h"
 #include "training/schedules/run_schedule.h"
 
@@ -150,12 +151,7 @@ Drawing read_drawing(const std::string& recipe, const std::vector<std::string>& 
 }  // namespace
 
 int plot_schedule(const Arguments& arguments) {
-  std::vector<std::string> recipes;
-  std::vector<std::string> overrides;
-  for (std::size_t i = 1; i < arguments.positionals().size(); ++i) {
-    const std::string& word = arguments.positional(i);
-    (word.find('=') == std::string::npos ? recipes : overrides).push_back(word);
-  }
+  auto [recipes, overrides] = typed_words(arguments, 1);
   if (recipes.empty()) {
     TEMPER_CHECK(!overrides.empty(), ErrorCode::kInvalidArgument,
                  "which schedule? write temper plot schedule RECIPE.toml, or "
@@ -172,14 +168,11 @@ int plot_schedule(const Arguments& arguments) {
     figure.panels.insert(figure.panels.end(), more.begin(),
                          more.begin() + static_cast<std::ptrdiff_t>(count));
   }
-  std::filesystem::path out = arguments.text("--out", "schedule");
-  if (out.extension() == ".png" || out.extension() == ".svg") {
-    out.replace_extension();
-  }
+  const std::string out = chart_stem(arguments.text("--out", "schedule"));
   if (figure.panels.size() == 1) {
-    charts::write_chart(figure.panels.front(), out.string());
+    charts::write_chart(figure.panels.front(), out);
   } else {
-    charts::write_chart(figure, out.string());
+    charts::write_chart(figure, out);
   }
   std::printf("%s.png\n%s.svg\n", out.c_str(), out.c_str());
   return 0;

@@ -9,6 +9,15 @@
 
 namespace temper::cli {
 
+TypedWords typed_words(const Arguments& arguments, std::size_t first) {
+  TypedWords typed;
+  for (std::size_t i = first; i < arguments.positionals().size(); ++i) {
+    const std::string& word = arguments.positional(i);
+    (word.find('=') == std::string::npos ? typed.names : typed.overrides).push_back(word);
+  }
+  return typed;
+}
+
 training::RecipeSources recipe_sources(const std::string& file,
                                        const std::vector<std::string>& overrides) {
   training::RecipeSources sources;

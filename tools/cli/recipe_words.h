@@ -9,6 +9,13 @@
 
 namespace temper::cli {
 
+// What was typed from the word `first` on: names (of files, losses, ...) and key=value.
+struct TypedWords {
+  std::vector<std::string> names;
+  std::vector<std::string> overrides;
+};
+TypedWords typed_words(const Arguments& arguments, std::size_t first);
+
 // The file, the environment and the overrides. REQUIRES: every word has a '='.
 training::RecipeSources recipe_sources(const std::string& file,
                                        const std::vector<std::string>& overrides);
