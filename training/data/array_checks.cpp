@@ -5,7 +5,7 @@
 #include <limits>
 #include <utility>
 
-#include "training/data/dataset.h"
+#include "runtime/base/error.h"
 
 namespace temper::training {
 namespace {
@@ -101,17 +101,6 @@ void check_exact(const Tensor& array, DType delivered, const RowName& where) {
       }
     });
   });
-}
-
-void check_labels(const Dataset& data, std::size_t field, std::int64_t classes,
-                  std::int64_t ignore_index) {
-  const std::vector<std::int64_t> labels = data.labels(field);
-  for (std::size_t row = 0; row < labels.size(); ++row) {
-    const std::int64_t label = labels[row];
-    TEMPER_CHECK((label >= 0 && label < classes) || label == ignore_index, ErrorCode::kInvalidData,
-                 data.where(field, static_cast<std::int64_t>(row)), ": the label is ", label,
-                 "; the model has ", classes, " classes, so labels go from 0 to ", classes - 1);
-  }
 }
 
 }  // namespace temper::training

@@ -104,6 +104,23 @@ std::vector<std::int64_t> ArrayDataset::labels(std::size_t field) const {
   return entry.array.values<std::int64_t>();
 }
 
+std::optional<OutsideValue> ArrayDataset::find_outside(std::size_t field,
+                                                       const AllowedValues& allowed) const {
+  const ArrayField& entry = arrays_.at(field);
+  const std::int64_t elements = entry.field.row_shape.element_count();
+  std::optional<OutsideValue> found;
+  visit_any(entry.array.dtype(), [&]<class T>() {
+    const T* values = static_cast<const T*>(entry.array.data());
+    for (std::int64_t i = 0; i < entry.array.element_count() && !found; ++i) {
+      const auto value = convert_element<std::int64_t>(values[i]);
+      if (!allowed.allows(value)) {
+        found = OutsideValue{element_place(*this, field, i / elements, i % elements), value};
+      }
+    }
+  });
+  return found;
+}
+
 std::string ArrayDataset::where(std::size_t field, std::int64_t row) const {
   return concat(arrays_.at(field).source, ", row ", row);
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -32,6 +33,8 @@ class ArrayDataset : public Dataset {
   const std::vector<Field>& fields() const override { return fields_; }
   void read(std::span<const std::int64_t> rows, std::span<Tensor> out) const override;
   std::vector<std::int64_t> labels(std::size_t field) const override;
+  std::optional<OutsideValue> find_outside(std::size_t field,
+                                           const AllowedValues& allowed) const override;
   std::string where(std::size_t field, std::int64_t row) const override;
   const std::string& fingerprint() const override { return fingerprint_; }
   std::vector<std::string> class_names() const override { return class_names_; }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -20,6 +21,23 @@ struct Field {
   Shape row_shape;
   bool is_target = false;
   double white = 0;  // the largest value of pixels that were 8 bits wide; 0: not known
+};
+
+// The whole numbers a field may hold.
+struct AllowedValues {
+  std::int64_t lower = 0;
+  std::int64_t upper = 0;  // the first that is too large
+  std::optional<std::int64_t> ignored;
+
+  bool allows(std::int64_t value) const {
+    return (value >= lower && value < upper) || value == ignored;
+  }
+};
+
+// An element that is none of them, with its place for messages.
+struct OutsideValue {
+  std::string where;
+  std::int64_t value = 0;
 };
 
 // Threading: const members may be called from several threads at once; fit() must be alone.
@@ -47,6 +65,11 @@ class Dataset {
   // THROWS: kInvalidData when the field is of another kind.
   virtual std::vector<std::int64_t> labels(std::size_t field) const = 0;
 
+  // The first element of an integer field that is not allowed. COST: without another way known,
+  // all rows are read.
+  virtual std::optional<OutsideValue> find_outside(std::size_t field,
+                                                   const AllowedValues& allowed) const;
+
   // "digits.npz, array 'target', row 12" or "data.csv:13: column 'age'", for messages.
   virtual std::string where(std::size_t field, std::int64_t row) const = 0;
 
@@ -64,8 +87,12 @@ class Dataset {
   virtual JsonValue preprocessing() const { return {}; }
 };
 
-// Checks that every label of the field is in 0..classes-1 (or equals `ignore_index`).
-// THROWS: kInvalidData with file, row and value.
+// where() and the indices of an element within its row, if a row has several.
+std::string element_place(const Dataset& data, std::size_t field, std::int64_t row,
+                          std::int64_t element);
+
+// Checks that every label of the field, one or more per row, is in 0..classes-1 (or equals
+// `ignore_index`). THROWS: kInvalidData with file, row and value.
 void check_labels(const Dataset& data, std::size_t field, std::int64_t classes,
                   std::int64_t ignore_index = -100);
 

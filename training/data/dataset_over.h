@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -16,6 +17,10 @@ class DatasetOver : public Dataset {
   const std::vector<Field>& fields() const override { return data_->fields(); }
   std::vector<std::int64_t> labels(std::size_t field) const override {
     return data_->labels(field);
+  }
+  std::optional<OutsideValue> find_outside(std::size_t field,
+                                           const AllowedValues& allowed) const override {
+    return data_->find_outside(field, allowed);
   }
   std::string where(std::size_t field, std::int64_t row) const override {
     return data_->where(field, row);

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "tests/training/test_files.h"
+#include "training/data/dataset_over.h"
 #include "training/formats/npy.h"
 #include "training/formats/npz.h"
 
@@ -172,7 +173,41 @@ TEST(CheckLabels, NamesFileRowAndValueOutOfRange) {
   expect_error([&] { check_labels(*data, 1, 2); }, ErrorCode::kInvalidData,
                "stored.npz, array 'target', row 2", "label is 2", "0 to 1");
   check_labels(*data, 1, 2, /*ignore_index=*/2);
-  expect_error([&] { check_labels(*data, 0, 2); }, ErrorCode::kInvalidData, "f32[6,4]");
+  expect_error([&] { check_labels(*data, 0, 2); }, ErrorCode::kInvalidData, "f32[4]");
+}
+
+TEST(CheckLabels, NamesTheElementWhereARowHasSeveral) {
+  const TempFolder folder;
+  const std::string path = folder.path("a.npz");
+  write_npz(path, {{"x", floats(Shape{2, 1}, {1, 2})},
+                   {"target",
+                    ints(DType::kUInt8, Shape{2, 2, 3}, {0, 1, 2, 0, 1, 2, 0, 1, 2, 0, 255, 2})}});
+  const auto data = open_dataset(path, {});
+  check_labels(*data, 1, 3, /*ignore_index=*/255);
+  expect_error([&] { check_labels(*data, 1, 3); }, ErrorCode::kInvalidData,
+               "array 'target', row 1, element [1,1]", "the label is 255", "0 to 2");
+}
+
+// A data set that knows no faster way.
+class Plain : public DatasetOver {
+ public:
+  explicit Plain(std::unique_ptr<Dataset> data) : DatasetOver(std::move(data)) {}
+  void read(std::span<const std::int64_t> rows, std::span<Tensor> out) const override {
+    below().read(rows, out);
+  }
+  std::optional<OutsideValue> find_outside(std::size_t field,
+                                           const AllowedValues& allowed) const override {
+    return Dataset::find_outside(field, allowed);
+  }
+};
+
+TEST(CheckLabels, ReadsAllRowsWhereADataSetKnowsNoFasterWay) {
+  const Plain data(open_dataset(fixture("stored.npz"), {}));
+  EXPECT_FALSE(data.find_outside(1, {0, 3, {}}).has_value());
+  const auto found = data.find_outside(1, {0, 2, {}});
+  ASSERT_TRUE(found.has_value());
+  EXPECT_EQ(found->value, 2);
+  EXPECT_EQ(found->where, open_dataset(fixture("stored.npz"), {})->where(1, 2));
 }
 
 TEST(OpenDataset, PairsIdxImagesWithTheirLabels) {

@@ -1,0 +1,60 @@
+// Checks that any data set allows.
+#include "training/data/dataset.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "runtime/base/error.h"
+
+namespace temper::training {
+
+std::optional<OutsideValue> Dataset::find_outside(std::size_t field,
+                                                  const AllowedValues& allowed) const {
+  std::vector<Tensor> row_of_each;
+  for (const Field& each : fields()) {
+    Shape shape{1};
+    for (const std::int64_t dim : each.row_shape) {
+      shape.push_back(dim);
+    }
+    row_of_each.emplace_back(each.dtype, shape);
+  }
+  for (std::int64_t row = 0; row < count(); ++row) {
+    read(std::span<const std::int64_t>(&row, 1), row_of_each);
+    const std::vector<std::int64_t> values = row_of_each.at(field).values<std::int64_t>();
+    const auto bad = std::find_if(values.begin(), values.end(),
+                                  [&](std::int64_t value) { return !allowed.allows(value); });
+    if (bad != values.end()) {
+      return OutsideValue{element_place(*this, field, row, bad - values.begin()), *bad};
+    }
+  }
+  return std::nullopt;
+}
+
+std::string element_place(const Dataset& data, std::size_t field, std::int64_t row,
+                          std::int64_t element) {
+  const Shape& shape = data.fields().at(field).row_shape;
+  std::string place = data.where(field, row);
+  if (shape.element_count() == 1) {
+    return place;
+  }
+  std::vector<std::int64_t> indices;
+  for (int axis = shape.rank() - 1; axis >= 0; --axis) {
+    indices.insert(indices.begin(), element % shape[axis]);
+    element /= shape[axis];
+  }
+  return concat(place, ", element [", join(indices, ","), "]");
+}
+
+void check_labels(const Dataset& data, std::size_t field, std::int64_t classes,
+                  std::int64_t ignore_index) {
+  const Field& labels = data.fields().at(field);
+  TEMPER_CHECK(is_integer(labels.dtype), ErrorCode::kInvalidData, data.where(field, 0), ": '",
+               labels.name, "' is ", labels.dtype, labels.row_shape,
+               " per row; class labels are whole numbers");
+  if (const auto bad = data.find_outside(field, {0, classes, ignore_index})) {
+    fail(ErrorCode::kInvalidData, bad->where, ": the label is ", bad->value, "; the model has ",
+         classes, " classes, so labels go from 0 to ", classes - 1);
+  }
+}
+
+}  // namespace temper::training
