@@ -15,40 +15,9 @@
 namespace temper::training {
 namespace {
 
-constexpr const char* name_of(AdversarialGraphKind kind) {
-  switch (kind) {
-    case AdversarialGraphKind::kDiscriminator:
-      return "discriminator";
-    case AdversarialGraphKind::kGenerator:
-      return "generator";
-    case AdversarialGraphKind::kSample:
-      return "sample";
-    case AdversarialGraphKind::kClipWeights:
-      return "clip_weights";
-  }
-  return "";
-}
-
 graph::OnnxModel load(const std::string& path, const char* key, const Recipe& recipe) {
   TEMPER_CHECK(!path.empty(), ErrorCode::kInvalidArgument, key, " is not set: which ONNX file?");
   return graph::OnnxModel::load(path, {recipe.model.external_data_root});
-}
-
-CompileSettings compile_settings(const Recipe& recipe, const ComponentSettings& optimizer) {
-  TEMPER_CHECK(recipe.train.spike.action == "off", ErrorCode::kInvalidArgument, "train.spike = \"",
-               recipe.train.spike.action,
-               "\" is for runs of one model: an adversarial loss jumps as it should");
-  TEMPER_CHECK(!recipe.average.is_on(), ErrorCode::kInvalidArgument, "average.kind = \"",
-               recipe.average.kind, "\" is for runs of one model");
-  TEMPER_CHECK(recipe.clip.agc_exclude.empty(), ErrorCode::kInvalidArgument,
-               "clip.agc_exclude is for runs of one model");
-  CompileSettings settings;
-  settings.optimizer = optimizer;
-  settings.clip = recipe.clip;
-  settings.check_finite = recipe.train.on_nonfinite != "ignore";
-  settings.frozen_batchnorm = recipe.model.batchnorm == "frozen";
-  settings.seed = static_cast<std::uint64_t>(recipe.train.seed);
-  return settings;
 }
 
 // Inputs that both models leave to the data, each asked for once.
@@ -131,16 +100,17 @@ AdversarialSession::AdversarialSession(Recipe recipe, EngineOptions options)
   options.threads = threads_;
   const AdversarialRecipe& adversarial = recipe_.adversarial;
   generator_ = std::make_unique<graph::OnnxModel>(
-      load(adversarial.generator, "models.generator.path", recipe_));
+      load(adversarial.generator.model, "models.generator.path", recipe_));
   discriminator_ = std::make_unique<graph::OnnxModel>(
-      load(adversarial.discriminator, "models.discriminator.path", recipe_));
+      load(adversarial.discriminator.model, "models.discriminator.path", recipe_));
   graph::Graph generator = generator_->build_graph(graph::standard_ops());
   graph::Graph discriminator = discriminator_->build_graph(graph::standard_ops());
   open_data(generator, discriminator);
   AdversarialSettings settings;
   settings.loss = adversarial.loss;
-  settings.generator = compile_settings(recipe_, adversarial.generator_optimizer);
-  settings.discriminator = compile_settings(recipe_, adversarial.discriminator_optimizer);
+  settings.generator = compile_settings(adversarial.generator);
+  settings.generator.average = recipe_.average.is_on();
+  settings.discriminator = compile_settings(adversarial.discriminator);
   settings.latent = adversarial.latent;
   settings.distribution = adversarial.distribution;
   settings.latent_size = adversarial.latent_size;
@@ -150,9 +120,35 @@ AdversarialSession::AdversarialSession(Recipe recipe, EngineOptions options)
   plans_ = std::make_unique<PlanSet>(*backend_, *reference_, std::move(options));
 }
 
+CompileSettings AdversarialSession::compile_settings(const AdversarialSide& side) const {
+  CompileSettings settings;
+  settings.optimizer = side.optimizer;
+  settings.clip = side.clip;
+  settings.check_finite = recipe_.train.on_nonfinite != "ignore";
+  settings.frozen_batchnorm = recipe_.model.batchnorm == "frozen";
+  settings.seed = static_cast<std::uint64_t>(recipe_.train.seed);
+  return settings;
+}
+
+const AdversarialSide& AdversarialSession::side(AdversarialGraphKind kind) const {
+  const AdversarialRecipe& adversarial = recipe_.adversarial;
+  return kind == AdversarialGraphKind::kGenerator ? adversarial.generator
+                                                  : adversarial.discriminator;
+}
+
+const CompileSettings& AdversarialSession::settings(AdversarialGraphKind kind) const {
+  const AdversarialSettings& all = graphs_->settings();
+  return kind == AdversarialGraphKind::kGenerator ? all.generator : all.discriminator;
+}
+
 // Settings that a run of two models does not have would otherwise be ignored in silence.
 void AdversarialSession::refuse_other_settings() const {
   const Recipe& r = recipe_;
+  TEMPER_CHECK(r.train.spike.action == "off", ErrorCode::kInvalidArgument, "train.spike = \"",
+               r.train.spike.action,
+               "\" is for runs of one model: an adversarial loss jumps as it should");
+  TEMPER_CHECK(r.average.kind != "swa", ErrorCode::kInvalidArgument,
+               "average.kind = \"swa\" is for runs of one model; \"ema\" averages the generator");
   std::vector<std::string> other;
   const auto note = [&](bool is_set, const char* key) {
     if (is_set) {
@@ -176,7 +172,6 @@ void AdversarialSession::refuse_other_settings() const {
   note(r.train.eval_every > 0, "train.eval_every");
   note(!r.checkpoint.monitor.empty(), "checkpoint.monitor");
   note(r.checkpoint.patience > 0, "checkpoint.patience");
-  note(r.augment.is_on(), "[augment]");
   note(r.log.histograms > 0, "log.histograms");
   note(!r.compare.empty(), "compare.run");
   for (const auto& [key, origin] : r.origins) {
@@ -240,7 +235,7 @@ MemoryPlan AdversarialSession::prepare() {
       kinds.push_back(AdversarialGraphKind::kClipWeights);
     }
     for (const AdversarialGraphKind kind : kinds) {
-      plans_->plan(name_of(kind), [&] { return graphs_->make(kind, batch_of(kind)); });
+      plans_->plan(to_string(kind), [&] { return graphs_->make(kind, batch_of(kind)); });
     }
     plans_->allocate();
   }
@@ -248,7 +243,7 @@ MemoryPlan AdversarialSession::prepare() {
 }
 
 Executor& AdversarialSession::executor(AdversarialGraphKind kind) {
-  return plans_->executor(name_of(kind), [&] { return graphs_->make(kind, batch_of(kind)); });
+  return plans_->executor(to_string(kind), [&] { return graphs_->make(kind, batch_of(kind)); });
 }
 
 std::int64_t AdversarialSession::batches_per_epoch() const {
@@ -259,6 +254,7 @@ std::unique_ptr<BatchLoader> AdversarialSession::make_loader(DataPosition start)
   LoaderOptions options;
   options.batch_size = recipe_.data.batch_size;
   options.drop_last = true;  // a step has one batch size
+  options.training = true;
   const SamplerOptions order{recipe_.data.shuffle, static_cast<std::uint64_t>(recipe_.data.seed)};
   return std::make_unique<BatchLoader>(*data_, Sampler(data_->count(), order), options, start);
 }

@@ -30,6 +30,9 @@ class AdversarialSession {
   const Backend& backend() const { return *backend_; }
   int threads() const { return threads_; }
   const Wiring& wiring() const { return graphs_->wiring(); }
+  // Of the model whose step `kind` is. REQUIRES: kDiscriminator or kGenerator; so below.
+  const AdversarialSide& side(AdversarialGraphKind kind) const;
+  const CompileSettings& settings(AdversarialGraphKind kind) const;
   // What was inferred or changed, for people.
   const std::vector<std::string>& notes() const { return notes_; }
   const std::string& data_fingerprint() const { return data_->fingerprint(); }
@@ -55,6 +58,7 @@ class AdversarialSession {
 
  private:
   void refuse_other_settings() const;
+  CompileSettings compile_settings(const AdversarialSide& side) const;
   void open_data(graph::Graph& generator, graph::Graph& discriminator);
   std::int64_t batch_of(AdversarialGraphKind kind) const;
   void bind_fields(Executor& executor, std::span<const Tensor> fields) const;

@@ -3,16 +3,14 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <limits>
-#include <map>
+#include <optional>
 #include <tuple>
-#include <utility>
 #include <vector>
 
-#include "runtime/base/dtype_visit.h"
 #include "runtime/base/error.h"
+#include "training/adversarial_side.h"
 #include "training/run_records.h"
-#include "training/schedules/schedule.h"
+#include "training/weight_averaging.h"
 
 namespace temper::training {
 namespace {
@@ -20,104 +18,6 @@ namespace {
 double seconds_now() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
-
-// One of the two models: its step's plan and its learning rate. Outputs are looked up once.
-class Side {
- public:
-  Side(std::string name, std::string prefix, Executor& executor, RunSchedule schedule,
-       double base_lr, VariableStore& store)
-      : name_(std::move(name)),
-        executor_(executor),
-        schedule_(std::move(schedule)),
-        base_lr_(base_lr),
-        rates_(store.tensor(store.find(prefix + kRatesVariable))),
-        applied_(store.tensor(store.find(prefix + kAppliedVariable))),
-        norm_(executor.plan().find_output("grad_norm")),
-        ok_(executor.plan().find_output("ok")) {
-    for (const char* output : {"loss", "real", "fake", "penalty"}) {
-      const int index = executor.plan().find_output(output);
-      if (index >= 0) {
-        logged_.push_back({concat(name_, "/", output), index});
-      }
-    }
-  }
-
-  const std::string& name() const { return name_; }
-  Executor& executor() { return executor_; }
-  double lr() const { return schedule_.rate(std::max<std::int64_t>(applied() - 1, 0), base_lr_); }
-  double loss() const { return loss_; }  // of the last step
-
-  // Runs the step. Its outputs go to `sums`, unless it was skipped: false.
-  bool run(std::map<std::string, double>& sums) {
-    fill_rates();
-    executor_.run();
-    loss_ = number(logged_.front().output);
-    last_norm_ = number(norm_);
-    if (!executor_.output(ok_).span<bool>()[0]) {
-      return false;
-    }
-    for (const Logged& logged : logged_) {
-      sums[logged.metric] += number(logged.output);
-    }
-    sums[name_ + "/steps"] += 1;
-    return true;
-  }
-
-  // The means since the last line; leaves `sums` without them.
-  void report(std::map<std::string, double>& sums, std::vector<Metric>& line) const {
-    const double steps = sums[name_ + "/steps"];
-    for (const auto& [metric, output] : logged_) {
-      if (steps > 0) {
-        line.push_back({metric, sums[metric] / steps});
-      }
-      sums[metric] = 0;
-    }
-    sums[name_ + "/steps"] = 0;
-    line.push_back({name_ + "/lr", lr()});
-    line.push_back({name_ + "/grad_norm", last_norm_});
-  }
-
- private:
-  struct Logged {
-    std::string metric;
-    int output;
-  };
-
-  std::int64_t applied() const { return applied_.span<std::int64_t>()[0]; }
-  double number(int output) const {
-    const Tensor& tensor = executor_.output(output);
-    return visit_float(tensor.dtype(),
-                       [&]<class T>() { return static_cast<double>(tensor.span<T>()[0]); });
-  }
-
-  // As the trainer's: whole blocks of the table, so that its content depends on the step alone.
-  void fill_rates() {
-    if (applied() < rates_until_) {
-      return;
-    }
-    const auto rates = rates_.span<double>();
-    const std::int64_t first = applied() - applied() % kRateSlots;
-    for (std::int64_t slot = 0; slot < kRateSlots; ++slot) {
-      rates[static_cast<std::size_t>(slot)] = schedule_.rate(first + slot, base_lr_);
-    }
-    // The second row: one group, its momentum the optimizer's own.
-    std::fill(rates.begin() + kRateSlots, rates.end(), std::numeric_limits<double>::quiet_NaN());
-    rates_until_ = first + kRateSlots;
-  }
-
-  std::string name_;
-  Executor& executor_;
-  RunSchedule schedule_;
-  double base_lr_;
-  Tensor rates_;
-  Tensor applied_;
-  int norm_;
-  int ok_;
-  std::vector<Logged> logged_;
-  double loss_ = 0;
-  double last_norm_ = 0;
-  std::int64_t rates_until_ = 0;
-};
 
 }  // namespace
 
@@ -134,26 +34,20 @@ struct AdversarialTrainer::Impl {
   std::int64_t total_steps = 0;
   std::unique_ptr<RunRecords> records;
   std::unique_ptr<BatchLoader> loader;
-  std::unique_ptr<Side> discriminator;
-  std::unique_ptr<Side> generator;
+  std::unique_ptr<AdversarialSideLoop> discriminator;
+  std::unique_ptr<AdversarialSideLoop> generator;
+  AveragePlan average;  // of the generator's weights
   double log_began = 0;
   std::int64_t log_first_step = 0;
   std::vector<Metric> line;
 
-  RunSchedule schedule(std::int64_t steps_per_iteration) const {
-    TEMPER_CHECK(recipe.schedule.schedule.name != kPlateauSchedule, ErrorCode::kInvalidArgument,
-                 "schedule.name is \"plateau\", which follows a metric; the losses of two models "
-                 "against each other do not say which is better, so choose another schedule");
+  // Of the run in steps of a model that makes so many in an iteration.
+  RunLength length_of(std::int64_t steps_per_iteration) const {
     RunLength length;
     length.steps_per_epoch = std::max<std::int64_t>(
         session.batches_per_epoch() * steps_per_iteration / recipe.adversarial.ratio, 1);
     length.total_steps = total_steps * steps_per_iteration;
-    RunSchedule made(recipe.schedule, length);
-    TEMPER_CHECK(!made.moves_momentum(), ErrorCode::kUnsupported, "the schedule ",
-                 recipe.schedule.schedule.name,
-                 " moves the optimizer's momentum, which is not supported; set "
-                 "schedule.cycle_momentum = false to move the learning rate alone");
-    return made;
+    return length;
   }
 
   MemoryPlan prepare() {
@@ -164,13 +58,11 @@ struct AdversarialTrainer::Impl {
             ? recipe.train.steps
             : std::max<std::int64_t>(
                   recipe.train.epochs * session.batches_per_epoch() / adversarial.ratio, 1);
-    discriminator = std::make_unique<Side>(
-        "d", kDiscriminatorPrefix, session.executor(AdversarialGraphKind::kDiscriminator),
-        schedule(adversarial.ratio),
-        adversarial.discriminator_optimizer.parameters.get_double("lr", 0), session.store());
-    generator = std::make_unique<Side>(
-        "g", kGeneratorPrefix, session.executor(AdversarialGraphKind::kGenerator), schedule(1),
-        adversarial.generator_optimizer.parameters.get_double("lr", 0), session.store());
+    discriminator = std::make_unique<AdversarialSideLoop>(
+        session, AdversarialGraphKind::kDiscriminator, "d", length_of(adversarial.ratio));
+    generator = std::make_unique<AdversarialSideLoop>(session, AdversarialGraphKind::kGenerator,
+                                                      "g", length_of(1));
+    average = AveragePlan(recipe.average, length_of(1));
     return memory;
   }
 
@@ -185,7 +77,7 @@ struct AdversarialTrainer::Impl {
   }
 
   // A step of one model on a batch; one that is not finite changes nothing.
-  void step(Side& side, const Batch& batch) {
+  void step(AdversarialSideLoop& side, const Batch& batch) {
     session.bind(side.executor(), batch);
     if (side.run(state.sums)) {
       state.consecutive_skips = 0;
@@ -214,7 +106,9 @@ struct AdversarialTrainer::Impl {
       }
       state.data = batch->end;
     }
+    set_average_weights(session.store(), average, generator->applied() + 1);
     step(*generator, *batch);  // on the last batch's conditions
+    state.average_updates = average.updates(generator->applied());
     ++state.attempted;
     report_progress();
   }
@@ -261,9 +155,21 @@ struct AdversarialTrainer::Impl {
     restart_clock();
   }
 
+  // Samples come from the averaged generator where there is one, as they do from what is exported.
+  template <class Act>
+  void with_exported_weights(Act&& act) {
+    std::optional<AveragesInPlace> in_place;
+    if (state.average_updates > 0 && recipe.average.exported == "average") {
+      in_place.emplace(session.store());
+    }
+    act();
+  }
+
   void show_samples() {
+    Tensor samples;
+    with_exported_weights([&] { samples = session.sample(); });
     const DrawnPicture picture =
-        observer.sampled(state.attempted, session.sample(), recipe.adversarial.sample_grid);
+        observer.sampled(state.attempted, samples, recipe.adversarial.sample_grid);
     TensorBoardLog* board = records->tensorboard();
     if (board != nullptr && !picture.png.empty()) {
       records->guarded([&] {
@@ -308,8 +214,10 @@ struct AdversarialTrainer::Impl {
       result.outcome = RunOutcome::kInterrupted;
     } else {
       records->guarded([&] {
-        std::tie(result.generator, result.discriminator) =
-            session.export_models(result.run_directory);
+        with_exported_weights([&] {
+          std::tie(result.generator, result.discriminator) =
+              session.export_models(result.run_directory);
+        });
       });
     }
     if (records->save_failed()) {

@@ -19,7 +19,7 @@ std::string deciding_settings(Recipe recipe) {
   recipe.model.path.clear();
   recipe.model.external_data_root.clear();
   if (recipe.adversarial.is_on()) {
-    recipe.adversarial.generator = recipe.adversarial.discriminator = "set";
+    recipe.adversarial.generator.model = recipe.adversarial.discriminator.model = "set";
     recipe.adversarial.samples_every = recipe.adversarial.sample_grid = 0;
   }
   recipe.data.train.clear();
@@ -27,7 +27,10 @@ std::string deciding_settings(Recipe recipe) {
   recipe.data.target_path.clear();
   recipe.train.out.clear();
   recipe.train.threads = 0;
-  if (!depends_on_length(recipe.schedule)) {
+  const AdversarialRecipe& two = recipe.adversarial;
+  if (!depends_on_length(recipe.schedule) &&
+      !depends_on_length(schedule_of(two.generator, recipe)) &&
+      !depends_on_length(schedule_of(two.discriminator, recipe))) {
     recipe.train.epochs = 0;
     recipe.train.steps = 0;
   }
@@ -88,9 +91,9 @@ std::string recipe_differences(const Recipe& now, const std::string& run_directo
 }  // namespace
 
 std::vector<std::string> model_paths(const Recipe& recipe) {
-  return recipe.adversarial.is_on()
-             ? std::vector{recipe.adversarial.generator, recipe.adversarial.discriminator}
-             : std::vector{recipe.model.path};
+  return recipe.adversarial.is_on() ? std::vector{recipe.adversarial.generator.model,
+                                                  recipe.adversarial.discriminator.model}
+                                    : std::vector{recipe.model.path};
 }
 
 std::string make_run_directory(const Recipe& recipe, bool resume) {
@@ -129,8 +132,9 @@ std::string make_output_directory(const std::string& wanted, const std::string& 
 
 void write_run_recipe(const std::string& run_directory, const Recipe& recipe) {
   Recipe absolute = recipe;  // a resumed run may start in another folder
-  for (std::string* path : {&absolute.model.path, &absolute.data.train, &absolute.data.val,
-                            &absolute.adversarial.generator, &absolute.adversarial.discriminator}) {
+  for (std::string* path :
+       {&absolute.model.path, &absolute.data.train, &absolute.data.val,
+        &absolute.adversarial.generator.model, &absolute.adversarial.discriminator.model}) {
     if (!path->empty()) {
       *path = std::filesystem::absolute(*path).lexically_normal().string();
     }

@@ -83,22 +83,25 @@ void Session::enter_stage(std::size_t stage, std::int64_t applied) {
   for (std::size_t before = 0; before < stage; ++before) {
     settings.earlier_freezes.push_back(frozen_in(before));
   }
-  const bool holds_values = engine_->store().allocated();
-  auto changed =
-      std::make_unique<Engine>(*imported_, std::move(settings), *backend_, *reference_, options_);
-  if (holds_values) {
-    changed->prepare(requests());
-    const VariableStore& before = engine_->store();
-    for (int i = 0; i < before.count(); ++i) {
-      const int same = changed->store().find(before.variable(i).name);
-      if (same >= 0) {
-        changed->store().set(same, before.get(i));
-      }
-    }
-    changed->store().tensor(changed->store().find(kStartsVariable)).span<std::int64_t>()[stage] =
-        applied;
+  std::map<std::string, Tensor> values;
+  const VariableStore& before = engine_->store();
+  for (int i = 0; before.allocated() && i < before.count(); ++i) {
+    values[before.variable(i).name] = before.get(i);
   }
-  engine_ = std::move(changed);
+  // Frees the plans of the stage before, so that there is never memory for two.
+  engine_ =
+      std::make_unique<Engine>(*imported_, std::move(settings), *backend_, *reference_, options_);
+  if (values.empty()) {
+    return;
+  }
+  engine_->prepare(requests());
+  VariableStore& store = engine_->store();
+  for (const auto& [name, value] : values) {
+    if (const int same = store.find(name); same >= 0) {
+      store.set(same, value);
+    }
+  }
+  store.tensor(store.find(kStartsVariable)).span<std::int64_t>()[stage] = applied;
 }
 
 // The model for a batch of two, made without choosing kernels: its shapes and dtypes.

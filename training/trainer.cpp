@@ -6,6 +6,7 @@
 #include "runtime/platform/folders.h"
 #include "training/logging/history.h"
 #include "training/run_directory.h"
+#include "training/run_rates.h"
 #include "training/settings/duration.h"
 #include "training/trainer_impl.h"
 
@@ -33,13 +34,7 @@ void Trainer::Impl::settle_length() {
   total_epochs = (total_steps + steps_per_epoch - 1) / steps_per_epoch;
   schedule = RunSchedule(recipe.schedule, {steps_per_epoch, total_steps});
   average = AveragePlan(recipe.average, {steps_per_epoch, total_steps});
-  const Attrs& optimizer = recipe.optimizer.parameters;
-  TEMPER_CHECK(!schedule.moves_momentum() || optimizer.get_double("momentum", 0) > 0 ||
-                   optimizer.has("betas"),
-               ErrorCode::kInvalidArgument, "the schedule ", recipe.schedule.schedule.name,
-               " moves the momentum, but the optimizer ", recipe.optimizer.name,
-               " has none here; set optimizer.momentum, or schedule.cycle_momentum = false to move "
-               "the learning rate alone");
+  check_moved_momentum(schedule, recipe.schedule, recipe.optimizer, "optimizer");
   settle_metrics();
 }
 
@@ -174,6 +169,8 @@ Trainer::Trainer(Session& session, RunObserver& observer, bool resume)
 Trainer::~Trainer() = default;
 
 MemoryPlan Trainer::prepare() { return impl_->prepare(); }
+
+std::vector<MemoryPlan> Trainer::memory_of_stages() { return impl_->memory_of_stages(); }
 
 RunResult Trainer::run() { return impl_->run(stop_); }
 

@@ -65,6 +65,9 @@ class Trainer {
 
   // Compiles and allocates everything, without a step: for --dry-run.
   MemoryPlan prepare();
+  // The same for each stage of the run, one after another; one without [[train.stage]]. For
+  // --dry-run: afterwards nothing can be run.
+  std::vector<MemoryPlan> memory_of_stages();
   // THROWS: kDiverged, kIo, kInvalidModel, ... what was saved before stays.
   RunResult run();
   // Runs steps as run() would, from the session's values on, but with no folder, log, evaluation or

@@ -1,23 +1,10 @@
 // The averages of the weights in the training loop: how far each step moves them, and measuring and
 // saving them in the place of the weights.
 #include "runtime/base/concat.h"
-#include "training/compile/weight_average.h"
 #include "training/trainer_impl.h"
 #include "training/update_batchnorm.h"
 
 namespace temper::training {
-
-void Trainer::Impl::set_average_weights() {
-  VariableStore& store = session.engine().store();
-  const auto set = [&](const char* name, double weight) {
-    const int id = store.find(name);
-    if (id >= 0) {
-      store.tensor(id).span<double>()[0] = weight;
-    }
-  };
-  set(kAverageWeightVariable, average.weight(state.applied + 1));
-  set(kAverageBuffersVariable, average.buffer_weight(state.applied + 1));
-}
 
 void Trainer::Impl::count_average_update() {
   const bool any_before = state.average_updates > 0;

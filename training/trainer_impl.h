@@ -103,13 +103,14 @@ struct Trainer::Impl {
   // trainer_stages.cpp
   // Makes the stage of this epoch the current one: its trainable set and rates.
   void enter_stage(std::int64_t epoch);
+  std::vector<MemoryPlan> memory_of_stages();
   double stage_rate() const;
 
   // The optimizer's own rate.
   double base_lr() const { return recipe.optimizer.parameters.get_double("lr", 0); }
 
   // trainer_steps.cpp
-  void fill_rates();
+  void refill_rates();
   // The rate of an applied step of a group without a rate of its own.
   double rate(std::int64_t applied, double base) const;
   std::int64_t group_size() const;
@@ -145,8 +146,6 @@ struct Trainer::Impl {
   void keep_snapshot();
 
   // trainer_averages.cpp
-  // Before a step.
-  void set_average_weights();
   // After an applied step.
   void count_average_update();
   // Calls `act`, with the averages in the place of the weights where they are wanted and there.

@@ -39,6 +39,15 @@ void Trainer::Impl::enter_stage(std::int64_t epoch) {
   stage = wanted;
 }
 
+std::vector<MemoryPlan> Trainer::Impl::memory_of_stages() {
+  std::vector<MemoryPlan> memory = {prepare()};
+  for (int next = 1; next < static_cast<int>(recipe.stages.size()); ++next) {
+    enter_stage(stage_end(recipe, next - 1));
+    memory.push_back(session.engine().memory());
+  }
+  return memory;
+}
+
 double Trainer::Impl::stage_rate() const {
   return stage < 0 ? 1 : recipe.stages[static_cast<std::size_t>(stage)].lr;
 }

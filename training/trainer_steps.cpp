@@ -4,7 +4,7 @@
 #include <limits>
 
 #include "runtime/base/error.h"
-#include "training/compile/parameter_groups.h"
+#include "training/run_rates.h"
 #include "training/trainer_impl.h"
 
 namespace temper::training {
@@ -24,21 +24,14 @@ double StepPlan::number(int output) const {
                      [&]<class T>() { return static_cast<double>(tensor.span<T>()[0]); });
 }
 
-// The device reads the rate of applied step s at s % kRateSlots. The table is filled in whole
-// blocks, so that its content depends on the step alone and a resumed run has the same.
-void Trainer::Impl::fill_rates() {
+void Trainer::Impl::refill_rates() {
   if (state.applied < rates_until) {
     return;
   }
-  RateTable rates(session.engine().store(), session.engine().settings());
-  const std::int64_t first = state.applied - state.applied % kRateSlots;
-  for (std::int64_t slot = 0; slot < kRateSlots; ++slot) {
-    for (std::int64_t group = 0; group < rates.groups(); ++group) {
-      rates.set_rate(group, slot, rate(first + slot, rates.lr(group)));
-      rates.set_momentum(group, slot, schedule.momentum(first + slot));
-    }
-  }
-  rates_until = first + kRateSlots;
+  RateTable table(session.engine().store(), session.engine().settings());
+  rates_until =
+      fill_rates(table, state.applied, schedule,
+                 [this](std::int64_t applied, double base) { return rate(applied, base); });
 }
 
 double Trainer::Impl::rate(std::int64_t applied, double base) const {
@@ -74,7 +67,7 @@ const StepPlan& Trainer::Impl::step_plan(GraphKind kind, std::int64_t rows) {
 }
 
 std::int64_t Trainer::Impl::step() {
-  fill_rates();
+  refill_rates();
   const std::int64_t group = group_size();
   VariableStore& store = session.engine().store();
   if (recipe.train.accumulate > 1) {
@@ -82,7 +75,7 @@ std::int64_t Trainer::Impl::step() {
     visit_float(count.dtype(), [&]<class T>() { count.span<T>()[0] = static_cast<T>(group); });
   }
   set_spike_limit(group);
-  set_average_weights();
+  set_average_weights(store, average, state.applied + 1);
   const DataPosition begin = state.data;
   const std::int64_t first_sample =
       store.tensor(store.find(kPositionVariable)).span<std::int64_t>()[0];

@@ -48,6 +48,17 @@ double AveragePlan::buffer_weight(std::int64_t applied) const {
   return settings_.use_buffers || of_weights == 0 ? of_weights : 1;
 }
 
+void set_average_weights(VariableStore& store, const AveragePlan& plan, std::int64_t applied) {
+  const auto set = [&](const char* name, double weight) {
+    const int id = store.find(name);
+    if (id >= 0) {
+      store.tensor(id).span<double>()[0] = weight;
+    }
+  };
+  set(kAverageWeightVariable, plan.weight(applied));
+  set(kAverageBuffersVariable, plan.buffer_weight(applied));
+}
+
 void AveragesInPlace::swap() {
   for (int i = 0; i < store_.count(); ++i) {
     const int average = store_.find(kAveragePrefix + store_.variable(i).name);

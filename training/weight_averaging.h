@@ -28,6 +28,10 @@ class AveragePlan {
   std::int64_t start_ = 0, every_ = 1;
 };
 
+// Before the step that makes `applied` updates: how far it moves the averages, into the store's
+// variables for that; nothing where the run keeps none.
+void set_average_weights(VariableStore& store, const AveragePlan& plan, std::int64_t applied);
+
 // While it lives, the store's weights and statistics are the averages, and the averages the
 // weights.
 class AveragesInPlace {

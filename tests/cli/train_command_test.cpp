@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <fstream>
 
 #include "tests/cli/run_command.h"
 #include "training/formats/json.h"
@@ -94,6 +95,21 @@ TEST(TrainCommand, DryRunPrintsTheMemoryPlanAndLeavesNoRun) {
             bytes.at("variables").as_int("b") + bytes.at("gradients").as_int("b") +
                 bytes.at("activations").as_int("b") + bytes.at("constants").as_int("b"));
   EXPECT_FALSE(fs::exists(scratch / "run"));
+}
+
+// The first stage trains one tensor, the second all of them.
+TEST(TrainCommand, DryRunOfAStagedRunShowsItsLargestStage) {
+  const ScratchFolder scratch;
+  std::ofstream(scratch / "staged.toml")
+      << "[model]\npath = \"" << digits("digits.onnx") << "\"\n[data]\ntrain = \""
+      << digits("digits.npz") << "\"\n[[train.stage]]\nepochs = 1\nfreeze = [\"*.weight\"]\n"
+      << "[[train.stage]]\nepochs = 1\n";
+  const CommandResult result = run_temper({"train", scratch / "staged.toml", "--dry-run"});
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_THAT(result.out, HasSubstr("(stage 2 of 2, the largest)"));
+  const CommandResult json = run_temper({"train", scratch / "staged.toml", "--dry-run", "--json"});
+  const training::JsonValue bytes = training::parse_json(json.out, "stdout").at("memory_bytes");
+  EXPECT_GE(bytes.at("variables").as_int("b"), 3 * 38282 * 4);
 }
 
 // The external data of last.onnx; its name ends in a hash of its content.

@@ -68,7 +68,10 @@ INSTANTIATE_TEST_SUITE_P(
         Setting{"WeightClip", {"adversarial.loss=\"wasserstein\"", "adversarial.weight_clip=0.9"}},
         Setting{"R1AndSgd",
                 {"adversarial.r1_penalty=1.0", "optimizer.generator.name=\"sgd\"",
-                 "adversarial.distribution=\"uniform\""}}),
+                 "adversarial.distribution=\"uniform\""}},
+        Setting{"AverageAndOneCycle",
+                {"average.kind=\"ema\"", "average.decay=0.8", "clip.generator.norm=0.1",
+                 "schedule.generator.name=\"one_cycle\"", "schedule.generator.max_lr=0.02"}}),
     [](const testing::TestParamInfo<Setting>& setting) { return setting.param.name; });
 
 Values values_of(const VariableStore& store) {
@@ -191,12 +194,14 @@ TEST_F(Adversarial, WritesBothModelsWithTheTrainedValuesUnderTheirOwnNames) {
 
 TEST_F(Adversarial, RecipeReadsBackWithBothOptimizers) {
   const Recipe recipe = this->recipe(
-      "run", {"optimizer.generator.betas=[0.5, 0.9]", "adversarial.loss=\"wasserstein_gp\""});
+      "run", {"optimizer.generator.betas=[0.5, 0.9]", "adversarial.loss=\"wasserstein_gp\"",
+              "clip.norm=1", "clip.generator.value=0.5", "schedule.generator.name=\"cosine\"",
+              "schedule.generator.warmup=\"5%\""});
   const std::string file = folder_.write("again.toml", to_toml(recipe));
   RecipeSources sources;
   sources.file = file;
   const Recipe again = read_recipe(sources);
-  EXPECT_EQ(again.adversarial.generator_optimizer.parameters.get_doubles("betas"),
+  EXPECT_EQ(again.adversarial.generator.optimizer.parameters.get_doubles("betas"),
             (std::vector<double>{0.5, 0.9}));
   EXPECT_EQ(again.adversarial.loss.parameters.get_double("gradient_penalty", 0), 10);
   EXPECT_EQ(to_toml(again), to_toml(recipe));
@@ -205,13 +210,13 @@ TEST_F(Adversarial, RecipeReadsBackWithBothOptimizers) {
 TEST_F(Adversarial, RefusesWhatOnlyARunOfOneModelHas) {
   expect_error([&] { AdversarialSession session(recipe("run", {"data.val_split=0.2"})); },
                ErrorCode::kInvalidArgument, "data.val_split");
-  expect_error([&] { AdversarialSession session(recipe("run", {"augment.noise=0.1"})); },
-               ErrorCode::kInvalidArgument, "[augment]");
+  expect_error([&] { AdversarialSession session(recipe("run", {"augment.mixup=0.1"})); },
+               ErrorCode::kInvalidArgument, "augment.mixup");
   expect_error([&] { AdversarialSession session(recipe("run", {"optimizer.lr=0.2"})); },
                ErrorCode::kInvalidArgument, "optimizer.lr", "[optimizer.NAME]");
   expect_error([&] { AdversarialSession session(recipe("run", {"train.spike=\"skip\""})); },
                ErrorCode::kInvalidArgument, "train.spike");
-  expect_error([&] { AdversarialSession session(recipe("run", {"average.kind=\"ema\""})); },
+  expect_error([&] { AdversarialSession session(recipe("run", {"average.kind=\"swa\""})); },
                ErrorCode::kInvalidArgument, "average.kind");
   expect_error([&] { recipe("run", {"adversarial.loss=\"hinges\""}); }, ErrorCode::kInvalidArgument,
                "hinge");

@@ -1,5 +1,6 @@
 #include "tools/cli/memory_report.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <cstdio>
 #include <utility>
@@ -9,7 +10,11 @@
 
 namespace temper::cli {
 
-void print_memory(const training::MemoryPlan& memory, bool as_json, int casts) {
+void print_memory(const std::vector<training::MemoryPlan>& stages, bool as_json, int casts) {
+  const auto largest =
+      std::max_element(stages.begin(), stages.end(),
+                       [](const auto& a, const auto& b) { return a.total() < b.total(); });
+  const training::MemoryPlan& memory = *largest;
   const std::vector<std::pair<const char*, std::int64_t>> lines = {
       {"variables", memory.variables}, {"gradients", memory.gradients},
       {"activations", memory.arena},   {"constants", memory.constants},
@@ -26,7 +31,10 @@ void print_memory(const training::MemoryPlan& memory, bool as_json, int casts) {
     std::printf("%s\n", line.text().c_str());
     return;
   }
-  std::printf("memory in bytes\n");
+  stages.size() == 1 ? std::printf("memory in bytes\n")
+                     : std::printf("memory in bytes (stage %d of %d, the largest)\n",
+                                   static_cast<int>(largest - stages.begin()) + 1,
+                                   static_cast<int>(stages.size()));
   for (const auto& [name, bytes] : lines) {
     std::printf("  %-12s %15lld\n", name, static_cast<long long>(bytes));
   }

@@ -259,7 +259,7 @@ int run(const Arguments& arguments) {
   Trainer trainer(session, watcher, arguments.has("--resume"));
   watcher.watch(trainer);
   if (arguments.has("--dry-run")) {
-    const training::MemoryPlan memory = trainer.prepare();
+    const std::vector<training::MemoryPlan> memory = trainer.memory_of_stages();
     const int casts = session.engine().plan(session.requests().front()).float_casts();
     print_memory(memory, arguments.has("--json"), casts);
     return 0;

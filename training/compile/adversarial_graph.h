@@ -50,6 +50,20 @@ enum class AdversarialGraphKind {
   kClipWeights,    // no inputs: the discriminator's weights into [-weight_clip, weight_clip]
 };
 
+constexpr const char* to_string(AdversarialGraphKind kind) {
+  switch (kind) {
+    case AdversarialGraphKind::kDiscriminator:
+      return "discriminator";
+    case AdversarialGraphKind::kGenerator:
+      return "generator";
+    case AdversarialGraphKind::kSample:
+      return "sample";
+    case AdversarialGraphKind::kClipWeights:
+      return "clip_weights";
+  }
+  return "";
+}
+
 class AdversarialGraphs {
  public:
   // Imported graphs, shapes unbound; `symbols` are their dimensions other than the batch.

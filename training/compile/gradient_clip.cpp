@@ -23,7 +23,7 @@ std::vector<bool> excluded(const graph::Graph& graph, const ClipSettings& settin
                            const UpdateInputs& update) {
   std::vector<std::string> names;
   for (const graph::VariableId id : update.parameters) {
-    names.push_back(graph.variable(id).name);
+    names.push_back(graph.variable(id).name.substr(update.prefix.size()));
   }
   return match_names(settings.agc_exclude, names, "clip.agc_exclude");
 }

@@ -1,6 +1,10 @@
-// The keys of a recipe that trains two models against each other: [models.generator],
-// [models.discriminator], [optimizer.generator], [optimizer.discriminator] and [adversarial].
+// The keys of a recipe that trains two models against each other: [adversarial], and of each model
+// [models.NAME], [optimizer.NAME], [clip.NAME] and [schedule.NAME].
+#include <iterator>
+
 #include "training/recipe/key_field.h"
+#include "training/recipe/recipe_sources.h"
+#include "training/schedules/schedule.h"
 
 namespace temper::training {
 namespace {
@@ -12,20 +16,87 @@ std::string grid_size(const RecipeValue& value) {
   return side >= 1 && side <= 32 ? "" : "must be from 1 to 32";
 }
 
+ClipSettings& generator_clip(Recipe& r) { return r.adversarial.generator.clip; }
+ClipSettings& discriminator_clip(Recipe& r) { return r.adversarial.discriminator.clip; }
+ScheduleSettings& generator_schedule(Recipe& r) { return r.adversarial.generator.schedule; }
+ScheduleSettings& discriminator_schedule(Recipe& r) { return r.adversarial.discriminator.schedule; }
+
+// Whether a model has a schedule of its own; the keys of one it has not are not written.
+template <AdversarialSide AdversarialRecipe::* kSide>
+bool has_own_schedule(const Recipe& recipe) {
+  return recipe.adversarial.is_on() && !(recipe.adversarial.*kSide).schedule.schedule.name.empty();
+}
+
+// Keys of one of two models begin so.
+constexpr const char* kSideTables[] = {"models.",
+                                       "optimizer.generator.",
+                                       "clip.generator.",
+                                       "schedule.generator.",
+                                       "clip.discriminator.",
+                                       "schedule.discriminator.",
+                                       "optimizer.discriminator."};
+
+void refuse_sides_of_one_model(const Recipe& recipe) {
+  for (const auto& [key, origin] : recipe.origins) {
+    for (const char* table : kSideTables) {
+      if (key.starts_with(table) && !origin.empty()) {
+        fail_at(origin, concat(key,
+                               " belongs to a run of two models: set models.generator.path "
+                               "and models.discriminator.path, or leave it out"));
+      }
+    }
+  }
+}
+
+// A schedule of its own needs its name, and no part that only [schedule] can have.
+void check_schedule(const Recipe& recipe, const std::string& table,
+                    const ScheduleSettings& schedule) {
+  for (const auto& [key, origin] : recipe.origins) {
+    if (!key.starts_with(table) || origin.empty()) {
+      continue;
+    }
+    if (schedule.schedule.name.empty()) {
+      fail_at(origin, concat(key, " is given, but ", table, "name is not"));
+    }
+    if (schedule.schedule.name == kSequenceSchedule) {
+      fail_at(origin, concat(table, "name is \"sequence\", which only [schedule] can be"));
+    }
+  }
+}
+
 }  // namespace
+
+void complete_adversarial(Recipe& recipe) {
+  if (!recipe.adversarial.is_on()) {
+    refuse_sides_of_one_model(recipe);
+    return;
+  }
+  for (const char* table : {"clip.generator", "clip.discriminator"}) {
+    for (const RecipeKey& common : clip_keys()) {
+      const RecipeKey* own =
+          find_recipe_key(table + common.name.substr(std::string("clip").size()));
+      const auto origin = recipe.origins.find(own->name);
+      if (origin == recipe.origins.end() || origin->second.empty()) {
+        own->set(recipe, common.get(recipe));
+      }
+    }
+  }
+  check_schedule(recipe, "schedule.generator.", recipe.adversarial.generator.schedule);
+  check_schedule(recipe, "schedule.discriminator.", recipe.adversarial.discriminator.schedule);
+}
 
 std::vector<RecipeKey> adversarial_keys() {
   std::vector<RecipeKey> keys = {
       key(
           "models.generator.path", "the ONNX file that makes samples of noise",
-          [](Recipe& r) -> auto& { return r.adversarial.generator; }, nullptr, true),
+          [](Recipe& r) -> auto& { return r.adversarial.generator.model; }, nullptr, true),
       key(
           "models.discriminator.path", "the ONNX file that scores samples",
-          [](Recipe& r) -> auto& { return r.adversarial.discriminator; }, nullptr, true),
+          [](Recipe& r) -> auto& { return r.adversarial.discriminator.model; }, nullptr, true),
       key("optimizer.generator.name", "which optimizer; its parameters beside it",
-          [](Recipe& r) -> auto& { return r.adversarial.generator_optimizer.name; }),
+          [](Recipe& r) -> auto& { return r.adversarial.generator.optimizer.name; }),
       key("optimizer.discriminator.name", "which optimizer; its parameters beside it",
-          [](Recipe& r) -> auto& { return r.adversarial.discriminator_optimizer.name; }),
+          [](Recipe& r) -> auto& { return r.adversarial.discriminator.optimizer.name; }),
       key("adversarial.loss", "which adversarial loss",
           [](Recipe& r) -> auto& { return r.adversarial.loss.name; }),
       key(
@@ -47,8 +118,20 @@ std::vector<RecipeKey> adversarial_keys() {
           "adversarial.sample_grid", "samples along each side of such a picture",
           [](Recipe& r) -> auto& { return r.adversarial.sample_grid; }, grid_size),
   };
+  for (std::vector<RecipeKey> more :
+       {clip_keys_at("clip.generator", generator_clip),
+        clip_keys_at("clip.discriminator", discriminator_clip),
+        schedule_keys_at("schedule.generator", generator_schedule),
+        schedule_keys_at("schedule.discriminator", discriminator_schedule)}) {
+    std::move(more.begin(), more.end(), std::back_inserter(keys));
+  }
   for (RecipeKey& made : keys) {
     made.applies = [](const Recipe& recipe) { return recipe.adversarial.is_on(); };
+    if (made.name.starts_with("schedule.generator.")) {
+      made.applies = has_own_schedule<&AdversarialRecipe::generator>;
+    } else if (made.name.starts_with("schedule.discriminator.")) {
+      made.applies = has_own_schedule<&AdversarialRecipe::discriminator>;
+    }
   }
   return keys;
 }

@@ -178,6 +178,10 @@ std::vector<RecipeKey> metric_keys();
 RecipeKey class_names_key();
 std::vector<RecipeKey> record_keys();
 std::vector<RecipeKey> adversarial_keys();
+// The same keys for one of two models; `table` is "clip.generator".
+std::vector<RecipeKey> clip_keys_at(const std::string& table, ClipSettings& (*clip)(Recipe&));
+std::vector<RecipeKey> schedule_keys_at(const std::string& table,
+                                        ScheduleSettings& (*schedule)(Recipe&));
 std::vector<RecipeKey> scaler_keys();
 std::vector<RecipeKey> average_keys();
 // The repeated tables of the learning settings.

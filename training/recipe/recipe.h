@@ -127,13 +127,21 @@ struct LogSettings {
   std::int64_t histograms = 0;  // steps between histograms in TensorBoard; 0: none
 };
 
+// One of two models: [models.NAME], [optimizer.NAME], [clip.NAME], [schedule.NAME].
+struct AdversarialSide {
+  std::string model;  // path
+  ComponentSettings optimizer{"adam", {}};
+  ClipSettings clip;          // what it leaves out is as in [clip]
+  ScheduleSettings schedule;  // without a name: [schedule]
+
+  AdversarialSide() { schedule.schedule.name.clear(); }
+};
+
 // Two models trained against each other: [models.generator], [models.discriminator] and
 // [adversarial].
 struct AdversarialRecipe {
-  std::string generator;  // paths
-  std::string discriminator;
-  ComponentSettings generator_optimizer{"adam", {}};
-  ComponentSettings discriminator_optimizer{"adam", {}};
+  AdversarialSide generator;
+  AdversarialSide discriminator;
   ComponentSettings loss{"non_saturating", {}};
   std::int64_t ratio = 1;  // discriminator steps per generator step
   std::string latent;      // the generator's noise input; empty: found from the names
@@ -143,7 +151,7 @@ struct AdversarialRecipe {
   std::int64_t sample_grid = 10;  // pictures along each side
 
   // Whether the recipe trains two models.
-  bool is_on() const { return !generator.empty() || !discriminator.empty(); }
+  bool is_on() const { return !generator.model.empty() || !discriminator.model.empty(); }
 };
 
 // One of the runs that `temper compare` makes of a recipe.
@@ -179,6 +187,11 @@ struct Recipe {
   // "TEMPER_DATA_BATCH_SIZE", "command line".
   std::map<std::string, std::string> origins;
 };
+
+// The schedule of one of two models.
+inline const ScheduleSettings& schedule_of(const AdversarialSide& side, const Recipe& recipe) {
+  return side.schedule.schedule.name.empty() ? recipe.schedule : side.schedule;
+}
 
 struct RecipeSources {
   std::string file;                                // empty: none

@@ -23,6 +23,10 @@ std::vector<ParameterSpec> optimizer_parameters(const std::string& name) {
   return find_optimizer(name).parameters;
 }
 
+std::vector<ParameterSpec> schedule_parameters(const std::string& name) {
+  return find_schedule(name).parameters;
+}
+
 std::string check_schedule(const ComponentSettings& settings) {
   const Schedule& schedule = find_schedule(settings.name);
   return schedule.check == nullptr ? "" : schedule.check(settings.parameters);
@@ -64,16 +68,24 @@ const std::vector<ComponentTable>& component_tables() {
       {"loss", "loss.name", [](Recipe& r) -> ComponentSettings& { return r.loss.loss; },
        [](const std::string& name) { return find_loss(name).parameters; }},
       {"optimizer.generator", "optimizer.generator.name",
-       [](Recipe& r) -> ComponentSettings& { return r.adversarial.generator_optimizer; },
+       [](Recipe& r) -> ComponentSettings& { return r.adversarial.generator.optimizer; },
        optimizer_parameters},
       {"optimizer.discriminator", "optimizer.discriminator.name",
-       [](Recipe& r) -> ComponentSettings& { return r.adversarial.discriminator_optimizer; },
+       [](Recipe& r) -> ComponentSettings& { return r.adversarial.discriminator.optimizer; },
        optimizer_parameters},
       {"optimizer", "optimizer.name", [](Recipe& r) -> ComponentSettings& { return r.optimizer; },
        optimizer_parameters},
+      {"schedule.generator", "schedule.generator.name",
+       [](Recipe& r) -> ComponentSettings& { return r.adversarial.generator.schedule.schedule; },
+       schedule_parameters, check_schedule},
+      {"schedule.discriminator", "schedule.discriminator.name",
+       [](Recipe& r) -> ComponentSettings& {
+         return r.adversarial.discriminator.schedule.schedule;
+       },
+       schedule_parameters, check_schedule},
       {"schedule", "schedule.name",
-       [](Recipe& r) -> ComponentSettings& { return r.schedule.schedule; },
-       [](const std::string& name) { return find_schedule(name).parameters; }, check_schedule},
+       [](Recipe& r) -> ComponentSettings& { return r.schedule.schedule; }, schedule_parameters,
+       check_schedule},
       {"adversarial", "adversarial.loss",
        [](Recipe& r) -> ComponentSettings& { return r.adversarial.loss; },
        [](const std::string& name) { return find_adversarial_loss(name).parameters; }},

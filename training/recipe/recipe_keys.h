@@ -78,6 +78,10 @@ const std::vector<RepeatedTable>& repeated_tables();
 // Whether the settings of the losses go together. THROWS: kInvalidArgument with the origin.
 void check_losses(const Recipe& recipe);
 
+// Fills what [clip.NAME] leaves out from [clip], and checks the tables of two models. THROWS:
+// kInvalidArgument with the origin.
+void complete_adversarial(Recipe& recipe);
+
 // As TOML: true, 3, 0.1, "text", ["a", "b"].
 std::string to_toml_value(const RecipeValue& value);
 

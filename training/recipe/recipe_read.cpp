@@ -87,6 +87,7 @@ class RecipeReader {
     }
     complete_entries();
     check_losses(recipe_);
+    complete_adversarial(recipe_);
     std::erase_if(recipe_.origins, [](const auto& entry) { return entry.second.empty(); });
     return std::move(recipe_);
   }

@@ -10,23 +10,28 @@ constexpr const char* kWarmup[] = {"linear", "exponential", "constant"};
 
 }  // namespace
 
-std::vector<RecipeKey> schedule_keys() {
+std::vector<RecipeKey> schedule_keys_at(const std::string& table,
+                                        ScheduleSettings& (*schedule)(Recipe&)) {
   return {
-      key("schedule.name", "which schedule",
-          [](Recipe& r) -> auto& { return r.schedule.schedule.name; }),
+      key(table + ".name", "which schedule",
+          [schedule](Recipe& r) -> auto& { return schedule(r).schedule.name; }),
       key(
-          "schedule.per", "when it advances: \"step\" or \"epoch\"",
-          [](Recipe& r) -> auto& { return r.schedule.per; }, one_of<kPer, 2>),
-      key("schedule.warmup", "length of a warm-up before it: \"500 steps\", \"2 epochs\", \"5%\"",
-          [](Recipe& r) -> auto& { return r.schedule.warmup; }),
+          table + ".per", "when it advances: \"step\" or \"epoch\"",
+          [schedule](Recipe& r) -> auto& { return schedule(r).per; }, one_of<kPer, 2>),
+      key(table + ".warmup", "length of a warm-up before it: \"500 steps\", \"2 epochs\", \"5%\"",
+          [schedule](Recipe& r) -> auto& { return schedule(r).warmup; }),
       key(
-          "schedule.warmup_mode", "\"linear\", \"exponential\" or \"constant\"",
-          [](Recipe& r) -> auto& { return r.schedule.warmup_mode; }, one_of<kWarmup, 3>),
+          table + ".warmup_mode", "\"linear\", \"exponential\" or \"constant\"",
+          [schedule](Recipe& r) -> auto& { return schedule(r).warmup_mode; }, one_of<kWarmup, 3>),
       key(
-          "schedule.warmup_start_factor",
+          table + ".warmup_start_factor",
           "share of the rate at step 0; 0: 1 / (warm-up steps + 1), for \"constant\" 1/3",
-          [](Recipe& r) -> auto& { return r.schedule.warmup_start_factor; }, share),
+          [schedule](Recipe& r) -> auto& { return schedule(r).warmup_start_factor; }, share),
   };
+}
+
+std::vector<RecipeKey> schedule_keys() {
+  return schedule_keys_at("schedule", [](Recipe& r) -> ScheduleSettings& { return r.schedule; });
 }
 
 RepeatedTable schedule_phase_table() {
