@@ -31,7 +31,10 @@ TEST(CommandLine, HelpAndVersionSucceedOnStdout) {
        {"train", "eval", "predict", "grad", "inspect", "plot", "bench", "doctor"}) {
     EXPECT_THAT(help.out, HasSubstr(std::string("\n  ") + name + " "));
   }
-  EXPECT_EQ(run_temper({"grad", "--help"}).exit_code, 0);
+  const CommandResult grad = run_temper({"grad", "--help"});
+  EXPECT_EQ(grad.exit_code, 0);
+  EXPECT_EQ(run_temper({"help"}).out, help.out);
+  EXPECT_EQ(run_temper({"help", "grad"}).out, grad.out);
   EXPECT_THAT(run_temper({"--version"}).out, HasSubstr("temper 0."));
   EXPECT_EQ(run_temper({}).exit_code, 2);
 }

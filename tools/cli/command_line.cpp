@@ -113,10 +113,25 @@ Arguments collect(const Target& target) {
   return arguments;
 }
 
-}  // namespace
+// `temper help` and `temper help COMMAND` are --help and COMMAND --help.
+std::vector<const char*> with_help_as_option(int argc, const char* const* argv,
+                                             const std::vector<Command>& commands) {
+  std::vector<const char*> words(argv, argv + argc);
+  if (argc < 2 || argc > 3 || std::string(words[1]) != "help") {
+    return words;
+  }
+  const bool alone = argc == 2;
+  const bool names_command =
+      !alone && std::any_of(commands.begin(), commands.end(),
+                            [&](const Command& command) { return command.name == words[2]; });
+  if (alone || names_command) {
+    words.erase(words.begin() + 1);
+    words.push_back("--help");
+  }
+  return words;
+}
 
-ParsedLine parse_command_line(int argc, const char* const* argv,
-                              const std::vector<Command>& commands) {
+ParsedLine parse_words(int argc, const char* const* argv, const std::vector<Command>& commands) {
   check_words(argc, argv, commands);
   CLI::App app("Fine-tunes ONNX models.", "temper");
   app.set_version_flag("--version", concat("temper ", version()));
@@ -148,6 +163,14 @@ ParsedLine parse_command_line(int argc, const char* const* argv,
   }
   line.output = app.help();
   return line;
+}
+
+}  // namespace
+
+ParsedLine parse_command_line(int argc, const char* const* argv,
+                              const std::vector<Command>& commands) {
+  const std::vector<const char*> words = with_help_as_option(argc, argv, commands);
+  return parse_words(static_cast<int>(words.size()), words.data(), commands);
 }
 
 }  // namespace temper::cli
