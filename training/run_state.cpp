@@ -36,6 +36,7 @@ void for_each_field(State& state, Field&& field) {
   field("sums", state.sums);
   field("last_norm", state.last_norm);
   field("last_norm_clipped", state.last_norm_clipped);
+  field("largest_norm", state.largest_norm);
   field("clipped_steps", state.clipped_steps);
   field("nonfinite", state.nonfinite);
   field("spike_window", state.spike_window);

@@ -38,6 +38,7 @@ struct RunState {
   std::map<std::string, double> sums;  // of the parts of a loss, or of an adversarial run's metrics
   double last_norm = 0;                // of the gradients, before and after clipping
   double last_norm_clipped = 0;
+  double largest_norm = 0;         // before clipping, since the last logged line
   std::int64_t clipped_steps = 0;  // since the last logged line: steps that clipping changed
   std::int64_t nonfinite = 0;      // steps that were applied although they were not finite
   // Of the spike guard: the last good losses or norms, and what it did.

@@ -41,6 +41,9 @@ void Trainer::Impl::log_step() {
   const std::int64_t last = std::max<std::int64_t>(state.applied - 1, 0);
   line.push_back({"opt/lr", rate(last, base_lr())});
   line.push_back({"opt/grad_norm", state.last_norm});
+  if (state.loss_steps > 0) {
+    line.push_back({"opt/grad_norm_max", state.largest_norm});
+  }
   const ClipSettings& clip = recipe.clip;
   if (clip.norm > 0 || clip.tensor_norm > 0 || clip.value > 0 || clip.agc > 0) {
     line.push_back({"opt/grad_norm_clipped", state.last_norm_clipped});
@@ -79,6 +82,7 @@ void Trainer::Impl::log_step() {
   state.loss_steps = 0;
   state.sums.clear();
   state.clipped_steps = 0;
+  state.largest_norm = 0;
   state.correct = 0;
   state.counted = 0;
   restart_clock();

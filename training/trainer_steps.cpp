@@ -134,6 +134,7 @@ void Trainer::Impl::finish_step(const StepPlan& plan, double loss, const DataPos
   if (plan.executor->output(plan.ok).span<bool>()[0]) {
     ++state.applied;
     state.consecutive_skips = 0;
+    state.largest_norm = std::max(state.largest_norm, state.last_norm);
     state.clipped_steps += state.last_norm_clipped < state.last_norm ? 1 : 0;
     state.nonfinite += std::isfinite(loss) && std::isfinite(state.last_norm) ? 0 : 1;
     state.loss_sum += loss;

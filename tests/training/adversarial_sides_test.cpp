@@ -5,14 +5,12 @@
 
 #include <algorithm>
 #include <cmath>
-#include <sstream>
 
 #include "graph/onnx/import.h"
 #include "graph/ops/standard_ops.h"
 #include "tests/training/support/tiny_gan.h"
 #include "tests/training/support/tiny_run.h"
 #include "tests/training/test_files.h"
-#include "training/formats/json.h"
 #include "training/weight_averaging.h"
 
 namespace temper::training {
@@ -56,19 +54,6 @@ class AdversarialSides : public testing::Test {
 
   TempFolder folder_;
 };
-
-// Of each line of a log that has the key.
-std::vector<double> logged(const std::string& log, const std::string& key) {
-  std::vector<double> found;
-  std::istringstream lines(log);
-  for (std::string line; std::getline(lines, line);) {
-    const JsonValue value = parse_json(line, "log");
-    if (const JsonValue* number = value.find(key)) {
-      found.push_back(number->as_double(key));
-    }
-  }
-  return found;
-}
 
 TEST_F(AdversarialSides, WhatOneModelsClippingLeavesOutIsThatOfBoth) {
   const Recipe made = recipe("run", {"clip.norm=2", "clip.norm_type=1", "clip.generator.norm=0.5",

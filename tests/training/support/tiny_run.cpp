@@ -180,4 +180,16 @@ RunRecord run_tiny(const Recipe& recipe, bool resume, const StopWhen& stop) {
   return record;
 }
 
+std::vector<double> logged(const std::string& log, const std::string& key) {
+  std::vector<double> found;
+  std::istringstream lines(log);
+  for (std::string line; std::getline(lines, line);) {
+    const JsonValue value = parse_json(line, "log");
+    if (const JsonValue* number = value.find(key)) {
+      found.push_back(number->as_double(key));
+    }
+  }
+  return found;
+}
+
 }  // namespace temper::training

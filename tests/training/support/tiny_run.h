@@ -63,4 +63,7 @@ std::map<std::string, std::string> bytes_of_variables(const VariableStore& store
 std::string hash_of_variables(const VariableStore& store);
 std::string log_without_speed(const std::string& metrics_path);
 
+// Of a log's lines, as RunRecord holds them: the values of those that have the key.
+std::vector<double> logged(const std::string& log, const std::string& key);
+
 }  // namespace temper::training
