@@ -25,6 +25,7 @@ DataOptions data_options(const graph::Graph& graph, const Recipe& recipe) {
   options.format = settings.format;
   options.images = {settings.mean, settings.std, recipe.augment,
                     static_cast<std::uint64_t>(settings.seed)};
+  options.tokens = {settings.token_dtype, settings.block, settings.stride};
   options.table.targets = settings.target;
   options.table.standardize = settings.standardize;
   options.table.categorical = settings.categorical;

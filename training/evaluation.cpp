@@ -45,7 +45,9 @@ Evaluation evaluate(Session& session, BatchLoader& loader, SetMetrics& set) {
     evaluation.samples += batch->rows;
     const Tensor* target = target_of(session, *batch);
     if (set.task() != Task::kNone && target != nullptr) {
-      set.add(executor.output(executor.plan().find_output(session.loss_output())), *target);
+      const RunLosses& losses = session.losses();
+      set.add(losses.readable(executor.output(executor.plan().find_output(session.loss_output()))),
+              losses.readable(*target));
     }
   }
   TEMPER_ASSERT(evaluation.samples > 0);

@@ -59,7 +59,9 @@ void RunData::split(bool by_class) {
   }
   const auto seed = static_cast<std::uint64_t>(recipe_.data.seed);
   const double held_out = recipe_.data.val_split;
-  Split split = by_class
+  Split split = train_->rows_apart() > 0
+                    ? split_rows_in_order(train_->count(), held_out, train_->rows_apart())
+                : by_class
                     ? split_rows_stratified(train_->labels(target_index(*train_)), held_out, seed)
                     : split_rows(train_->count(), held_out, seed);
   train_rows_ = std::move(split.train);

@@ -57,6 +57,7 @@ class Settler {
     }
     std::vector<std::size_t> order;  // the lead's target comes first
     for (std::size_t i = 0; i < made_.terms.size(); ++i) {
+      settle_class_axis(made_.terms[i]);
       settle_form(made_.terms[i]);
       const LossTermSettings& term = made_.terms[i];
       const Loss& lead = find_loss(made_.terms[made_.lead].loss.name);
@@ -74,10 +75,11 @@ class Settler {
     }
     if (!several) {
       recipe_.loss.class_target = made_.terms[0].class_target;
+      recipe_.loss.loss.parameters = made_.terms[0].loss.parameters;
     }
     const graph::Graph::Output& output = output_of(made_.lead_term());
     made_.lead_output = output.name;
-    made_.lead_shape = forward_.value(output.value).shape;
+    made_.lead_shape = scores_shape(made_.lead_term());
     if (!recipe_.sample_weight.empty()) {
       made_.targets.push_back({kSampleWeightInput, forward_.value(output.value).dtype, std::nullopt,
                                recipe_.sample_weight});
@@ -100,6 +102,12 @@ class Settler {
 
   const Shape& shape_of(const LossTermSettings& term) const {
     return forward_.value(output_of(term).value).shape;
+  }
+
+  // With the classes along axis 1.
+  Shape scores_shape(const LossTermSettings& term) const {
+    const Shape& shape = shape_of(term);
+    return classes_last(term.loss.parameters) && shape.rank() > 2 ? classes_second(shape) : shape;
   }
 
   const Field& target_of(const LossTermSettings& term) const {
@@ -136,8 +144,35 @@ class Settler {
     const Loss& loss = find_loss(term.loss.name);
     const graph::Value& output = forward_.value(output_of(term).value);
     const Field& found = target_of(term);
-    return target_spec(loss, output.dtype, output.shape, is_integer(found.dtype),
-                       found.row_shape.rank() + 1);
+    return target_spec(loss, term.loss.parameters, output.dtype, output.shape,
+                       is_integer(found.dtype), found.row_shape.rank() + 1);
+  }
+
+  // Where the recipe does not say which axis holds the classes, the target's shape does.
+  void settle_class_axis(LossTermSettings& term) {
+    constexpr const char* kAxis = "class_axis";
+    Attrs& parameters = term.loss.parameters;
+    if (!parameters.has(kAxis) || parameters.get_int(kAxis, 0) != 0) {
+      return;
+    }
+    const Shape& shape = shape_of(term);
+    const Field& target = target_of(term);
+    bool last = false;
+    if (shape.rank() > 2 && is_integer(target.dtype)) {
+      const Shape second = row_of(row_of(shape));
+      const Shape positions = row_of(row_of(classes_second(shape)));
+      last = target.row_shape == positions && positions != second;
+      TEMPER_CHECK(target.row_shape != second || second != positions, ErrorCode::kInvalidArgument,
+                   "the model's output is ", as_batch(row_of(shape)), " and the target ",
+                   as_batch(target.row_shape),
+                   ": either axis could be the classes; write loss.class_axis = 1 (PyTorch's "
+                   "[N, C, ...]) or -1 ([N, ..., C], as language models give it)");
+    }
+    parameters.set(kAxis, std::int64_t{last ? -1 : 1});
+    if (last) {
+      notes_.push_back(concat("loss.class_axis = -1 (the output is ", as_batch(row_of(shape)),
+                              ", the target ", as_batch(target.row_shape), ")"));
+    }
   }
 
   void settle_form(LossTermSettings& term) {
@@ -171,8 +206,8 @@ class Settler {
     const std::string field = add_field(found, spec, term.target);
     term.target_input = several ? "target:" + field : kTargetInput;
     if (spec.classes) {
-      made_.labels.push_back(
-          {field, shape_of(term)[1], term.loss.parameters.get_int("ignore_index", -100), index});
+      made_.labels.push_back({field, scores_shape(term)[1],
+                              term.loss.parameters.get_int("ignore_index", -100), index});
     }
   }
 
@@ -211,6 +246,12 @@ std::size_t field_index(const Dataset& data, const std::string& name) {
 }
 
 }  // namespace
+
+Tensor RunLosses::readable(const Tensor& scores) const {
+  const bool rows = classes_last(lead_term().loss.parameters) && lead_shape.rank() > 2 &&
+                    scores.shape().rank() == lead_shape.rank();
+  return rows ? scores.reshaped(class_rows(scores.shape())) : scores;
+}
 
 std::string_view RunLosses::input_of(const Field& field) const {
   if (!field.is_target) {

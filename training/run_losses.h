@@ -9,6 +9,7 @@
 
 #include "graph/ir/graph.h"
 #include "runtime/exec/plan.h"
+#include "runtime/memory/tensor.h"
 #include "training/data/dataset.h"
 #include "training/data/open_dataset.h"
 #include "training/recipe/recipe.h"
@@ -20,7 +21,7 @@ struct RunLosses {
   // The term whose output and target the metrics read: the first classification, else the first.
   std::size_t lead = 0;
   std::string lead_output;  // "output:NAME"
-  Shape lead_shape;         // in batches of two
+  Shape lead_shape;         // [N, C, ...] in batches of two, wherever the output has its classes
   // What the data must give besides the model's inputs: the lead's target first, the weights of
   // samples last.
   std::vector<WantedField> targets;
@@ -35,6 +36,8 @@ struct RunLosses {
   std::vector<Labels> labels;
 
   const LossTermSettings& lead_term() const { return terms[lead]; }
+  // The lead's output, or a target of its shape, as metrics read it: classes along axis 1.
+  Tensor readable(const Tensor& scores) const;
   // The graph's input for a field of the data.
   std::string_view input_of(const Field& field) const;
 };

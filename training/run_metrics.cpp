@@ -136,20 +136,23 @@ const Tensor* target_of(const Session& session, const Batch& batch) {
 
 void count_batch(const Session& session, const MetricTask& task, Executor& executor,
                  const Batch& batch, AccuracyCount& count) {
-  const Tensor* target = target_of(session, batch);
-  if (!task.counts_accuracy() || target == nullptr) {
+  const Tensor* given = target_of(session, batch);
+  if (!task.counts_accuracy() || given == nullptr) {
     return;
   }
-  const Tensor& output = executor.output(executor.plan().find_output(session.loss_output()));
+  const RunLosses& losses = session.losses();
+  const Tensor target = losses.readable(*given);
+  const Tensor output =
+      losses.readable(executor.output(executor.plan().find_output(session.loss_output())));
   switch (task.task) {
     case Task::kClassification:
     case Task::kSegmentation:
     case Task::kLanguage:
-      count_classes(output, *target, task.ignore_index, count);
+      count_classes(output, target, task.ignore_index, count);
       break;
     default:
-      count_binary(output, *target,
-                   score_threshold(task.scores, session.recipe().metrics.threshold), count);
+      count_binary(output, target, score_threshold(task.scores, session.recipe().metrics.threshold),
+                   count);
   }
 }
 

@@ -9,6 +9,7 @@
 #include "runtime/platform/folders.h"
 #include "runtime/platform/threads.h"
 #include "training/data_options.h"
+#include "training/input_ranges.h"
 #include "training/input_shapes.h"
 #include "training/precision.h"
 
@@ -129,8 +130,10 @@ void Session::open_data(const DataOptions& wanted) {
   options.targets = losses_.targets;
   data_ = std::make_unique<RunData>(recipe_, options, true);
   check_run_targets(losses_, data_->train());
+  check_indices(*imported_, data_->train());
   if (&data_->val() != &data_->train()) {
     check_run_targets(losses_, data_->val());
+    check_indices(*imported_, data_->val());
   }
   balance_classes(losses_, data_->train(), data_->train_rows(), notes_);
   if (recipe_.augment.mixes()) {
@@ -155,6 +158,7 @@ void Session::mix_samples() {
 void Session::open_inputs(DataOptions options) {
   options.require_targets = false;
   data_ = std::make_unique<RunData>(recipe_, options, false);
+  check_indices(*imported_, data_->train());
   bind_unnamed(*imported_, data_->train());
   symbols_ = symbols_of(*imported_, data_->train());
 }

@@ -14,9 +14,11 @@
 #include "tools/cli/quick_recipe.h"
 #include "tools/cli/recipe_words.h"
 #include "tools/cli/sample_pictures.h"
+#include "tools/cli/sample_texts.h"
 #include "training/data/data_report.h"
 #include "training/data_options.h"
 #include "training/formats/json.h"
+#include "training/input_ranges.h"
 #include "training/run_data.h"
 #include "training/run_directory.h"
 
@@ -32,6 +34,7 @@ using training::SetSummary;
 struct OpenData {
   training::Recipe recipe;
   std::unique_ptr<training::RunData> data;
+  std::string misfit;  // an index that the model has no row for
 };
 
 std::unique_ptr<OpenData> open(const Arguments& arguments) {
@@ -47,6 +50,12 @@ std::unique_ptr<OpenData> open(const Arguments& arguments) {
   training::DataOptions options = training::data_options(graph, recipe);
   options.require_finite = false;
   opened->data = std::make_unique<training::RunData>(recipe, options, true);
+  try {
+    training::check_indices(graph, opened->data->train());
+    training::check_indices(graph, opened->data->val());
+  } catch (const Error& error) {
+    opened->misfit = error.message();
+  }
   return opened;
 }
 
@@ -185,7 +194,10 @@ int check(const Arguments& arguments) {
   const training::Recipe& recipe = opened->recipe;
   const DataReport report = training::report_data({"train", data.train(), data.train_rows()},
                                                   {"val", data.val(), data.val_rows()});
-  const std::vector<std::string> found = training::findings(report);
+  std::vector<std::string> found = training::findings(report);
+  if (!opened->misfit.empty()) {
+    found.insert(found.begin(), opened->misfit);
+  }
   const std::vector<std::string> names = names_of(*opened);
   std::string chart;
   if (arguments.has("--chart") && !label_table(report).empty()) {
@@ -198,6 +210,10 @@ int check(const Arguments& arguments) {
     for (const SetSummary& set : report.sets) {
       const bool own_file = set.name == "val" && !recipe.data.val.empty();
       print_fields(set, own_file ? recipe.data.val : recipe.data.train);
+      if (const std::string text = (own_file ? data.val() : data.train()).description();
+          !text.empty()) {
+        std::printf("       %s\n", text.c_str());
+      }
     }
     print_labels(report, names);
     std::printf("\n");
@@ -246,6 +262,8 @@ std::string caption(const OpenData& opened, const training::Batch& batch, std::i
                                  : concat(value);
 }
 
+constexpr std::int64_t kMostTexts = 36;
+
 int show(const Arguments& arguments) {
   const auto opened = open(arguments);
   training::RunData& data = *opened->data;
@@ -266,9 +284,14 @@ int show(const Arguments& arguments) {
   const Tensor& pictures = batch.fields[0];
   const training::DrawnPicture sheet = draw_pictures(
       concat("Training samples of epoch ", epoch, ", as the model sees them"), pictures, captions);
-  TEMPER_CHECK(!sheet.png.empty(), ErrorCode::kUnsupported, "the input '",
-               data.train().fields()[0].name, "' is ", pictures.shape(),
-               ", no pictures [N, 1 or 3, height, width]; temper data check describes other data");
+  if (sheet.png.empty()) {
+    const auto few = static_cast<std::size_t>(std::min<std::int64_t>(count, kMostTexts));
+    const std::span<const std::int64_t> rows(data.train_rows());
+    for (const std::string& line : sample_texts(data.train(), rows.first(few), names_of(*opened))) {
+      std::printf("%s\n", line.c_str());
+    }
+    return 0;
+  }
   const std::string out = arguments.text("--out", "samples.png");
   write_file_atomically(out, sheet.png);
   std::printf("%s\n", out.c_str());
@@ -292,7 +315,9 @@ Command data_command() {
           "twice there, in train\n"
           "                                            and val, or broken\n"
           "  temper data show RECIPE [KEY=VALUE...]    a sheet of training pictures with all that "
-          "the recipe does to them\n",
+          "the recipe does to them;\n"
+          "                                            other data: the first samples in words and "
+          "numbers\n",
           {{"check|show", "what to do"},
            {"RECIPE", "RECIPE.toml"},
            {"KEY=VALUE", "settings that win over the recipe", false, true}},

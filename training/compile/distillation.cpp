@@ -8,6 +8,7 @@
 #include "graph/ir/builder.h"
 #include "graph/passes/training_mode.h"
 #include "runtime/base/error.h"
+#include "training/losses/loss.h"
 
 namespace temper::training {
 namespace {
@@ -83,9 +84,11 @@ LossParts add_distillation(Graph& graph, const CompileSettings& settings,
   TEMPER_CHECK(shape.rank() >= 2 && b.shape(said) == shape, ErrorCode::kInvalidArgument,
                "the teacher's output is ", b.shape(said), ", the model's ", shape,
                " (batch first): distillation compares scores of the same classes, [N, C, ...]");
+  const int class_axis =
+      classes_last(settings.losses.front().loss.parameters) ? shape.rank() - 1 : 1;
   const auto soft = [&](ValueId scores) {
     return b.op("LogSoftmax", {b.scale(scores, 1 / teacher.temperature)},
-                {{"axis", std::int64_t{1}}});
+                {{"axis", std::int64_t{class_axis}}});
   };
   const ValueId wanted = soft(said);
   const ValueId terms = b.mul(b.op("Exp", {wanted}), b.sub(wanted, soft(student)));
@@ -93,7 +96,7 @@ LossParts add_distillation(Graph& graph, const CompileSettings& settings,
   for (int axis = 0; axis < shape.rank(); ++axis) {
     axes.push_back(axis);
   }
-  const auto places = static_cast<double>(shape.element_count() / shape[1]);
+  const auto places = static_cast<double>(shape.element_count() / shape[class_axis]);
   const double squared = teacher.temperature * teacher.temperature;
   const ValueId value = b.scale(b.reduce_sum(terms, axes, false), squared / places);
   const ValueId hard = loss.total;

@@ -14,10 +14,10 @@ inline constexpr const char* kTeacherPrefix = "teacher::";
 
 // The loss with the teacher's part (Hinton, Vinyals, Dean 2015, and PyTorch's tutorial):
 //   (1 - alpha) loss + alpha T^2 mean KL(softmax(teacher / T) || softmax(output / T))
-// along axis 1, the mean over everything else. The output is the first loss's; `model_inputs`
-// are the joint graph's without targets. Parts "hard" and
-// "distillation" are named. REQUIRES: settings.teacher has a graph. THROWS: kInvalidArgument when
-// the teacher has other inputs or another output.
+// along the axis of the classes, the mean over everything else. The output is the first loss's;
+// `model_inputs` are the joint graph's without targets. Parts "hard" and "distillation" are named.
+// REQUIRES: settings.teacher has a graph. THROWS: kInvalidArgument when the teacher has other
+// inputs or another output.
 LossParts add_distillation(graph::Graph& graph, const CompileSettings& settings,
                            const GraphRequest& request, const Backend& reference,
                            const std::vector<graph::ValueId>& model_inputs,

@@ -62,6 +62,20 @@ ValueId sample_weights(Graph& graph, DType dtype, std::int64_t batch) {
   return graph.add_input(kSampleWeightInput, dtype, Shape{batch});
 }
 
+// An output [N, ..., C], its target and the weights of samples as rows, one per position.
+void flatten_positions(LossInputs& in) {
+  Builder& b = in.builder;
+  const Shape shape = b.shape(in.output());
+  const Shape rows = class_rows(shape);
+  in.outputs.front() = b.reshape(in.output(), rows);
+  const bool classes = b.shape(in.target).rank() < shape.rank();
+  in.target = b.reshape(in.target, classes ? Shape{rows[0]} : rows);
+  if (in.sample_weight.valid()) {
+    const ValueId column = b.reshape(in.sample_weight, {shape[0], 1});
+    in.sample_weight = b.reshape(b.expand(column, {shape[0], rows[0] / shape[0]}), {rows[0]});
+  }
+}
+
 ValueId add_term(Graph& graph, const CompileSettings& settings, const LossTermSettings& term,
                  const std::vector<Graph::Output>& outputs) {
   const Loss& loss = find_loss(term.loss.name);
@@ -70,13 +84,17 @@ ValueId add_term(Graph& graph, const CompileSettings& settings, const LossTermSe
   const DType dtype = builder.dtype(in.output());
   const Shape shape = builder.shape(in.output());
   if (loss.target != TargetKind::kNone) {
-    const TargetSpec spec = target_spec(loss, dtype, shape, term.class_target);
+    const TargetSpec spec =
+        target_spec(loss, term.loss.parameters, dtype, shape, term.class_target);
     in.target = shared_input(graph, term.target_input, spec.dtype, spec.shape);
   }
   if (settings.sample_weight) {
     TEMPER_CHECK(shape.rank() >= 1, ErrorCode::kInvalidArgument,
                  "loss.sample_weight needs an output [N, ...], but the model's is a scalar");
     in.sample_weight = builder.cast(sample_weights(graph, dtype, shape[0]), dtype);
+  }
+  if (classes_last(term.loss.parameters) && shape.rank() > 2) {
+    flatten_positions(in);
   }
   const ValueId made = loss.build(in);
   TEMPER_ASSERT(builder.shape(made).element_count() == 1);

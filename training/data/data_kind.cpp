@@ -12,6 +12,7 @@
 #include "training/formats/gzip.h"
 #include "training/formats/idx.h"
 #include "training/formats/mapped_buffer.h"
+#include "training/formats/tokens.h"
 
 namespace temper::training {
 namespace {
@@ -21,12 +22,14 @@ struct Format {
   DataKind kind;
 };
 constexpr Format kFormats[] = {
-    {"npz", DataKind::kNpz}, {"npy", DataKind::kNpy},         {"csv", DataKind::kTable},
-    {"idx", DataKind::kIdx}, {"cifar10", DataKind::kCifar10}, {"cifar100", DataKind::kCifar100},
+    {"npz", DataKind::kNpz},         {"npy", DataKind::kNpy},
+    {"csv", DataKind::kTable},       {"idx", DataKind::kIdx},
+    {"cifar10", DataKind::kCifar10}, {"cifar100", DataKind::kCifar100},
+    {"tokens", DataKind::kTokens},
 };
 
 constexpr const char* kExpected =
-    "expected .npz, .npy, .csv, IDX or CIFAR's .bin (data.format names the kind)";
+    "expected .npz, .npy, .csv, IDX, CIFAR's .bin or tokens (data.format names the kind)";
 
 bool starts_with(std::span<const std::byte> bytes, std::string_view text) {
   return std::string_view(reinterpret_cast<const char*>(bytes.data()), bytes.size())
@@ -66,15 +69,25 @@ DataKind kind_of_file(const std::string& path) {
   if (name.ends_with(".csv") || name.ends_with(".tsv") || name.ends_with(".txt")) {
     return DataKind::kTable;
   }
+  if (name.ends_with(".bin") && has_token_header(bytes)) {
+    return DataKind::kTokens;
+  }
   if (const auto cifar = cifar_kind(file_name_of(path))) {
+    const auto record = cifar_record_bytes(CifarKind::k100);
+    TEMPER_CHECK(
+        *cifar != DataKind::kCifar100 || static_cast<std::int64_t>(bytes.size()) % record == 0,
+        ErrorCode::kInvalidData, path, " has ", bytes.size(),
+        " bytes, no whole number of CIFAR-100's records of ", record,
+        "; is it cut off? If it holds tokens, write data.format = \"tokens\"");
     return *cifar;
   }
   if (name.ends_with(".bin")) {
     const auto size = static_cast<std::int64_t>(bytes.size());
     const bool ten = size % cifar_record_bytes(CifarKind::k10) == 0;
     const bool hundred = size % cifar_record_bytes(CifarKind::k100) == 0;
-    TEMPER_CHECK(ten != hundred, ErrorCode::kUnsupported, path,
-                 " does not say what it is; write data.format = \"cifar10\" or \"cifar100\"");
+    TEMPER_CHECK(
+        ten != hundred, ErrorCode::kUnsupported, path,
+        " does not say what it is; write data.format = \"cifar10\", \"cifar100\" or \"tokens\"");
     return ten ? DataKind::kCifar10 : DataKind::kCifar100;
   }
   if (starts_with(bytes, "PK")) {
@@ -161,9 +174,10 @@ DataFiles find_data(const std::string& path, const DataOptions& options) {
   if (!named_kind(options)) {
     found.kind = kind_of_file(found.paths.front());
   }
-  const bool parts = found.kind == DataKind::kCifar10 || found.kind == DataKind::kCifar100;
+  const bool parts = found.kind == DataKind::kCifar10 || found.kind == DataKind::kCifar100 ||
+                     found.kind == DataKind::kTokens;
   TEMPER_CHECK(parts || found.paths.size() == 1, ErrorCode::kUnsupported, path, " names ",
-               found.paths.size(), " files; several are read only of CIFAR's .bin");
+               found.paths.size(), " files; several are read only of CIFAR's .bin and of tokens");
   return found;
 }
 

@@ -9,7 +9,7 @@
 
 namespace temper::training {
 
-enum class DataKind { kNpz, kNpy, kNpyFolder, kIdx, kTable, kCifar10, kCifar100 };
+enum class DataKind { kNpz, kNpy, kNpyFolder, kIdx, kTable, kCifar10, kCifar100, kTokens };
 
 struct DataFiles {
   DataKind kind = DataKind::kNpz;

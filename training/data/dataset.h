@@ -76,6 +76,13 @@ class Dataset {
   // Names of the classes in the order of their labels, where the data say them; else none.
   virtual std::vector<std::string> class_names() const { return {}; }
 
+  // Rows that lie nearer to each other than this share content and must not be on both sides of a
+  // split; 0: rows may be split in any order. Else a split takes the last rows, not any.
+  virtual std::int64_t rows_apart() const { return 0; }
+
+  // What the files hold, in a few words, where fields() do not say it; may be empty.
+  virtual std::string description() const { return {}; }
+
   // Equal for equal files: sizes and SHA-256 as said in fingerprint.h.
   virtual const std::string& fingerprint() const = 0;
 

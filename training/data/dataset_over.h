@@ -26,6 +26,8 @@ class DatasetOver : public Dataset {
     return data_->where(field, row);
   }
   std::vector<std::string> class_names() const override { return data_->class_names(); }
+  std::int64_t rows_apart() const override { return data_->rows_apart(); }
+  std::string description() const override { return data_->description(); }
   const std::string& fingerprint() const override { return data_->fingerprint(); }
   void fit(std::span<const std::int64_t> training_rows) override { data_->fit(training_rows); }
   JsonValue preprocessing() const override { return data_->preprocessing(); }

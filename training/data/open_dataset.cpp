@@ -10,6 +10,7 @@
 #include "training/data/fingerprint.h"
 #include "training/data/image_pipeline.h"
 #include "training/data/table_dataset.h"
+#include "training/data/tokens_dataset.h"
 #include "training/data/wanted_fields.h"
 #include "training/formats/idx.h"
 #include "training/formats/npy.h"
@@ -128,6 +129,8 @@ std::unique_ptr<Dataset> open_kind(const DataFiles& found, const DataOptions& op
     }
     case DataKind::kCifar10:
       return CifarDataset::open(found.paths, CifarKind::k10, options);
+    case DataKind::kTokens:
+      return TokensDataset::open(found.paths, options);
     case DataKind::kCifar100:
       return CifarDataset::open(found.paths, CifarKind::k100, options);
     default:

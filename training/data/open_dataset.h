@@ -1,5 +1,5 @@
 // Opens a data set by its path: .npz, .npy (a file or a folder of them), CSV, IDX (also .gz),
-// CIFAR's .bin.
+// CIFAR's .bin, token files.
 #pragma once
 
 #include <cstdint>
@@ -47,6 +47,13 @@ struct ImageOptions {
   std::uint64_t seed = 0;  // of the random changes
 };
 
+// How a token file is cut into samples; see tokens_dataset.h.
+struct TokenOptions {
+  std::string dtype;        // "u16" | "u32"; empty: as the file says, else u16
+  std::int64_t block = 0;   // tokens per sample; 0: as many as the model's input takes
+  std::int64_t stride = 0;  // tokens from one sample's begin to the next's; 0: block
+};
+
 // Which part of a folder that holds both.
 enum class DataPart { kTrain, kValidation };
 
@@ -63,6 +70,7 @@ struct DataOptions {
   std::string format = "auto";  // see kDataFormats; "auto": by names and first bytes
   DataPart part = DataPart::kTrain;
   ImageOptions images;
+  TokenOptions tokens;
 };
 
 // Integer targets are delivered as i64 and floats as f32 unless `targets` says otherwise.

@@ -40,6 +40,22 @@ struct Group {
 
 }  // namespace
 
+Split split_rows_in_order(std::int64_t count, double fraction, std::int64_t apart) {
+  const std::int64_t first = count - rows_for_val(count, fraction);
+  const std::int64_t train = first - (apart - 1);
+  TEMPER_CHECK(train > 0, ErrorCode::kInvalidArgument, "data.val_split = ", fraction,
+               " leaves nothing to train on: of ", count, " windows ", count - first,
+               " are held out, and the ", apart - 1,
+               " before them overlap with those; write a larger data.stride, or give data.val");
+  Split split;
+  for (std::int64_t row = 0; row < count; ++row) {
+    if (row < train || row >= first) {
+      (row < train ? split.train : split.val).push_back(row);
+    }
+  }
+  return split;
+}
+
 Split split_rows(std::int64_t count, double fraction, std::uint64_t seed) {
   const std::int64_t wanted = rows_for_val(count, fraction);
   const KeyedPermutation order(count, seed, 0);

@@ -59,6 +59,16 @@ ParameterSpec ignore_index_spec() {
   return {"ignore_index", std::int64_t{-100}, "targets with this value do not count", nullptr};
 }
 
+ParameterSpec class_axis_spec() {
+  return {"class_axis", std::int64_t{0},
+          "axis of the output that holds the classes: 1 as in PyTorch, -1 for [N, ..., C] as "
+          "language models give it, 0: as the target's shape says",
+          [](const AttrValue& value) -> std::string {
+            const std::int64_t axis = std::get<std::int64_t>(value);
+            return axis >= -1 && axis <= 1 ? "" : "must be 1, -1 or 0";
+          }};
+}
+
 ValueId sum_all(Builder& b, ValueId value) {
   const Shape shape = b.shape(value);
   return shape.rank() == 0 ? value : b.reduce_sum(value, all_axes(shape), false);

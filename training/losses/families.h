@@ -23,6 +23,7 @@ ParameterSpec number_spec(std::string name, double fallback, std::string help,
 ParameterSpec list_spec(std::string name, std::string help);
 ParameterSpec switch_spec(std::string name, bool fallback, std::string help);
 ParameterSpec ignore_index_spec();
+ParameterSpec class_axis_spec();
 
 // Elements [N, ...], weighted per sample, then summed or averaged over all of them as parameter
 // `reduction` says.

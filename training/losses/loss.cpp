@@ -34,8 +34,23 @@ const Loss& find_loss(std::string_view name) {
                     : concat("; did you mean ", hint, "?"));
 }
 
-TargetSpec target_spec(const Loss& loss, DType output_dtype, const Shape& output,
-                       bool data_integers, int data_rank) {
+bool classes_last(const Attrs& parameters) { return parameters.get_int("class_axis", 1) == -1; }
+
+Shape classes_second(const Shape& output) {
+  Shape moved{output[0], output[output.rank() - 1]};
+  for (int axis = 1; axis + 1 < output.rank(); ++axis) {
+    moved.push_back(output[axis]);
+  }
+  return moved;
+}
+
+Shape class_rows(const Shape& output) {
+  const int last = output.rank() - 1;
+  return {output.count(0, last), output[last]};
+}
+
+TargetSpec target_spec(const Loss& loss, const Attrs& parameters, DType output_dtype,
+                       const Shape& output, bool data_integers, int data_rank) {
   if (loss.target == TargetKind::kLikeOutput) {
     return {output_dtype, output, false};
   }
@@ -50,9 +65,10 @@ TargetSpec target_spec(const Loss& loss, DType output_dtype, const Shape& output
   }
   TEMPER_CHECK(output.rank() >= 2, ErrorCode::kInvalidArgument, loss.name,
                " needs an output [N, classes, ...], but the model's is ", output);
-  Shape target{output[0]};
-  for (int axis = 2; axis < output.rank(); ++axis) {
-    target.push_back(output[axis]);
+  const Shape scores = classes_last(parameters) ? classes_second(output) : output;
+  Shape target{scores[0]};
+  for (int axis = 2; axis < scores.rank(); ++axis) {
+    target.push_back(scores[axis]);
   }
   return {DType::kInt64, target, true};
 }

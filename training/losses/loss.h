@@ -60,6 +60,14 @@ const std::vector<Loss>& losses();
 // THROWS: kInvalidArgument with the nearest name.
 const Loss& find_loss(std::string_view name);
 
+// Whether the output's classes are its last dimension, [N, ..., C], as the parameter class_axis of
+// some losses says, instead of [N, C, ...].
+bool classes_last(const Attrs& parameters);
+// The shape [N, ..., C] as [N, C, ...]. REQUIRES: rank 2 or more.
+Shape classes_second(const Shape& output);
+// The shape [N, ..., C] as [rows, C]: what a loss is built on when the classes are last.
+Shape class_rows(const Shape& output);
+
 // The target a loss expects for a model output: dtype and shape.
 struct TargetSpec {
   DType dtype = DType::kFloat32;
@@ -69,7 +77,7 @@ struct TargetSpec {
 
 // `data_integers`: whether the data's target is of integers, and `data_rank` its rank with the
 // batch, which decide where a loss takes either kind. THROWS: kInvalidArgument.
-TargetSpec target_spec(const Loss& loss, DType output_dtype, const Shape& output,
-                       bool data_integers = true, int data_rank = -1);
+TargetSpec target_spec(const Loss& loss, const Attrs& parameters, DType output_dtype,
+                       const Shape& output, bool data_integers = true, int data_rank = -1);
 
 }  // namespace temper::training

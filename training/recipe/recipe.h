@@ -54,6 +54,9 @@ struct DataSettings {
   std::string format = "auto";              // the kind of data; see kDataFormats
   std::vector<double> mean;                 // of each channel, taken away after scaling
   std::vector<double> std;                  // of each channel, divided by
+  std::string token_dtype;                  // tokens: "u16" | "u32"; empty: as the file says
+  std::int64_t block = 0;                   // tokens: of one sample; 0: as the model takes
+  std::int64_t stride = 0;                  // tokens: between samples' begins; 0: block
 };
 
 // What a sudden jump of the loss or the gradient norm does to a run.

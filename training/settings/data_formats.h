@@ -3,7 +3,7 @@
 
 namespace temper::training {
 
-inline constexpr const char* kDataFormats[] = {"auto", "npz",     "npy",     "csv",
-                                               "idx",  "cifar10", "cifar100"};
+inline constexpr const char* kDataFormats[] = {"auto", "npz",     "npy",      "csv",
+                                               "idx",  "cifar10", "cifar100", "tokens"};
 
 }  // namespace temper::training
