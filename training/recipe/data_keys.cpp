@@ -9,7 +9,6 @@ namespace {
 
 constexpr const char* kHeader[] = {"auto", "yes", "no"};
 constexpr const char* kDecimal[] = {".", ","};
-constexpr const char* kTokenTypes[] = {"", "u16", "u32"};
 constexpr const char* kSampling[] = {"all", "balanced", "weighted"};
 
 std::string finite_numbers(const RecipeValue& value) {
@@ -93,17 +92,6 @@ std::vector<RecipeKey> data_keys() {
           "data.format", "the kind of data; auto: by names and first bytes",
           [](Recipe& r) -> auto& { return r.data.format; },
           one_of<kDataFormats, std::size(kDataFormats)>),
-      key(
-          "data.token_dtype", "tokens: u16 or u32; empty: as the file's header says, else u16",
-          [](Recipe& r) -> auto& { return r.data.token_dtype; }, one_of<kTokenTypes, 3>),
-      key(
-          "data.block", "tokens: of one sample; 0: as many as the model's input takes",
-          [](Recipe& r) -> auto& { return r.data.block; }, not_negative),
-      key(
-          "data.stride",
-          "tokens: from the begin of one sample to that of the next; 0: data.block, without "
-          "overlap",
-          [](Recipe& r) -> auto& { return r.data.stride; }, not_negative),
       key(
           "data.mean", "images: a mean for each channel, taken away after scaling",
           [](Recipe& r) -> auto& { return r.data.mean; }, finite_numbers),

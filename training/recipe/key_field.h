@@ -168,6 +168,7 @@ std::string one_of(const RecipeValue& value) {
 // The keys of each table, in the order they are written.
 std::vector<RecipeKey> model_keys();
 std::vector<RecipeKey> data_keys();
+std::vector<RecipeKey> text_data_keys();
 std::vector<RecipeKey> augment_keys();
 std::vector<RecipeKey> loss_keys();
 std::vector<RecipeKey> learning_keys();

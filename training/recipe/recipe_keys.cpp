@@ -37,9 +37,9 @@ std::string check_schedule(const ComponentSettings& settings) {
 const std::vector<RecipeKey>& recipe_key_table() {
   static const std::vector<RecipeKey> kKeys = [] {
     std::vector<RecipeKey> keys;
-    for (auto* table :
-         {model_keys, data_keys, augment_keys, loss_keys, learning_keys, schedule_keys, clip_keys,
-          train_keys, metric_keys, record_keys, adversarial_keys, scaler_keys, average_keys}) {
+    for (auto* table : {model_keys, data_keys, text_data_keys, augment_keys, loss_keys,
+                        learning_keys, schedule_keys, clip_keys, train_keys, metric_keys,
+                        record_keys, adversarial_keys, scaler_keys, average_keys}) {
       std::vector<RecipeKey> more = table();
       std::move(more.begin(), more.end(), std::back_inserter(keys));
     }

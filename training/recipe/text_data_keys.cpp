@@ -1,0 +1,27 @@
+// The keys of [data] for texts and records: tokens.
+#include "training/recipe/key_field.h"
+
+namespace temper::training {
+namespace {
+
+constexpr const char* kTokenTypes[] = {"", "u16", "u32"};
+
+}  // namespace
+
+std::vector<RecipeKey> text_data_keys() {
+  return {
+      key(
+          "data.token_dtype", "tokens: u16 or u32; empty: as the file's header says, else u16",
+          [](Recipe& r) -> auto& { return r.data.token_dtype; }, one_of<kTokenTypes, 3>),
+      key(
+          "data.block", "tokens: of one sample; 0: as many as the model's input takes",
+          [](Recipe& r) -> auto& { return r.data.block; }, not_negative),
+      key(
+          "data.stride",
+          "tokens: from the begin of one sample to that of the next; 0: data.block, without "
+          "overlap",
+          [](Recipe& r) -> auto& { return r.data.stride; }, not_negative),
+  };
+}
+
+}  // namespace temper::training
