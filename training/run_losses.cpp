@@ -144,8 +144,15 @@ class Settler {
     const Loss& loss = find_loss(term.loss.name);
     const graph::Value& output = forward_.value(output_of(term).value);
     const Field& found = target_of(term);
-    return target_spec(loss, term.loss.parameters, output.dtype, output.shape,
-                       is_integer(found.dtype), found.row_shape.rank() + 1);
+    const bool has_labels = found.row_shape.rank() == 1;
+    TEMPER_CHECK(loss.target != TargetKind::kLabelSequence || has_labels,
+                 ErrorCode::kInvalidArgument, loss.name,
+                 " needs a target [N, S] of class indices, with -1 behind a sample's last label, "
+                 "but '",
+                 found.name, "' is ", as_batch(found.row_shape));
+    return target_spec(
+        loss, term.loss.parameters, output.dtype, output.shape,
+        {is_integer(found.dtype), found.row_shape.rank() + 1, has_labels ? found.row_shape[0] : 0});
   }
 
   // Where the recipe does not say which axis holds the classes, the target's shape does.
@@ -204,11 +211,35 @@ class Settler {
                                                          : "",
                  join(row.dims(), ", "), ")");
     const std::string field = add_field(found, spec, term.target);
+    if (loss.target == TargetKind::kLabelSequence) {
+      add_sequences(term, field, spec);
+    }
     term.target_input = several ? "target:" + field : kTargetInput;
     if (spec.classes) {
       made_.labels.push_back({field, scores_shape(term)[1],
                               term.loss.parameters.get_int("ignore_index", -100), index});
     }
+  }
+
+  void add_sequences(LossTermSettings& term, const std::string& field, const TargetSpec& spec) {
+    const Attrs& parameters = term.loss.parameters;
+    const Shape& output = shape_of(term);
+    term.target_labels = spec.shape[1];
+    RunLosses::Sequences sequences{field, {}, {}};
+    sequences.rules = {output[2], parameters.get_int("blank", 0),
+                       output[parameters.get_int("batch_first", 1) != 0 ? 1 : 0],
+                       parameters.get_int("zero_infinity", 0) != 0};
+    const std::string array = parameters.get_string("input_lengths", "");
+    if (!array.empty()) {
+      sequences.lengths = kInputLengthsInput + array;
+      const bool known =
+          std::any_of(made_.targets.begin(), made_.targets.end(),
+                      [&](const WantedField& other) { return other.name == sequences.lengths; });
+      if (!known) {
+        made_.targets.push_back({sequences.lengths, DType::kInt64, Shape{}, array});
+      }
+    }
+    made_.sequences.push_back(std::move(sequences));
   }
 
   // The field that delivers a target in this form; a second form of one array is a second field.
@@ -257,8 +288,8 @@ std::string_view RunLosses::input_of(const Field& field) const {
   if (!field.is_target) {
     return field.name;
   }
-  if (field.name == kSampleWeightInput) {
-    return kSampleWeightInput;
+  if (field.name == kSampleWeightInput || field.name.starts_with(kInputLengthsInput)) {
+    return field.name;
   }
   for (const LossTermSettings& term : terms) {
     const std::string_view input = term.target_input;
@@ -332,6 +363,13 @@ void check_run_targets(const RunLosses& losses, const Dataset& data) {
   }
   for (const RunLosses::Labels& labels : losses.labels) {
     check_labels(data, field_index(data, labels.field), labels.classes, labels.ignored);
+  }
+  for (const RunLosses::Sequences& sequences : losses.sequences) {
+    std::optional<std::size_t> lengths;
+    if (!sequences.lengths.empty()) {
+      lengths = field_index(data, sequences.lengths);
+    }
+    check_label_sequences(data, field_index(data, sequences.field), lengths, sequences.rules);
   }
 }
 

@@ -11,6 +11,7 @@
 #include "runtime/exec/plan.h"
 #include "runtime/memory/tensor.h"
 #include "training/data/dataset.h"
+#include "training/data/label_sequences.h"
 #include "training/data/open_dataset.h"
 #include "training/recipe/recipe.h"
 
@@ -34,6 +35,14 @@ struct RunLosses {
     std::size_t term = 0;
   };
   std::vector<Labels> labels;
+
+  // A target of label sequences.
+  struct Sequences {
+    std::string field;
+    std::string lengths;  // field of the frames that count; empty: all
+    LabelSequenceRules rules;
+  };
+  std::vector<Sequences> sequences;
 
   const LossTermSettings& lead_term() const { return terms[lead]; }
   // The lead's output, or a target of its shape, as metrics read it: classes along axis 1.

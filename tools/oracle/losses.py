@@ -92,6 +92,20 @@ def gaussian(x, v, t, **options):
     return F.gaussian_nll_loss(x, t, v, **options)
 
 
+def ctc(x, t, normalised=False, batch_first=True, input_lengths=None, reduction="mean", **options):
+    """`normalised`: x are log probabilities, else logits."""
+    scores = x.transpose(0, 1) if batch_first else x
+    frames = torch.full((t.shape[0],), scores.shape[0]) if input_lengths is None else input_lengths
+    log_p = scores if normalised else scores.log_softmax(2)
+    return F.ctc_loss(log_p, t.clamp(min=0), frames, (t >= 0).sum(1), reduction=reduction, **options)
+
+
+def ctc_by_label(x, t, reduction="none"):
+    """As the mean counts each sample."""
+    losses = ctc(x, t, reduction="none")
+    return losses / (t >= 0).sum(1)
+
+
 def cases():
     """(loss, function, outputs, target or None, options)"""
     both = ({}, {"reduction": "sum"})
@@ -180,6 +194,16 @@ def cases():
         yield "triplet_margin", F.triplet_margin_loss, [a, b, d], None, o
     for o in (*both, {"margin": 0.5}):
         yield "margin_ranking", F.margin_ranking_loss, [normal(6), normal(6)], signs(6), o
+    z, k = normal(3, 6, 4, scale=2), torch.tensor([[1, 2, 2], [3, -1, -1], [3, 1, -1]])
+    frames = torch.tensor([5, 2, 4])
+    for o in (*both, {"input_lengths": frames}, {"input_lengths": frames, "reduction": "sum"}):
+        yield "ctc", ctc, [z], k, o
+    yield "ctc", ctc, [z.transpose(0, 1).contiguous()], k, {"batch_first": False, "input_lengths": frames}
+    yield "ctc", ctc, [z], torch.tensor([[0, 2, 1], [1, -1, -1], [-1, -1, -1]]), {"blank": 3}
+    impossible = torch.tensor([[1, 2, 2], [1, 1, 1], [3, 1, -5]])
+    for o in both:
+        yield "ctc", ctc, [normal(3, 4, 4)], impossible, {"zero_infinity": True, **o}
+    yield "ctc", lambda *a, **o: ctc(*a, normalised=True, **o), [z.log_softmax(2)], k, {"input_lengths": frames}
 
 
 def weigh(elements, weight):
@@ -238,6 +262,9 @@ def weighted_cases():
             yield "nll", by_class(F.nll_loss), [x.log_softmax(1)], k, {**o, **more}, w4
     yield "rmse", lambda a, b, weights: weigh((a - b) ** 2, weights).mean().sqrt(), [x], t, {}, w4
     yield "dice", weighted_dice, [n], labels(2, 4, 3, 2, 2).double(), {}, w4
+    frames, targets = normal(4, 5, 3), torch.tensor([[1, 2], [2, -1], [1, 1], [2, 1]])
+    for o in both:
+        yield "ctc", elementwise(ctc if o else ctc_by_label), [frames], targets, o, w4
 
 
 def number(value):
@@ -275,12 +302,15 @@ def main():
         more = {"weights": weights[0]} if weighted else {}
         loss = function(*xs, *([] if target is None else [target]), **options, **more)
         loss.backward()
-        attrs = ", ".join(f'{{"{key}", {attribute(value)}}}' for key, value in options.items())
+        lengths = options.pop("input_lengths", None)
+        shown = {**options, **({} if lengths is None else {"input_lengths": "lengths"})}
+        attrs = ", ".join(f'{{"{key}", {attribute(value)}}}' for key, value in shown.items())
         integer = target is not None and target.dtype == torch.int64
         print(f'    {{"{name}", {{{attrs}}},')
         print(f"     {{{', '.join(tensor(x) for x in xs)}}},")
         print(f"     {tensor(target) if target is not None else '{}'}, {'true' if integer else 'false'},")
         end = f", {numbers(weights[0])}" if weighted else ""
+        end += "" if lengths is None else f"{'' if weighted else ', {}'}, {numbers(lengths)}"
         print(f"     {number(loss.detach())}, {{{', '.join(numbers(x.grad) for x in xs)}}}{end}}},")
     print("  };\n}\n// clang-format on\n\n}  // namespace temper::training")
 

@@ -80,18 +80,27 @@ ValueId add_term(Graph& graph, const CompileSettings& settings, const LossTermSe
                  const std::vector<Graph::Output>& outputs) {
   const Loss& loss = find_loss(term.loss.name);
   Builder builder(graph, concat("loss ", loss.name));
-  LossInputs in{builder, chosen_outputs(loss, term, outputs), {}, term.loss.parameters, {}};
+  const Attrs& parameters = term.loss.parameters;
+  LossInputs in{builder, chosen_outputs(loss, term, outputs), {}, parameters, {}, {}};
   const DType dtype = builder.dtype(in.output());
   const Shape shape = builder.shape(in.output());
   if (loss.target != TargetKind::kNone) {
     const TargetSpec spec =
-        target_spec(loss, term.loss.parameters, dtype, shape, term.class_target);
+        target_spec(loss, parameters, dtype, shape, {term.class_target, -1, term.target_labels});
     in.target = shared_input(graph, term.target_input, spec.dtype, spec.shape);
+  }
+  const std::int64_t batch = in.target.valid()   ? builder.shape(in.target)[0]
+                             : shape.rank() >= 1 ? shape[0]
+                                                 : 0;
+  const std::string lengths = parameters.get_string("input_lengths", "");
+  if (!lengths.empty()) {
+    in.input_lengths =
+        shared_input(graph, kInputLengthsInput + lengths, DType::kInt64, Shape{batch});
   }
   if (settings.sample_weight) {
     TEMPER_CHECK(shape.rank() >= 1, ErrorCode::kInvalidArgument,
                  "loss.sample_weight needs an output [N, ...], but the model's is a scalar");
-    in.sample_weight = builder.cast(sample_weights(graph, dtype, shape[0]), dtype);
+    in.sample_weight = builder.cast(sample_weights(graph, dtype, batch), dtype);
   }
   if (classes_last(term.loss.parameters) && shape.rank() > 2) {
     flatten_positions(in);

@@ -39,16 +39,20 @@ struct OptimizerGroupSettings {
 inline constexpr const char* kTargetInput = "target";
 // The input of CompileSettings::sample_weight: floats, one per sample.
 inline constexpr const char* kSampleWeightInput = "sample_weight";
+// Begins the inputs with the numbers of frames that count: i64, one per sample. The array's name
+// follows.
+inline constexpr const char* kInputLengthsInput = "input_lengths:";
 
 // One loss of those that a run adds up.
 struct LossTermSettings {
   ComponentSettings loss;
   std::vector<std::string> outputs;  // empty: the model's first ones, as many as the loss takes
-  bool class_target = true;  // where the loss takes either: class indices, else as the output
-  std::string target;        // its array or column in the data; empty: the data's only target
-  double loss_weight = 1;    // factor in the sum
-  std::string label;         // its name in the log; empty: the loss's name
-  std::string class_weight;  // "balanced": the loss's `weight` from the counts of the labels
+  bool class_target = true;        // where the loss takes either: class indices, else as the output
+  std::int64_t target_labels = 0;  // S of a target [N, S] of label sequences
+  std::string target;              // its array or column in the data; empty: the data's only target
+  double loss_weight = 1;          // factor in the sum
+  std::string label;               // its name in the log; empty: the loss's name
+  std::string class_weight;        // "balanced": the loss's `weight` from the counts of the labels
   std::string target_input = kTargetInput;
 };
 

@@ -15,6 +15,7 @@ std::vector<Loss> binary_losses();          // bce, bce_with_logits, multi_label
 std::vector<Loss> segmentation_losses();    // dice, jaccard
 std::vector<Loss> probability_losses();     // kl_div, poisson_nll, gaussian_nll
 std::vector<Loss> distance_losses();        // cosine_embedding, triplet_margin, margin_ranking
+std::vector<Loss> sequence_losses();        // ctc
 
 // "mean" or "sum", and "batchmean" for kl_div.
 ParameterSpec reduction_spec(bool batchmean = false);

@@ -11,7 +11,7 @@ const std::vector<Loss>& losses() {
   static const std::vector<Loss> kLosses = [] {
     std::vector<Loss> all;
     for (auto* family : {classification_losses, binary_losses, segmentation_losses,
-                         regression_losses, probability_losses, distance_losses}) {
+                         regression_losses, probability_losses, distance_losses, sequence_losses}) {
       std::vector<Loss> more = family();
       std::move(more.begin(), more.end(), std::back_inserter(all));
     }
@@ -49,8 +49,25 @@ Shape class_rows(const Shape& output) {
   return {output.count(0, last), output[last]};
 }
 
+namespace {
+
+// [N, S] for an output [N, T, C] or, where the loss says so, [T, N, C].
+TargetSpec sequence_spec(const Loss& loss, const Attrs& parameters, const Shape& output,
+                         std::int64_t labels) {
+  const bool batch_first = parameters.get_int("batch_first", 1) != 0;
+  TEMPER_CHECK(output.rank() == 3, ErrorCode::kInvalidArgument, loss.name, " needs an output ",
+               batch_first ? "[N, T, classes]" : "[T, N, classes]", ", but the model's is ",
+               output);
+  return {DType::kInt64, {output[batch_first ? 0 : 1], labels}, false};
+}
+
+}  // namespace
+
 TargetSpec target_spec(const Loss& loss, const Attrs& parameters, DType output_dtype,
-                       const Shape& output, bool data_integers, int data_rank) {
+                       const Shape& output, const DataTarget& data) {
+  if (loss.target == TargetKind::kLabelSequence) {
+    return sequence_spec(loss, parameters, output, data.labels);
+  }
   if (loss.target == TargetKind::kLikeOutput) {
     return {output_dtype, output, false};
   }
@@ -60,7 +77,7 @@ TargetSpec target_spec(const Loss& loss, const Attrs& parameters, DType output_d
     return {output_dtype, {output[0]}, false};
   }
   const bool either = loss.target == TargetKind::kClassesOrLikeOutput;
-  if (either && (!data_integers || data_rank == output.rank())) {
+  if (either && (!data.integers || data.rank == output.rank())) {
     return {output_dtype, output, false};
   }
   TEMPER_CHECK(output.rank() >= 2, ErrorCode::kInvalidArgument, loss.name,

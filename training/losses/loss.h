@@ -17,6 +17,7 @@ enum class TargetKind {
   kClasses,              // class indices [N, d...]
   kClassesOrLikeOutput,  // either, as the data has it
   kPerSample,            // one float per sample, [N]
+  kLabelSequence,        // class indices [N, S], below 0 behind a sample's last
   kNone,
 };
 
@@ -36,6 +37,7 @@ struct LossInputs {
   graph::ValueId target;  // invalid for TargetKind::kNone
   const Attrs& parameters;
   graph::ValueId sample_weight = {};
+  graph::ValueId input_lengths = {};  // of a label sequence, [N] i64; invalid: all frames count
 
   graph::ValueId output() const { return outputs.front(); }
 };
@@ -75,9 +77,15 @@ struct TargetSpec {
   bool classes = false;  // class indices
 };
 
-// `data_integers`: whether the data's target is of integers, and `data_rank` its rank with the
-// batch, which decide where a loss takes either kind. THROWS: kInvalidArgument.
+// The target as the data have it, as far as it decides the form.
+struct DataTarget {
+  bool integers = true;     // where a loss takes either kind
+  int rank = -1;            // with the batch
+  std::int64_t labels = 0;  // of a label sequence: S
+};
+
+// THROWS: kInvalidArgument.
 TargetSpec target_spec(const Loss& loss, const Attrs& parameters, DType output_dtype,
-                       const Shape& output, bool data_integers = true, int data_rank = -1);
+                       const Shape& output, const DataTarget& data);
 
 }  // namespace temper::training

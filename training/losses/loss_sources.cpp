@@ -9,7 +9,7 @@ namespace temper::training {
 
 std::string_view source_of(const Loss& loss) {
   using Pair = std::pair<std::string_view, std::string_view>;
-  static constexpr std::array<Pair, 24> kSources = {{
+  static constexpr std::array<Pair, 25> kSources = {{
       {"cross_entropy", "torch.nn.CrossEntropyLoss"},
       {"nll", "torch.nn.NLLLoss"},
       {"focal", "Lin et al. 2017, Focal Loss; torchvision.ops.sigmoid_focal_loss"},
@@ -34,6 +34,7 @@ std::string_view source_of(const Loss& loss) {
       {"cosine_embedding", "torch.nn.CosineEmbeddingLoss"},
       {"triplet_margin", "torch.nn.TripletMarginLoss"},
       {"margin_ranking", "torch.nn.MarginRankingLoss"},
+      {"ctc", "torch.nn.CTCLoss; Graves et al. 2006"},
   }};
   for (const Pair& source : kSources) {
     if (source.first == loss.name) {

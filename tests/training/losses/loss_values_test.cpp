@@ -33,7 +33,7 @@ Result run(const ExpectedLoss& wanted, DType dtype, const char* backend_name) {
   graph::Builder builder(graph, "loss");
   const Attrs parameters =
       complete_parameters("loss", loss.name, loss.parameters, wanted.parameters);
-  LossInputs in{builder, {}, {}, parameters, {}};
+  LossInputs in{builder, {}, {}, parameters, {}, {}};
   std::map<graph::ValueId, Tensor> known;
   for (std::size_t i = 0; i < wanted.outputs.size(); ++i) {
     in.outputs.push_back(graph.add_input(concat("x", i), dtype, wanted.outputs[i].shape));
@@ -48,6 +48,12 @@ Result run(const ExpectedLoss& wanted, DType dtype, const char* backend_name) {
     const Shape shape{static_cast<std::int64_t>(wanted.sample_weight.size())};
     in.sample_weight = graph.add_input("w", dtype, shape);
     known.emplace(in.sample_weight, Tensor::from<double>(dtype, shape, wanted.sample_weight));
+  }
+  if (!wanted.input_lengths.empty()) {
+    const Shape shape{static_cast<std::int64_t>(wanted.input_lengths.size())};
+    in.input_lengths = graph.add_input("l", DType::kInt64, shape);
+    known.emplace(in.input_lengths,
+                  Tensor::from<double>(DType::kInt64, shape, wanted.input_lengths));
   }
   const graph::ValueId value = builder.reshape(loss.build(in), {});
   std::vector<graph::ValueId> results = graph::gradient(graph, value, in.outputs);

@@ -23,6 +23,7 @@ struct ExpectedLoss {
   double value = 0;
   std::vector<std::vector<double>> gradients;  // of each output
   std::vector<double> sample_weight = {};      // empty: none
+  std::vector<double> input_lengths = {};      // of label sequences; empty: none
 };
 
 std::vector<ExpectedLoss> expected_losses();
