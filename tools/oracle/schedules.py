@@ -45,6 +45,23 @@ def plateau(metrics, lr=0.1, **options):
     return rates, []
 
 
+def averaged(before, begin, lr=0.1, **options):
+    """The loop of torch.optim.swa_utils' documentation: a schedule, and SWALR from `begin` on. SWALR takes over
+    from the rate that is there; without anneal_epochs it sets the rate as it is made."""
+    weight = torch.nn.Parameter(torch.zeros(1))
+    optimizer = torch.optim.SGD([weight], lr=lr)
+    schedule = None if before is None else before(optimizer)
+    rates = []
+    for t in range(STEPS):
+        if t == begin:
+            swa = torch.optim.swa_utils.SWALR(optimizer, **options)
+        rates.append(float(optimizer.param_groups[0]["lr"]))
+        optimizer.step()
+        if t + 1 < STEPS:
+            (swa if t >= begin else schedule).step()
+    return rates
+
+
 def metric_sequence():
     """Falls, stands still, wobbles, has NaN and infinity; every step one value."""
     values = []
@@ -151,6 +168,18 @@ def cases():
         {"name": "linear", "length": "30 steps", "start_factor": 0.1, "total_iters": 30},
         {"name": "cosine", "length": "30%", "eta_min": 0.01},
         {"name": "exponential", "gamma": 0.97}]}
+
+    for name, before, begin, options in (
+            ("swa", lambda o: L.CosineAnnealingLR(o, 225), 225, {}),
+            ("swa_linear", lambda o: L.StepLR(o, 50, gamma=0.5), 200,
+             dict(anneal_epochs=60, anneal_strategy="linear")),
+            ("swa_at_once", lambda o: L.ExponentialLR(o, 0.99), 150, dict(anneal_epochs=0))):
+        first = {"swa": {"name": "cosine"}, "swa_linear": {"name": "step", "step_size": 50, "gamma": 0.5},
+                 "swa_at_once": {"name": "exponential", "gamma": 0.99}}[name]
+        yield name, (averaged(before, begin, swa_lr=0.05, **options), []), {"phases": [
+            {**first, "length": f"{begin} steps"}, {"name": "swa", "swa_lr": 0.05, **options}]}
+    yield "swa_alone", (averaged(None, 0, swa_lr=0.02, anneal_epochs=40), []), {
+        "name": "swa", "swa_lr": 0.02, "anneal_epochs": 40}
 
     by_epoch = run(lambda o: L.StepLR(o, 10))[0]
     yield "step_per_epoch", ([by_epoch[t // 3] for t in range(STEPS)], []), {

@@ -13,8 +13,14 @@ std::vector<Schedule> cosine_schedules();     // cosine, cosine_restarts
 std::vector<Schedule> one_cycle_schedules();  // one_cycle
 std::vector<Schedule> cyclic_schedules();     // cyclic
 std::vector<Schedule> plateau_schedules();    // plateau
+std::vector<Schedule> swa_schedules();        // swa
+
+// It begins with the rate of the schedule before it, which its `base` is.
+inline constexpr const char* kSwaSchedule = "swa";
 
 // The value of a length parameter, or `total` where it is 0; at least 1.
 std::int64_t length_or(const Attrs& parameters, std::string_view name, std::int64_t total);
+// Of anneal_strategy: "cos" or "linear".
+std::string check_strategy(const AttrValue& value);
 
 }  // namespace temper::training

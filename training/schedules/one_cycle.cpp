@@ -63,11 +63,6 @@ double one_cycle_momentum(std::int64_t t, const ScheduleSpan& span, const Attrs&
   return anneal(momenta[phase.from], momenta[phase.to], phase.share, parameters);
 }
 
-std::string check_strategy(const AttrValue& value) {
-  const auto& text = std::get<std::string>(value);
-  return text == "cos" || text == "linear" ? "" : "must be \"cos\" or \"linear\"";
-}
-
 std::string check_rise(const AttrValue& value) {
   const double share = std::get<double>(value);
   return share >= 0 && share <= 1 ? "" : "must be from 0 to 1";

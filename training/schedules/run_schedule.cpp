@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "runtime/base/error.h"
+#include "training/schedules/families.h"
 
 namespace temper::training {
 
@@ -131,6 +132,14 @@ double RunSchedule::warmup_factor(std::int64_t step) const {
 
 double RunSchedule::rate(std::int64_t step, double base) const {
   const Part& part = part_at(step);
+  const auto index = static_cast<std::size_t>(&part - parts_.data());
+  std::size_t first = index;
+  while (first > 0 && parts_[first].schedule->name == kSwaSchedule) {
+    --first;
+  }
+  for (std::size_t i = first; i < index; ++i) {
+    base = rate_of(parts_[i], time_of(parts_[i], parts_[i + 1].begin), base);
+  }
   const double rate = rate_of(part, time_of(part, step), base);
   return step < warmup_ ? warmup_factor(step) * rate : rate;
 }

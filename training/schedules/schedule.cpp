@@ -13,11 +13,16 @@ std::int64_t length_or(const Attrs& parameters, std::string_view name, std::int6
   return std::max<std::int64_t>(given == 0 ? total : given, 1);
 }
 
+std::string check_strategy(const AttrValue& value) {
+  const auto& text = std::get<std::string>(value);
+  return text == "cos" || text == "linear" ? "" : "must be \"cos\" or \"linear\"";
+}
+
 const std::vector<Schedule>& schedules() {
   static const std::vector<Schedule> kSchedules = [] {
     std::vector<Schedule> all;
     for (auto* family : {ramp_schedules, decay_schedules, cosine_schedules, one_cycle_schedules,
-                         cyclic_schedules, plateau_schedules}) {
+                         cyclic_schedules, swa_schedules, plateau_schedules}) {
       std::vector<Schedule> more = family();
       std::move(more.begin(), more.end(), std::back_inserter(all));
     }
