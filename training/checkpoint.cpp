@@ -10,7 +10,7 @@
 #include "runtime/base/error.h"
 #include "runtime/platform/files.h"
 #include "runtime/platform/folders.h"
-#include "training/compile/training_graph.h"
+#include "training/compile/weight_average.h"
 #include "training/formats/json.h"
 #include "training/formats/safetensors.h"
 #include "training/formats/sha256.h"
@@ -20,9 +20,27 @@ namespace {
 
 constexpr const char* kWeights = "weights.safetensors";
 constexpr const char* kOptimizer = "optimizer.safetensors";
+constexpr const char* kAverages = "ema.safetensors";  // of a run that averages its weights
 constexpr const char* kState = "state.json";
 constexpr const char* kManifest = "MANIFEST";
-const std::array<std::string, 4> kFiles = {kWeights, kOptimizer, kState, kManifest};
+const std::array<std::string, 5> kFiles = {kWeights, kOptimizer, kAverages, kState, kManifest};
+
+// Where a checkpoint keeps a variable; averages have their weights' names there.
+struct Place {
+  std::string file, name;
+};
+
+Place place_of(const Variable& variable) {
+  const std::string& name = variable.name;
+  constexpr std::string_view kPrefix = kAveragePrefix;
+  return !variable.training_state    ? Place{kWeights, name}
+         : name.starts_with(kPrefix) ? Place{kAverages, name.substr(kPrefix.size())}
+                                     : Place{kOptimizer, name};
+}
+
+bool has_averages(const std::string& folder) {
+  return file_status(join_path(folder, kAverages)).is_regular;
+}
 
 std::string folder_name(std::int64_t step) {
   char text[32];
@@ -50,7 +68,7 @@ std::string file_hash(const std::string& path) {
 void write_manifest(const std::string& folder) {
   JsonValue manifest = JsonValue::object();
   for (const std::string& name : kFiles) {
-    if (name == kManifest) {
+    if (name == kManifest || (name == kAverages && !has_averages(folder))) {
       continue;
     }
     const std::string path = join_path(folder, name);
@@ -67,7 +85,8 @@ void verify_manifest(const std::string& folder) {
   const JsonValue manifest =
       parse_json(read_text_file(path, 1 << 20), path, ErrorCode::kInvalidModel);
   for (const std::string& name : kFiles) {
-    if (name == kManifest) {
+    if (name == kManifest ||
+        (name == kAverages && manifest.find(name) == nullptr && !has_averages(folder))) {
       continue;
     }
     const JsonValue& entry = manifest.at(name);
@@ -103,13 +122,17 @@ RunState read_state(const std::string& folder) {
 }
 
 void load_variables(const std::string& folder, VariableStore& store) {
-  const SafetensorsFile weights = read_safetensors(join_path(folder, kWeights));
-  const SafetensorsFile optimizer = read_safetensors(join_path(folder, kOptimizer));
+  std::map<std::string, SafetensorsFile> files;
+  for (const char* file : {kWeights, kOptimizer, kAverages}) {
+    if (file != kAverages || has_averages(folder)) {
+      files[file] = read_safetensors(join_path(folder, file));
+    }
+  }
   std::vector<const Tensor*> values;
   for (int i = 0; i < store.count(); ++i) {  // look before anything is changed
     const std::string& name = store.variable(i).name;
-    const Tensor* value =
-        store.variable(i).training_state ? optimizer.find(name) : weights.find(name);
+    const Place place = place_of(store.variable(i));
+    const Tensor* value = files[place.file].find(place.name);
     TEMPER_CHECK(value != nullptr, ErrorCode::kInvalidModel, folder, " holds no tensor '", name,
                  "': it is of another model or optimizer");
     TEMPER_CHECK(value->shape() == store.variable(i).shape, ErrorCode::kInvalidModel, folder, ": '",
@@ -149,20 +172,22 @@ void save_checkpoint(const std::string& run_directory, const VariableStore& stor
   if (is_whole(target)) {
     return;  // this very step is saved already
   }
-  std::vector<std::pair<std::string, Tensor>> weights;
-  std::vector<std::pair<std::string, Tensor>> optimizer;
+  std::map<std::string, std::vector<std::pair<std::string, Tensor>>> files{{kWeights, {}},
+                                                                           {kOptimizer, {}}};
   for (int i = 0; i < store.count(); ++i) {
     Tensor value = store.get(i);
     const bool is_state = store.variable(i).training_state;
     TEMPER_CHECK(is_state || all_finite(value), ErrorCode::kDiverged, "parameter '",
                  store.variable(i).name, "' is not finite; no checkpoint is written");
-    (is_state ? optimizer : weights).emplace_back(store.variable(i).name, std::move(value));
+    Place place = place_of(store.variable(i));
+    files[place.file].emplace_back(std::move(place.name), std::move(value));
   }
   const std::string temporary = temporary_path(target);
   TEMPER_CHECK(make_new_directory(temporary), ErrorCode::kIo, temporary, " exists already");
   try {
-    write_safetensors(join_path(temporary, kWeights), weights);
-    write_safetensors(join_path(temporary, kOptimizer), optimizer);
+    for (const auto& [file, tensors] : files) {
+      write_safetensors(join_path(temporary, file), tensors);
+    }
     write_file_atomically(join_path(temporary, kState), to_json(state).text(2) + "\n");
     write_manifest(temporary);
     sync_directory(temporary);
@@ -193,8 +218,10 @@ SavedTensors read_newest_checkpoint(const std::string& run_directory,
       for (auto& [tensor, value] : read_safetensors(join_path(folder, kWeights)).tensors) {
         saved.weights[tensor] = value;
       }
-      for (auto& [tensor, value] : read_safetensors(join_path(folder, kOptimizer)).tensors) {
-        saved.training_state[tensor] = value;
+      if (has_averages(folder)) {
+        for (auto& [tensor, value] : read_safetensors(join_path(folder, kAverages)).tensors) {
+          saved.averages[tensor] = value;
+        }
       }
       return saved;
     } catch (const Error& error) {

@@ -1,6 +1,7 @@
-// Checkpoints: a folder of weights.safetensors, optimizer.safetensors, state.json and MANIFEST
-// (sizes and SHA-256, written last). Written under a temporary name, synced, renamed, the parent
-// synced: a folder that is there is whole, or is skipped.
+// Checkpoints: a folder of weights.safetensors, optimizer.safetensors, ema.safetensors (in a run
+// that averages its weights), state.json and MANIFEST (sizes and SHA-256, written last). Written
+// under a temporary name, synced, renamed, the parent synced: a folder that is there is whole, or
+// is skipped.
 #pragma once
 
 #include <cstdint>
@@ -29,11 +30,11 @@ std::optional<RunState> load_newest_checkpoint(
     const std::string& run_directory, std::vector<std::string>& notes,
     const std::function<VariableStore&(const RunState&)>& accept);
 
-// What a checkpoint holds, by name.
+// What a checkpoint holds of the model, by name.
 struct SavedTensors {
   RunState state;
-  std::map<std::string, Tensor> weights;         // the model's
-  std::map<std::string, Tensor> training_state;  // moments, averages, counters
+  std::map<std::string, Tensor> weights;
+  std::map<std::string, Tensor> averages;  // of weights and statistics; empty: the run has none
 };
 
 // The newest whole checkpoint, of any recipe; damaged ones are skipped, each with a line in

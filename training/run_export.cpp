@@ -6,7 +6,6 @@
 #include "runtime/platform/files.h"
 #include "runtime/platform/folders.h"
 #include "training/checkpoint.h"
-#include "training/compile/weight_average.h"
 #include "training/data_options.h"
 #include "training/recipe/recipe.h"
 
@@ -17,11 +16,8 @@ namespace {
 std::map<std::string, Tensor> model_values(const SavedTensors& saved, bool averages) {
   std::map<std::string, Tensor> values = saved.weights;
   if (averages) {
-    for (const auto& [name, tensor] : saved.training_state) {
-      const std::string prefix = kAveragePrefix;
-      if (name.starts_with(prefix)) {
-        values[name.substr(prefix.size())] = tensor;
-      }
+    for (const auto& [name, tensor] : saved.averages) {
+      values[name] = tensor;
     }
   }
   return values;

@@ -14,9 +14,9 @@
 #include "graph/ops/standard_ops.h"
 #include "tests/graph/onnx/wire_writer.h"
 #include "tests/training/expected/weight_averages.h"
-#include "tests/training/support/tiny_run.h"
-#include "tests/training/test_files.h"
+#include "tests/training/support/tiny_runs.h"
 #include "training/formats/npz.h"
+#include "training/formats/safetensors.h"
 #include "training/run_export.h"
 #include "training/update_batchnorm.h"
 #include "training/weight_averaging.h"
@@ -80,19 +80,9 @@ TEST(WeightAverage, BeginsAndMovesAsTheKindDoesUnlessTold) {
   EXPECT_EQ(AveragePlan(settings, {10, 100}).buffer_weight(95), 0.5);
 }
 
-class AveragedRun : public testing::Test {
+class AveragedRun : public TinyRuns {
  protected:
-  AveragedRun() {
-    write_tiny_model(folder_.path("tiny.onnx"));
-    write_tiny_data(folder_.path("train.npz"), 38, 5, {17});  // a step of each epoch is skipped
-    write_tiny_data(folder_.path("val.npz"), 10, 6);
-  }
-
-  Recipe recipe(const std::string& out, Lines lines) const {
-    lines.push_back("data.val=\"" + folder_.path("val.npz") + "\"");
-    return tiny_recipe(folder_.path("tiny.onnx"), folder_.path("train.npz"), folder_.path(out),
-                       lines);
-  }
+  AveragedRun() : TinyRuns({}, {17}) {}  // a step of each epoch is skipped
 
   static Numbers stored(const Session& session, const std::string& name) {
     const VariableStore& store = const_cast<Session&>(session).engine().store();
@@ -104,8 +94,6 @@ class AveragedRun : public testing::Test {
     const graph::Graph graph = model.build_graph(graph::standard_ops());
     return graph.variable(graph.find_variable(name)).initial.values<double>();
   }
-
-  TempFolder folder_;
 };
 
 struct Setting {
@@ -269,6 +257,39 @@ TEST_F(AveragedRun, ExportsEitherWeightsOfACheckpoint) {
                "no averaged weights", "average.kind");
   expect_error([&] { export_run(folder_.path("nothing"), out, true); }, ErrorCode::kInvalidArgument,
                "not a run directory");
+}
+
+TEST_F(AveragedRun, CheckpointsKeepTheAveragesInAFileOfTheirOwn) {
+  const Lines lines = {"average.kind=\"ema\"", "checkpoint.every=5"};
+  const RunRecord whole = run_tiny(recipe("whole", lines), false);
+  run_tiny(recipe("cut", lines), false,
+           [](const StepView& view) { return view.progress.step == 13; });
+  const std::string newest = folder_.path("cut/checkpoints/step-000000000013");
+  const SafetensorsFile weights = read_safetensors(newest + "/weights.safetensors");
+  const SafetensorsFile averages = read_safetensors(newest + "/ema.safetensors");
+  EXPECT_EQ(averages.tensors.size(), weights.tensors.size());
+  for (const auto& [name, value] : averages.tensors) {
+    ASSERT_NE(weights.find(name), nullptr) << name;
+    EXPECT_EQ(value.shape(), weights.find(name)->shape());
+  }
+  for (const auto& [name, value] : read_safetensors(newest + "/optimizer.safetensors").tensors) {
+    EXPECT_FALSE(name.starts_with(kAveragePrefix)) << name;
+  }
+  EXPECT_NE(read_bytes(newest + "/MANIFEST").find("\"ema.safetensors\""), std::string::npos);
+
+  // Without it the checkpoint is not whole: the one before is taken.
+  std::filesystem::remove(newest + "/ema.safetensors");
+  const RunRecord resumed = run_tiny(recipe("cut", lines), true);
+  ASSERT_FALSE(resumed.messages.empty());
+  EXPECT_NE(resumed.messages.front().find("ema.safetensors"), std::string::npos)
+      << resumed.messages.front();
+  EXPECT_EQ(resumed.losses.size(), whole.losses.size() - 10);
+  EXPECT_EQ(resumed.variables, whole.variables);
+
+  run_tiny(recipe("plain", {}), false);
+  for (const auto& entry : std::filesystem::directory_iterator(folder_.path("plain/checkpoints"))) {
+    EXPECT_FALSE(std::filesystem::exists(entry.path() / "ema.safetensors"));
+  }
 }
 
 TEST_F(AveragedRun, RefusesAStartThatIsNoLength) {
