@@ -4,8 +4,7 @@
 #include <filesystem>
 #include <fstream>
 
-#include "tests/training/support/tiny_run.h"
-#include "tests/training/test_files.h"
+#include "tests/training/support/tiny_runs.h"
 #include "training/formats/sha256.h"
 
 namespace temper::training {
@@ -15,19 +14,9 @@ using Lines = std::vector<std::string>;
 
 // A model and its data in a folder of their own. Row 17 of the training data makes its step not
 // finite.
-class Resume : public testing::Test {
+class Resume : public TinyRuns {
  protected:
-  Resume() {
-    write_tiny_model(folder_.path("tiny.onnx"));
-    write_tiny_data(folder_.path("train.npz"), 38, 5, {17});
-    write_tiny_data(folder_.path("val.npz"), 10, 6);
-  }
-
-  Recipe recipe(const std::string& out, Lines lines = {}) const {
-    lines.push_back("data.val=\"" + folder_.path("val.npz") + "\"");
-    return tiny_recipe(folder_.path("tiny.onnx"), folder_.path("train.npz"), folder_.path(out),
-                       lines);
-  }
+  Resume() : TinyRuns({}, {17}) {}
 
   void expect_equal(const RunRecord& whole, const RunRecord& resumed) {
     EXPECT_EQ(whole.variables, resumed.variables);
@@ -53,8 +42,6 @@ class Resume : public testing::Test {
     ASSERT_LT(first.result.steps, whole.result.steps);
     expect_equal(whole, run_tiny(recipe("cut", lines), true));
   }
-
-  TempFolder folder_;
 };
 
 struct Setting {

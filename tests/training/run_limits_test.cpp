@@ -6,8 +6,7 @@
 #include <sstream>
 
 #include "runtime/base/error.h"
-#include "tests/training/support/tiny_run.h"
-#include "tests/training/test_files.h"
+#include "tests/training/support/tiny_runs.h"
 #include "training/settings/duration.h"
 
 namespace temper::training {
@@ -15,26 +14,12 @@ namespace {
 
 using Lines = std::vector<std::string>;
 
-class RunLimits : public testing::Test {
+class RunLimits : public TinyRuns {
  protected:
-  RunLimits() {
-    write_tiny_model(folder_.path("tiny.onnx"), {true, 0.0});
-    write_tiny_data(folder_.path("train.npz"), 38, 5);
-    write_tiny_data(folder_.path("val.npz"), 10, 6);
-  }
-
-  Recipe recipe(const std::string& out, Lines lines = {}) const {
-    lines.push_back("data.val=\"" + folder_.path("val.npz") + "\"");
-    return tiny_recipe(folder_.path("tiny.onnx"), folder_.path("train.npz"), folder_.path(out),
-                       lines);
-  }
-
   std::size_t files_in(const std::string& folder) const {
     return static_cast<std::size_t>(
         std::distance(std::filesystem::directory_iterator(folder_.path(folder)), {}));
   }
-
-  TempFolder folder_;
 };
 
 TEST_F(RunLimits, LimitBatchesEndsEachEpochEarlyAndResumesWithTheSameBits) {

@@ -6,8 +6,7 @@
 
 #include <sstream>
 
-#include "tests/training/support/tiny_run.h"
-#include "tests/training/test_files.h"
+#include "tests/training/support/tiny_runs.h"
 #include "training/evaluation.h"
 #include "training/formats/json.h"
 #include "training/formats/npz.h"
@@ -17,20 +16,8 @@ namespace {
 
 using Lines = std::vector<std::string>;
 
-class RunMetrics : public testing::Test {
+class RunMetrics : public TinyRuns {
  protected:
-  RunMetrics() {
-    write_tiny_model(folder_.path("tiny.onnx"), {true, 0.0});
-    write_tiny_data(folder_.path("train.npz"), 38, 5);
-    write_tiny_data(folder_.path("val.npz"), 10, 6);
-  }
-
-  Recipe recipe(const std::string& out, Lines lines = {}) const {
-    lines.push_back("data.val=\"" + folder_.path("val.npz") + "\"");
-    return tiny_recipe(folder_.path("tiny.onnx"), folder_.path("train.npz"), folder_.path(out),
-                       lines);
-  }
-
   // Rows with targets of the output's shape.
   std::string write_float_targets(const std::vector<float>& target) const {
     const std::int64_t rows = static_cast<std::int64_t>(target.size()) / kTinyClasses;
@@ -48,8 +35,6 @@ class RunMetrics : public testing::Test {
     return metric_task(Session(
         tiny_recipe(folder_.path("tiny.onnx"), data, folder_.path("none"), {"loss.name=" + loss})));
   }
-
-  TempFolder folder_;
 };
 
 // The last line of the log that has `key`.

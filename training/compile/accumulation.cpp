@@ -1,6 +1,7 @@
 #include "training/compile/accumulation.h"
 
 #include "training/compile/training_graph.h"
+#include "training/optimizers/state_variable.h"
 
 namespace temper::training {
 
@@ -17,16 +18,8 @@ void accumulate_gradients(graph::Builder& builder, bool last,
   Graph& graph = builder.graph();
   builder.set_origin("gradient accumulation");
   for (std::size_t i = 0; i < parameters.size(); ++i) {
-    const Variable parameter = graph.variable(parameters[i]);
-    Variable made;
-    made.name = parameter.name + kAccumulatedSuffix;
-    made.dtype = parameter.dtype;
-    made.shape = parameter.shape;
-    made.role = VariableRole::kState;
-    made.flat_group = parameter.flat_group + kAccumulatedSuffix;
-    made.flat_order = parameter.flat_order;
-    made.layout_of = parameters[i];
-    const VariableId accumulator = graph.add_variable(std::move(made));
+    const VariableId accumulator =
+        graph.add_variable(state_beside(graph, parameters[i], "", kAccumulatedSuffix));
     const ValueId sum = builder.add(graph.read_variable(accumulator), gradients[i]);
     if (last) {
       gradients[i] = sum;

@@ -3,6 +3,8 @@
 #include <map>
 #include <vector>
 
+#include "training/optimizers/state_variable.h"
+
 namespace temper::training {
 
 using graph::Graph;
@@ -46,19 +48,6 @@ Averaged averaged(graph::Builder& builder, const CompileSettings& settings, Vari
   return made;
 }
 
-VariableId add_average(Graph& graph, VariableId of) {
-  const Variable original = graph.variable(of);
-  Variable average;
-  average.name = kAveragePrefix + original.name;
-  average.dtype = original.dtype;
-  average.shape = original.shape;
-  average.role = VariableRole::kState;
-  average.flat_group = original.flat_group.empty() ? "" : kAveragePrefix + original.flat_group;
-  average.flat_order = original.flat_order;
-  average.layout_of = of;
-  return graph.add_variable(std::move(average));
-}
-
 void add_averages(graph::Builder& builder, const Averaged& of, const char* weight,
                   const StepVariables& step) {
   if (of.variables.empty()) {
@@ -70,7 +59,7 @@ void add_averages(graph::Builder& builder, const Averaged& of, const char* weigh
                                  graph.read_variable(step.applied), graph.read_variable(share)};
   std::vector<VariableId> averages;
   for (const VariableId id : of.variables) {
-    averages.push_back(add_average(graph, id));
+    averages.push_back(graph.add_variable(state_beside(graph, id, kAveragePrefix, "")));
     inputs.push_back(graph.read_variable(averages.back()));
   }
   inputs.insert(inputs.end(), of.values.begin(), of.values.end());

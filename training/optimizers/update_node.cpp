@@ -4,6 +4,7 @@
 
 #include "runtime/base/dtype_visit.h"
 #include "runtime/base/error.h"
+#include "training/optimizers/state_variable.h"
 
 namespace temper::training {
 namespace {
@@ -35,18 +36,10 @@ std::vector<VariableId> add_states(graph::Graph& graph, const UpdateInputs& inpu
                                    const StateSpec& spec) {
   std::vector<VariableId> states;
   for (std::size_t i = 0; i < inputs.parameters.size(); ++i) {
-    const VariableId id = inputs.parameters[i];
-    const graph::Variable parameter = graph.variable(id);
-    graph::Variable state;
-    state.name = parameter.name + "." + spec.name;
-    state.dtype = parameter.dtype;
-    state.shape = spec.shape == nullptr ? parameter.shape : spec.shape(parameter.shape);
-    state.role = graph::VariableRole::kState;
-    state.flat_group = parameter.flat_group + "." + spec.name;
-    state.flat_order = parameter.flat_order;
-    if (spec.shape == nullptr) {
-      state.layout_of = id;
-    } else {
+    graph::Variable state = state_beside(graph, inputs.parameters[i], "", concat(".", spec.name));
+    if (spec.shape != nullptr) {
+      state.shape = spec.shape(state.shape);
+      state.layout_of = {};
       state.layout_free = false;
     }
     if (!spec.initial_parameter.empty()) {
