@@ -30,7 +30,7 @@ struct Place {
   std::string file, name;
 };
 
-Place place_of(const Variable& variable) {
+Place place_of(const StoreVariable& variable) {
   const std::string& name = variable.name;
   constexpr std::string_view kPrefix = kAveragePrefix;
   return !variable.training_state    ? Place{kWeights, name}

@@ -67,11 +67,7 @@ JsonValue to_json(const RunState& state) {
     if constexpr (std::is_same_v<T, std::uint64_t>) {
       json.set(key, static_cast<std::int64_t>(value));
     } else if constexpr (kIsList<T>) {
-      JsonValue list = JsonValue::array();
-      for (const auto& element : value) {
-        list.push_back(element);
-      }
-      json.set(key, std::move(list));
+      json.set(key, JsonValue::array_of(value));
     } else if constexpr (std::is_same_v<T, std::map<std::string, double>>) {
       JsonValue members = JsonValue::object();
       for (const auto& [name, number] : value) {

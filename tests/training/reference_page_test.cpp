@@ -107,7 +107,7 @@ TEST(MixedPrecisionPage, ListsTheOpsOfEachClass) {
   const std::string text{std::istreambuf_iterator<char>(file), {}};
   for (const auto& [title, precision] : {std::pair{"16 bits: ", graph::PrecisionClass::kLow},
                                          std::pair{"float32: ", graph::PrecisionClass::kFloat32}}) {
-    const std::string line = "\n" + (title + join(ops[precision], ", ")) + "\n";
+    const std::string line = concat("\n", title, join(ops[precision], ", "), "\n");
     EXPECT_NE(text.find(line), std::string::npos) << "docs/mixed_precision.md lacks" << line;
   }
 }

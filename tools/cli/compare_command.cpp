@@ -132,17 +132,13 @@ std::vector<std::string> draw(const Comparison& comparison, const std::string& f
 JsonValue json_of(const Comparison& comparison) {
   JsonValue runs = JsonValue::array();
   for (const ComparedRun& run : comparison.runs) {
-    JsonValue set = JsonValue::array();
-    for (const std::string& setting : run.set) {
-      set.push_back(setting);
-    }
     JsonValue reached = JsonValue::object();
     for (std::size_t i = 0; i < run.reached.size(); ++i) {
       reached.set(comparison.runs[i].name, run.reached[i]);
     }
     JsonValue one = JsonValue::object();
     one.set("name", run.name);
-    one.set("set", std::move(set));
+    one.set("set", JsonValue::array_of(run.set));
     one.set("run", run.folder);
     one.set("steps", run.steps);
     one.set("seconds", run.seconds);

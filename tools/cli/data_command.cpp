@@ -149,11 +149,7 @@ JsonValue json_of(const DataReport& report, const std::vector<std::string>& foun
       labels.set(concat(label), count);
     }
     one.set("labels", std::move(labels));
-    JsonValue broken = JsonValue::array();
-    for (const std::string& text : set.broken) {
-      broken.push_back(text);
-    }
-    one.set("broken", std::move(broken));
+    one.set("broken", JsonValue::array_of(set.broken));
     sets.push_back(std::move(one));
   }
   JsonValue json = JsonValue::object();
@@ -161,11 +157,7 @@ JsonValue json_of(const DataReport& report, const std::vector<std::string>& foun
   json.set("duplicates", report.duplicates);
   json.set("leaked", report.leaked);
   json.set("conflicts", report.conflicts);
-  JsonValue texts = JsonValue::array();
-  for (const std::string& text : found) {
-    texts.push_back(text);
-  }
-  json.set("findings", std::move(texts));
+  json.set("findings", JsonValue::array_of(found));
   return json;
 }
 

@@ -26,11 +26,7 @@ int report(const Error& error, bool as_json) {
     inner.set("code", to_string(error.code()));
     inner.set("exit", code);
     inner.set("message", error.message());
-    training::JsonValue notes = training::JsonValue::array();
-    for (const std::string& note : error.notes()) {
-      notes.push_back(note);
-    }
-    inner.set("notes", std::move(notes));
+    inner.set("notes", training::JsonValue::array_of(error.notes()));
     training::JsonValue outer = training::JsonValue::object();
     outer.set("error", std::move(inner));
     std::fprintf(stderr, "%s\n", outer.text().c_str());

@@ -15,14 +15,6 @@ bool has_images_shape(const Field& field) {
   return !field.is_target && is_float(field.dtype) && field.row_shape.rank() == 3;
 }
 
-JsonValue numbers(const std::vector<double>& values) {
-  JsonValue list = JsonValue::array();
-  for (const double value : values) {
-    list.push_back(value);
-  }
-  return list;
-}
-
 std::vector<double> stored_numbers(const JsonValue& list, std::string_view what) {
   std::vector<double> values;
   for (const JsonValue& value : list.as_array(what)) {
@@ -171,8 +163,8 @@ void ImagePipeline::read_training(std::span<const std::int64_t> rows, std::int64
 JsonValue ImagePipeline::preprocessing() const {
   JsonValue images = JsonValue::object();
   images.set("scale", scale_);
-  images.set("mean", numbers(options_.mean));
-  images.set("std", numbers(options_.std));
+  images.set("mean", JsonValue::array_of(options_.mean));
+  images.set("std", JsonValue::array_of(options_.std));
   JsonValue all = JsonValue::object();
   all.set("images", images);
   return all;

@@ -41,11 +41,7 @@ JsonValue TableEncoding::to_json() const {
       entry.set("weight", true);
     }
     if (column.is_categorical) {
-      JsonValue categories = JsonValue::array();
-      for (const std::string& category : column.categories) {
-        categories.push_back(category);
-      }
-      entry.set("categories", std::move(categories));
+      entry.set("categories", JsonValue::array_of(column.categories));
     } else {
       entry.set("integer", column.is_integer);
       entry.set("mean", column.mean);

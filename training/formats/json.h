@@ -31,6 +31,15 @@ class JsonValue {
   JsonValue(Object value);
   static JsonValue object();
   static JsonValue array() { return JsonValue(Array{}); }
+  // Of texts, numbers or bools.
+  template <class Values>
+  static JsonValue array_of(const Values& values) {
+    JsonValue list = array();
+    for (const auto& value : values) {
+      list.push_back(value);
+    }
+    return list;
+  }
 
   bool is_null() const { return std::holds_alternative<std::monostate>(value_); }
   bool is_object() const { return std::holds_alternative<Object>(value_); }

@@ -22,15 +22,15 @@ ArrayDataset counting_data(std::int64_t n) {
     x.push_back(static_cast<float>(r) + 0.5f);
     target.push_back(10 * r);
   }
-  std::vector<ArrayField> arrays;
-  arrays.push_back({{"x", DType::kFloat32, Shape{2}, false},
-                    Tensor::from<float>(DType::kFloat32, Shape{n, 2}, x),
-                    "x",
-                    1.0});
-  arrays.push_back({{"target", DType::kInt64, Shape{}, true},
-                    Tensor::from<std::int64_t>(DType::kInt64, Shape{n}, target),
-                    "target",
-                    1.0});
+  std::vector<ArrayField> arrays(2);
+  arrays[0].field.name = arrays[0].source = "x";
+  arrays[0].field.dtype = DType::kFloat32;
+  arrays[0].field.row_shape = Shape{2};
+  arrays[0].array = Tensor::from<float>(DType::kFloat32, Shape{n, 2}, x);
+  arrays[1].field.name = arrays[1].source = "target";
+  arrays[1].field.dtype = DType::kInt64;
+  arrays[1].field.is_target = true;
+  arrays[1].array = Tensor::from<std::int64_t>(DType::kInt64, Shape{n}, target);
   return ArrayDataset(std::move(arrays), "none");
 }
 

@@ -175,7 +175,7 @@ std::vector<std::string> loss_names() {
 }
 
 INSTANTIATE_TEST_SUITE_P(Losses, LossExtremes, testing::ValuesIn(loss_names()),
-                         [](const auto& info) { return info.param; });
+                         [](const auto& tested) { return tested.param; });
 
 }  // namespace
 }  // namespace temper::training
