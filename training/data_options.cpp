@@ -26,6 +26,7 @@ DataOptions data_options(const graph::Graph& graph, const Recipe& recipe) {
   options.images = {settings.mean, settings.std, recipe.augment,
                     static_cast<std::uint64_t>(settings.seed)};
   options.tokens = {settings.token_dtype, settings.block, settings.stride};
+  options.records = {settings.pad, settings.truncate, settings.class_names};
   options.table.targets = settings.target;
   options.table.standardize = settings.standardize;
   options.table.categorical = settings.categorical;

@@ -22,14 +22,16 @@ struct Format {
   DataKind kind;
 };
 constexpr Format kFormats[] = {
-    {"npz", DataKind::kNpz},         {"npy", DataKind::kNpy},
-    {"csv", DataKind::kTable},       {"idx", DataKind::kIdx},
-    {"cifar10", DataKind::kCifar10}, {"cifar100", DataKind::kCifar100},
-    {"tokens", DataKind::kTokens},
+    {"npz", DataKind::kNpz},           {"npy", DataKind::kNpy},
+    {"csv", DataKind::kTable},         {"idx", DataKind::kIdx},
+    {"cifar10", DataKind::kCifar10},   {"cifar100", DataKind::kCifar100},
+    {"tokens", DataKind::kTokens},     {"jsonl", DataKind::kJson},
+    {"manifest", DataKind::kManifest},
 };
 
 constexpr const char* kExpected =
-    "expected .npz, .npy, .csv, IDX, CIFAR's .bin or tokens (data.format names the kind)";
+    "expected .npz, .npy, .csv, IDX, CIFAR's .bin, tokens, .jsonl or .json (data.format names the "
+    "kind)";
 
 bool starts_with(std::span<const std::byte> bytes, std::string_view text) {
   return std::string_view(reinterpret_cast<const char*>(bytes.data()), bytes.size())
@@ -68,6 +70,14 @@ DataKind kind_of_file(const std::string& path) {
   }
   if (name.ends_with(".csv") || name.ends_with(".tsv") || name.ends_with(".txt")) {
     return DataKind::kTable;
+  }
+  if (name.ends_with(".jsonl") || name.ends_with(".ndjson")) {
+    return DataKind::kJson;
+  }
+  if (name.ends_with(".json")) {
+    const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+    const std::size_t first = text.find_first_not_of(" \t\r\n");
+    return first != text.npos && text[first] == '[' ? DataKind::kJson : DataKind::kManifest;
   }
   if (name.ends_with(".bin") && has_token_header(bytes)) {
     return DataKind::kTokens;

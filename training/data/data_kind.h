@@ -9,7 +9,18 @@
 
 namespace temper::training {
 
-enum class DataKind { kNpz, kNpy, kNpyFolder, kIdx, kTable, kCifar10, kCifar100, kTokens };
+enum class DataKind {
+  kNpz,
+  kNpy,
+  kNpyFolder,
+  kIdx,
+  kTable,
+  kCifar10,
+  kCifar100,
+  kTokens,
+  kJson,
+  kManifest
+};
 
 struct DataFiles {
   DataKind kind = DataKind::kNpz;

@@ -9,10 +9,12 @@
 #include "training/data/data_kind.h"
 #include "training/data/fingerprint.h"
 #include "training/data/image_pipeline.h"
+#include "training/data/json_dataset.h"
 #include "training/data/table_dataset.h"
 #include "training/data/tokens_dataset.h"
 #include "training/data/wanted_fields.h"
 #include "training/formats/idx.h"
+#include "training/formats/manifest.h"
 #include "training/formats/npy.h"
 #include "training/formats/npz.h"
 
@@ -104,6 +106,13 @@ std::unique_ptr<Dataset> open_arrays(const DataFiles& found, const DataOptions& 
     fields = open_folder(path, options, files);
   } else if (found.kind == DataKind::kNpz) {
     fields = open_npz(path, options, classes);
+  } else if (found.kind == DataKind::kManifest) {
+    const Manifest manifest(path);
+    fields = match_arrays(
+        {path, manifest.names(), [&](const std::string& name) { return manifest.read(name); }},
+        options);
+    classes = manifest.classes();
+    files = manifest.files();
   } else {
     const bool idx = found.kind == DataKind::kIdx;
     const std::string target =
@@ -129,6 +138,8 @@ std::unique_ptr<Dataset> open_kind(const DataFiles& found, const DataOptions& op
     }
     case DataKind::kCifar10:
       return CifarDataset::open(found.paths, CifarKind::k10, options);
+    case DataKind::kJson:
+      return JsonDataset::open(found.paths.front(), options);
     case DataKind::kTokens:
       return TokensDataset::open(found.paths, options);
     case DataKind::kCifar100:

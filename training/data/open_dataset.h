@@ -1,5 +1,5 @@
 // Opens a data set by its path: .npz, .npy (a file or a folder of them), CSV, IDX (also .gz),
-// CIFAR's .bin, token files.
+// CIFAR's .bin, token files, JSON records, raw arrays with a manifest.
 #pragma once
 
 #include <cstdint>
@@ -54,6 +54,13 @@ struct TokenOptions {
   std::int64_t stride = 0;  // tokens from one sample's begin to the next's; 0: block
 };
 
+// How JSON records are read; see json_dataset.h.
+struct RecordOptions {
+  std::int64_t pad = 0;                  // what lists of an input are filled up with
+  bool truncate = false;                 // lists that are too long are cut, otherwise errors
+  std::vector<std::string> class_names;  // of a target of names; empty: learned, sorted
+};
+
 // Which part of a folder that holds both.
 enum class DataPart { kTrain, kValidation };
 
@@ -71,6 +78,7 @@ struct DataOptions {
   DataPart part = DataPart::kTrain;
   ImageOptions images;
   TokenOptions tokens;
+  RecordOptions records;
 };
 
 // Integer targets are delivered as i64 and floats as f32 unless `targets` says otherwise.

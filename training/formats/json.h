@@ -45,6 +45,9 @@ class JsonValue {
   bool is_object() const { return std::holds_alternative<Object>(value_); }
   bool is_array() const { return std::holds_alternative<Array>(value_); }
   bool is_string() const { return std::holds_alternative<std::string>(value_); }
+  bool is_bool() const { return std::holds_alternative<bool>(value_); }
+  // Integers too.
+  bool is_number() const { return is_integer() || std::holds_alternative<double>(value_); }
   bool is_integer() const { return std::holds_alternative<std::int64_t>(value_); }
 
   // The value as that type. Integers serve as doubles; so do the strings "NaN", "Infinity" and

@@ -12,6 +12,8 @@ namespace temper::training {
 // The mapping lives as long as the last tensor that views it. Writing to it faults.
 // THROWS: kIo when it cannot be opened or is no regular file.
 std::shared_ptr<Buffer> map_buffer(const std::string& path);
+// The file `relative` of a folder; a name that leads out of it is an error (see open_beneath).
+std::shared_ptr<Buffer> map_buffer_beneath(const std::string& folder, const std::string& relative);
 
 inline std::span<const std::byte> bytes_of(const Buffer& buffer) {
   return {buffer.data(), buffer.bytes()};

@@ -32,7 +32,8 @@ std::vector<RecipeKey> data_keys() {
       key(
           "data.train",
           "training data: .npz, .npy, .csv, IDX, CIFAR's .bin (a file, a folder or "
-          "data_batch_*.bin), tokens (a file or train_*.bin)",
+          "data_batch_*.bin), tokens (a file or train_*.bin), .jsonl, .json (records, "
+          "or the manifest of raw arrays)",
           [](Recipe& r) -> auto& { return r.data.train; }, nullptr, true),
       key(
           "data.val", "validation data; empty: see val_split",
@@ -59,7 +60,8 @@ std::vector<RecipeKey> data_keys() {
       key(
           "data.seed", "of the order and the split", [](Recipe& r) -> auto& { return r.data.seed; },
           not_negative),
-      key("data.target", "target columns of a CSV file; of CIFAR-100: fine or coarse",
+      key("data.target",
+          "target columns of a CSV file, fields of JSON records; of CIFAR-100: fine or coarse",
           [](Recipe& r) -> auto& { return r.data.target; }),
       key("data.delimiter", "of a CSV file; empty: found out",
           [](Recipe& r) -> auto& { return r.data.delimiter; }),

@@ -55,6 +55,8 @@ struct DataSettings {
   std::vector<double> mean;                 // of each channel, taken away after scaling
   std::vector<double> std;                  // of each channel, divided by
   std::string token_dtype;                  // tokens: "u16" | "u32"; empty: as the file says
+  std::int64_t pad = 0;                     // JSON: what lists of an input are filled up with
+  bool truncate = false;                    // JSON: lists that are too long are cut
   std::int64_t block = 0;                   // tokens: of one sample; 0: as the model takes
   std::int64_t stride = 0;                  // tokens: between samples' begins; 0: block
 };

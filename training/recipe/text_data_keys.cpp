@@ -1,4 +1,4 @@
-// The keys of [data] for texts and records: tokens.
+// The keys of [data] for texts and records: tokens, JSON.
 #include "training/recipe/key_field.h"
 
 namespace temper::training {
@@ -13,8 +13,14 @@ std::vector<RecipeKey> text_data_keys() {
       key(
           "data.token_dtype", "tokens: u16 or u32; empty: as the file's header says, else u16",
           [](Recipe& r) -> auto& { return r.data.token_dtype; }, one_of<kTokenTypes, 3>),
+      key("data.pad", "JSON: what lists of whole numbers are filled up with to the input's length",
+          [](Recipe& r) -> auto& { return r.data.pad; }),
+      key("data.truncate", "JSON: lists longer than the model's input are cut, not errors",
+          [](Recipe& r) -> auto& { return r.data.truncate; }),
       key(
-          "data.block", "tokens: of one sample; 0: as many as the model's input takes",
+          "data.block",
+          "tokens of one sample, or the length that JSON lists are filled up to; 0: as the "
+          "model's input takes",
           [](Recipe& r) -> auto& { return r.data.block; }, not_negative),
       key(
           "data.stride",

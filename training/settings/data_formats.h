@@ -3,7 +3,7 @@
 
 namespace temper::training {
 
-inline constexpr const char* kDataFormats[] = {"auto", "npz",     "npy",      "csv",
-                                               "idx",  "cifar10", "cifar100", "tokens"};
+inline constexpr const char* kDataFormats[] = {
+    "auto", "npz", "npy", "csv", "idx", "cifar10", "cifar100", "tokens", "jsonl", "manifest"};
 
 }  // namespace temper::training
