@@ -94,9 +94,9 @@ std::map<std::string, std::string> BadInput::content() const {
     std::string& what = found[entry.path().string()];
     what = std::to_string(static_cast<int>(status.type()));
     if (fs::is_regular_file(status)) {
-      what += " " + file_text(entry.path().string());
+      what.append(" ").append(file_text(entry.path().string()));
     } else if (fs::is_symlink(status)) {
-      what += " " + fs::read_symlink(entry.path()).string();
+      what.append(" ").append(fs::read_symlink(entry.path()).string());
     }
   }
   return found;

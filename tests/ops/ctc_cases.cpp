@@ -168,6 +168,18 @@ std::vector<OpCase> ctc_cases() {
     return std::vector{HostTensor{{4}, {kNaN, kNaN, kNaN, sum_of_alignments(good, 0, false).loss}}};
   };
   cases.push_back(bad);
+  // Long enough for several threads, too long for the definition.
+  constexpr std::int64_t kBatch = 9, kLabels = 20;
+  std::vector<double> numbers;
+  for (std::int64_t i = 0; i < kBatch * kLabels; ++i) {
+    const bool is_label = i % kLabels < kLabels - i / kLabels;
+    numbers.push_back(is_label ? static_cast<double>(1 + i * i % 7) : -1);
+  }
+  const OpInput many = labels({kBatch, kLabels}, numbers);
+  cases.push_back({.op = "CtcLoss", .inputs = {random({kBatch, 200, 8}), many}, .label = "long"});
+  cases.push_back({.op = "CtcLossGrad",
+                   .inputs = {random({kBatch}), random({kBatch, 200, 8}), many},
+                   .label = "long"});
   return cases;
 }
 
