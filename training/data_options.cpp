@@ -19,12 +19,20 @@ DataOptions data_options(const graph::Graph& graph, const Recipe& recipe) {
     if (known) {
       field.row_shape = row;
     }
+    field.row_dims.assign(row.begin(), row.end());
     options.inputs.push_back(std::move(field));
   }
   options.scale = settings.scale;
   options.format = settings.format;
-  options.images = {settings.mean, settings.std, recipe.augment,
-                    static_cast<std::uint64_t>(settings.seed)};
+  options.images = {settings.mean,
+                    settings.std,
+                    recipe.augment,
+                    static_cast<std::uint64_t>(settings.seed),
+                    settings.resize,
+                    settings.crop,
+                    settings.interpolation,
+                    settings.cache_mb,
+                    {}};
   options.tokens = {settings.token_dtype, settings.block, settings.stride};
   options.records = {settings.pad, settings.truncate, settings.class_names};
   options.table.targets = settings.target;

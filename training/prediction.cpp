@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "runtime/base/error.h"
 #include "training/session.h"
@@ -30,7 +31,7 @@ Tensor whole_output(const Tensor& part, std::int64_t rows, std::int64_t count,
 
 }  // namespace
 
-std::vector<NamedTensor> predict(const Recipe& recipe) {
+Prediction predict(const Recipe& recipe) {
   SessionNeeds needs;
   needs.target = false;
   needs.stored_preprocessing = true;
@@ -72,7 +73,14 @@ std::vector<NamedTensor> predict(const Recipe& recipe) {
       written[i] += bytes;
     }
   }
-  return results;
+  Prediction prediction;
+  prediction.outputs = std::move(results);
+  if (session.train_data().decodes()) {
+    for (std::int64_t row = 0; row < count; ++row) {
+      prediction.files.push_back(session.train_data().where(0, row));
+    }
+  }
+  return prediction;
 }
 
 }  // namespace temper::training

@@ -1,6 +1,7 @@
 // Model outputs for whole data sets.
 #pragma once
 
+#include <string>
 #include <vector>
 
 #include "training/formats/npz.h"
@@ -11,6 +12,10 @@ namespace temper::training {
 // Every output of the model in inference form, by its name, for all rows of `recipe.data.train` in
 // their order; in batches of recipe.data.batch_size. THROWS: as Session does; kUnsupported when an
 // output has no row per sample and there are several batches.
-std::vector<NamedTensor> predict(const Recipe& recipe);
+struct Prediction {
+  std::vector<NamedTensor> outputs;
+  std::vector<std::string> files;  // of the rows, where each is a file of its own
+};
+Prediction predict(const Recipe& recipe);
 
 }  // namespace temper::training

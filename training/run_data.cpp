@@ -5,7 +5,9 @@
 #include <utility>
 
 #include "runtime/base/error.h"
+#include "runtime/platform/threads.h"
 #include "training/data/mixed_dataset.h"
+#include "training/data/parallel_dataset.h"
 #include "training/data/sampling_weights.h"
 #include "training/data/split.h"
 
@@ -43,13 +45,24 @@ RunData::RunData(const Recipe& recipe, DataOptions options, bool validates) : re
   train_ = open_dataset(recipe_.data.train, options);
   split(validates && recipe_.data.stratify && has_labels(*train_));
   train_->fit(train_rows_);
+  train_ = read_by_workers(std::move(train_));
   if (!recipe_.data.val.empty() && validates) {
     // After fit(): it is prepared as the training rows are.
     options.table.preprocessing = train_->preprocessing();
     options.part = DataPart::kValidation;
-    val_ = open_dataset(recipe_.data.val, options);
+    options.images.augment.resized_crop = false;  // nothing is changed at random
+    val_ = read_by_workers(open_dataset(recipe_.data.val, options));
     val_rows_ = all_rows(*val_);
   }
+}
+
+std::unique_ptr<Dataset> RunData::read_by_workers(std::unique_ptr<Dataset> data) const {
+  const bool takes_work = data->decodes() || recipe_.augment.is_on();
+  const auto workers = recipe_.data.workers > 0 ? static_cast<int>(recipe_.data.workers)
+                       : takes_work             ? available_processors()
+                                                : 1;
+  return workers == 1 ? std::move(data)
+                      : std::make_unique<ParallelDataset>(std::move(data), workers);
 }
 
 void RunData::split(bool by_class) {

@@ -52,6 +52,8 @@ class RunData {
   std::string fingerprint() const;
 
  private:
+  // Over `data`, where data.workers asks for several threads.
+  std::unique_ptr<Dataset> read_by_workers(std::unique_ptr<Dataset> data) const;
   void split(bool by_class);
   SamplerOptions training_order() const;
 

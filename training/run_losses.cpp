@@ -150,9 +150,11 @@ class Settler {
                  " needs a target [N, S] of class indices, with -1 behind a sample's last label, "
                  "but '",
                  found.name, "' is ", as_batch(found.row_shape));
-    return target_spec(
-        loss, term.loss.parameters, output.dtype, output.shape,
-        {is_integer(found.dtype), found.row_shape.rank() + 1, has_labels ? found.row_shape[0] : 0});
+    // A mask for a single output per pixel says what is there, not which class.
+    const bool two_valued = found.is_mask && output.shape.rank() > 1 && output.shape[1] == 1;
+    return target_spec(loss, term.loss.parameters, output.dtype, output.shape,
+                       {is_integer(found.dtype) && !two_valued, found.row_shape.rank() + 1,
+                        has_labels ? found.row_shape[0] : 0});
   }
 
   // Where the recipe does not say which axis holds the classes, the target's shape does.
@@ -198,8 +200,8 @@ class Settler {
     const Shape row = row_of(spec.shape);
     // A target that the recipe names is delivered in the form its loss takes; one that was found
     // must be as the output, since [N, 1] against [N] is a mistake more often than not.
-    const bool fits =
-        found.row_shape == row || (!term.target.empty() && alike(found.row_shape, row));
+    const bool fits = found.row_shape == row ||
+                      ((found.is_mask || !term.target.empty()) && alike(found.row_shape, row));
     TEMPER_CHECK(spec.classes || fits, ErrorCode::kInvalidArgument, "the model's output is ",
                  as_batch(row_of(shape_of(term))), ", the target ", as_batch(found.row_shape), ": ",
                  loss.name,

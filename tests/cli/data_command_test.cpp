@@ -1,10 +1,13 @@
 // `temper data` from outside: text, files, exit codes.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <temper_test_paths.h>
 
 #include <filesystem>
+#include <fstream>
 
 #include "tests/cli/run_command.h"
+#include "tests/training/support/picture_models.h"
 #include "training/formats/json.h"
 
 namespace temper::test {
@@ -48,6 +51,33 @@ TEST(DataCommand, ShowsPicturesAndWordsWhereThereAreNone) {
   ASSERT_EQ(table.exit_code, 0) << table.err;
   EXPECT_THAT(table.out, HasSubstr("array 'input', row 0"));
   EXPECT_EQ(run_temper({"data", "look", digits("digits.toml")}).exit_code, 2);
+}
+
+// Two pictures are damaged, one is there twice: all are named, and the rest is counted.
+TEST(DataCommand, NamesEachPictureThatIsBrokenOrThereTwice) {
+  const ScratchFolder scratch;
+  training::write_picture_classifier(scratch / "m.onnx");
+  fs::copy(TEMPER_SOURCE_DIR "/tests/training/fixtures/classes", scratch / "classes",
+           fs::copy_options::recursive);
+  std::ofstream(scratch / "classes/red/1.png") << "no picture";
+  fs::resize_file(scratch / "classes/blue/2.png", 60);
+  fs::copy_file(scratch / "classes/red/3.png", scratch / "classes/red/copy.png");
+  std::ofstream(scratch / "r.toml") << "[model]\npath = \"m.onnx\"\n[data]\ntrain = \"classes\"\n"
+                                       "scale = true\n";
+  const CommandResult result = run_temper({"data", "check", scratch / "r.toml"});
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_THAT(result.out, HasSubstr("classes/red/1.png is neither a JPEG nor a PNG"));
+  EXPECT_THAT(result.out, HasSubstr("classes/blue/2.png cannot be read"));
+  EXPECT_THAT(result.out, HasSubstr("2 samples of train cannot be read"));
+  EXPECT_THAT(result.out, HasSubstr("classes/red/copy.png = "));
+  EXPECT_THAT(result.out, HasSubstr("blue                          5"));
+  fs::remove(scratch / "classes/red/1.png");
+  fs::remove(scratch / "classes/blue/2.png");
+  const CommandResult shown =
+      run_temper({"data", "show", scratch / "r.toml", "augment.resized_crop=true", "--out",
+                  scratch / "sheet.png"});
+  ASSERT_EQ(shown.exit_code, 0) << shown.err;
+  EXPECT_THAT(file_text(scratch / "sheet.png"), testing::StartsWith("\x89PNG"));
 }
 
 }  // namespace

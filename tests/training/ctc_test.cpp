@@ -144,7 +144,7 @@ TEST_F(Ctc, LearnsToWriteSequencesDown) {
   EXPECT_LT(record.losses.back(), 0.05 * record.losses.front());
   Recipe trained = recipe();
   trained.model.path = record.result.last_model;
-  const std::vector<NamedTensor> outputs = predict(trained);
+  const std::vector<NamedTensor> outputs = predict(trained).outputs;
   ASSERT_EQ(outputs.size(), 1u);
   EXPECT_EQ(decoded(outputs.front().second), sequences_of(signs_.target));
 }

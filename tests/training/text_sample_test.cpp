@@ -51,7 +51,7 @@ TEST(TextSample, LearnsWithItsRecipe) {
   predicting.overrides = {"model.path=\"" + run.result.best_model + "\"",
                           "data.train=\"" + kFolder + "text.bin\"", "data.format=tokens",
                           "data.batch_size=100"};
-  const std::vector<NamedTensor> outputs = predict(read_recipe(predicting));
+  const std::vector<NamedTensor> outputs = predict(read_recipe(predicting)).outputs;
   ASSERT_EQ(outputs.size(), 1u);
   EXPECT_EQ(outputs[0].second.shape(), (Shape{10390 / 32, 32, 76}));
 }

@@ -124,6 +124,21 @@ void print_labels(const DataReport& report, const std::vector<std::string>& name
   }
 }
 
+// Samples that cannot be read, each with its file and what is wrong with it.
+void print_broken(const DataReport& report) {
+  constexpr std::size_t kMost = 20;
+  for (const SetSummary& set : report.sets) {
+    for (std::size_t i = 0; i < set.broken.size(); ++i) {
+      if (i == kMost) {
+        std::printf("broken       ... and %zu more of %s (all of them: --json)\n",
+                    set.broken.size() - kMost, set.name.c_str());
+        break;
+      }
+      std::printf("broken       %s\n", set.broken[i].c_str());
+    }
+  }
+}
+
 JsonValue json_of(const DataReport& report, const std::vector<std::string>& found) {
   JsonValue sets = JsonValue::array();
   for (const SetSummary& set : report.sets) {
@@ -209,6 +224,7 @@ int check(const Arguments& arguments) {
     }
     print_labels(report, names);
     std::printf("\n");
+    print_broken(report);
     for (const std::string& text : found) {
       std::printf("! %s\n", text.c_str());
     }

@@ -15,10 +15,15 @@ int run(const Arguments& arguments) {
   training::Recipe recipe = make_quick_recipe(quick);
   recipe.data.batch_size = arguments.integer("--batch-size", recipe.data.batch_size, 1);
   recipe.train.threads = arguments.integer("--threads", recipe.train.threads, 1);
-  const std::vector<training::NamedTensor> outputs = training::predict(recipe);
+  const training::Prediction prediction = training::predict(recipe);
+  const std::vector<training::NamedTensor>& outputs = prediction.outputs;
   const std::string path = arguments.text("--out");
-  training::write_npz(path, outputs);
+  const bool files = !prediction.files.empty();
+  training::write_npz(path, outputs, false, {files ? "files" : "", prediction.files});
   training::JsonValue arrays = training::JsonValue::object();
+  if (files && !arguments.has("--json")) {
+    std::printf("files  %zu names, one for each row\n", prediction.files.size());
+  }
   for (const auto& [name, tensor] : outputs) {
     if (arguments.has("--json")) {
       arrays.set(name, concat(tensor.dtype(), tensor.shape()));
@@ -38,17 +43,18 @@ int run(const Arguments& arguments) {
 }  // namespace
 
 Command predict_command() {
-  return {"predict",
-          "every output of a model for all rows, to an .npz",
-          "",
-          {{"MODEL", "the ONNX file"},
-           {"KEY=VALUE", "keys of a recipe, such as data.scale=true", false, true}},
-          {{"--data", "FILE", "the inputs, such as an .npz", true},
-           {"--out", "P.npz", "one array per output, by its name", true},
-           {"--batch-size", "N", "samples per batch; 32 when left out"},
-           {"--threads", "N", "threads; all processors when left out"},
-           {"--json", "", "one JSON line, and errors as JSON"}},
-          run};
+  return {
+      "predict",
+      "every output of a model for all rows, to an .npz",
+      "",
+      {{"MODEL", "the ONNX file"},
+       {"KEY=VALUE", "keys of a recipe, such as data.scale=true", false, true}},
+      {{"--data", "FILE", "the inputs, such as an .npz", true},
+       {"--out", "P.npz", "one array per output, by its name; of pictures also their files", true},
+       {"--batch-size", "N", "samples per batch; 32 when left out"},
+       {"--threads", "N", "threads; all processors when left out"},
+       {"--json", "", "one JSON line, and errors as JSON"}},
+      run};
 }
 
 }  // namespace temper::cli

@@ -23,7 +23,7 @@ target_compile_options(temper_backends_cpu PRIVATE -fno-math-errno -fno-trapping
 temper_module(backends DEPENDS runtime/platform backends/reference backends/cpu)
 
 temper_module(training/settings DEPENDS runtime/base)
-temper_module(training/formats DEPENDS runtime/base runtime/platform runtime/memory LINK PkgConfig::libzip ZLIB::ZLIB nlohmann_json::nlohmann_json)
+temper_module(training/formats DEPENDS runtime/base runtime/platform runtime/memory LINK PkgConfig::libzip ZLIB::ZLIB JPEG::JPEG PNG::PNG nlohmann_json::nlohmann_json)
 temper_module(training/data DEPENDS training/settings training/formats backends/common)
 temper_module(training/losses DEPENDS training/settings graph/ir graph/ops)
 temper_module(training/optimizers DEPENDS training/settings graph/ir graph/ops)

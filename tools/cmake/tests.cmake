@@ -39,6 +39,9 @@ if(TARGET test_allocations)
     ${PROJECT_SOURCE_DIR}/tests/training/support/tiny_gan.cpp)
   set_target_properties(test_allocations PROPERTIES ENABLE_EXPORTS ON)  # names in stack traces
 endif()
+if(TARGET test_cli)
+  target_sources(test_cli PRIVATE ${tiny_run})  # for the models of picture_models.h
+endif()
 if(TARGET test_training)
   # A process of its own for tests that kill it.
   add_executable(run_recipe ${PROJECT_SOURCE_DIR}/tests/programs/run_recipe.cpp ${tiny_run})

@@ -19,10 +19,12 @@ enum Place : std::uint64_t {
   kOrder,                 // three
   kFactors = kOrder + 3,  // four
   kErase = kFactors + 4,
-  kErasePlaces,  // two for each attempt, then two for the corner
-  kNoise = 64,   // two for each pair of values
+  kErasePlaces,       // two for each attempt, then two for the corner
+  kResizedCrop = 40,  // two for each attempt, then two for the corner
+  kNoise = 64,        // two for each pair of values
 };
 constexpr int kEraseAttempts = 10;
+constexpr int kCropAttempts = 10;
 constexpr std::uint64_t kAugmentation = 0x6175676d656e74;  // apart from the model's random nodes
 
 }  // namespace
@@ -43,6 +45,38 @@ double SampleAugmentation::between(std::uint64_t position, double low, double hi
 
 std::int64_t SampleAugmentation::below(std::uint64_t position, std::int64_t count) const {
   return static_cast<std::int64_t>(uniform(position) * static_cast<double>(count));
+}
+
+PixelBox SampleAugmentation::part_of(PixelSize picture) const {
+  const auto rounded = [](double value) {
+    return static_cast<std::int64_t>(std::nearbyint(value));
+  };
+  const auto& scale = settings_.resized_crop_scale;
+  const auto& ratio = settings_.resized_crop_ratio;
+  const auto height = static_cast<double>(picture.height);
+  const auto width = static_cast<double>(picture.width);
+  std::uint64_t place = kResizedCrop;
+  for (int attempt = 0; attempt < kCropAttempts; ++attempt, place += 2) {
+    const double area = height * width * between(place, scale[0], scale[1]);
+    const double shape = std::exp(between(place + 1, std::log(ratio[0]), std::log(ratio[1])));
+    const PixelSize part = {rounded(std::sqrt(area / shape)), rounded(std::sqrt(area * shape))};
+    if (part.height > 0 && part.height <= picture.height && part.width > 0 &&
+        part.width <= picture.width) {
+      constexpr std::uint64_t kCorner = kResizedCrop + 2 * kCropAttempts;
+      return {below(kCorner, picture.height - part.height + 1),
+              below(kCorner + 1, picture.width - part.width + 1), part};
+    }
+  }
+  // No draw fits: the middle, in the nearest shape that is allowed.
+  PixelSize part = picture;
+  if (width / height < ratio[0]) {
+    part.height = rounded(width / ratio[0]);
+  } else if (width / height > ratio[1]) {
+    part.width = rounded(height * ratio[1]);
+  }
+  part = {std::clamp<std::int64_t>(part.height, 1, picture.height),
+          std::clamp<std::int64_t>(part.width, 1, picture.width)};
+  return {(picture.height - part.height) / 2, (picture.width - part.width) / 2, part};
 }
 
 void SampleAugmentation::move(ImageView image, bool bilinear, float fill,

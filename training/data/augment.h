@@ -8,6 +8,7 @@
 
 #include "backends/common/philox.h"
 #include "training/data/image_ops.h"
+#include "training/data/image_resize.h"
 #include "training/settings/augment_settings.h"
 
 namespace temper::training {
@@ -17,6 +18,8 @@ class SampleAugmentation {
   SampleAugmentation(const AugmentSettings& settings, std::uint64_t seed, std::int64_t epoch,
                      std::int64_t row);
 
+  // augment.resized_crop: a part of a picture of this size, as torchvision's RandomResizedCrop.
+  PixelBox part_of(PixelSize picture) const;
   // Flips, crop, rotation: the same for every image and mask of a sample. `scratch` has
   // image.count() elements.
   void move(ImageView image, bool bilinear, float fill, std::span<float> scratch) const;

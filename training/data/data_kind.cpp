@@ -8,9 +8,11 @@
 #include <utility>
 
 #include "runtime/platform/folders.h"
+#include "training/data/picture_files.h"
 #include "training/formats/cifar.h"
 #include "training/formats/gzip.h"
 #include "training/formats/idx.h"
+#include "training/formats/image_file.h"
 #include "training/formats/mapped_buffer.h"
 #include "training/formats/tokens.h"
 
@@ -26,12 +28,12 @@ constexpr Format kFormats[] = {
     {"csv", DataKind::kTable},         {"idx", DataKind::kIdx},
     {"cifar10", DataKind::kCifar10},   {"cifar100", DataKind::kCifar100},
     {"tokens", DataKind::kTokens},     {"jsonl", DataKind::kJson},
-    {"manifest", DataKind::kManifest},
+    {"manifest", DataKind::kManifest}, {"images", DataKind::kImages},
 };
 
 constexpr const char* kExpected =
-    "expected .npz, .npy, .csv, IDX, CIFAR's .bin, tokens, .jsonl or .json (data.format names the "
-    "kind)";
+    "expected .npz, .npy, .csv, IDX, CIFAR's .bin, tokens, .jsonl, .json or a folder of pictures "
+    "(data.format names the kind)";
 
 bool starts_with(std::span<const std::byte> bytes, std::string_view text) {
   return std::string_view(reinterpret_cast<const char*>(bytes.data()), bytes.size())
@@ -90,6 +92,9 @@ DataKind kind_of_file(const std::string& path) {
         " bytes, no whole number of CIFAR-100's records of ", record,
         "; is it cut off? If it holds tokens, write data.format = \"tokens\"");
     return *cifar;
+  }
+  if (has_image_name(name)) {
+    return DataKind::kImages;
   }
   if (name.ends_with(".bin")) {
     const auto size = static_cast<std::int64_t>(bytes.size());
@@ -161,8 +166,11 @@ DataFiles find_in_folder(const std::string& path, const DataOptions& options) {
     }
   }
   const bool arrays = !matching_files(path, "*.npy").empty();
+  if (named == DataKind::kImages || (!named && !arrays && holds_pictures(path))) {
+    return {DataKind::kImages, {path}};
+  }
   TEMPER_CHECK(arrays && named.value_or(DataKind::kNpy) == DataKind::kNpy, ErrorCode::kInvalidData,
-               path, " is a folder without .npy files or CIFAR's ", kKinds[0].second,
+               path, " is a folder without pictures, .npy files or CIFAR's ", kKinds[0].second,
                "; name a data file");
   return {DataKind::kNpyFolder, {path}};
 }

@@ -19,12 +19,13 @@ enum class DataKind {
   kCifar100,
   kTokens,
   kJson,
-  kManifest
+  kManifest,
+  kImages
 };
 
 struct DataFiles {
   DataKind kind = DataKind::kNpz;
-  std::vector<std::string> paths;  // for kNpyFolder the folder itself
+  std::vector<std::string> paths;  // for kNpyFolder and folders of kImages the folder itself
 };
 
 // THROWS: kIo when there is nothing at the path; kInvalidData, kUnsupported when it is none of the

@@ -21,6 +21,9 @@ struct Field {
   Shape row_shape;
   bool is_target = false;
   double white = 0;  // the largest value of pixels that were 8 bits wide; 0: not known
+  // A target of classes by pixel from a picture file. It is delivered in the shape that is asked
+  // for, and where that is floats, as 0 and 1: any class but 0 is 1.
+  bool is_mask = false;
 };
 
 // The whole numbers a field may hold.
@@ -69,6 +72,9 @@ class Dataset {
   // all rows are read.
   virtual std::optional<OutsideValue> find_outside(std::size_t field,
                                                    const AllowedValues& allowed) const;
+
+  // Whether a row is a file that is decoded when it is read, which takes a while.
+  virtual bool decodes() const { return false; }
 
   // "digits.npz, array 'target', row 12" or "data.csv:13: column 'age'", for messages.
   virtual std::string where(std::size_t field, std::int64_t row) const = 0;

@@ -22,6 +22,7 @@ class DatasetOver : public Dataset {
                                            const AllowedValues& allowed) const override {
     return data_->find_outside(field, allowed);
   }
+  bool decodes() const override { return data_->decodes(); }
   std::string where(std::size_t field, std::int64_t row) const override {
     return data_->where(field, row);
   }

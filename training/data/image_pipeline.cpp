@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "training/data/augment.h"
+#include "training/data/picture_preparation.h"
 
 namespace temper::training {
 namespace {
@@ -34,6 +35,9 @@ ImagePipeline::ImagePipeline(std::unique_ptr<Dataset> data, const DataOptions& o
                options_.augment.is_on() ? "[augment] changes" : "data.mean and data.std are of",
                " images, inputs with rows [channels, height, width]; there is none in ",
                below().where(0, 0));
+  TEMPER_CHECK(!options_.augment.resized_crop || below().decodes(), ErrorCode::kInvalidArgument,
+               "augment.resized_crop cuts parts out of picture files, but ", below().where(0, 0),
+               " is none; augment.crop_padding moves pictures of one size");
   for (const Part& part : parts_) {
     if (part.is_image && asked) {
       check(part);
@@ -119,53 +123,59 @@ void ImagePipeline::for_each_image(std::int64_t rows, std::span<Tensor> out, boo
 
 void ImagePipeline::read(std::span<const std::int64_t> rows, std::span<Tensor> out) const {
   below().read(rows, out);
+  normalise_all(static_cast<std::int64_t>(rows.size()), out);
+}
+
+void ImagePipeline::normalise_all(std::int64_t rows, std::span<Tensor> out) const {
   if (!options_.mean.empty() || !options_.std.empty()) {
-    for_each_image(static_cast<std::int64_t>(rows.size()), out, false,
-                   [&](std::int64_t, const Part&, ImageView image) {
-                     normalise(image, options_.mean, options_.std);
-                   });
+    for_each_image(rows, out, false, [&](std::int64_t, const Part&, ImageView image) {
+      normalise(image, options_.mean, options_.std);
+    });
   }
 }
 
 void ImagePipeline::read_training(std::span<const std::int64_t> rows, std::int64_t epoch,
                                   std::span<Tensor> out) const {
   const AugmentSettings& augment = options_.augment;
+  below().read_training(rows, epoch, out);
   if (!augment.is_on()) {
-    read(rows, out);
+    normalise_all(static_cast<std::int64_t>(rows.size()), out);
     return;
   }
-  below().read(rows, out);
   std::vector<float> scratch;
   const bool bilinear = augment.interpolation == "bilinear";
-  for_each_image(static_cast<std::int64_t>(rows.size()), out, true,
-                 [&](std::int64_t row, const Part& part, ImageView image) {
-                   scratch.resize(static_cast<std::size_t>(image.count()));
-                   const SampleAugmentation sample(augment, options_.seed, epoch,
-                                                   rows[static_cast<std::size_t>(row)]);
-                   const bool is_class = !part.is_image && is_integer(fields()[part.field].dtype);
-                   sample.move(image, bilinear && !is_class,
-                               part.is_image ? 0.0f : static_cast<float>(augment.mask_fill),
-                               scratch);
-                   if (!part.is_image) {
-                     return;
-                   }
-                   if (augment.jitters_colour()) {
-                     sample.recolour(image, part.white);
-                   }
-                   if (augment.noise > 0) {
-                     sample.add_noise(image, part.white);
-                   }
-                   normalise(image, options_.mean, options_.std);
-                   sample.erase_part(image);
-                 });
+  for_each_image(
+      static_cast<std::int64_t>(rows.size()), out, true,
+      [&](std::int64_t row, const Part& part, ImageView image) {
+        scratch.resize(static_cast<std::size_t>(image.count()));
+        const SampleAugmentation sample(augment, options_.seed, epoch,
+                                        rows[static_cast<std::size_t>(row)]);
+        const Field& field = fields()[part.field];
+        const bool is_class = !part.is_image && (field.is_mask || is_integer(field.dtype));
+        sample.move(image, bilinear && !is_class,
+                    part.is_image ? 0.0f : static_cast<float>(augment.mask_fill), scratch);
+        if (!part.is_image) {
+          return;
+        }
+        if (augment.jitters_colour()) {
+          sample.recolour(image, part.white);
+        }
+        if (augment.noise > 0) {
+          sample.add_noise(image, part.white);
+        }
+        normalise(image, options_.mean, options_.std);
+        sample.erase_part(image);
+      });
 }
 
 JsonValue ImagePipeline::preprocessing() const {
-  JsonValue images = JsonValue::object();
+  JsonValue all = below().preprocessing();
+  all = all.is_object() ? all : JsonValue::object();
+  const JsonValue* own = all.find("images");
+  JsonValue images = own == nullptr ? JsonValue::object() : *own;
   images.set("scale", scale_);
   images.set("mean", JsonValue::array_of(options_.mean));
   images.set("std", JsonValue::array_of(options_.std));
-  JsonValue all = JsonValue::object();
   all.set("images", images);
   return all;
 }
@@ -181,6 +191,9 @@ void use_stored_images(const JsonValue& preprocessing, DataOptions& options) {
   for (const double deviation : options.images.std) {
     TEMPER_CHECK(deviation > 0, ErrorCode::kInvalidData, "images.std of the stored preparation is ",
                  deviation, "; it must be positive");
+  }
+  if (images->find("crop") != nullptr) {
+    use_stored_preparation(*images, options.images);
   }
 }
 

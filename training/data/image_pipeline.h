@@ -24,7 +24,7 @@ class ImagePipeline : public DatasetOver {
   void read(std::span<const std::int64_t> rows, std::span<Tensor> out) const override;
   void read_training(std::span<const std::int64_t> rows, std::int64_t epoch,
                      std::span<Tensor> out) const override;
-  // {"images": {"scale", "mean", "std"}}.
+  // {"images": {"scale", "mean", "std"}} and what the data themselves have to say.
   JsonValue preprocessing() const override;
 
  private:
@@ -40,6 +40,7 @@ class ImagePipeline : public DatasetOver {
   template <class Change>
   void for_each_image(std::int64_t rows, std::span<Tensor> out, bool with_masks,
                       Change&& change) const;
+  void normalise_all(std::int64_t rows, std::span<Tensor> out) const;
   void find_parts();
   void check(const Part& image) const;
 

@@ -8,6 +8,7 @@
 #include "training/data/cifar_dataset.h"
 #include "training/data/data_kind.h"
 #include "training/data/fingerprint.h"
+#include "training/data/image_folder_dataset.h"
 #include "training/data/image_pipeline.h"
 #include "training/data/json_dataset.h"
 #include "training/data/table_dataset.h"
@@ -144,6 +145,8 @@ std::unique_ptr<Dataset> open_kind(const DataFiles& found, const DataOptions& op
       return TokensDataset::open(found.paths, options);
     case DataKind::kCifar100:
       return CifarDataset::open(found.paths, CifarKind::k100, options);
+    case DataKind::kImages:
+      return ImageFolderDataset::open(found.paths.front(), options);
     default:
       return open_arrays(found, options);
   }
@@ -158,7 +161,8 @@ std::unique_ptr<Dataset> open_dataset(const std::string& path, const DataOptions
   std::unique_ptr<Dataset> data = open_kind(found, options);
   const ImageOptions& images = options.images;
   const bool asked = !images.mean.empty() || !images.std.empty() || images.augment.is_on();
-  if (asked || (options.scale && found.kind != DataKind::kTable)) {
+  if (asked || found.kind == DataKind::kImages ||
+      (options.scale && found.kind != DataKind::kTable)) {
     return std::make_unique<ImagePipeline>(std::move(data), options);
   }
   return data;

@@ -1,5 +1,6 @@
 // Opens a data set by its path: .npz, .npy (a file or a folder of them), CSV, IDX (also .gz),
-// CIFAR's .bin, token files, JSON records, raw arrays with a manifest.
+// CIFAR's .bin, token files, JSON records, raw arrays with a manifest, folders of JPEG and PNG
+// pictures.
 #pragma once
 
 #include <cstdint>
@@ -22,6 +23,8 @@ struct WantedField {
   // when one of the two is flat. Empty: as in the file.
   std::optional<Shape> row_shape;
   std::string array;  // its name in the file, when that is another; "target:" may precede it there
+  // As row_shape, where some dimensions are left open (-1): what else is known.
+  std::vector<std::int64_t> row_dims = {};
 };
 
 struct TableOptions {
@@ -45,6 +48,13 @@ struct ImageOptions {
   std::vector<double> std;   // as `mean`; empty: 1
   AugmentSettings augment;
   std::uint64_t seed = 0;  // of the random changes
+  // Of pictures in files; see picture_preparation.h.
+  std::vector<std::int64_t>
+      resize;                      // the shorter side, or height and width; empty: to cover `crop`
+  std::vector<std::int64_t> crop;  // height and width, or one for both; empty: the model's
+  std::string interpolation = "bilinear";
+  std::int64_t cache_mb = 1024;      // decoded pictures kept in memory
+  std::vector<std::string> classes;  // in the order of the labels; empty: as the folder has them
 };
 
 // How a token file is cut into samples; see tokens_dataset.h.

@@ -48,9 +48,14 @@ std::optional<std::vector<std::string>> decode_npy_texts(std::span<const std::by
 // Maps the file; the tensor is read-only.
 Tensor read_npy(const std::string& path);
 
+// A whole .npy file of texts (UTF-8), as numpy's U; what is no UTF-8 becomes U+FFFD.
+std::string encode_npy_texts(std::span<const std::string> texts);
+
 // The header numpy writes for such an array, padded to a multiple of 64 bytes.
 // THROWS: kUnsupported for a dtype numpy does not have (bf16).
 std::string npy_header(DType dtype, const Shape& shape);
+// The same for a type by numpy's code, such as "<U12".
+std::string npy_header(std::string_view code, const Shape& shape);
 
 // Writes atomically, in C order.
 void write_npy(const std::string& path, const Tensor& tensor);

@@ -234,6 +234,10 @@ std::string npy_header(DType dtype, const Shape& shape) {
              "; convert to f32 before writing");
     }
   }();
+  return npy_header(code, shape);
+}
+
+std::string npy_header(std::string_view code, const Shape& shape) {
   std::string dict = concat("{'descr': '", code, "', 'fortran_order': False, 'shape': (",
                             join(shape, ", "), shape.rank() == 1 ? ",), }" : "), }");
   const std::size_t used = 10 + dict.size() + 1;

@@ -1,4 +1,5 @@
 // Arrays of texts in .npy files: numpy's fixed-length Unicode (U) and bytes (S).
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
 
@@ -41,7 +42,41 @@ std::uint32_t character(const NpyHeader& header, const std::byte* at) {
   return header.big_endian ? __builtin_bswap32(code) : code;
 }
 
+// The characters of UTF-8 text.
+std::vector<std::uint32_t> characters_of(std::string_view text) {
+  std::vector<std::uint32_t> codes;
+  for (std::size_t i = 0; i < text.size();) {
+    const auto first = static_cast<unsigned char>(text[i]);
+    const std::size_t length = first < 0x80 ? 1 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
+    std::uint32_t code = length == 1 ? first : first & (0xff >> (length + 1));
+    bool valid = (length == 1 || (first >= 0xc2 && first < 0xf5)) && i + length <= text.size();
+    for (std::size_t tail = 1; valid && tail < length; ++tail) {
+      const auto byte = static_cast<unsigned char>(text[i + tail]);
+      valid = (byte & 0xc0) == 0x80;
+      code = code << 6 | (byte & 0x3f);
+    }
+    codes.push_back(valid ? code : kReplacement);
+    i += valid ? length : 1;
+  }
+  return codes;
+}
+
 }  // namespace
+
+std::string encode_npy_texts(std::span<const std::string> texts) {
+  std::vector<std::vector<std::uint32_t>> all;
+  std::size_t longest = 1;
+  for (const std::string& text : texts) {
+    all.push_back(characters_of(text));
+    longest = std::max(longest, all.back().size());
+  }
+  std::string file = npy_header(concat("<U", longest), {static_cast<std::int64_t>(texts.size())});
+  for (std::vector<std::uint32_t>& codes : all) {
+    codes.resize(longest, 0);
+    file.append(reinterpret_cast<const char*>(codes.data()), longest * sizeof codes[0]);
+  }
+  return file;
+}
 
 std::optional<std::vector<std::string>> decode_npy_texts(std::span<const std::byte> file,
                                                          std::string_view where) {

@@ -41,7 +41,8 @@ std::optional<std::vector<std::string>> NpzFile::read_texts(std::string_view nam
   return decode_npy_texts(bytes_of(*archive_.read(entry)), concat(path_, ", array '", name, "'"));
 }
 
-void write_npz(const std::string& path, const std::vector<NamedTensor>& arrays, bool compress) {
+void write_npz(const std::string& path, const std::vector<NamedTensor>& arrays, bool compress,
+               const NamedTexts& texts) {
   std::vector<Tensor> plain;
   std::vector<std::string> headers;
   plain.reserve(arrays.size());
@@ -58,6 +59,12 @@ void write_npz(const std::string& path, const std::vector<NamedTensor>& arrays, 
                        {std::as_bytes(std::span(header.data(), header.size())),
                         std::span(static_cast<const std::byte*>(plain.back().data()),
                                   static_cast<std::size_t>(plain.back().bytes()))}});
+  }
+  const std::string text_file =
+      texts.first.empty() ? std::string{} : encode_npy_texts(texts.second);
+  if (!texts.first.empty()) {
+    members.push_back(
+        {texts.first + ".npy", {std::as_bytes(std::span(text_file.data(), text_file.size())), {}}});
   }
   write_zip(path, members, compress);
 }

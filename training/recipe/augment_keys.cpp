@@ -81,6 +81,15 @@ std::vector<RecipeKey> augment_keys() {
       key(
           "augment.noise", "deviation of normal noise, before normalisation",
           [](Recipe& r) -> auto& { return r.augment.noise; }, not_negative),
+      key("augment.resized_crop",
+          "picture files: a part of random size and shape, resized to the model's input",
+          [](Recipe& r) -> auto& { return r.augment.resized_crop; }),
+      key(
+          "augment.resized_crop_scale", "the part's share of the area",
+          [](Recipe& r) -> auto& { return r.augment.resized_crop_scale; }, share_range),
+      key(
+          "augment.resized_crop_ratio", "the part's width by its height",
+          [](Recipe& r) -> auto& { return r.augment.resized_crop_ratio; }, ratio_range),
       key(
           "augment.mixup",
           "alpha of Beta(alpha, alpha): samples of a batch and their classes are blended in pairs",

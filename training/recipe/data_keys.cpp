@@ -25,15 +25,53 @@ std::string positive_numbers(const RecipeValue& value) {
   return ok ? "" : "must be positive numbers";
 }
 
+std::string worker_count(const RecipeValue& value) {
+  constexpr std::int64_t kMost = 256;
+  const std::int64_t count = std::get<std::int64_t>(value);
+  return count >= 0 && count <= kMost ? "" : concat("must be from 0 to ", kMost);
+}
+
+std::string picture_sides(const RecipeValue& value) {
+  const auto& sides = std::get<std::vector<std::int64_t>>(value);
+  const bool ok = sides.size() <= 2 && std::all_of(sides.begin(), sides.end(), [](auto side) {
+                    return side >= 1 && side <= kMostSide;
+                  });
+  return ok ? "" : concat("must be one or two whole numbers from 1 to ", kMostSide);
+}
+
+std::vector<RecipeKey> picture_keys() {
+  return {
+      key(
+          "data.resize",
+          "picture files: the shorter side, or [height, width]; empty: just covers the crop",
+          [](Recipe& r) -> auto& { return r.data.resize; }, picture_sides),
+      key(
+          "data.crop",
+          "picture files: [height, width] of the middle that is used; empty: the model's",
+          [](Recipe& r) -> auto& { return r.data.crop; }, picture_sides),
+      key(
+          "data.interpolation", "picture files: how they are resized, as by Pillow",
+          [](Recipe& r) -> auto& { return r.data.interpolation; },
+          one_of<kResamplings, std::size(kResamplings)>),
+      key(
+          "data.cache_mb", "picture files: decoded pictures kept in memory, in MiB; 0: none",
+          [](Recipe& r) -> auto& { return r.data.cache_mb; }, not_negative),
+      key(
+          "data.workers",
+          "threads that fill a batch; 0: all processors for picture files and [augment], else one",
+          [](Recipe& r) -> auto& { return r.data.workers; }, worker_count),
+  };
+}
+
 }  // namespace
 
 std::vector<RecipeKey> data_keys() {
-  return {
+  std::vector<RecipeKey> keys = {
       key(
           "data.train",
           "training data: .npz, .npy, .csv, IDX, CIFAR's .bin (a file, a folder or "
           "data_batch_*.bin), tokens (a file or train_*.bin), .jsonl, .json (records, "
-          "or the manifest of raw arrays)",
+          "or the manifest of raw arrays), a folder of pictures",
           [](Recipe& r) -> auto& { return r.data.train; }, nullptr, true),
       key(
           "data.val", "validation data; empty: see val_split",
@@ -83,7 +121,8 @@ std::vector<RecipeKey> data_keys() {
           "data.decimal", "CSV: the decimal mark",
           [](Recipe& r) -> auto& { return r.data.decimal; }, one_of<kDecimal, 2>),
       key(
-          "data.target_path", "a file of its own for the targets (.npy, IDX)",
+          "data.target_path",
+          "a file of its own for the targets (.npy, IDX), or a folder of masks (PNG)",
           [](Recipe& r) -> auto& { return r.data.target_path; }, nullptr, true),
       key("data.stratify", "val_split keeps each class's share",
           [](Recipe& r) -> auto& { return r.data.stratify; }),
@@ -101,6 +140,9 @@ std::vector<RecipeKey> data_keys() {
           "data.std", "images: a deviation for each channel, divided by",
           [](Recipe& r) -> auto& { return r.data.std; }, positive_numbers),
   };
+  const std::vector<RecipeKey> pictures = picture_keys();
+  keys.insert(keys.end(), pictures.begin(), pictures.end());
+  return keys;
 }
 
 }  // namespace temper::training

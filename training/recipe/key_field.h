@@ -28,6 +28,8 @@ constexpr const char* type_name() {
     return "a string";
   } else if constexpr (std::is_same_v<T, std::vector<double>>) {
     return "a list of numbers";
+  } else if constexpr (std::is_same_v<T, std::vector<std::int64_t>>) {
+    return "a list of integers";
   } else {
     return "a list of strings";
   }
@@ -53,6 +55,18 @@ bool convert(const RecipeValue& value, T& out) {
     }
     if (convert(value, number)) {
       out = {number};
+      return true;
+    }
+  }
+  if constexpr (std::is_same_v<T, std::vector<std::int64_t>>) {
+    const auto* empty = std::get_if<std::vector<double>>(&value);
+    std::int64_t number = 0;
+    if (convert(value, number)) {
+      out = {number};
+      return true;
+    }
+    if (empty != nullptr && empty->empty()) {
+      out.clear();
       return true;
     }
   }

@@ -59,6 +59,11 @@ struct DataSettings {
   bool truncate = false;                    // JSON: lists that are too long are cut
   std::int64_t block = 0;                   // tokens: of one sample; 0: as the model takes
   std::int64_t stride = 0;                  // tokens: between samples' begins; 0: block
+  std::vector<std::int64_t> resize;         // pictures in files; see ImageOptions, as these:
+  std::vector<std::int64_t> crop;
+  std::string interpolation = "bilinear";
+  std::int64_t cache_mb = 1024;
+  std::int64_t workers = 0;  // threads that fill a batch; 0: see ParallelDataset
 };
 
 // What a sudden jump of the loss or the gradient norm does to a run.

@@ -25,6 +25,11 @@ struct AugmentSettings {
   std::vector<double> erasing_ratio = {0.3, 3.3};    // height by width
   double noise = 0;                                  // deviation, before normalisation
 
+  // A part of the picture, of any size and shape in these bounds, resized to the model's input.
+  bool resized_crop = false;
+  std::vector<double> resized_crop_scale = {0.08, 1};           // its share of the area
+  std::vector<double> resized_crop_ratio = {3.0 / 4, 4.0 / 3};  // width by height
+
   double mixup = 0;   // alpha of Beta(alpha, alpha): samples of a batch are blended in pairs
   double cutmix = 0;  // the same for rectangles that come from another sample
 
@@ -35,7 +40,7 @@ struct AugmentSettings {
   // Whether single images are changed.
   bool is_on() const {
     return horizontal_flip > 0 || vertical_flip > 0 || crop_padding > 0 || rotation > 0 ||
-           jitters_colour() || erasing > 0 || noise > 0;
+           jitters_colour() || erasing > 0 || noise > 0 || resized_crop;
   }
 };
 

@@ -211,7 +211,7 @@ TEST_F(JsonData, TrainsARunAndPreparesOtherRecordsLikewise) {
   Session session(read_recipe(sources), {}, needs);
   EXPECT_EQ(session.train_data().labels(1), std::vector<std::int64_t>{2}) << "blue, green, red";
   EXPECT_EQ(class_names(session), (std::vector<std::string>{"blue", "green", "red"}));
-  EXPECT_EQ(predict(read_recipe(sources)).front().second.shape(), (Shape{1, kTinyClasses}));
+  EXPECT_EQ(predict(read_recipe(sources)).outputs.front().second.shape(), (Shape{1, kTinyClasses}));
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "tests/training/test_files.h"
+#include "training/formats/npy.h"
 
 namespace temper::training {
 namespace {
@@ -118,6 +119,20 @@ TEST(Npz, RefusesTwoArraysOfOneName) {
   const Tensor a(DType::kFloat32, Shape{1});
   expect_error([&] { write_npz(folder.path("a.npz"), {{"x", a}, {"x", a}}); },
                ErrorCode::kInvalidArgument, "x.npy");
+}
+
+TEST(Npz, WritesTextsAsNumpyDoes) {
+  const TempFolder folder;
+  const std::string path = folder.path("texts.npz");
+  const std::vector<std::string> texts = {"ant/1.jpg", "", "b\u00e9e \u732b", "\U0001F41D"};
+  write_npz(path, {{"x", Tensor::scalar(DType::kFloat32, 1.0f)}}, false, {"files", texts});
+  EXPECT_EQ(NpzFile(path).read_texts("files"), texts);
+  const std::string file = encode_npy_texts(texts);
+  EXPECT_NE(file.find("'descr': '<U9', 'fortran_order': False, 'shape': (4,)"), std::string::npos);
+  EXPECT_EQ(decode_npy_texts(std::as_bytes(std::span(file.data(), file.size())), "x"), texts);
+  const std::string odd = encode_npy_texts(std::vector<std::string>{"a\xff\xc3"});
+  EXPECT_EQ(decode_npy_texts(std::as_bytes(std::span(odd.data(), odd.size())), "x"),
+            (std::vector<std::string>{"a\ufffd\ufffd"}));
 }
 
 }  // namespace
