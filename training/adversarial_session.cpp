@@ -159,6 +159,7 @@ void AdversarialSession::refuse_other_settings() const {
   note(!r.model.freeze.empty(), "model.freeze");
   note(!r.model.trainable.empty(), "model.trainable");
   note(!r.loss.loss.name.empty(), "loss.name");
+  note(r.loss.is_file(), "loss.file");
   note(!r.loss_terms.empty(), "loss.term");
   note(!r.sample_weight.empty(), "loss.sample_weight");
   note(r.penalty.is_on(), "loss.l1 or loss.l2");

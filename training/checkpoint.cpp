@@ -10,6 +10,7 @@
 #include "runtime/base/error.h"
 #include "runtime/platform/files.h"
 #include "runtime/platform/folders.h"
+#include "training/compile/distillation.h"
 #include "training/compile/weight_average.h"
 #include "training/formats/json.h"
 #include "training/formats/safetensors.h"
@@ -121,6 +122,9 @@ RunState read_state(const std::string& folder) {
       parse_json(read_text_file(path, 1 << 24), path, ErrorCode::kInvalidModel));
 }
 
+// The teacher's do not change: they are in its own file.
+bool is_saved(const StoreVariable& variable) { return !variable.name.starts_with(kTeacherPrefix); }
+
 void load_variables(const std::string& folder, VariableStore& store) {
   std::map<std::string, SafetensorsFile> files;
   for (const char* file : {kWeights, kOptimizer, kAverages}) {
@@ -128,8 +132,11 @@ void load_variables(const std::string& folder, VariableStore& store) {
       files[file] = read_safetensors(join_path(folder, file));
     }
   }
-  std::vector<const Tensor*> values;
+  std::vector<std::pair<int, const Tensor*>> values;
   for (int i = 0; i < store.count(); ++i) {  // look before anything is changed
+    if (!is_saved(store.variable(i))) {
+      continue;
+    }
     const std::string& name = store.variable(i).name;
     const Place place = place_of(store.variable(i));
     const Tensor* value = files[place.file].find(place.name);
@@ -138,10 +145,10 @@ void load_variables(const std::string& folder, VariableStore& store) {
     TEMPER_CHECK(value->shape() == store.variable(i).shape, ErrorCode::kInvalidModel, folder, ": '",
                  name, "' has the shape ", value->shape(), ", the model's ",
                  store.variable(i).shape);
-    values.push_back(value);
+    values.emplace_back(i, value);
   }
-  for (int i = 0; i < store.count(); ++i) {
-    store.set(i, *values[static_cast<std::size_t>(i)]);
+  for (const auto& [i, value] : values) {
+    store.set(i, *value);
   }
 }
 
@@ -175,6 +182,9 @@ void save_checkpoint(const std::string& run_directory, const VariableStore& stor
   std::map<std::string, std::vector<std::pair<std::string, Tensor>>> files{{kWeights, {}},
                                                                            {kOptimizer, {}}};
   for (int i = 0; i < store.count(); ++i) {
+    if (!is_saved(store.variable(i))) {
+      continue;
+    }
     Tensor value = store.get(i);
     const bool is_state = store.variable(i).training_state;
     TEMPER_CHECK(is_state || all_finite(value), ErrorCode::kDiverged, "parameter '",

@@ -1,11 +1,11 @@
 #include "training/inspection.h"
 
-#include <algorithm>
+#include <utility>
 
 #include "backends/backends.h"
-#include "graph/ir/op_def.h"
 #include "graph/ops/standard_ops.h"
 #include "runtime/base/error.h"
+#include "training/compile/gradient_path.h"
 #include "training/losses/loss.h"
 #include "training/optimizers/optimizer.h"
 #include "training/precision.h"
@@ -13,64 +13,23 @@
 namespace temper::training {
 namespace {
 
-using graph::Graph;
-using graph::Node;
 using graph::ValueId;
 
-std::size_t at(ValueId id) { return static_cast<std::size_t>(id.index); }
-
-// Values that depend on a trainable variable. Imported nodes are in topological order.
-std::vector<bool> trained_values(const Graph& graph) {
-  std::vector<bool> trained(static_cast<std::size_t>(graph.value_count()), false);
+// Values of trainable variables.
+ReachedValues trained_variables(const graph::Graph& graph) {
+  ReachedValues trained;
   for (int i = 0; i < graph.value_count(); ++i) {
     const graph::Value& value = graph.value(ValueId{i});
-    trained[at(ValueId{i})] =
-        value.kind == graph::ValueKind::kVariable && graph.variable(value.variable).trainable;
-  }
-  for (int i = 0; i < graph.node_count(); ++i) {
-    const Node& node = graph.node(graph::NodeId{i});
-    const bool any = std::any_of(node.inputs.begin(), node.inputs.end(),
-                                 [&](ValueId id) { return id.valid() && trained[at(id)]; });
-    // A gradient stops on purpose at comparisons, shapes and the like.
-    const bool passes = any && !node.removed && node.op->no_gradient_reason.empty();
-    for (const ValueId id : node.outputs) {
-      if (id.valid() && passes) {
-        trained[at(id)] = true;
-      }
-    }
+    trained.push_back(value.kind == graph::ValueKind::kVariable &&
+                      graph.variable(value.variable).trainable);
   }
   return trained;
 }
 
 }  // namespace
 
-std::vector<std::string> nodes_without_gradient(const Graph& imported) {
-  const std::vector<bool> trained = trained_values(imported);
-  std::vector<bool> needed(static_cast<std::size_t>(imported.value_count()), false);
-  for (const Graph::Output& output : imported.outputs) {
-    needed[at(output.value)] = true;
-  }
-  std::vector<std::string> found;
-  for (int i = imported.node_count() - 1; i >= 0; --i) {
-    const Node& node = imported.node(graph::NodeId{i});
-    const bool on_the_way =
-        !node.removed && std::any_of(node.outputs.begin(), node.outputs.end(), [&](ValueId id) {
-          return id.valid() && needed[at(id)] && trained[at(id)];
-        });
-    if (!on_the_way) {
-      continue;
-    }
-    for (const ValueId id : node.inputs) {
-      if (id.valid()) {
-        needed[at(id)] = true;
-      }
-    }
-    if (!node.op->is_differentiable()) {
-      found.push_back(node.origin);
-    }
-  }
-  std::reverse(found.begin(), found.end());
-  return found;
+std::vector<std::string> nodes_without_gradient(const graph::Graph& imported) {
+  return nodes_without_gradient(imported, reached_values(imported, trained_variables(imported)));
 }
 
 std::string guess_loss(const graph::OnnxModel& model) {

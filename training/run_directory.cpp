@@ -39,6 +39,14 @@ std::string deciding_settings(Recipe recipe) {
   recipe.checkpoint = {};
   recipe.log = {};
   recipe.compare.clear();
+  // Side files: what is in them counts, and whether there are any.
+  const auto forget = [](std::string& path) { path = path.empty() ? "" : "set"; };
+  forget(recipe.teacher.model);
+  forget(recipe.loss.file);
+  forget(recipe.data.sampling_weights);
+  for (LossTermSettings& term : recipe.loss_terms) {
+    forget(term.file);
+  }
   return to_toml(recipe);
 }
 
@@ -132,13 +140,7 @@ std::string make_output_directory(const std::string& wanted, const std::string& 
 
 void write_run_recipe(const std::string& run_directory, const Recipe& recipe) {
   Recipe absolute = recipe;  // a resumed run may start in another folder
-  for (std::string* path :
-       {&absolute.model.path, &absolute.data.train, &absolute.data.val,
-        &absolute.adversarial.generator.model, &absolute.adversarial.discriminator.model}) {
-    if (!path->empty()) {
-      *path = std::filesystem::absolute(*path).lexically_normal().string();
-    }
-  }
+  make_paths_absolute(absolute);
   absolute.train.out = std::filesystem::absolute(run_directory).lexically_normal().string();
   write_file_atomically(join_path(run_directory, "recipe.toml"), to_toml(absolute));
 }
@@ -155,8 +157,10 @@ RunIdentity run_identity(const Recipe& recipe, const std::string& data_fingerpri
 }
 
 RunIdentity run_identity(const Session& session) {
-  return run_identity(session.recipe(), session.data_fingerprint(), session.backend(),
-                      session.threads());
+  RunIdentity identity = run_identity(session.recipe(), session.data_fingerprint(),
+                                      session.backend(), session.threads());
+  identity.side_files = session.side_files();
+  return identity;
 }
 
 void require_same_run(const RunIdentity& now, const RunState& saved, const Recipe& recipe,
@@ -168,6 +172,13 @@ void require_same_run(const RunIdentity& now, const RunState& saved, const Recip
     fail(ErrorCode::kInvalidArgument, "the recipe differs from the one this run began with",
          recipe_differences(recipe, run_directory),
          "; resume with the recipe.toml of the run directory, or start a new run");
+  }
+  for (const SideFile& file : now.side_files) {
+    const auto before = saved.side_files.find(file.key);
+    const std::string hash = before == saved.side_files.end() ? "none" : before->second;
+    TEMPER_CHECK(hash == file.sha256, ErrorCode::kInvalidArgument, file.key, " = '", file.path,
+                 "' is not the file this run began with (SHA-256 ", hash, " then, ", file.sha256,
+                 " now); put that file back, or start a new run");
   }
   TEMPER_CHECK(now.data_fingerprint == saved.data_fingerprint, ErrorCode::kInvalidArgument,
                "the data differs from what this run began with (", saved.data_fingerprint,

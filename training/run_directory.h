@@ -5,6 +5,7 @@
 
 #include "training/checkpoint.h"
 #include "training/session.h"
+#include "training/side_files.h"
 
 namespace temper::training {
 
@@ -27,6 +28,7 @@ struct RunIdentity {
   std::string model_fingerprint;
   std::string data_fingerprint;
   std::string numerics;
+  std::vector<SideFile> side_files;
 };
 RunIdentity run_identity(const Session& session);
 RunIdentity run_identity(const Recipe& recipe, const std::string& data_fingerprint,

@@ -20,7 +20,7 @@ std::size_t field_index(const Dataset& data, const std::string& name) {
 
 }  // namespace
 
-void check_run_targets(const RunLosses& losses, const Dataset& data) {
+void check_run_targets(RunLosses& losses, const Dataset& data, std::vector<std::string>& notes) {
   for (const Field& field : data.fields()) {
     TEMPER_CHECK(!field.is_target || field.name != kSampleWeightInput ||
                      field.row_shape.element_count() == 1,
@@ -28,9 +28,22 @@ void check_run_targets(const RunLosses& losses, const Dataset& data) {
                  losses.targets.back().array, "\" has rows of shape ", field.row_shape,
                  "; it must be one number per sample");
   }
-  for (const RunLosses::Labels& labels : losses.labels) {
-    check_labels(data, field_index(data, labels.field), labels.classes, labels.ignored);
-  }
+  std::erase_if(losses.labels, [&](const RunLosses::Labels& labels) {
+    try {
+      check_labels(data, field_index(data, labels.field), labels.classes, labels.ignored);
+      return false;
+    } catch (const Error& error) {
+      if (labels.required || error.code() != ErrorCode::kInvalidData) {
+        throw;
+      }
+      // What such a label means is the file's affair.
+      notes.push_back(concat("no metrics of classes: ", error.message()));
+      losses.terms[labels.term].class_target = false;
+      losses.lead_prediction =
+          labels.term == losses.lead ? PredictionKind::kOther : losses.lead_prediction;
+      return true;
+    }
+  });
   for (const RunLosses::Sequences& sequences : losses.sequences) {
     std::optional<std::size_t> lengths;
     if (!sequences.lengths.empty()) {

@@ -1,10 +1,12 @@
 #include "training/run_losses.h"
 
 #include <algorithm>
+#include <map>
 #include <utility>
 
 #include "runtime/base/error.h"
 #include "training/compile/loss_graph.h"
+#include "training/data/wanted_fields.h"
 #include "training/losses/loss.h"
 
 namespace temper::training {
@@ -22,48 +24,33 @@ std::string as_batch(const Shape& row) {
   return concat("[N", row.rank() > 0 ? "," : "", join(row.dims(), ","), "]");
 }
 
-// Equal but for dimensions of 1.
-bool alike(const Shape& a, const Shape& b) {
-  const auto squeezed = [](const Shape& shape) {
-    Shape kept;
-    for (const std::int64_t dim : shape) {
-      if (dim != 1) {
-        kept.push_back(dim);
-      }
-    }
-    return kept;
-  };
-  return squeezed(a) == squeezed(b);
-}
-
-bool is_classification(const Loss& loss, bool class_target) {
-  return loss.prediction == PredictionKind::kBinaryLogits ||
-         (loss.prediction == PredictionKind::kClassScores && class_target);
+bool is_classification(PredictionKind prediction, bool class_target) {
+  return prediction == PredictionKind::kBinaryLogits ||
+         (prediction == PredictionKind::kClassScores && class_target);
 }
 
 class Settler {
  public:
-  Settler(Recipe& recipe, const graph::Graph& forward, const Dataset& probe,
-          std::vector<std::string>& notes)
-      : recipe_(recipe), forward_(forward), probe_(probe), notes_(notes) {}
+  Settler(Recipe& recipe, const LossFiles& files, const graph::Graph& forward, const Dataset& probe,
+          const Backend& reference, std::vector<std::string>& notes)
+      : recipe_(recipe),
+        files_(files),
+        forward_(forward),
+        probe_(probe),
+        reference_(reference),
+        notes_(notes) {}
 
   RunLosses settle() {
     const bool several = !recipe_.loss_terms.empty();
-    if (several) {
-      made_.terms = recipe_.loss_terms;
-    } else {
+    if (!several && !recipe_.loss.is_file()) {
       infer_loss();
-      made_.terms = {recipe_.loss};
     }
+    made_.terms = written_terms(recipe_);
     std::vector<std::size_t> order;  // the lead's target comes first
     for (std::size_t i = 0; i < made_.terms.size(); ++i) {
-      settle_class_axis(made_.terms[i]);
-      settle_form(made_.terms[i]);
-      const LossTermSettings& term = made_.terms[i];
-      const Loss& lead = find_loss(made_.terms[made_.lead].loss.name);
-      const Loss& loss = find_loss(term.loss.name);
-      if (!is_classification(lead, made_.terms[made_.lead].class_target) &&
-          is_classification(loss, term.class_target)) {
+      settle_form(i);
+      if (!is_classification(prediction_of(made_.lead), made_.lead_term().class_target) &&
+          is_classification(prediction_of(i), made_.terms[i].class_target)) {
         made_.lead = i;
       }
       order.push_back(i);
@@ -71,12 +58,13 @@ class Settler {
     std::rotate(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(made_.lead),
                 order.begin() + static_cast<std::ptrdiff_t>(made_.lead) + 1);
     for (const std::size_t i : order) {
-      add_target(i, several);
+      made_.terms[i].is_file() ? add_file_targets(i) : add_target(i, several);
     }
     if (!several) {
       recipe_.loss.class_target = made_.terms[0].class_target;
       recipe_.loss.loss.parameters = made_.terms[0].loss.parameters;
     }
+    made_.lead_prediction = prediction_of(made_.lead);
     const graph::Graph::Output& output = output_of(made_.lead_term());
     made_.lead_output = output.name;
     made_.lead_shape = scores_shape(made_.lead_term());
@@ -88,16 +76,26 @@ class Settler {
   }
 
  private:
-  const graph::Graph::Output& output_of(const LossTermSettings& term) const {
+  // The first when `name` is empty.
+  const graph::Graph::Output& output_named(const std::string& name) const {
     std::vector<std::string> names;
     for (const auto& output : forward_.outputs) {
       names.push_back(output.name.substr(std::string_view("output:").size()));
-      if (term.outputs.empty() || names.back() == term.outputs.front()) {
+      if (name.empty() || names.back() == name) {
         return output;
       }
     }
-    fail(ErrorCode::kInvalidArgument, "the model has no output '", term.outputs.front(),
-         "' (it has ", join(names, ", "), ")");
+    fail(ErrorCode::kInvalidArgument, "the model has no output '", name, "' (it has ",
+         join(names, ", "), ")");
+  }
+
+  const graph::Graph::Output& output_of(const LossTermSettings& term) const {
+    return output_named(term.outputs.empty() ? std::string{} : term.outputs.front());
+  }
+
+  PredictionKind prediction_of(std::size_t index) const {
+    const LossTermSettings& term = made_.terms[index];
+    return term.is_file() ? readings_.at(index).prediction : find_loss(term.loss.name).prediction;
   }
 
   const Shape& shape_of(const LossTermSettings& term) const {
@@ -184,9 +182,47 @@ class Settler {
     }
   }
 
-  void settle_form(LossTermSettings& term) {
-    term.class_target =
-        find_loss(term.loss.name).target != TargetKind::kNone && spec_of(term).classes;
+  void settle_form(std::size_t index) {
+    LossTermSettings& term = made_.terms[index];
+    if (!term.is_file()) {
+      settle_class_axis(term);
+      term.class_target =
+          find_loss(term.loss.name).target != TargetKind::kNone && spec_of(term).classes;
+      return;
+    }
+    term.graph = files_.graph(index);
+    readings_[index] = files_.read(index, forward_, probe_, reference_);
+    term.outputs = {readings_[index].output};
+    term.class_target = readings_[index].prediction == PredictionKind::kClassScores;
+  }
+
+  // The target that metrics read comes first.
+  void add_file_targets(std::size_t index) {
+    LossFiles::Reading& reading = readings_.at(index);
+    LossTermSettings& term = made_.terms[index];
+    term.file_targets = reading.targets;
+    const auto add = [&](std::size_t i) {
+      LossFileTarget& target = term.file_targets[i];
+      const Field& field = *reading.fields[i];
+      const bool only = target.input == kTargetInput && field.name != kTargetInput;
+      const std::string asked = only || field.name == kTargetInput ? std::string{} : field.name;
+      target.graph_input =
+          std::string(kTargetNamePrefix) + add_field(field, target.dtype, target.row_shape, asked);
+    };
+    if (!reading.targets.empty()) {
+      add(reading.target);
+    }
+    if (term.class_target) {
+      const std::string field =
+          term.file_targets[reading.target].graph_input.substr(kTargetNamePrefix.size());
+      const Shape& output = forward_.value(output_named(reading.output).value).shape;
+      made_.labels.push_back({field, output[1], -100, index, false});
+    }
+    for (std::size_t i = 0; i < reading.targets.size(); ++i) {
+      if (i != reading.target) {
+        add(i);
+      }
+    }
   }
 
   void add_target(std::size_t index, bool several) {
@@ -200,8 +236,9 @@ class Settler {
     const Shape row = row_of(spec.shape);
     // A target that the recipe names is delivered in the form its loss takes; one that was found
     // must be as the output, since [N, 1] against [N] is a mistake more often than not.
-    const bool fits = found.row_shape == row ||
-                      ((found.is_mask || !term.target.empty()) && alike(found.row_shape, row));
+    const bool fits =
+        found.row_shape == row || ((found.is_mask || !term.target.empty()) &&
+                                   without_ones(found.row_shape) == without_ones(row));
     TEMPER_CHECK(spec.classes || fits, ErrorCode::kInvalidArgument, "the model's output is ",
                  as_batch(row_of(shape_of(term))), ", the target ", as_batch(found.row_shape), ": ",
                  loss.name,
@@ -212,7 +249,7 @@ class Settler {
                  : loss.target == TargetKind::kPerSample ? ","
                                                          : "",
                  join(row.dims(), ", "), ")");
-    const std::string field = add_field(found, spec, term.target);
+    const std::string field = add_field(found, spec.dtype, row, term.target);
     if (loss.target == TargetKind::kLabelSequence) {
       add_sequences(term, field, spec);
     }
@@ -245,15 +282,15 @@ class Settler {
   }
 
   // The field that delivers a target in this form; a second form of one array is a second field.
-  std::string add_field(const Field& found, const TargetSpec& spec, const std::string& asked) {
-    const Shape row = row_of(spec.shape);
-    WantedField wanted{found.name, spec.dtype, row, asked};
+  std::string add_field(const Field& found, DType dtype, const Shape& row,
+                        const std::string& asked) {
+    WantedField wanted{found.name, dtype, row, asked};
     for (const WantedField& other : made_.targets) {
-      if (other.array == asked && other.dtype == spec.dtype && other.row_shape == row) {
+      if (other.array == asked && other.dtype == dtype && other.row_shape == row) {
         return other.name;
       }
       if (other.name == wanted.name) {
-        wanted.name = concat(wanted.name, ":", spec.dtype);
+        wanted.name = concat(wanted.name, ":", dtype);
         wanted.array = asked.empty() ? found.name : asked;
       }
     }
@@ -262,9 +299,12 @@ class Settler {
   }
 
   Recipe& recipe_;
+  const LossFiles& files_;
   const graph::Graph& forward_;
   const Dataset& probe_;
+  const Backend& reference_;
   std::vector<std::string>& notes_;
+  std::map<std::size_t, LossFiles::Reading> readings_;  // of the terms that are files
   RunLosses made_;
 };
 
@@ -283,10 +323,18 @@ std::string_view RunLosses::input_of(const Field& field) const {
   if (field.name == kSampleWeightInput || field.name.starts_with(kInputLengthsInput)) {
     return field.name;
   }
+  const auto delivers = [&](std::string_view input) {
+    return input.starts_with(kTargetNamePrefix) &&
+           input.substr(kTargetNamePrefix.size()) == field.name;
+  };
   for (const LossTermSettings& term : terms) {
-    const std::string_view input = term.target_input;
-    if (input.starts_with("target:") && input.substr(7) == field.name) {
-      return input;
+    if (delivers(term.target_input)) {
+      return term.target_input;
+    }
+    for (const LossFileTarget& target : term.file_targets) {
+      if (delivers(target.graph_input)) {
+        return target.graph_input;
+      }
     }
   }
   return kTargetInput;
@@ -304,22 +352,35 @@ std::vector<LossPartPlace> loss_parts(const Plan& plan) {
   return parts;
 }
 
-DataOptions asked_targets(const Recipe& recipe, DataOptions wanted) {
-  std::vector<LossTermSettings> terms = recipe.loss_terms;
-  if (terms.empty()) {
-    terms = {recipe.loss};
-  }
-  bool any_named = false;
-  bool any_needed = false;
-  for (const LossTermSettings& term : terms) {
-    if (!term.loss.name.empty() && find_loss(term.loss.name).target == TargetKind::kNone) {
-      continue;
+namespace {
+
+// What the terms call their targets; empty: the only one.
+std::vector<std::string> target_names(const Recipe& recipe, const LossFiles& files) {
+  std::vector<std::string> names;
+  const std::vector<LossTermSettings> terms = written_terms(recipe);
+  for (std::size_t i = 0; i < terms.size(); ++i) {
+    const std::string& loss = terms[i].loss.name;
+    if (terms[i].is_file()) {
+      for (const std::string& name : files.wanted_targets(i)) {
+        names.push_back(name == kTargetInput ? std::string{} : name);
+      }
+    } else if (loss.empty() || find_loss(loss).target != TargetKind::kNone) {
+      names.push_back(terms[i].target);
     }
-    any_needed = true;
-    any_named = any_named || !term.target.empty();
+  }
+  return names;
+}
+
+}  // namespace
+
+DataOptions asked_targets(const Recipe& recipe, const LossFiles& files, DataOptions wanted) {
+  const std::vector<std::string> names = target_names(recipe, files);
+  bool any_named = false;
+  for (const std::string& name : names) {
+    any_named = any_named || !name.empty();
     WantedField field;
-    field.name = term.target.empty() ? kTargetInput : term.target;
-    field.array = term.target;
+    field.name = name.empty() ? kTargetInput : name;
+    field.array = name;
     const bool known =
         std::any_of(wanted.targets.begin(), wanted.targets.end(),
                     [&](const WantedField& other) { return other.array == field.array; });
@@ -327,22 +388,22 @@ DataOptions asked_targets(const Recipe& recipe, DataOptions wanted) {
       wanted.targets.push_back(field);
     }
     std::vector<std::string>& columns = wanted.table.targets;
-    if (!term.target.empty() &&
-        std::find(columns.begin(), columns.end(), term.target) == columns.end()) {
-      columns.push_back(term.target);
+    if (!name.empty() && std::find(columns.begin(), columns.end(), name) == columns.end()) {
+      columns.push_back(name);
     }
   }
   if (!any_named) {
     wanted.targets.clear();  // as the data have it
   }
-  wanted.require_targets = wanted.require_targets && any_needed;
+  wanted.require_targets = wanted.require_targets && !names.empty();
   wanted.table.weight = recipe.sample_weight;
   return wanted;
 }
 
-RunLosses settle_losses(Recipe& recipe, const graph::Graph& forward, const Dataset& probe,
+RunLosses settle_losses(Recipe& recipe, const LossFiles& files, const graph::Graph& forward,
+                        const Dataset& probe, const Backend& reference,
                         std::vector<std::string>& notes) {
-  return Settler(recipe, forward, probe, notes).settle();
+  return Settler(recipe, files, forward, probe, reference, notes).settle();
 }
 
 }  // namespace temper::training

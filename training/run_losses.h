@@ -13,6 +13,7 @@
 #include "training/data/dataset.h"
 #include "training/data/label_sequences.h"
 #include "training/data/open_dataset.h"
+#include "training/loss_files.h"
 #include "training/recipe/recipe.h"
 
 namespace temper::training {
@@ -21,6 +22,7 @@ struct RunLosses {
   std::vector<LossTermSettings> terms;
   // The term whose output and target the metrics read: the first classification, else the first.
   std::size_t lead = 0;
+  PredictionKind lead_prediction = PredictionKind::kOther;
   std::string lead_output;  // "output:NAME"
   Shape lead_shape;         // [N, C, ...] in batches of two, wherever the output has its classes
   // What the data must give besides the model's inputs: the lead's target first, the weights of
@@ -33,6 +35,7 @@ struct RunLosses {
     std::int64_t classes = 0;
     std::int64_t ignored = -100;
     std::size_t term = 0;
+    bool required = true;  // false: other labels are no error, but there are no metrics then
   };
   std::vector<Labels> labels;
 
@@ -59,16 +62,17 @@ struct LossPartPlace {
 std::vector<LossPartPlace> loss_parts(const Plan& plan);
 
 // `wanted` with the targets and columns that the losses name, in whatever form they have.
-DataOptions asked_targets(const Recipe& recipe, DataOptions wanted);
+DataOptions asked_targets(const Recipe& recipe, const LossFiles& files, DataOptions wanted);
 
 // `forward`: the model for a batch of two. Names the loss where the recipe does not; tells in
 // `notes`. THROWS: kInvalidArgument for outputs that are not there and shapes that do not fit.
-RunLosses settle_losses(Recipe& recipe, const graph::Graph& forward, const Dataset& probe,
+RunLosses settle_losses(Recipe& recipe, const LossFiles& files, const graph::Graph& forward,
+                        const Dataset& probe, const Backend& reference,
                         std::vector<std::string>& notes);
 
 // Every label is a class, and samples weigh one number each. THROWS: kInvalidData,
 // kInvalidArgument.
-void check_run_targets(const RunLosses& losses, const Dataset& data);
+void check_run_targets(RunLosses& losses, const Dataset& data, std::vector<std::string>& notes);
 
 // class_weight = "balanced": the weight of each class from its share of the rows. Classes without a
 // row weigh 1. THROWS: kInvalidArgument when the labels are not one per row.

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "runtime/base/error.h"
+#include "training/compile/loss_graph.h"
 
 namespace temper::training {
 namespace {
@@ -18,9 +19,9 @@ Task binary_task(const Shape& output) {
   return Task::kMultiLabel;
 }
 
-Task class_task(const Loss& loss, const Shape& output) {
+Task class_task(std::string_view loss, const Shape& output) {
   // [N, C, L] are tokens where the loss is a likelihood, and pixels of a line where it is not.
-  const bool likelihood = loss.name == "cross_entropy" || loss.name == "nll";
+  const bool likelihood = loss == "cross_entropy" || loss == "nll";
   return output.rank() == 2                 ? Task::kClassification
          : output.rank() == 3 && likelihood ? Task::kLanguage
                                             : Task::kSegmentation;
@@ -29,13 +30,13 @@ Task class_task(const Loss& loss, const Shape& output) {
 // dice and jaccard take probabilities of any kind; focal and cross_entropy take logits.
 void read_class_scores(const Session& session, MetricTask& made) {
   const Attrs& parameters = session.losses().lead_term().loss.parameters;
-  const Loss& loss = session.loss();
+  const std::string& loss = session.loss_name();
   const std::string activation = parameters.get_string("activation", "auto");
   const bool overlap = parameters.has("activation");
   const bool softmax =
-      session.has_class_target() || activation == "softmax" || (!overlap && loss.name != "focal");
+      session.has_class_target() || activation == "softmax" || (!overlap && loss != "focal");
   made.scores = activation == "none" ? Scores::kProbabilities
-                : loss.name == "nll" ? Scores::kLogProbabilities
+                : loss == "nll"      ? Scores::kLogProbabilities
                                      : Scores::kLogits;
   made.task = softmax ? class_task(loss, session.loss_output_shape())
                       : binary_task(session.loss_output_shape());
@@ -56,12 +57,11 @@ std::string setting_of(Task task, const std::string& logged, const MetricSetting
 
 MetricTask metric_task(const Session& session) {
   MetricTask made;
-  const Loss& loss = session.loss();
   const Shape& output = session.loss_output_shape();
   if (output.rank() == 0) {
     return made;
   }
-  switch (loss.prediction) {
+  switch (session.losses().lead_prediction) {
     case PredictionKind::kClassScores:
       read_class_scores(session, made);
       break;
@@ -74,7 +74,7 @@ MetricTask metric_task(const Session& session) {
       break;
     case PredictionKind::kRegression:
       made.task = Task::kRegression;
-      if (loss.name == "poisson_nll" &&
+      if (session.loss_name() == "poisson_nll" &&
           session.losses().lead_term().loss.parameters.get_int("log_input", 1) != 0) {
         made.scores = Scores::kLogProbabilities;
       }
@@ -115,8 +115,15 @@ std::vector<std::string> monitor_names(const Session& session) {
   if (task.counts_accuracy()) {
     names.emplace_back("train/accuracy");
   }
+  const auto add_parts = [&](const char* prefix, bool training) {
+    for (const std::string& label : loss_part_labels(session.engine().settings(), training)) {
+      names.push_back(prefix + label);
+    }
+  };
+  add_parts("train/loss/", true);
   if (session.has_validation()) {
     names.emplace_back("val/loss");
+    add_parts("val/loss/", false);
     for (const std::string& name : metrics_of(task.task)) {
       names.push_back("val/" + logged_name(name, session.recipe().metrics));
     }

@@ -28,7 +28,7 @@ MetricSettings wanted_metrics(const Session& session);
 // An empty set of them. THROWS: as wanted_metrics.
 SetMetrics make_set_metrics(const Session& session, const MetricSettings& settings);
 
-// What checkpoint.monitor may name: "train/loss", "val/f1", ...
+// What checkpoint.monitor may name: "train/loss", "val/f1", "val/loss/mse", ...
 std::vector<std::string> monitor_names(const Session& session);
 
 // The batch's field that is the target, as the loss takes it. Null: there is none.

@@ -21,6 +21,10 @@ RunRecords::RunRecords(const Recipe& recipe, bool resume, const RunIdentity& ide
   state.recipe_hash = identity.recipe_hash;
   state.model_fingerprint = identity.model_fingerprint;
   state.data_fingerprint = identity.data_fingerprint;
+  state.side_files.clear();
+  for (const SideFile& file : identity.side_files) {
+    state.side_files[file.key] = file.sha256;
+  }
   state.numerics = identity.numerics;
   metrics_ = std::make_unique<MetricsLog>(path("metrics.jsonl"), state.metrics_bytes);
   if (recipe.log.tensorboard) {

@@ -52,9 +52,11 @@ void for_each_field(State& state, Field&& field) {
   field("plateau_reductions", state.plateau.reductions);
   field("last_train_loss", state.last_train_loss);
   field("last_train_accuracy", state.last_train_accuracy);
+  field("last_train_parts", state.last_train_parts);
   field("recipe_hash", state.recipe_hash);
   field("model_fingerprint", state.model_fingerprint);
   field("data_fingerprint", state.data_fingerprint);
+  field("side_files", state.side_files);
   field("numerics", state.numerics);
 }
 
@@ -68,10 +70,11 @@ JsonValue to_json(const RunState& state) {
       json.set(key, static_cast<std::int64_t>(value));
     } else if constexpr (kIsList<T>) {
       json.set(key, JsonValue::array_of(value));
-    } else if constexpr (std::is_same_v<T, std::map<std::string, double>>) {
+    } else if constexpr (std::is_same_v<T, std::map<std::string, double>> ||
+                         std::is_same_v<T, std::map<std::string, std::string>>) {
       JsonValue members = JsonValue::object();
-      for (const auto& [name, number] : value) {
-        members.set(name, number);
+      for (const auto& [name, held] : value) {
+        members.set(name, held);
       }
       json.set(key, std::move(members));
     } else if constexpr (std::is_same_v<T, std::vector<MetricValue>>) {
@@ -108,6 +111,10 @@ RunState run_state_from_json(const JsonValue& json) {
     } else if constexpr (std::is_same_v<T, std::map<std::string, double>>) {
       for (const JsonMember& member : found.as_object(key)) {
         value[member.key] = member.value.as_double(member.key);
+      }
+    } else if constexpr (std::is_same_v<T, std::map<std::string, std::string>>) {
+      for (const JsonMember& member : found.as_object(key)) {
+        value[member.key] = member.value.as_string(member.key);
       }
     } else if constexpr (std::is_same_v<T, std::vector<MetricValue>>) {
       for (const JsonMember& member : found.as_object(key)) {

@@ -52,10 +52,12 @@ struct RunState {
   // As last logged: what is monitored when there is no validation.
   double last_train_loss = 0;
   double last_train_accuracy = 0;
+  std::map<std::string, double> last_train_parts;  // "loss/mse"
 
   std::string recipe_hash;  // SHA-256 of the settings that decide the numbers
   std::string model_fingerprint;
   std::string data_fingerprint;
+  std::map<std::string, std::string> side_files;  // SHA-256 by setting: "loss.teacher.model"
   std::string numerics;  // backend, library versions, instruction set, threads
 };
 

@@ -47,8 +47,7 @@ Session::Session(Recipe recipe, EngineOptions options, SessionNeeds needs)
   settings.penalty = recipe_.penalty;
   settings.teacher = recipe_.teacher;
   if (needs.target && !recipe_.teacher.model.empty()) {
-    teacher_ = std::make_unique<graph::Graph>(
-        graph::OnnxModel::load(recipe_.teacher.model).build_graph(graph::standard_ops()));
+    load_teacher();
     settings.teacher.graph = teacher_.get();
   }
   settings.optimizer = recipe_.optimizer;
@@ -121,18 +120,34 @@ graph::Graph Session::forward_graph(const Dataset& probe) {
   }
 }
 
+// The data as they are, for what is left open.
+std::unique_ptr<Dataset> Session::open_probe(DataOptions options) const {
+  options.require_finite = false;
+  try {
+    return open_dataset(recipe_.data.train, options);
+  } catch (Error& error) {
+    for (const std::string& line : loss_files_.explain()) {
+      error.add_note(line);
+    }
+    throw;
+  }
+}
+
 void Session::open_data(const DataOptions& wanted) {
-  DataOptions options = asked_targets(recipe_, wanted);
-  DataOptions probing = options;
-  probing.require_finite = false;
-  const std::unique_ptr<Dataset> probe = open_dataset(recipe_.data.train, probing);
-  losses_ = settle_losses(recipe_, forward_graph(*probe), *probe, notes_);
+  loss_files_ = LossFiles(recipe_, *imported_);
+  side_files_ = loss_files_.side_files();
+  if (recipe_.data.sampling == "weighted" && !recipe_.data.sampling_weights.empty()) {
+    side_files_.push_back(side_file("data.sampling_weights", recipe_.data.sampling_weights));
+  }
+  DataOptions options = asked_targets(recipe_, loss_files_, wanted);
+  const std::unique_ptr<Dataset> probe = open_probe(options);
+  losses_ = settle_losses(recipe_, loss_files_, forward_graph(*probe), *probe, *reference_, notes_);
   options.targets = losses_.targets;
   data_ = std::make_unique<RunData>(recipe_, options, true);
-  check_run_targets(losses_, data_->train());
+  check_run_targets(losses_, data_->train(), notes_);
   check_indices(*imported_, data_->train());
   if (&data_->val() != &data_->train()) {
-    check_run_targets(losses_, data_->val());
+    check_run_targets(losses_, data_->val(), notes_);
     check_indices(*imported_, data_->val());
   }
   balance_classes(losses_, data_->train(), data_->train_rows(), notes_);
@@ -141,15 +156,21 @@ void Session::open_data(const DataOptions& wanted) {
   }
 }
 
+void Session::load_teacher() {
+  const graph::OnnxModel model = graph::OnnxModel::load(recipe_.teacher.model);
+  teacher_ = std::make_unique<graph::Graph>(model.build_graph(graph::standard_ops()));
+  side_files_.push_back(side_model("loss.teacher.model", model, *teacher_));
+}
+
 // The target becomes a probability of each class, which the loss must take.
 void Session::mix_samples() {
   const bool one = losses_.terms.size() == 1 && losses_.targets.size() == 1;
   TEMPER_CHECK(
-      one && has_class_target() && loss().name == "cross_entropy" && losses_.lead_shape.rank() == 2,
+      one && has_class_target() && loss_name() == "cross_entropy" && losses_.lead_shape.rank() == 2,
       ErrorCode::kInvalidArgument,
       "augment.mixup and augment.cutmix blend classes, for which there must be one loss, "
       "cross_entropy, with one label per sample, and no weights of samples; the loss is ",
-      loss().name);
+      losses_.lead_term().is_file() ? losses_.lead_term().file : loss_name());
   data_->mix(losses_.labels.front().classes);
   losses_.terms.front().class_target = false;
 }

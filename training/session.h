@@ -16,6 +16,7 @@
 #include "training/recipe/recipe.h"
 #include "training/run_data.h"
 #include "training/run_losses.h"
+#include "training/side_files.h"
 
 namespace temper::training {
 
@@ -40,10 +41,11 @@ class Session {
   const Recipe& recipe() const { return recipe_; }
   const graph::OnnxModel& model() const { return *model_; }
   Engine& engine() { return *engine_; }
+  const Engine& engine() const { return *engine_; }
   const Backend& backend() const { return *backend_; }
   const RunLosses& losses() const { return losses_; }
-  // The loss the metrics are of.
-  const Loss& loss() const { return find_loss(losses_.lead_term().loss.name); }
+  // The loss the metrics are of, by name; empty for a file.
+  const std::string& loss_name() const { return losses_.lead_term().loss.name; }
   // Whether its target is class indices, else floats.
   bool has_class_target() const {
     return !losses_.terms.empty() && losses_.lead_term().class_target;
@@ -81,10 +83,13 @@ class Session {
   // Its shape, in batches of two.
   const Shape& loss_output_shape() const { return losses_.lead_shape; }
   std::string data_fingerprint() const { return data_->fingerprint(); }
+  const std::vector<SideFile>& side_files() const { return side_files_; }
 
  private:
   void open_data(const DataOptions& options);
+  std::unique_ptr<Dataset> open_probe(DataOptions options) const;
   void open_inputs(DataOptions options);
+  void load_teacher();
   void mix_samples();
   void settle_batch_size();
   void keep_few_batches();
@@ -93,6 +98,8 @@ class Session {
   Recipe recipe_;
   std::unique_ptr<graph::OnnxModel> model_;
   std::unique_ptr<graph::Graph> teacher_;  // of loss.teacher; null without
+  LossFiles loss_files_;
+  std::vector<SideFile> side_files_;
   std::unique_ptr<Backend> backend_;
   std::unique_ptr<Backend> reference_;
   EngineOptions options_;

@@ -30,7 +30,9 @@ void Trainer::Impl::log_step() {
     state.last_train_loss = state.loss_sum / static_cast<double>(state.loss_steps);
     line.push_back({"train/loss", state.last_train_loss});
     for (const auto& [name, sum] : state.sums) {
-      line.push_back({"train/" + name, sum / static_cast<double>(state.loss_steps)});
+      const double mean = sum / static_cast<double>(state.loss_steps);
+      state.last_train_parts[name] = mean;
+      line.push_back({"train/" + name, mean});
     }
   }
   if (state.counted > 0) {
@@ -120,14 +122,18 @@ void Trainer::Impl::restart_clock() {
 
 // The metric that decides what is best, as it stands.
 double Trainer::Impl::monitored() const {
-  const Evaluation& evaluation = result.final_evaluation;
+  const double nothing = std::numeric_limits<double>::quiet_NaN();
   const std::string& name = result.monitor;
-  constexpr std::string_view kVal = "val/";
-  return name == "train/loss"       ? state.last_train_loss
-         : name == "train/accuracy" ? state.last_train_accuracy
-         : name == "val/loss"       ? evaluation.loss
-                                    : evaluation.metric(std::string_view(name).substr(kVal.size()))
-                                    .value_or(std::numeric_limits<double>::quiet_NaN());
+  const std::string rest = name.substr(name.find('/') + 1);
+  if (name.starts_with("train/")) {
+    const auto part = state.last_train_parts.find(rest);
+    return rest == "loss"                         ? state.last_train_loss
+           : rest == "accuracy"                   ? state.last_train_accuracy
+           : part != state.last_train_parts.end() ? part->second
+                                                  : nothing;
+  }
+  const Evaluation& evaluation = result.final_evaluation;
+  return rest == "loss" ? evaluation.loss : evaluation.metric(rest).value_or(nothing);
 }
 
 // Validation, then the best model.

@@ -35,7 +35,28 @@ TEST(HelpCommand, KnowsOptimizersAndSchedules) {
   EXPECT_THAT(run_temper({"help", "schedules"}).out, HasSubstr("cosine_restarts"));
   const CommandResult result = run_temper({"help", "loss"});
   EXPECT_EQ(result.exit_code, 2);
-  EXPECT_THAT(result.err, HasSubstr("losses, optimizers, schedules"));
+  EXPECT_THAT(result.err, HasSubstr("losses, optimizers, schedules, metrics"));
+}
+
+TEST(HelpCommand, SaysWhichMetricFitsWhichTaskAndWhatToWrite) {
+  const CommandResult all = run_temper({"help", "metrics"});
+  ASSERT_EQ(all.exit_code, 0) << all.err;
+  EXPECT_THAT(all.out, HasSubstr("metrics.names = [\"NAME\"]"));
+  EXPECT_THAT(all.out, HasSubstr("\nranking\n  auc"));
+  EXPECT_THAT(all.out, HasSubstr("range: 0 to 1, chance 0.5; more is better"));
+  EXPECT_THAT(all.out, HasSubstr("tasks: classification*, segmentation*"));
+  std::istringstream lines(all.out);
+  for (std::string line; std::getline(lines, line);) {
+    EXPECT_LE(line.size(), 100u) << line;
+  }
+  const CommandResult one = run_temper({"help", "metrics", "top_k"});
+  ASSERT_EQ(one.exit_code, 0) << one.err;
+  EXPECT_THAT(one.out, HasSubstr("metrics.names = [\"top_k\"]"));
+  EXPECT_THAT(one.out, HasSubstr("checkpoint.monitor = \"val/top5\""));
+  EXPECT_THAT(one.out, HasSubstr("metrics.top_k"));
+  EXPECT_THAT(one.out, testing::Not(HasSubstr("parameters")));
+  EXPECT_THAT(run_temper({"help", "metrics", "rmse"}).out, HasSubstr("less is better"));
+  EXPECT_THAT(run_temper({"help", "metrics", "f2"}).err, HasSubstr("did you mean f1?"));
 }
 
 }  // namespace

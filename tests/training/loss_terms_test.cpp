@@ -7,6 +7,7 @@
 #include <cmath>
 #include <fstream>
 #include <map>
+#include <set>
 
 #include "runtime/base/error.h"
 #include "tests/graph/onnx/wire_writer.h"
@@ -15,6 +16,7 @@
 #include "training/formats/json.h"
 #include "training/formats/npz.h"
 #include "training/gradients.h"
+#include "training/run_metrics.h"
 
 namespace temper::training {
 namespace {
@@ -185,6 +187,45 @@ TEST_F(LossTerms, EachPartIsInTheLogAndResumesWithTheSameBits) {
   run_tiny(recipe(losses, cut), false,
            [](const StepView& view) { return view.progress.step == 5; });
   EXPECT_EQ(run_tiny(recipe(losses, cut), true).variables, whole.variables);
+}
+
+TEST_F(LossTerms, AnyPartInTheLogDecidesWhichModelIsBest) {
+  const std::string losses = std::string(kBoth) + "[loss]\nl2 = 0.001\n";
+  std::vector<std::string> lines = {
+      "train.epochs=4",   "data.batch_size=8",     "optimizer.lr=0.3",
+      "log.charts=false", "log.tensorboard=false", "data.val=\"" + folder_.path("data.npz") + "\""};
+  lines.emplace_back("checkpoint.monitor=val/loss/mse");
+  const RunRecord run = run_tiny(recipe(losses, lines), false);
+  double least = 1e9;
+  std::set<std::string> logged;
+  for (const auto& line : log()) {
+    for (const auto& [name, value] : line) {
+      if (name.find("/loss") != std::string::npos) {
+        logged.insert(name);
+      }
+    }
+    if (line.contains("val/loss/mse")) {
+      least = std::min(least, line.at("val/loss/mse"));
+    }
+  }
+  EXPECT_EQ(run.result.monitor, "val/loss/mse");
+  EXPECT_NEAR(run.result.best_metric, least, 1e-9);
+  const Session session(recipe(losses, lines));
+  std::set<std::string> known;
+  for (const std::string& name : monitor_names(session)) {
+    if (name.find("/loss") != std::string::npos) {
+      known.insert(name);
+    }
+  }
+  EXPECT_EQ(known, logged);
+
+  lines.back() = "checkpoint.monitor=train/loss/l2";
+  lines.push_back("train.out=\"" + folder_.path("second") + "\"");
+  EXPECT_GT(run_tiny(recipe(losses, lines), false).result.best_metric, 0);
+  lines[lines.size() - 2] = "checkpoint.monitor=val/loss/l2";
+  lines.back() = "train.out=\"" + folder_.path("third") + "\"";
+  expect_error([&] { run_tiny(recipe(losses, lines), false); }, ErrorCode::kInvalidArgument,
+               "checkpoint.monitor is \"val/loss/l2\"", "train/loss/l2", "val/loss/cross_entropy");
 }
 
 TEST_F(LossTerms, ReadBackFromTheirText) {

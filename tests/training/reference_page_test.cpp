@@ -44,6 +44,15 @@ void write_components(std::ostream& out, const char* title, const char* key,
   }
 }
 
+void write_metrics(std::ostream& out) {
+  out << "\n## Metrics\n\n| metrics.names | what it is | when | range | better |\n"
+         "|---|---|---|---|---|\n";
+  for (const MetricSpec& spec : metric_specs()) {
+    out << "| `" << spec.name << "` | " << spec.help << " | " << spec.use << " | " << spec.range
+        << " | " << (spec.less_is_better ? "less" : "more") << " |\n";
+  }
+}
+
 std::string precision_text(const graph::OpDef& op) {
   switch (op.precision_class) {
     case graph::PrecisionClass::kLow:
@@ -81,6 +90,7 @@ std::string page() {
   write_components(out, "Optimizers", "optimizer.name", optimizers());
   write_components(out, "Schedules", "schedule.name", schedules());
   write_components(out, "Adversarial losses", "adversarial.loss", adversarial_losses());
+  write_metrics(out);
   out << "\n## ONNX operators\n\nOpsets 7 to 28. Each has a reference kernel for every type it "
          "takes.\n\n"
       << "Mixed precision (docs/mixed_precision.md): an operator of 16 bits computes in the run's "

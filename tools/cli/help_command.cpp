@@ -1,5 +1,5 @@
-// `temper help losses|optimizers|schedules [NAME]`: which there are, what each is for, and its
-// parameters.
+// `temper help losses|optimizers|schedules|metrics [NAME]`: which there are, what each is for, and
+// its parameters.
 #include <algorithm>
 #include <cstdio>
 #include <utility>
@@ -8,6 +8,7 @@
 #include "tools/cli/command.h"
 #include "training/losses/loss.h"
 #include "training/losses/loss_sources.h"
+#include "training/metrics/task.h"
 #include "training/optimizers/optimizer.h"
 #include "training/schedules/schedule.h"
 
@@ -78,6 +79,38 @@ std::vector<Entry> loss_entries() {
   return entries;
 }
 
+// What a metric can be computed for, and whether that is done unasked.
+std::string tasks_of(const std::string& metric) {
+  const auto has = [&](const std::vector<std::string>& names) {
+    return std::find(names.begin(), names.end(), metric) != names.end();
+  };
+  std::vector<std::string> tasks;
+  for (const training::NamedTask& task : training::named_tasks()) {
+    if (has(training::metrics_of(task.task))) {
+      tasks.push_back(concat(task.name, has(training::default_metrics_of(task.task)) ? "*" : ""));
+    }
+  }
+  return join(tasks, ", ");
+}
+
+std::vector<Entry> metric_entries() {
+  std::vector<Entry> entries;
+  for (const training::MetricSpec& spec : training::metric_specs()) {
+    const char* better = spec.less_is_better ? "less is better" : "more is better";
+    Entry entry{spec.name, spec.help, {}, spec.family, {{"use", spec.use}}};
+    entry.more.emplace_back("range", concat(spec.range, "; ", better));
+    entry.more.emplace_back("tasks", tasks_of(spec.name));
+    if (!spec.settings.empty()) {
+      entry.more.emplace_back("settings", spec.settings);
+    }
+    const std::string logged = training::logged_name(spec.name, {});
+    entry.more.emplace_back(
+        "best model", concat("checkpoint.monitor = \"val/", logged, "\" keeps the best by it"));
+    entries.push_back(std::move(entry));
+  }
+  return entries;
+}
+
 template <class Component>
 std::vector<Entry> plain_entries(const std::vector<Component>& components) {
   std::vector<Entry> entries;
@@ -91,13 +124,30 @@ struct Topic {
   std::string name;
   std::string key;  // of the recipe
   std::vector<Entry> (*entries)();
+  bool listed = false;  // the key takes a list of names
+  std::string about = "lists its parameters.";
+  std::string legend = {};
 };
+
+std::string line_to_write(const Topic& topic, const std::string& name) {
+  return topic.listed ? concat(topic.key, " = [\"", name, "\"]")
+                      : concat(topic.key, " = \"", name, "\"");
+}
+
+// Told of one entry alone.
+bool only_in_details(const std::string& title) {
+  return title == "source" || title == "settings" || title == "best model";
+}
 
 const std::vector<Topic>& topics() {
   static const std::vector<Topic> kTopics = {
       {"losses", "loss.name", loss_entries},
       {"optimizers", "optimizer.name", [] { return plain_entries(training::optimizers()); }},
-      {"schedules", "schedule.name", [] { return plain_entries(training::schedules()); }}};
+      {"schedules", "schedule.name", [] { return plain_entries(training::schedules()); }},
+      {"metrics", "metrics.names", metric_entries, true, "tells what it depends on.",
+       "Tasks follow from the loss and the model's output; * stands where a metric is computed "
+       "unasked. metrics.names = [\"all\"] computes all that apply, over the whole validation "
+       "set."}};
   return kTopics;
 }
 
@@ -112,11 +162,11 @@ std::string overview(const Topic& topic) {
     }
     indent = std::max(indent, entry.name.size() + 4);
   }
-  std::string text =
-      wrapped(concat(topic.name, ": write ", topic.key, " = \"NAME\" in the recipe; `temper help ",
-                     topic.name, " NAME` lists its parameters."),
-              0) +
-      "\n";
+  std::string text = wrapped(concat(topic.name, ": write ", line_to_write(topic, "NAME"),
+                                    " in the recipe; `temper help ", topic.name, " NAME` ",
+                                    topic.about, topic.legend.empty() ? "" : " ", topic.legend),
+                             0) +
+                     "\n";
   for (const std::string& task : tasks) {
     text += task.empty() ? "\n" : concat("\n", task, "\n");
     for (const Entry& entry : entries) {
@@ -125,7 +175,7 @@ std::string overview(const Topic& topic) {
       }
       text += line_of(entry.name, entry.help, indent);
       for (const auto& [title, about] : entry.more) {
-        if (title != "source") {
+        if (!only_in_details(title)) {
           const std::string both = concat(title, ": ", about);
           text += std::string(indent, ' ') + wrapped(both, indent + 2) + "\n";
         }
@@ -142,8 +192,8 @@ std::string details(const Topic& topic, const std::string& name) {
     if (entry.name != name) {
       continue;
     }
-    constexpr std::size_t kIndent = 12;
-    std::string text = concat(topic.key, " = \"", name, "\"\n");
+    constexpr std::size_t kIndent = 14;
+    std::string text = line_to_write(topic, name) + "\n";
     text += line_of("what", entry.help, kIndent);
     if (!entry.task.empty()) {
       text += line_of("for", entry.task, kIndent);
@@ -151,7 +201,9 @@ std::string details(const Topic& topic, const std::string& name) {
     for (const auto& [title, about] : entry.more) {
       text += line_of(title, about, kIndent);
     }
-    text += entry.parameters.empty() ? "no parameters\n" : "parameters and their defaults\n";
+    text += !entry.parameters.empty() ? "parameters and their defaults\n"
+            : topic.listed            ? ""
+                                      : "no parameters\n";
     std::size_t indent = 0;
     for (const ParameterSpec& spec : entry.parameters) {
       indent = std::max(indent, spec.name.size() + value_text(spec).size() + 7);
@@ -188,10 +240,10 @@ int run(const Arguments& arguments) {
 
 Command help_command() {
   return {"help",
-          "which losses, optimizers and schedules there are, and how to choose",
+          "which losses, optimizers, schedules and metrics there are, and how to choose",
           "temper help losses lists them by task; temper help losses focal shows one with its "
           "parameters.",
-          {{"TOPIC", "losses, optimizers or schedules"}, {"NAME", "one of them", false}},
+          {{"TOPIC", "losses, optimizers, schedules or metrics"}, {"NAME", "one of them", false}},
           {},
           run};
 }

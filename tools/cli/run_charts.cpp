@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "runtime/base/concat.h"
 #include "training/logging/metrics_log.h"
 
 namespace temper::cli {
@@ -53,6 +54,20 @@ std::vector<charts::Series> RunCharts::val_series(
   return found;
 }
 
+// Of a loss that has several.
+std::vector<charts::Series> RunCharts::loss_parts() const {
+  std::vector<charts::Series> found;
+  for (const std::string split : {"train", "val"}) {
+    const std::string prefix = split + "/loss/";
+    for (const auto& [metric, values] : points_) {
+      if (metric.starts_with(prefix)) {
+        found.push_back(series(metric, concat(metric.substr(prefix.size()), ", ", split)));
+      }
+    }
+  }
+  return found;
+}
+
 std::vector<NamedChart> RunCharts::charts() const {
   const std::vector<std::pair<std::string, charts::Chart>> all = {
       {"loss",
@@ -61,6 +76,8 @@ std::vector<NamedChart> RunCharts::charts() const {
         "loss",
         {series("train/loss", "train"), series("val/loss", "val"),
          series("d/loss", "discriminator"), series("g/loss", "generator")}}},
+      {"loss_parts",
+       {"Parts of the loss", "step", "part of the loss, before its weight", loss_parts()}},
       {"scores",
        {"Discriminator's scores",
         "step",

@@ -22,6 +22,7 @@ class RunCharts {
  private:
   charts::Series series(const std::string& metric, const std::string& name) const;
   std::vector<charts::Series> val_series(std::initializer_list<std::string_view> names) const;
+  std::vector<charts::Series> loss_parts() const;
 
   std::map<std::string, std::map<std::int64_t, double>> points_;  // a step logged twice counts once
 };

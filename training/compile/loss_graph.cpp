@@ -1,10 +1,12 @@
 #include "training/compile/loss_graph.h"
 
 #include <algorithm>
+#include <map>
 #include <set>
 
 #include "graph/ir/builder.h"
 #include "runtime/base/error.h"
+#include "training/compile/loss_file.h"
 #include "training/compile/weight_penalty.h"
 #include "training/losses/loss.h"
 
@@ -76,6 +78,31 @@ void flatten_positions(LossInputs& in) {
   }
 }
 
+ValueId add_file_term(Graph& graph, const CompileSettings& settings, const LossTermSettings& term,
+                      const ModelValues& model, const Backend& reference) {
+  std::map<std::string, ValueId> given;
+  const std::int64_t batch = model.batch(graph);
+  for (const ValueId id : term.graph->inputs) {
+    const graph::Value& input = term.graph->value(id);
+    const LossFileRole role = role_of(graph, input.name, model, settings.sample_weight);
+    if (role == LossFileRole::kSampleWeight) {
+      Builder builder(graph, "loss file");
+      const DType dtype = builder.dtype(model.outputs.front().value);
+      given[input.name] = builder.cast(sample_weights(graph, dtype, batch), input.dtype);
+    } else if (role != LossFileRole::kTarget) {
+      given[input.name] = model.value_of(graph, input.name, role);
+    }
+  }
+  for (const LossFileTarget& target : term.file_targets) {
+    Shape shape{batch};
+    for (const std::int64_t dim : target.row_shape) {
+      shape.push_back(dim);
+    }
+    given[target.input] = shared_input(graph, target.graph_input, target.dtype, shape);
+  }
+  return add_loss_file(graph, term, given, reference);
+}
+
 ValueId add_term(Graph& graph, const CompileSettings& settings, const LossTermSettings& term,
                  const std::vector<Graph::Output>& outputs) {
   const Loss& loss = find_loss(term.loss.name);
@@ -113,15 +140,18 @@ ValueId add_term(Graph& graph, const CompileSettings& settings, const LossTermSe
 }  // namespace
 
 std::vector<std::string> term_labels(const std::vector<LossTermSettings>& terms) {
+  const auto name_of = [](const LossTermSettings& term) {
+    return term.is_file() ? std::string("file") : term.loss.name;
+  };
   std::set<std::string> taken;
   std::vector<std::string> labels;
   for (const LossTermSettings& term : terms) {
     const auto alike = std::count_if(terms.begin(), terms.end(), [&](const auto& other) {
-      return other.label.empty() && other.loss.name == term.loss.name;
+      return other.label.empty() && name_of(other) == name_of(term);
     });
-    std::string label = term.label.empty() ? term.loss.name : term.label;
+    std::string label = term.label.empty() ? name_of(term) : term.label;
     if (term.label.empty() && alike > 1 && !term.outputs.empty()) {
-      label = concat(term.loss.name, "_", term.outputs.front());
+      label = concat(name_of(term), "_", term.outputs.front());
     }
     const std::string base = label;
     for (int i = 2; !taken.insert(label).second; ++i) {
@@ -132,14 +162,37 @@ std::vector<std::string> term_labels(const std::vector<LossTermSettings>& terms)
   return labels;
 }
 
+std::vector<std::string> loss_part_labels(const CompileSettings& settings, bool training) {
+  std::vector<std::string> labels = term_labels(settings.losses);
+  if (labels.size() == 1 && !settings.penalty.is_on()) {
+    labels.clear();
+  }
+  if (training && settings.penalty.l1 > 0) {
+    labels.emplace_back("l1");
+  }
+  if (training && settings.penalty.l2 > 0) {
+    labels.emplace_back("l2");
+  }
+  if (training && settings.teacher.is_on()) {
+    if (labels.empty()) {
+      labels.emplace_back("hard");
+    }
+    labels.emplace_back("distillation");
+  }
+  return labels;
+}
+
 LossParts add_loss(Graph& graph, const CompileSettings& settings,
-                   const std::vector<Graph::Output>& outputs, bool training) {
+                   const std::vector<Graph::Output>& outputs, bool training,
+                   const Backend& reference) {
   LossParts made;
+  const ModelValues model{graph.inputs, outputs};
   const std::vector<std::string> labels = term_labels(settings.losses);
   Builder builder(graph, "loss");
   for (std::size_t i = 0; i < settings.losses.size(); ++i) {
     const LossTermSettings& term = settings.losses[i];
-    const ValueId value = add_term(graph, settings, term, outputs);
+    const ValueId value = term.is_file() ? add_file_term(graph, settings, term, model, reference)
+                                         : add_term(graph, settings, term, outputs);
     made.parts.emplace_back(labels[i], value);
     const ValueId weighted = term.loss_weight == 1 ? value : builder.scale(value, term.loss_weight);
     made.total = made.total.valid()

@@ -20,13 +20,17 @@ struct LossParts {
   std::vector<std::pair<std::string, graph::ValueId>> parts;
 };
 
-// Adds the target inputs and the loss of `outputs`; `training`: penalties too.
-// THROWS: kInvalidArgument.
+// Adds the target inputs and the loss of `outputs`; `training`: penalties too. REQUIRES: the
+// inputs of `graph` are the model's. THROWS: kInvalidArgument.
 LossParts add_loss(graph::Graph& graph, const CompileSettings& settings,
-                   const std::vector<graph::Graph::Output>& outputs, bool training);
+                   const std::vector<graph::Graph::Output>& outputs, bool training,
+                   const Backend& reference);
 
-// The names of the terms in the log, all different: the label, the loss's name or, where two are
-// alike, that with the output or a number.
+// The names of the terms in the log, all different: the label, the loss's name ("file" for a file)
+// or, where two are alike, that with the output or a number.
 std::vector<std::string> term_labels(const std::vector<LossTermSettings>& terms);
+
+// The parts that a graph has, without making one; empty for a loss of one part.
+std::vector<std::string> loss_part_labels(const CompileSettings& settings, bool training);
 
 }  // namespace temper::training

@@ -5,6 +5,7 @@
 
 #include "runtime/base/error.h"
 #include "training/compile/accumulation.h"
+#include "training/compile/distillation.h"
 #include "training/compile/training_graph.h"
 
 namespace temper::training {
@@ -33,8 +34,9 @@ bool belongs_to_snapshot(const StoreVariable& variable) {
   if (name == kAppliedVariable) {
     return true;
   }
-  return !name.starts_with("step.") && !name.starts_with("scaler.") &&
-         !name.ends_with(kAccumulatedSuffix) && !name.ends_with(kStagedSuffix);
+  return !name.starts_with(kTeacherPrefix) && !name.starts_with("step.") &&
+         !name.starts_with("scaler.") && !name.ends_with(kAccumulatedSuffix) &&
+         !name.ends_with(kStagedSuffix);
 }
 
 void take_snapshot(VariableStore& store) {

@@ -61,7 +61,7 @@ class GraphMaker {
     graph_.outputs.clear();
     if (request_.kind != GraphKind::kPredict) {
       const std::vector<ValueId> model_inputs = graph_.inputs;
-      LossParts made = add_loss(graph_, settings_, outputs, training);
+      LossParts made = add_loss(graph_, settings_, outputs, training, reference_);
       if (training && settings_.teacher.is_on()) {
         made = add_distillation(graph_, settings_, request_, reference_, model_inputs, outputs,
                                 std::move(made));

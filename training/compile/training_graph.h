@@ -43,17 +43,30 @@ inline constexpr const char* kSampleWeightInput = "sample_weight";
 // follows.
 inline constexpr const char* kInputLengthsInput = "input_lengths:";
 
+// An input of a loss's file that the data give.
+struct LossFileTarget {
+  std::string input;        // its name in the file
+  std::string graph_input;  // the joint graph's input that it reads
+  DType dtype = DType::kFloat32;
+  Shape row_shape;
+};
+
 // One loss of those that a run adds up.
 struct LossTermSettings {
   ComponentSettings loss;
+  std::string file;                     // an ONNX file in place of `loss`: see loss_file.h
+  const graph::Graph* graph = nullptr;  // loaded from it; outlives all that is compiled
+  std::vector<LossFileTarget> file_targets;
   std::vector<std::string> outputs;  // empty: the model's first ones, as many as the loss takes
   bool class_target = true;        // where the loss takes either: class indices, else as the output
   std::int64_t target_labels = 0;  // S of a target [N, S] of label sequences
   std::string target;              // its array or column in the data; empty: the data's only target
   double loss_weight = 1;          // factor in the sum
-  std::string label;               // its name in the log; empty: the loss's name
+  std::string label;               // its name in the log; empty: the loss's name, or "file"
   std::string class_weight;        // "balanced": the loss's `weight` from the counts of the labels
   std::string target_input = kTargetInput;
+
+  bool is_file() const { return !file.empty(); }
 };
 
 // l1 sum |w| + l2 sum w^2, added to the loss that is differentiated.

@@ -10,16 +10,6 @@ namespace {
 constexpr std::string_view kTarget = "target";
 constexpr std::string_view kTargetPrefix = "target:";
 
-Shape without_ones(const Shape& shape) {
-  Shape result;
-  for (const std::int64_t dim : shape) {
-    if (dim != 1) {
-      result.push_back(dim);
-    }
-  }
-  return result;
-}
-
 bool contains(const std::vector<std::string>& names, std::string_view name) {
   return std::find(names.begin(), names.end(), name) != names.end();
 }
@@ -92,6 +82,16 @@ std::vector<WantedField> wanted_targets(const ArraySource& source, const DataOpt
 }
 
 }  // namespace
+
+Shape without_ones(const Shape& shape) {
+  Shape result;
+  for (const std::int64_t dim : shape) {
+    if (dim != 1) {
+      result.push_back(dim);
+    }
+  }
+  return result;
+}
 
 Shape fit_row_shape(const Shape& stored, const std::optional<Shape>& wanted,
                     const std::string& source) {

@@ -24,6 +24,9 @@ std::vector<ArrayField> match_arrays(const ArraySource& source, const DataOption
 ArrayField make_array_field(Tensor array, const WantedField& wanted, bool is_target,
                             std::string source, const DataOptions& options);
 
+// Two shapes alike in this differ in dimensions of 1 alone.
+Shape without_ones(const Shape& shape);
+
 // The shape rows are delivered in. THROWS: kInvalidData with both shapes when they do not agree.
 Shape fit_row_shape(const Shape& stored, const std::optional<Shape>& wanted,
                     const std::string& source);

@@ -17,6 +17,19 @@ struct MetricSettings {
   std::string average = "macro";  // over classes: "macro" | "weighted" | "micro"
 };
 
+// A metric, for the selection guide.
+struct MetricSpec {
+  std::string name;  // as [metrics] names has it: "top_k"
+  std::string family;
+  std::string help;      // what it is
+  std::string use;       // when to look at it, and what it hides
+  std::string range;     // "0 to 1"
+  std::string settings;  // the keys of [metrics] that it depends on; empty: none
+  bool less_is_better = false;
+};
+
+const std::vector<MetricSpec>& metric_specs();
+
 // The names that [metrics] names may hold beside "all": "accuracy", "top_k", "precision", ...
 const std::vector<std::string>& metric_names();
 

@@ -6,6 +6,17 @@
 
 namespace temper::training {
 
+const std::vector<NamedTask>& named_tasks() {
+  static const std::vector<NamedTask> kTasks = {{Task::kClassification, "classification"},
+                                                {Task::kSegmentation, "segmentation"},
+                                                {Task::kLanguage, "language"},
+                                                {Task::kBinary, "binary"},
+                                                {Task::kMultiLabel, "multi-label"},
+                                                {Task::kBinaryMask, "binary masks"},
+                                                {Task::kRegression, "regression"}};
+  return kTasks;
+}
+
 std::vector<std::string> metrics_of(Task task) {
   switch (task) {
     case Task::kNone:

@@ -30,6 +30,13 @@ enum class Scores {
   kProbabilities,
 };
 
+// All tasks with what people call them: "binary".
+struct NamedTask {
+  Task task;
+  std::string_view name;
+};
+const std::vector<NamedTask>& named_tasks();
+
 // Names of settings that may be computed for a task; empty for kNone.
 std::vector<std::string> metrics_of(Task task);
 // Those that are computed when none is named: what costs little and says most.

@@ -8,6 +8,9 @@ namespace {
 constexpr const char* kClassWeight[] = {"", "balanced"};
 constexpr const char* kOutputHelp =
     "which model outputs; empty: the first, or as many as the loss takes";
+constexpr const char* kFileHelp =
+    "a loss of your own, an ONNX file in place of a name: its inputs are outputs of the model and "
+    "targets of the data by name, its output is the loss";
 constexpr const char* kTargetHelp =
     "array or column of the data to compare with; empty: the data's only target";
 constexpr const char* kClassWeightHelp =
@@ -19,8 +22,24 @@ std::string positive_number(const RecipeValue& value) {
   return std::isfinite(number) && number > 0 ? "" : "must be positive";
 }
 
-// What is wrong with the weights of one loss, or empty.
-std::string check_weights(const LossTermSettings& term) {
+// A setting of a term that has no meaning beside a file; empty: there is none.
+std::string not_of_a_file(const LossTermSettings& term) {
+  return !term.loss.name.empty()      ? "name"
+         : !term.outputs.empty()      ? "output"
+         : !term.target.empty()       ? "target"
+         : !term.class_weight.empty() ? "class_weight"
+                                      : "";
+}
+
+// What is wrong with one loss beside its name and parameters, or empty.
+std::string check_term(const LossTermSettings& term) {
+  if (term.is_file()) {
+    const std::string other = not_of_a_file(term);
+    return other.empty() ? ""
+                         : concat(other,
+                                  " is set beside file, which names what it takes by its "
+                                  "inputs: leave one of them out");
+  }
   if (term.class_weight.empty()) {
     return {};
   }
@@ -38,6 +57,8 @@ std::string check_weights(const LossTermSettings& term) {
 std::vector<RecipeKey> loss_keys() {
   return {
       key("loss.name", "which loss", [](Recipe& r) -> auto& { return r.loss.loss.name; }),
+      key(
+          "loss.file", kFileHelp, [](Recipe& r) -> auto& { return r.loss.file; }, nullptr, true),
       key("loss.output", kOutputHelp, [](Recipe& r) -> auto& { return r.loss.outputs; }),
       key("loss.target", kTargetHelp, [](Recipe& r) -> auto& { return r.loss.target; }),
       key(
@@ -73,6 +94,18 @@ std::vector<RecipeKey> loss_keys() {
   };
 }
 
+namespace {
+
+RepeatedKey file_key() {
+  RepeatedKey made = entry_key(
+      "file", kFileHelp, [](Recipe& r, std::size_t i) -> auto& { return r.loss_terms[i].file; },
+      not_empty);
+  made.is_path = true;
+  return made;
+}
+
+}  // namespace
+
 RepeatedTable loss_term_table() {
   using R = Recipe;
   using I = std::size_t;
@@ -82,13 +115,14 @@ RepeatedTable loss_term_table() {
       "train/loss/LABEL and val/loss/LABEL. Further keys are the loss's parameters",
       {entry_key(
            "name", "which loss", [](R& r, I i) -> auto& { return r.loss_terms[i].loss.name; },
-           not_empty, std::string{}, true),
+           not_empty),
+       file_key(),
        entry_key("output", kOutputHelp, [](R& r, I i) -> auto& { return r.loss_terms[i].outputs; }),
        entry_key("target", kTargetHelp, [](R& r, I i) -> auto& { return r.loss_terms[i].target; }),
        entry_key(
            "loss_weight", "factor of this loss in the sum; 1 when left out",
            [](R& r, I i) -> auto& { return r.loss_terms[i].loss_weight; }, positive_number, 1.0),
-       entry_key("label", "its name in the log; empty: the loss's name",
+       entry_key("label", "its name in the log; empty: the loss's name, or \"file\"",
                  [](R& r, I i) -> auto& { return r.loss_terms[i].label; }),
        entry_key(
            "class_weight", kClassWeightHelp,
@@ -98,11 +132,15 @@ RepeatedTable loss_term_table() {
       [](R& r) { r.loss_terms.emplace_back(); }};
   table.parameters_help = "any parameter of the loss";
   table.parameters = [](const R& r, I i) {
-    return find_loss(r.loss_terms[i].loss.name).parameters;
+    const LossTermSettings& term = r.loss_terms[i];
+    TEMPER_CHECK(term.is_file() || !term.loss.name.empty(), ErrorCode::kInvalidArgument,
+                 "[[loss.term]] needs name (which loss) or file (one of your own)");
+    return term.loss.name.empty() ? std::vector<ParameterSpec>{}
+                                  : find_loss(term.loss.name).parameters;
   };
   table.given = [](R& r, I i) -> auto& { return r.loss_terms[i].loss.parameters; };
   table.completed = true;
-  table.check = [](const R& r, I i) { return check_weights(r.loss_terms[i]); };
+  table.check = [](const R& r, I i) { return check_term(r.loss_terms[i]); };
   return table;
 }
 
@@ -112,13 +150,15 @@ void check_losses(const Recipe& recipe) {
     return found == recipe.origins.end() ? std::string{} : found->second + ": ";
   };
   if (recipe.loss_terms.empty()) {
-    const std::string problem =
-        recipe.loss.loss.name.empty() ? std::string{} : check_weights(recipe.loss);
-    TEMPER_CHECK(problem.empty(), ErrorCode::kInvalidArgument, origin("loss.class_weight"), "loss.",
+    const bool said = recipe.loss.is_file() || !recipe.loss.loss.name.empty();
+    const std::string problem = said ? check_term(recipe.loss) : std::string{};
+    TEMPER_CHECK(problem.empty(), ErrorCode::kInvalidArgument,
+                 origin(recipe.loss.is_file() ? "loss.file" : "loss.class_weight"), "loss.",
                  problem);
   }
   const LossTermSettings& alone = recipe.loss;
   const char* other = !alone.loss.name.empty()      ? "loss.name"
+                      : alone.is_file()             ? "loss.file"
                       : !alone.outputs.empty()      ? "loss.output"
                       : !alone.target.empty()       ? "loss.target"
                       : !alone.class_weight.empty() ? "loss.class_weight"

@@ -217,6 +217,9 @@ struct RecipeSources {
 // kIo when the file cannot be read.
 Recipe read_recipe(const RecipeSources& sources);
 
+// Paths become absolute: for a recipe that is written to another folder.
+void make_paths_absolute(Recipe& recipe);
+
 // The whole recipe as TOML text that read_recipe() reads back to the same settings.
 std::string to_toml(const Recipe& recipe);
 

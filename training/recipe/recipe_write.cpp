@@ -1,5 +1,7 @@
 // A recipe as text: TOML that reads back to the same settings, and a list of settings with their
 // origins.
+#include <filesystem>
+
 #include "training/recipe/recipe.h"
 #include "training/recipe/recipe_keys.h"
 
@@ -71,6 +73,31 @@ std::vector<std::string> recipe_keys() {
     names.push_back(key.name);
   }
   return names;
+}
+
+void make_paths_absolute(Recipe& recipe) {
+  const auto absolute = [](const RecipeValue& value) {
+    const auto* path = std::get_if<std::string>(&value);
+    return path == nullptr || path->empty()
+               ? value
+               : RecipeValue(std::filesystem::absolute(*path).lexically_normal().string());
+  };
+  for (const RecipeKey& key : recipe_key_table()) {
+    if (key.is_path) {
+      key.set(recipe, absolute(key.get(recipe)));
+    }
+  }
+  for (const RepeatedTable& table : repeated_tables()) {
+    for (std::size_t entry = 0; entry < table.count(recipe); ++entry) {
+      for (const RepeatedKey& key : table.keys) {
+        const std::optional<RecipeValue> value =
+            key.is_path ? key.get(recipe, entry) : std::nullopt;
+        if (value.has_value()) {
+          key.set(recipe, entry, absolute(*value));
+        }
+      }
+    }
+  }
 }
 
 std::string to_toml(const Recipe& recipe) {

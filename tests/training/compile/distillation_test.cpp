@@ -4,7 +4,10 @@
 #include <gtest/gtest.h>
 #include <temper_test_paths.h>
 
+#include <algorithm>
 #include <cmath>
+#include <filesystem>
+#include <fstream>
 
 #include "backends/reference/reference_backend.h"
 #include "graph/ir/builder.h"
@@ -13,8 +16,10 @@
 #include "runtime/base/error.h"
 #include "tests/training/support/tiny_run.h"
 #include "tests/training/test_files.h"
+#include "training/checkpoint.h"
 #include "training/logging/metrics_log.h"
 #include "training/losses/loss.h"
+#include "training/run_metrics.h"
 
 namespace temper::training {
 namespace {
@@ -117,6 +122,75 @@ TEST(Distillation, TrainsTheModelAndNotTheTeacher) {
     }
   });
   EXPECT_EQ(lines, 4);
+}
+
+// A run of the digits with a teacher of its own.
+class TaughtRun : public testing::Test {
+ protected:
+  TaughtRun() { place_teacher("digits.onnx"); }
+
+  // Under the student's name, so that its external data is found.
+  void place_teacher(const std::string& model) const {
+    const auto copied = std::filesystem::copy_options::overwrite_existing;
+    const std::string from = TEMPER_SOURCE_DIR "/models/digits/" + model;
+    std::filesystem::copy_file(from, folder_.path(model), copied);
+    std::filesystem::copy_file(from + ".data", folder_.path(model + ".data"), copied);
+  }
+
+  Recipe recipe(const std::string& out) const {
+    RecipeSources sources;
+    sources.file = TEMPER_SOURCE_DIR "/models/digits/digits.toml";
+    sources.overrides = {"train.out=\"" + folder_.path(out) + "\"",
+                         "log.tensorboard=false",
+                         "log.charts=false",
+                         "train.steps=6",
+                         "train.threads=1",
+                         "checkpoint.every=2",
+                         "loss.teacher.model=\"" + folder_.path("digits.onnx") + "\""};
+    return read_recipe(sources);
+  }
+
+  TempFolder folder_;
+};
+
+TEST_F(TaughtRun, SavesNoTensorOfTheTeacherAndResumesWithTheSameBits) {
+  const RunRecord whole = run_tiny(recipe("whole"), false);
+  run_tiny(recipe("cut"), false, [](const StepView& view) { return view.progress.step == 3; });
+  std::vector<std::string> notes;
+  const SavedTensors saved = read_newest_checkpoint(folder_.path("cut"), notes);
+  for (const auto& tensors : {saved.weights, saved.training_state}) {
+    EXPECT_FALSE(tensors.empty());
+    for (const auto& [name, tensor] : tensors) {
+      EXPECT_FALSE(name.starts_with(kTeacherPrefix)) << name;
+    }
+  }
+  EXPECT_EQ(saved.state.side_files.at("loss.teacher.model").size(), 64u);
+  // By the recipe of the run directory, which names the teacher wherever it is read.
+  const Recipe written = read_recipe({folder_.path("cut/recipe.toml"), {}, {}, false});
+  EXPECT_EQ(run_tiny(written, true).variables, whole.variables);
+}
+
+TEST_F(TaughtRun, ItsPartsCanBeMonitored) {
+  const Session session(recipe("unused"));
+  const std::vector<std::string> names = monitor_names(session);
+  for (const char* part : {"train/loss/hard", "train/loss/distillation"}) {
+    EXPECT_NE(std::find(names.begin(), names.end(), part), names.end()) << part;
+  }
+}
+
+TEST_F(TaughtRun, GoesOnWithTheSameTeacherOnly) {
+  const auto stop = [](const StepView& view) { return view.progress.step == 3; };
+  run_tiny(recipe("cut"), false, stop);
+  // One byte of a weight, which lies in the file beside the model.
+  std::fstream data(folder_.path("digits.onnx.data"),
+                    std::ios::binary | std::ios::in | std::ios::out);
+  data.seekp(64);
+  data.put('\x01');
+  data.close();
+  expect_error([&] { run_tiny(recipe("cut"), true); }, ErrorCode::kInvalidArgument,
+               "loss.teacher.model", "is not the file this run began with", "put that file back");
+  place_teacher("digits.onnx");
+  EXPECT_EQ(run_tiny(recipe("cut"), true).result.steps, 6);
 }
 
 TEST(Distillation, NeedsATeacherForItsSettings) {
