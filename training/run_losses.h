@@ -70,8 +70,8 @@ RunLosses settle_losses(Recipe& recipe, const LossFiles& files, const graph::Gra
                         const Dataset& probe, const Backend& reference,
                         std::vector<std::string>& notes);
 
-// Every label is a class, and samples weigh one number each. THROWS: kInvalidData,
-// kInvalidArgument.
+// In run_labels.cpp. Every label is a class, and samples weigh one number each. THROWS:
+// kInvalidData, kInvalidArgument.
 void check_run_targets(RunLosses& losses, const Dataset& data, std::vector<std::string>& notes);
 
 // class_weight = "balanced": the weight of each class from its share of the rows. Classes without a

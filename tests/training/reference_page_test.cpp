@@ -92,7 +92,8 @@ std::string page() {
   write_components(out, "Adversarial losses", "adversarial.loss", adversarial_losses());
   write_metrics(out);
   out << "\n## ONNX operators\n\nOpsets 7 to 28. Each has a reference kernel for every type it "
-         "takes.\n\n"
+         "takes. SoftmaxCrossEntropyLoss is read too, for losses in files: the labels take no "
+         "gradient.\n\n"
       << "Mixed precision (docs/mixed_precision.md): an operator of 16 bits computes in the run's "
          "16-bit type, one of f32 in float32; the others follow their inputs.\n\n"
       << "| operator | gradient | mixed precision |\n|---|---|---|\n";

@@ -44,6 +44,17 @@ class CrossEntropy(torch.nn.Module):
         return -picked.mean() + 0.1 * (scores.sum(1) * x[:, 0]).mean()
 
 
+class Labelled(torch.nn.Module):
+    """PyTorch's own cross_entropy, which becomes one op of ONNX."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("class_weight", torch.tensor([0.5, 2.0, 1.5]))
+
+    def forward(self, scores, target):
+        return F.cross_entropy(scores, target, self.class_weight) + 0.01 * scores.pow(2).mean()
+
+
 class Smooth(torch.nn.Module):
     """log cosh, which has a second derivative everywhere."""
 
@@ -80,7 +91,8 @@ def main():
     given = {"price": torch.tensor(PRICE), "target": torch.tensor(LABELS), "sample_weight": torch.tensor(SAMPLE_WEIGHT),
              "x": torch.tensor(X)}
     cases = {"weighted": (Weighted(), ["scores", "price", "sample_weight"]),
-             "cross_entropy": (CrossEntropy(), ["scores", "target", "x"]), "smooth": (Smooth(), ["scores", "price"])}
+             "cross_entropy": (CrossEntropy(), ["scores", "target", "x"]), "smooth": (Smooth(), ["scores", "price"]),
+             "labelled": (Labelled(), ["scores", "target"])}
     results = {}
 
     def inputs(names, dtype):
@@ -91,7 +103,7 @@ def main():
         scores = torch.tensor(X, dtype=torch.float64) @ w
         loss = loss_of(scores, *inputs(names[1:], torch.float64))
         gradient, = torch.autograd.grad(loss, w, create_graph=True)
-        second, = torch.autograd.grad(gradient.pow(2).sum(), w)
+        second = [] if name == "labelled" else torch.autograd.grad(gradient.pow(2).sum(), w)[0]
         results[name] = (loss, gradient, second)
 
     for dtype, kind in ((torch.float32, "f32"), (torch.float64, "f64")):
@@ -112,7 +124,7 @@ def main():
             print(f"inline const std::vector<double> k{name} = {numbers(values)};", file=out)
         print(f"inline const std::vector<std::int64_t> kLabels = {{{', '.join(map(str, LABELS))}}};\n", file=out)
         print("struct Loss {\n  std::string name;\n  double value;\n  std::vector<double> gradient;  // by w", file=out)
-        print("  std::vector<double> second;  // of the squared norm of that, by w\n};", file=out)
+        print("  std::vector<double> second;  // of the squared norm of that, by w; empty: there is none\n};", file=out)
         print("inline const std::vector<Loss> kLosses = {", file=out)
         for name, (loss, gradient, second) in results.items():
             print(f'    {{"{name}", {loss.item()!r},\n     {numbers(gradient)},\n     {numbers(second)}}},', file=out)

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <span>
 
 #include "backends/backends.h"
@@ -46,7 +47,7 @@ graph::Graph load(const std::string& name, DType dtype) {
 
 // "target:NAME" for what the data would give.
 std::vector<LossFileTarget> targets_of(const std::string& loss, DType dtype) {
-  if (loss == "cross_entropy") {
+  if (loss == "cross_entropy" || loss == "labelled") {
     return {{"target", "target:target", DType::kInt64, Shape{}}};
   }
   return {{"price", "target:price", dtype, Shape{3}}};
@@ -84,18 +85,20 @@ std::vector<std::vector<double>> measure(const expected::Loss& wanted, DType dty
   for (const graph::Graph::Output& output : joint.outputs) {
     outputs[output.name] = output.value;
   }
-  graph::Builder builder(joint, "square");
-  const graph::ValueId gradient = outputs.at("grad:w");
-  const graph::ValueId square = builder.reduce_sum(builder.mul(gradient, gradient), {0, 1}, false);
-  const graph::ValueId w = joint.read_variable(joint.find_variable("w"));
-  const graph::ValueId second = graph::gradient(joint, square, std::span(&w, 1)).front();
+  std::vector<graph::ValueId> results = {outputs.at("loss"), outputs.at("grad:w")};
+  if (!wanted.second.empty()) {
+    graph::Builder builder(joint, "square");
+    const graph::ValueId square = builder.mul(results[1], results[1]);
+    const graph::ValueId w = joint.read_variable(joint.find_variable("w"));
+    const graph::ValueId norm = builder.reduce_sum(square, {0, 1}, false);
+    results.push_back(graph::gradient(joint, norm, std::span(&w, 1)).front());
+  }
   std::map<graph::ValueId, Tensor> known;
   for (const graph::ValueId id : joint.inputs) {
     known[id] = value_for(joint.value(id).name, dtype);
   }
   std::vector<std::vector<double>> values;
-  for (const Tensor& tensor :
-       graph::evaluate(joint, *backend, known, {outputs.at("loss"), gradient, second})) {
+  for (const Tensor& tensor : graph::evaluate(joint, *backend, known, results)) {
     values.push_back(tensor.values<double>());
   }
   return values;
@@ -119,7 +122,9 @@ void expect_pytorchs(DType dtype, const char* backend, double tolerance) {
     const auto values = measure(wanted, dtype, backend);
     expect_near(values[0], {wanted.value}, tolerance, "loss");
     expect_near(values[1], wanted.gradient, tolerance, "gradient");
-    expect_near(values[2], wanted.second, tolerance, "second order");
+    if (!wanted.second.empty()) {
+      expect_near(values[2], wanted.second, tolerance, "second order");
+    }
   }
 }
 

@@ -19,7 +19,7 @@ struct Loss {
   std::string name;
   double value;
   std::vector<double> gradient;  // by w
-  std::vector<double> second;  // of the squared norm of that, by w
+  std::vector<double> second;  // of the squared norm of that, by w; empty: there is none
 };
 inline const std::vector<Loss> kLosses = {
     {"mse", 0.6435416666666667,
@@ -34,6 +34,9 @@ inline const std::vector<Loss> kLosses = {
     {"smooth", 0.2732446260567964,
      {-0.013404449887266282, 0.0408057775277854, 0.11570993729700309, 0.06310442337688936, 0.2552373996070699, -0.05928624736923686},
      {-0.0032706225257887983, -0.07331792427348653, 0.022505626514684872, 0.11258534077963099, 0.23764643214790332, -0.09000601444553175}},
+    {"labelled", 1.735180292035096,
+     {-0.05987761637394077, 0.31880777439041297, -0.2576176580164722, 0.5328060956377183, 0.3396369385956901, -0.8665367842334084},
+     {}},
 };
 // clang-format on
 
