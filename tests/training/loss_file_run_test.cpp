@@ -276,6 +276,17 @@ TEST_F(LossFileRun, RefusesALossWithoutAGradient) {
   refused(hard, {"no gradient comes from the loss to scores", "stops at ArgMax 'pick'"});
 }
 
+TEST_F(LossFileRun, IsOneOfTheLossesThatAreCompared) {
+  const std::string named = folder_.write("named.toml", "[loss]\nname = \"huber\"\ndelta = 2.0\n");
+  const Recipe file = read_recipe({named, {}, {"loss.file=mse.onnx"}, true});
+  EXPECT_EQ(file.loss.file, "mse.onnx");
+  EXPECT_EQ(file.loss.loss.name, "");
+  const std::string own = folder_.write("own.toml", kFile);
+  const Recipe other = read_recipe({own, {}, {"loss.name=huber", "loss.delta=2"}, true});
+  EXPECT_EQ(other.loss.file, "");
+  EXPECT_EQ(other.loss.loss.parameters.get_double("delta", 0), 2);
+}
+
 TEST_F(LossFileRun, RefusesSettingsOfNamedLosses) {
   const auto problem = [&](const std::string& losses) {
     try {

@@ -215,8 +215,20 @@ const ComponentTable* named_by(const Assignment& assignment) {
   return nullptr;
 }
 
+// A loss is a name or a file: the one that was given last.
+void take_back_loss(std::vector<Assignment>& assignments) {
+  const std::string last = assignments.back().key;
+  std::erase_if(assignments, [&](const Assignment& assignment) {
+    const bool parameter =
+        assignment.key.starts_with("loss.") && find_recipe_key(assignment.key) == nullptr;
+    return (last == "loss.file" && (assignment.key == "loss.name" || parameter)) ||
+           (last == "loss.name" && assignment.key == "loss.file");
+  });
+}
+
 // Takes back the parameters of the component that the last assignment replaces.
 void take_back_parameters(std::vector<Assignment>& assignments) {
+  take_back_loss(assignments);
   const Assignment naming = assignments.back();
   const ComponentTable* table = named_by(naming);
   if (table == nullptr) {
