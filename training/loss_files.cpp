@@ -216,6 +216,23 @@ LossFiles::Reading LossFiles::read(std::size_t term, const graph::Graph& forward
   return reading;
 }
 
+std::string LossFiles::describe(std::size_t term, const Reading& reading) const {
+  std::vector<std::string> parts;
+  for (const graph::ValueId id : graph(term)->inputs) {
+    const std::string& name = graph(term)->value(id).name;
+    const auto target = std::find_if(reading.targets.begin(), reading.targets.end(),
+                                     [&](const LossFileTarget& t) { return t.input == name; });
+    const LossFileRole role = role_of(name, model_inputs_, model_outputs_, sample_weight_);
+    parts.push_back(concat(
+        name, role == LossFileRole::kModelOutput  ? " (the model's output)"
+              : role == LossFileRole::kModelInput ? " (the model's input)"
+              : role == LossFileRole::kSampleWeight
+                  ? " (loss.sample_weight)"
+                  : concat(" (the data's, ", target->dtype, target->row_shape, " per sample)")));
+  }
+  return concat(paths_[term], " takes ", join(parts, ", "));
+}
+
 // In a batch of two a loss for each sample shows itself.
 void LossFiles::try_out(std::size_t term, const graph::Graph& forward, const Reading& reading,
                         const Backend& reference) const {

@@ -46,6 +46,8 @@ class LossFiles {
   // saying what of the data does not fit, kInvalidModel when the loss is not one number.
   Reading read(std::size_t term, const graph::Graph& forward, const Dataset& probe,
                const Backend& reference) const;
+  // For people: what each input of a term's file is.
+  std::string describe(std::size_t term, const Reading& reading) const;
 
  private:
   // What the named inputs of the file take of the model; their symbols.

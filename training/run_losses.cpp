@@ -193,6 +193,7 @@ class Settler {
     term.graph = files_.graph(index);
     readings_[index] = files_.read(index, forward_, probe_, reference_);
     term.outputs = {readings_[index].output};
+    notes_.push_back(files_.describe(index, readings_[index]));
     term.class_target = readings_[index].prediction == PredictionKind::kClassScores;
   }
 

@@ -74,11 +74,11 @@ class LossFileRun : public testing::Test {
     EXPECT_NEAR(made.loss, wanted.loss, 1e-6 * wanted.loss);
     ASSERT_EQ(made.tensors.size(), wanted.tensors.size());
     for (std::size_t i = 0; i < made.tensors.size(); ++i) {
-      const std::vector<double> a = made.tensors[i].value.values<double>();
-      const std::vector<double> b = wanted.tensors[i].value.values<double>();
+      const std::vector<double> a = made.tensors[i].second.values<double>();
+      const std::vector<double> b = wanted.tensors[i].second.values<double>();
       for (std::size_t k = 0; k < b.size(); ++k) {
         EXPECT_NEAR(a[k], b[k], 1e-6 * std::max(1.0, std::abs(b[k])))
-            << wanted.tensors[i].name << ", element " << k;
+            << wanted.tensors[i].first << ", element " << k;
       }
     }
   }
@@ -193,6 +193,13 @@ TEST_F(LossFileRun, TrainsWithAccumulationAndResumesWithTheSameBits) {
   folder_.write("mse.onnx", mse_file("price", "value", 1).bytes());
   expect_error([&] { run_tiny(written, true); }, ErrorCode::kInvalidArgument, "loss.file",
                "mse.onnx' is not the file this run began with", "SHA-256");
+}
+
+TEST_F(LossFileRun, SaysWhatItsInputsAre) {
+  const Session session(recipe(kFile));
+  EXPECT_NE(join(session.notes(), "; ")
+                .find("takes value (the model's output), price (the data's, f32[1] per sample)"),
+            std::string::npos);
 }
 
 TEST_F(LossFileRun, StaysFloat32InMixedPrecision) {
