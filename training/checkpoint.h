@@ -1,7 +1,7 @@
 // Checkpoints: a folder of weights.safetensors, optimizer.safetensors, ema.safetensors (in a run
-// that averages its weights), state.json and MANIFEST (sizes and SHA-256, written last); a teacher's
-// weights stay in its own file. Written under a temporary name, synced, renamed, the parent synced:
-// a folder that is there is whole, or is skipped.
+// that averages its weights), state.json and MANIFEST (sizes and SHA-256, written last); a
+// teacher's weights stay in its own file. Written under a temporary name, synced, renamed, the
+// parent synced: a folder that is there is whole, or is skipped.
 #pragma once
 
 #include <cstdint>

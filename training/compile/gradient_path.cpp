@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "graph/ir/op_def.h"
+#include "graph/ir/walk.h"
 
 namespace temper::training {
 namespace {
@@ -30,6 +31,25 @@ ReachedValues reached_values(const Graph& graph, ReachedValues begin) {
     }
   }
   return begin;
+}
+
+ReachedValues values_behind(const Graph& graph, ValueId end) {
+  ReachedValues behind(static_cast<std::size_t>(graph.value_count()), false);
+  behind[at(end)] = true;
+  const std::vector<graph::NodeId> order = graph::topological_order(graph);
+  for (auto id = order.rbegin(); id != order.rend(); ++id) {
+    const Node& node = graph.node(*id);
+    const bool any = std::any_of(node.outputs.begin(), node.outputs.end(), [&](ValueId output) {
+      return output.valid() && behind[at(output)];
+    });
+    for (const ValueId input : node.inputs) {
+      if (any && node.op->no_gradient_reason.empty() && input.valid() &&
+          is_float(graph.value(input).dtype)) {
+        behind[at(input)] = true;
+      }
+    }
+  }
+  return behind;
 }
 
 std::vector<std::string> nodes_without_gradient(const Graph& graph, const ReachedValues& reached) {

@@ -7,6 +7,7 @@
 #include "runtime/base/error.h"
 #include "training/compile/accumulation.h"
 #include "training/compile/gradient_clip.h"
+#include "training/compile/gradient_path.h"
 #include "training/compile/loss_scaling.h"
 #include "training/compile/parameter_groups.h"
 #include "training/compile/watch.h"
@@ -51,6 +52,28 @@ ValueId add_spike_gate(Builder& builder, ValueId ok, ValueId value) {
   return builder.op("And", {ok, builder.op("Not", {spike})});
 }
 
+// What the loss does not depend on stays as it is, as in PyTorch, where it has no gradient: of two
+// outputs one may have no loss.
+void leave_out_unreached(Graph& graph, ValueId loss) {
+  const ReachedValues behind = values_behind(graph, loss);
+  bool any = false;
+  for (int i = 0; i < graph.variable_count(); ++i) {
+    if (!graph.variable(VariableId{i}).trainable) {
+      continue;
+    }
+    const auto read = static_cast<std::size_t>(graph.read_variable(VariableId{i}).index);
+    const bool reached = read < behind.size() && behind[read];
+    if (!reached) {
+      graph.variable(VariableId{i}).trainable = false;
+      graph.variable(VariableId{i}).why = "the loss does not depend on it";
+    }
+    any = any || reached;
+  }
+  TEMPER_CHECK(any, ErrorCode::kInvalidArgument,
+               "the loss does not depend on any tensor that is trained: look at model.freeze, "
+               "model.trainable and which outputs of the model the loss takes");
+}
+
 // The steps applied; with stages those since each began.
 ValueId steps_done(Builder& builder, const CompileSettings& settings, const UpdateInputs& update,
                    const StepVariables& step) {
@@ -69,6 +92,7 @@ ValueId steps_done(Builder& builder, const CompileSettings& settings, const Upda
 
 void add_update_step(Graph& graph, const CompileSettings& settings, const GraphRequest& request,
                      const StepVariables& step, ValueId loss) {
+  leave_out_unreached(graph, loss);
   UpdateInputs update;
   collect_parameters(graph, settings, update);
   std::vector<ValueId> wrt;

@@ -38,7 +38,8 @@ std::pair<double, double> both_orders(const std::string& loss, const Attrs& para
     term.class_target = class_target;
   }
   settings.sample_weight = weighs_samples;
-  const LossParts made = add_loss(graph, settings, outputs, false);
+  const auto backend = reference::make_reference_backend();
+  const LossParts made = add_loss(graph, settings, outputs, false, *backend);
   std::map<graph::ValueId, Tensor> known;
   for (const graph::ValueId id : graph.inputs) {
     const graph::Value& input = graph.value(id);
@@ -51,7 +52,6 @@ std::pair<double, double> both_orders(const std::string& loss, const Attrs& para
     }
     known[id] = Tensor::from<double>(input.dtype, input.shape, values);
   }
-  const auto backend = reference::make_reference_backend();
   const auto values =
       graph::evaluate(graph, *backend, known, {made.parts[0].second, made.parts[1].second});
   return {values[0].values<double>()[0], values[1].values<double>()[0]};

@@ -79,8 +79,10 @@ std::vector<std::vector<double>> measure(const expected::Loss& wanted, DType dty
   const auto backend = make_backend(backend_name);
   const auto reference = make_backend("reference");
   graph::Graph joint = make_graph(linear_model(dtype), settings, request, *reference);
-  EXPECT_EQ(joint.variable_count(), linear_model(dtype).variable_count() + 3)
-      << "the file's tensors are constants; three variables steer the step";
+  for (int i = 0; i < joint.variable_count(); ++i) {
+    const std::string& name = joint.variable(graph::VariableId{i}).name;
+    EXPECT_TRUE(name == "w" || name.starts_with("step.")) << name << ": nothing of the file is one";
+  }
   std::map<std::string, graph::ValueId> outputs;
   for (const graph::Graph::Output& output : joint.outputs) {
     outputs[output.name] = output.value;
