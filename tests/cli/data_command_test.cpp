@@ -41,7 +41,7 @@ TEST(DataCommand, SaysWhatLeaksAndIsStrictWhenAsked) {
   EXPECT_EQ(clean.exit_code, 0) << clean.out;
 }
 
-TEST(DataCommand, ShowsPicturesAndWordsWhereThereAreNone) {
+TEST(DataCommand, ShowsPicturesAndOtherDataInNumbers) {
   const ScratchFolder scratch;
   const CommandResult shown =
       run_temper({"data", "show", digits("digits.toml"), "--out", scratch / "sheet.png"});
@@ -49,7 +49,7 @@ TEST(DataCommand, ShowsPicturesAndWordsWhereThereAreNone) {
   EXPECT_THAT(file_text(scratch / "sheet.png"), testing::StartsWith("\x89PNG"));
   const CommandResult table = run_temper({"data", "show", digits("../regression/regression.toml")});
   ASSERT_EQ(table.exit_code, 0) << table.err;
-  EXPECT_THAT(table.out, HasSubstr("array 'input', row 0"));
+  EXPECT_THAT(table.out, HasSubstr("array 'input', row 0\n  input  input  f32[10] 0.12573 -0.132"));
   EXPECT_EQ(run_temper({"data", "look", digits("digits.toml")}).exit_code, 2);
 }
 
@@ -78,6 +78,22 @@ TEST(DataCommand, NamesEachPictureThatIsBrokenOrThereTwice) {
                   scratch / "sheet.png"});
   ASSERT_EQ(shown.exit_code, 0) << shown.err;
   EXPECT_THAT(file_text(scratch / "sheet.png"), testing::StartsWith("\x89PNG"));
+}
+
+TEST(DataCommand, ReadsTokensAsTextAndNamesThoseTheModelDoesNotHave) {
+  const std::string recipe = digits("../text/text.toml");
+  const CommandResult shown = run_temper({"data", "show", recipe, "--count", "1"});
+  ASSERT_EQ(shown.exit_code, 0) << shown.err;
+  EXPECT_THAT(shown.out,
+              HasSubstr("text.bin, tokens 0 to 31\n  input  tokens i64[32] \"Apache Li"));
+  EXPECT_THAT(shown.out, HasSubstr("  target target i64[32] \"pache Lic"));
+  const CommandResult checked = run_temper({"data", "check", recipe});
+  EXPECT_THAT(checked.out, HasSubstr("10390 tokens (u16): windows of 32"));
+  EXPECT_THAT(checked.out, HasSubstr("nothing stands out"));
+  const CommandResult wide =
+      run_temper({"data", "check", recipe, "data.token_dtype=u32", "data.val_split=0"});
+  EXPECT_THAT(wide.out, HasSubstr("text.bin, token 0: the value is "));
+  EXPECT_THAT(wide.out, HasSubstr("values go from 0 to 75"));
 }
 
 }  // namespace

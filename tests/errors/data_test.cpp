@@ -175,5 +175,30 @@ TEST_F(BadData, EvalGradAndPredictRefuseTheSame) {
                  {"nan.npz", "row 0", "nan"});
 }
 
+TEST_F(BadData, RecordsAndRawArraysThatLieAreRefused) {
+  const std::string good = "{\"x\": [1, 2, 3, 4], \"target\": 2}\n";
+  write("bad.jsonl", good + "{\"x\": [1, 2, 3, 4], \"target\": 3}\n");
+  expect_refused({"train", "good.onnx", "bad.jsonl", "loss.name=cross_entropy", "data.val_split=0"},
+                 3, {"bad.jsonl:2: field 'target'", "the label is 3"});
+  write("bad.jsonl", good + "{\"x\": [1, 2, 3], \"target\": 0}\n");
+  expect_refused({"train", "good.onnx", "bad.jsonl"}, 3, {"bad.jsonl:2: field 'x'", "3 numbers"});
+  write("bad.jsonl", good + good.substr(0, 20));
+  expect_refused({"train", "good.onnx", "bad.jsonl"}, 3, {"bad.jsonl:2", "not valid JSON"});
+  write("x.bin", std::string(160, '\0'));
+  const std::string fields =
+      "\"fields\": [{\"name\": \"x\", \"dtype\": \"f32\", \"shape\": [4], "
+      "\"file\": \"x.bin\"}, "
+      "{\"name\": \"target\", \"dtype\": \"u8\", \"file\": \"x.bin\", \"target\": true}]}";
+  write("bad.json", "{\"rows\": 11, " + fields);
+  expect_refused({"train", "good.onnx", "bad.json"}, 3,
+                 {"bad.json, field 'x'", "160 bytes", "176"});
+  write("good.json", "{\"rows\": 10, " + fields);
+  const CommandResult fine = temper({"train", "good.onnx", "good.json", "train.epochs=1"});
+  EXPECT_EQ(fine.exit_code, 0) << fine.err;
+  write("bad.bin", std::string(7, '\1'));
+  expect_refused({"train", "good.onnx", "bad.bin", "data.format=tokens"}, 3,
+                 {"'x' takes f32", "bad.bin holds tokens"});
+}
+
 }  // namespace
 }  // namespace temper::test

@@ -2,6 +2,7 @@
 #include "tools/cli/sample_texts.h"
 
 #include <algorithm>
+#include <cstdio>
 
 #include "runtime/base/error.h"
 #include "training/formats/json.h"
@@ -33,8 +34,12 @@ std::string value_text(const Dataset& data, const Field& field, const std::vecto
     training::append_json_string(quoted, text);
     return quoted;
   }
-  std::vector<double> first(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(std::min(
-                                                                 values.size(), kMostNumbers)));
+  std::vector<std::string> first;
+  for (std::size_t i = 0; i < std::min(values.size(), kMostNumbers); ++i) {
+    char number[32];
+    std::snprintf(number, sizeof number, is_integer(field.dtype) ? "%.0f" : "%.6g", values[i]);
+    first.emplace_back(number);
+  }
   return concat(join(first, " "), values.size() > kMostNumbers ? " ..." : "");
 }
 
