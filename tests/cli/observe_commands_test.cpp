@@ -64,6 +64,26 @@ TEST(DiagnoseCommand, SaysWhatStandsOutWritesChartsAndLeavesTheModelAlone) {
   EXPECT_EQ(file_text(digits("digits.onnx.data")), before);
 }
 
+// As `temper train` does.
+TEST(LrFindCommand, TakesAModelAndDataInPlaceOfARecipe) {
+  const ScratchFolder scratch;
+  const std::vector<std::string> settings = {digits("digits.onnx"), digits("digits.npz"),
+                                             "data.batch_size=64"};
+  const auto with = [&](std::vector<std::string> words, std::vector<std::string> options) {
+    words.insert(words.end(), settings.begin(), settings.end());
+    words.insert(words.end(), options.begin(), options.end());
+    return run_temper(words);
+  };
+  const CommandResult found = with({"lr-find"}, {"--steps", "20", "--out", scratch / "lr"});
+  ASSERT_EQ(found.exit_code, 0) << found.err;
+  EXPECT_TRUE(fs::exists(scratch / "lr/lr_find.png"));
+  const CommandResult seen = with({"diagnose"}, {"--steps", "5", "--out", scratch / "seen"});
+  ASSERT_EQ(seen.exit_code, 0) << seen.err;
+  const CommandResult checked = with({"data", "check"}, {});
+  ASSERT_EQ(checked.exit_code, 0) << checked.err;
+  EXPECT_THAT(checked.out, HasSubstr("val    359 samples"));
+}
+
 TEST(LrFindCommand, SaysThatARecipeHasTwoModels) {
   for (const std::vector<std::string>& words :
        {std::vector<std::string>{"lr-find"}, {"diagnose"}, {"data", "check"}}) {

@@ -11,7 +11,6 @@
 #include "tools/charts/figure.h"
 #include "tools/cli/command.h"
 #include "tools/cli/named_chart.h"
-#include "tools/cli/quick_recipe.h"
 #include "tools/cli/recipe_words.h"
 #include "tools/cli/sample_pictures.h"
 #include "tools/cli/sample_texts.h"
@@ -38,12 +37,12 @@ struct OpenData {
 };
 
 std::unique_ptr<OpenData> open(const Arguments& arguments) {
-  const std::string& file = arguments.positional(1);
   auto opened = std::make_unique<OpenData>();
-  opened->recipe = read_one_model_recipe(file, parameters_of(arguments, 2), "temper data");
+  TypedRecipe typed = read_one_model_recipe(arguments, 1, "temper data");
+  opened->recipe = std::move(typed.recipe);
   training::Recipe& recipe = opened->recipe;
   TEMPER_CHECK(!recipe.model.path.empty() && !recipe.data.train.empty(),
-               ErrorCode::kInvalidArgument, file, " must name model.path and data.train");
+               ErrorCode::kInvalidArgument, typed.file, " must name model.path and data.train");
   const graph::Graph graph =
       graph::OnnxModel::load(recipe.model.path, {recipe.model.external_data_root})
           .build_graph(graph::standard_ops());
@@ -327,7 +326,7 @@ Command data_command() {
           "                                            other data: the first samples in words and "
           "numbers\n",
           {{"check|show", "what to do"},
-           {"RECIPE", "RECIPE.toml"},
+           {"RECIPE", "RECIPE.toml, or MODEL.onnx DATA"},
            {"KEY=VALUE", "settings that win over the recipe", false, true}},
           {{"--chart", "FILE", "check: samples of each class as FILE.png and .svg"},
            {"--strict", "", "check: exit code 3 when something stands out"},

@@ -8,7 +8,6 @@
 #include "runtime/platform/signals.h"
 #include "tools/cli/command.h"
 #include "tools/cli/diagnosis_charts.h"
-#include "tools/cli/quick_recipe.h"
 #include "tools/cli/recipe_words.h"
 #include "training/diagnosis.h"
 #include "training/formats/json.h"
@@ -137,18 +136,16 @@ std::vector<std::string> write_results(const Diagnosis& diagnosis, const std::st
 }
 
 int run(const Arguments& arguments) {
-  const std::string& file = arguments.positional(0);
-  training::Recipe recipe =
-      read_one_model_recipe(file, parameters_of(arguments, 1), "temper diagnose");
+  TypedRecipe typed = read_one_model_recipe(arguments, 0, "temper diagnose");
   training::DiagnosisOptions options;
   options.steps = arguments.integer("--steps", options.steps, 2);
   const StopSignals signals;
-  training::Session session(std::move(recipe), {}, training::diagnosis_needs());
+  training::Session session(std::move(typed.recipe), {}, training::diagnosis_needs());
   for (const std::string& note : session.notes()) {
     std::fprintf(stderr, "%s\n", note.c_str());
   }
-  const std::string folder =
-      training::make_output_directory(arguments.text("--out"), recipe_name(file) + "-diagnose");
+  const std::string folder = training::make_output_directory(arguments.text("--out"),
+                                                             recipe_name(typed.file) + "-diagnose");
   options.tensorboard = join_path(folder, "tensorboard");
   options.stepped = [&](std::int64_t) { return !signals.requested(); };
   const Diagnosis diagnosis = training::diagnose(session, options);
@@ -186,7 +183,8 @@ Command diagnose_command() {
       "saturated activations, updates that are too large or too small. Nothing that was trained is "
       "kept. The charts,\n"
       "diagnosis.json and TensorBoard's histograms go to --out, or runs/RECIPE-diagnose-N.",
-      {{"RECIPE", "RECIPE.toml"}, {"KEY=VALUE", "settings that win over the recipe", false, true}},
+      {{"RECIPE", "RECIPE.toml, or MODEL.onnx DATA"},
+       {"KEY=VALUE", "settings that win over the recipe", false, true}},
       {{"--steps", "N", "optimizer steps; 50"},
        {"--out", "DIR", "a new or empty folder for the results"},
        {"--json", "", "results and errors as JSON"}},

@@ -7,7 +7,6 @@
 #include "runtime/platform/signals.h"
 #include "tools/charts/figure.h"
 #include "tools/cli/command.h"
-#include "tools/cli/quick_recipe.h"
 #include "tools/cli/recipe_words.h"
 #include "training/formats/json.h"
 #include "training/lr_find.h"
@@ -124,16 +123,14 @@ void print(const LrFindResult& result, const LrFindOptions& options, const std::
 }
 
 int run(const Arguments& arguments) {
-  const std::string& file = arguments.positional(0);
-  training::Recipe recipe =
-      read_one_model_recipe(file, parameters_of(arguments, 1), "temper lr-find");
+  TypedRecipe typed = read_one_model_recipe(arguments, 0, "temper lr-find");
   LrFindOptions options;
   options.from = number_option(arguments, "--from", options.from);
   options.to = number_option(arguments, "--to", options.to);
   options.steps = arguments.integer("--steps", options.steps, 1);
   options.linear = arguments.has("--linear");
   const StopSignals signals;
-  training::Session session(std::move(recipe));
+  training::Session session(std::move(typed.recipe));
   for (const std::string& note : session.notes()) {
     std::fprintf(stderr, "%s\n", note.c_str());
   }
@@ -145,8 +142,8 @@ int run(const Arguments& arguments) {
   }
   TEMPER_CHECK(result.points.size() > 1, ErrorCode::kDiverged, "the loss was not finite at rate ",
                rate_text(result.end_lr), " already; take a lower --from");
-  const std::string folder =
-      training::make_output_directory(arguments.text("--out"), recipe_name(file) + "-lr-find");
+  const std::string folder = training::make_output_directory(arguments.text("--out"),
+                                                             recipe_name(typed.file) + "-lr-find");
   const std::string chart = join_path(folder, "lr_find");
   training::JsonValue json = json_of(result);
   json.set("chart", chart + ".png");
@@ -163,23 +160,23 @@ int run(const Arguments& arguments) {
 }  // namespace
 
 Command lr_find_command() {
-  return {
-      "lr-find",
-      "finds a learning rate: the loss while the rate rises",
-      "A short run by the recipe whose rate rises at each step; it ends early when the loss "
-      "diverges. Nothing that was\n"
-      "trained is kept. The chart and lr_find.json go to --out, or runs/RECIPE-lr-find-N. "
-      "Suggestions: the middle of\n"
-      "the longest descent (take this one), the steepest place, and a tenth of the rate with "
-      "the lowest loss.",
-      {{"RECIPE", "RECIPE.toml"}, {"KEY=VALUE", "settings that win over the recipe", false, true}},
-      {{"--from", "RATE", "first rate; 1e-7"},
-       {"--to", "RATE", "last rate; 10"},
-       {"--steps", "N", "optimizer steps; 100"},
-       {"--linear", "", "rates rise by equal differences, not by equal factors"},
-       {"--out", "DIR", "a new or empty folder for the results"},
-       {"--json", "", "results and errors as JSON"}},
-      run};
+  return {"lr-find",
+          "finds a learning rate: the loss while the rate rises",
+          "A short run by the recipe whose rate rises at each step; it ends early when the loss "
+          "diverges. Nothing that was\n"
+          "trained is kept. The chart and lr_find.json go to --out, or runs/RECIPE-lr-find-N. "
+          "Suggestions: the middle of\n"
+          "the longest descent (take this one), the steepest place, and a tenth of the rate with "
+          "the lowest loss.",
+          {{"RECIPE", "RECIPE.toml, or MODEL.onnx DATA"},
+           {"KEY=VALUE", "settings that win over the recipe", false, true}},
+          {{"--from", "RATE", "first rate; 1e-7"},
+           {"--to", "RATE", "last rate; 10"},
+           {"--steps", "N", "optimizer steps; 100"},
+           {"--linear", "", "rates rise by equal differences, not by equal factors"},
+           {"--out", "DIR", "a new or empty folder for the results"},
+           {"--json", "", "results and errors as JSON"}},
+          run};
 }
 
 }  // namespace temper::cli

@@ -6,6 +6,7 @@
 
 #include "runtime/base/error.h"
 #include "runtime/platform/process.h"
+#include "tools/cli/quick_recipe.h"
 
 namespace temper::cli {
 
@@ -29,13 +30,43 @@ training::RecipeSources recipe_sources(const std::string& file,
   return sources;
 }
 
-training::Recipe read_one_model_recipe(const std::string& file,
-                                       const std::vector<std::string>& overrides,
-                                       const std::string& command) {
-  training::Recipe recipe = training::read_recipe(recipe_sources(file, overrides));
-  TEMPER_CHECK(!recipe.adversarial.is_on(), ErrorCode::kInvalidArgument, file,
+TypedRecipe read_typed_recipe(const Arguments& arguments, std::size_t first) {
+  const std::vector<std::string>& words = arguments.positionals();
+  TypedRecipe typed;
+  typed.file = words.at(first);
+  typed.from_model = typed.file.ends_with(".onnx");
+  std::string data;
+  std::size_t next = first + 1;
+  if (typed.from_model && next < words.size() && words[next].find('=') == std::string::npos) {
+    data = words[next++];
+  }
+  training::Recipe& recipe = typed.recipe;
+  recipe = training::read_recipe(
+      recipe_sources(typed.from_model ? "" : typed.file, parameters_of(arguments, next)));
+  if (!typed.from_model) {
+    return typed;
+  }
+  const auto set = [&](const char* key, std::string& field, const std::string& value) {
+    field = value;
+    recipe.origins[key] = "command line";
+  };
+  set("model.path", recipe.model.path, typed.file);
+  if (!data.empty()) {
+    set("data.train", recipe.data.train, data);
+  }
+  if (recipe.origins.count("data.val_split") == 0 && recipe.data.val.empty()) {
+    recipe.data.val_split = 0.2;
+    recipe.origins["data.val_split"] = "held out, as nothing else is given";
+  }
+  return typed;
+}
+
+TypedRecipe read_one_model_recipe(const Arguments& arguments, std::size_t first,
+                                  const std::string& command) {
+  TypedRecipe typed = read_typed_recipe(arguments, first);
+  TEMPER_CHECK(!typed.recipe.adversarial.is_on(), ErrorCode::kInvalidArgument, typed.file,
                " trains two models against each other; ", command, " works on one model");
-  return recipe;
+  return typed;
 }
 
 std::string recipe_name(const std::string& file) {

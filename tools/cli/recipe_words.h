@@ -1,4 +1,5 @@
-// RECIPE.toml [KEY=VALUE...] on the command line, as several commands take it.
+// RECIPE.toml [KEY=VALUE...] or MODEL.onnx DATA [KEY=VALUE...] on the command line, as several
+// commands take it.
 #pragma once
 
 #include <string>
@@ -20,11 +21,19 @@ TypedWords typed_words(const Arguments& arguments, std::size_t first);
 training::RecipeSources recipe_sources(const std::string& file,
                                        const std::vector<std::string>& overrides);
 
-// The same read, for a command that works on one model ("temper lr-find").
-// THROWS: as read_recipe(); kInvalidArgument for a recipe of two models.
-training::Recipe read_one_model_recipe(const std::string& file,
-                                       const std::vector<std::string>& overrides,
-                                       const std::string& command);
+struct TypedRecipe {
+  std::string file;         // RECIPE.toml or MODEL.onnx
+  bool from_model = false;  // the latter
+  training::Recipe recipe;
+};
+// Reads what was typed from the word `first` on. Of a model and its data a fifth is held out,
+// unless the settings say otherwise. THROWS: as read_recipe(); kInvalidArgument.
+TypedRecipe read_typed_recipe(const Arguments& arguments, std::size_t first);
+
+// The same for a command that works on one model and data ("temper lr-find").
+// THROWS: kInvalidArgument also for a recipe of two models.
+TypedRecipe read_one_model_recipe(const Arguments& arguments, std::size_t first,
+                                  const std::string& command);
 
 // "digits" for models/digits.toml: what the command's folder in runs/ is named after.
 std::string recipe_name(const std::string& file);

@@ -5,7 +5,6 @@
 
 #include "runtime/base/error.h"
 #include "runtime/platform/folders.h"
-#include "runtime/platform/process.h"
 #include "runtime/platform/signals.h"
 #include "tools/cli/adversarial_run.h"
 #include "tools/cli/command.h"
@@ -13,6 +12,8 @@
 #include "tools/cli/memory_report.h"
 #include "tools/cli/pass_dump.h"
 #include "tools/cli/progress.h"
+#include "tools/cli/quick_recipe.h"
+#include "tools/cli/recipe_words.h"
 #include "tools/cli/run_charts.h"
 #include "training/formats/json.h"
 #include "training/run_metrics.h"
@@ -98,61 +99,26 @@ class Watcher final : public training::RunObserver {
 };
 
 // What was typed: a recipe, a run directory to resume, or a model with its data; then key=value.
-struct TrainTarget {
-  Recipe recipe;
-  bool from_model = false;
-};
-
-TrainTarget read_target(const Arguments& arguments) {
-  const std::vector<std::string>& words = arguments.positionals();
-  const std::string& first = words.front();
-  training::RecipeSources sources;
-  TrainTarget target;
-  std::string data;
+TypedRecipe read_target(const Arguments& arguments) {
+  const std::string& first = arguments.positional(0);
+  TypedRecipe target;
   std::string run_directory;
-  std::size_t next = 1;
-  if (first.ends_with(".onnx")) {
-    target.from_model = true;
-    if (words.size() > 1 && words[1].find('=') == std::string::npos) {
-      data = words[next++];
-    }
-  } else if (file_status(first).is_folder) {
+  if (file_status(first).is_folder) {
     TEMPER_CHECK(arguments.has("--resume"), ErrorCode::kInvalidArgument, "'", first,
                  "' is a folder; to go on with the run in it, add --resume");
     run_directory = first;
-    sources.file = join_path(first, "recipe.toml");
+    target.recipe = training::read_recipe(
+        recipe_sources(join_path(first, "recipe.toml"), parameters_of(arguments, 1)));
   } else {
-    sources.file = first;
-  }
-  for (const auto& [name, value] : environment_with_prefix("TEMPER_")) {
-    sources.environment[name] = value;
-  }
-  for (; next < words.size(); ++next) {
-    TEMPER_CHECK(words[next].find('=') != std::string::npos, ErrorCode::kInvalidArgument, "'",
-                 words[next], "' is not key=value");
-    sources.overrides.push_back(words[next]);
-  }
-  target.recipe = training::read_recipe(sources);
-  const auto set = [&](const char* key, std::string& field, const std::string& value) {
-    field = value;
-    target.recipe.origins[key] = "command line";
-  };
-  if (target.from_model) {
-    set("model.path", target.recipe.model.path, first);
-    if (!data.empty()) {
-      set("data.train", target.recipe.data.train, data);
-    }
-    if (target.recipe.origins.count("data.val_split") == 0 && target.recipe.data.val.empty()) {
-      target.recipe.data.val_split = 0.2;
-      target.recipe.origins["data.val_split"] = "held out, as nothing else is given";
-    }
+    target = read_typed_recipe(arguments, 0);
   }
   TEMPER_CHECK(
       !arguments.has("--resume") || !run_directory.empty() || !target.recipe.train.out.empty(),
       ErrorCode::kInvalidArgument,
       "which run? Type `temper train RUN_DIRECTORY --resume`, or set train.out");
   if (!run_directory.empty()) {
-    set("train.out", target.recipe.train.out, run_directory);
+    target.recipe.train.out = run_directory;
+    target.recipe.origins["train.out"] = "command line";
   }
   return target;
 }
@@ -234,7 +200,7 @@ int exit_code_of(const RunResult& result, const Watcher& watcher, const StopSign
 }
 
 int run(const Arguments& arguments) {
-  TrainTarget target = read_target(arguments);
+  TypedRecipe target = read_target(arguments);
   if (arguments.has("--print-config")) {
     std::fputs(training::describe_settings(target.recipe).c_str(), stdout);
     return 0;
