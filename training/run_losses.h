@@ -64,8 +64,9 @@ std::vector<LossPartPlace> loss_parts(const Plan& plan);
 // `wanted` with the targets and columns that the losses name, in whatever form they have.
 DataOptions asked_targets(const Recipe& recipe, const LossFiles& files, DataOptions wanted);
 
-// `forward`: the model for a batch of two. Names the loss where the recipe does not; tells in
-// `notes`. THROWS: kInvalidArgument for outputs that are not there and shapes that do not fit.
+// In settle_losses.cpp. `forward`: the model for a batch of two. Names the loss where the recipe
+// does not; tells in `notes`. THROWS: kInvalidArgument for outputs that are not there and shapes
+// that do not fit.
 RunLosses settle_losses(Recipe& recipe, const LossFiles& files, const graph::Graph& forward,
                         const Dataset& probe, const Backend& reference,
                         std::vector<std::string>& notes);

@@ -18,18 +18,8 @@ namespace {
 
 using Lines = std::vector<std::string>;
 
-class AdversarialSides : public testing::Test {
+class AdversarialSides : public TinyGans {
  protected:
-  AdversarialSides() {
-    write_tiny_generator(folder_.path("generator.onnx"));
-    write_tiny_discriminator(folder_.path("discriminator.onnx"));
-    write_tiny_data(folder_.path("train.npz"), 38, 5);
-  }
-
-  Recipe recipe(const std::string& out, const Lines& lines = {}) const {
-    return tiny_gan_recipe(folder_.path("."), out, lines);
-  }
-
   // The values of a tensor in an ONNX file.
   static std::vector<double> values(const std::string& model, const std::string& name) {
     const graph::Graph graph = graph::OnnxModel::load(model).build_graph(graph::standard_ops());
@@ -51,8 +41,6 @@ class AdversarialSides : public testing::Test {
     }
     return most;
   }
-
-  TempFolder folder_;
 };
 
 TEST_F(AdversarialSides, WhatOneModelsClippingLeavesOutIsThatOfBoth) {

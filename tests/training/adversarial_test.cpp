@@ -18,20 +18,7 @@ namespace {
 using Lines = std::vector<std::string>;
 using Values = std::map<std::string, std::vector<double>>;
 
-class Adversarial : public testing::Test {
- protected:
-  Adversarial() {
-    write_tiny_generator(folder_.path("generator.onnx"));
-    write_tiny_discriminator(folder_.path("discriminator.onnx"));
-    write_tiny_data(folder_.path("train.npz"), 38, 5);
-  }
-
-  Recipe recipe(const std::string& out, const Lines& lines = {}) const {
-    return tiny_gan_recipe(folder_.path("."), out, lines);
-  }
-
-  TempFolder folder_;
-};
+class Adversarial : public TinyGans {};
 
 struct Setting {
   const char* name;

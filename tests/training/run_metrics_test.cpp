@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <sstream>
 
 #include "tests/training/support/tiny_runs.h"
@@ -100,6 +101,19 @@ TEST_F(RunMetrics, AreLoggedAsNamedAndDecideTheBestModel) {
   }
   EXPECT_EQ(run.result.best_metric, best) << "more of it is better";
   EXPECT_EQ(run.result.final_evaluation.metric("f1"), best);
+}
+
+TEST_F(RunMetrics, OfALineHoldTheLargestGradientNormSinceTheLineBefore) {
+  const Lines length = {"train.steps=6", "clip.norm=1"};
+  Lines each = length, third = length;
+  each.emplace_back("log.every=1");
+  third.emplace_back("log.every=3");
+  const std::vector<double> norms =
+      logged(run_tiny(recipe("each", each), false).log, "opt/grad_norm");
+  ASSERT_EQ(norms.size(), 6u);
+  const std::vector<double> largest = {*std::max_element(norms.begin(), norms.begin() + 3),
+                                       *std::max_element(norms.begin() + 3, norms.end())};
+  EXPECT_EQ(logged(run_tiny(recipe("third", third), false).log, "opt/grad_norm_max"), largest);
 }
 
 TEST_F(RunMetrics, OfTheBestModelStayInTheCheckpoint) {

@@ -125,18 +125,6 @@ double norm_of(const Values& gradient) {
   return std::sqrt(sum);
 }
 
-TEST_F(TrainingStep, ALineHasTheLargestNormOfTheStepsSinceTheOneBefore) {
-  const RunRecord each = run_tiny(recipe("plain.onnx", {"train.steps=6", "log.every=1"}), false);
-  std::filesystem::remove_all(folder_.path("run"));
-  const RunRecord third = run_tiny(recipe("plain.onnx", {"train.steps=6", "log.every=3"}), false);
-  const std::vector<double> norms = logged(each.log, "opt/grad_norm");
-  ASSERT_EQ(norms.size(), 6U);
-  EXPECT_EQ(logged(each.log, "opt/grad_norm_max"), norms);
-  const std::vector<double> largest = {*std::max_element(norms.begin(), norms.begin() + 3),
-                                       *std::max_element(norms.begin() + 3, norms.end())};
-  EXPECT_EQ(logged(third.log, "opt/grad_norm_max"), largest);
-}
-
 // torch.nn.utils.clip_grad_norm_: gradient * min(1, max_norm / (norm + 1e-6))
 TEST_F(TrainingStep, ClippingScalesTheGradientAsPyTorchDoes) {
   const Trained free = train(recipe("plain.onnx", {"train.steps=1"}));

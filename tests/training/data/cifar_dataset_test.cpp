@@ -5,7 +5,9 @@
 #include <temper_test_paths.h>
 
 #include <iterator>
+#include <numeric>
 
+#include "tests/training/support/batch_of.h"
 #include "tests/training/test_files.h"
 #include "training/data/batch_loader.h"
 #include "training/settings/data_formats.h"
@@ -25,18 +27,9 @@ std::string label(int value) { return {static_cast<char>(value)}; }
 std::string labels(int coarse, int fine) { return label(coarse) + label(fine); }
 
 const Tensor& first_batch(const Dataset& data, std::vector<Tensor>& out) {
-  for (const Field& field : data.fields()) {
-    Shape shape{data.count()};
-    for (const std::int64_t dim : field.row_shape) {
-      shape.push_back(dim);
-    }
-    out.emplace_back(field.dtype, shape);
-  }
   std::vector<std::int64_t> rows(static_cast<std::size_t>(data.count()));
-  for (std::size_t i = 0; i < rows.size(); ++i) {
-    rows[i] = static_cast<std::int64_t>(i);
-  }
-  data.read(rows, out);
+  std::iota(rows.begin(), rows.end(), std::int64_t{0});
+  out = batch_of(data, rows);
   return out[0];
 }
 

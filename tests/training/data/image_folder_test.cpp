@@ -6,6 +6,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "tests/training/support/batch_of.h"
 #include "tests/training/test_files.h"
 #include "training/data/augment.h"
 #include "training/data/open_dataset.h"
@@ -19,20 +20,6 @@ DataOptions options_for(std::vector<std::int64_t> dims) {
   DataOptions options;
   options.inputs = {{"x", DType::kFloat32, std::nullopt, {}, std::move(dims)}};
   return options;
-}
-
-std::vector<Tensor> read(const Dataset& data, const std::vector<std::int64_t>& rows,
-                         std::int64_t epoch = -1) {
-  std::vector<Tensor> out;
-  for (const Field& field : data.fields()) {
-    Shape shape{static_cast<std::int64_t>(rows.size())};
-    for (const std::int64_t dim : field.row_shape) {
-      shape.push_back(dim);
-    }
-    out.emplace_back(field.dtype, shape);
-  }
-  epoch < 0 ? data.read(rows, out) : data.read_training(rows, epoch, out);
-  return out;
 }
 
 std::int64_t row_named(const Dataset& data, const std::string& name) {
@@ -70,7 +57,7 @@ TEST(ImageFolder, EachSubFolderIsAClassInTheOrderOfNames) {
   EXPECT_EQ(data->labels(1), (std::vector<std::int64_t>{0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1}));
   EXPECT_TRUE(data->where(0, 7).ends_with("classes/red/1.png")) << data->where(0, 7);
   EXPECT_EQ(data->fields()[0].row_shape, (Shape{3, 8, 8}));
-  const std::vector<Tensor> batch = read(*data, {0, 11});
+  const std::vector<Tensor> batch = batch_of(*data, {0, 11});
   EXPECT_EQ(batch[1].values<std::int64_t>(), (std::vector<std::int64_t>{0, 1}));
   check_labels(*data, 1, 2);
   expect_error([&] { check_labels(*data, 1, 1); }, ErrorCode::kInvalidData, "red/0", "label is 1");
@@ -99,7 +86,7 @@ TEST(ImageFolder, PicturesAreResizedAndCroppedAsTorchvisionDoes) {
     words >> height >> width;
     options.images.crop = {height, width};
     const auto data = open_dataset(fixture("classes"), options);
-    const std::vector<float> values = read(*data, {row_named(*data, name)})[0].values<float>();
+    const std::vector<float> values = batch_of(*data, {row_named(*data, name)})[0].values<float>();
     std::vector<float> expected(values.size());
     for (std::size_t i = 0, plane = values.size() / 3; i < values.size(); ++i) {
       words >> expected[i % 3 * plane + i / 3];
@@ -114,15 +101,15 @@ TEST(ImageFolder, PicturesAreResizedAndCroppedAsTorchvisionDoes) {
 TEST(ImageFolder, WithoutWordsAPictureJustCoversTheModelsInput) {
   const auto wide = open_dataset(fixture("classes"), options_for({3, 6, 12}));
   EXPECT_EQ(wide->fields()[0].row_shape, (Shape{3, 6, 12}));
-  read(*wide, {0, 5, 11});
+  batch_of(*wide, {0, 5, 11});
   const auto grey = open_dataset(fixture("classes"), options_for({1, 8, 8}));
-  EXPECT_EQ(read(*grey, {0})[0].shape(), (Shape{1, 1, 8, 8}));
+  EXPECT_EQ(batch_of(*grey, {0})[0].shape(), (Shape{1, 1, 8, 8}));
   DataOptions scaled = options_for({3, 8, 8});
   scaled.scale = true;
   const auto whole = open_dataset(fixture("classes"), options_for({3, 8, 8}));
   const std::vector<float> of_one =
-      read(*open_dataset(fixture("classes"), scaled), {3})[0].values<float>();
-  const std::vector<float> of_255 = read(*whole, {3})[0].values<float>();
+      batch_of(*open_dataset(fixture("classes"), scaled), {3})[0].values<float>();
+  const std::vector<float> of_255 = batch_of(*whole, {3})[0].values<float>();
   for (std::size_t i = 0; i < of_one.size(); ++i) {
     EXPECT_EQ(of_one[i], of_255[i] / 255.0f);
   }
@@ -155,7 +142,7 @@ TEST(ImageFolder, ForPredictionNoClassesAreNeeded) {
   EXPECT_EQ(flat->fields().size(), 1u);
   const auto one = open_dataset(fixture("classes/red/1.png"), options);
   EXPECT_EQ(one->count(), 1);
-  EXPECT_EQ(read(*one, {0})[0].values<float>(), read(*flat, {1})[0].values<float>());
+  EXPECT_EQ(batch_of(*one, {0})[0].values<float>(), batch_of(*flat, {1})[0].values<float>());
   options.require_targets = true;
   expect_error([&] { open_dataset(fixture("classes/red"), options); }, ErrorCode::kInvalidData,
                "6 pictures but no sub-folders", "data.target_path");
@@ -186,8 +173,8 @@ TEST(ImageFolder, ThePreparationIsKeptWithTheModel) {
   const auto trained = open_dataset(fixture("classes"), options);
   DataOptions later = options_for({3, 8, 8});
   later.table.preprocessing = trained->preprocessing();
-  EXPECT_EQ(read(*open_dataset(fixture("classes"), later), {4})[0].values<float>(),
-            read(*trained, {4})[0].values<float>());
+  EXPECT_EQ(batch_of(*open_dataset(fixture("classes"), later), {4})[0].values<float>(),
+            batch_of(*trained, {4})[0].values<float>());
 }
 
 TEST(ImageFolder, AFolderOfTrainAndValGivesThePartThatIsAskedFor) {
@@ -206,8 +193,9 @@ TEST(ImageFolder, ADamagedFileIsNamedWhenItIsRead) {
   const std::string damaged =
       copy.write("red/1.png", read_bytes(copy.path + "/red/1.png").substr(0, 90));
   const auto data = open_dataset(copy.path, options_for({3, 8, 8}));
-  read(*data, {0, 6, 8});
-  expect_error([&] { read(*data, {0, 7}); }, ErrorCode::kInvalidData, damaged, "cannot be read");
+  batch_of(*data, {0, 6, 8});
+  expect_error([&] { batch_of(*data, {0, 7}); }, ErrorCode::kInvalidData, damaged,
+               "cannot be read");
 }
 
 TEST(ImageFolder, WhatIsNoClassOfPicturesIsAnErrorThatSaysWhatToDo) {
@@ -241,7 +229,8 @@ TEST(ImageFolder, KeptPicturesAreThoseReadAnew) {
   const auto data = open_dataset(fixture("classes"), kept);
   const auto same = open_dataset(fixture("classes"), anew);
   for (int pass = 0; pass < 2; ++pass) {
-    EXPECT_EQ(read(*data, {2, 9})[0].values<float>(), read(*same, {2, 9})[0].values<float>());
+    EXPECT_EQ(batch_of(*data, {2, 9})[0].values<float>(),
+              batch_of(*same, {2, 9})[0].values<float>());
   }
 }
 
@@ -273,11 +262,11 @@ TEST(ResizedCrop, TrainingSeesPartsAndValidationTheWhole) {
   const auto plain = open_dataset(fixture("classes"), options);
   options.images.augment.resized_crop = true;
   const auto data = open_dataset(fixture("classes"), options);
-  EXPECT_EQ(read(*data, {4})[0].values<float>(), read(*plain, {4})[0].values<float>());
-  const std::vector<float> first = read(*data, {4, 5}, 0)[0].values<float>();
-  EXPECT_EQ(read(*data, {4, 5}, 0)[0].values<float>(), first);
-  EXPECT_NE(read(*data, {4, 5}, 1)[0].values<float>(), first);
-  EXPECT_NE(read(*plain, {4, 5}, 0)[0].values<float>(), first);
+  EXPECT_EQ(batch_of(*data, {4})[0].values<float>(), batch_of(*plain, {4})[0].values<float>());
+  const std::vector<float> first = batch_of(*data, {4, 5}, 0)[0].values<float>();
+  EXPECT_EQ(batch_of(*data, {4, 5}, 0)[0].values<float>(), first);
+  EXPECT_NE(batch_of(*data, {4, 5}, 1)[0].values<float>(), first);
+  EXPECT_NE(batch_of(*plain, {4, 5}, 0)[0].values<float>(), first);
   expect_error(
       [&] {
         DataOptions arrays = options;
@@ -300,8 +289,8 @@ TEST(Masks, GiveTheClassOfEachPixelOrWhetherThereIsAnything) {
   EXPECT_TRUE(classes->fields()[1].is_mask);
   const auto any = open_dataset(fixture("scenes/images"), with_masks(DType::kFloat32, {1, 14, 14}));
   for (std::int64_t row = 0; row < 8; ++row) {
-    const std::vector<std::int64_t> labels = read(*classes, {row})[1].values<std::int64_t>();
-    const std::vector<float> found = read(*any, {row})[1].values<float>();
+    const std::vector<std::int64_t> labels = batch_of(*classes, {row})[1].values<std::int64_t>();
+    const std::vector<float> found = batch_of(*any, {row})[1].values<float>();
     ASSERT_EQ(labels.size(), found.size());
     EXPECT_LE(*std::max_element(labels.begin(), labels.end()), 2);
     EXPECT_GE(std::count(labels.begin(), labels.end(), 1), 1) << row;
@@ -326,7 +315,7 @@ TEST(Masks, FollowTheirPicturesThroughCropsAndFlips) {
   std::int64_t count_inside = 0;
   std::int64_t count_outside = 0;
   for (std::int64_t epoch = 0; epoch < 4; ++epoch) {
-    const std::vector<Tensor> batch = read(*data, {0, 1, 2, 3, 4, 5, 6}, epoch);
+    const std::vector<Tensor> batch = batch_of(*data, {0, 1, 2, 3, 4, 5, 6}, epoch);
     const std::vector<float> pixels = batch[0].values<float>();
     const std::vector<std::int64_t> labels = batch[1].values<std::int64_t>();
     for (std::size_t i = 0; i < labels.size(); ++i) {
@@ -346,7 +335,7 @@ TEST(Masks, ThatAreMissingOrOfAnotherSizeAreErrorsThatNameBothFiles) {
   fs::copy_file(copy.path + "/masks/s1.png", copy.path + "/masks/s2.png",
                 fs::copy_options::overwrite_existing);
   const auto data = open_dataset(copy.path + "/images", options);
-  expect_error([&] { read(*data, {2}); }, ErrorCode::kInvalidData, "masks/s2.png has 15 x 16",
+  expect_error([&] { batch_of(*data, {2}); }, ErrorCode::kInvalidData, "masks/s2.png has 15 x 16",
                "images/s2.png 16 x 16");
   fs::remove(copy.path + "/masks/s3.png");
   expect_error([&] { open_dataset(copy.path + "/images", options); }, ErrorCode::kInvalidData,

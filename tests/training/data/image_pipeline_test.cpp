@@ -10,6 +10,7 @@
 #include <set>
 #include <vector>
 
+#include "tests/training/support/batch_of.h"
 #include "tests/training/test_files.h"
 #include "training/data/array_dataset.h"
 #include "training/data/batch_loader.h"
@@ -42,20 +43,6 @@ std::unique_ptr<Dataset> images(DType stored = DType::kUInt8) {
   return std::make_unique<ArrayDataset>(std::move(arrays), "none");
 }
 
-std::vector<Tensor> read(const Dataset& data, const std::vector<std::int64_t>& rows,
-                         std::int64_t epoch = -1) {
-  std::vector<Tensor> out;
-  for (const Field& field : data.fields()) {
-    Shape shape{static_cast<std::int64_t>(rows.size())};
-    for (const std::int64_t dim : field.row_shape) {
-      shape.push_back(dim);
-    }
-    out.emplace_back(field.dtype, shape);
-  }
-  epoch < 0 ? data.read(rows, out) : data.read_training(rows, epoch, out);
-  return out;
-}
-
 DataOptions everything() {
   DataOptions options;
   options.images.mean = {0.5, 0.4, 0.3};
@@ -72,15 +59,15 @@ DataOptions everything() {
 
 TEST(ImagePipeline, ASampleDependsOnSeedEpochAndRowAlone) {
   const ImagePipeline data(images(), everything());
-  const std::vector<float> of_three = read(data, {3}, 2)[0].values<float>();
-  const std::vector<float> in_batch = read(data, {7, 3, 0, 3}, 2)[0].values<float>();
+  const std::vector<float> of_three = batch_of(data, {3}, 2)[0].values<float>();
+  const std::vector<float> in_batch = batch_of(data, {7, 3, 0, 3}, 2)[0].values<float>();
   const std::size_t size = of_three.size();
   EXPECT_TRUE(std::equal(of_three.begin(), of_three.end(), in_batch.begin() + size));
   EXPECT_TRUE(std::equal(of_three.begin(), of_three.end(), in_batch.begin() + 3 * size));
-  EXPECT_NE(read(data, {3}, 3)[0].values<float>(), of_three) << "another epoch";
+  EXPECT_NE(batch_of(data, {3}, 3)[0].values<float>(), of_three) << "another epoch";
   DataOptions other = everything();
   other.images.seed = 1;
-  EXPECT_NE(read(ImagePipeline(images(), other), {3}, 2)[0].values<float>(), of_three)
+  EXPECT_NE(batch_of(ImagePipeline(images(), other), {3}, 2)[0].values<float>(), of_three)
       << "another seed";
 }
 
@@ -121,13 +108,13 @@ TEST(ImagePipeline, TheLoaderGivesEachRowTheSameLookForAnyBatchSizeAndAfterARest
 TEST(ImagePipeline, LeavesOtherThanTrainingSamplesAloneButForNormalisation) {
   const std::unique_ptr<Dataset> plain = images();
   const ImagePipeline data(images(), everything());
-  const std::vector<float> raw = read(*plain, {0, 5})[0].values<float>();
-  const std::vector<float> normal = read(data, {0, 5})[0].values<float>();
+  const std::vector<float> raw = batch_of(*plain, {0, 5})[0].values<float>();
+  const std::vector<float> normal = batch_of(data, {0, 5})[0].values<float>();
   const float mean[] = {0.5f, 0.4f, 0.3f};
   for (std::size_t i = 0; i < raw.size(); ++i) {
     EXPECT_EQ(normal[i], (raw[i] - mean[i / (kSide * kSide) % 3]) / 0.2f);
   }
-  EXPECT_EQ(read(data, {0, 5})[1].values<float>(), read(*plain, {0, 5})[1].values<float>());
+  EXPECT_EQ(batch_of(data, {0, 5})[1].values<float>(), batch_of(*plain, {0, 5})[1].values<float>());
   EXPECT_EQ(data.preprocessing().at("images").at("std").as_array("std").size(), 1u);
 }
 
@@ -143,7 +130,7 @@ TEST(ImagePipeline, MasksMoveAlongWithTheirImages) {
     const ImagePipeline data(images(), options);
     bool moved = false;
     for (std::int64_t epoch = 0; epoch < 5; ++epoch) {
-      const std::vector<Tensor> batch = read(data, {1, 2, 9}, epoch);
+      const std::vector<Tensor> batch = batch_of(data, {1, 2, 9}, epoch);
       const std::vector<float> image = batch[0].values<float>();
       const std::vector<std::int64_t> mask = batch[1].values<std::int64_t>();
       for (std::size_t i = 0; i < mask.size(); ++i) {
@@ -175,11 +162,11 @@ TEST(ImagePipeline, FlipsAndErasesAsOftenAsAsked) {
   int erased = 0;
   std::vector<std::int64_t> rows(kRows);
   std::iota(rows.begin(), rows.end(), 0);
-  const std::vector<float> raw = read(*plain, rows)[0].values<float>();
+  const std::vector<float> raw = batch_of(*plain, rows)[0].values<float>();
   const std::size_t size = 3 * kSide * kSide;
   for (std::int64_t epoch = 0; epoch < 100; ++epoch) {
-    const std::vector<float> a = read(flipping, rows, epoch)[0].values<float>();
-    const std::vector<float> b = read(erasing, rows, epoch)[0].values<float>();
+    const std::vector<float> a = batch_of(flipping, rows, epoch)[0].values<float>();
+    const std::vector<float> b = batch_of(erasing, rows, epoch)[0].values<float>();
     for (std::size_t r = 0; r < kRows; ++r) {
       flipped += a[r * size] != raw[r * size] ? 1 : 0;
       int zeros = 0;
@@ -201,12 +188,12 @@ TEST(ImagePipeline, NoiseHasTheDeviationAsked) {
   const ImagePipeline data(images(DType::kFloat32), options);
   std::vector<std::int64_t> rows(kRows);
   std::iota(rows.begin(), rows.end(), 0);
-  const std::vector<float> raw = read(*plain, rows)[0].values<float>();
+  const std::vector<float> raw = batch_of(*plain, rows)[0].values<float>();
   double sum = 0;
   double squares = 0;
   double count = 0;
   for (std::int64_t epoch = 0; epoch < 10; ++epoch) {
-    const std::vector<float> noisy = read(data, rows, epoch)[0].values<float>();
+    const std::vector<float> noisy = batch_of(data, rows, epoch)[0].values<float>();
     for (std::size_t i = 0; i < raw.size(); ++i, ++count) {
       const double noise = static_cast<double>(noisy[i]) - static_cast<double>(raw[i]);
       sum += noise;

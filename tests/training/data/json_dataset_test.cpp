@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/training/support/batch_of.h"
 #include "tests/training/support/tiny_run.h"
 #include "tests/training/test_files.h"
 #include "training/evaluation.h"
@@ -15,20 +16,11 @@ namespace {
 using Rows = std::vector<double>;
 
 Rows all_of(const Dataset& data, std::size_t field) {
-  std::vector<Tensor> out;
   std::vector<std::int64_t> rows;
   for (std::int64_t row = 0; row < data.count(); ++row) {
     rows.push_back(row);
   }
-  for (const Field& each : data.fields()) {
-    Shape shape{data.count()};
-    for (const std::int64_t dim : each.row_shape) {
-      shape.push_back(dim);
-    }
-    out.emplace_back(each.dtype, shape);
-  }
-  data.read(rows, out);
-  return out.at(field).values<double>();
+  return batch_of(data, rows).at(field).values<double>();
 }
 
 DataOptions options_for(std::vector<WantedField> inputs) {

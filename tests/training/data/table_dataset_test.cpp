@@ -4,6 +4,7 @@
 #include <cmath>
 #include <vector>
 
+#include "tests/training/support/batch_of.h"
 #include "tests/training/test_files.h"
 #include "training/data/open_dataset.h"
 
@@ -19,16 +20,7 @@ constexpr const char* kTable =
 
 std::vector<double> rows_of(const Dataset& data, std::size_t f,
                             const std::vector<std::int64_t>& rows) {
-  std::vector<Tensor> out;
-  for (const Field& field : data.fields()) {
-    Shape shape{static_cast<std::int64_t>(rows.size())};
-    for (const std::int64_t dim : field.row_shape) {
-      shape.push_back(dim);
-    }
-    out.emplace_back(field.dtype, shape);
-  }
-  data.read(rows, out);
-  return out[f].values<double>();
+  return batch_of(data, rows)[f].values<double>();
 }
 
 DataOptions filling() {

@@ -2,10 +2,13 @@
 // and a run whose every bit is recorded.
 #pragma once
 
-#include <functional>
+#include <gtest/gtest.h>
+
 #include <string>
 #include <vector>
 
+#include "tests/training/support/tiny_run.h"
+#include "tests/training/test_files.h"
 #include "training/adversarial_trainer.h"
 #include "training/recipe/recipe.h"
 
@@ -34,5 +37,21 @@ struct GanRecord {
 
 // `stop_after`: iterations after which the run is asked to stop; 0: never.
 GanRecord run_tiny_gan(const Recipe& recipe, bool resume, std::int64_t stop_after = 0);
+
+// A folder with both models and 38 rows of data, and recipes for them.
+class TinyGans : public testing::Test {
+ protected:
+  TinyGans() {
+    write_tiny_generator(folder_.path("generator.onnx"));
+    write_tiny_discriminator(folder_.path("discriminator.onnx"));
+    write_tiny_data(folder_.path("train.npz"), 38, 5);
+  }
+
+  Recipe recipe(const std::string& out, const std::vector<std::string>& lines = {}) const {
+    return tiny_gan_recipe(folder_.path("."), out, lines);
+  }
+
+  TempFolder folder_;
+};
 
 }  // namespace temper::training
