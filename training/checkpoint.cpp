@@ -59,11 +59,6 @@ bool all_finite(const Tensor& tensor) {
   });
 }
 
-std::string file_hash(const std::string& path) {
-  const MappedFile file(path);
-  return sha256_hex(file.bytes());
-}
-
 // Files other than the manifest, with sizes and hashes; the manifest is what makes the folder a
 // checkpoint.
 void write_manifest(const std::string& folder) {
@@ -75,7 +70,7 @@ void write_manifest(const std::string& folder) {
     const std::string path = join_path(folder, name);
     JsonValue entry = JsonValue::object();
     entry.set("bytes", static_cast<std::int64_t>(file_status(path).size));
-    entry.set("sha256", file_hash(path));
+    entry.set("sha256", sha256_of_file(path));
     manifest.set(name, std::move(entry));
   }
   write_file_atomically(join_path(folder, kManifest), manifest.text(2) + "\n");
@@ -97,7 +92,7 @@ void verify_manifest(const std::string& folder) {
     TEMPER_CHECK(static_cast<std::int64_t>(status.size) == entry.at("bytes").as_int("bytes"),
                  ErrorCode::kInvalidModel, file, " has ", status.size, " bytes, its MANIFEST says ",
                  entry.at("bytes").as_int("bytes"));
-    TEMPER_CHECK(file_hash(file) == entry.at("sha256").as_string("sha256"),
+    TEMPER_CHECK(sha256_of_file(file) == entry.at("sha256").as_string("sha256"),
                  ErrorCode::kInvalidModel, file, " does not have the SHA-256 its MANIFEST says");
   }
 }

@@ -30,8 +30,7 @@ SideFile side_model(std::string key, const graph::OnnxModel& model, const graph:
 }
 
 SideFile side_file(std::string key, const std::string& path) {
-  const MappedFile file(path);
-  return {std::move(key), path, sha256_hex(file.bytes())};
+  return {std::move(key), path, sha256_of_file(path)};
 }
 
 }  // namespace temper::training

@@ -77,13 +77,9 @@ class Reader {
     JsonValue fields = JsonValue::array();
     for (const Part& part : parts_) {
       if (part.column.is_text()) {
-        JsonValue classes = JsonValue::array();
-        for (const std::string& name : part.column.classes()) {
-          classes.push_back(name);
-        }
         JsonValue field = JsonValue::object();
         field.set("name", part.key);
-        field.set("classes", std::move(classes));
+        field.set("classes", JsonValue::array_of(part.column.classes()));
         fields.push_back(std::move(field));
       }
     }

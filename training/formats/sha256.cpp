@@ -6,6 +6,8 @@
 #include <cstring>
 #include <string_view>
 
+#include "runtime/platform/files.h"
+
 namespace temper::training {
 namespace {
 
@@ -108,6 +110,11 @@ std::string sha256_hex(std::span<const std::byte> bytes) {
   Sha256 hash;
   hash.update(bytes);
   return hash.finish();
+}
+
+std::string sha256_of_file(const std::string& path) {
+  const MappedFile file(path);
+  return sha256_hex(file.bytes());
 }
 
 }  // namespace temper::training

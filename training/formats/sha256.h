@@ -29,5 +29,7 @@ class Sha256 {
 };
 
 std::string sha256_hex(std::span<const std::byte> bytes);
+// Of all bytes of a file. THROWS: kIo.
+std::string sha256_of_file(const std::string& path);
 
 }  // namespace temper::training
