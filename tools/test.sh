@@ -1,9 +1,16 @@
 #!/bin/sh
-# Installs what is missing, builds everything, runs all tests; ends with ctest's summary. Arguments go to ctest.
+# Installs what is missing, builds everything, runs all tests; ends with the number of cases. Arguments go to ctest.
 set -eu
 cd "$(dirname "$0")/.."
 tools/install_packages.sh
 cmake --preset release -DTEMPER_TESTS=ON
 cmake --build --preset release
 tools/test_venv.sh
-exec ctest --test-dir build -j2 --output-on-failure --no-tests=error "$@"
+status=0
+ctest --test-dir build -j2 --output-on-failure --no-tests=error "$@" || status=$?
+# ctest counts programs and shards; their cases, and why any was skipped, are in its log.
+log=build/Testing/Temporary/LastTest.log
+cases() { grep -cE "^\[ +$1 \] .+ \([0-9]+ ms\)" "$log" || true; }
+grep -A 3 -E '^[^ ].*: Skipped$' "$log" || true
+echo "$(cases OK) passed, $(cases FAILED) failed, $(cases SKIPPED) skipped"
+exit $status

@@ -7,25 +7,23 @@
 #include <temper_test_paths.h>
 #include <unistd.h>
 
-#include <chrono>
+#include <array>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <stdexcept>
-#include <thread>
 
 namespace temper::test {
 namespace {
 
-constexpr auto kPollEvery = std::chrono::milliseconds(5);
-
+// `err`: the file of its messages.
 [[noreturn]] void become_temper(const std::vector<std::string>& arguments,
-                                const CommandOptions& options, const ScratchFolder& scratch) {
+                                const CommandOptions& options, const ScratchFolder& scratch,
+                                int err) {
   for (const auto& [name, value] : options.environment) {
     ::setenv(name.c_str(), value.c_str(), 1);
   }
   const int out = ::open((scratch / "out").c_str(), O_CREAT | O_WRONLY, 0600);
-  const int err = ::open((scratch / "err").c_str(), O_CREAT | O_WRONLY, 0600);
   const int in = ::open("/dev/null", O_RDONLY);
   if (::dup2(out, 1) < 0 || ::dup2(err, 2) < 0 || ::dup2(in, 0) < 0) {
     ::_exit(126);
@@ -44,27 +42,72 @@ constexpr auto kPollEvery = std::chrono::milliseconds(5);
   ::_exit(127);
 }
 
+// Where the child writes its messages: a file, or a pipe that holds one page. The pipe makes the
+// child wait for who reads it, so that a signal reaches it at the message that calls for it.
+class Messages {
+ public:
+  Messages(const std::string& path, bool pipe)
+      : file_(::open(path.c_str(), O_CREAT | O_WRONLY, 0600)) {
+    if (pipe && (::pipe2(ends_.data(), O_CLOEXEC) != 0 ||
+                 ::fcntl(ends_[1], F_SETPIPE_SZ, 4096) < 0)) {
+      throw std::runtime_error("cannot make a pipe");
+    }
+  }
+  ~Messages() {
+    ::close(file_);
+    ::close(ends_[0]);
+  }
+  Messages(const Messages&) = delete;
+  Messages& operator=(const Messages&) = delete;
+
+  int child_end() const { return ends_[1] >= 0 ? ends_[1] : file_; }
+
+  // Copies the pipe to the file until the child has closed it; `reached` is asked with the text so
+  // far until it says yes.
+  template <class Reached>
+  void follow(const Reached& reached) const {
+    if (ends_[1] < 0) {
+      return;
+    }
+    ::close(ends_[1]);
+    std::string text;
+    bool done = false;
+    std::array<char, 512> part;
+    for (ssize_t bytes = 0; (bytes = ::read(ends_[0], part.data(), part.size())) > 0;) {
+      text.append(part.data(), static_cast<std::size_t>(bytes));
+      done = done || reached(text);
+    }
+    if (::write(file_, text.data(), text.size()) != static_cast<ssize_t>(text.size())) {
+      throw std::runtime_error("cannot write the messages");
+    }
+  }
+
+ private:
+  int file_;
+  std::array<int, 2> ends_ = {-1, -1};
+};
+
 }  // namespace
 
 CommandResult run_temper(const std::vector<std::string>& arguments, const CommandOptions& options) {
   const ScratchFolder scratch;
+  const Messages messages(scratch / "err", !options.terminate_after.empty());
   const pid_t child = ::fork();
   if (child == 0) {
-    become_temper(arguments, options, scratch);
+    become_temper(arguments, options, scratch, messages.child_end());
   }
   if (child < 0) {
     throw std::runtime_error("fork failed");
   }
-  bool to_terminate = !options.terminate_after.empty();
-  int status = 0;
-  while (::waitpid(child, &status, WNOHANG) == 0) {
-    if (to_terminate &&
-        file_text(scratch / "err").find(options.terminate_after) != std::string::npos) {
+  messages.follow([&](const std::string& text) {
+    const bool reached = text.find(options.terminate_after) != std::string::npos;
+    if (reached) {
       ::kill(child, SIGTERM);
-      to_terminate = false;
     }
-    std::this_thread::sleep_for(kPollEvery);
-  }
+    return reached;
+  });
+  int status = 0;
+  ::waitpid(child, &status, 0);
   CommandResult result;
   result.exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
   result.out = file_text(scratch / "out");

@@ -125,7 +125,8 @@ std::string last_weights(const std::string& run) {
 
 TEST(TrainCommand, ARunStoppedBySigtermGoesOnToTheSameBytes) {
   const ScratchFolder scratch;
-  const std::vector<std::string> common = {"train", digits("digits.toml"), "train.epochs=4"};
+  const std::vector<std::string> common = {"train", digits("digits.toml"), "train.epochs=100",
+                                           "train.limit_batches=2"};
   std::vector<std::string> whole = common;
   whole.push_back("train.out=" + scratch / "whole");
   ASSERT_EQ(run_temper(whole).exit_code, 0);
@@ -133,7 +134,8 @@ TEST(TrainCommand, ARunStoppedBySigtermGoesOnToTheSameBytes) {
   std::vector<std::string> stopped = common;
   stopped.push_back("train.out=" + scratch / "stopped");
   CommandOptions options;
-  options.terminate_after = "180 steps";  // the line before the first step
+  // The line before the first step; those of 100 epochs do not fit into the pipe.
+  options.terminate_after = "200 steps";
   const CommandResult first = run_temper(stopped, options);
   ASSERT_EQ(first.exit_code, 75) << first.err;
   EXPECT_THAT(first.err, HasSubstr("stopped by SIGTERM"));

@@ -1,7 +1,6 @@
 // Cut and bit-flipped files of a real export: an error that a file may cause, or a valid load.
 #include <gtest/gtest.h>
 
-#include <chrono>
 #include <filesystem>
 #include <map>
 #include <memory>
@@ -18,8 +17,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr auto kLimit = std::chrono::seconds(5);  // the whole file takes milliseconds
-
 class DamagedModel : public BadInput {
  protected:
   DamagedModel() : whole_(file_text(digits("digits.onnx"))), reference_(make_backend("reference")) {
@@ -29,7 +26,6 @@ class DamagedModel : public BadInput {
   // Imports the bytes and infers every shape; true when they were taken.
   bool takes(const std::string& bytes) const {
     write("damaged.onnx", bytes);
-    const auto start = std::chrono::steady_clock::now();
     bool taken = false;
     try {
       graph::Graph graph =
@@ -49,7 +45,6 @@ class DamagedModel : public BadInput {
           error.code() == ErrorCode::kInvalidModel || error.code() == ErrorCode::kUnsupported;
       EXPECT_TRUE(by_file) << error.what();
     }
-    EXPECT_LT(std::chrono::steady_clock::now() - start, kLimit);
     return taken;
   }
 

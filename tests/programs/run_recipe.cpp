@@ -1,7 +1,7 @@
 // A training run as a process of its own, for tests that kill it or limit what it may write:
-//   run_recipe [--resume] [--file-limit BYTES] key=value ...
-// Prints "STEPS SHA-256(variables) SHA-256(log)" when the run has ended. Exit codes are the
-// command's: 0, 4 (not all could be saved), 75 (stopped by a signal), 1 for any error.
+//   run_recipe [--resume] [--file-limit BYTES] [--kill-at CALL] key=value ...
+// Prints "STEPS SHA-256(variables) SHA-256(log)" when the run has ended and, with --kill-at (see
+// kill_at_call.h), the number of calls it made on a second line. Exit codes are the command's: 0, 4 (not all could be saved), 75 (stopped by a signal), 1 for any error.
 #include <sys/resource.h>
 
 #include <cstdio>
@@ -9,6 +9,7 @@
 
 #include "runtime/base/error.h"
 #include "runtime/platform/signals.h"
+#include "tests/programs/kill_at_call.h"
 #include "tests/training/support/tiny_run.h"
 #include "training/formats/sha256.h"
 
@@ -32,6 +33,7 @@ int exit_code(RunOutcome outcome) {
 int run(int argc, char** argv) {
   RecipeSources sources;
   bool resume = false;
+  bool counts = false;
   for (int i = 1; i < argc; ++i) {
     const std::string argument = argv[i];
     if (argument == "--resume") {
@@ -40,6 +42,9 @@ int run(int argc, char** argv) {
       rlimit limit{};
       limit.rlim_cur = limit.rlim_max = std::stoul(argv[++i]);
       ::setrlimit(RLIMIT_FSIZE, &limit);
+    } else if (argument == "--kill-at" && i + 1 < argc) {
+      counts = true;
+      testing_programs::kill_at_call(std::stol(argv[++i]));
     } else {
       sources.overrides.push_back(argument);
     }
@@ -51,6 +56,9 @@ int run(int argc, char** argv) {
   log.update(record.log);
   std::printf("%lld %s %s\n", static_cast<long long>(record.result.steps), record.variables.c_str(),
               log.finish().c_str());
+  if (counts) {
+    std::printf("%lld\n", static_cast<long long>(testing_programs::calls_that_change_files()));
+  }
   return exit_code(record.result.outcome);
 }
 

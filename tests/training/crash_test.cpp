@@ -28,7 +28,6 @@ namespace temper::training {
 namespace {
 
 using Lines = std::vector<std::string>;
-using Clock = std::chrono::steady_clock;
 
 // The program run_recipe with its output in a file.
 class Child {
@@ -62,16 +61,11 @@ class Child {
   Child(const Child&) = delete;
   Child& operator=(const Child&) = delete;
 
-  // Waits until the moment at most. True when the child has ended.
-  bool ended_by(Clock::time_point moment) {
-    while (Clock::now() < moment) {
-      if (::waitpid(process_, &status_, WNOHANG) == process_) {
-        process_ = -1;
-        return true;
-      }
-      std::this_thread::sleep_for(std::chrono::microseconds(200));
+  bool has_ended() {
+    if (process_ > 0 && ::waitpid(process_, &status_, WNOHANG) == process_) {
+      process_ = -1;
     }
-    return false;
+    return process_ < 0;
   }
   int signal(int number) { return ::kill(process_, number); }
   void kill() {
@@ -138,52 +132,44 @@ class Crash : public testing::Test {
   TempFolder folder_;
 };
 
-// A name for a new folder on a file system in memory, or `otherwise`.
-struct MemoryFolder {
-  explicit MemoryFolder(std::string otherwise) : path(std::move(otherwise)) {
-    if (::access("/dev/shm", W_OK) == 0) {
-      path = "/dev/shm/temper-test-" + std::to_string(::getpid());
-    }
-  }
-  ~MemoryFolder() { std::filesystem::remove_all(path); }
-  std::string path;
-};
-
-TEST_F(Crash, FiftyKillsAtRandomMomentsLeaveARunThatEndsWithTheSameBits) {
+TEST_F(Crash, FiftyKillsAtCallsThatChangeFilesLeaveARunThatEndsWithTheSameBits) {
   const Lines often = {"checkpoint.every=1", "checkpoint.keep=2", "train.epochs=6"};
-  // In memory where that is possible: a kill does not care for the disk, and most of the time would
-  // be its.
-  const MemoryFolder memory(folder_.path("run"));
-  const std::string& out = memory.path;
-  const auto began = Clock::now();
-  Child whole(lines(out, often), folder_.path("output"));
-  whole.wait();
-  std::filesystem::remove_all(out);
-  const double seconds = std::chrono::duration<double>(Clock::now() - began).count();
-  ASSERT_EQ(whole.exit_code(), 0) << output();
-  const std::string expected = output();
+  const std::string out = folder_.path("run");
+  const auto run_to = [&](std::int64_t call) {
+    Lines arguments = lines(out, often);
+    arguments.insert(arguments.begin(), {"--kill-at", std::to_string(call)});
+    if (std::filesystem::exists(out)) {
+      arguments.insert(arguments.begin(), "--resume");
+    }
+    Child child(arguments, folder_.path("output"));
+    child.wait();
+    return child.exit_code();
+  };
+  const auto hashes = [&] { return output().substr(0, output().find('\n')); };
+  ASSERT_EQ(run_to(0), 0) << output();
+  const std::string expected = hashes();
   ASSERT_TRUE(expected.starts_with("60 ")) << expected;
+  const std::int64_t calls = std::stoll(output().substr(expected.size()));
+  ASSERT_GT(calls, 60) << "a checkpoint after each step changes files";
+  std::filesystem::remove_all(out);
 
   Session session(recipe(lines(out, often)));
   session.engine().prepare(session.requests());
   std::mt19937 random(2024);
-  std::uniform_real_distribution<double> moment(0.0, seconds);
+  // A quarter of the run at most, so that it is killed several times on its way.
+  std::uniform_int_distribution<std::int64_t> call(1, calls / 4);
   int kills = 0, ends = 0, checkpoints = 0;
-  for (int child = 0; kills < 50 && child < 200; ++child) {
-    Lines arguments = lines(out, often);
-    if (std::filesystem::exists(out)) {
-      arguments.insert(arguments.begin(), "--resume");
-    }
-    Child running(arguments, folder_.path("output"));
-    if (running.ended_by(Clock::now() + std::chrono::duration_cast<Clock::duration>(
-                                            std::chrono::duration<double>(moment(random))))) {
-      ASSERT_EQ(running.exit_code(), 0) << output();
-      ASSERT_EQ(output(), expected) << "after " << kills << " kills";
+  while (kills < 50) {
+    const std::int64_t last = call(random);
+    SCOPED_TRACE(testing::Message() << "kill " << kills << " at call " << last);
+    const int code = run_to(last);
+    if (code == 0) {  // it had less than that to do
+      ASSERT_EQ(hashes(), expected) << "after " << kills << " kills";
       std::filesystem::remove_all(out);
       ++ends;
       continue;
     }
-    running.kill();
+    ASSERT_EQ(code, 128 + SIGKILL) << output();
     ++kills;
     if (!std::filesystem::exists(out)) {
       continue;
@@ -194,26 +180,20 @@ TEST_F(Crash, FiftyKillsAtRandomMomentsLeaveARunThatEndsWithTheSameBits) {
     EXPECT_TRUE(notes.empty()) << notes.front();
     checkpoints += state.has_value() ? 1 : 0;
   }
-  EXPECT_EQ(kills, 50);
   EXPECT_GT(checkpoints, 10);
-  Lines arguments = lines(out, often);
-  if (std::filesystem::exists(out)) {
-    arguments.insert(arguments.begin(), "--resume");
-  }
-  Child last(arguments, folder_.path("output"));
-  last.wait();
-  EXPECT_EQ(last.exit_code(), 0) << output();
-  EXPECT_EQ(output(), expected);
-  std::printf("kills: %d, of these with a checkpoint: %d; runs that came to their end: %d\n", kills,
-              checkpoints, ends + 1);
+  EXPECT_EQ(run_to(0), 0) << output();
+  EXPECT_EQ(hashes(), expected);
+  std::printf("calls: %lld, kills: %d, of these with a checkpoint: %d; ends: %d\n",
+              static_cast<long long>(calls), kills, checkpoints, ends + 1);
 }
 
 TEST_F(Crash, SigtermSavesAndSays75) {
-  Lines long_run = {"train.epochs=2000", "checkpoint.every=100000", "log.every=1000",
-                    "train.eval_every=100000"};
+  // Longer than any test waits.
+  const Lines long_run = {"train.epochs=10000000", "checkpoint.every=100000000", "log.every=1000",
+                          "train.eval_every=100000000"};
   const std::string out = folder_.path("run");
   Child child(lines(out, long_run), folder_.path("output"));
-  for (int i = 0; i < 5000 && !std::filesystem::exists(out + "/metrics.jsonl"); ++i) {
+  while (!child.has_ended() && !std::filesystem::exists(out + "/metrics.jsonl")) {
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
   ASSERT_TRUE(std::filesystem::exists(out + "/metrics.jsonl")) << output();

@@ -1,5 +1,5 @@
-# One test program per folder of tests/, linked to all modules; each test is a CTest test of its own.
-include(GoogleTest)
+# One test program per folder of tests/, linked to all modules. A program is one CTest test, or a few shards where it takes
+# long: starting a process for each of many thousand cases takes longer than they do.
 get_property(modules GLOBAL PROPERTY TEMPER_MODULES)
 list(REVERSE modules)
 
@@ -11,7 +11,8 @@ file(CONFIGURE OUTPUT ${PROJECT_BINARY_DIR}/generated/temper_test_paths.h CONTEN
 #define TEMPER_BUILD_DIR \"${PROJECT_BINARY_DIR}\"
 " @ONLY)
 
-function(temper_test folder)
+# temper_test(FOLDER SHARDS): the program test_FOLDER from all files of tests/FOLDER.
+function(temper_test folder shards)
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/${folder}/*.cpp)
   if(NOT sources)
     return()
@@ -19,12 +20,31 @@ function(temper_test folder)
   set(target test_${folder})
   add_executable(${target} ${sources})
   target_link_libraries(${target} PRIVATE ${modules} temper_warnings GTest::gtest_main GTest::gmock OpenMP::OpenMP_CXX)
-  gtest_discover_tests(${target} DISCOVERY_MODE PRE_TEST PROPERTIES TIMEOUT 300)
+  math(EXPR last "${shards} - 1")
+  foreach(shard RANGE ${last})
+    set(name ${folder})
+    if(shards GREATER 1)
+      string(APPEND name ".${shard}")
+    endif()
+    add_test(NAME ${name} COMMAND ${target})
+    # The time limit ends a hang; nothing else depends on time. OMP_WAIT_POLICY: two programs share the processors.
+    set_tests_properties(${name} PROPERTIES TIMEOUT 1800
+      ENVIRONMENT "GTEST_TOTAL_SHARDS=${shards};GTEST_SHARD_INDEX=${shard};OMP_WAIT_POLICY=passive")
+  endforeach()
 endfunction()
 
-foreach(folder runtime graph backends ops onnx_node training allocations errors golden models tools cli)
-  temper_test(${folder})
-endforeach()
+temper_test(runtime 1)
+temper_test(graph 1)
+temper_test(backends 1)
+temper_test(ops 2)
+temper_test(onnx_node 2)
+temper_test(training 4)
+temper_test(allocations 1)
+temper_test(errors 2)
+temper_test(golden 1)
+temper_test(models 2)
+temper_test(tools 1)
+temper_test(cli 2)
 if(TARGET test_cli AND TARGET temper)
   add_dependencies(test_cli temper)  # it runs the command
 endif()
@@ -44,7 +64,8 @@ if(TARGET test_cli)
 endif()
 if(TARGET test_training)
   # A process of its own for tests that kill it.
-  add_executable(run_recipe ${PROJECT_SOURCE_DIR}/tests/programs/run_recipe.cpp ${tiny_run})
+  add_executable(run_recipe ${PROJECT_SOURCE_DIR}/tests/programs/run_recipe.cpp
+    ${PROJECT_SOURCE_DIR}/tests/programs/kill_at_call.cpp ${tiny_run})
   target_link_libraries(run_recipe PRIVATE ${modules} temper_warnings OpenMP::OpenMP_CXX)
   add_dependencies(test_training run_recipe)
 endif()

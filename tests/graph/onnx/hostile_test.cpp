@@ -2,7 +2,6 @@
 // and soon.
 #include <gtest/gtest.h>
 
-#include <chrono>
 
 #include "graph/onnx/import.h"
 #include "graph/ops/standard_ops.h"
@@ -187,9 +186,7 @@ TEST(HostileOnnx, RefusesFunctionsThatGrowWithoutBoundOrCallThemselves) {
     parts.functions.push_back(function("F" + std::to_string(level),
                                        level == 11 ? "Relu" : "F" + std::to_string(level + 1), 10));
   }
-  const auto start = std::chrono::steady_clock::now();
-  expect_refused(parts.bytes(), "inlining the model's functions");
-  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(20));
+  expect_refused(parts.bytes(), "inlining the model's functions");  // 10^12 nodes would not end
   parts.functions = {function("F0", "F0", 1)};
   expect_refused(parts.bytes(), "more than 32 deep");
 }

@@ -139,13 +139,26 @@ TEST(BatchLoader, GoesOnFromAnyPositionWhenTheBatchSizeChanged) {
   EXPECT_EQ(rows_of(*loader.next()), (std::vector<std::int64_t>{0, 1, 2, 3}));
 }
 
+// Counts what was read.
+class ObservedData : public ArrayDataset {
+ public:
+  ObservedData() : ArrayDataset(counting_data(64)) {}
+  void read(std::span<const std::int64_t> rows, std::span<Tensor> out) const override {
+    ArrayDataset::read(rows, out);
+    ++batches;
+  }
+  mutable std::atomic<int> batches = 0;
+};
+
 TEST(BatchLoader, KeepsABatchUntilTheNextCall) {
-  const ArrayDataset data = counting_data(64);
+  const ObservedData data;
   BatchLoader loader(data, Sampler(64, {.shuffle = false}), options_of(4, false, false));
   for (int i = 0; i < 40; ++i) {
     const Batch* batch = loader.next();
     const auto first = rows_of(*batch);
-    std::this_thread::sleep_for(std::chrono::microseconds(200));  // the other one is filled
+    while (data.batches < i + 2) {  // the other one is filled
+      std::this_thread::yield();
+    }
     EXPECT_EQ(rows_of(*batch), first);
   }
 }
