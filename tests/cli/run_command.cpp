@@ -48,8 +48,8 @@ class Messages {
  public:
   Messages(const std::string& path, bool pipe)
       : file_(::open(path.c_str(), O_CREAT | O_WRONLY, 0600)) {
-    if (pipe && (::pipe2(ends_.data(), O_CLOEXEC) != 0 ||
-                 ::fcntl(ends_[1], F_SETPIPE_SZ, 4096) < 0)) {
+    if (pipe &&
+        (::pipe2(ends_.data(), O_CLOEXEC) != 0 || ::fcntl(ends_[1], F_SETPIPE_SZ, 4096) < 0)) {
       throw std::runtime_error("cannot make a pipe");
     }
   }

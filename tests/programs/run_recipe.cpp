@@ -1,7 +1,8 @@
 // A training run as a process of its own, for tests that kill it or limit what it may write:
 //   run_recipe [--resume] [--file-limit BYTES] [--kill-at CALL] key=value ...
 // Prints "STEPS SHA-256(variables) SHA-256(log)" when the run has ended and, with --kill-at (see
-// kill_at_call.h), the number of calls it made on a second line. Exit codes are the command's: 0, 4 (not all could be saved), 75 (stopped by a signal), 1 for any error.
+// kill_at_call.h), the number of calls it made on a second line. Exit codes are the command's: 0, 4
+// (not all could be saved), 75 (stopped by a signal), 1 for any error.
 #include <sys/resource.h>
 
 #include <cstdio>

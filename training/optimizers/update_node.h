@@ -22,19 +22,19 @@ std::vector<ParameterSpec> with_common(double lr, double weight_decay,
                                        std::vector<ParameterSpec> own);
 
 struct StateSpec {
-  std::string name;               // as PyTorch's: "exp_avg"
-  std::string initial_parameter;  // of the optimizer: every element starts as it; empty: as 0
+  std::string name = {};               // as PyTorch's: "exp_avg"
+  std::string initial_parameter = {};  // of the optimizer: every element starts as it; empty: as 0
   // The state's shape, where it is not the parameter's.
   Shape (*shape)(const Shape& parameter) = nullptr;
 };
 
 struct UpdateNode {
   const char* op = nullptr;
-  std::vector<StateSpec> states;
+  std::vector<StateSpec> states = {};
   // Attributes that are not parameters of the optimizer: one number for all groups.
-  std::vector<std::pair<std::string, double>> constants;
-  std::vector<std::int64_t> units_last;  // per parameter, for updates that ask for it
-  std::string memory;  // a number per group that lives from step to step, initially 1
+  std::vector<std::pair<std::string, double>> constants = {};
+  std::vector<std::int64_t> units_last = {};  // per parameter, for updates that ask for it
+  std::string memory = {};  // a number per group that lives from step to step, initially 1
 };
 
 // True when any group has this flag, or a number other than 0.

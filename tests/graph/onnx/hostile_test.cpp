@@ -2,7 +2,6 @@
 // and soon.
 #include <gtest/gtest.h>
 
-
 #include "graph/onnx/import.h"
 #include "graph/ops/standard_ops.h"
 #include "tests/graph/onnx/expect_error.h"
