@@ -1,5 +1,6 @@
 #include "runtime/memory/tensor.h"
 
+#include <array>
 #include <cstring>
 #include <utility>
 
@@ -8,19 +9,64 @@
 namespace temper {
 namespace {
 
-// Calls f(index) for every logical index of a non-empty shape, in row-major order.
-template <class F>
-void for_each_index(const Shape& shape, F&& f) {
+// Where the elements of an axis lie in source and target, in elements from the first. The axes of
+// an element add up: blocks split each axis on its own.
+struct AxisOffsets {
+  std::vector<std::int64_t> source, target;
+};
+
+AxisOffsets offsets_along(const Tensor& source, const Tensor& target, int axis) {
+  AxisOffsets offsets;
   std::array<std::int64_t, kMaxRank> index{};
-  const std::int64_t count = shape.element_count();
-  for (std::int64_t i = 0; i < count; ++i) {
-    f(index.data());
-    for (int axis = shape.rank() - 1; axis >= 0; --axis) {
-      if (++index[static_cast<std::size_t>(axis)] < shape[axis]) {
-        break;
-      }
-      index[static_cast<std::size_t>(axis)] = 0;
+  std::int64_t& at = index[static_cast<std::size_t>(axis)];
+  for (at = 0; at < source.shape()[axis]; ++at) {
+    offsets.source.push_back(element_offset(source.shape(), source.layout(), index.data()));
+    offsets.target.push_back(element_offset(target.shape(), target.layout(), index.data()));
+  }
+  return offsets;
+}
+
+AxisOffsets merged(const AxisOffsets& outer, const AxisOffsets& inner) {
+  AxisOffsets offsets;
+  for (std::size_t i = 0; i < outer.source.size(); ++i) {
+    for (std::size_t j = 0; j < inner.source.size(); ++j) {
+      offsets.source.push_back(outer.source[i] + inner.source[j]);
+      offsets.target.push_back(outer.target[i] + inner.target[j]);
     }
+  }
+  return offsets;
+}
+
+// Of all axes, outermost first; the last ones as one, so that the inner loop is long and its table
+// still small.
+std::vector<AxisOffsets> offsets_of_axes(const Tensor& source, const Tensor& target) {
+  constexpr std::size_t kMostMerged = 4096;
+  std::vector<AxisOffsets> axes = {{{0}, {0}}};
+  for (int axis = source.shape().rank() - 1; axis >= 0; --axis) {
+    AxisOffsets next = offsets_along(source, target, axis);
+    if (axes.size() == 1 && next.source.size() * axes.front().source.size() <= kMostMerged) {
+      axes.front() = merged(next, axes.front());
+    } else {
+      axes.insert(axes.begin(), std::move(next));
+    }
+  }
+  return axes;
+}
+
+template <class S, class D>
+void copy_along(const std::vector<AxisOffsets>& axes, std::size_t axis, const S* in, D* out) {
+  const AxisOffsets& offsets = axes[axis];
+  const std::int64_t* from = offsets.source.data();
+  const std::int64_t* to = offsets.target.data();
+  const std::size_t count = offsets.source.size();
+  if (axis + 1 < axes.size()) {
+    for (std::size_t i = 0; i < count; ++i) {
+      copy_along(axes, axis + 1, in + from[i], out + to[i]);
+    }
+    return;
+  }
+  for (std::size_t i = 0; i < count; ++i) {
+    out[to[i]] = convert_element<D>(in[from[i]]);
   }
 }
 
@@ -65,25 +111,28 @@ void copy_elements(const Tensor& source, Tensor& target) {
   TEMPER_ASSERT(source.shape() == target.shape(), source.shape(), " against ", target.shape());
   const Shape& shape = source.shape();
   if (source.dtype() == target.dtype() && source.layout() == target.layout() &&
-      source.layout().plain) {
+      !has_padding(shape, source.layout())) {
     std::memcpy(target.data(), source.data(), static_cast<std::size_t>(source.bytes()));
     return;
   }
+  if (shape.element_count() == 0) {
+    return;
+  }
+  const bool plain = source.layout().plain && target.layout().plain;
+  const std::vector<AxisOffsets> axes =
+      plain ? std::vector<AxisOffsets>{} : offsets_of_axes(source, target);
   visit_any(source.dtype(), [&]<class S>() {
     visit_any(target.dtype(), [&]<class D>() {
       const S* in = static_cast<const S*>(source.data());
       D* out = static_cast<D*>(target.data());
-      if (source.layout().plain && target.layout().plain) {
-        const std::int64_t count = shape.element_count();
-        for (std::int64_t i = 0; i < count; ++i) {
-          out[i] = convert_element<D>(in[i]);
-        }
+      if (!plain) {
+        copy_along(axes, 0, in, out);
         return;
       }
-      for_each_index(shape, [&](const std::int64_t* index) {
-        out[element_offset(shape, target.layout(), index)] =
-            convert_element<D>(in[element_offset(shape, source.layout(), index)]);
-      });
+      const std::int64_t count = shape.element_count();
+      for (std::int64_t i = 0; i < count; ++i) {
+        out[i] = convert_element<D>(in[i]);
+      }
     });
   });
 }

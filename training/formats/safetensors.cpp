@@ -6,11 +6,14 @@
 #include <bit>
 #include <cstdint>
 #include <cstring>
+#include <future>
 #include <set>
+#include <span>
 
 #include "runtime/platform/files.h"
 #include "training/formats/json.h"
 #include "training/formats/mapped_buffer.h"
+#include "training/formats/sha256.h"
 
 namespace temper::training {
 namespace {
@@ -214,6 +217,34 @@ std::string header_text(const std::string& path,
   return text;
 }
 
+// Writes the file and returns its SHA-256. The disk and the hash, which takes about as long, do not
+// wait for each other.
+std::string write_parts(const std::string& path,
+                        const std::vector<std::span<const std::byte>>& parts) {
+  std::uint64_t bytes = 0;
+  for (const std::span<const std::byte> part : parts) {
+    bytes += part.size();
+  }
+  AtomicFile file(path);
+  file.reserve(bytes);
+  const auto digest = [&parts] {
+    Sha256 hash;
+    for (const std::span<const std::byte> part : parts) {
+      hash.update(part);
+    }
+    return hash.finish();
+  };
+  constexpr std::uint64_t kWorthAThread = std::uint64_t{1} << 20;
+  std::future<std::string> hashed = std::async(
+      bytes >= kWorthAThread ? std::launch::async | std::launch::deferred : std::launch::deferred,
+      digest);
+  for (const std::span<const std::byte> part : parts) {
+    file.write(part);
+  }
+  file.commit();
+  return hashed.get();
+}
+
 }  // namespace
 
 const Tensor* SafetensorsFile::find(std::string_view name) const {
@@ -234,9 +265,9 @@ SafetensorsFile read_safetensors(const std::string& path, ErrorCode code) {
   return decode_safetensors(map_buffer(path), path, code);
 }
 
-void write_safetensors(const std::string& path,
-                       const std::vector<std::pair<std::string, Tensor>>& tensors,
-                       const std::map<std::string, std::string>& metadata) {
+std::string write_safetensors(const std::string& path,
+                              const std::vector<std::pair<std::string, Tensor>>& tensors,
+                              const std::map<std::string, std::string>& metadata) {
   std::vector<std::pair<std::string, Tensor>> sorted = tensors;
   std::sort(sorted.begin(), sorted.end(), [](const auto& a, const auto& b) {
     const std::size_t wide_a = size_of(a.second.dtype());
@@ -253,19 +284,12 @@ void write_safetensors(const std::string& path,
   for (std::size_t i = 0; i < 8; ++i) {
     length[i] = static_cast<std::byte>(text.size() >> (8 * i));
   }
-  AtomicFile file(path);
-  std::uint64_t bytes = 8 + text.size();
+  std::vector<std::span<const std::byte>> parts = {length, std::as_bytes(std::span(text))};
   for (const auto& [name, tensor] : sorted) {
-    bytes += static_cast<std::uint64_t>(tensor.bytes());
+    parts.emplace_back(static_cast<const std::byte*>(tensor.data()),
+                       static_cast<std::size_t>(tensor.bytes()));
   }
-  file.reserve(bytes);
-  file.write(length);
-  file.write(text);
-  for (const auto& [name, tensor] : sorted) {
-    file.write(std::span(static_cast<const std::byte*>(tensor.data()),
-                         static_cast<std::size_t>(tensor.bytes())));
-  }
-  file.commit();
+  return write_parts(path, parts);
 }
 
 }  // namespace temper::training

@@ -30,10 +30,11 @@ SafetensorsFile decode_safetensors(std::shared_ptr<Buffer> buffer, std::string_v
                                    ErrorCode code = ErrorCode::kInvalidModel);
 
 // Writes atomically. Wide elements come first, then by name, and the bytes begin at a multiple of
-// 64, so every tensor is aligned for its type; equal contents give equal files.
+// 64, so every tensor is aligned for its type; equal contents give equal files. Returns the SHA-256
+// of the file, taken while it is written.
 // THROWS: kInvalidArgument for duplicate names or "__metadata__", kUnsupported for opaque bytes.
-void write_safetensors(const std::string& path,
-                       const std::vector<std::pair<std::string, Tensor>>& tensors,
-                       const std::map<std::string, std::string>& metadata = {});
+std::string write_safetensors(const std::string& path,
+                              const std::vector<std::pair<std::string, Tensor>>& tensors,
+                              const std::map<std::string, std::string>& metadata = {});
 
 }  // namespace temper::training

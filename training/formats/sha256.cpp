@@ -7,23 +7,12 @@
 #include <string_view>
 
 #include "runtime/platform/files.h"
+#include "training/formats/sha256_blocks.h"
 
 namespace temper::training {
 namespace {
 
-constexpr std::array<std::uint32_t, 64> kRound = {
-    0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5,
-    0xd807aa98, 0x12835b01, 0x243185be, 0x550c7dc3, 0x72be5d74, 0x80deb1fe, 0x9bdc06a7, 0xc19bf174,
-    0xe49b69c1, 0xefbe4786, 0x0fc19dc6, 0x240ca1cc, 0x2de92c6f, 0x4a7484aa, 0x5cb0a9dc, 0x76f988da,
-    0x983e5152, 0xa831c66d, 0xb00327c8, 0xbf597fc7, 0xc6e00bf3, 0xd5a79147, 0x06ca6351, 0x14292967,
-    0x27b70a85, 0x2e1b2138, 0x4d2c6dfc, 0x53380d13, 0x650a7354, 0x766a0abb, 0x81c2c92e, 0x92722c85,
-    0xa2bfe8a1, 0xa81a664b, 0xc24b8b70, 0xc76c51a3, 0xd192e819, 0xd6990624, 0xf40e3585, 0x106aa070,
-    0x19a4c116, 0x1e376c08, 0x2748774c, 0x34b0bcb5, 0x391c0cb3, 0x4ed8aa4a, 0x5b9cca4f, 0x682e6ff3,
-    0x748f82ee, 0x78a5636f, 0x84c87814, 0x8cc70208, 0x90befffa, 0xa4506ceb, 0xbef9a3f7, 0xc67178f2};
-
-}  // namespace
-
-void Sha256::block(const std::uint8_t* data) {
+void one_block(std::uint32_t* state, const std::uint8_t* data) {
   std::array<std::uint32_t, 64> w;
   for (std::size_t i = 0; i < 16; ++i) {
     w[i] = static_cast<std::uint32_t>(data[4 * i]) << 24 |
@@ -36,10 +25,12 @@ void Sha256::block(const std::uint8_t* data) {
     const std::uint32_t s1 = std::rotr(w[i - 2], 17) ^ std::rotr(w[i - 2], 19) ^ (w[i - 2] >> 10);
     w[i] = w[i - 16] + s0 + w[i - 7] + s1;
   }
-  auto [a, b, c, d, e, f, g, h] = state_;
+  std::array<std::uint32_t, 8> before;
+  std::copy_n(state, 8, before.begin());
+  auto [a, b, c, d, e, f, g, h] = before;
   for (std::size_t i = 0; i < 64; ++i) {
     const std::uint32_t s1 = std::rotr(e, 6) ^ std::rotr(e, 11) ^ std::rotr(e, 25);
-    const std::uint32_t t1 = h + s1 + ((e & f) ^ (~e & g)) + kRound[i] + w[i];
+    const std::uint32_t t1 = h + s1 + ((e & f) ^ (~e & g)) + kSha256Round[i] + w[i];
     const std::uint32_t s0 = std::rotr(a, 2) ^ std::rotr(a, 13) ^ std::rotr(a, 22);
     const std::uint32_t t2 = s0 + ((a & b) ^ (a & c) ^ (b & c));
     h = g;
@@ -53,8 +44,21 @@ void Sha256::block(const std::uint8_t* data) {
   }
   const std::array<std::uint32_t, 8> add = {a, b, c, d, e, f, g, h};
   for (std::size_t i = 0; i < 8; ++i) {
-    state_[i] += add[i];
+    state[i] += add[i];
   }
+}
+
+}  // namespace
+
+void sha256_blocks_portable(std::uint32_t* state, const std::uint8_t* data, std::size_t count) {
+  for (std::size_t i = 0; i < count; ++i) {
+    one_block(state, data + 64 * i);
+  }
+}
+
+void Sha256::blocks(const std::uint8_t* data, std::size_t count) {
+  static const bool kFast = has_sha_instructions();
+  (kFast ? sha256_blocks_x86 : sha256_blocks_portable)(state_.data(), data, count);
 }
 
 void Sha256::update(std::span<const std::byte> bytes) {
@@ -63,9 +67,9 @@ void Sha256::update(std::span<const std::byte> bytes) {
   total_bytes_ += left;
   while (left > 0) {
     if (pending_bytes_ == 0 && left >= 64) {
-      block(data);
-      data += 64;
-      left -= 64;
+      blocks(data, left / 64);
+      data += left / 64 * 64;
+      left %= 64;
       continue;
     }
     const std::size_t take = std::min(left, 64 - pending_bytes_);
@@ -74,7 +78,7 @@ void Sha256::update(std::span<const std::byte> bytes) {
     data += take;
     left -= take;
     if (pending_bytes_ == 64) {
-      block(pending_.data());
+      blocks(pending_.data(), 1);
       pending_bytes_ = 0;
     }
   }
@@ -89,14 +93,14 @@ std::string Sha256::finish() {
   pending_[pending_bytes_++] = 0x80;
   if (pending_bytes_ > 56) {
     std::memset(pending_.data() + pending_bytes_, 0, 64 - pending_bytes_);
-    block(pending_.data());
+    blocks(pending_.data(), 1);
     pending_bytes_ = 0;
   }
   std::memset(pending_.data() + pending_bytes_, 0, 56 - pending_bytes_);
   for (std::size_t i = 0; i < 8; ++i) {
     pending_[56 + i] = static_cast<std::uint8_t>(bits >> (56 - 8 * i));
   }
-  block(pending_.data());
+  blocks(pending_.data(), 1);
   std::string hex;
   for (const std::uint32_t word : state_) {
     for (int shift = 28; shift >= 0; shift -= 4) {

@@ -1,4 +1,5 @@
-// SHA-256 (FIPS 180-4), for fingerprints of data sets and checkpoints.
+// SHA-256 (FIPS 180-4), for fingerprints of data sets and checkpoints; by the processor's SHA
+// instructions where it has them.
 #pragma once
 
 #include <array>
@@ -19,7 +20,8 @@ class Sha256 {
   std::string finish();
 
  private:
-  void block(const std::uint8_t* data);
+  // Takes in whole blocks of 64 bytes.
+  void blocks(const std::uint8_t* data, std::size_t count);
 
   std::array<std::uint32_t, 8> state_{0x6a09e667u, 0xbb67ae85u, 0x3c6ef372u, 0xa54ff53au,
                                       0x510e527fu, 0x9b05688cu, 0x1f83d9abu, 0x5be0cd19u};
