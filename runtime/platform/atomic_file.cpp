@@ -9,6 +9,7 @@
 #include "runtime/base/error.h"
 #include "runtime/platform/files.h"
 #include "runtime/platform/folders.h"
+#include "runtime/platform/run_lock.h"
 
 namespace temper {
 namespace {
@@ -30,11 +31,15 @@ void write_all(const FileDescriptor& file, std::span<const std::byte> data,
 }  // namespace
 
 AtomicFile::AtomicFile(std::string path) : path_(std::move(path)) {
-  temporary_ = temporary_path(path_);
-  file_ = open_path(temporary_, O_CREAT | O_EXCL | O_WRONLY, 0666);
+  do {
+    temporary_ = temporary_path(path_);
+    file_ = open_path(temporary_, O_CREAT | O_EXCL | O_WRONLY, 0666);
+  } while (!file_.is_open() && errno == EEXIST);
   if (!file_.is_open()) {
     fail_io("create a file for", path_, errno);
   }
+  // Where the file system has no locks, temporary files stay rather than being taken for left.
+  [[maybe_unused]] const int ignored = try_lock(file_);
 }
 
 AtomicFile::~AtomicFile() {

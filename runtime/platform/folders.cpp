@@ -2,7 +2,6 @@
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -10,11 +9,11 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
-#include <charconv>
 #include <memory>
 
 #include "runtime/base/error.h"
 #include "runtime/platform/file_descriptor.h"
+#include "runtime/platform/run_lock.h"
 
 namespace temper {
 namespace {
@@ -29,25 +28,29 @@ void rename_path(const std::string& from, const std::string& to) {
   sync_directory(folder_of(to));
 }
 
-// The process number in ".name.PID.N.tmp", or 0 when `name` is not a temporary name.
-int process_of_temporary(std::string_view name) {
-  if (name.size() < 6 || name.front() != '.' || !name.ends_with(".tmp")) {
-    return 0;
+// ".name.PROCESS.N.tmp"
+bool is_temporary_name(std::string_view name) {
+  if (!name.starts_with('.') || !name.ends_with(".tmp")) {
+    return false;
   }
   name.remove_suffix(4);
-  const std::size_t counter = name.rfind('.');
-  if (counter == std::string_view::npos || counter == 0) {
-    return 0;
+  for (int part = 0; part < 2; ++part) {
+    const std::size_t dot = name.rfind('.');
+    if (dot == std::string_view::npos || dot == 0 || dot + 1 == name.size() ||
+        name.find_first_not_of("0123456789", dot + 1) != std::string_view::npos) {
+      return false;
+    }
+    name = name.substr(0, dot);
   }
-  const std::string_view head = name.substr(0, counter);
-  const std::size_t dot = head.rfind('.');
-  if (dot == std::string_view::npos || dot == 0) {
-    return 0;
-  }
-  int process = 0;
-  const std::string_view digits = head.substr(dot + 1);
-  const auto result = std::from_chars(digits.data(), digits.data() + digits.size(), process);
-  return result.ec == std::errc{} && result.ptr == digits.data() + digits.size() ? process : 0;
+  return true;
+}
+
+// Whether nobody writes it any more. Process numbers do not tell: another host or container has
+// the same ones.
+bool is_abandoned(const std::string& path, bool is_folder) {
+  const FileDescriptor opened =
+      open_path(path, is_folder ? O_RDONLY | O_DIRECTORY : O_WRONLY | O_NONBLOCK);
+  return opened.is_open() && try_lock(opened) == 0;
 }
 
 }  // namespace
@@ -199,12 +202,12 @@ std::string temporary_path(const std::string& path) {
 int remove_stale_temporaries(const std::string& folder) {
   int removed = 0;
   for (const std::string& name : list_directory(folder)) {
-    const int process = process_of_temporary(name);
-    if (process <= 0 || process == ::getpid() || ::kill(process, 0) == 0 || errno != ESRCH) {
+    const std::string path = join_path(folder, name);
+    const FileStatus status = file_status(path);
+    if (!is_temporary_name(name) || !is_abandoned(path, status.is_folder)) {
       continue;
     }
-    const std::string path = join_path(folder, name);
-    if (file_status(path).is_folder) {
+    if (status.is_folder) {
       remove_folder(path, list_directory(path));
     } else {
       remove_file(path);

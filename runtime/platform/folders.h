@@ -49,10 +49,11 @@ std::string folder_of(const std::string& path);
 std::string file_name_of(const std::string& path);
 std::string join_path(std::string_view folder, std::string_view name);
 
-// A hidden name next to `path` that no other process uses: ".best.onnx.4711.3.tmp".
+// A hidden name next to `path`: ".best.onnx.4711.3.tmp". In another container or on another host
+// somebody may have the same one: make it so that a taken name is noticed.
 std::string temporary_path(const std::string& path);
-// Removes temporary files (and folders of plain files) of processes that no longer run.
-// Returns how many.
+// Removes temporary files (and folders of plain files) that nobody holds (AtomicFile, RunLock) any
+// more. Returns how many.
 int remove_stale_temporaries(const std::string& folder);
 
 }  // namespace temper

@@ -2,11 +2,10 @@
 #include "runtime/platform/folders.h"
 
 #include <gtest/gtest.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "runtime/base/error.h"
 #include "runtime/platform/files.h"
+#include "runtime/platform/run_lock.h"
 #include "tests/runtime/platform/temporary_folder.h"
 
 namespace temper {
@@ -79,22 +78,34 @@ TEST(Paths, AreTakenApartAndJoined) {
   EXPECT_EQ(join_path("a", "/b"), "/b");
 }
 
-TEST(Temporaries, OfDeadProcessesAreRemovedAndOthersAreKept) {
+// Process 1 is there on every host and in every container, and says nothing about who wrote them.
+TEST(Temporaries, ThatNobodyHoldsAreRemovedAndOthersAreKept) {
   const TemporaryFolder folder;
-  const pid_t child = ::fork();
-  if (child == 0) {
-    ::_exit(0);
-  }
-  ASSERT_EQ(::waitpid(child, nullptr, 0), child);
-  const std::string dead = std::to_string(child);
-  write_file_atomically(folder.file(".best.onnx." + dead + ".0.tmp"), "x");
-  make_directories(folder.file(".step-5." + dead + ".1.tmp"));
-  write_file_atomically(folder.file(".step-5." + dead + ".1.tmp/weights"), "x");
+  write_file_atomically(folder.file(".best.onnx.1.0.tmp"), "x");
+  make_directories(folder.file(".step-5.1.1.tmp"));
+  write_file_atomically(folder.file(".step-5.1.1.tmp/weights"), "x");
   write_file_atomically(folder.file("best.onnx"), "x");
   write_file_atomically(folder.file(".profile.tmp"), "x");
-  write_file_atomically(temporary_path(folder.file("last.onnx")), "x");
+  make_directories(folder.file(".step-6.1.2.tmp"));
+  const RunLock writing(folder.file(".step-6.1.2.tmp"));
+  AtomicFile last(folder.file("last.onnx"));
   EXPECT_EQ(remove_stale_temporaries(folder.path()), 2);
-  EXPECT_EQ(list_directory(folder.path()).size(), 3u);
+  EXPECT_EQ(list_directory(folder.path()).size(), 4u);
+  last.commit();
+  EXPECT_TRUE(file_status(folder.file("last.onnx")).is_regular);
+}
+
+TEST(Temporaries, ANameThatIsTakenIsNotWrittenTo) {
+  const TemporaryFolder folder;
+  const std::string taken = temporary_path(folder.file("a"));
+  const std::string process = taken.substr(0, taken.rfind('.', taken.size() - 5));
+  const int counter = std::stoi(taken.substr(process.size() + 1));
+  // Its own temporary file takes the next number, so that of "a" would be this one.
+  const std::string next = process + "." + std::to_string(counter + 2) + ".tmp";
+  write_file_atomically(next, "of another container");
+  write_file_atomically(folder.file("a"), "mine");
+  EXPECT_EQ(read_text_file(folder.file("a"), 100), "mine");
+  EXPECT_EQ(read_text_file(next, 100), "of another container");
 }
 
 }  // namespace
