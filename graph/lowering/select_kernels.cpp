@@ -30,7 +30,8 @@ void note_types(const OpQuery& query, PlanStep& step) {
 
 }  // namespace
 
-// Which values are gradients of which variables: the optimizer nodes' second group of inputs.
+// Which values are gradients of which variables: the optimizer nodes' second group of inputs, where
+// the first are parameters. An average has no gradient: the weight it follows is read in its place.
 void Lowering::find_gradients_of_variables() {
   for (int i = 0; i < graph_.node_count(); ++i) {
     const Node& node = graph_.node(NodeId{i});
@@ -41,6 +42,9 @@ void Lowering::find_gradients_of_variables() {
     for (std::size_t k = 0; k < count; ++k) {
       const Value& parameter = graph_.value(node.inputs[4 + k]);
       TEMPER_ASSERT(parameter.kind == ValueKind::kVariable);
+      if (graph_.variable(parameter.variable).role != VariableRole::kParameter) {
+        continue;
+      }
       gradient_of_.emplace(node.inputs[4 + count + k], parameter.variable);
     }
   }
