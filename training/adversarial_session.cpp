@@ -90,6 +90,12 @@ std::vector<std::int64_t> rows_to_show(const Dataset& data, const Wiring& wiring
 
 }  // namespace
 
+std::vector<SideFile> AdversarialSession::files() const {
+  return {side_model("models.generator.path", *generator_),
+          side_model("models.discriminator.path", *discriminator_),
+          {"data.train", recipe_.data.train, data_->fingerprint()}};
+}
+
 AdversarialSession::AdversarialSession(Recipe recipe, EngineOptions options)
     : recipe_(std::move(recipe)) {
   refuse_other_settings();

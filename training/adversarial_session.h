@@ -16,6 +16,7 @@
 #include "training/data/batch_loader.h"
 #include "training/data/dataset.h"
 #include "training/recipe/recipe.h"
+#include "training/side_files.h"
 
 namespace temper::training {
 
@@ -35,7 +36,8 @@ class AdversarialSession {
   const CompileSettings& settings(AdversarialGraphKind kind) const;
   // What was inferred or changed, for people.
   const std::vector<std::string>& notes() const { return notes_; }
-  const std::string& data_fingerprint() const { return data_->fingerprint(); }
+  // Models and data.
+  std::vector<SideFile> files() const;
 
   // Compiles and allocates everything a run needs.
   MemoryPlan prepare();

@@ -9,6 +9,7 @@
 
 #include "runtime/base/error.h"
 #include "training/adversarial_side.h"
+#include "training/run_length.h"
 #include "training/run_records.h"
 #include "training/weight_averaging.h"
 
@@ -41,12 +42,12 @@ struct AdversarialTrainer::Impl {
   std::int64_t log_first_step = 0;
   std::vector<Metric> line;
 
-  // Of the run in steps of a model that makes so many in an iteration.
-  RunLength length_of(std::int64_t steps_per_iteration) const {
+  // Of a run of so many iterations in steps of a model that makes so many in each.
+  RunLength length_of(std::int64_t steps_per_iteration, std::int64_t iterations) const {
     RunLength length;
     length.steps_per_epoch = std::max<std::int64_t>(
         session.batches_per_epoch() * steps_per_iteration / recipe.adversarial.ratio, 1);
-    length.total_steps = total_steps * steps_per_iteration;
+    length.total_steps = iterations * steps_per_iteration;
     return length;
   }
 
@@ -58,22 +59,49 @@ struct AdversarialTrainer::Impl {
             ? recipe.train.steps
             : std::max<std::int64_t>(
                   recipe.train.epochs * session.batches_per_epoch() / adversarial.ratio, 1);
-    discriminator = std::make_unique<AdversarialSideLoop>(
-        session, AdversarialGraphKind::kDiscriminator, "d", length_of(adversarial.ratio));
+    discriminator =
+        std::make_unique<AdversarialSideLoop>(session, AdversarialGraphKind::kDiscriminator, "d",
+                                              length_of(adversarial.ratio, total_steps));
     generator = std::make_unique<AdversarialSideLoop>(session, AdversarialGraphKind::kGenerator,
-                                                      "g", length_of(1));
-    average = AveragePlan(recipe.average, length_of(1));
+                                                      "g", length_of(1, total_steps));
     return memory;
   }
 
   void open_run() {
-    const RunIdentity identity =
-        run_identity(recipe, session.data_fingerprint(), session.backend(), session.threads());
     records = std::make_unique<RunRecords>(
-        recipe, resume, identity,
+        recipe, resume, run_identity(session),
         [&](const RunState&) -> VariableStore& { return session.store(); }, state, observer);
+    settle_changed_length();
     result.run_directory = records->directory();
     loader = session.make_loader(state.data);
+  }
+
+  // The parts of the run that go by its length, where it was another one when it was saved.
+  void settle_changed_length() {
+    std::vector<std::string> notes;
+    const std::int64_t before = state.total_steps;
+    if (records->resumed() && before > 0 && before != total_steps) {
+      notes.push_back(length_change(before, total_steps, state.attempted));
+      const AdversarialRecipe& two = recipe.adversarial;
+      const auto say = [&](const char* key, const AdversarialSide& side, std::int64_t steps,
+                           std::int64_t applied) {
+        notes.push_back(schedule_change(key, schedule_of(side, recipe), length_of(steps, before),
+                                        length_of(steps, total_steps), applied,
+                                        side.optimizer.parameters.get_double("lr", 0)));
+      };
+      say("the generator's schedule", two.generator, 1, generator->applied());
+      say("the discriminator's schedule", two.discriminator, two.ratio, discriminator->applied());
+    }
+    average = resumed_average(recipe.average, length_of(1, total_steps), state,
+                              generator->applied(), notes);
+    state.average_updates = average.updates(generator->applied());
+    state.average_start = recipe.average.is_on() ? average.start() : -1;
+    state.total_steps = total_steps;
+    for (const std::string& note : notes) {
+      if (!note.empty()) {
+        observer.message(note);
+      }
+    }
   }
 
   // A step of one model on a batch; one that is not finite changes nothing.

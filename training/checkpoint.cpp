@@ -2,14 +2,17 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
+#include <bit>
 #include <cstdio>
-#include <set>
+#include <future>
+#include <limits>
 #include <span>
+#include <type_traits>
 
 #include "runtime/base/error.h"
 #include "runtime/platform/files.h"
 #include "runtime/platform/folders.h"
+#include "runtime/platform/run_lock.h"
 #include "training/compile/distillation.h"
 #include "training/compile/weight_average.h"
 #include "training/formats/json.h"
@@ -39,6 +42,9 @@ Place place_of(const StoreVariable& variable) {
                                      : Place{kOptimizer, name};
 }
 
+// The teacher's do not change: they are in its own file.
+bool is_saved(const StoreVariable& variable) { return !variable.name.starts_with(kTeacherPrefix); }
+
 bool has_averages(const std::string& folder) {
   return file_status(join_path(folder, kAverages)).is_regular;
 }
@@ -49,37 +55,73 @@ std::string folder_name(std::int64_t step) {
   return text;
 }
 
+// By the exponent, which is all ones in what is not finite: a loop over whole registers.
+template <class T>
+bool all_finite(std::span<const T> values) {
+  using Bits = std::conditional_t<sizeof(T) == 4, std::uint32_t, std::uint64_t>;
+  constexpr Bits kExponent = std::bit_cast<Bits>(std::numeric_limits<T>::infinity());
+  std::int64_t bad = 0;
+  for (const T value : values) {
+    bad += (std::bit_cast<Bits>(value) & kExponent) == kExponent ? 1 : 0;
+  }
+  return bad == 0;
+}
+
 bool all_finite(const Tensor& tensor) {
   if (tensor.dtype() != DType::kFloat32 && tensor.dtype() != DType::kFloat64) {
     return true;
   }
-  return visit_float(tensor.dtype(), [&]<class T>() {
-    const auto values = tensor.span<T>();
-    return std::all_of(values.begin(), values.end(), [](T value) { return std::isfinite(value); });
-  });
+  return visit_float(tensor.dtype(), [&]<class T>() { return all_finite(tensor.span<T>()); });
 }
 
-// Files other than the manifest, with sizes and hashes; the manifest is what makes the folder a
-// checkpoint.
-void write_manifest(const std::string& folder) {
-  JsonValue manifest = JsonValue::object();
-  for (const std::string& name : kFiles) {
-    if (name == kManifest || (name == kAverages && !has_averages(folder))) {
+void list_file(JsonValue& manifest, const std::string& name, const std::string& path,
+               const std::string& sha256) {
+  JsonValue entry = JsonValue::object();
+  entry.set("bytes", static_cast<std::int64_t>(file_status(path).size));
+  entry.set("sha256", sha256);
+  manifest.set(name, std::move(entry));
+}
+
+// The files of a checkpoint into `folder`, at last the manifest of their sizes and hashes, which is
+// what makes the folder one.
+void write_files(const std::string& folder, const VariableStore& store, const RunState& state) {
+  std::map<std::string, std::vector<std::pair<std::string, Tensor>>> files{{kWeights, {}},
+                                                                           {kOptimizer, {}}};
+  for (int i = 0; i < store.count(); ++i) {
+    if (!is_saved(store.variable(i))) {
       continue;
     }
-    const std::string path = join_path(folder, name);
-    JsonValue entry = JsonValue::object();
-    entry.set("bytes", static_cast<std::int64_t>(file_status(path).size));
-    entry.set("sha256", sha256_of_file(path));
-    manifest.set(name, std::move(entry));
+    // A view where it is as the file has it: nothing else writes to the store meanwhile.
+    Tensor value = store.variable(i).layout.plain ? store.tensor(i) : store.get(i);
+    const bool is_state = store.variable(i).training_state;
+    TEMPER_CHECK(is_state || all_finite(value), ErrorCode::kDiverged, "parameter '",
+                 store.variable(i).name, "' is not finite; no checkpoint is written");
+    Place place = place_of(store.variable(i));
+    files[place.file].emplace_back(std::move(place.name), std::move(value));
   }
+  JsonValue manifest = JsonValue::object();
+  for (auto& [file, tensors] : files) {
+    const std::string path = join_path(folder, file);
+    list_file(manifest, file, path, write_safetensors(path, tensors));
+    tensors.clear();
+  }
+  const std::string path = join_path(folder, kState);
+  const std::string text = to_json(state).text(2) + "\n";
+  write_file_atomically(path, text);
+  list_file(manifest, kState, path, sha256_hex(std::as_bytes(std::span(text))));
   write_file_atomically(join_path(folder, kManifest), manifest.text(2) + "\n");
+  sync_directory(folder);
 }
 
 void verify_manifest(const std::string& folder) {
   const std::string path = join_path(folder, kManifest);
   const JsonValue manifest =
       parse_json(read_text_file(path, 1 << 20), path, ErrorCode::kInvalidModel);
+  struct Hashed {
+    std::string path, listed;
+    std::future<std::string> found;
+  };
+  std::vector<Hashed> hashes;  // of all files at once
   for (const std::string& name : kFiles) {
     if (name == kManifest ||
         (name == kAverages && manifest.find(name) == nullptr && !has_averages(folder))) {
@@ -92,8 +134,13 @@ void verify_manifest(const std::string& folder) {
     TEMPER_CHECK(static_cast<std::int64_t>(status.size) == entry.at("bytes").as_int("bytes"),
                  ErrorCode::kInvalidModel, file, " has ", status.size, " bytes, its MANIFEST says ",
                  entry.at("bytes").as_int("bytes"));
-    TEMPER_CHECK(sha256_of_file(file) == entry.at("sha256").as_string("sha256"),
-                 ErrorCode::kInvalidModel, file, " does not have the SHA-256 its MANIFEST says");
+    hashes.push_back(
+        {file, entry.at("sha256").as_string("sha256"),
+         std::async(std::launch::async | std::launch::deferred, sha256_of_file, file)});
+  }
+  for (Hashed& file : hashes) {
+    TEMPER_CHECK(file.found.get() == file.listed, ErrorCode::kInvalidModel, file.path,
+                 " does not have the SHA-256 its MANIFEST says");
   }
 }
 
@@ -116,9 +163,6 @@ RunState read_state(const std::string& folder) {
   return run_state_from_json(
       parse_json(read_text_file(path, 1 << 24), path, ErrorCode::kInvalidModel));
 }
-
-// The teacher's do not change: they are in its own file.
-bool is_saved(const StoreVariable& variable) { return !variable.name.starts_with(kTeacherPrefix); }
 
 void load_variables(const std::string& folder, VariableStore& store) {
   std::map<std::string, SafetensorsFile> files;
@@ -163,6 +207,15 @@ void remove_damaged(const std::string& folder) {
   }
 }
 
+// While an error is on its way, which one about the removal must not replace.
+void discard(const std::string& folder) noexcept {
+  try {
+    remove_damaged(folder);
+  } catch (const Error&) {
+    // What stays has a temporary name, and goes when the run is resumed.
+  }
+}
+
 }  // namespace
 
 void save_checkpoint(const std::string& run_directory, const VariableStore& store,
@@ -174,32 +227,17 @@ void save_checkpoint(const std::string& run_directory, const VariableStore& stor
   if (is_whole(target)) {
     return;  // this very step is saved already
   }
-  std::map<std::string, std::vector<std::pair<std::string, Tensor>>> files{{kWeights, {}},
-                                                                           {kOptimizer, {}}};
-  for (int i = 0; i < store.count(); ++i) {
-    if (!is_saved(store.variable(i))) {
-      continue;
-    }
-    Tensor value = store.get(i);
-    const bool is_state = store.variable(i).training_state;
-    TEMPER_CHECK(is_state || all_finite(value), ErrorCode::kDiverged, "parameter '",
-                 store.variable(i).name, "' is not finite; no checkpoint is written");
-    Place place = place_of(store.variable(i));
-    files[place.file].emplace_back(std::move(place.name), std::move(value));
+  std::string temporary = temporary_path(target);
+  while (!make_new_directory(temporary)) {
+    temporary = temporary_path(target);
   }
-  const std::string temporary = temporary_path(target);
-  TEMPER_CHECK(make_new_directory(temporary), ErrorCode::kIo, temporary, " exists already");
   try {
-    for (const auto& [file, tensors] : files) {
-      write_safetensors(join_path(temporary, file), tensors);
-    }
-    write_file_atomically(join_path(temporary, kState), to_json(state).text(2) + "\n");
-    write_manifest(temporary);
-    sync_directory(temporary);
+    const RunLock writing(temporary);  // not to be taken for one that was left
+    write_files(temporary, store, state);
     remove_damaged(target);
     rename_directory(temporary, target);
   } catch (...) {
-    remove_folder(temporary, kFiles);
+    discard(temporary);
     throw;
   }
   std::vector<std::string> names = checkpoint_names(checkpoints);

@@ -35,6 +35,9 @@ class Recorder final : public RunObserver {
   }
   void logged(std::int64_t step, std::int64_t epoch, std::span<const Metric> metrics) override {
     static_cast<void>(epoch);
+    if (step == 0) {  // the model as given, the same in all runs: compared is what training does
+      return;
+    }
     for (const Metric& metric : metrics) {
       CompareCurve& curve = run_.curves[metric.name];
       curve.steps.push_back(static_cast<double>(step));

@@ -111,7 +111,7 @@ LossFiles::LossFiles(const Recipe& recipe, const graph::Graph& model)
     graph::Graph file = as_loss_file(model_file.build_graph(graph::standard_ops()), term.file);
     side_files_.push_back(side_model(
         recipe.loss_terms.empty() ? "loss.file" : concat("loss.term ", graphs_.size(), " file"),
-        model_file, file));
+        model_file));
     check_loss_gradient(file, term.file, model_outputs_);
     std::vector<std::string> names;
     for (const graph::ValueId id : file.inputs) {

@@ -159,9 +159,14 @@ std::unique_ptr<BatchLoader> RunData::make_ordered_loader(std::int64_t batch_siz
                                        options);
 }
 
-std::string RunData::fingerprint() const {
-  return val_ == nullptr ? train_->fingerprint()
-                         : concat(train_->fingerprint(), "+", val_->fingerprint());
+std::vector<SideFile> RunData::files() const {
+  const std::string& target = recipe_.data.target_path;
+  const std::string with = target.empty() ? "" : concat("' with '", target);
+  std::vector<SideFile> files = {{"data.train", recipe_.data.train + with, train_->fingerprint()}};
+  if (val_ != nullptr) {
+    files.push_back({"data.val", recipe_.data.val + with, val_->fingerprint()});
+  }
+  return files;
 }
 
 }  // namespace temper::training

@@ -12,6 +12,7 @@
 #include "training/data/dataset.h"
 #include "training/data/open_dataset.h"
 #include "training/recipe/recipe.h"
+#include "training/side_files.h"
 
 namespace temper::training {
 
@@ -48,8 +49,8 @@ class RunData {
   // All training rows in their own order, once: for evaluation and prediction.
   std::unique_ptr<BatchLoader> make_ordered_loader(std::int64_t batch_size) const;
 
-  // "SIZE-SHA256" of the training data, and of the validation data when it is a file of its own.
-  std::string fingerprint() const;
+  // The training data, and the validation data when that is a file of its own.
+  std::vector<SideFile> files() const;
 
  private:
   // Over `data`, where data.workers asks for several threads.

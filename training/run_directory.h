@@ -1,11 +1,10 @@
-// The folder of a run and what identifies the run: for resuming without silent differences.
+// The folder of a run.
 #pragma once
 
 #include <string>
+#include <vector>
 
-#include "training/checkpoint.h"
-#include "training/session.h"
-#include "training/side_files.h"
+#include "training/recipe/recipe.h"
 
 namespace temper::training {
 
@@ -22,21 +21,5 @@ std::string make_run_directory(const Recipe& recipe, bool resume);
 
 // Writes recipe.toml (resolved) into the folder.
 void write_run_recipe(const std::string& run_directory, const Recipe& recipe);
-
-struct RunIdentity {
-  std::string recipe_hash;
-  std::string model_fingerprint;
-  std::string data_fingerprint;
-  std::string numerics;
-  std::vector<SideFile> side_files;
-};
-RunIdentity run_identity(const Session& session);
-RunIdentity run_identity(const Recipe& recipe, const std::string& data_fingerprint,
-                         const Backend& backend, int threads);
-
-// THROWS: kInvalidArgument saying what differs: resuming would give other numbers than the run that
-// was stopped.
-void require_same_run(const RunIdentity& now, const RunState& saved, const Recipe& recipe,
-                      const std::string& run_directory);
 
 }  // namespace temper::training

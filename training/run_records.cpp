@@ -4,29 +4,31 @@
 
 #include "runtime/platform/folders.h"
 #include "training/checkpoint.h"
+#include "training/run_directory.h"
 
 namespace temper::training {
+namespace {
+
+constexpr const char* kMetrics = "metrics.jsonl";
+
+}  // namespace
 
 RunRecords::RunRecords(const Recipe& recipe, bool resume, const RunIdentity& identity,
                        const StoreFor& store, RunState& state, RunObserver& observer)
     : recipe_(recipe), observer_(observer), directory_(make_run_directory(recipe, resume)) {
-  lock_ = std::make_unique<RunLock>(directory_);
+  lock_ = std::make_unique<RunLock>(directory_, kMetrics);
   make_directories(path("checkpoints"));
   remove_stale_temporaries(path("checkpoints"));
   remove_stale_temporaries(directory_);
   resumed_ = resume && load(identity, store, state);
-  if (!resumed_) {
-    write_run_recipe(directory_, recipe);
-  }
-  state.recipe_hash = identity.recipe_hash;
-  state.model_fingerprint = identity.model_fingerprint;
-  state.data_fingerprint = identity.data_fingerprint;
-  state.side_files.clear();
-  for (const SideFile& file : identity.side_files) {
-    state.side_files[file.key] = file.sha256;
+  write_run_recipe(directory_, recipe);  // of a resumed run too: it may be longer now
+  state.settings_hash = identity.settings_hash;
+  state.files.clear();
+  for (const SideFile& file : identity.files) {
+    state.files[file.key] = file.fingerprint;
   }
   state.numerics = identity.numerics;
-  metrics_ = std::make_unique<MetricsLog>(path("metrics.jsonl"), state.metrics_bytes);
+  metrics_ = std::make_unique<MetricsLog>(path(kMetrics), state.metrics_bytes);
   if (recipe.log.tensorboard) {
     tensorboard_ = std::make_unique<TensorBoardLog>(path("tensorboard"), state.attempted);
     if (!resumed_) {
@@ -42,7 +44,9 @@ bool RunRecords::load(const RunIdentity& identity, const StoreFor& store, RunSta
   std::vector<std::string> notes;
   const auto loaded =
       load_newest_checkpoint(directory_, notes, [&](const RunState& saved) -> VariableStore& {
-        require_same_run(identity, saved, recipe_, directory_);
+        for (const std::string& note : require_same_run(identity, saved, recipe_, directory_)) {
+          observer_.message(note);
+        }
         return store(saved);
       });
   for (const std::string& note : notes) {

@@ -13,7 +13,7 @@
 #include "runtime/exec/variable_store.h"
 #include "runtime/platform/run_lock.h"
 #include "training/logging/tensorboard_log.h"
-#include "training/run_directory.h"
+#include "training/run_identity.h"
 #include "training/run_observer.h"
 #include "training/run_state.h"
 

@@ -1,6 +1,9 @@
 #include "training/run_state.h"
 
+#include <string_view>
 #include <type_traits>
+
+#include "runtime/base/error.h"
 
 namespace temper::training {
 namespace {
@@ -8,6 +11,15 @@ namespace {
 template <class T>
 constexpr bool kIsList =
     std::is_same_v<T, std::vector<double>> || std::is_same_v<T, std::vector<std::int64_t>>;
+
+// Of state.json. A reader takes this and every lower one; a field that a lower one lacks has its
+// default. Raised when a field changes its meaning.
+constexpr std::int64_t kFormat = 1;
+
+// Without these there is no going on.
+bool is_needed(std::string_view key) {
+  return key == "epoch" || key == "position" || key == "attempted" || key == "applied";
+}
 
 // Every field of the state with its key: what is saved is what is listed here.
 template <class State, class Field>
@@ -25,6 +37,13 @@ void for_each_field(State& state, Field&& field) {
   field("best_loss", state.best_evaluation.loss);
   field("best_samples", state.best_evaluation.samples);
   field("best_metrics", state.best_evaluation.metrics);
+  field("given_loss", state.given_evaluation.loss);
+  field("given_samples", state.given_evaluation.samples);
+  field("given_metrics", state.given_evaluation.metrics);
+  field("has_trained", state.has_trained);
+  field("first_trained_metric", state.first_trained_metric);
+  field("best_trained_metric", state.best_trained_metric);
+  field("best_trained_step", state.best_trained_step);
   field("top_steps", state.top_steps);
   field("top_metrics", state.top_metrics);
   field("seconds", state.seconds);
@@ -53,10 +72,10 @@ void for_each_field(State& state, Field&& field) {
   field("last_train_loss", state.last_train_loss);
   field("last_train_accuracy", state.last_train_accuracy);
   field("last_train_parts", state.last_train_parts);
-  field("recipe_hash", state.recipe_hash);
-  field("model_fingerprint", state.model_fingerprint);
-  field("data_fingerprint", state.data_fingerprint);
-  field("side_files", state.side_files);
+  field("total_steps", state.total_steps);
+  field("average_start", state.average_start);
+  field("settings_hash", state.settings_hash);
+  field("files", state.files);
   field("numerics", state.numerics);
 }
 
@@ -64,7 +83,7 @@ void for_each_field(State& state, Field&& field) {
 
 JsonValue to_json(const RunState& state) {
   JsonValue json = JsonValue::object();
-  json.set("format", 1);
+  json.set("format", kFormat);
   for_each_field(state, [&]<class T>(const char* key, const T& value) {
     if constexpr (std::is_same_v<T, std::uint64_t>) {
       json.set(key, static_cast<std::int64_t>(value));
@@ -91,9 +110,17 @@ JsonValue to_json(const RunState& state) {
 }
 
 RunState run_state_from_json(const JsonValue& json) {
+  const std::int64_t format = json.at("format").as_int("format");
+  TEMPER_CHECK(format >= 1 && format <= kFormat, ErrorCode::kInvalidModel, "state.json has format ",
+               format, ", this version of Temper reads formats 1 to ", kFormat,
+               format > kFormat ? "; resume with the version that wrote it" : "");
   RunState state;
   for_each_field(state, [&]<class T>(const char* key, T& value) {
-    const JsonValue& found = json.at(key);
+    const JsonValue* const held = is_needed(key) ? &json.at(key) : json.find(key);
+    if (held == nullptr) {
+      return;
+    }
+    const JsonValue& found = *held;
     if constexpr (std::is_same_v<T, bool>) {
       value = found.as_bool(key);
     } else if constexpr (std::is_integral_v<T>) {

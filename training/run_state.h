@@ -24,7 +24,13 @@ struct RunState {
   bool has_best = false;
   double best_metric = 0;
   std::int64_t best_step = 0;
-  Evaluation best_evaluation;  // of the best model; no samples without validation data
+  Evaluation best_evaluation;   // of the best model; no samples without validation data
+  Evaluation given_evaluation;  // of the model as given; no samples where it was not evaluated
+  // The monitored metric after training: at the first evaluation, and at its best.
+  bool has_trained = false;
+  double first_trained_metric = 0;
+  double best_trained_metric = 0;
+  std::int64_t best_trained_step = 0;
   // The models in top/, with checkpoint.top_k > 1.
   std::vector<std::int64_t> top_steps;
   std::vector<double> top_metrics;
@@ -54,15 +60,17 @@ struct RunState {
   double last_train_accuracy = 0;
   std::map<std::string, double> last_train_parts;  // "loss/mse"
 
-  std::string recipe_hash;  // SHA-256 of the settings that decide the numbers
-  std::string model_fingerprint;
-  std::string data_fingerprint;
-  std::map<std::string, std::string> side_files;  // SHA-256 by setting: "loss.teacher.model"
-  std::string numerics;  // backend, library versions, instruction set, threads
+  std::int64_t total_steps = 0;     // that the run is to have; 0 where an older version saved it
+  std::int64_t average_start = -1;  // the step where averaging begins; -1: as the settings say
+
+  std::string settings_hash;                 // SHA-256 of the settings that decide the numbers
+  std::map<std::string, std::string> files;  // fingerprints by setting: "model.path"
+  std::string numerics;                      // backend, library versions, instruction set, threads
 };
 
 JsonValue to_json(const RunState& state);
-// THROWS: kInvalidData or kInvalidModel when something is missing or of another kind.
+// What an older version did not write has its default. THROWS: kInvalidData or kInvalidModel when
+// something is of another kind, or of a newer format.
 RunState run_state_from_json(const JsonValue& json);
 
 }  // namespace temper::training

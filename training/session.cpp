@@ -159,7 +159,7 @@ void Session::open_data(const DataOptions& wanted) {
 void Session::load_teacher() {
   const graph::OnnxModel model = graph::OnnxModel::load(recipe_.teacher.model);
   teacher_ = std::make_unique<graph::Graph>(model.build_graph(graph::standard_ops()));
-  side_files_.push_back(side_model("loss.teacher.model", model, *teacher_));
+  side_files_.push_back(side_model("loss.teacher.model", model));
 }
 
 // The target becomes a probability of each class, which the loss must take.

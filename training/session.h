@@ -82,7 +82,7 @@ class Session {
   const std::string& loss_output() const { return losses_.lead_output; }
   // Its shape, in batches of two.
   const Shape& loss_output_shape() const { return losses_.lead_shape; }
-  std::string data_fingerprint() const { return data_->fingerprint(); }
+  // Beside model and data.
   const std::vector<SideFile>& side_files() const { return side_files_; }
 
  private:

@@ -1,5 +1,6 @@
-// Files beside model and data that decide a run's numbers (the teacher, losses of a person's own,
-// weights of rows), each with its hash: a run goes on with the same ones only.
+// Files that decide a run's numbers: models and data, and what a recipe names beside them (the
+// teacher, losses of a person's own, weights of rows), each with its fingerprint: a run goes on
+// with the same ones only.
 #pragma once
 
 #include <string>
@@ -10,13 +11,13 @@
 namespace temper::training {
 
 struct SideFile {
-  std::string key;  // "loss.teacher.model", "loss.file"
+  std::string key;  // "model.path", "loss.file"
   std::string path;
-  std::string sha256;
+  std::string fingerprint;  // see data/fingerprint.h
 };
 
-// The SHA-256 of the file; with external data of the file and all its tensors.
-SideFile side_model(std::string key, const graph::OnnxModel& model, const graph::Graph& graph);
+// Every byte of the file, and of those that hold its external data.
+SideFile side_model(std::string key, const graph::OnnxModel& model);
 SideFile side_file(std::string key, const std::string& path);
 
 }  // namespace temper::training

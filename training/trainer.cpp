@@ -5,7 +5,7 @@
 #include "runtime/base/error.h"
 #include "runtime/platform/folders.h"
 #include "training/logging/history.h"
-#include "training/run_directory.h"
+#include "training/run_length.h"
 #include "training/run_rates.h"
 #include "training/settings/duration.h"
 #include "training/trainer_impl.h"
@@ -36,6 +36,27 @@ void Trainer::Impl::settle_length() {
   average = AveragePlan(recipe.average, {steps_per_epoch, total_steps});
   check_moved_momentum(schedule, recipe.schedule, recipe.optimizer, "optimizer");
   settle_metrics();
+}
+
+// The parts of the run that go by its length, where it was another one when it was saved.
+void Trainer::Impl::settle_changed_length() {
+  const RunLength now{steps_per_epoch, total_steps};
+  const std::int64_t before = state.total_steps;
+  std::vector<std::string> notes = {void_length_note(recipe)};
+  if (records->resumed() && before > 0 && before != total_steps) {
+    notes.push_back(length_change(before, total_steps, state.attempted));
+    notes.push_back(schedule_change("schedule", recipe.schedule, {steps_per_epoch, before}, now,
+                                    state.applied, base_lr()));
+  }
+  average = resumed_average(recipe.average, now, state, state.applied, notes);
+  state.average_updates = average.updates(state.applied);
+  state.average_start = recipe.average.is_on() ? average.start() : -1;
+  state.total_steps = total_steps;
+  for (const std::string& note : notes) {
+    if (!note.empty()) {
+      observer.message(note);
+    }
+  }
 }
 
 void Trainer::Impl::settle_metrics() {
@@ -72,6 +93,7 @@ void Trainer::Impl::open_run() {
   result.best_model = records->path("best.onnx");
   result.last_model = records->path("last.onnx");
   schedule.plateau = state.plateau;
+  settle_changed_length();
   loader = session.make_train_loader(state.data);
 }
 
@@ -84,11 +106,12 @@ RunResult Trainer::Impl::run(const std::atomic<bool>& stop) {
   begin.epoch = state.data.epoch;
   begin.total_epochs = total_epochs;
   observer.started(result.run_directory, begin);
+  run_clock.begin(state.seconds);
   if (!records->resumed()) {
     keep_snapshot();
+    evaluate_given();
   }
   restart_clock();
-  run_clock.begin(state.seconds);
   const auto stopping = [&] { return stop.load(std::memory_order_relaxed); };
   while (state.attempted < total_steps && patient() && !stopping() && !time_is_up()) {
     report_progress(step());
@@ -139,6 +162,8 @@ RunResult Trainer::Impl::finish(bool interrupted) {
   result.skipped = state.skipped;
   result.best_metric = state.best_metric;
   result.best_step = state.best_step;
+  result.given_evaluation = state.given_evaluation;
+  result.verdict = verdict();
   if (interrupted) {
     checkpoint();
     result.outcome = time_is_up() ? RunOutcome::kTimeIsUp : RunOutcome::kInterrupted;
@@ -161,6 +186,22 @@ RunResult Trainer::Impl::finish(bool interrupted) {
   }
   records->show(state, observer.finished(result.run_directory));
   return result;
+}
+
+std::string_view to_string(RunOutcome outcome) {
+  switch (outcome) {
+    case RunOutcome::kFinished:
+      return "finished";
+    case RunOutcome::kStoppedEarly:
+      return "stopped early";
+    case RunOutcome::kInterrupted:
+      return "interrupted";
+    case RunOutcome::kTimeIsUp:
+      return "time is up";
+    case RunOutcome::kSaveFailed:
+      return "save failed";
+  }
+  return "";
 }
 
 Trainer::Trainer(Session& session, RunObserver& observer, bool resume)

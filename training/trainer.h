@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "training/checkpoint.h"
 #include "training/evaluation.h"
@@ -15,6 +16,7 @@
 
 namespace temper::training {
 
+// How a run ended; to_string() gives "finished", "stopped early", ...
 enum class RunOutcome {
   kFinished,
   kStoppedEarly,  // patience ran out
@@ -22,6 +24,8 @@ enum class RunOutcome {
   kTimeIsUp,      // train.max_time: state saved and exported; a larger one and resume go on
   kSaveFailed,    // finished, but something could not be written (exit code 4)
 };
+
+std::string_view to_string(RunOutcome outcome);
 
 struct RunResult {
   RunOutcome outcome = RunOutcome::kFinished;
@@ -33,6 +37,8 @@ struct RunResult {
   std::string monitor;          // "val/accuracy"
   Evaluation final_evaluation;  // of the best model's weights when there is validation data
   bool has_evaluation = false;
+  Evaluation given_evaluation;  // of the model before the first step; no samples: not evaluated
+  std::string verdict;          // what to tell when training made the model no better; else empty
   std::int64_t steps = 0;
   std::int64_t skipped = 0;
 };

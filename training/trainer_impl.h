@@ -94,6 +94,7 @@ struct Trainer::Impl {
   MemoryPlan prepare();
   void settle_length();
   void open_run();
+  void settle_changed_length();
   void settle_metrics();
   RunResult run(const std::atomic<bool>& stop);
   RunResult finish(bool interrupted);
@@ -159,6 +160,14 @@ struct Trainer::Impl {
   void write_histograms();
   void restart_clock();
   void evaluate_now();
+  // The model before the first step, where there is validation data to measure it on: the first
+  // candidate for the best.
+  void evaluate_given();
+  void validate();
+  void count_candidate(double value);
+  bool better(double value, double than) const { return maximize ? value > than : value < than; }
+  // Whether training made the model any better.
+  std::string verdict() const;
   void judge_best();
   bool patient() const;
   double monitored() const;

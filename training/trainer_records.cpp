@@ -21,6 +21,9 @@ double seconds_now() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
+// As a float, which has fewer digits.
+std::string short_text(double value) { return concat(static_cast<float>(value)); }
+
 }  // namespace
 
 void Trainer::Impl::log_step() {
@@ -136,20 +139,53 @@ double Trainer::Impl::monitored() const {
   return rest == "loss" ? evaluation.loss : evaluation.metric(rest).value_or(nothing);
 }
 
+void Trainer::Impl::validate() {
+  const auto val = session.make_val_loader();
+  SetMetrics set = make_set_metrics(session, metrics);
+  Evaluation evaluation;
+  with_averages(recipe.average.validate, [&] { evaluation = evaluate(session, *val, set); });
+  std::vector<Metric> line = {{"val/loss", evaluation.loss}};
+  for (const MetricValue& metric : evaluation.metrics) {
+    line.push_back({"val/" + metric.name, metric.value});
+  }
+  records->write(state, line);
+  result.final_evaluation = evaluation;
+  result.has_evaluation = true;
+}
+
+// Neither patience nor a plateau counts it: both wait for what training does. Without validation
+// there is no number of it to compare: the training loss of an epoch is of weights that move.
+void Trainer::Impl::evaluate_given() {
+  if (!session.has_validation()) {
+    return;
+  }
+  validate();
+  state.given_evaluation = result.final_evaluation;
+  if (result.monitor.starts_with("val/")) {
+    const double value = monitored();
+    keep_top(value);
+    count_candidate(value);
+    state.bad_evaluations = 0;
+  }
+}
+
+void Trainer::Impl::count_candidate(double value) {
+  if (std::isfinite(value) && (!state.has_best || better(value, state.best_metric))) {
+    state.has_best = true;
+    state.best_metric = value;
+    state.best_step = state.attempted;
+    state.best_evaluation = result.final_evaluation;
+    state.bad_evaluations = 0;
+    export_to(result.best_model);
+  } else {
+    ++state.bad_evaluations;
+  }
+}
+
 // Validation, then the best model.
 void Trainer::Impl::evaluate_now() {
   if (session.has_validation()) {
-    const auto val = session.make_val_loader();
-    SetMetrics set = make_set_metrics(session, metrics);
-    Evaluation evaluation;
-    with_averages(recipe.average.validate, [&] { evaluation = evaluate(session, *val, set); });
-    std::vector<Metric> line = {{"val/loss", evaluation.loss}};
-    for (const MetricValue& metric : evaluation.metrics) {
-      line.push_back({"val/" + metric.name, metric.value});
-    }
-    records->write(state, line);
-    result.final_evaluation = evaluation;
-    result.has_evaluation = true;
+    validate();
   }
   restart_clock();
   const double value = monitored();
@@ -165,19 +201,38 @@ void Trainer::Impl::evaluate_now() {
                             schedule.rate(state.applied, base_lr())));
   }
   state.plateau = schedule.plateau;
-  const bool better =
-      !state.has_best || (maximize ? value > state.best_metric : value < state.best_metric);
-  keep_top(value);
-  if (std::isfinite(value) && better) {
-    state.has_best = true;
-    state.best_metric = value;
-    state.best_step = state.attempted;
-    state.best_evaluation = result.final_evaluation;
-    state.bad_evaluations = 0;
-    export_to(result.best_model);
-  } else {
-    ++state.bad_evaluations;
+  if (std::isfinite(value)) {
+    if (!state.has_trained) {
+      state.first_trained_metric = value;
+    }
+    if (!state.has_trained || better(value, state.best_trained_metric)) {
+      state.best_trained_metric = value;
+      state.best_trained_step = state.attempted;
+    }
+    state.has_trained = true;
   }
+  keep_top(value);
+  count_candidate(value);
+}
+
+std::string Trainer::Impl::verdict() const {
+  const std::string& name = result.monitor;
+  if (state.has_best && state.best_step == 0 && state.attempted > 0) {
+    return concat("training made the model no better: ", name, " is ",
+                  short_text(state.best_metric), " as given",
+                  state.has_trained
+                      ? concat(", and ", short_text(state.best_trained_metric),
+                               " at best after training (step ", state.best_trained_step, ")")
+                      : std::string(", and not a number after training"),
+                  "; best.onnx is the model as given");
+  }
+  const double last = monitored();
+  if (name.starts_with("train/") && state.has_trained && better(state.first_trained_metric, last)) {
+    return concat("training made the model worse: ", name, " went from ",
+                  short_text(state.first_trained_metric), " to ", short_text(last),
+                  "; best.onnx is that of step ", state.best_step);
+  }
+  return "";
 }
 
 // The best model on the validation rows with every metric that applies, where someone draws them.
@@ -204,22 +259,29 @@ void Trainer::Impl::keep_top(double value) {
   const auto folder = [&](std::int64_t step) {
     return join_path(records->path("top"), concat("step-", step));
   };
-  std::size_t worst = 0;
-  for (std::size_t i = 1; i < state.top_metrics.size(); ++i) {
-    const bool worse = maximize ? state.top_metrics[i] <= state.top_metrics[worst]
-                                : state.top_metrics[i] >= state.top_metrics[worst];
-    worst = worse ? i : worst;
-  }
-  if (state.top_metrics.size() == wanted) {
-    if (maximize ? value <= state.top_metrics[worst] : value >= state.top_metrics[worst]) {
-      return;
+  const auto worst = [&] {
+    std::size_t found = 0;
+    for (std::size_t i = 1; i < state.top_metrics.size(); ++i) {
+      found = better(state.top_metrics[i], state.top_metrics[found]) ? found : i;
     }
-    const std::string old = folder(state.top_steps[worst]);
+    return found;
+  };
+  const auto drop = [&](std::size_t i) {
+    const std::string old = folder(state.top_steps[i]);
     if (file_status(old).is_folder) {
       remove_folder(old, list_directory(old));
     }
-    state.top_metrics.erase(state.top_metrics.begin() + static_cast<std::ptrdiff_t>(worst));
-    state.top_steps.erase(state.top_steps.begin() + static_cast<std::ptrdiff_t>(worst));
+    state.top_metrics.erase(state.top_metrics.begin() + static_cast<std::ptrdiff_t>(i));
+    state.top_steps.erase(state.top_steps.begin() + static_cast<std::ptrdiff_t>(i));
+  };
+  while (state.top_metrics.size() > wanted) {  // there were to be more before a resume
+    drop(worst());
+  }
+  if (state.top_metrics.size() == wanted) {
+    if (!better(value, state.top_metrics[worst()])) {
+      return;
+    }
+    drop(worst());
   }
   state.top_steps.push_back(state.attempted);
   state.top_metrics.push_back(value);

@@ -1,7 +1,6 @@
 #include "training/weight_averaging.h"
 
 #include <algorithm>
-#include <span>
 #include <string>
 
 #include "runtime/base/error.h"
@@ -59,17 +58,26 @@ void set_average_weights(VariableStore& store, const AveragePlan& plan, std::int
   set(kAverageBuffersVariable, plan.buffer_weight(applied));
 }
 
-void AveragesInPlace::swap() {
-  for (int i = 0; i < store_.count(); ++i) {
-    const int average = store_.find(kAveragePrefix + store_.variable(i).name);
-    if (average < 0) {
-      continue;
+AveragesInPlace::AveragesInPlace(VariableStore& store) {
+  const auto bytes_of = [&](int id) {
+    Tensor& tensor = store.tensor(id);
+    return std::span(static_cast<std::byte*>(tensor.data()),
+                     static_cast<std::size_t>(tensor.bytes()));
+  };
+  for (int i = 0; i < store.count(); ++i) {
+    const int average = store.find(kAveragePrefix + store.variable(i).name);
+    if (average >= 0) {
+      pairs_.push_back({bytes_of(i), bytes_of(average)});
+      TEMPER_ASSERT(pairs_.back().weight.size() == pairs_.back().average.size(),
+                    "an average of another size");
     }
-    Tensor& a = store_.tensor(i);
-    Tensor& b = store_.tensor(average);
-    TEMPER_ASSERT(a.bytes() == b.bytes(), "an average of another size");
-    auto* first = static_cast<std::byte*>(a.data());
-    std::swap_ranges(first, first + a.bytes(), static_cast<std::byte*>(b.data()));
+  }
+  swap();
+}
+
+void AveragesInPlace::swap() noexcept {
+  for (const Pair& pair : pairs_) {
+    std::swap_ranges(pair.weight.begin(), pair.weight.end(), pair.average.begin());
   }
 }
 

@@ -1,7 +1,10 @@
 // When and how far the averages of a run's weights move, and exchanging weights and averages.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <span>
+#include <vector>
 
 #include "runtime/exec/variable_store.h"
 #include "training/recipe/recipe.h"
@@ -15,6 +18,11 @@ class AveragePlan {
   AveragePlan() = default;
   // THROWS: kInvalidArgument for a start that is no length.
   AveragePlan(const AverageSettings& settings, const RunLength& run);
+
+  // The step after which the averages begin, which may be another one than the settings say where
+  // a run was resumed with another length.
+  std::int64_t start() const { return start_; }
+  void begin_after(std::int64_t step) { start_ = step; }
 
   // The share by which the step that makes `applied` updates of them moves the averages.
   double weight(std::int64_t applied) const;
@@ -36,14 +44,17 @@ void set_average_weights(VariableStore& store, const AveragePlan& plan, std::int
 // weights.
 class AveragesInPlace {
  public:
-  explicit AveragesInPlace(VariableStore& store) : store_(store) { swap(); }
+  explicit AveragesInPlace(VariableStore& store);
   ~AveragesInPlace() { swap(); }
   AveragesInPlace(const AveragesInPlace&) = delete;
   AveragesInPlace& operator=(const AveragesInPlace&) = delete;
 
  private:
-  void swap();
-  VariableStore& store_;
+  struct Pair {
+    std::span<std::byte> weight, average;
+  };
+  void swap() noexcept;
+  std::vector<Pair> pairs_;
 };
 
 }  // namespace temper::training

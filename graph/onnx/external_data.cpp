@@ -75,6 +75,14 @@ std::string ExternalFiles::shown_path(const std::string& location) const {
   return join_path(folder_, location);
 }
 
+std::vector<std::string> ExternalFiles::paths() const {
+  std::vector<std::string> paths;
+  for (const auto& [location, size] : sizes_) {
+    paths.push_back(shown_path(location));
+  }
+  return paths;
+}
+
 std::shared_ptr<const FileDescriptor> ExternalFiles::open(const std::string& location) const {
   const auto found = kept_.find(location);
   if (found != kept_.end()) {

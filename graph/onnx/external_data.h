@@ -7,6 +7,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "runtime/platform/files.h"
 
@@ -45,6 +46,8 @@ class ExternalFiles {
   bool empty() const { return sizes_.empty(); }
   std::shared_ptr<const FileDescriptor> open(const std::string& location) const;
   std::string shown_path(const std::string& location) const;
+  // As shown_path(), of all files.
+  std::vector<std::string> paths() const;
 
  private:
   std::string root_;

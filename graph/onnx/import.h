@@ -82,7 +82,8 @@ class OnnxModel {
   BatchInfo batch() const;
   // Nodes after functions are inlined, and how many of each op ("Conv", "com.microsoft::Foo").
   std::vector<std::pair<std::string, std::int64_t>> op_counts() const;
-  bool has_external_data() const;
+  // The file itself and those beside it that hold tensors.
+  std::vector<std::string> files() const;
 
   struct Impl;
   const Impl& impl() const { return *impl_; }

@@ -221,6 +221,10 @@ std::vector<std::pair<std::string, std::int64_t>> OnnxModel::op_counts() const {
   return {counts.begin(), counts.end()};
 }
 
-bool OnnxModel::has_external_data() const { return !impl_->external.empty(); }
+std::vector<std::string> OnnxModel::files() const {
+  std::vector<std::string> paths = impl_->external.paths();
+  paths.insert(paths.begin(), impl_->path);
+  return paths;
+}
 
 }  // namespace temper::graph

@@ -194,7 +194,7 @@ TEST_F(LossFileRun, TrainsWithAccumulationAndResumesWithTheSameBits) {
   EXPECT_EQ(run_tiny(written, true).variables, whole.variables);
   folder_.write("mse.onnx", mse_file("price", "value", 1).bytes());
   expect_error([&] { run_tiny(written, true); }, ErrorCode::kInvalidArgument, "loss.file",
-               "mse.onnx' is not the file this run began with", "SHA-256");
+               "mse.onnx' differs from what this run began with", "SHA-256");
 }
 
 TEST_F(LossFileRun, SaysWhatItsInputsAre) {

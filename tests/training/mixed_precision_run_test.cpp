@@ -125,6 +125,13 @@ TEST_F(MixedPrecisionRun, SaysWhenALossScaleHasNoEffect) {
   EXPECT_NE(session.notes()[0].find("scaler.init_scale has no effect"), std::string::npos);
 }
 
+// A resumed run reads a recipe.toml that says every key.
+TEST_F(MixedPrecisionRun, SaysNothingOfALossScaleWhoseSettingsAreTheDefaults) {
+  const Session session(recipe("run", {"train.precision=\"f32\"", "scaler.backoff_factor=0.5",
+                                       "scaler.growth_interval=2000"}));
+  EXPECT_TRUE(session.notes().empty()) << session.notes().front();
+}
+
 TEST_F(MixedPrecisionRun, RefusesScalersThatPyTorchRefuses) {
   for (const char* line : {"scaler.growth_factor=1.0", "scaler.backoff_factor=1.0",
                            "scaler.init_scale=0.0", "scaler.growth_interval=0"}) {

@@ -18,6 +18,7 @@
 #include "training/optimizers/optimizer.h"
 #include "training/recipe/recipe.h"
 #include "training/recipe/recipe_keys.h"
+#include "training/recipe/resume_rules.h"
 #include "training/schedules/schedule.h"
 
 namespace temper::training {
@@ -69,11 +70,13 @@ std::string page() {
   std::ostringstream out;
   out << "# Reference\n\nWritten from the code by tests/training/reference_page_test.cpp; do not "
          "edit by hand.\n\n"
-      << "## Recipe keys\n\n| key | type | default | what it is |\n|---|---|---|---|\n";
+      << "## Recipe keys\n\nThe column \"resume\" says which settings `temper train RUN --resume "
+         "KEY=VALUE` may change; parameters of a loss, an optimizer or a schedule stay as they "
+         "were.\n\n| key | type | default | resume | what it is |\n|---|---|---|---|---|\n";
   const Recipe defaults;
   for (const RecipeKey& key : recipe_key_table()) {
     out << "| `" << key.name << "` | " << key.type << " | `" << to_toml_value(key.get(defaults))
-        << "` | " << key.help << " |\n";
+        << "` | " << to_string(resume_rule(key.name)) << " | " << key.help << " |\n";
   }
   for (const RepeatedTable& table : repeated_tables()) {
     out << "\n`[[" << table.name << "]]`: " << table.help

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "tests/graph/onnx/wire_writer.h"
 #include "tests/training/support/tiny_runs.h"
 #include "training/formats/sha256.h"
 
@@ -200,7 +201,11 @@ TEST_F(Resume, AnotherRecipeIsRefusedAndTheDifferenceNamed) {
                ErrorCode::kInvalidArgument, "threads 1", "threads 2");
   write_tiny_data(folder_.path("train.npz"), 38, 7);
   expect_error([&] { run_tiny(recipe("cut"), true); }, ErrorCode::kInvalidArgument,
-               "the data differs");
+               "data.train = '",
+               "train.npz' differs from what this run began with: it has as many bytes");
+  write_tiny_data(folder_.path("train.npz"), 39, 7);
+  expect_error([&] { run_tiny(recipe("cut"), true); }, ErrorCode::kInvalidArgument,
+               "data.train = '", "train.npz' differs", " bytes then, and has ");
   write_tiny_data(folder_.path("train.npz"), 38, 5, {17});
   TinyModel other;
   other.dropout = 0.4;
@@ -208,6 +213,61 @@ TEST_F(Resume, AnotherRecipeIsRefusedAndTheDifferenceNamed) {
   expect_error([&] { run_tiny(recipe("cut"), true); }, ErrorCode::kInvalidArgument,
                "tiny.onnx' differs");
   EXPECT_EQ(read_bytes(folder_.path("cut/metrics.jsonl")), log);
+}
+
+// A model of 3.4 MB: its middle is far from both ends.
+TEST_F(Resume, AnyChangedByteOfTheModelIsSeen) {
+  TinyModel large;
+  large.hidden = 60000;
+  large.batchnorm = false;
+  const std::string path = folder_.path("tiny.onnx");
+  write_tiny_model(path, large);
+  const Lines lines = {"train.steps=4"};
+  run_tiny(recipe("cut", lines), false,
+           [](const StepView& view) { return view.progress.step == 2; });
+  std::string bytes = read_bytes(path);
+  bytes[bytes.size() / 2] = static_cast<char>(bytes[bytes.size() / 2] ^ 1);
+  std::ofstream(path, std::ios::binary) << bytes;
+  expect_error([&] { run_tiny(recipe("cut", lines), true); }, ErrorCode::kInvalidArgument,
+               "model.path = '",
+               "tiny.onnx' differs from what this run began with: it has as many");
+}
+
+TEST_F(Resume, AChangedByteOfExternalDataIsSeen) {
+  using namespace temper::test;
+  ModelParts parts;
+  parts.inputs = {value_info("x", {-1, kTinyInputs})};
+  parts.outputs = {value_info("y", {-1, kTinyClasses})};
+  parts.initializers = {external_tensor("w", {kTinyInputs, kTinyClasses}, "w.data", 0,
+                                        kTinyInputs * kTinyClasses * 4)};
+  parts.nodes = {node("MatMul", {"x", "w"}, {"y"})};
+  std::ofstream(folder_.path("tiny.onnx"), std::ios::binary) << parts.bytes();
+  std::vector<float> weights = tiny_values(kTinyInputs * kTinyClasses, 3);
+  const auto write = [&] {
+    std::ofstream(folder_.path("w.data"), std::ios::binary)
+        .write(reinterpret_cast<const char*>(weights.data()),
+               static_cast<std::streamsize>(weights.size() * sizeof(float)));
+  };
+  write();
+  run_tiny(recipe("cut"), false, [](const StepView& view) { return view.progress.step == 2; });
+  weights[7] += 0.5f;
+  write();
+  expect_error([&] { run_tiny(recipe("cut"), true); }, ErrorCode::kInvalidArgument,
+               "model.path = '", "differs from what this run began with");
+}
+
+TEST_F(Resume, AnotherValidationSetIsNamed) {
+  run_tiny(recipe("cut"), false, [](const StepView& view) { return view.progress.step == 12; });
+  write_tiny_data(folder_.path("val.npz"), 12, 6);
+  expect_error([&] { run_tiny(recipe("cut"), true); }, ErrorCode::kInvalidArgument, "data.val = '",
+               "val.npz' differs");
+}
+
+TEST_F(Resume, WhatWasCountedByAnotherMonitorIsNotGoneOnWith) {
+  run_tiny(recipe("cut"), false, [](const StepView& view) { return view.progress.step == 12; });
+  expect_error([&] { run_tiny(recipe("cut", {"checkpoint.monitor=\"val/accuracy\""}), true); },
+               ErrorCode::kInvalidArgument,
+               "checkpoint.monitor was the default, now \"val/accuracy\"");
 }
 
 TEST_F(Resume, WhatDoesNotDecideTheNumbersMayChange) {

@@ -67,7 +67,7 @@ TEST_F(RunLimits, CheckpointsByRunningTimeReplaceThoseOfEachEpoch) {
   EXPECT_EQ(files_in("out/checkpoints"), 1u);  // the last one
 }
 
-TEST_F(RunLimits, TheHistoryHasARowForEachEpoch) {
+TEST_F(RunLimits, TheHistoryHasARowForTheModelAsGivenAndOneForEachEpoch) {
   run_tiny(recipe("out"), false);
   std::istringstream lines(read_bytes(folder_.path("out/history.csv")));
   std::string header;
@@ -79,7 +79,7 @@ TEST_F(RunLimits, TheHistoryHasARowForEachEpoch) {
   for (std::string line; std::getline(lines, line);) {
     starts.push_back(line.substr(0, line.find(',', line.find(',') + 1)));
   }
-  EXPECT_EQ(starts, (std::vector<std::string>{"1,10", "2,20", "3,30"}));
+  EXPECT_EQ(starts, (std::vector<std::string>{"0,0", "1,10", "2,20", "3,30"}));
 }
 
 class Stages : public RunLimits {

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
 #include <fstream>
@@ -296,6 +297,23 @@ TEST_F(AveragedRun, RefusesAStartThatIsNoLength) {
   expect_error(
       [&] { run_tiny(recipe("run", {"average.kind=\"ema\"", "average.start=\"soon\""}), false); },
       ErrorCode::kInvalidArgument, "average.start", "500 steps");
+}
+
+// A weight is read where it is: it is no gradient, and nothing copies it.
+TEST_F(AveragedRun, TakesNoGradientsOfItsOwn) {
+  const auto plan_with = [&](const Lines& lines) {
+    Session session(recipe("unused", lines));
+    session.engine().prepare(session.requests());
+    const Plan& plan = session.engine().plan(session.requests().front());
+    const auto reorders =
+        std::count_if(plan.steps.begin(), plan.steps.end(),
+                      [](const PlanStep& step) { return step.origin == "gradient layout"; });
+    return std::pair(plan.flat_bytes, reorders);
+  };
+  const auto without = plan_with({});
+  EXPECT_GT(without.first, 0);
+  EXPECT_EQ(plan_with({"average.kind=\"ema\""}), without);
+  EXPECT_EQ(plan_with({"average.kind=\"ema\"", "average.use_buffers=true"}), without);
 }
 
 }  // namespace

@@ -119,8 +119,7 @@ void print_result(const AdversarialResult& result, const AdversarialSession& ses
     return;
   }
   training::JsonValue line = training::JsonValue::object();
-  const char* const outcomes[] = {"finished", "stopped early", "interrupted", "save failed"};
-  line.set("outcome", outcomes[static_cast<int>(result.outcome)]);
+  line.set("outcome", to_string(result.outcome));
   line.set("steps", result.steps);
   line.set("skipped", result.skipped);
   line.set("run", result.run_directory);

@@ -77,8 +77,9 @@ void Progress::logged(std::int64_t step, std::span<const training::Metric> metri
 void Progress::print_line(std::int64_t step) {
   // At an epoch's end `epoch` is already the next one, that is, the number of finished ones.
   const std::int64_t epoch = epoch_ended_ ? progress_.epoch : progress_.epoch + 1;
-  std::string line = concat("epoch ", epoch, "/", progress_.total_epochs, "  step ", step, "/",
-                            progress_.total_steps);
+  std::string line = concat(step == 0 ? std::string("as given")
+                                      : concat("epoch ", epoch, "/", progress_.total_epochs,
+                                               "  step ", step, "/", progress_.total_steps));
   for (const std::string& name : shown_) {
     if (const auto found = latest_.find(name); found != latest_.end()) {
       line += concat("  ", name, " ", number("%.4f", found->second));

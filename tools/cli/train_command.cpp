@@ -123,13 +123,27 @@ TypedRecipe read_target(const Arguments& arguments) {
   return target;
 }
 
+training::JsonValue evaluation_json(const training::Evaluation& evaluation) {
+  training::JsonValue values = training::JsonValue::object();
+  values.set("val/loss", evaluation.loss);
+  for (const training::MetricValue& metric : evaluation.metrics) {
+    values.set("val/" + metric.name, metric.value);
+  }
+  return values;
+}
+
 void print_json(const RunResult& result, const Session& session, const Watcher& watcher) {
   training::JsonValue line = training::JsonValue::object();
-  const char* const outcomes[] = {"finished", "stopped early", "interrupted", "time is up",
-                                  "save failed"};
-  line.set("outcome", outcomes[static_cast<int>(result.outcome)]);
+  line.set("outcome", to_string(result.outcome));
   line.set("steps", result.steps);
   line.set("skipped", result.skipped);
+  if (result.given_evaluation.samples > 0) {
+    line.set("given", evaluation_json(result.given_evaluation));
+  }
+  line.set("best_step", result.best_step);
+  if (!result.verdict.empty()) {
+    line.set("verdict", result.verdict);
+  }
   if (result.has_evaluation) {
     line.set("val/loss", result.final_evaluation.loss);
     for (const training::MetricValue& metric : result.final_evaluation.metrics) {
@@ -151,13 +165,23 @@ void print_json(const RunResult& result, const Session& session, const Watcher& 
 }
 
 void print_result(const RunResult& result, const Session& session, const Watcher& watcher) {
-  if (result.has_evaluation) {
-    std::printf("validation loss %.6g", result.final_evaluation.loss);
-    for (const training::MetricValue& metric : result.final_evaluation.metrics) {
+  const auto evaluation_line = [](const training::Evaluation& evaluation) {
+    std::printf("validation loss %.6g", evaluation.loss);
+    for (const training::MetricValue& metric : evaluation.metrics) {
       std::printf(", %s %.4f", metric.name.c_str(), metric.value);
     }
-    std::printf(" (the best of %lld steps, by %s)\n", static_cast<long long>(result.steps),
-                result.monitor.c_str());
+  };
+  if (result.given_evaluation.samples > 0) {
+    evaluation_line(result.given_evaluation);
+    std::printf(" (the model as given)\n");
+  }
+  if (result.has_evaluation) {
+    evaluation_line(result.final_evaluation);
+    std::printf(" (the best of %lld steps, by %s%s)\n", static_cast<long long>(result.steps),
+                result.monitor.c_str(), result.best_step == 0 ? ": the model as given" : "");
+  }
+  if (!result.verdict.empty()) {
+    std::printf("%s\n", result.verdict.c_str());
   }
   const bool interrupted = result.outcome == RunOutcome::kInterrupted;
   if (file_status(result.best_model).exists) {

@@ -19,10 +19,10 @@ struct Epoch {
 };
 
 // Lines at an epoch's end are the first that name the epoch after it; the evaluation's line follows
-// at the same step.
+// at the same step. Step 0 is the model as given.
 void take_line(const LoggedStep& line, std::vector<Epoch>& epochs,
                std::vector<std::string>& names) {
-  if (line.epoch == 0) {
+  if (line.epoch == 0 && line.step > 0) {
     return;
   }
   if (epochs.empty() || epochs.back().number < line.epoch) {
@@ -39,6 +39,12 @@ void take_line(const LoggedStep& line, std::vector<Epoch>& epochs,
   }
 }
 
+// What training logs comes first, also where validation was logged before it.
+void put_validation_last(std::vector<std::string>& names) {
+  std::stable_partition(names.begin(), names.end(),
+                        [](const std::string& name) { return !name.starts_with("val/"); });
+}
+
 }  // namespace
 
 void write_history(const std::string& run_directory) {
@@ -49,6 +55,7 @@ void write_history(const std::string& run_directory) {
   if (epochs.empty()) {
     return;
   }
+  put_validation_last(names);
   std::string table = "epoch,step";
   for (const std::string& name : names) {
     table += "," + name;

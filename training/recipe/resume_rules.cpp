@@ -1,0 +1,147 @@
+#include "training/recipe/resume_rules.h"
+
+#include <sstream>
+
+#include "runtime/base/error.h"
+#include "training/recipe/recipe_keys.h"
+
+namespace temper::training {
+namespace {
+
+struct KeyRule {
+  std::string_view key;  // a table where it ends with a dot
+  ResumeRule rule;
+};
+
+// All other keys stay as they were.
+constexpr KeyRule kRules[] = {
+    {"model.path", ResumeRule::kContent},
+    {"model.external_data_root", ResumeRule::kContent},
+    {"models.generator.path", ResumeRule::kContent},
+    {"models.discriminator.path", ResumeRule::kContent},
+    {"data.train", ResumeRule::kContent},
+    {"data.val", ResumeRule::kContent},
+    {"data.target_path", ResumeRule::kContent},
+    {"data.sampling_weights", ResumeRule::kContent},
+    {"data.cache_mb", ResumeRule::kFree},
+    {"data.workers", ResumeRule::kFree},
+    {"loss.file", ResumeRule::kContent},
+    {"loss.teacher.model", ResumeRule::kContent},
+    {"train.epochs", ResumeRule::kLength},
+    {"train.steps", ResumeRule::kLength},
+    {"train.threads", ResumeRule::kThreads},
+    {"train.out", ResumeRule::kFree},
+    {"train.max_time", ResumeRule::kFree},
+    {"train.eval_every", ResumeRule::kFree},
+    {"train.max_consecutive_skips", ResumeRule::kFree},
+    // What was best so far was counted by these two.
+    {"checkpoint.monitor", ResumeRule::kSame},
+    {"checkpoint.mode", ResumeRule::kSame},
+    {"checkpoint.", ResumeRule::kFree},
+    {"log.", ResumeRule::kFree},
+    {"adversarial.samples_every", ResumeRule::kFree},
+    {"adversarial.sample_grid", ResumeRule::kFree},
+};
+
+// A file that is named anywhere, as opposed to none.
+void forget_place(std::string& path) { path = path.empty() ? "" : "set"; }
+
+void forget(const RecipeKey& key, const Recipe& defaults, Recipe& recipe) {
+  const ResumeRule rule = resume_rule(key.name);
+  if (rule == ResumeRule::kContent) {
+    std::string path = std::get<std::string>(key.get(recipe));
+    forget_place(path);
+    key.set(recipe, path);
+  } else if (rule != ResumeRule::kSame) {
+    key.set(recipe, key.get(defaults));
+  }
+}
+
+// "key = value" by full key, as to_toml() writes it.
+std::map<std::string, std::string> settings_by_key(const std::string& toml) {
+  std::map<std::string, std::string> settings;
+  std::string table;
+  int entries = 0;
+  std::istringstream lines(toml);
+  for (std::string line; std::getline(lines, line);) {
+    const std::size_t equals = line.find(" = ");
+    if (line.starts_with("[[")) {
+      table = concat(line.substr(2, line.find(']') - 2), " ", ++entries);
+    } else if (line.starts_with('[')) {
+      table = line.substr(1, line.find(']') - 1);
+    } else if (equals != std::string::npos) {
+      settings[concat(table, ".", line.substr(0, equals))] = line.substr(equals + 3);
+    }
+  }
+  return settings;
+}
+
+// A recipe that says nothing but which components there are.
+Recipe defaults_beside(const Recipe& recipe) {
+  Recipe defaults;
+  defaults.adversarial.generator.model = recipe.adversarial.generator.model;
+  defaults.adversarial.discriminator.model = recipe.adversarial.discriminator.model;
+  for (const ComponentTable& table : component_tables()) {
+    const std::string& name = table.settings(const_cast<Recipe&>(recipe)).name;
+    ComponentSettings& settings = table.settings(defaults);
+    settings = {name, {}};
+    if (!name.empty()) {
+      settings.parameters = complete_parameters(table.name, name, table.parameters(name), {});
+    }
+  }
+  return defaults;
+}
+
+}  // namespace
+
+ResumeRule resume_rule(std::string_view key) {
+  for (const KeyRule& each : kRules) {
+    if (each.key.ends_with('.') ? key.starts_with(each.key) : key == each.key) {
+      return each.rule;
+    }
+  }
+  return ResumeRule::kSame;
+}
+
+std::string_view to_string(ResumeRule rule) {
+  switch (rule) {
+    case ResumeRule::kSame:
+      return "no";
+    case ResumeRule::kFree:
+      return "yes";
+    case ResumeRule::kLength:
+      return "yes: longer or shorter";
+    case ResumeRule::kContent:
+      return "another place, with the same content";
+    case ResumeRule::kThreads:
+      return "if it comes to as many";
+  }
+  return "no";
+}
+
+std::map<std::string, std::string> deciding_settings(Recipe recipe) {
+  const Recipe plain;
+  for (const RecipeKey& key : recipe_key_table()) {
+    forget(key, plain, recipe);
+  }
+  for (LossTermSettings& term : recipe.loss_terms) {
+    forget_place(term.file);
+  }
+  if (!recipe.stages.empty()) {
+    recipe.stages.back().epochs = 1;
+  }
+  recipe.compare.clear();
+  std::map<std::string, std::string> settings = settings_by_key(to_toml(recipe));
+  for (const auto& [key, value] : settings_by_key(to_toml(defaults_beside(recipe)))) {
+    const auto same = settings.find(key);
+    const bool names_component =
+        std::any_of(component_tables().begin(), component_tables().end(),
+                    [&key = key](const ComponentTable& table) { return table.name_key == key; });
+    if (same != settings.end() && same->second == value && !names_component) {
+      settings.erase(same);
+    }
+  }
+  return settings;
+}
+
+}  // namespace temper::training
