@@ -152,7 +152,10 @@ void run_train_grad(const NormPlan& p, const std::array<const void*, 7>& inputs,
   const bool* mask = static_cast<const bool*>(inputs[6]);
   const double n = static_cast<double>(p.values());
   for (std::int64_t c = 0; c < p.channels; ++c) {
-    const double mean = in(4, c);
+    // Of the values rather than rounded to T: a large mean would cost digits.
+    double total = 0;
+    for_each_of_channel(p, c, [&](std::int64_t i) { total += in(1, i) - in(4, c); });
+    const double mean = in(4, c) + total / n;
     const double r = 1.0 / std::sqrt(in(5, c) + p.epsilon);
     const double scale = in(2, c);
     const auto gradient = [&](std::int64_t i) {

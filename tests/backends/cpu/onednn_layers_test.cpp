@@ -1,4 +1,4 @@
-// Pooling, batch normalisation, softmax and reorders on oneDNN against the reference, in several
+// Pooling, softmax and reorders on oneDNN against the reference, in several
 // layouts.
 #include <gtest/gtest.h>
 
@@ -17,12 +17,6 @@ const Value kAbsent{.dtype = DType::kUndefined};
 
 std::vector<Layout> layouts_for(const Shape& shape) {
   return {Layout{}, nchw_blocked(shape, 16), nchw_blocked(shape, 8), nhwc(shape)};
-}
-
-// oneDNN normalises over blocks of one vector: 16 channels with AVX-512, 8 without.
-bool is_batch_norm_layout(const Layout& layout, const Shape& shape) {
-  const bool wide = __builtin_cpu_supports("avx512f") != 0;
-  return wide || !(layout == nchw_blocked(shape, 16));
 }
 
 struct PoolCase {
@@ -127,53 +121,6 @@ TEST(OneDnnPool, GlobalAverageEqualsTheReference) {
       SCOPED_TRACE(to_string(shape) + " " + to_string(layout));
       expect_matches_reference("GlobalAveragePool", {}, {random_tensor(shape, 1)}, {{.shape = y}},
                                {.layouts = {layout}});
-    }
-  }
-}
-
-TEST(OneDnnBatchNorm, TrainingAndItsGradientEqualTheReference) {
-  for (const Shape& shape : {Shape{4, 16, 6, 6}, Shape{4, 20, 5, 5}, Shape{3, 32, 4, 4, 4},
-                             Shape{2, 3, 8, 8}, Shape{8, 32}}) {
-    for (const std::int64_t relu : {0, 1}) {
-      for (const Layout& layout : layouts_for(shape)) {
-        if ((shape.rank() == 2 && !layout.plain) || !is_batch_norm_layout(layout, shape)) {
-          continue;
-        }
-        SCOPED_TRACE(to_string(shape) + " relu " + concat(relu) + " " + to_string(layout));
-        const Attrs attrs{
-            {"epsilon", 1e-5}, {"momentum", 0.9}, {"unbiased", std::int64_t{1}}, {"relu", relu}};
-        const Shape channels{shape[1]};
-        const Tensor x = random_tensor(shape, 1), dy = random_tensor(shape, 2);
-        const Tensor scale = random_tensor(channels, 3, 0.5f, 2), bias = random_tensor(channels, 4);
-        const Tensor mean = random_tensor(channels, 5), var = random_tensor(channels, 6, 0.5f, 2);
-        const std::vector<Value> outputs{{.shape = shape},    {.shape = channels},
-                                         {.shape = channels}, {.shape = channels},
-                                         {.shape = channels}, relu ? kSaved : kAbsent};
-        const std::vector<Tensor> inputs{x, scale, bias, mean, var};
-        const auto expected = run_op(reference_backend(), "BatchNormTrain", attrs, inputs, outputs);
-        const auto actual =
-            run_op(cpu_backend(), "BatchNormTrain", attrs, inputs, outputs, {.layouts = {layout}});
-        if (shape.rank() > 2) {
-          EXPECT_EQ(actual.family, "onednn");
-        }
-        for (std::size_t i = 0; i < 5; ++i) {
-          expect_close(actual.outputs[i], expected.outputs[i], 1e-5, concat("output ", i));
-        }
-        const auto gradient = [&](const Backend& backend, const RunResult& forward) {
-          std::vector<Tensor> in{dy, x, scale, bias, forward.outputs[3], forward.outputs[4]};
-          if (relu) {
-            in.push_back(forward.outputs[5]);
-          }
-          return run_op(backend, "BatchNormTrainGrad", attrs, in,
-                        {{.shape = shape}, {.shape = channels}, {.shape = channels}},
-                        {.layouts = {layout, layout}, .forward = forward.kernel.get()});
-        };
-        const auto dx = gradient(reference_backend(), expected);
-        const auto mine = gradient(cpu_backend(), actual);
-        for (std::size_t i = 0; i < 3; ++i) {
-          expect_close(mine.outputs[i], dx.outputs[i], 2e-5, concat("gradient ", i));
-        }
-      }
     }
   }
 }

@@ -1,0 +1,53 @@
+// The loops of batch normalisation over f32 rows of channels side by side, in AVX-512, AVX2 and
+// plain x86-64 form. Sums are kept in double. Differences to a mean near the values are exact in
+// float, so a large mean costs nothing.
+#pragma once
+
+#include <cstdint>
+
+namespace temper::cpu {
+
+inline constexpr int kNormLanes = 16;
+
+// `count` rows, `stride` elements apart, of `width` <= kNormLanes neighbouring elements, one lane
+// each.
+struct NormRows {
+  std::int64_t count = 0;
+  std::int64_t stride = 0;
+  int width = 0;
+};
+
+// Sums over the values of each lane less its shift, and over their squares.
+struct LaneMoments {
+  float shift[kNormLanes] = {};
+  double sum[kNormLanes] = {};
+  double square[kNormLanes] = {};
+};
+void add_moments(const NormRows& rows, const float* x, LaneMoments& moments);
+
+// y = (x - mean) * factor + bias
+struct LaneAffine {
+  float mean[kNormLanes] = {};
+  float factor[kNormLanes] = {};
+  float bias[kNormLanes] = {};
+};
+void normalise(const NormRows& rows, const float* x, const LaneAffine& affine, bool relu, float* y);
+
+// With c = x - mean and g = dy, or 0 where the fused ReLU's input is not positive.
+struct LaneGradientSums {
+  double g[kNormLanes] = {};
+  double gc[kNormLanes] = {};
+  double c[kNormLanes] = {};
+};
+void add_gradient_sums(const NormRows& rows, const float* x, const float* dy,
+                       const LaneAffine& affine, bool relu, LaneGradientSums& sums);
+
+// dx = g * factor - c * slope + constant
+struct LaneGradient {
+  float slope[kNormLanes] = {};
+  float constant[kNormLanes] = {};
+};
+void normalise_grad(const NormRows& rows, const float* x, const float* dy, const LaneAffine& affine,
+                    bool relu, const LaneGradient& gradient, float* dx);
+
+}  // namespace temper::cpu
