@@ -10,9 +10,17 @@
 namespace temper::graph {
 namespace {
 
+// Padding has no elements of its own: a window over an empty plane would have nothing to give.
+void check_plane(InferContext& c, const Shape& x) {
+  for (int i = 2; i < x.rank(); ++i) {
+    c.check(x[i] > 0, "the input ", x, " has no elements to pool");
+  }
+}
+
 // x [N, C, d...] -> y [N, C, o...]
 Shape pool_output(InferContext& c, const Shape& x) {
   const Spatial input = spatial_dims(x);
+  check_plane(c, x);
   Attrs& attrs = c.attrs();
   const std::vector<std::int64_t> kernel = attrs.get_ints("kernel_shape");
   c.check(static_cast<int>(kernel.size()) == x.rank() - 2, "kernel_shape is [", join(kernel, ","),
@@ -99,8 +107,8 @@ void infer_global_pool(InferContext& c) {
   Shape out = c.shape(0);
   c.check(out.rank() >= 3, "the input has the shape ", out,
           ", expected [N, C, ...] with at least one spatial dimension");
+  check_plane(c, out);
   for (int i = 2; i < out.rank(); ++i) {
-    c.check(out[i] > 0, "the input ", c.shape(0), " has no elements to pool");
     out[i] = 1;
   }
   c.set_output(0, c.dtype(0), out);

@@ -111,6 +111,19 @@ void add_pool_cases(std::vector<OpCase>& cases) {
   }
   add_indices(cases, false, {1, 1, 7, 7, 9, 10, 12, 14});
   add_indices(cases, true, {3, 3, 5, 5, 9, 12, 10, 16});
+  // Both taps of the dilated window lie beside the one element: 0, as ONNX Runtime has it.
+  cases.push_back({.op = "AveragePool",
+                   .attrs = {{"kernel_shape", Ints{2}},
+                             {"dilations", Ints{2}},
+                             {"pads", Ints{1, 1}},
+                             {"strides", Ints{1}}},
+                   .inputs = {random({2, 3, 1})},
+                   .differentiate = {0},
+                   .expected =
+                       [](const std::vector<HostTensor>&) {
+                         return std::vector{HostTensor{{2, 3, 1}, {0, 0, 0, 0, 0, 0}}};
+                       },
+                   .label = "beside"});
   for (const Shape& x : {Shape{2, 3, 5}, Shape{2, 3, 4, 5}, Shape{1, 2, 2, 3, 4}}) {
     Ints kernel(x.begin() + 2, x.end());
     const std::size_t rank = kernel.size();

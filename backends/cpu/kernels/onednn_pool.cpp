@@ -61,6 +61,9 @@ std::string read_pool(const OpQuery& query, const Shape& x, const Shape& y, Pool
       }
       g.pads_end[i] = needed;
     }
+    if (g.dilations[i] > x[axis]) {
+      return "a dilated window may step over the input";
+    }
     if (g.pads_begin[i] >= extent || g.pads_end[i] >= extent) {
       return "a window may lie in the padding altogether";
     }

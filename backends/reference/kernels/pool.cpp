@@ -1,4 +1,5 @@
 // Max and average pooling over windows, their gradients, and pooling over all of space.
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -62,8 +63,9 @@ void for_each_element(const PoolPlan& p, const WindowAt& at, F f) {
   }
 }
 
-// What an average divides by: elements inside the input, or inside the padded input. Never 0 for an
-// existing window with elements; places that hang over the padded end (ceil_mode) do not count.
+// What an average divides by: elements inside the input, or inside the padded input; places that
+// hang over the padded end (ceil_mode) do not count. At least 1: a dilated window may step over a
+// short input, and its average is 0, as in ONNX Runtime.
 std::int64_t divisor(const PoolPlan& p, const WindowAt& at) {
   std::int64_t count = 1;
   for (std::size_t i = 0; i < kMaxSpatialRank; ++i) {
@@ -76,7 +78,7 @@ std::int64_t divisor(const PoolPlan& p, const WindowAt& at) {
       count *= at.taps[i].end - at.taps[i].begin;
     }
   }
-  return count;
+  return std::max<std::int64_t>(count, 1);
 }
 
 // ONNX's index of an input element, the spatial part in column-major order if asked.
@@ -247,12 +249,14 @@ std::unique_ptr<Kernel> prepare_global_pool(const OpQuery& query, bool maximum) 
       T* to = static_cast<T*>(args.outputs[0]);
       for (std::int64_t plane = 0; plane < planes; ++plane, from += count) {
         double sum = 0;
-        T best = from[0];
+        T best = count > 0 ? from[0] : T(0);
         for (std::int64_t i = 0; i < count; ++i) {
           sum += static_cast<double>(from[i]);
           best = from[i] > best || is_nan(from[i]) ? from[i] : best;
         }
-        to[plane] = maximum ? best : static_cast<T>(sum / static_cast<double>(count));
+        to[plane] =
+            maximum ? best
+                    : static_cast<T>(sum / static_cast<double>(std::max<std::int64_t>(count, 1)));
       }
     });
   });
