@@ -13,11 +13,24 @@ namespace temper::cpu {
 inline constexpr double kSmallFlops = 2e6;
 inline constexpr std::int64_t kSmallElements = 65536;
 
+// A thread that waits for the others of its team spins first, so that they need not wake it.
+// libgomp's spins last milliseconds, and beside other programs a spinning thread takes the core
+// from the one it waits for. It spins a few microseconds only while it knows of more threads than
+// there are processors (the manual of GOMP_SPINCOUNT): this makes it know of that many, by threads
+// that sleep. Call before the first team of `threads`; once made, they stay.
+void keep_waits_short(int threads);
+
+inline int team_of(int threads) {
+  if (threads > 1) {
+    keep_waits_short(threads);
+  }
+  return threads;
+}
 inline int threads_for_flops(int threads, double flops) {
-  return flops < kSmallFlops ? 1 : threads;
+  return flops < kSmallFlops ? 1 : team_of(threads);
 }
 inline int threads_for_elements(int threads, std::int64_t elements) {
-  return elements < kSmallElements ? 1 : threads;
+  return elements < kSmallElements ? 1 : team_of(threads);
 }
 
 // Sets OpenMP's thread count of the calling thread for the calls of a library, and restores it.
@@ -41,8 +54,9 @@ class ThreadCountScope {
   int threads_;
 };
 
-// Calls f(begin, end) on `threads` threads for equal parts of [0, count), borders at multiples of
-// `grain`. f must not throw and its result must not depend on where the borders lie.
+// Calls f(begin, end) on at most `threads` threads, no more than there are grains, for equal parts
+// of [0, count), borders at multiples of `grain`. f must not throw and its result must not depend
+// on where the borders lie.
 template <class F>
 void parallel_ranges(int threads, std::int64_t count, std::int64_t grain, const F& f) {
   const std::int64_t grains = (count + grain - 1) / grain;
@@ -53,7 +67,7 @@ void parallel_ranges(int threads, std::int64_t count, std::int64_t grain, const 
     }
     return;
   }
-#pragma omp parallel num_threads(threads)
+#pragma omp parallel num_threads(used)
   {
     const std::int64_t team = omp_get_num_threads();
     const std::int64_t me = omp_get_thread_num();

@@ -3,6 +3,7 @@
 
 #include "graph/ir/op_def.h"
 #include "graph/lowering/lowering.h"
+#include "graph/lowering/plan_threads.h"
 #include "runtime/base/error.h"
 #include "runtime/memory/arena_plan.h"
 
@@ -213,7 +214,9 @@ void Lowering::assign_addresses(Plan& plan) {
 
 Plan lower(const Graph& graph, const Backend& backend, VariableStore& store,
            const LowerOptions& options) {
-  return Lowering(graph, backend, store, options).run();
+  LowerOptions chosen = options;
+  chosen.threads = threads_of_plan(graph, options.threads);
+  return Lowering(graph, backend, store, chosen).run();
 }
 
 }  // namespace temper::graph

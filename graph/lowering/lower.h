@@ -18,7 +18,7 @@
 namespace temper::graph {
 
 struct LowerOptions {
-  int threads = 1;
+  int threads = 1;  // at most: see plan_threads.h
 };
 
 // The plan of a graph whose shapes are all known. If the store is not allocated yet, the graph's

@@ -13,24 +13,6 @@
 namespace temper {
 namespace {
 
-// Processors in the mask; the set grows until the kernel accepts it (more than 1,024 processors).
-int processors_in_mask() {
-  for (int capacity = 1024; capacity <= (1 << 20); capacity *= 4) {
-    cpu_set_t* set = CPU_ALLOC(static_cast<std::size_t>(capacity));
-    if (set == nullptr) {
-      break;
-    }
-    const std::size_t bytes = CPU_ALLOC_SIZE(static_cast<std::size_t>(capacity));
-    const bool known = ::sched_getaffinity(0, bytes, set) == 0;
-    const int count = known ? CPU_COUNT_S(bytes, set) : 0;
-    CPU_FREE(set);
-    if (known) {
-      return std::max(1, count);
-    }
-  }
-  return 1;
-}
-
 // "200000 100000" (two processors' time) gives 2; "max 100000" gives no limit.
 int processors_in_quota() {
   const char* path = "/sys/fs/cgroup/cpu.max";
@@ -56,7 +38,33 @@ int processors_in_quota() {
 
 }  // namespace
 
-int available_processors() { return std::min(processors_in_mask(), processors_in_quota()); }
+// The set grows until the kernel accepts it (more than 1,024 processors).
+std::vector<int> allowed_processors() {
+  for (int capacity = 1024; capacity <= (1 << 20); capacity *= 4) {
+    cpu_set_t* set = CPU_ALLOC(static_cast<std::size_t>(capacity));
+    if (set == nullptr) {
+      break;
+    }
+    const std::size_t bytes = CPU_ALLOC_SIZE(static_cast<std::size_t>(capacity));
+    const bool known = ::sched_getaffinity(0, bytes, set) == 0;
+    std::vector<int> numbers;
+    for (int i = 0; known && i < capacity; ++i) {
+      if (CPU_ISSET_S(static_cast<std::size_t>(i), bytes, set)) {
+        numbers.push_back(i);
+      }
+    }
+    CPU_FREE(set);
+    if (known) {
+      return numbers;
+    }
+  }
+  return {};
+}
+
+int available_processors() {
+  const auto in_mask = static_cast<int>(allowed_processors().size());
+  return std::min(std::max(1, in_mask), processors_in_quota());
+}
 
 void set_thread_name(const std::string& name) {
   ::pthread_setname_np(::pthread_self(), name.substr(0, 15).c_str());

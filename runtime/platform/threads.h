@@ -1,9 +1,14 @@
-// How many processors this process may use.
+// Which processors this process may use, and how many.
 #pragma once
 
 #include <string>
+#include <vector>
 
 namespace temper {
+
+// The numbers of the processors in the affinity mask, ascending; empty where the system does not
+// say.
+std::vector<int> allowed_processors();
 
 // Processors in the affinity mask (taskset, batch systems), cut down to the processor quota of the
 // control group when a container has one; at least 1. std::thread::hardware_concurrency() sees

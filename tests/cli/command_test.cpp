@@ -162,6 +162,8 @@ TEST(DoctorCommand, NamesVersionsDevicesAndThreads) {
   EXPECT_THAT(line.at("device cpu").as_string("cpu"), HasSubstr("onednn"));
   EXPECT_THAT(line.at("protobuf").as_string("protobuf"), HasSubstr("3."));
   EXPECT_GE(std::stoi(line.at("threads").as_string("threads")), 1);
+  EXPECT_THAT(line.at("other programs").as_string("load"),
+              testing::MatchesRegex("use [0-9.]+ of [0-9]+ processors.*"));
 }
 
 }  // namespace

@@ -1,5 +1,7 @@
 // `temper doctor`: what this build and this machine have, for reports of trouble.
+#include <chrono>
 #include <cstdio>
+#include <thread>
 
 #include "backends/backends.h"
 #include "graph/onnx/onnx_version.h"
@@ -7,6 +9,7 @@
 #include "runtime/base/error.h"
 #include "runtime/platform/memory_limits.h"
 #include "runtime/platform/process.h"
+#include "runtime/platform/processor_load.h"
 #include "runtime/platform/threads.h"
 #include "tools/cli/command.h"
 #include "tools/cli/version.h"
@@ -33,6 +36,19 @@ std::string device_text(const char* name) {
   }
 }
 
+// What other programs do with the processors for a moment.
+std::string others_text() {
+  const ProcessorTimes before = processor_times();
+  std::this_thread::sleep_for(std::chrono::milliseconds(250));
+  const double used = processors_used_elsewhere(before, processor_times());
+  const int processors = available_processors();
+  char text[96];
+  std::snprintf(
+      text, sizeof text, "use %.1f of %d processors%s", used, processors,
+      is_busy_elsewhere(used, processors) ? ": the machine is busy, a run will be slower" : "");
+  return text;
+}
+
 int run(const Arguments& arguments) {
   const MemoryLimits memory = memory_limits();
   const std::vector<std::pair<std::string, std::string>> lines = {
@@ -41,6 +57,7 @@ int run(const Arguments& arguments) {
       {"protobuf", graph::protobuf_version()},
       {"ops", concat(graph::standard_ops().all().size())},
       {"threads", concat(available_processors())},
+      {"other programs", others_text()},
       {"host", host_name()},
       {"device cpu", device_text("cpu")},
       {"device reference", device_text("reference")},

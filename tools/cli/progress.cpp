@@ -7,6 +7,7 @@
 #include "runtime/base/concat.h"
 #include "runtime/platform/clock.h"
 #include "runtime/platform/terminal.h"
+#include "runtime/platform/threads.h"
 
 namespace temper::cli {
 namespace {
@@ -14,6 +15,7 @@ namespace {
 constexpr double kRedrawSeconds = 0.1;
 constexpr int kBarWidth = 24;
 constexpr double kEtaSeconds = 5;  // a run's first seconds tell little
+constexpr double kBusySeconds = 1;
 
 std::string duration_text(double seconds) {
   const auto whole = static_cast<long long>(std::lround(std::max(seconds, 0.0)));
@@ -45,6 +47,7 @@ void Progress::started(const std::string& run_directory, const training::RunProg
   progress_ = progress;
   first_step_ = progress.step;
   began_ = steady_seconds();
+  measured_ = processor_times();
   if (!quiet_) {
     std::fprintf(stderr, "%s: %lld steps, %lld epochs%s\n", run_directory.c_str(),
                  static_cast<long long>(progress.total_steps),
@@ -94,8 +97,23 @@ void Progress::print_line(std::int64_t step) {
   if (progress_.step < progress_.total_steps && steady_seconds() - began_ > kEtaSeconds) {
     line += concat("  ", duration_text(seconds_left()), " left");
   }
+  line += busy_text();
   clear_bar();
   std::fprintf(stderr, "%s\n", line.c_str());
+}
+
+std::string Progress::busy_text() {
+  if (steady_seconds() - measured_.wall >= kBusySeconds) {
+    const ProcessorTimes now = processor_times();
+    const double used = processors_used_elsewhere(measured_, now);
+    const int processors = available_processors();
+    measured_ = now;
+    busy_text_ = is_busy_elsewhere(used, processors)
+                     ? concat("  (other programs use ", number("%.1f", used), " of ", processors,
+                              " processors)")
+                     : std::string();
+  }
+  return busy_text_;
 }
 
 void Progress::message(std::string_view text) {
@@ -116,7 +134,7 @@ void Progress::draw_bar() {
              std::string(static_cast<std::size_t>(kBarWidth - full), ' '), "] ", progress_.step,
              "/", progress_.total_steps, "  loss ", number("%.4f", progress_.loss), "  ",
              number("%.0f", progress_.samples_per_second), " samples/s  ",
-             duration_text(seconds_left()), " left");
+             duration_text(seconds_left()), " left", busy_text());
   line.resize(std::min(line.size(), static_cast<std::size_t>(
                                         std::max(terminal_width(OutputStream::kStderr) - 1, 1))));
   std::fprintf(stderr, "\r\033[K%s", line.c_str());

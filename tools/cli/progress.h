@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "runtime/platform/processor_load.h"
 #include "training/run_observer.h"
 
 namespace temper::cli {
@@ -33,6 +34,8 @@ class Progress {
   void clear_bar();
   void print_line(std::int64_t step);
   double seconds_left() const;
+  // What other programs have used since the last call that measured, or "".
+  std::string busy_text();
 
   std::vector<std::string> shown_;
   bool expects_validation_;
@@ -43,6 +46,8 @@ class Progress {
   double last_draw_ = 0;
   double began_ = 0;
   std::int64_t first_step_ = 0;
+  ProcessorTimes measured_;
+  std::string busy_text_;
   training::RunProgress progress_;
   std::map<std::string, double, std::less<>> latest_;
 };

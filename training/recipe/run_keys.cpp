@@ -44,8 +44,8 @@ std::vector<RecipeKey> train_keys() {
           [](Recipe& r) -> auto& { return r.train.precision; }, one_of<kPrecision, 4>),
       key("train.device", "where to run", [](Recipe& r) -> auto& { return r.train.device; }),
       key(
-          "train.threads", "0: all processors", [](Recipe& r) -> auto& { return r.train.threads; },
-          not_negative),
+          "train.threads", "0: all processors; a small plan uses one",
+          [](Recipe& r) -> auto& { return r.train.threads; }, not_negative),
       key(
           "train.accumulate", "micro-batches per optimizer step",
           [](Recipe& r) -> auto& { return r.train.accumulate; }, positive),

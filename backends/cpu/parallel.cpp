@@ -1,0 +1,46 @@
+#include "backends/cpu/parallel.h"
+
+#include <atomic>
+#include <cstdlib>
+#include <mutex>
+#include <system_error>
+#include <thread>
+
+namespace temper::cpu {
+namespace {
+
+// The person who runs the process has said how threads wait.
+bool waiting_is_set() {
+  return std::getenv("OMP_WAIT_POLICY") != nullptr || std::getenv("GOMP_SPINCOUNT") != nullptr;
+}
+
+// A thread that starts a team of `members` and then sleeps for the rest of the process. Never
+// joined: what it waits for has no destructor, so it may outlive everything.
+void keep_team(int members) {
+  static std::atomic<bool> never{false};
+  try {
+    std::thread([members] {
+#pragma omp parallel num_threads(members)
+      {
+      }
+      never.wait(false);
+    }).detach();
+  } catch (const std::system_error&) {
+    // No thread to be had: waits stay long, and nothing else changes.
+  }
+}
+
+}  // namespace
+
+void keep_waits_short(int threads) {
+  static std::mutex mutex;
+  static int held = 0;  // members of the teams beyond each one's first
+  const std::lock_guard<std::mutex> lock(mutex);
+  const int missing = omp_get_num_procs() + 1 - threads - held;
+  if (missing > 0 && !waiting_is_set()) {
+    keep_team(missing + 1);
+    held += missing;
+  }
+}
+
+}  // namespace temper::cpu
