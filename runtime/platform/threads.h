@@ -15,6 +15,12 @@ std::vector<int> allowed_processors();
 // neither.
 int available_processors();
 
+// Asks the system to let the calling thread, and those it starts from now on, run in short turns.
+// Its share of the processors stays what it is; but where other programs use them too, a thread
+// that was waited for begins at once in place of at the end of another program's turn. Linux 6.12
+// and later know such a wish, others ignore it.
+void ask_for_short_turns();
+
 // The name shown by `top -H`; cut to 15 characters.
 void set_thread_name(const std::string& name);
 

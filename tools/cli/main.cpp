@@ -6,6 +6,7 @@
 
 #include "runtime/base/error.h"
 #include "runtime/base/log.h"
+#include "runtime/platform/threads.h"
 #include "tools/cli/command_line.h"
 #include "training/formats/json.h"
 
@@ -42,6 +43,7 @@ int run(int argc, const char* const* argv) {
     as_json = as_json || std::strcmp(argv[i], kJsonSwitch) == 0;
   }
   try {
+    ask_for_short_turns();  // before any thread is started
     set_log_sink([](LogLevel level, std::string_view text) {
       if (level != LogLevel::kDebug) {
         std::fprintf(stderr, "temper: %.*s\n", static_cast<int>(text.size()), text.data());

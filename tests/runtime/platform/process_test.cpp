@@ -4,6 +4,9 @@
 #include <gtest/gtest.h>
 #include <sched.h>
 #include <stdlib.h>
+#include <sys/resource.h>
+
+#include <thread>
 
 #include "runtime/platform/clock.h"
 #include "runtime/platform/terminal.h"
@@ -42,6 +45,16 @@ TEST(Processors, FollowTheAffinityMask) {
   EXPECT_EQ(available_processors(), 1);
   ::sched_setaffinity(0, sizeof all, &all);
   EXPECT_EQ(available_processors(), before);
+}
+
+TEST(Processors, ShortTurnsLeaveThePolicyAndTheNicenessAlone) {
+  std::thread([] {
+    const int policy = ::sched_getscheduler(0);
+    const int nice = ::getpriority(PRIO_PROCESS, 0);
+    ask_for_short_turns();
+    EXPECT_EQ(::sched_getscheduler(0), policy);
+    EXPECT_EQ(::getpriority(PRIO_PROCESS, 0), nice);
+  }).join();
 }
 
 TEST(Terminal, WidthIsNeverZero) {
