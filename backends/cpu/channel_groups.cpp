@@ -54,23 +54,52 @@ ChannelGroups plain(const Shape& shape) {
 
 }  // namespace
 
-ChannelGroups channel_groups(const Shape& shape, const Layout& layout) {
+std::optional<ChannelGroups> groups_of(const Shape& shape, const Layout& layout) {
   const bool has_plane = shape.rank() > 2;
-  if (layout.plain && (!has_plane || shape.count(2, shape.rank()) == 1)) {
-    return last(shape, layout);  // [N, C]: channels are neighbours
+  if (layout.plain) {
+    // [N, C]: channels are neighbours.
+    return has_plane && shape.count(2, shape.rank()) > 1 ? plain(shape) : last(shape, layout);
   }
-  if (layout.plain && shape[1] < kFewChannels) {
-    return plain(shape);
-  }
-  if (!layout.plain && has_plane && layout == channels_last(shape)) {
+  if (has_plane && layout == channels_last(shape)) {
     return last(shape, layout);
   }
-  if (!layout.plain && layout.inner_count == 1 && layout.inner_axis[0] == 1 &&
+  if (layout.inner_count == 1 && layout.inner_axis[0] == 1 &&
       (layout.inner_block[0] == 8 || layout.inner_block[0] == kNormLanes) &&
       layout == channel_blocks(shape, layout.inner_block[0])) {
     return in_blocks(shape, layout);
   }
-  return in_blocks(shape, channel_blocked(shape));
+  return std::nullopt;
+}
+
+ChannelGroups channel_groups(const Shape& shape, const Layout& layout) {
+  const std::optional<ChannelGroups> groups = groups_of(shape, layout);
+  const bool slow = groups && groups->lanes == 1 && shape[1] >= kFewChannels;
+  return groups && !slow ? *groups : in_blocks(shape, channel_blocked(shape));
+}
+
+void sum_channels(const ChannelGroups& groups, int threads, const float* x, LaneMoments* parts,
+                  float* sums) {
+  const std::int64_t chunks = groups.chunks();
+  for_each_chunk(groups, threads, [&](std::int64_t group, std::int64_t chunk) {
+    LaneMoments& part = parts[group * chunks + chunk];
+    part = LaneMoments{};
+    groups.for_each_run(group, chunk, [&](const NormRows& rows, std::int64_t at) {
+      add_moments(rows, x + at, part);
+    });
+  });
+  for (std::int64_t c = 0; c < groups.channels; ++c) {
+    const std::int64_t group = c / groups.lanes;
+    const auto lane = static_cast<int>(c % groups.lanes);
+    double total = 0;
+    for (std::int64_t i = 0; i < chunks; ++i) {
+      const LaneMoments& part = parts[group * chunks + i];
+      const int end = groups.lanes == 1 ? kNormLanes : lane + 1;  // all lanes are the channel's
+      for (int j = lane; j < end; ++j) {
+        total += part.sum[j];
+      }
+    }
+    sums[c] = static_cast<float>(total);
+  }
 }
 
 }  // namespace temper::cpu

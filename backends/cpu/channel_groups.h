@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <optional>
 
 #include "backends/cpu/norm_loops.h"
 #include "backends/cpu/parallel.h"
@@ -41,8 +42,17 @@ struct ChannelGroups {
   void for_each_run(std::int64_t group, std::int64_t chunk_index, const F& f) const;
 };
 
+// The groups of this layout: plain, channels last or in blocks; none for another one.
+std::optional<ChannelGroups> groups_of(const Shape& shape, const Layout& layout);
 // The groups of this layout, or of channels in blocks where it is another one or would be slow.
 ChannelGroups channel_groups(const Shape& shape, const Layout& layout);
+
+// The sum of each channel in double, rounded once. `parts` has sum_parts() elements.
+void sum_channels(const ChannelGroups& groups, int threads, const float* x, LaneMoments* parts,
+                  float* sums);
+inline std::int64_t sum_parts(const ChannelGroups& groups) {
+  return groups.count * groups.chunks();
+}
 
 template <class F>
 void ChannelGroups::for_each_run(std::int64_t group, std::int64_t chunk_index, const F& f) const {
@@ -67,9 +77,20 @@ void ChannelGroups::for_each_run(std::int64_t group, std::int64_t chunk_index, c
   }
 }
 
+// Calls f(group, chunk) for all chunks, a chunk's groups in turn.
+template <class F>
+void for_each_chunk(const ChannelGroups& groups, int threads, const F& f) {
+  parallel_ranges(threads, groups.count * groups.chunks(), 1,
+                  [&](std::int64_t begin, std::int64_t end) {
+                    for (std::int64_t i = begin; i < end; ++i) {
+                      f(i % groups.count, i / groups.count);
+                    }
+                  });
+}
+
 // Two passes over each group: sum(group, chunk) for its chunks, finish(group), then
 // apply(group, chunk). Groups are spread over threads where that gives all of them work, which
-// keeps a group in the caches between its passes; else chunks are, a chunk's groups in turn.
+// keeps a group in the caches between its passes; else chunks are.
 template <class Sum, class Finish, class Apply>
 void run_two_passes(const ChannelGroups& groups, int threads, const Sum& sum, const Finish& finish,
                     const Apply& apply) {
@@ -88,18 +109,11 @@ void run_two_passes(const ChannelGroups& groups, int threads, const Sum& sum, co
     });
     return;
   }
-  const auto for_each_chunk = [&](const auto& f) {
-    parallel_ranges(threads, groups.count * chunks, 1, [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t i = begin; i < end; ++i) {
-        f(i % groups.count, i / groups.count);
-      }
-    });
-  };
-  for_each_chunk(sum);
+  for_each_chunk(groups, threads, sum);
   for (std::int64_t g = 0; g < groups.count; ++g) {
     finish(g);
   }
-  for_each_chunk(apply);
+  for_each_chunk(groups, threads, apply);
 }
 
 }  // namespace temper::cpu

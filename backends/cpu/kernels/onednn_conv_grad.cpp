@@ -2,6 +2,7 @@
 // bf16 (whose dw and db may be f32).
 #include <functional>
 
+#include "backends/cpu/bias_gradient.h"
 #include "backends/cpu/conv_geometry.h"
 #include "backends/cpu/onednn_kernel.h"
 
@@ -166,7 +167,10 @@ std::string plan_weights(const OpQuery& query, WeightsPlan& plan) {
 }
 
 std::unique_ptr<Kernel> prepare_weights(const OpQuery& query, const WeightsPlan& plan) {
-  auto kernel = std::make_unique<OneDnnKernel>(plan.threads);
+  const TensorSpec& dy = query.inputs[1];
+  auto kernel = std::make_unique<WeightsGradKernel>(
+      plan.threads, plan.bias ? bias_groups(dy.shape, dy.dtype, layout_of(plan.pd.diff_dst_desc()))
+                              : std::nullopt);
   const Desc dw = plan.pd.diff_weights_desc();
   const auto layout = weights_layout(plan.geometry, dw);
   const Place place = layout ? Place::output(0) : kernel->reserve(dw.get_size());

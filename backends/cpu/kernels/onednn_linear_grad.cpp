@@ -1,5 +1,6 @@
 // LinearGradWeights(x [M,K], dy [M,N]) -> dw, db: an inner product's weight gradient, f32 or bf16
 // (whose dw and db may be f32).
+#include "backends/cpu/bias_gradient.h"
 #include "backends/cpu/onednn_kernel.h"
 
 namespace temper::cpu {
@@ -63,8 +64,11 @@ std::string plan_gradient(const OpQuery& query, GradPlan& plan) {
 }
 
 std::unique_ptr<Kernel> prepare_gradient(const OpQuery& query, const GradPlan& plan) {
-  auto kernel = std::make_unique<OneDnnKernel>(plan.threads);
   const auto& pd = plan.pd;
+  const TensorSpec& dy = query.inputs[1];
+  auto kernel = std::make_unique<WeightsGradKernel>(
+      plan.threads,
+      plan.bias ? bias_groups(dy.shape, dy.dtype, layout_of(pd.diff_dst_desc())) : std::nullopt);
   kernel->input_layouts.resize(query.inputs.size());
   kernel->output_layouts.resize(query.outputs.size());
   kernel->output_layouts[0] = layout_of(as_weights(pd.diff_weights_desc(), plan.transposed));
