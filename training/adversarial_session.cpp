@@ -10,6 +10,8 @@
 #include "runtime/platform/threads.h"
 #include "training/data/open_dataset.h"
 #include "training/data_options.h"
+#include "training/input_ranges.h"
+#include "training/input_shapes.h"
 #include "training/session.h"
 
 namespace temper::training {
@@ -34,29 +36,6 @@ DataOptions wanted_data(const graph::Graph& generator, const graph::Graph& discr
   }
   options.require_targets = false;
   return options;
-}
-
-// Dimensions of the inputs, other than the batch, that a file leaves open are as in the data.
-void bind_to_data(graph::Graph& graph, const Dataset& data, const std::string& latent,
-                  std::map<std::string, std::int64_t>& symbols) {
-  for (const graph::ValueId id : graph.inputs) {
-    graph::Value& input = graph.value(id);
-    for (const Field& field : data.fields()) {
-      if (field.name != input.name || input.name == latent ||
-          field.row_shape.rank() + 1 != static_cast<int>(input.dims.size())) {
-        continue;
-      }
-      for (std::size_t axis = 1; axis < input.dims.size(); ++axis) {
-        graph::Dim& dim = input.dims[axis];
-        const std::int64_t size = field.row_shape[static_cast<int>(axis) - 1];
-        if (dim.value < 0 && dim.symbol.empty()) {
-          dim.value = size;
-        } else if (dim.value < 0) {
-          symbols[dim.symbol] = size;
-        }
-      }
-    }
-  }
 }
 
 // The rows whose conditions samples are drawn under: a column of pictures for each class where one
@@ -122,7 +101,7 @@ AdversarialSession::AdversarialSession(Recipe recipe, EngineOptions options)
   settings.latent_size = adversarial.latent_size;
   settings.seed = static_cast<std::uint64_t>(recipe_.train.seed);
   graphs_ = std::make_unique<AdversarialGraphs>(std::move(generator), std::move(discriminator),
-                                                std::move(settings), symbols_, *reference_);
+                                                std::move(settings), *reference_);
   plans_ = std::make_unique<PlanSet>(*backend_, *reference_, std::move(options));
 }
 
@@ -197,8 +176,10 @@ void AdversarialSession::open_data(graph::Graph& generator, graph::Graph& discri
                "data.train is not set: which data?");
   const Wiring wiring = wire(generator, discriminator, recipe_.adversarial.latent);
   data_ = open_dataset(recipe_.data.train, wanted_data(generator, discriminator, wiring, recipe_));
-  bind_to_data(discriminator, *data_, {}, symbols_);
-  bind_to_data(generator, *data_, wiring.latent, symbols_);
+  settle_input_shapes(discriminator, *data_);
+  settle_input_shapes(generator, *data_, wiring.latent);
+  check_indices(discriminator, *data_, recipe_.model.allow_negative_ids);
+  check_indices(generator, *data_, recipe_.model.allow_negative_ids);
   const std::int64_t count = data_->count();
   std::vector<std::int64_t> rows(static_cast<std::size_t>(count));
   for (std::int64_t i = 0; i < count; ++i) {
@@ -270,7 +251,7 @@ void AdversarialSession::bind_fields(Executor& executor, std::span<const Tensor>
   for (std::size_t i = 0; i < fields.size(); ++i) {
     const int input = executor.plan().find_input(data_->fields()[i].name);
     if (input >= 0) {
-      executor.bind_input(input, fields[i].data());
+      bind_checked(executor, input, fields[i]);
     }
   }
 }

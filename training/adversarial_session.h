@@ -75,7 +75,6 @@ class AdversarialSession {
   std::unique_ptr<graph::OnnxModel> generator_;
   std::unique_ptr<graph::OnnxModel> discriminator_;
   std::unique_ptr<Dataset> data_;
-  std::map<std::string, std::int64_t> symbols_;
   std::unique_ptr<AdversarialGraphs> graphs_;
   std::unique_ptr<PlanSet> plans_;
   std::vector<Tensor> sample_fields_;  // of the rows that condition the samples

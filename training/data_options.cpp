@@ -32,6 +32,7 @@ DataOptions data_options(const graph::Graph& graph, const Recipe& recipe) {
                     settings.crop,
                     settings.interpolation,
                     settings.cache_mb,
+                    settings.exif_orientation,
                     {}};
   options.tokens = {settings.token_dtype, settings.block, settings.stride};
   options.records = {settings.pad, settings.truncate, settings.class_names};

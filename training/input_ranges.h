@@ -15,11 +15,12 @@ struct PickedTable {
   std::int64_t rows = 0;
 };
 
-// The smallest table that each integer input picks rows of directly (Gather along axis 0).
+// The smallest table that each integer input picks rows of directly (Gather).
 std::map<std::string, PickedTable> picked_tables(const graph::Graph& graph);
 
-// Every index in the data is a row of its table. COST: a pass over the integer inputs.
-// THROWS: kInvalidData with the place and the value.
-void check_indices(const graph::Graph& graph, const Dataset& data);
+// Every index in the data is a row of its table, counted from 0 or, where that is allowed, from -1
+// back from its end. COST: a pass over the integer inputs. THROWS: kInvalidData with the place and
+// the value.
+void check_indices(const graph::Graph& graph, const Dataset& data, bool allow_negative);
 
 }  // namespace temper::training

@@ -1,19 +1,29 @@
-// The sizes a model's file leaves open, as the data have them.
+// The sizes a model's file leaves open, as the data have them; and that the data have those it does
+// not leave open.
 #pragma once
 
-#include <cstdint>
-#include <map>
-#include <string>
+#include <string_view>
 
 #include "graph/ir/graph.h"
+#include "runtime/exec/executor.h"
 #include "training/data/dataset.h"
 
 namespace temper::training {
 
-// Dimensions of the inputs without a size and a name, other than the batch, are as in the data.
-void bind_unnamed(graph::Graph& graph, const Dataset& data);
+// Every dimension of the inputs but the batch becomes the number that the data's rows have. A name
+// stands for one number wherever an input has it; a dimension without a name is one of its own.
+// `noise`: an input that the data do not give; names that others share are settled for it too.
+// THROWS: kInvalidData with both shapes for rows of another rank or size, kInvalidArgument for
+// inputs that take no row per sample.
+void settle_input_shapes(graph::Graph& graph, const Dataset& data, std::string_view noise = {});
 
-// Symbolic dimensions of the inputs, other than the batch, as the data's rows have them.
-std::map<std::string, std::int64_t> symbols_of(const graph::Graph& graph, const Dataset& data);
+// The same for a teacher, which is given what `model` is, its inputs settled: by name, or the only
+// input for the only one, which then gets the model's name. THROWS: as above; kInvalidArgument for
+// an input that the model has not.
+void settle_teacher_shapes(graph::Graph& teacher, const graph::Graph& model);
+
+// Binds the input to a tensor. THROWS: kInvalidData unless type and number of elements are those
+// that the plan was made for.
+void bind_checked(Executor& executor, int input, const Tensor& tensor);
 
 }  // namespace temper::training

@@ -6,7 +6,7 @@
 #include "graph/onnx/import.h"
 #include "graph/ops/standard_ops.h"
 #include "runtime/base/error.h"
-#include "training/data/wanted_fields.h"
+#include "training/data/row_shape.h"
 
 namespace temper::training {
 namespace {

@@ -30,6 +30,22 @@ bool has_labels(const Dataset& data) {
   return false;
 }
 
+// Batches of both are bound to one plan's inputs.
+void check_alike(const Dataset& train, const Dataset& val) {
+  const std::vector<Field>& wanted = train.fields();
+  const std::vector<Field>& given = val.fields();
+  TEMPER_CHECK(wanted.size() == given.size(), ErrorCode::kInvalidData, "the training data have ",
+               wanted.size(), " inputs and targets, the validation data ", given.size());
+  for (std::size_t i = 0; i < wanted.size(); ++i) {
+    TEMPER_CHECK(wanted[i].name == given[i].name && wanted[i].dtype == given[i].dtype &&
+                     wanted[i].row_shape == given[i].row_shape,
+                 ErrorCode::kInvalidData, val.where(i, 0), " is ", given[i].dtype,
+                 given[i].row_shape, ", but ", train.where(i, 0), " of the training data is ",
+                 wanted[i].dtype, wanted[i].row_shape,
+                 ": validation data need rows of the same shape and type");
+  }
+}
+
 }  // namespace
 
 std::size_t target_index(const Dataset& data) {
@@ -52,6 +68,7 @@ RunData::RunData(const Recipe& recipe, DataOptions options, bool validates) : re
     options.part = DataPart::kValidation;
     options.images.augment.resized_crop = false;  // nothing is changed at random
     val_ = read_by_workers(open_dataset(recipe_.data.val, options));
+    check_alike(*train_, *val_);
     val_rows_ = all_rows(*val_);
   }
 }

@@ -20,7 +20,9 @@ std::size_t field_index(const Dataset& data, const std::string& name) {
 
 }  // namespace
 
-void check_run_targets(RunLosses& losses, const Dataset& data, std::vector<std::string>& notes) {
+void check_run_targets(RunLosses& losses, const Dataset& data,
+                       const std::vector<std::string>& class_names,
+                       std::vector<std::string>& notes) {
   for (const Field& field : data.fields()) {
     TEMPER_CHECK(!field.is_target || field.name != kSampleWeightInput ||
                      field.row_shape.element_count() == 1,
@@ -30,7 +32,8 @@ void check_run_targets(RunLosses& losses, const Dataset& data, std::vector<std::
   }
   std::erase_if(losses.labels, [&](const RunLosses::Labels& labels) {
     try {
-      check_labels(data, field_index(data, labels.field), labels.classes, labels.ignored);
+      check_labels(data, field_index(data, labels.field), labels.classes, labels.ignored,
+                   class_names);
       return false;
     } catch (const Error& error) {
       if (labels.required || error.code() != ErrorCode::kInvalidData) {

@@ -71,9 +71,11 @@ RunLosses settle_losses(Recipe& recipe, const LossFiles& files, const graph::Gra
                         const Dataset& probe, const Backend& reference,
                         std::vector<std::string>& notes);
 
-// In run_labels.cpp. Every label is a class, and samples weigh one number each. THROWS:
-// kInvalidData, kInvalidArgument.
-void check_run_targets(RunLosses& losses, const Dataset& data, std::vector<std::string>& notes);
+// In run_labels.cpp. Every label is a class, and samples weigh one number each. `class_names`: the
+// recipe's, for messages. THROWS: kInvalidData, kInvalidArgument.
+void check_run_targets(RunLosses& losses, const Dataset& data,
+                       const std::vector<std::string>& class_names,
+                       std::vector<std::string>& notes);
 
 // class_weight = "balanced": the weight of each class from its share of the rows. Classes without a
 // row weigh 1. THROWS: kInvalidArgument when the labels are not one per row.

@@ -106,12 +106,10 @@ void Session::enter_stage(std::size_t stage, std::int64_t applied) {
 
 // The model for a batch of two, made without choosing kernels: its shapes and dtypes.
 graph::Graph Session::forward_graph(const Dataset& probe) {
-  bind_unnamed(*imported_, probe);
-  symbols_ = symbols_of(*imported_, probe);
+  settle_input_shapes(*imported_, probe);
   GraphRequest request;
   request.kind = GraphKind::kPredict;
   request.batch = 2;
-  request.symbols = symbols_;
   try {
     return make_graph(*imported_, {}, request, *reference_);
   } catch (Error& error) {
@@ -142,13 +140,13 @@ void Session::open_data(const DataOptions& wanted) {
   DataOptions options = asked_targets(recipe_, loss_files_, wanted);
   const std::unique_ptr<Dataset> probe = open_probe(options);
   losses_ = settle_losses(recipe_, loss_files_, forward_graph(*probe), *probe, *reference_, notes_);
+  check_indices(*imported_, *probe, recipe_.model.allow_negative_ids);
   options.targets = losses_.targets;
   data_ = std::make_unique<RunData>(recipe_, options, true);
-  check_run_targets(losses_, data_->train(), notes_);
-  check_indices(*imported_, data_->train());
+  check_run_targets(losses_, data_->train(), recipe_.data.class_names, notes_);
   if (&data_->val() != &data_->train()) {
-    check_run_targets(losses_, data_->val(), notes_);
-    check_indices(*imported_, data_->val());
+    check_run_targets(losses_, data_->val(), recipe_.data.class_names, notes_);
+    check_indices(*imported_, data_->val(), recipe_.model.allow_negative_ids);
   }
   balance_classes(losses_, data_->train(), data_->train_rows(), notes_);
   if (recipe_.augment.mixes()) {
@@ -156,9 +154,18 @@ void Session::open_data(const DataOptions& wanted) {
   }
 }
 
+void Session::check_data_indices(const graph::Graph& graph) const {
+  check_indices(graph, data_->train(), recipe_.model.allow_negative_ids);
+  if (&data_->val() != &data_->train()) {
+    check_indices(graph, data_->val(), recipe_.model.allow_negative_ids);
+  }
+}
+
 void Session::load_teacher() {
   const graph::OnnxModel model = graph::OnnxModel::load(recipe_.teacher.model);
   teacher_ = std::make_unique<graph::Graph>(model.build_graph(graph::standard_ops()));
+  settle_teacher_shapes(*teacher_, *imported_);
+  check_data_indices(*teacher_);
   side_files_.push_back(side_model("loss.teacher.model", model));
 }
 
@@ -179,9 +186,8 @@ void Session::mix_samples() {
 void Session::open_inputs(DataOptions options) {
   options.require_targets = false;
   data_ = std::make_unique<RunData>(recipe_, options, false);
-  check_indices(*imported_, data_->train());
-  bind_unnamed(*imported_, data_->train());
-  symbols_ = symbols_of(*imported_, data_->train());
+  settle_input_shapes(*imported_, data_->train());
+  check_data_indices(*imported_);
 }
 
 void Session::keep_few_batches() {
@@ -201,8 +207,12 @@ void Session::settle_batch_size() {
   }
   TEMPER_CHECK(!recipe_.data.batch_size_given, ErrorCode::kInvalidArgument, "data.batch_size is ",
                recipe_.data.batch_size, ", but there are only ", train_count(),
-               " training samples in ", recipe_.data.train, "; write ", train_count(),
-               " or less, or leave it out");
+               " training samples in ", recipe_.data.train,
+               val_count() > 0 && recipe_.data.val.empty()
+                   ? concat(" (", train_count() + val_count(), " rows, of which data.val_split = ",
+                            recipe_.data.val_split, " holds out ", val_count(), ")")
+                   : "",
+               "; write ", train_count(), " or less, or leave it out");
   notes_.push_back(
       concat("data.batch_size = ", train_count(), " (the training set has no more samples)"));
   recipe_.data.batch_size = train_count();
@@ -212,7 +222,6 @@ GraphRequest Session::request(GraphKind kind, std::int64_t batch) const {
   GraphRequest request;
   request.kind = kind;
   request.batch = batch;
-  request.symbols = symbols_;
   const bool updates = kind == GraphKind::kTrain || kind == GraphKind::kLast;
   request.watch_gradients = updates && (watch_steps_ || recipe_.log.histograms > 0);
   request.watch_activations = updates && watch_steps_;
@@ -255,7 +264,7 @@ void Session::bind(Executor& executor, const Batch& batch) const {
   for (std::size_t i = 0; i < fields.size(); ++i) {
     const int input = executor.plan().find_input(losses_.input_of(fields[i]));
     if (input >= 0) {
-      executor.bind_input(input, batch.fields[i].data());
+      bind_checked(executor, input, batch.fields[i]);
     }
   }
 }

@@ -89,6 +89,8 @@ class Session {
   void open_data(const DataOptions& options);
   std::unique_ptr<Dataset> open_probe(DataOptions options) const;
   void open_inputs(DataOptions options);
+  // Of the training and the validation rows.
+  void check_data_indices(const graph::Graph& graph) const;
   void load_teacher();
   void mix_samples();
   void settle_batch_size();
@@ -109,7 +111,6 @@ class Session {
   RunLosses losses_;
   std::vector<std::string> notes_;
   std::unique_ptr<RunData> data_;
-  std::map<std::string, std::int64_t> symbols_;
   std::unique_ptr<graph::Graph> imported_;
 };
 

@@ -5,24 +5,12 @@
 #include <utility>
 
 #include "runtime/base/error.h"
-#include "training/data/wanted_fields.h"
 #include "training/losses/loss.h"
 #include "training/run_losses.h"
+#include "training/target_fit.h"
 
 namespace temper::training {
 namespace {
-
-Shape row_of(const Shape& batch_shape) {
-  Shape row;
-  for (int axis = 1; axis < batch_shape.rank(); ++axis) {
-    row.push_back(batch_shape[axis]);
-  }
-  return row;
-}
-
-std::string as_batch(const Shape& row) {
-  return concat("[N", row.rank() > 0 ? "," : "", join(row.dims(), ","), "]");
-}
 
 bool is_classification(PredictionKind prediction, bool class_target) {
   return prediction == PredictionKind::kBinaryLogits ||
@@ -150,9 +138,10 @@ class Settler {
                  found.name, "' is ", as_batch(found.row_shape));
     // A mask for a single output per pixel says what is there, not which class.
     const bool two_valued = found.is_mask && output.shape.rank() > 1 && output.shape[1] == 1;
-    return target_spec(loss, term.loss.parameters, output.dtype, output.shape,
-                       {is_integer(found.dtype) && !two_valued, found.row_shape.rank() + 1,
-                        has_labels ? found.row_shape[0] : 0});
+    return target_spec(
+        loss, term.loss.parameters, output.dtype, output.shape,
+        {is_integer(found.dtype) && !two_valued, found.row_shape == row_of(output.shape),
+         has_labels ? found.row_shape[0] : 0});
   }
 
   // Where the recipe does not say which axis holds the classes, the target's shape does.
@@ -182,9 +171,17 @@ class Settler {
     }
   }
 
+  void check_rows(const LossTermSettings& term) const {
+    const graph::Graph::Output& output = output_of(term);
+    check_output_rows(find_loss(term.loss.name), term.loss.parameters,
+                      output.name.substr(std::string_view("output:").size()), shape_of(term),
+                      forward_.value(forward_.inputs.front()).shape[0]);
+  }
+
   void settle_form(std::size_t index) {
     LossTermSettings& term = made_.terms[index];
     if (!term.is_file()) {
+      check_rows(term);
       settle_class_axis(term);
       term.class_target =
           find_loss(term.loss.name).target != TargetKind::kNone && spec_of(term).classes;
@@ -235,21 +232,11 @@ class Settler {
     const Field& found = target_of(term);
     const TargetSpec spec = spec_of(term);
     const Shape row = row_of(spec.shape);
-    // A target that the recipe names is delivered in the form its loss takes; one that was found
-    // must be as the output, since [N, 1] against [N] is a mistake more often than not.
-    const bool fits =
-        found.row_shape == row || ((found.is_mask || !term.target.empty()) &&
-                                   without_ones(found.row_shape) == without_ones(row));
-    TEMPER_CHECK(spec.classes || fits, ErrorCode::kInvalidArgument, "the model's output is ",
-                 as_batch(row_of(shape_of(term))), ", the target ", as_batch(found.row_shape), ": ",
-                 loss.name,
-                 loss.target == TargetKind::kPerSample ? " needs one number per sample"
-                                                       : " needs equal shapes",
-                 "; reshape '", found.name, "' of ", recipe_.data.train, " to (-1",
-                 row.rank() > 0                          ? ", "
-                 : loss.target == TargetKind::kPerSample ? ","
-                                                         : "",
-                 join(row.dims(), ", "), ")");
+    const std::string note =
+        check_target(loss, spec, shape_of(term), {found, !term.target.empty(), recipe_.data.train});
+    if (!note.empty()) {
+      notes_.push_back(note);
+    }
     const std::string field = add_field(found, spec.dtype, row, term.target);
     if (loss.target == TargetKind::kLabelSequence) {
       add_sequences(term, field, spec);

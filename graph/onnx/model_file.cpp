@@ -1,6 +1,7 @@
 // Opening, checking and parsing a file; the accessors of OnnxModel.
 #include "graph/onnx/model_file.h"
 
+#include <algorithm>
 #include <limits>
 #include <map>
 #include <unordered_set>
@@ -42,6 +43,13 @@ std::unique_ptr<wire::ModelProto> parse(std::span<const std::byte> file, const s
   return proto;
 }
 
+// Some exporters write "?" and the like for every dimension they do not name.
+bool is_name(const std::string& symbol) {
+  return symbol != "None" && std::any_of(symbol.begin(), symbol.end(), [](unsigned char c) {
+           return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c >= 0x80;
+         });
+}
+
 OnnxValueInfo read_value_info(const wire::ValueInfoProto& proto) {
   OnnxValueInfo info;
   info.name = proto.name();
@@ -58,8 +66,8 @@ OnnxValueInfo read_value_info(const wire::ValueInfoProto& proto) {
                " are supported");
   for (const auto& dim : type.shape().dim()) {
     // Some exporters write -1 for "any".
-    info.dims.push_back(
-        {dim.has_dim_value() && dim.dim_value() >= 0 ? dim.dim_value() : -1, dim.dim_param()});
+    info.dims.push_back({dim.has_dim_value() && dim.dim_value() >= 0 ? dim.dim_value() : -1,
+                         is_name(dim.dim_param()) ? dim.dim_param() : std::string{}});
   }
   return info;
 }

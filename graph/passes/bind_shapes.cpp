@@ -73,10 +73,11 @@ void bind_shapes(Graph& graph, const std::map<std::string, std::int64_t>& symbol
                  "' declares no shape");
     for (int axis = 0; axis < value.shape.rank(); ++axis) {
       const Dim& dim = value.dims[static_cast<std::size_t>(axis)];
-      const auto named = symbols.find(dim.symbol);
+      const bool unnamed_batch = axis == 0 && dim.symbol.empty();
+      const auto named = symbols.find(dim.symbol.empty() ? std::string("?") : dim.symbol);
       if (dim.value >= 0) {
         value.shape[axis] = dim.value;
-      } else if (!dim.symbol.empty() && named != symbols.end()) {
+      } else if (!unnamed_batch && named != symbols.end()) {
         value.shape[axis] = named->second;
       } else if (axis == 0) {
         value.shape[axis] = unnamed_first;

@@ -12,8 +12,8 @@
 namespace temper::graph {
 
 // Binds the symbolic dimensions of the inputs. A dimension without a name gets `unnamed_first` at
-// axis 0. THROWS: kInvalidArgument naming an input and dimension that stay unknown; kInvalidModel
-// from shape rules.
+// axis 0, elsewhere what `symbols` say of "?". THROWS: kInvalidArgument naming an input and
+// dimension that stay unknown; kInvalidModel from shape rules.
 void bind_shapes(Graph& graph, const std::map<std::string, std::int64_t>& symbols,
                  std::int64_t unnamed_first, const Backend& reference);
 

@@ -73,6 +73,12 @@ TEST(DataCommand, NamesEachPictureThatIsBrokenOrThereTwice) {
   EXPECT_THAT(result.out, HasSubstr("blue                          5"));
   fs::remove(scratch / "classes/red/1.png");
   fs::remove(scratch / "classes/blue/2.png");
+  fs::copy_file(TEMPER_SOURCE_DIR "/tests/training/fixtures/oriented/6.jpg",
+                scratch / "classes/red/turned.jpg");
+  const std::vector<std::string> check = {"data", "check", scratch / "r.toml"};
+  EXPECT_THAT(run_temper(check).out, HasSubstr("classes/red/turned.jpg (6); they are read as "));
+  EXPECT_THAT(run_temper({"data", "check", scratch / "r.toml", "data.exif_orientation=true"}).out,
+              testing::Not(HasSubstr("EXIF")));
   const CommandResult shown =
       run_temper({"data", "show", scratch / "r.toml", "augment.resized_crop=true", "--out",
                   scratch / "sheet.png"});

@@ -136,27 +136,24 @@ TEST_F(BadData, ArraysThatDoNotFitTheModelAreRefused) {
   expect_arrays_refused(arrays, {"target"});
 }
 
-TEST_F(BadData, AColumnAgainstAVectorIsAnErrorThatShowsTheReshape) {
-  ModelParts one = linear_model();
-  one.initializers = {floats("w", {1, 4}, {1, 2, 3, 4}), floats("b", {1}, {0})};
-  one.outputs = {value_info("y", {-1, 1})};
-  write_model("one.onnx", one);
+TEST_F(BadData, ATargetOfAnotherShapeIsAnErrorThatShowsTheReshape) {
+  ModelParts two = linear_model();
+  two.nodes[0] = node("Gemm", {"x", "w", "b"}, {"h"}, {int_attribute("transB", 1)}, "fc");
+  two.nodes.push_back(node("Unsqueeze", {"h", "axes"}, {"y"}, {}, "column"));
+  two.initializers.push_back(ints("axes", {2}));
+  two.outputs = {value_info("y", {-1, 3, 1})};
+  write_model("two.onnx", two);
   std::vector<NamedTensor> arrays = samples(10, {4});
-  arrays[1].second = Tensor::from<float>(DType::kFloat32, {10}, std::vector<float>(10, 1));
-  write_npz(at("vector.npz"), arrays);
-  expect_refused({"train", "one.onnx", "vector.npz", "loss.name=mse"}, 2,
-                 {"output is [N,1]", "the target [N]", "'target' of vector.npz", "(-1, 1)"});
-
-  ModelParts flat = one;
-  flat.nodes[0] = node("Gemm", {"x", "w", "b"}, {"h"}, {int_attribute("transB", 1)}, "fc");
-  flat.nodes.push_back(node("Squeeze", {"h", "axes"}, {"y"}, {}, "flat"));
-  flat.initializers.push_back(ints("axes", {1}));
-  flat.outputs = {value_info("y", {-1})};
-  write_model("flat.onnx", flat);
-  arrays[1].second = Tensor::from<float>(DType::kFloat32, {10, 1}, std::vector<float>(10, 1));
-  write_npz(at("column.npz"), arrays);
-  expect_refused({"train", "flat.onnx", "column.npz", "loss.name=mse"}, 2,
-                 {"output is [N]", "the target [N,1]", "'target' of column.npz", "(-1)"});
+  arrays[1].second = Tensor::from<float>(DType::kFloat32, {10, 3}, std::vector<float>(30, 1));
+  write_npz(at("rows.npz"), arrays);
+  expect_refused({"train", "two.onnx", "rows.npz", "loss.name=mse"}, 2,
+                 {"output is [N,3,1]", "the target [N,3]", "'target' of rows.npz", "(-1, 3, 1)",
+                  "let the model's output be [N,3]"});
+  arrays[1].second = Tensor::from<float>(DType::kFloat32, {10, 2}, std::vector<float>(20, 1));
+  write_npz(at("few.npz"), arrays);
+  expect_refused(
+      {"train", "good.onnx", "few.npz", "loss.name=mse"}, 2,
+      {"output is [N,3]", "the target [N,2]", "has 2 numbers per sample", "the model gives 3"});
 }
 
 TEST_F(BadData, EvalGradAndPredictRefuseTheSame) {

@@ -263,7 +263,7 @@ TEST_F(LossTerms, RefuseWhatDoesNotGoTogether) {
       "must be one number per sample");
   has("[loss]\npenalize = \"*\"\n", "needs loss.l1 or loss.l2");
   has("[loss]\nname = \"cosine_embedding\"\noutput = [\"scores\", \"scores\"]\ntarget = \"x\"\n",
-      "needs one number per sample; reshape 'x'");
+      "needs one number per sample; 'x' of");
 }
 
 }  // namespace

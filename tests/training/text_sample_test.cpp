@@ -73,8 +73,8 @@ TEST(TextSample, NamesFileAndPlaceOfATokenTheModelDoesNotHave) {
   tokens[2 * 5000] = 76;
   const std::string path = folder.write("worse.bin", tokens);
   expect_error([&] { Session(text_recipe(folder.path("out"), {"data.train=\"" + path + "\""})); },
-               ErrorCode::kInvalidData, "worse.bin, token 5000", "the label is 76",
-               "labels go from 0 to 75");
+               ErrorCode::kInvalidData, "worse.bin, token 5000", "the value is 76",
+               "values go from 0 to 75");
   // With such targets ignored, the embedding still has no such row.
   expect_error(
       [&] {
@@ -94,8 +94,9 @@ TEST(TextSample, RefusesWhatTokensCannotGive) {
   refuses({"data.block=16"}, ErrorCode::kInvalidArgument, "data.block is 16", "takes 32 tokens");
   refuses({"loss.name=mse"}, ErrorCode::kInvalidArgument, "[N,32,76]", "the target [N,32]");
   refuses({"data.token_dtype=u32"}, ErrorCode::kInvalidData, "text.bin, token 0",
-          "labels go from 0 to 75");
-  refuses({"loss.class_axis=1"}, ErrorCode::kInvalidData, "[76]", "[N, length, vocabulary]");
+          "values go from 0 to 75");
+  refuses({"loss.class_axis=1"}, ErrorCode::kInvalidArgument, "class indices, [N,76]",
+          "loss.class_axis");
   refuses({"loss.class_axis=2"}, ErrorCode::kInvalidArgument, "class_axis", "must be 1, -1 or 0");
 }
 

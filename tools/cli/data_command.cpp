@@ -18,6 +18,7 @@
 #include "training/data_options.h"
 #include "training/formats/json.h"
 #include "training/input_ranges.h"
+#include "training/input_shapes.h"
 #include "training/run_data.h"
 #include "training/run_directory.h"
 
@@ -33,7 +34,7 @@ using training::SetSummary;
 struct OpenData {
   training::Recipe recipe;
   std::unique_ptr<training::RunData> data;
-  std::string misfit;  // an index that the model has no row for
+  std::string misfit;  // what the model cannot take: a shape, an index it has no row for
 };
 
 std::unique_ptr<OpenData> open(const Arguments& arguments) {
@@ -50,8 +51,11 @@ std::unique_ptr<OpenData> open(const Arguments& arguments) {
   options.require_finite = false;
   opened->data = std::make_unique<training::RunData>(recipe, options, true);
   try {
-    training::check_indices(graph, opened->data->train());
-    training::check_indices(graph, opened->data->val());
+    graph::Graph settled = graph;
+    training::settle_input_shapes(settled, opened->data->train());
+    const bool negative = recipe.model.allow_negative_ids;
+    training::check_indices(graph, opened->data->train(), negative);
+    training::check_indices(graph, opened->data->val(), negative);
   } catch (const Error& error) {
     opened->misfit = error.message();
   }
@@ -204,6 +208,12 @@ int check(const Arguments& arguments) {
   if (!opened->misfit.empty()) {
     found.insert(found.begin(), opened->misfit);
   }
+  std::vector<std::string> remarks = data.train().remarks();
+  if (&data.val() != &data.train()) {
+    const std::vector<std::string> more = data.val().remarks();
+    remarks.insert(remarks.end(), more.begin(), more.end());
+  }
+  found.insert(found.end(), remarks.begin(), remarks.end());
   const std::vector<std::string> names = names_of(*opened);
   std::string chart;
   if (arguments.has("--chart") && !label_table(report).empty()) {

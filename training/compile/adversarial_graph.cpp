@@ -35,14 +35,12 @@ class AdversarialGraphMaker {
  public:
   AdversarialGraphMaker(const Graph& generator, const Graph& discriminator,
                         const AdversarialSettings& settings, const Wiring& wiring,
-                        const std::map<std::string, std::int64_t>& symbols,
                         const Backend& reference, std::int64_t batch)
       : generator_(generator),
         discriminator_(discriminator),
         settings_(settings),
         loss_(find_adversarial_loss(settings.loss.name)),
         wiring_(wiring),
-        symbols_(symbols),
         reference_(reference),
         batch_(batch),
         graph_(generator.registry()),
@@ -121,7 +119,7 @@ class AdversarialGraphMaker {
   // A model with its dimensions bound, in training or inference form.
   Graph bound(const Graph& model, Use use) const {
     Graph part = model;
-    bind_batch(part, symbols_, batch_, reference_);
+    bind_batch(part, {}, batch_, reference_);
     if (!training_) {
       graph::apply_inference_mode(part);
       return part;
@@ -142,7 +140,7 @@ class AdversarialGraphMaker {
     }
     for (const Graph* model : {&discriminator_, &generator_}) {
       Graph part = *model;
-      bind_batch(part, symbols_, batch_, reference_);
+      bind_batch(part, {}, batch_, reference_);
       for (const ValueId id : part.inputs) {
         const graph::Value& value = part.value(id);
         const bool wanted = std::find(names.begin(), names.end(), value.name) != names.end();
@@ -156,7 +154,7 @@ class AdversarialGraphMaker {
 
   ValueId latent(std::int64_t stream, ValueId position) {
     Graph part = generator_;
-    bind_batch(part, symbols_, batch_, reference_);
+    bind_batch(part, {}, batch_, reference_);
     const graph::Value& input = part.value(part.find_value(wiring_.latent));
     TEMPER_CHECK(is_float(input.dtype), ErrorCode::kInvalidArgument, "the generator's input '",
                  wiring_.latent, "' is ", input.dtype, "; noise is a float");
@@ -286,7 +284,6 @@ class AdversarialGraphMaker {
   const AdversarialSettings& settings_;
   const AdversarialLoss& loss_;
   const Wiring& wiring_;
-  const std::map<std::string, std::int64_t>& symbols_;
   const Backend& reference_;
   const std::int64_t batch_;
   Graph graph_;
@@ -317,13 +314,10 @@ void bind_latent(Graph& generator, const AdversarialSettings& settings, const Wi
 }  // namespace
 
 AdversarialGraphs::AdversarialGraphs(Graph generator, Graph discriminator,
-                                     AdversarialSettings settings,
-                                     std::map<std::string, std::int64_t> symbols,
-                                     const Backend& reference)
+                                     AdversarialSettings settings, const Backend& reference)
     : generator_(std::move(generator)),
       discriminator_(std::move(discriminator)),
       settings_(std::move(settings)),
-      symbols_(std::move(symbols)),
       reference_(reference),
       wiring_(wire(generator_, discriminator_, settings_.latent)) {
   settings_.generator.prefix = kGeneratorPrefix;
@@ -334,8 +328,7 @@ AdversarialGraphs::AdversarialGraphs(Graph generator, Graph discriminator,
 }
 
 Graph AdversarialGraphs::make(AdversarialGraphKind kind, std::int64_t batch) const {
-  AdversarialGraphMaker maker(generator_, discriminator_, settings_, wiring_, symbols_, reference_,
-                              batch);
+  AdversarialGraphMaker maker(generator_, discriminator_, settings_, wiring_, reference_, batch);
   switch (kind) {
     case AdversarialGraphKind::kDiscriminator:
       return maker.discriminator_step();

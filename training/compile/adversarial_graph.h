@@ -66,10 +66,9 @@ constexpr const char* to_string(AdversarialGraphKind kind) {
 
 class AdversarialGraphs {
  public:
-  // Imported graphs, shapes unbound; `symbols` are their dimensions other than the batch.
+  // Imported graphs whose inputs have numbers as dimensions, but for the batch and the noise.
   AdversarialGraphs(graph::Graph generator, graph::Graph discriminator,
-                    AdversarialSettings settings, std::map<std::string, std::int64_t> symbols,
-                    const Backend& reference);
+                    AdversarialSettings settings, const Backend& reference);
 
   const Wiring& wiring() const { return wiring_; }
   const AdversarialSettings& settings() const { return settings_; }
@@ -81,7 +80,6 @@ class AdversarialGraphs {
   graph::Graph generator_;
   graph::Graph discriminator_;
   AdversarialSettings settings_;
-  std::map<std::string, std::int64_t> symbols_;
   const Backend& reference_;
   Wiring wiring_;
 };

@@ -113,7 +113,7 @@ ValueId add_term(Graph& graph, const CompileSettings& settings, const LossTermSe
   const Shape shape = builder.shape(in.output());
   if (loss.target != TargetKind::kNone) {
     const TargetSpec spec =
-        target_spec(loss, parameters, dtype, shape, {term.class_target, -1, term.target_labels});
+        target_spec(loss, parameters, dtype, shape, {term.class_target, false, term.target_labels});
     in.target = shared_input(graph, term.target_input, spec.dtype, spec.shape);
   }
   const std::int64_t batch = in.target.valid()   ? builder.shape(in.target)[0]

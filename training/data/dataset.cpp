@@ -46,15 +46,30 @@ std::string element_place(const Dataset& data, std::size_t field, std::int64_t r
 }
 
 void check_labels(const Dataset& data, std::size_t field, std::int64_t classes,
-                  std::int64_t ignore_index) {
+                  std::int64_t ignore_index, std::vector<std::string> names) {
   const Field& labels = data.fields().at(field);
   TEMPER_CHECK(is_integer(labels.dtype), ErrorCode::kInvalidData, data.where(field, 0), ": '",
                labels.name, "' is ", labels.dtype, labels.row_shape,
                " per row; class labels are whole numbers");
-  if (const auto bad = data.find_outside(field, {0, classes, ignore_index})) {
-    fail(ErrorCode::kInvalidData, bad->where, ": the label is ", bad->value, "; the model has ",
-         classes, " classes, so labels go from 0 to ", classes - 1);
+  const auto bad = data.find_outside(field, {0, classes, ignore_index});
+  if (!bad) {
+    return;
   }
+  if (names.empty()) {
+    names = data.class_names();
+  }
+  constexpr std::size_t kMostNamed = 20;
+  const bool named = bad->value >= 0 && static_cast<std::uint64_t>(bad->value) < names.size();
+  const std::vector<std::string> listed(
+      names.begin(),
+      names.begin() + static_cast<std::ptrdiff_t>(std::min(names.size(), kMostNamed)));
+  fail(ErrorCode::kInvalidData, bad->where, ": the label is ", bad->value,
+       named ? concat(" ('", names[static_cast<std::size_t>(bad->value)], "')") : "",
+       "; the model has ", classes, " classes, so labels go from 0 to ", classes - 1,
+       names.empty()
+           ? ""
+           : concat("; the data's classes are ", join(listed, ", "),
+                    names.size() > kMostNamed ? concat(", ... (", names.size(), ")") : ""));
 }
 
 }  // namespace temper::training

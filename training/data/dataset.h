@@ -89,6 +89,9 @@ class Dataset {
   // What the files hold, in a few words, where fields() do not say it; may be empty.
   virtual std::string description() const { return {}; }
 
+  // What stands out in the files, in sentences for `temper data check`. COST: a pass over them.
+  virtual std::vector<std::string> remarks() const { return {}; }
+
   // Equal for equal files: sizes and SHA-256 as said in fingerprint.h.
   virtual const std::string& fingerprint() const = 0;
 
@@ -105,8 +108,9 @@ std::string element_place(const Dataset& data, std::size_t field, std::int64_t r
                           std::int64_t element);
 
 // Checks that every label of the field, one or more per row, is in 0..classes-1 (or equals
-// `ignore_index`). THROWS: kInvalidData with file, row and value.
+// `ignore_index`). `names`: of the classes, for messages; empty: the data's own.
+// THROWS: kInvalidData with file, row, value and the class's name.
 void check_labels(const Dataset& data, std::size_t field, std::int64_t classes,
-                  std::int64_t ignore_index = -100);
+                  std::int64_t ignore_index = -100, std::vector<std::string> names = {});
 
 }  // namespace temper::training

@@ -29,6 +29,7 @@ class DatasetOver : public Dataset {
   std::vector<std::string> class_names() const override { return data_->class_names(); }
   std::int64_t rows_apart() const override { return data_->rows_apart(); }
   std::string description() const override { return data_->description(); }
+  std::vector<std::string> remarks() const override { return data_->remarks(); }
   const std::string& fingerprint() const override { return data_->fingerprint(); }
   void fit(std::span<const std::int64_t> training_rows) override { data_->fit(training_rows); }
   JsonValue preprocessing() const override { return data_->preprocessing(); }

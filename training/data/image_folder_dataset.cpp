@@ -7,7 +7,8 @@
 #include "runtime/base/error.h"
 #include "runtime/platform/folders.h"
 #include "training/data/augment.h"
-#include "training/data/wanted_fields.h"
+#include "training/data/row_shape.h"
+#include "training/formats/exif.h"
 #include "training/formats/sha256.h"
 
 namespace temper::training {
@@ -90,8 +91,7 @@ void ImageFolderDataset::add_target(const WantedField& wanted) {
   target.is_mask = masks_.has_value();
   const Shape own =
       target.is_mask ? Shape{preparation_.size().height, preparation_.size().width} : Shape{};
-  target.row_shape =
-      fit_row_shape(own, wanted.row_shape, target.is_mask ? masks_->path : folder_.path);
+  target.row_shape = fit_row_shape(own, wanted, target.is_mask ? masks_->path : folder_.path);
   mask_values_ = divided_by(1);
   if (is_float(target.dtype)) {
     std::fill(mask_values_.begin() + 1, mask_values_.end(), 1.0f);
@@ -101,13 +101,22 @@ void ImageFolderDataset::add_target(const WantedField& wanted) {
 
 Picture ImageFolderDataset::decode_mask(std::int64_t row) const {
   const std::string path = path_of(*masks_, row);
-  return decode_classes(read_picture_file(path), path);
+  const std::vector<std::byte> bytes = read_picture_file(path);
+  Picture mask = decode_classes(bytes, path);
+  if (preparation_.turns()) {
+    mask = upright(std::move(mask), exif_orientation(bytes));
+  }
+  return mask;
 }
 
 PictureSample ImageFolderDataset::decode(std::int64_t row) const {
   const std::string path = path_of(folder_, row);
   PictureSample whole;
-  whole.image = decode_image(read_picture_file(path), preparation_.channels(), path);
+  const std::vector<std::byte> bytes = read_picture_file(path);
+  whole.image = decode_image(bytes, preparation_.channels(), path);
+  if (preparation_.turns()) {
+    whole.image = upright(std::move(whole.image), exif_orientation(bytes));
+  }
   if (masks_.has_value()) {
     whole.mask = decode_mask(row);
     TEMPER_CHECK(size_of(whole.mask) == size_of(whole.image), ErrorCode::kInvalidData,
@@ -201,7 +210,9 @@ std::vector<std::int64_t> ImageFolderDataset::labels(std::size_t field) const {
 
 std::optional<OutsideValue> ImageFolderDataset::find_outside(std::size_t field,
                                                              const AllowedValues& allowed) const {
-  TEMPER_ASSERT(fields_.at(field).is_target);
+  if (!fields_.at(field).is_target) {
+    return Dataset::find_outside(field, allowed);
+  }
   for (std::int64_t row = 0; row < count(); ++row) {
     const std::int64_t label = folder_.files[static_cast<std::size_t>(row)].label;
     if (!masks_.has_value()) {
@@ -234,6 +245,25 @@ JsonValue ImageFolderDataset::preprocessing() const {
   JsonValue all = JsonValue::object();
   all.set("images", images);
   return all;
+}
+
+std::vector<std::string> ImageFolderDataset::remarks() const {
+  std::int64_t turned = 0;
+  std::string first;
+  for (std::int64_t row = 0; row < count() && !preparation_.turns(); ++row) {
+    const std::string path = path_of(folder_, row);
+    const int orientation = exif_orientation(read_picture_file(path));
+    if (orientation != 1 && turned++ == 0) {
+      first = concat(path, " (", orientation, ")");
+    }
+  }
+  if (turned == 0) {
+    return {};
+  }
+  return {concat(turned, " of ", count(), " pictures of ", folder_.path,
+                 " have an EXIF orientation other than 1, the first ", first,
+                 "; they are read as stored, as torchvision does: data.exif_orientation = true "
+                 "turns them upright")};
 }
 
 }  // namespace temper::training

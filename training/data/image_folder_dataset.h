@@ -40,6 +40,8 @@ class ImageFolderDataset : public Dataset {
   const std::string& fingerprint() const override { return fingerprint_; }
   // {"images": {"resize", "crop", "interpolation", "classes"}}.
   JsonValue preprocessing() const override;
+  // How many pictures EXIF says to turn, where that is not done. COST: every file is read.
+  std::vector<std::string> remarks() const override;
 
  private:
   ImageFolderDataset(PictureFolder folder, std::optional<PictureFolder> masks,

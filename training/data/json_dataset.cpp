@@ -159,7 +159,7 @@ class Reader {
     for (const WantedField& target : wanted) {
       std::vector<std::string> candidates = {target.array};
       if (target.array.empty()) {
-        candidates = usual_targets();
+        candidates = target_keys();
         if (asked.size() != 1 && !contains(candidates, target.name)) {
           candidates.insert(candidates.begin(), target.name);
         }
@@ -177,9 +177,9 @@ class Reader {
   }
 
   // What the recipe names, else what targets are mostly called.
-  std::vector<std::string> usual_targets() const {
+  const std::vector<std::string>& target_keys() const {
     const std::vector<std::string>& asked = options_.table.targets;
-    return !asked.empty() ? asked : std::vector<std::string>{"target", "label", "y"};
+    return !asked.empty() ? asked : usual_targets();
   }
 
   bool is_input(const std::string& name) const {
@@ -193,7 +193,7 @@ class Reader {
     for (const std::string& key : keys_of(record)) {
       const bool chosen = std::any_of(targets.begin(), targets.end(),
                                       [&](const Part& part) { return part.key == key; });
-      const bool is_target = chosen || (contains(usual_targets(), key) && !is_input(key));
+      const bool is_target = chosen || (contains(target_keys(), key) && !is_input(key));
       if (!is_target) {
         others.push_back(key);
       }

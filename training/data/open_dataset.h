@@ -54,6 +54,7 @@ struct ImageOptions {
   std::vector<std::int64_t> crop;  // height and width, or one for both; empty: the model's
   std::string interpolation = "bilinear";
   std::int64_t cache_mb = 1024;      // decoded pictures kept in memory
+  bool exif_orientation = false;     // pictures are turned as EXIF says
   std::vector<std::string> classes;  // in the order of the labels; empty: as the folder has them
 };
 

@@ -25,7 +25,8 @@ std::int64_t in_proportion(std::int64_t side, std::int64_t longer, std::int64_t 
 PicturePreparation::PicturePreparation(const DataOptions& options)
     : resize_(options.images.resize),
       how_(resampling(options.images.interpolation)),
-      interpolation_(options.images.interpolation) {
+      interpolation_(options.images.interpolation),
+      turns_(options.images.exif_orientation) {
   const WantedField input = options.inputs.empty() ? WantedField{} : options.inputs.front();
   std::vector<std::int64_t> dims = input.row_dims;
   if (input.row_shape.has_value()) {
@@ -114,6 +115,7 @@ void PicturePreparation::store(JsonValue& images) const {
   images.set("resize", JsonValue::array_of(resize_));
   images.set("crop", JsonValue::array_of(std::vector<std::int64_t>{size_.height, size_.width}));
   images.set("interpolation", interpolation_);
+  images.set("exif_orientation", turns_);
 }
 
 void use_stored_preparation(const JsonValue& images, ImageOptions& options) {
@@ -136,6 +138,8 @@ void use_stored_preparation(const JsonValue& images, ImageOptions& options) {
                    std::end(kResamplings),
                ErrorCode::kInvalidData, "images.interpolation of the stored preparation is '",
                options.interpolation, "'");
+  const JsonValue* turns = images.find("exif_orientation");
+  options.exif_orientation = turns != nullptr && turns->as_bool("images.exif_orientation");
   if (const JsonValue* classes = images.find("classes")) {
     options.classes.clear();
     for (const JsonValue& name : classes->as_array("images.classes")) {

@@ -38,7 +38,11 @@ class PicturePreparation {
     return resize_part(picture, part, how_);
   }
 
-  // {"resize": [...], "crop": [h, w], "interpolation"}: for use_stored_preparation().
+  // Whether pictures are turned as their EXIF orientation says.
+  bool turns() const { return turns_; }
+
+  // {"resize": [...], "crop": [h, w], "interpolation", "exif_orientation"}: for
+  // use_stored_preparation().
   void store(JsonValue& images) const;
 
  private:
@@ -47,6 +51,7 @@ class PicturePreparation {
   std::vector<std::int64_t> resize_;
   Resampling how_ = Resampling::kBilinear;
   std::string interpolation_;
+  bool turns_ = false;
 };
 
 // What store() wrote and the names of the classes, in place of what `options` say.

@@ -14,8 +14,10 @@ namespace {
 std::int64_t rows_for_val(std::int64_t count, double fraction) {
   TEMPER_CHECK(fraction > 0 && fraction < 1, ErrorCode::kInvalidArgument, "data.val_split is ",
                fraction, "; expected a fraction between 0 and 1, such as 0.2");
-  TEMPER_CHECK(count >= 2, ErrorCode::kInvalidArgument, "a data set of ", count,
-               " row cannot be split");
+  TEMPER_CHECK(
+      count >= 2, ErrorCode::kInvalidArgument, "a data set of ", count,
+      " row cannot be split into training and validation rows; write data.val_split = 0 to train "
+      "on it without validation");
   const auto wanted =
       static_cast<std::int64_t>(std::llround(fraction * static_cast<double>(count)));
   return std::clamp<std::int64_t>(wanted, 1, count - 1);
@@ -110,7 +112,7 @@ Split split_rows_stratified(std::span<const std::int64_t> labels, double fractio
   }
   TEMPER_CHECK(any, ErrorCode::kInvalidArgument,
                "a stratified split needs a label with at least two rows; write "
-               "data.stratify = false");
+               "data.stratify = false, or data.val_split = 0 to train without validation");
   return from_marks(in_val);
 }
 

@@ -4,10 +4,11 @@
 #include <algorithm>
 #include <utility>
 
+#include "training/data/row_shape.h"
+
 namespace temper::training {
 namespace {
 
-constexpr std::string_view kTarget = "target";
 constexpr std::string_view kTargetPrefix = "target:";
 
 bool contains(const std::vector<std::string>& names, std::string_view name) {
@@ -24,6 +25,13 @@ std::string listed(const ArraySource& source) {
                 source.names.empty() ? std::string("no arrays") : join(source.names, ", "));
 }
 
+// For data whose target goes by another name.
+std::string hint_for_target(const ArraySource& source) {
+  return source.names.size() > 1 ? ". Save it under one of these names, or say its own: "
+                                   "loss.target = \"NAME\""
+                                 : "";
+}
+
 std::vector<WantedField> wanted_inputs(const ArraySource& source, const DataOptions& options) {
   if (!options.inputs.empty()) {
     return options.inputs;
@@ -33,13 +41,27 @@ std::vector<WantedField> wanted_inputs(const ArraySource& source, const DataOpti
     const bool claimed = std::any_of(
         options.targets.begin(), options.targets.end(),
         [&](const WantedField& target) { return target.name == name || target.array == name; });
-    if (!claimed && name != kTarget && !name.starts_with(kTargetPrefix)) {
+    if (!claimed && !contains(usual_targets(), name) && !name.starts_with(kTargetPrefix)) {
       inputs.push_back({name, DType::kUndefined, std::nullopt, {}});
     }
   }
   TEMPER_CHECK(!inputs.empty(), ErrorCode::kInvalidData,
                "no array to take as input: ", listed(source));
   return inputs;
+}
+
+// What an array may be called that is this target, the first the best.
+std::vector<std::string> candidates_for(const WantedField& target, bool only) {
+  const std::string& name = target.array.empty() ? target.name : target.array;
+  std::vector<std::string> candidates = {name};
+  candidates.insert(target.array.empty() ? candidates.begin() : candidates.end(),
+                    std::string(kTargetPrefix) + name);
+  for (const std::string& usual : usual_targets()) {
+    if (only && target.array.empty() && !contains(candidates, usual)) {
+      candidates.push_back(usual);
+    }
+  }
+  return candidates;
 }
 
 // The targets with the name each has in the file; an empty name: not there.
@@ -53,19 +75,12 @@ std::vector<WantedField> wanted_targets(const ArraySource& source, const DataOpt
       }
     }
     if (targets.empty()) {
-      targets.push_back({std::string(kTarget), DType::kUndefined, std::nullopt, {}});
+      targets.push_back({usual_targets().front(), DType::kUndefined, std::nullopt, {}});
     }
   }
   for (WantedField& target : targets) {
-    std::vector<std::string> candidates = {std::string(kTargetPrefix) + target.name};
-    if (!target.array.empty()) {
-      candidates = {target.array, std::string(kTargetPrefix) + target.array};
-    } else {
-      candidates.push_back(target.name);
-      if (targets.size() == 1) {
-        candidates.emplace_back(kTarget);
-      }
-    }
+    const std::vector<std::string> candidates =
+        candidates_for(target, options.require_targets && targets.size() == 1);
     const std::string asked = target.array;
     target.array.clear();
     for (const std::string& name : candidates) {
@@ -76,34 +91,16 @@ std::vector<WantedField> wanted_targets(const ArraySource& source, const DataOpt
     }
     TEMPER_CHECK(!target.array.empty() || !options.require_targets, ErrorCode::kInvalidData,
                  "no array for the target '", target.name, "' (expected '",
-                 join(candidates, "' or '"), "'): ", listed(source));
+                 join(candidates, "' or '"), "'): ", listed(source), hint_for_target(source));
   }
   return targets;
 }
 
 }  // namespace
 
-Shape without_ones(const Shape& shape) {
-  Shape result;
-  for (const std::int64_t dim : shape) {
-    if (dim != 1) {
-      result.push_back(dim);
-    }
-  }
-  return result;
-}
-
-Shape fit_row_shape(const Shape& stored, const std::optional<Shape>& wanted,
-                    const std::string& source) {
-  if (!wanted.has_value() || *wanted == stored) {
-    return stored;
-  }
-  const bool same_count = stored.element_count() == wanted->element_count();
-  const bool flat = stored.rank() == 1 || wanted->rank() == 1;
-  TEMPER_CHECK(same_count && (flat || without_ones(stored) == without_ones(*wanted)),
-               ErrorCode::kInvalidData, source, " has rows of shape ", stored, ", the model takes ",
-               *wanted);
-  return *wanted;
+const std::vector<std::string>& usual_targets() {
+  static const std::vector<std::string> kNames = {"target", "label", "y"};
+  return kNames;
 }
 
 ArrayField make_array_field(Tensor array, const WantedField& wanted, bool is_target,
@@ -116,7 +113,7 @@ ArrayField make_array_field(Tensor array, const WantedField& wanted, bool is_tar
   entry.field.name = wanted.name;
   entry.field.is_target = is_target;
   entry.field.row_shape =
-      array.shape()[0] == 0 ? stored : fit_row_shape(stored, wanted.row_shape, entry.source);
+      array.shape()[0] == 0 ? stored : fit_row_shape(stored, wanted, entry.source);
   const DType dtype = array.dtype();
   const bool scaled = options.scale && !is_target && dtype == DType::kUInt8;
   entry.field.dtype = wanted.dtype;

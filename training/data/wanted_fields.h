@@ -17,18 +17,14 @@ struct ArraySource {
   std::function<Tensor(const std::string&)> read;
 };
 
+// What targets are mostly called in files, the first the best.
+const std::vector<std::string>& usual_targets();
+
 // Inputs first, then targets. THROWS: kInvalidData naming what is missing and what there is.
 std::vector<ArrayField> match_arrays(const ArraySource& source, const DataOptions& options);
 
 // The field of one array. `wanted` may leave dtype and shape open.
 ArrayField make_array_field(Tensor array, const WantedField& wanted, bool is_target,
                             std::string source, const DataOptions& options);
-
-// Two shapes alike in this differ in dimensions of 1 alone.
-Shape without_ones(const Shape& shape);
-
-// The shape rows are delivered in. THROWS: kInvalidData with both shapes when they do not agree.
-Shape fit_row_shape(const Shape& stored, const std::optional<Shape>& wanted,
-                    const std::string& source);
 
 }  // namespace temper::training

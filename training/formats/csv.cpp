@@ -23,8 +23,8 @@ std::string_view trim(std::string_view text) {
   return text;
 }
 
-std::string_view delimiter_name(char delimiter) {
-  return delimiter == '\t' ? std::string_view("tab") : std::string_view(&delimiter, 1);
+std::string delimiter_name(char delimiter) {
+  return delimiter == '\t' ? "tab" : std::string(1, delimiter);
 }
 
 }  // namespace

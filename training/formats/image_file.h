@@ -33,8 +33,8 @@ bool has_image_name(std::string_view name);
 bool has_other_image_name(std::string_view name);
 
 // The picture with 1 or 3 channels. Transparency is left out; of 16-bit channels the upper 8 bits
-// are taken (Pillow cuts 16-bit grey off at 255); the orientation that EXIF notes is not applied,
-// nor is it by torchvision. `where` names the file in messages.
+// are taken (Pillow cuts 16-bit grey off at 255); the orientation that EXIF notes is not applied
+// (exif.h does), nor is it by torchvision. `where` names the file in messages.
 // THROWS: kInvalidData when it is damaged, cut off, neither JPEG nor PNG, or has more than
 // kMostPixels; kOutOfMemory.
 Picture decode_image(std::span<const std::byte> bytes, std::int64_t channels,

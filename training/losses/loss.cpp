@@ -77,7 +77,7 @@ TargetSpec target_spec(const Loss& loss, const Attrs& parameters, DType output_d
     return {output_dtype, {output[0]}, false};
   }
   const bool either = loss.target == TargetKind::kClassesOrLikeOutput;
-  if (either && (!data.integers || data.rank == output.rank())) {
+  if (either && (!data.integers || data.like_output)) {
     return {output_dtype, output, false};
   }
   TEMPER_CHECK(output.rank() >= 2, ErrorCode::kInvalidArgument, loss.name,

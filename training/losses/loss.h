@@ -79,9 +79,9 @@ struct TargetSpec {
 
 // The target as the data have it, as far as it decides the form.
 struct DataTarget {
-  bool integers = true;     // where a loss takes either kind
-  int rank = -1;            // with the batch
-  std::int64_t labels = 0;  // of a label sequence: S
+  bool integers = true;      // where a loss takes either kind
+  bool like_output = false;  // integers of the output's shape: a number for each class
+  std::int64_t labels = 0;   // of a label sequence: S
 };
 
 // THROWS: kInvalidArgument.

@@ -53,6 +53,9 @@ std::vector<RecipeKey> picture_keys() {
           "data.interpolation", "picture files: how they are resized, as by Pillow",
           [](Recipe& r) -> auto& { return r.data.interpolation; },
           one_of<kResamplings, std::size(kResamplings)>),
+      key("data.exif_orientation",
+          "picture files: turned upright as their EXIF orientation says; false: as stored",
+          [](Recipe& r) -> auto& { return r.data.exif_orientation; }),
       key(
           "data.cache_mb", "picture files: decoded pictures kept in memory, in MiB; 0: none",
           [](Recipe& r) -> auto& { return r.data.cache_mb; }, not_negative),

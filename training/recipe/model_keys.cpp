@@ -23,6 +23,9 @@ std::vector<RecipeKey> model_keys() {
       key(
           "model.external_data_root", "wider folder for external data",
           [](Recipe& r) -> auto& { return r.model.external_data_root; }, nullptr, true),
+      key("model.allow_negative_ids",
+          "whole numbers that pick rows of a table may count from its end, as ONNX has it",
+          [](Recipe& r) -> auto& { return r.model.allow_negative_ids; }),
   };
 }
 

@@ -23,6 +23,7 @@ struct ModelSettings {
   std::vector<std::string> trainable;
   std::string batchnorm = "train";  // "train" | "frozen"
   std::string external_data_root;
+  bool allow_negative_ids = false;  // an index -1 is the last row of a table, as ONNX counts
 };
 
 struct DataSettings {
@@ -63,6 +64,7 @@ struct DataSettings {
   std::vector<std::int64_t> crop;
   std::string interpolation = "bilinear";
   std::int64_t cache_mb = 1024;
+  bool exif_orientation = false;
   std::int64_t workers = 0;  // threads that fill a batch; 0: see ParallelDataset
 };
 

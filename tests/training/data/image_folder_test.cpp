@@ -342,5 +342,38 @@ TEST(Masks, ThatAreMissingOrOfAnotherSizeAreErrorsThatNameBothFiles) {
                "masks/s3.png is missing", "images/s3.png has no mask");
 }
 
+// What Pillow's exif_transpose gives, in training, with the model's preparation, and not unasked.
+TEST(ImageFolder, PicturesAreTurnedUprightWhenAsked) {
+  const TempFolder folder;
+  fs::create_directories(folder.path("all/a"));
+  for (const char* name : {"1.png", "6.png", "8.png"}) {
+    fs::copy_file(fixture(std::string("oriented/") + name), folder.path("all/a/") + name);
+  }
+  const auto stored = open_dataset(folder.path("all"), options_for({3, 4, 6}));
+  const std::vector<std::string> remarks = stored->remarks();
+  ASSERT_EQ(remarks.size(), 1u);
+  EXPECT_TRUE(remarks[0].starts_with("2 of 3 pictures")) << remarks[0];
+  EXPECT_NE(remarks[0].find("a/6.png (6)"), std::string::npos) << remarks[0];
+  EXPECT_NE(remarks[0].find("data.exif_orientation = true"), std::string::npos) << remarks[0];
+  DataOptions asked = options_for({3, 6, 4});
+  asked.images.exif_orientation = true;
+  const auto turned = open_dataset(folder.path("all"), asked);
+  EXPECT_TRUE(turned->remarks().empty());
+  DataOptions later = options_for({3, 6, 4});
+  later.table.preprocessing = turned->preprocessing();
+  const auto again = open_dataset(folder.path("all"), later);
+  for (const char* name : {"6.png", "8.png"}) {
+    const std::string pixels = read_bytes(fixture(std::string("oriented/") + name + ".rgb"));
+    std::vector<float> expected;
+    for (std::size_t channel = 0; channel < 3; ++channel) {
+      for (std::size_t at = channel; at < pixels.size(); at += 3) {
+        expected.push_back(static_cast<float>(static_cast<std::uint8_t>(pixels[at])));
+      }
+    }
+    EXPECT_EQ(batch_of(*turned, {row_named(*turned, name)})[0].values<float>(), expected);
+    EXPECT_EQ(batch_of(*again, {row_named(*again, name)})[0].values<float>(), expected);
+  }
+}
+
 }  // namespace
 }  // namespace temper::training
