@@ -82,8 +82,8 @@ void bind_shapes(Graph& graph, const std::map<std::string, std::int64_t>& symbol
       } else if (axis == 0) {
         value.shape[axis] = unnamed_first;
       } else {
-        fail(ErrorCode::kInvalidArgument, "dimension ", axis, " of input '", value.name, "' (",
-             dim.symbol.empty() ? "unnamed" : dim.symbol, ") is not known from the data");
+        fail(ErrorCode::kInvalidArgument, "dimension ", axis, " of input '", value.name,
+             "' is open; give its size, such as ", dim.symbol.empty() ? "?" : dim.symbol, "=64");
       }
     }
     value.shape_known = true;
