@@ -1,10 +1,10 @@
 // What stands out in a diagnosis, in plain words. The thresholds are rules of thumb, named here.
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 #include <limits>
 
 #include "runtime/base/concat.h"
+#include "runtime/base/number_text.h"
 #include "training/diagnosis.h"
 
 namespace temper::training {
@@ -23,17 +23,9 @@ constexpr double kWide = 1e3;       // deviation of a layer's values
 constexpr double kNarrow = 1e-6;
 constexpr std::size_t kNamed = 3;  // tensors or layers named in a sentence
 
-std::string number(double value) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.2g", value);
-  return text;
-}
+std::string number(double value) { return digits_text(value, 2); }
 
-std::string percent(double share) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.0f %%", 100 * share);
-  return text;
-}
+std::string percent(double share) { return fixed_text(100 * share, 0) + " %"; }
 
 std::vector<double> part(const std::vector<double>& values, bool last_quarter) {
   const auto quarter = static_cast<std::ptrdiff_t>(

@@ -1,6 +1,7 @@
 #include "runtime/base/error.h"
 
 #include <charconv>
+#include <cmath>
 #include <utility>
 
 namespace temper {
@@ -8,6 +9,12 @@ namespace {
 
 template <class T>
 void append_chars(std::string& out, T value) {
+  if constexpr (std::is_floating_point_v<T>) {
+    if (std::isnan(value)) {  // whose sign says nothing
+      out += "nan";
+      return;
+    }
+  }
   char text[64];
   const auto result = std::to_chars(text, text + sizeof text, value);
   out.append(text, result.ptr);

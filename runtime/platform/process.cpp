@@ -7,9 +7,22 @@
 #include <array>
 #include <cstdlib>
 #include <fstream>
-#include <sstream>
+#include <string_view>
+
+#include "runtime/base/number_text.h"
 
 namespace temper {
+namespace {
+
+// The first word of `text`, which loses it.
+std::string_view take_word(std::string_view& text) {
+  text.remove_prefix(std::min(text.find_first_not_of(' '), text.size()));
+  const std::string_view word = text.substr(0, text.find(' '));
+  text.remove_prefix(word.size());
+  return word;
+}
+
+}  // namespace
 
 std::optional<std::string> environment(const std::string& name) {
   const char* value = std::getenv(name.c_str());
@@ -43,20 +56,21 @@ double seconds_since_process_start() {
   std::ifstream stat("/proc/self/stat");
   std::ifstream uptime("/proc/uptime");
   std::string text;
-  double now = 0;
-  if (!std::getline(stat, text) || !(uptime >> now)) {
+  std::string since_boot;
+  if (!std::getline(stat, text) || !std::getline(uptime, since_boot)) {
     return 0;
   }
   // The second field is the program's name in parentheses, which may hold spaces; the start is
   // field 22, in ticks since boot.
   constexpr int kFieldsToSkip = 19;
-  std::istringstream fields(text.substr(text.rfind(')') + 1));
-  std::string field;
+  std::string_view fields = std::string_view(text).substr(text.rfind(')') + 1);
   for (int i = 0; i < kFieldsToSkip; ++i) {
-    fields >> field;
+    take_word(fields);
   }
-  double ticks = 0;
-  return fields >> ticks ? now - ticks / static_cast<double>(::sysconf(_SC_CLK_TCK)) : 0;
+  std::string_view uptimes = since_boot;
+  const std::optional<double> now = read_number(take_word(uptimes));
+  const std::optional<double> ticks = read_number(take_word(fields));
+  return now && ticks ? *now - *ticks / static_cast<double>(::sysconf(_SC_CLK_TCK)) : 0;
 }
 
 std::int64_t peak_resident_bytes() {

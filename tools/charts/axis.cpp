@@ -5,6 +5,8 @@
 #include <charconv>
 #include <cmath>
 
+#include "runtime/base/concat.h"
+
 namespace temper::charts {
 namespace {
 
@@ -55,7 +57,7 @@ std::string scientific_text(double value, int digits) {
     }
   }
   const int exponent = std::stoi(text.substr(e + 1));
-  return mantissa + "e" + std::to_string(exponent);
+  return concat(mantissa, "e", exponent);
 }
 
 // Ticks of one linear axis share their decimals.

@@ -5,38 +5,16 @@
 #include <cmath>
 #include <string_view>
 
+#include "runtime/base/text_bytes.h"
+
 namespace temper::charts {
 namespace {
-
-// The length of the UTF-8 character at the start of `text`; 0 when it is none.
-std::size_t character_length(std::string_view text) {
-  const auto lead = static_cast<unsigned char>(text[0]);
-  const std::size_t length = lead < 0x80                    ? 1
-                             : lead >= 0xc2 && lead <= 0xdf ? 2
-                             : lead >= 0xe0 && lead <= 0xef ? 3
-                             : lead >= 0xf0 && lead <= 0xf4 ? 4
-                                                            : 0;
-  if (length == 0 || length > text.size()) {
-    return 0;
-  }
-  unsigned code = length == 1 ? lead : lead & (0x7fu >> length);
-  for (std::size_t i = 1; i < length; ++i) {
-    const auto next = static_cast<unsigned char>(text[i]);
-    if ((next & 0xc0u) != 0x80u) {
-      return 0;
-    }
-    code = code << 6 | (next & 0x3fu);
-  }
-  const bool overlong = (length == 3 && code < 0x800) || (length == 4 && code < 0x10000);
-  const bool surrogate = code >= 0xd800 && code <= 0xdfff;
-  return overlong || surrogate || code > 0x10ffff ? 0 : length;
-}
 
 // One invalid byte would make cairo drop everything after it, and control characters are boxes.
 std::string clean_text(std::string_view text) {
   std::string clean;
   while (!text.empty()) {
-    const std::size_t length = character_length(text);
+    const std::size_t length = utf8_length(text);
     if (length == 0 || (length == 1 && (text[0] < 0x20 || text[0] == 0x7f))) {
       clean += '?';
       text.remove_prefix(1);

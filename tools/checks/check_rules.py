@@ -25,6 +25,10 @@ PATTERNS = [
      ("tools/", "tests/"), "the library never prints: throw an Error or use log()"),
     ("stops", re.compile(r"(?<![\w.>])(std::|::)?(abort|exit|_exit|_Exit|quick_exit|terminate)\s*\("),
      ("tools/", "tests/"), "the library never ends the process: throw an Error"),
+    ("locale", re.compile(
+        r"\b(strto(d|f|ld)|atof|v?s?n?scanf|setlocale|localeconv|imbue)\s*\(|std::(locale|stod|stof|stold|to_string)\b"
+        r"|std::[io]?stringstream\b|\b(tolower|toupper|is(alpha|alnum|digit|space|upper|lower|print|cntrl|punct))\s*\("),
+     ("tests/",), "follows the locale of an application: see number_text.h and text_bytes.h of runtime/base"),
     ("shared", re.compile(r"\b(shared_ptr(?!<(const )?Buffer>|<const void>)|make_shared|weak_ptr)\b"),
      ("tests/",), "only buffers are shared; use unique_ptr or a value"),
     ("format", re.compile(r"#\s*include\s*<(format|expected|print|generator)>"),
@@ -47,6 +51,8 @@ GLOBAL = re.compile(
     r"^(?!(?:const|constexpr|inline|using|typedef|namespace|class|struct|enum|union|extern|return|template"
     r"|friend|static|thread_local|public|private|protected|concept|else|case|default|static_assert|do)\b)"
     r"[A-Za-z_][\w:<>, *&]*[ >*&][a-z_]\w*(\[[^\]]*\])?\s*(=[^=]|;|\{)", re.M)
+# A floating-point conversion of printf in a string: its decimal mark is the locale's.
+FLOAT_FORMAT = re.compile(r"(?<!%)(?:%%)*%[-+#0]*(?:\d+|\*)?(?:\.(?:\d+|\*)?)?[lL]?[aefgAEFG]")
 MARKS = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b")
 
 
@@ -144,6 +150,10 @@ def check_code(path, text):
         for match in pattern.finditer(bare):
             yield rule, line_of(bare, match.end()), message
     if not path.startswith("tests/"):
+        for position, literal in source_tree.strings(text):
+            if FLOAT_FORMAT.search(literal):
+                yield "locale", line_of(text, position), (
+                    "formats a number by the locale of an application: fixed_text() or digits_text() of number_text.h")
         for pattern in (STATIC, GLOBAL):
             for match in pattern.finditer(bare):
                 yield "state", line_of(bare, match.start() + 1), (

@@ -35,6 +35,13 @@ _TOKENS = re.compile(
     r"(?<![0-9a-zA-Z])'(?:\\.|[^'\\\n])+'", re.S)
 
 
+def strings(text):
+    """The string literals of the code with their positions."""
+    for match in _TOKENS.finditer(text):
+        if not match.group(0).startswith(("/", "'")):
+            yield match.start(), match.group(0)
+
+
 def bare_code(text):
     """The code with comments and the insides of strings blanked out; line numbers stay right."""
 

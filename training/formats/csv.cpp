@@ -2,12 +2,12 @@
 #include "training/formats/csv.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <set>
 #include <utility>
 
 #include "runtime/base/error.h"
+#include "runtime/base/number_text.h"
 #include "training/formats/mapped_buffer.h"
 
 namespace temper::training {
@@ -73,13 +73,8 @@ std::optional<double> CsvReader::number(std::string_view cell) const {
   if (cell.size() > 1 && cell.front() == '+' && cell[1] != '-') {
     cell.remove_prefix(1);
   }
-  double value = 0;
-  const auto result = std::from_chars(cell.data(), cell.data() + cell.size(), value);
-  if (result.ec != std::errc() || result.ptr != cell.data() + cell.size() ||
-      !std::isfinite(value)) {
-    return std::nullopt;
-  }
-  return value;
+  const std::optional<double> value = read_number(cell);
+  return value && std::isfinite(*value) ? value : std::nullopt;
 }
 
 // At an opening quote; leaves the position after the closing one.

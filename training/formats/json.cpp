@@ -8,6 +8,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "runtime/base/text_bytes.h"
+
 namespace temper::training {
 namespace {
 
@@ -88,30 +90,6 @@ class Handler : public nlohmann::json_sax<nlohmann::json> {
   JsonValue root_;
   std::vector<Level> levels_;
 };
-
-// Length of the well-formed UTF-8 sequence at text[i], or 0.
-std::size_t utf8_length(std::string_view text, std::size_t i) {
-  const auto byte = [&](std::size_t k) {
-    return k < text.size() ? static_cast<unsigned char>(text[k]) : 0u;
-  };
-  const auto continues = [&](std::size_t k) { return (byte(k) & 0xc0u) == 0x80u; };
-  const unsigned first = byte(i);
-  if (first < 0x80) {
-    return 1;
-  }
-  if (first >= 0xc2 && first <= 0xdf && continues(i + 1)) {
-    return 2;
-  }
-  if (first >= 0xe0 && first <= 0xef && continues(i + 1) && continues(i + 2)) {
-    const unsigned code = (first & 15u) << 12 | (byte(i + 1) & 63u) << 6;
-    return code >= 0x800 && (code < 0xd800 || code > 0xdfff) ? 3 : 0;
-  }
-  if (first >= 0xf0 && first <= 0xf4 && continues(i + 1) && continues(i + 2) && continues(i + 3)) {
-    const unsigned code = (first & 7u) << 18 | (byte(i + 1) & 63u) << 12;
-    return code >= 0x10000 && code <= 0x10ffff ? 4 : 0;
-  }
-  return 0;
-}
 
 }  // namespace
 

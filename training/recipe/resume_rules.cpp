@@ -1,6 +1,6 @@
 #include "training/recipe/resume_rules.h"
 
-#include <sstream>
+#include <algorithm>
 
 #include "runtime/base/error.h"
 #include "training/recipe/recipe_keys.h"
@@ -62,15 +62,21 @@ std::map<std::string, std::string> settings_by_key(const std::string& toml) {
   std::map<std::string, std::string> settings;
   std::string table;
   int entries = 0;
-  std::istringstream lines(toml);
-  for (std::string line; std::getline(lines, line);) {
+  std::string last;
+  for (std::size_t begin = 0; begin < toml.size();) {
+    const std::size_t end = std::min(toml.find('\n', begin), toml.size());
+    const std::string line = toml.substr(begin, end - begin);
+    begin = end + 1;
     const std::size_t equals = line.find(" = ");
-    if (line.starts_with("[[")) {
+    if (line.starts_with(kContinuedLine)) {
+      settings[last] += line.substr(1);
+    } else if (line.starts_with("[[")) {
       table = concat(line.substr(2, line.find(']') - 2), " ", ++entries);
     } else if (line.starts_with('[')) {
       table = line.substr(1, line.find(']') - 1);
     } else if (equals != std::string::npos) {
-      settings[concat(table, ".", line.substr(0, equals))] = line.substr(equals + 3);
+      last = concat(table, ".", line.substr(0, equals));
+      settings[last] = line.substr(equals + 3);
     }
   }
   return settings;
