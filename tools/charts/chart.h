@@ -45,7 +45,9 @@ struct Chart {
   std::vector<Marker> horizontal_markers = {};  // at values of y
   std::optional<Range> x_range = {};            // else what the data need
   std::optional<Range> y_range = {};
-  bool number_ends = true;  // each solid line's last value at its end
+  bool number_ends = true;  // each solid line's last value, and its name, at its end
+  // A logarithmic y axis where all values are positive and span more than a decade, as a loss's do.
+  bool log_y_if_wide = false;
 };
 
 inline constexpr int kChartWidth = 960;  // pixels of the PNG, points of the SVG

@@ -12,9 +12,10 @@
 namespace temper::charts {
 namespace {
 
-constexpr double kValueRoom = 24;  // above upright bars, for their numbers
-constexpr double kLyingBar = 20;   // the height of a lying bar
-constexpr double kLyingGap = 8;    // between the groups of two names
+constexpr double kValueRoom = 24;   // above upright bars, for their numbers
+constexpr double kLyingBar = 20;    // the height of a lying bar
+constexpr double kLyingGap = 8;     // between the groups of two names
+constexpr double kTitleAlone = 66;  // above lying bars without a legend
 constexpr double kUprightLeft = 110;
 constexpr double kRight = 40;
 
@@ -89,10 +90,13 @@ double base_of(const Axis& axis) {
   return axis.log ? axis.low : std::clamp(0.0, axis.low, axis.high);
 }
 
+// The series after the last colour repeat the colours, paler.
+double bar_alpha(std::size_t s) { return s < kSeriesColors.size() ? 1 : 0.45; }
+
 std::vector<LegendEntry> legend_of(const BarChart& chart) {
   std::vector<LegendEntry> entries;
   for (std::size_t s = 0; s < chart.series.size() && chart.series.size() > 1; ++s) {
-    entries.push_back({chart.series[s].name, color_of(s), LegendMark::kBox});
+    entries.push_back({chart.series[s].name, color_of(s), LegendMark::kBox, bar_alpha(s)});
   }
   return entries;
 }
@@ -112,7 +116,7 @@ void draw_upright_bars(const BarChart& chart, const Plot& plot, cairo_t* cairo) 
       double end = base;
       if (has_bar(chart, value)) {
         end = plot.place({0, value}).y;
-        set_color(cairo, color_of(s));
+        set_color(cairo, color_of(s), bar_alpha(s));
         fill_box(cairo, {left + 1, std::min(base, end), bar - 2, std::abs(base - end)});
       }
       set_color(cairo, kInk);
@@ -125,16 +129,13 @@ void draw_upright_bars(const BarChart& chart, const Plot& plot, cairo_t* cairo) 
 void draw_upright(const BarChart& chart, const Frame& area, cairo_t* cairo) {
   Axis x;
   x.high = static_cast<double>(chart.names.size());
-  const double height = area.height - kPlotTop - kPlotBottom;
-  Axis y = value_axis(chart, height - kValueRoom, 70);
-  Plot plot = make_plot(area, x, y, kRight, cairo);
-  plot.frame.top += kValueRoom;  // the legend keeps its place: the numbers stand in this room
-  plot.frame.height -= kValueRoom;
+  const std::vector<LegendEntry> legend = legend_of(chart);
+  const double top = plot_top(legend, area, cairo) + kValueRoom;
+  const Axis y = value_axis(chart, area.height - top - kPlotBottom, 70);
+  const Plot plot = make_plot(area, x, y, top, kRight, cairo);
   draw_axes(plot, cairo);
   draw_titles({chart.title, chart.name_label, chart.value_label}, area, plot.frame, cairo);
-  Frame legend_frame = plot.frame;
-  legend_frame.top -= kValueRoom;
-  draw_legend(legend_of(chart), area, legend_frame, cairo);
+  draw_legend(legend, area, cairo);
   draw_upright_bars(chart, plot, cairo);
   draw_markers(plot, {}, chart.markers, cairo);
 }
@@ -160,7 +161,7 @@ void draw_lying_bars(const BarChart& chart, const Plot& plot, double name_room, 
       double end = base;
       if (has_bar(chart, value)) {
         end = plot.place({value, 0}).x;
-        set_color(cairo, color_of(s));
+        set_color(cairo, color_of(s), bar_alpha(s));
         fill_box(cairo, {std::min(base, end), top + 1, std::abs(base - end), bar - 2});
       }
       set_color(cairo, kFaintInk);
@@ -200,21 +201,22 @@ void draw_lying(const BarChart& chart, const Frame& area, cairo_t* cairo) {
   const double name_room = std::min(widest_name, 0.4 * area.width);
   const double left = 54 + name_room;
   const double right = 30 + widest_value(chart, cairo);
-  const double top = chart.series.size() > 1 ? kPlotTop : 66;
+  const std::vector<LegendEntry> legend = legend_of(chart);
+  const double top = legend.empty() ? kTitleAlone : plot_top(legend, area, cairo);
   Plot plot;
   plot.frame = {area.left + left, area.top + top, std::max(60.0, area.width - left - right),
                 std::max(40.0, area.height - top - kPlotBottom)};
   plot.x = value_axis(chart, plot.frame.width, 95);
   draw_value_grid(plot, cairo);
   draw_titles({chart.title, chart.value_label, chart.name_label}, area, plot.frame, cairo);
-  draw_legend(legend_of(chart), area, plot.frame, cairo);
+  draw_legend(legend, area, cairo);
   draw_lying_bars(chart, plot, name_room, cairo);
   draw_markers(plot, chart.markers, {}, cairo);
   if (chart.names.size() > kMostBars) {
     set_font(cairo, kTickSize);
     set_color(cairo, kFaintInk);
-    show_text(cairo, "and " + std::to_string(chart.names.size() - kMostBars) + " more",
-              plot.frame.left - 10, plot.frame.bottom() + 16, 1);
+    show_text(cairo, concat("and ", chart.names.size() - kMostBars, " more"), plot.frame.left - 10,
+              plot.frame.bottom() + 16, 1);
   }
 }
 
@@ -226,7 +228,8 @@ Size natural_size(const BarChart& chart, Size base, cairo_t* cairo) {
     return base;
   }
   const double bars = group_height(chart) * static_cast<double>(shown_count(chart));
-  return {base.width, std::max(220.0, kPlotTop + bars + kPlotBottom)};
+  const double top = plot_top(legend_of(chart), {0, 0, base.width, base.height}, cairo);
+  return {base.width, std::max(220.0, top + bars + kPlotBottom)};
 }
 
 void draw(const BarChart& chart, const Frame& area, cairo_t* cairo) {

@@ -2,6 +2,7 @@
 #include <cairo.h>
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <optional>
 
@@ -12,6 +13,8 @@ namespace temper::charts {
 namespace {
 
 using Stretches = std::vector<Stretch>;
+
+constexpr double kLeastRight = 48;  // beside a plot without labels, for half a number of the x axis
 
 std::size_t color_index(const Chart& chart, std::size_t i) {
   const int color = chart.series[i].color;
@@ -109,38 +112,86 @@ void draw_series(const Plot& plot, const Series& series, const Stretches& stretc
   cairo_set_line_cap(cairo, CAIRO_LINE_CAP_BUTT);
 }
 
-// The last value of each series at its line's end, moved apart where they would overlap.
-void draw_last_values(const Chart& chart, const Plot& plot, const std::vector<Stretches>& all,
-                      cairo_t* cairo) {
-  struct Label {
-    Point at;
-    std::string text;
-    std::size_t color;
-  };
-  std::vector<Label> labels;
-  for (std::size_t i = 0; i < all.size() && all.size() <= 2 * kSeriesColors.size(); ++i) {
+// What stands at a line's end: its last value and, among several lines, its name.
+struct EndLabel {
+  Point last;    // of the line, in values
+  Point at;      // of the label, on the page
+  double end_y;  // of the line, on the page
+  std::string value;
+  std::string name;
+  std::size_t color;
+};
+
+constexpr double kEndGap = 17;       // between labels, and from the frame to their text
+constexpr double kNameShare = 0.16;  // of a chart's width, at most, for the names
+
+std::vector<EndLabel> end_labels(const Chart& chart, const std::vector<Stretches>& all) {
+  std::vector<EndLabel> labels;
+  if (!chart.number_ends || all.size() > 2 * kSeriesColors.size()) {
+    return labels;
+  }
+  for (std::size_t i = 0; i < all.size(); ++i) {
     if (!all[i].empty() && chart.series[i].style == LineStyle::kSolid) {
       const Stretches smooth = chart.series[i].steps ? Stretches() : smoothed(all[i]);
       const Point last = (smooth.empty() ? all[i] : smooth).back().back();
-      labels.push_back({plot.place(last), number_text(last.y, 4), color_index(chart, i)});
+      labels.push_back(
+          {last, {}, 0, number_text(last.y, 4), chart.series[i].name, color_index(chart, i)});
     }
   }
+  if (labels.size() == 1) {  // there is nothing to tell it from
+    labels.front().name.clear();
+  }
+  return labels;
+}
+
+// Values and names stand in columns; a name beyond its share loses its middle.
+struct EndColumns {
+  double values = 0;
+  double names = 0;
+  double width() const { return kEndGap + values + (names > 0 ? 8 + names : 0) + 12; }
+};
+
+EndColumns end_columns(std::vector<EndLabel>& labels, double chart_width, cairo_t* cairo) {
+  EndColumns columns;
+  for (EndLabel& label : labels) {
+    set_font(cairo, kTickSize, true);
+    columns.values = std::max(columns.values, text_width(cairo, label.value));
+    set_font(cairo, kTickSize);
+    label.name = middle_fitting_text(cairo, label.name, kNameShare * chart_width);
+    columns.names = std::max(columns.names, text_width(cairo, label.name));
+  }
+  return columns;
+}
+
+// Moved apart where they would overlap, each joined to its line's end where that lies elsewhere.
+void draw_end_labels(const Plot& plot, std::vector<EndLabel>& labels, const EndColumns& columns,
+                     cairo_t* cairo) {
+  for (EndLabel& label : labels) {
+    label.at = plot.place(label.last);
+    label.end_y = label.at.y;
+  }
   std::stable_sort(labels.begin(), labels.end(),
-                   [](const Label& a, const Label& b) { return a.at.y < b.at.y; });
-  constexpr double kGap = 17;
+                   [](const EndLabel& a, const EndLabel& b) { return a.at.y < b.at.y; });
   for (std::size_t i = 0; i < labels.size(); ++i) {
-    const double least = i == 0 ? plot.frame.top : labels[i - 1].at.y + kGap;
+    const double least = i == 0 ? plot.frame.top : labels[i - 1].at.y + kEndGap;
     labels[i].at.y = std::max(labels[i].at.y, least);
   }
   double lowest = plot.frame.bottom() + 4;
-  for (std::size_t i = labels.size(); i-- > 0; lowest -= kGap) {
+  for (std::size_t i = labels.size(); i-- > 0; lowest -= kEndGap) {
     labels[i].at.y = std::min(labels[i].at.y, lowest);
     lowest = labels[i].at.y;
   }
-  set_font(cairo, kTickSize, true);
-  for (const Label& label : labels) {
+  const double left = plot.frame.right() + kEndGap;
+  for (const EndLabel& label : labels) {
     set_color(cairo, color_of(label.color));
-    show_text(cairo, label.text, plot.frame.right() + 10, label.at.y + 5, 0);
+    if (std::abs(label.at.y - label.end_y) > 4) {
+      cairo_set_line_width(cairo, 1);
+      line(cairo, plot.frame.right() + 2, label.end_y, left - 4, label.at.y);
+    }
+    set_font(cairo, kTickSize, true);
+    show_text(cairo, label.value, left, label.at.y + 5, 0);
+    set_font(cairo, kTickSize);
+    show_text(cairo, label.name, left + columns.values + 8, label.at.y + 5, 0);
   }
 }
 
@@ -182,6 +233,9 @@ Axis y_axis(const Chart& chart, const Extent& data, double height) {
   return chart.log_y ? log_axis(range.low, range.high) : rounded_axis(range.low, range.high, ticks);
 }
 
+// Whether a logarithm shows more than a straight axis.
+bool is_wide(const Extent& data) { return data.low_y > 0 && data.high_y > 10 * data.low_y; }
+
 std::vector<LegendEntry> legend_of(const Chart& chart) {
   std::vector<LegendEntry> entries;
   for (std::size_t i = 0; i < chart.series.size(); ++i) {
@@ -209,25 +263,32 @@ std::vector<LegendEntry> legend_of(const Chart& chart) {
 
 }  // namespace
 
-void draw(const Chart& chart, const Frame& area, cairo_t* cairo) {
+void draw(const Chart& asked, const Frame& area, cairo_t* cairo) {
+  Chart chart = asked;
   std::vector<Stretches> all;
   for (const Series& series : chart.series) {
     all.push_back(stretches_of(series, chart));
   }
   const std::optional<Extent> extent = extent_of(all);
   Extent data = extent.value_or(Extent{});
+  chart.log_y = chart.log_y || (chart.log_y_if_wide && extent && is_wide(data));
   if (!extent && chart.log_x) {
     data.low_x = 0.1;
   }
   if (!extent && chart.log_y) {
     data.low_y = 0.1;
   }
-  const Axis x = x_axis(chart, data, area.width - 190);
-  const Axis y = y_axis(chart, data, area.height - kPlotTop - kPlotBottom);
-  const Plot plot = make_plot(area, x, y, 96, cairo);
+  const std::vector<LegendEntry> legend = legend_of(chart);
+  std::vector<EndLabel> labels = end_labels(chart, all);
+  const EndColumns columns = end_columns(labels, area.width, cairo);
+  const double top = plot_top(legend, area, cairo);
+  const double right = std::max(kLeastRight, columns.width());
+  const Axis x = x_axis(chart, data, area.width - 94 - right);
+  const Axis y = y_axis(chart, data, area.height - top - kPlotBottom);
+  const Plot plot = make_plot(area, x, y, top, right, cairo);
   draw_axes(plot, cairo);
   draw_titles({chart.title, chart.x_label, chart.y_label}, area, plot.frame, cairo);
-  draw_legend(legend_of(chart), area, plot.frame, cairo);
+  draw_legend(legend, area, cairo);
   if (!extent) {
     draw_no_values(plot.frame, cairo);
     return;
@@ -243,9 +304,7 @@ void draw(const Chart& chart, const Frame& area, cairo_t* cairo) {
   }
   cairo_restore(cairo);
   draw_markers(plot, chart.vertical_markers, chart.horizontal_markers, cairo);
-  if (chart.number_ends) {
-    draw_last_values(chart, plot, all, cairo);
-  }
+  draw_end_labels(plot, labels, columns, cairo);
 }
 
 }  // namespace temper::charts

@@ -68,7 +68,14 @@ void histogram_path(const Plot& plot, const HistogramSeries& series, cairo_t* ca
   cairo_line_to(cairo, x_of(series.edges.back()), ground);
 }
 
-void draw_bins(const Plot& plot, const HistogramSeries& series, std::size_t index, bool alone,
+// Several areas over each other are told apart by their outlines alone.
+double fill_alpha(const Histogram& histogram) {
+  constexpr std::size_t kMostFilled = 4;
+  const std::size_t count = histogram.series.size();
+  return count == 1 ? 0.55 : count <= kMostFilled ? 0.22 : 0;
+}
+
+void draw_bins(const Plot& plot, const HistogramSeries& series, std::size_t index, double alpha,
                cairo_t* cairo) {
   const bool finite = std::all_of(series.edges.begin(), series.edges.end(),
                                   [](double edge) { return std::isfinite(edge); });
@@ -76,7 +83,7 @@ void draw_bins(const Plot& plot, const HistogramSeries& series, std::size_t inde
     return;
   }
   histogram_path(plot, series, cairo);
-  set_color(cairo, color_of(index), alone ? 0.55 : 0.22);
+  set_color(cairo, color_of(index), alpha);
   cairo_fill_preserve(cairo);
   set_color(cairo, color_of(index));
   set_series_dash(cairo, index);
@@ -127,6 +134,24 @@ double band_alpha(std::size_t i, std::size_t pairs) {
          0.30 * static_cast<double>(i) / static_cast<double>(std::max<std::size_t>(1, pairs));
 }
 
+std::vector<LegendEntry> legend_of(const QuantileBands& bands) {
+  std::vector<LegendEntry> legend;
+  const std::size_t pairs = bands.levels.size() / 2;
+  if (bands.levels.size() % 2 == 1) {
+    const double middle = bands.levels[pairs];
+    legend.push_back({middle == 0.5 ? "median" : percent_text(middle) + " %", color_of(0)});
+  }
+  for (std::size_t i = pairs; i-- > 0;) {  // the narrowest first; what lies below shows through
+    double seen = 1;                       // through all the bands that lie here
+    for (std::size_t j = 0; j <= i; ++j) {
+      seen *= 1 - band_alpha(j, pairs);
+    }
+    legend.push_back({band_name(bands.levels[i], bands.levels[bands.levels.size() - 1 - i]),
+                      color_of(0), LegendMark::kBox, 1 - seen});
+  }
+  return legend;
+}
+
 }  // namespace
 
 void draw(const Histogram& histogram, const Frame& area, cairo_t* cairo) {
@@ -134,7 +159,18 @@ void draw(const Histogram& histogram, const Frame& area, cairo_t* cairo) {
   Range shown = range.value_or(Range{});
   include_markers(shown, histogram.vertical_markers, false);
   const Axis x = fitted_axis(shown.low, shown.high, tick_count(area.width - 160, 95));
-  const Plot plot = make_plot(area, x, count_axis(histogram, area.height - kPlotTop - kPlotBottom),
+  std::vector<LegendEntry> legend;
+  for (std::size_t i = 0; i < histogram.series.size(); ++i) {
+    if (!histogram.series[i].name.empty()) {
+      const bool filled = fill_alpha(histogram) > 0;
+      const LegendMark mark = filled                     ? LegendMark::kBox
+                              : i < kSeriesColors.size() ? LegendMark::kLine
+                                                         : LegendMark::kDashedLine;
+      legend.push_back({histogram.series[i].name, color_of(i), mark, filled ? 0.7 : 1});
+    }
+  }
+  const double top = plot_top(legend, area, cairo);
+  const Plot plot = make_plot(area, x, count_axis(histogram, area.height - top - kPlotBottom), top,
                               kRight, cairo);
   draw_axes(plot, cairo);
   draw_titles({histogram.title, histogram.x_label, histogram.y_label}, area, plot.frame, cairo);
@@ -142,15 +178,10 @@ void draw(const Histogram& histogram, const Frame& area, cairo_t* cairo) {
     draw_no_values(plot.frame, cairo);
     return;
   }
-  std::vector<LegendEntry> legend;
-  const bool alone = histogram.series.size() == 1;
   for (std::size_t i = 0; i < histogram.series.size(); ++i) {
-    draw_bins(plot, histogram.series[i], i, alone, cairo);
-    if (!histogram.series[i].name.empty()) {
-      legend.push_back({histogram.series[i].name, color_of(i), LegendMark::kBox, 0.7});
-    }
+    draw_bins(plot, histogram.series[i], i, fill_alpha(histogram), cairo);
   }
-  draw_legend(legend, area, plot.frame, cairo);
+  draw_legend(legend, area, cairo);
   draw_markers(plot, histogram.vertical_markers, {}, cairo);
 }
 
@@ -165,10 +196,12 @@ void draw(const QuantileBands& bands, const Frame& area, cairo_t* cairo) {
   const Extent data = extent.value_or(Extent{});
   Range range = {data.low_y, data.high_y};
   include_markers(range, bands.horizontal_markers, false);
+  const std::vector<LegendEntry> legend = legend_of(bands);
+  const double top = plot_top(legend, area, cairo);
   const Plot plot = make_plot(
       area,
       fitted_axis(data.low_x, data.high_x, tick_count(area.width - 160, 95), data.whole_x ? 1 : 0),
-      rounded_axis(range.low, range.high, tick_count(area.height - kPlotTop - kPlotBottom, 70)),
+      rounded_axis(range.low, range.high, tick_count(area.height - top - kPlotBottom, 70)), top,
       kRight, cairo);
   draw_axes(plot, cairo);
   draw_titles({bands.title, bands.x_label, bands.y_label}, area, plot.frame, cairo);
@@ -176,23 +209,10 @@ void draw(const QuantileBands& bands, const Frame& area, cairo_t* cairo) {
     draw_no_values(plot.frame, cairo);
     return;
   }
-  std::vector<LegendEntry> legend;
   const std::size_t pairs = bands.levels.size() / 2;
-  if (bands.levels.size() % 2 == 1) {
-    const double middle = bands.levels[pairs];
-    legend.push_back({middle == 0.5 ? "median" : percent_text(middle) + " %", color_of(0)});
-  }
   for (std::size_t i = 0; i < pairs; ++i) {
     const std::size_t twin = bands.levels.size() - 1 - i;
     draw_band(plot, bands.x, bands.values[i], bands.values[twin], band_alpha(i, pairs), cairo);
-  }
-  for (std::size_t i = pairs; i-- > 0;) {  // the narrowest first; what lies below shows through
-    double seen = 1;                       // through all the bands that lie here
-    for (std::size_t j = 0; j <= i; ++j) {
-      seen *= 1 - band_alpha(j, pairs);
-    }
-    legend.push_back({band_name(bands.levels[i], bands.levels[bands.levels.size() - 1 - i]),
-                      color_of(0), LegendMark::kBox, 1 - seen});
   }
   if (bands.levels.size() % 2 == 1) {
     set_color(cairo, color_of(0));
@@ -205,7 +225,7 @@ void draw(const QuantileBands& bands, const Frame& area, cairo_t* cairo) {
       cairo_stroke(cairo);
     }
   }
-  draw_legend(legend, area, plot.frame, cairo);
+  draw_legend(legend, area, cairo);
   draw_markers(plot, {}, bands.horizontal_markers, cairo);
 }
 

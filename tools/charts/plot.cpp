@@ -6,6 +6,8 @@
 #include <cmath>
 #include <cstddef>
 
+#include "runtime/base/concat.h"
+
 namespace temper::charts {
 namespace {
 
@@ -116,13 +118,59 @@ void draw_horizontal_markers(const Plot& plot, const std::vector<Marker>& marker
   }
 }
 
+constexpr double kLegendMark = 34;  // from an entry's beginning to its name
+constexpr double kLegendGap = 26;   // between entries
+constexpr double kLegendRow = 22;
+constexpr double kLegendRise = 20;  // of the first row's base line over a plot with one row
+
+struct LegendPlace {
+  double x = 0;  // where the entry begins, on its base line
+  double y = 0;
+  double end = 0;  // where the next one could begin
+  std::string name;
+};
+
+// As many entries as fit, each behind the one before or at the beginning of the next row.
+std::vector<LegendPlace> place_legend(const std::vector<LegendEntry>& entries, const Frame& area,
+                                      cairo_t* cairo) {
+  constexpr double kMargin = 24;
+  constexpr double kLongestName = 260;
+  constexpr double kCountRoom = 90;  // of "and 12 more"
+  set_font(cairo, kLabelSize);
+  std::vector<LegendPlace> places;
+  double x = area.left + kMargin;
+  int row = 0;
+  for (std::size_t i = 0; i < entries.size(); ++i) {
+    const std::string name = middle_fitting_text(cairo, entries[i].name, kLongestName);
+    const double width = kLegendMark + text_width(cairo, name);
+    const bool counts = row + 1 == kMostLegendRows && i + 1 < entries.size();
+    if (x + width > area.right() - 10 - (counts ? kCountRoom : 0) && !places.empty()) {
+      if (++row == kMostLegendRows) {
+        break;
+      }
+      x = area.left + kMargin;
+    }
+    places.push_back(
+        {x, area.top + kPlotTop - kLegendRise + kLegendRow * row, x + width + kLegendGap, name});
+    x += width + kLegendGap;
+  }
+  return places;
+}
+
 }  // namespace
 
 int tick_count(double pixels, double per_tick) {
   return std::max(2, static_cast<int>(pixels / per_tick));
 }
 
-Plot make_plot(const Frame& area, const Axis& x, const Axis& y, double right, cairo_t* cairo) {
+double plot_top(const std::vector<LegendEntry>& entries, const Frame& area, cairo_t* cairo) {
+  const std::vector<LegendPlace> places = place_legend(entries, area, cairo);
+  const double first = area.top + kPlotTop - kLegendRise;
+  return places.empty() ? kPlotTop : kPlotTop + places.back().y - first;
+}
+
+Plot make_plot(const Frame& area, const Axis& x, const Axis& y, double top, double right,
+               cairo_t* cairo) {
   Plot plot;
   plot.x = x;
   plot.y = y;
@@ -132,8 +180,8 @@ Plot make_plot(const Frame& area, const Axis& x, const Axis& y, double right, ca
     widest = std::max(widest, text_width(cairo, tick.label));
   }
   const double left = 54 + widest;
-  plot.frame = {area.left + left, area.top + kPlotTop, std::max(40.0, area.width - right - left),
-                std::max(40.0, area.height - kPlotTop - kPlotBottom)};
+  plot.frame = {area.left + left, area.top + top, std::max(40.0, area.width - right - left),
+                std::max(40.0, area.height - top - kPlotBottom)};
   return plot;
 }
 
@@ -178,35 +226,29 @@ void draw_titles(const PlotTitles& titles, const Frame& area, const Frame& frame
                     frame.middle_y());
 }
 
-void draw_legend(const std::vector<LegendEntry>& entries, const Frame& area, const Frame& frame,
-                 cairo_t* cairo) {
-  set_font(cairo, kLabelSize);
-  double x = frame.left;
-  const double y = frame.top - 20;
-  for (std::size_t i = 0; i < entries.size(); ++i) {
+void draw_legend(const std::vector<LegendEntry>& entries, const Frame& area, cairo_t* cairo) {
+  const std::vector<LegendPlace> places = place_legend(entries, area, cairo);
+  for (std::size_t i = 0; i < places.size(); ++i) {
     const LegendEntry& entry = entries[i];
-    const std::string name = middle_fitting_text(cairo, entry.name, 260);
-    const double width = 34 + text_width(cairo, name) + 26;
-    const bool last = i + 1 == entries.size();
-    if (x + width - (last ? 26 : 0) > area.right() - (last ? 10 : 90)) {
-      set_color(cairo, kFaintInk);
-      show_text(cairo, "and " + std::to_string(entries.size() - i) + " more", x, y, 0);
-      return;
-    }
+    const LegendPlace& at = places[i];
     set_color(cairo, entry.color, entry.alpha);
     if (entry.mark == LegendMark::kBox) {
-      fill_box(cairo, {x + 6, y - 12, 20, 14});
+      fill_box(cairo, {at.x, at.y - 12, 26, 14});
     } else {
       if (entry.mark == LegendMark::kDashedLine) {
         set_dash(cairo, 7, 4);
       }
       cairo_set_line_width(cairo, entry.line_width);
-      line(cairo, x, y - 5, x + 26, y - 5);
+      line(cairo, at.x, at.y - 5, at.x + 26, at.y - 5);
       clear_dash(cairo);
     }
     set_color(cairo, kInk);
-    show_text(cairo, name, x + 34, y, 0);
-    x += width;
+    show_text(cairo, at.name, at.x + kLegendMark, at.y, 0);
+  }
+  if (places.size() < entries.size()) {
+    set_color(cairo, kFaintInk);
+    show_text(cairo, concat("and ", entries.size() - places.size(), " more"), places.back().end,
+              places.back().y, 0);
   }
 }
 

@@ -54,6 +54,7 @@ bool any_positive(const std::vector<double>& values) {
 
 Figure steps_figure(const Diagnosis& d) {
   Chart loss{"Loss of each step", "step", "training loss", {over_steps("loss", d.losses)}};
+  loss.log_y_if_wide = true;
   Chart norm{"Norm of the whole gradient",
              "step",
              "norm, before clipping",

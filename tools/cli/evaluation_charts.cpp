@@ -2,10 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 #include <numeric>
 
 #include "runtime/base/concat.h"
+#include "runtime/base/number_text.h"
 
 namespace temper::cli {
 namespace {
@@ -17,16 +17,12 @@ using training::SetMetrics;
 using training::Task;
 
 constexpr std::size_t kMostCurves = 5;
-constexpr std::size_t kNamedOfMany = 4;  // what a legend of one line holds
+constexpr std::size_t kNamedOfMany = 4;  // of more, so that the curves can be told apart
 constexpr std::size_t kMostMatrixClasses = 40;
 constexpr std::size_t kMostPoints = 600;  // of a curve
 constexpr std::size_t kMostOthers = 40;   // pale curves behind the named ones
 
-std::string fixed(double value) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.3f", value);
-  return text;
-}
+std::string fixed(double value) { return fixed_text(value, 3); }
 
 // All classes, or of many those with the most mistakes, in the order of their numbers.
 std::vector<std::int64_t> matrix_classes(const ConfusionMatrix& matrix) {

@@ -113,6 +113,7 @@ std::vector<NamedChart> RunCharts::charts() const {
   for (auto [name, chart] : all) {
     std::erase_if(chart.series, [](const charts::Series& s) { return s.x.empty(); });
     if (!chart.series.empty()) {
+      chart.log_y_if_wide = name.starts_with("loss") || name == "errors" || name == "perplexity";
       drawn.push_back({name, std::move(chart)});
     }
   }

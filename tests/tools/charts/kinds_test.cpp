@@ -10,6 +10,9 @@
 #include "tests/runtime/platform/temporary_folder.h"
 #include "tools/charts/figure.h"
 #include "tools/charts/picture_sheet.h"
+#include "tools/charts/plot.h"
+#include "tools/charts/surface.h"
+#include "training/formats/image_file.h"
 
 namespace temper::charts {
 namespace {
@@ -46,6 +49,58 @@ TEST(BarChart, ShowsMissingValuesAndRefusesUnequalLengths) {
   EXPECT_NO_THROW(chart_png(BarChart{"none", "", "", {}, {}}));
   chart.series[0].values.pop_back();
   EXPECT_THROW(chart_png(chart), Error);
+}
+
+Chart many_lines(std::size_t count, double lowest) {
+  Chart chart{"Loss", "step", "loss", {}};
+  for (std::size_t i = 0; i < count; ++i) {
+    chart.series.push_back({"run number " + std::to_string(i), {0, 1}, {1, lowest}});
+  }
+  return chart;
+}
+
+TEST(Chart, HasALogarithmicAxisWhereALossSpansMoreThanADecade) {
+  for (const double lowest : {0.05, 0.2, 0.0, -1.0}) {
+    Chart chart = many_lines(2, lowest);
+    Chart wanted = chart;
+    chart.log_y_if_wide = true;
+    wanted.log_y = lowest == 0.05;
+    EXPECT_EQ(chart_png(chart).bytes, chart_png(wanted).bytes) << lowest;
+  }
+}
+
+// The names at the lines' ends: what stands there depends on them, not on the values alone.
+TEST(Chart, NamesItsLinesAtTheirEnds) {
+  const auto ink_at_the_right = [](const Chart& chart) {
+    const training::Picture picture = training::decode_image(chart_png(chart).bytes, 1, "chart");
+    std::int64_t ink = 0;
+    for (int y = kChartHeight / 2; y < kChartHeight; ++y) {  // below the legend
+      for (int x = kChartWidth - 40; x < kChartWidth; ++x) {
+        ink += picture.pixels[static_cast<std::size_t>(y * kChartWidth + x)] < 200 ? 1 : 0;
+      }
+    }
+    return ink;
+  };
+  Chart chart = many_lines(5, 0.1);
+  const std::int64_t named = ink_at_the_right(chart);
+  chart.number_ends = false;
+  EXPECT_GT(named, 100);
+  EXPECT_EQ(ink_at_the_right(chart), 0);
+}
+
+TEST(Legend, WrapsIntoRowsForAllItsEntries) {
+  const Frame area = {0, 0, kChartWidth, kChartHeight};
+  const auto rows = [&](std::size_t count) {
+    const std::vector<LegendEntry> entries(count, LegendEntry{"a run with a name of some length"});
+    double more = 0;
+    with_measuring_page([&](cairo_t* cairo) { more = plot_top(entries, area, cairo) - kPlotTop; });
+    return more / 22;
+  };
+  EXPECT_EQ(rows(0), 0);
+  EXPECT_EQ(rows(2), 0);
+  EXPECT_EQ(rows(5), 1);
+  EXPECT_EQ(rows(12), 3);
+  EXPECT_EQ(rows(1000), kMostLegendRows - 1) << "what is left is counted";
 }
 
 TEST(Chart, WithALogarithmicXAxisLeavesOutWhatIsNotPositive) {
