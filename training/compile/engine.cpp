@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "runtime/base/error.h"
+#include "training/compile/parameter_groups.h"
 #include "training/compile/snapshot.h"
 
 namespace temper::training {
@@ -31,7 +32,9 @@ Engine::Engine(graph::Graph imported, CompileSettings settings, const Backend& b
                const Backend& reference, EngineOptions options)
     : imported_(std::move(imported)),
       settings_(std::move(settings)),
-      plans_(backend, reference, std::move(options)) {}
+      plans_(backend, reference, std::move(options)) {
+  settings_.groups = merged_groups(imported_, settings_.groups);  // as each graph has them
+}
 
 graph::Graph Engine::make(const GraphRequest& request) const {
   graph::Graph made = make_graph(imported_, settings_, request, plans_.reference());

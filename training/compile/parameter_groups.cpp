@@ -2,6 +2,7 @@
 
 #include <limits>
 #include <map>
+#include <set>
 
 #include "runtime/base/error.h"
 #include "training/compile/unit_axes.h"
@@ -12,6 +13,47 @@ namespace temper::training {
 using graph::Graph;
 using graph::Variable;
 using graph::VariableId;
+
+std::vector<OptimizerGroupSettings> merged_groups(
+    const Graph& graph, const std::vector<OptimizerGroupSettings>& groups) {
+  std::vector<std::string> names;
+  for (int i = 0; i < graph.variable_count(); ++i) {
+    const Variable& variable = graph.variable(VariableId{i});
+    if (variable.role == graph::VariableRole::kParameter) {
+      names.push_back(variable.name);
+    }
+  }
+  std::vector<std::vector<std::size_t>> matching(names.size());  // groups, the last one first
+  for (std::size_t g = groups.size(); g-- > 0;) {
+    const std::set<std::string> exactly(groups[g].tensors.begin(), groups[g].tensors.end());
+    const std::vector<bool> chosen =
+        exactly.empty() ? match_names({groups[g].match}, names, "optimizer.group.match")
+                        : std::vector<bool>(names.size(), false);
+    for (std::size_t i = 0; i < names.size(); ++i) {
+      if (chosen[i] || exactly.count(names[i]) > 0) {
+        matching[i].push_back(g);
+      }
+    }
+  }
+  // By the last group first: groups that do not overlap keep their order.
+  std::map<std::vector<std::size_t>, OptimizerGroupSettings> merged;
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    if (!matching[i].empty()) {
+      merged[matching[i]].tensors.push_back(names[i]);
+    }
+  }
+  std::vector<OptimizerGroupSettings> made;
+  for (auto& [members, group] : merged) {
+    for (auto g = members.rbegin(); g != members.rend(); ++g) {
+      group.match += concat(group.match.empty() ? "" : " + ", groups[*g].match);
+      for (const auto& [name, value] : groups[*g].parameters) {
+        group.parameters.set(name, value);
+      }
+    }
+    made.push_back(std::move(group));
+  }
+  return made;
+}
 
 std::int64_t group_count(const CompileSettings& settings) {
   return static_cast<std::int64_t>(settings.groups.size()) + 1;
@@ -85,21 +127,19 @@ std::vector<std::int64_t> phases_of(const Graph& graph, const CompileSettings& s
 void collect_parameters(Graph& graph, const CompileSettings& settings, UpdateInputs& update) {
   update.groups = group_parameters(settings);
   update.prefix = settings.prefix;
-  std::vector<std::string> names;
+  std::map<std::string, std::int64_t> group_by_name;
+  for (std::size_t g = 0; g < settings.groups.size(); ++g) {
+    for (const std::string& name : settings.groups[g].tensors) {
+      group_by_name[name] = static_cast<std::int64_t>(g) + 1;
+    }
+  }
   std::vector<VariableId> ids;
+  std::vector<std::int64_t> group_of;
   for (int i = 0; i < graph.variable_count(); ++i) {
     if (graph.variable(VariableId{i}).trainable) {
       ids.push_back(VariableId{i});
-      names.push_back(graph.variable(VariableId{i}).name);
-    }
-  }
-  std::vector<std::int64_t> group_of(ids.size(), 0);
-  for (std::size_t g = 0; g < settings.groups.size(); ++g) {
-    const auto chosen = match_names({settings.groups[g].match}, names, "optimizer.group.match");
-    for (std::size_t i = 0; i < ids.size(); ++i) {
-      if (chosen[i]) {
-        group_of[i] = static_cast<std::int64_t>(g) + 1;
-      }
+      const auto group = group_by_name.find(graph.variable(VariableId{i}).name);
+      group_of.push_back(group == group_by_name.end() ? 0 : group->second);
     }
   }
   for (std::int64_t g = 0; g < static_cast<std::int64_t>(update.groups.size()); ++g) {

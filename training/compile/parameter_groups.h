@@ -11,6 +11,13 @@
 
 namespace temper::training {
 
+// The groups as the optimizer runs them: each parameter of `graph`, trained or not, is in one or
+// none. What all groups that match it say is merged, the later one wins for the same setting;
+// parameters that the same groups match are one group. Merging again changes nothing. THROWS:
+// kInvalidArgument when a pattern matches nothing.
+std::vector<OptimizerGroupSettings> merged_groups(
+    const graph::Graph& graph, const std::vector<OptimizerGroupSettings>& groups);
+
 // Groups of the optimizer: group 0 is everything that no pattern of settings.groups matches.
 std::int64_t group_count(const CompileSettings& settings);
 // All parameters of the optimizer, for each group.
@@ -40,8 +47,7 @@ std::vector<std::int64_t> phases_of(const graph::Graph& graph, const CompileSett
                                     const std::vector<graph::VariableId>& parameters);
 
 // Fills parameters, group_of, phase_of, groups and unit_axes: trainable parameters sorted by
-// optimizer group, so that each group is one flat range. A parameter belongs to the last group
-// whose pattern matches it. THROWS: kInvalidArgument when a pattern matches nothing.
+// optimizer group, so that each group is one flat range. REQUIRES: settings.groups are merged.
 void collect_parameters(graph::Graph& graph, const CompileSettings& settings, UpdateInputs& update);
 
 }  // namespace temper::training

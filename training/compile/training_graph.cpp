@@ -27,7 +27,9 @@ class GraphMaker {
  public:
   GraphMaker(const Graph& imported, const CompileSettings& settings, const GraphRequest& request,
              const Backend& reference)
-      : graph_(imported), settings_(settings), request_(request), reference_(reference) {}
+      : graph_(imported), settings_(settings), request_(request), reference_(reference) {
+    settings_.groups = merged_groups(imported, settings.groups);
+  }
 
   Graph make() {
     const bool training =
@@ -119,7 +121,7 @@ class GraphMaker {
   }
 
   Graph graph_;
-  const CompileSettings& settings_;
+  CompileSettings settings_;
   const GraphRequest& request_;
   const Backend& reference_;
   ValueId loss_;

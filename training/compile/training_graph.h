@@ -33,6 +33,8 @@ inline constexpr std::int64_t kRateSlots = 1024;
 struct OptimizerGroupSettings {
   std::string match;
   Attrs parameters;  // those that the group sets apart; the others are the optimizer's
+  // Of merged groups (merged_groups()): exactly these, whatever `match` says.
+  std::vector<std::string> tensors = {};
 };
 
 // The target input's name in the graphs made here, unless a term names another.

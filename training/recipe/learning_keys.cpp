@@ -14,7 +14,9 @@ RepeatedTable optimizer_group_table() {
   using I = std::size_t;
   RepeatedTable table = {
       "optimizer.group",
-      "tensors with settings of their own, such as lr or weight_decay; the last match counts",
+      "tensors with settings of their own, such as lr or weight_decay. What all groups that match "
+      "a "
+      "tensor say is merged, the later one wins for the same setting",
       {entry_key(
           "match", "pattern of the tensors", [](R& r, I i) -> auto& { return r.groups[i].match; },
           not_empty, std::string{}, true)},
