@@ -11,6 +11,7 @@
 #include "training/adversarial_side.h"
 #include "training/run_length.h"
 #include "training/run_records.h"
+#include "training/schedules/length_notes.h"
 #include "training/weight_averaging.h"
 
 namespace temper::training {
@@ -64,7 +65,16 @@ struct AdversarialTrainer::Impl {
                                               length_of(adversarial.ratio, total_steps));
     generator = std::make_unique<AdversarialSideLoop>(session, AdversarialGraphKind::kGenerator,
                                                       "g", length_of(1, total_steps));
+    tell_lengths("generator", adversarial.generator, length_of(1, total_steps));
+    tell_lengths("discriminator", adversarial.discriminator,
+                 length_of(adversarial.ratio, total_steps));
     return memory;
+  }
+
+  void tell_lengths(const char* model, const AdversarialSide& side, const RunLength& length) {
+    for (const std::string& note : length_notes(schedule_of(side, recipe), length)) {
+      observer.message(concat(model, ": ", note));
+    }
   }
 
   void open_run() {

@@ -7,6 +7,7 @@
 #include "training/logging/history.h"
 #include "training/run_length.h"
 #include "training/run_rates.h"
+#include "training/schedules/length_notes.h"
 #include "training/settings/duration.h"
 #include "training/trainer_impl.h"
 
@@ -33,6 +34,9 @@ void Trainer::Impl::settle_length() {
   total_steps = recipe.train.steps > 0 ? recipe.train.steps : epochs * steps_per_epoch;
   total_epochs = (total_steps + steps_per_epoch - 1) / steps_per_epoch;
   schedule = RunSchedule(recipe.schedule, {steps_per_epoch, total_steps});
+  for (const std::string& note : length_notes(recipe.schedule, {steps_per_epoch, total_steps})) {
+    observer.message(note);
+  }
   average = AveragePlan(recipe.average, {steps_per_epoch, total_steps});
   check_moved_momentum(schedule, recipe.schedule, recipe.optimizer, "optimizer");
   settle_metrics();

@@ -98,7 +98,8 @@ std::vector<Schedule> one_cycle_schedules() {
        one_cycle_rate,
        one_cycle_momentum,
        check_one_cycle,
-       "total_steps"},
+       "total_steps",
+       "the rate stays at its lowest"},
   };
 }
 

@@ -29,6 +29,8 @@ struct Schedule {
   std::string (*check)(const Attrs& parameters) = nullptr;
   // The parameter whose value 0 stands for the run's length; null: the length does not matter.
   const char* length_parameter = nullptr;
+  // What the rate does when a run goes on past that length, where a person would not expect it.
+  const char* beyond = nullptr;
 };
 
 // The names with a meaning of their own: rates that follow a metric, and a sequence of phases.
