@@ -24,13 +24,6 @@
 namespace temper::training {
 namespace {
 
-std::string value_text(const ParameterSpec& spec) {
-  if (spec.is_bool) {
-    return std::get<std::int64_t>(spec.fallback) != 0 ? "true" : "false";
-  }
-  return std::visit([](const auto& v) { return to_toml_value(RecipeValue(v)); }, spec.fallback);
-}
-
 template <class Component>
 void write_components(std::ostream& out, const char* title, const char* key,
                       const std::vector<Component>& components) {
@@ -39,7 +32,8 @@ void write_components(std::ostream& out, const char* title, const char* key,
   for (const Component& component : components) {
     out << "| `" << component.name << "` | " << component.help << " | ";
     for (const ParameterSpec& spec : component.parameters) {
-      out << "`" << spec.name << " = " << value_text(spec) << "` (" << spec.help << ") ";
+      out << "`" << spec.name << " = " << parameter_text(spec.fallback, spec) << "` (" << spec.help
+          << ") ";
     }
     out << "|\n";
   }

@@ -92,6 +92,8 @@ T checked_value(const RecipeValue& value, KeyCheck check) {
                ", but is ", to_toml_value(value),
                std::is_arithmetic_v<T> && std::holds_alternative<std::string>(value)
                    ? " (numbers are written as in TOML: 0.5, 1e-3)"
+               : std::is_same_v<T, std::string> && value.index() < 3  // true, 7, 0.5
+                   ? concat(" (in quotes it is one: \"", to_toml_value(value), "\")")
                    : "");
   const std::string problem = check == nullptr ? std::string{} : check(RecipeValue(converted));
   TEMPER_CHECK(problem.empty(), ErrorCode::kInvalidArgument, problem, ", but is ",
@@ -108,6 +110,7 @@ RecipeKey key(std::string name, std::string help, Field field, KeyCheck check = 
   made.name = std::move(name);
   made.help = std::move(help);
   made.type = type_name<T>();
+  made.is_text = std::is_same_v<T, std::string> || std::is_same_v<T, std::vector<std::string>>;
   made.is_path = is_path;
   made.set = [field, check](Recipe& recipe, const RecipeValue& value) {
     field(recipe) = checked_value<T>(value, check);

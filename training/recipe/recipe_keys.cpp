@@ -100,17 +100,48 @@ const std::vector<RepeatedTable>& repeated_tables() {
   return kTables;
 }
 
-std::string to_toml_value(const RecipeValue& value) {
-  const auto quoted = [](const std::string& text) {
-    std::string out = "\"";
-    for (const char c : text) {
-      if (c == '"' || c == '\\') {
-        out += '\\';
-      }
+namespace {
+
+// A basic string: quotes, backslashes and control characters escaped.
+std::string quoted(const std::string& text) {
+  std::string out = "\"";
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (c == '"' || c == '\\') {
+      out += '\\';
+      out += c;
+    } else if (byte < 0x20 || byte == 0x7f) {
+      out += "\\u00";
+      out += "0123456789abcdef"[byte >> 4];
+      out += "0123456789abcdef"[byte & 15];
+    } else {
       out += c;
     }
-    return out + "\"";
-  };
+  }
+  return out + "\"";
+}
+
+std::string listed(const std::vector<std::string>& parts) {
+  constexpr std::size_t kWidth = 1000;
+  std::string out = "[";
+  std::size_t line = 0;  // bytes of the last one
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    const std::string part = concat(parts[i], i + 1 < parts.size() ? "," : "");
+    if (line > 0 && line + part.size() >= kWidth) {
+      out += concat("\n", kContinuedLine);
+      line = 0;
+    } else if (i > 0) {
+      out += ' ';
+    }
+    out += part;
+    line += part.size() + 1;
+  }
+  return out + "]";
+}
+
+}  // namespace
+
+std::string to_toml_value(const RecipeValue& value) {
   const auto number = [](double x) {
     std::string text = concat(x);
     const bool bare = text.find_first_of(".en") == std::string::npos;
@@ -135,7 +166,7 @@ std::string to_toml_value(const RecipeValue& value) {
               parts.push_back(concat(element));
             }
           }
-          return concat("[", join(parts, ", "), "]");
+          return listed(parts);
         }
       },
       value);

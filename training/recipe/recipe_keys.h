@@ -21,6 +21,7 @@ struct RecipeKey {
   std::string name;  // "data.batch_size"
   std::string help;
   std::string type;      // for messages: "an integer"
+  bool is_text = false;  // a text or a list of texts
   bool is_path = false;  // relative to the recipe file
   // THROWS: kInvalidArgument (without the origin, which the caller adds).
   std::function<void(Recipe&, const RecipeValue&)> set;
@@ -31,6 +32,16 @@ struct RecipeKey {
 
 const std::vector<RecipeKey>& recipe_key_table();
 const RecipeKey* find_recipe_key(std::string_view name);
+
+// A table that keys, parameters of components or the entries of a repeated table stand in: "data",
+// "optimizer.generator", "loss.term".
+struct RecipeTable {
+  std::string name;
+  std::string help;       // a line: what its keys are about
+  bool repeated = false;  // [[name]]
+};
+const std::vector<RecipeTable>& recipe_tables();
+std::vector<std::string> recipe_table_names();
 
 // The tables whose further keys are parameters of the component named in them: "loss", "optimizer",
 // "schedule".
@@ -82,7 +93,21 @@ void check_losses(const Recipe& recipe);
 // kInvalidArgument with the origin.
 void complete_adversarial(Recipe& recipe);
 
-// As TOML: true, 3, 0.1, "text", ["a", "b"].
+// As TOML: true, 3, 0.1, "text", ["a", "b"]. Of a long list further lines begin with
+// kContinuedLine, as the reader takes no lines beyond a length.
+inline constexpr const char* kContinuedLine = "  ";
 std::string to_toml_value(const RecipeValue& value);
+
+// A setting of a recipe with where it came from ("default" where nothing set it).
+struct DescribedSetting {
+  std::string key;
+  std::string value;  // as TOML
+  std::string origin;
+};
+// All of them but the entries of repeated tables.
+std::vector<DescribedSetting> described_settings(const Recipe& recipe);
+
+// The value of a component's parameter, the same way.
+std::string parameter_text(const AttrValue& value, const ParameterSpec& spec);
 
 }  // namespace temper::training

@@ -1,9 +1,10 @@
 // A recipe from what its sources say: every key found, every value checked, components completed.
 #include <algorithm>
-#include <cctype>
+#include <iterator>
 #include <optional>
 
 #include "runtime/base/error.h"
+#include "runtime/base/text_bytes.h"
 #include "training/recipe/recipe.h"
 #include "training/recipe/recipe_keys.h"
 #include "training/recipe/recipe_sources.h"
@@ -23,10 +24,8 @@ const ComponentTable* component_of(const std::string& key) {
 // Whether two names differ only in case, as T_max and the t_max of a variable
 // TEMPER_SCHEDULE_T_MAX.
 bool same_but_case(const std::string& a, const std::string& b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](char x, char y) {
-    return std::tolower(static_cast<unsigned char>(x)) ==
-           std::tolower(static_cast<unsigned char>(y));
-  });
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [](char x, char y) { return ascii_lower(x) == ascii_lower(y); });
 }
 
 // A value as the parameter's type. THROWS: kInvalidArgument, also when there is no such parameter.
@@ -51,6 +50,62 @@ AttrValue typed_parameter(const std::string& table, const std::string& component
   return *complete_parameters(table, component, specs, one).find(name);
 }
 
+// All keys that mean something in this recipe: the fixed ones and the parameters of its components.
+std::vector<std::string> settable_keys(Recipe& recipe) {
+  std::vector<std::string> keys = recipe_keys();
+  for (const ComponentTable& table : component_tables()) {
+    const std::string& component = table.settings(recipe).name;
+    try {
+      for (const ParameterSpec& spec :
+           component.empty() ? std::vector<ParameterSpec>{} : table.parameters(component)) {
+        keys.push_back(concat(table.name, ".", spec.name));
+      }
+    } catch (const Error&) {
+      // A component that does not exist has no parameters; that is told of on its own.
+    }
+  }
+  return keys;
+}
+
+std::string last_part(const std::string& key) { return key.substr(key.rfind('.') + 1); }
+
+// What an unknown key may stand for: the same word in its table (epochs: train.epochs), in another
+// (train.batch_size: data.batch_size) or in a table written otherwise, or the nearest key.
+std::string key_hint(const std::string& key, Recipe& recipe) {
+  const std::vector<std::string> keys = settable_keys(recipe);
+  const bool bare = key.find('.') == std::string::npos;
+  const auto with_last_part = [&](const std::string& word) {
+    std::vector<std::string> found;
+    std::copy_if(keys.begin(), keys.end(), std::back_inserter(found),
+                 [&](const std::string& known) { return last_part(known) == word; });
+    return found;
+  };
+  std::vector<std::string> meant;
+  const std::string table = bare ? "" : key.substr(0, key.rfind('.'));
+  const std::vector<std::string> tables = recipe_table_names();
+  const bool no_table = !bare && std::find(tables.begin(), tables.end(), table) == tables.end();
+  const std::string other = no_table ? nearest(table, tables) : std::string{};
+  const std::string moved = concat(other, ".", last_part(key));
+  if (!other.empty() && std::find(keys.begin(), keys.end(), moved) != keys.end()) {
+    meant = {moved};
+  } else if (no_table) {
+    return concat(": there is no table [", table, "]", table_hint(table));
+  } else {
+    meant = with_last_part(last_part(key));
+  }
+  if (meant.empty() && bare) {
+    std::vector<std::string> words;
+    std::transform(keys.begin(), keys.end(), std::back_inserter(words), last_part);
+    meant = with_last_part(nearest(key, words));
+  } else if (meant.empty()) {
+    meant = {nearest(key, keys)};
+  }
+  constexpr std::size_t kMost = 4;  // "name" and "model" stand in many tables
+  const bool few = !meant.empty() && meant.size() <= kMost && !meant.front().empty();
+  return few ? concat("; did you mean ", join(meant, " or "), "?")
+             : " (temper help keys lists them)";
+}
+
 // Puts parameters, named without their table, into `out`.
 void set_parameters(const std::string& table, const std::string& component,
                     const std::vector<ParameterSpec>& specs,
@@ -64,7 +119,10 @@ void set_parameters(const std::string& table, const std::string& component,
       name = spec->name;
     }
     try {
-      out.set(name, typed_parameter(table, component, specs, name, parameter.value));
+      const bool as_typed = parameter.as_text.has_value() && spec != specs.end() &&
+                            std::holds_alternative<std::string>(spec->fallback);
+      out.set(name, typed_parameter(table, component, specs, name,
+                                    as_typed ? *parameter.as_text : parameter.value));
     } catch (const Error& error) {
       fail_at(parameter.origin, error.message());
     }
@@ -77,6 +135,10 @@ class RecipeReader {
     const WrittenRecipe written = read_sources(sources);
     for (const Assignment& assignment : written.assignments) {
       apply(assignment);
+    }
+    if (!unknown_.empty()) {
+      const Assignment& first = unknown_.front();
+      fail_at(first.origin, concat("unknown key ", first.key, key_hint(first.key, recipe_)));
     }
     for (const WrittenEntry& entry : written.entries) {
       add_entry(entry);
@@ -97,7 +159,8 @@ class RecipeReader {
     recipe_.origins[assignment.key] = assignment.origin;
     if (const RecipeKey* known = find_recipe_key(assignment.key)) {
       try {
-        known->set(recipe_, assignment.value);
+        const bool as_typed = known->is_text && assignment.as_text.has_value();
+        known->set(recipe_, as_typed ? *assignment.as_text : assignment.value);
       } catch (const Error& error) {
         fail_at(assignment.origin, concat(assignment.key, " ", error.message()));
       }
@@ -107,10 +170,8 @@ class RecipeReader {
     }
     const ComponentTable* table = component_of(assignment.key);
     if (table == nullptr) {
-      const std::string hint = nearest(assignment.key, recipe_keys());
-      fail_at(assignment.origin, concat("unknown key ", assignment.key,
-                                        hint.empty() ? " (temper train --help lists the keys)"
-                                                     : concat("; did you mean ", hint, "?")));
+      unknown_.push_back(assignment);
+      return;
     }
     Assignment parameter = assignment;
     parameter.key = assignment.key.substr(table->name.size() + 1);
@@ -235,6 +296,7 @@ class RecipeReader {
   };
 
   std::map<std::string, std::vector<Assignment>> parameters_;  // by component table
+  std::vector<Assignment> unknown_;  // told of when the components are known
   std::vector<EntryParameters> entries_;
   Recipe recipe_;
 };

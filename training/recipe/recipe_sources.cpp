@@ -2,13 +2,13 @@
 #include "training/recipe/recipe_sources.h"
 
 #include <algorithm>
-#include <cctype>
 #include <filesystem>
 #include <optional>
 
 #include <toml++/toml.h>
 
 #include "runtime/base/error.h"
+#include "runtime/base/text_bytes.h"
 #include "runtime/platform/files.h"
 
 namespace temper::training {
@@ -80,6 +80,13 @@ RecipeValue from_folder(const RecipeValue& value, const std::string& folder) {
   return (std::filesystem::path(folder) / *path).lexically_normal().string();
 }
 
+// Whether a table of this name exists, or one that stands in it: [loss.teacher] in [loss].
+bool leads_to_table(const std::string& name) {
+  return std::any_of(recipe_tables().begin(), recipe_tables().end(), [&](const RecipeTable& table) {
+    return table.name == name || table.name.starts_with(name + ".");
+  });
+}
+
 // Walks a recipe file.
 class FileReader {
  public:
@@ -110,12 +117,17 @@ class FileReader {
       if (repeated != repeated_tables().end()) {
         read_entries(*repeated, node);
       } else if (const auto* inner = node.as_table()) {
+        if (!leads_to_table(key)) {
+          fail_at(at(node), concat("there is no table [", key, "]", table_hint(key)));
+        }
         walk(*inner, key + ".");
       } else if (const auto value = to_value(node)) {
         const RecipeKey* known = find_recipe_key(key);
         const bool is_path = known != nullptr && known->is_path;
         out_.assignments.push_back(
             {key, is_path ? from_folder(*value, folder_) : *value, at(node)});
+      } else if (node.is_array_of_tables()) {
+        fail_at(at(node), concat("there is no table [[", key, "]]", table_hint(key)));
       } else {
         fail_at(at(node), concat(key, " has a value of a kind no setting takes"));
       }
@@ -155,19 +167,84 @@ class FileReader {
   WrittenRecipe& out_;
 };
 
-RecipeValue parse_text(const std::string& text, const std::string& origin) {
+std::string trimmed(std::string_view text) {
+  const std::size_t begin = text.find_first_not_of(" \t");
+  return begin == std::string_view::npos
+             ? std::string{}
+             : std::string(text.substr(begin, text.find_last_not_of(" \t") + 1 - begin));
+}
+
+// Where the character of this number begins, as the parser counts columns.
+std::size_t byte_of(std::string_view text, std::size_t character) {
+  std::size_t at = 0;
+  for (; character > 0 && at < text.size(); --character) {
+    at += utf8_length(text, at);
+  }
+  return at;
+}
+
+// The elements of a list as they were typed; nothing where it holds lists or tables itself.
+std::optional<RecipeValue> typed_elements(const toml::array& list, std::string_view text) {
+  std::vector<std::string> elements;
+  for (const toml::node& element : list) {
+    if (const auto* quoted = element.as_string()) {
+      elements.push_back(quoted->get());
+      continue;
+    }
+    if (!element.is_value()) {
+      return std::nullopt;
+    }
+    // Up to the comma or bracket behind it: numbers, dates and truth values hold none.
+    const std::size_t begin = byte_of(text, element.source().begin.column - 1);
+    const std::size_t end = std::min(text.find_first_of(",]", begin), text.size());
+    elements.push_back(trimmed(text.substr(begin, end - begin)));
+  }
+  return RecipeValue(std::move(elements));
+}
+
+// "[cat, dog]", which TOML does not take, as a list of texts.
+std::optional<RecipeValue> bare_elements(const std::string& typed) {
+  const std::string text = trimmed(typed);
+  if (text.size() < 2 || text.front() != '[' || text.back() != ']' ||
+      text.find_first_of("\"'") != std::string::npos) {
+    return std::nullopt;
+  }
+  std::vector<std::string> elements;
+  for (std::size_t begin = 1; begin < text.size();) {
+    const std::size_t end = std::min(text.find(',', begin), text.size() - 1);
+    elements.push_back(trimmed(std::string_view(text).substr(begin, end - begin)));
+    begin = end + 1;
+  }
+  return RecipeValue(std::move(elements));
+}
+
+// A value of the command line or the environment.
+Assignment parse_typed(std::string key, const std::string& text, std::string origin) {
   if (text.find_first_of("\r\n") != std::string::npos) {
     fail_at(origin, "a value may not hold a line break");
   }
+  if (!is_utf8(text)) {  // the run's recipe.toml could not be read again
+    fail_at(origin, concat("the value of ", key, " is not UTF-8, which a recipe must be"));
+  }
+  Assignment made{std::move(key), text, std::move(origin)};
+  const std::string line = "v = " + text;
   try {
-    const toml::table table = toml::parse(std::string_view("v = " + text));
-    if (const auto value = to_value(*table.get("v"))) {
-      return *value;
+    const toml::table table = toml::parse(std::string_view(line));
+    const toml::node& node = *table.get("v");
+    const toml::array* list = node.as_array();
+    if (list != nullptr) {
+      made.as_text = typed_elements(*list, line);
+    } else if (node.is_value() && !node.is_string()) {
+      made.as_text = trimmed(text);
+    }
+    if (const auto value = to_value(node)) {
+      made.value = *value;
     }
   } catch (const toml::parse_error&) {
     // Not TOML: a bare string such as adamw or 5%.
+    made.as_text = bare_elements(text);
   }
-  return text;
+  return made;
 }
 
 // The tables of the recipe as they stand in the names of variables, the longer of two with a common
@@ -177,7 +254,7 @@ std::vector<std::string> tables_in_environment() {
   for (const RecipeKey& key : recipe_key_table()) {
     std::string table = key.name.substr(0, key.name.rfind('.'));
     for (char& c : table) {
-      c = c == '.' ? '_' : static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+      c = c == '.' ? '_' : ascii_upper(c);
     }
     if (std::find(tables.begin(), tables.end(), table) == tables.end()) {
       tables.push_back(table);
@@ -198,9 +275,9 @@ void read_environment(const std::map<std::string, std::string>& environment, Wri
       }
       std::replace(table.begin(), table.end(), '_', '.');
       std::string key = concat(table, ".", name.substr(prefix.size()));
-      std::transform(key.begin(), key.end(), key.begin(),
-                     [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-      out.assignments.push_back({key, parse_text(text, name), name, true});
+      std::transform(key.begin(), key.end(), key.begin(), ascii_lower);
+      out.assignments.push_back(parse_typed(key, text, name));
+      out.assignments.back().from_environment = true;
       break;
     }
   }
@@ -251,6 +328,16 @@ void take_back_parameters(std::vector<Assignment>& assignments) {
 
 }  // namespace
 
+std::string table_hint(const std::string& table) {
+  const std::vector<std::string> names = recipe_table_names();
+  const std::string near = nearest(table, names);
+  const bool repeated = std::any_of(repeated_tables().begin(), repeated_tables().end(),
+                                    [&](const RepeatedTable& known) { return known.name == near; });
+  return near.empty()
+             ? concat(" (there are ", join(names, ", "), ")")
+             : concat("; did you mean ", repeated ? "[[" : "[", near, repeated ? "]]?" : "]?");
+}
+
 void fail_at(const std::string& origin, const std::string& text) {
   fail(ErrorCode::kInvalidArgument, origin.empty() ? "" : origin + ": ", text);
 }
@@ -267,7 +354,7 @@ WrittenRecipe read_sources(const RecipeSources& sources) {
       fail_at("command line", concat("'", text, "' is not key=value"));
     }
     written.assignments.push_back(
-        {text.substr(0, equals), parse_text(text.substr(equals + 1), text), "command line"});
+        parse_typed(text.substr(0, equals), text.substr(equals + 1), "command line"));
     if (sources.replace_components) {
       take_back_parameters(written.assignments);
     }

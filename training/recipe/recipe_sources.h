@@ -2,6 +2,7 @@
 // stands. Private to training/recipe.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,9 @@ struct Assignment {
   RecipeValue value;
   std::string origin;
   bool from_environment = false;  // names arrive in capitals there
+  // Where a text is wanted: what was typed, as train.out=7 and data.drop=[1, 2.50] mean texts.
+  // Nothing for values of a file, which tells texts from numbers by quotes.
+  std::optional<RecipeValue> as_text = {};
 };
 
 // One [[x.y]]; the keys of its values stand without the table's name.
@@ -32,6 +36,9 @@ struct WrittenRecipe {
 // Reads TOML, environment and overrides, in this order; paths of the file become relative to the
 // current folder. THROWS: kInvalidArgument with the place; kIo when the file cannot be read.
 WrittenRecipe read_sources(const RecipeSources& sources);
+
+// "; did you mean [optimizer]?" for a table "optimiser" that does not exist, or nothing.
+std::string table_hint(const std::string& table);
 
 // Fails with "ORIGIN: TEXT".
 [[noreturn]] void fail_at(const std::string& origin, const std::string& text);

@@ -13,13 +13,6 @@ struct Line {
   std::string value;
 };
 
-RecipeValue to_recipe_value(const AttrValue& value, bool is_bool) {
-  if (is_bool) {
-    return std::get<std::int64_t>(value) != 0;
-  }
-  return std::visit([](const auto& v) -> RecipeValue { return v; }, value);
-}
-
 std::vector<Line> all_lines(const Recipe& recipe) {
   std::vector<Line> lines;
   for (const RecipeKey& key : recipe_key_table()) {
@@ -37,8 +30,7 @@ std::vector<Line> all_lines(const Recipe& recipe) {
       }
       for (const ParameterSpec& spec : table.parameters(settings.name)) {
         if (const AttrValue* value = settings.parameters.find(spec.name)) {
-          lines.push_back({concat(table.name, ".", spec.name),
-                           to_toml_value(to_recipe_value(*value, spec.is_bool))});
+          lines.push_back({concat(table.name, ".", spec.name), parameter_text(*value, spec)});
         }
       }
     }
@@ -58,7 +50,7 @@ std::vector<Line> entry_lines(const Recipe& recipe, const RepeatedTable& table, 
     const Attrs& given = table.given(const_cast<Recipe&>(recipe), entry);
     for (const ParameterSpec& spec : table.parameters(recipe, entry)) {
       if (const AttrValue* value = given.find(spec.name)) {
-        lines.push_back({spec.name, to_toml_value(to_recipe_value(*value, spec.is_bool))});
+        lines.push_back({spec.name, parameter_text(*value, spec)});
       }
     }
   }
@@ -66,6 +58,11 @@ std::vector<Line> entry_lines(const Recipe& recipe, const RepeatedTable& table, 
 }
 
 }  // namespace
+
+std::string parameter_text(const AttrValue& value, const ParameterSpec& spec) {
+  return spec.is_bool ? to_toml_value(std::get<std::int64_t>(value) != 0)
+                      : std::visit([](const auto& v) { return to_toml_value(v); }, value);
+}
 
 std::vector<std::string> recipe_keys() {
   std::vector<std::string> names;
@@ -129,13 +126,22 @@ std::string to_toml(const Recipe& recipe) {
   return text;
 }
 
+std::vector<DescribedSetting> described_settings(const Recipe& recipe) {
+  std::vector<DescribedSetting> settings;
+  for (Line& line : all_lines(recipe)) {
+    const auto origin = recipe.origins.find(line.key);
+    settings.push_back({line.key, std::move(line.value),
+                        origin == recipe.origins.end() ? "default" : origin->second});
+  }
+  return settings;
+}
+
 std::string describe_settings(const Recipe& recipe) {
   std::string text;
-  for (const Line& line : all_lines(recipe)) {
-    const auto origin = recipe.origins.find(line.key);
-    std::string entry = concat(line.key, " = ", line.value);
+  for (const DescribedSetting& setting : described_settings(recipe)) {
+    std::string entry = concat(setting.key, " = ", setting.value);
     entry.resize(std::max<std::size_t>(entry.size() + 2, 48), ' ');
-    text += concat(entry, "# ", origin == recipe.origins.end() ? "default" : origin->second, "\n");
+    text += concat(entry, "# ", setting.origin, "\n");
   }
   for (const RepeatedTable& table : repeated_tables()) {
     for (std::size_t entry = 0; entry < table.count(recipe); ++entry) {

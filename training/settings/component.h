@@ -39,7 +39,8 @@ std::string require_share(const AttrValue& value);  // 0 <= value < 1
 Attrs complete_parameters(std::string_view table, std::string_view component,
                           const std::vector<ParameterSpec>& specs, const Attrs& given);
 
-// The candidate nearest to `word` by edit distance, or empty when none is near.
+// The candidate nearest to `word`, a swap of neighbours counting as one edit; empty when none is
+// near.
 std::string nearest(std::string_view word, const std::vector<std::string>& candidates);
 
 }  // namespace temper::training
