@@ -45,6 +45,64 @@ TEST(CommandLine, AMissingOptionIsNamed) {
   EXPECT_THAT(result.err, HasSubstr("--data"));
 }
 
+TEST(CommandLine, DataStandBehindTheModelOrAreAnOption) {
+  const ScratchFolder scratch;
+  for (const std::vector<std::string>& words :
+       {std::vector<std::string>{"eval"}, {"predict", "--out", scratch / "p.npz"}, {"grad"}}) {
+    std::vector<std::string> by_place = {words.front(), digits("digits.onnx"),
+                                         digits("digits.npz")};
+    std::vector<std::string> as_option = {words.front(), digits("digits.onnx"), "--data",
+                                          digits("digits.npz")};
+    for (std::vector<std::string>* line : {&by_place, &as_option}) {
+      line->insert(line->end(), words.begin() + 1, words.end());
+      line->push_back("--json");
+    }
+    const CommandResult result = run_temper(by_place);
+    ASSERT_EQ(result.exit_code, 0) << words.front() << ": " << result.err;
+    EXPECT_EQ(result.out, run_temper(as_option).out) << words.front();
+    as_option.insert(as_option.begin() + 2, "other.npz");
+    const CommandResult twice = run_temper(as_option);
+    EXPECT_EQ(twice.exit_code, 2) << words.front();
+    EXPECT_THAT(twice.err, HasSubstr("given twice"));
+    EXPECT_EQ(
+        run_temper({words.front(), digits("digits.onnx"), digits("digits.npz"), "x"}).exit_code, 2);
+  }
+}
+
+TEST(CommandLine, AKeyThatIsNoParameterOfALossIsNamedWithItsTable) {
+  const CommandResult result =
+      run_temper({"eval", digits("digits.onnx"), digits("digits.npz"), "batch_size=3"});
+  EXPECT_EQ(result.exit_code, 2);
+  EXPECT_THAT(result.err, HasSubstr("did you mean data.batch_size?"));
+}
+
+// Whatever a command answers with --json is one JSON value.
+TEST(CommandLine, AnswersAreJsonWhenAskedFor) {
+  const ScratchFolder scratch;
+  CommandOptions options;
+  options.folder = scratch.path();
+  ASSERT_EQ(run_temper({"train", digits("digits.toml"), "train.steps=5", "train.out=run"}, options)
+                .exit_code,
+            0);
+  const std::vector<std::vector<std::string>> lines = {
+      {"export", "run", "out.onnx"},
+      {"plot", "run"},
+      {"plot", "losses", "mse"},
+      {"plot", "schedule", "schedule.name=cosine", "--steps", "10"},
+      {"data", "show", digits("digits.toml")},
+      {"data", "check", digits("digits.toml")},
+      {"train", digits("digits.toml"), "--print-config"},
+      {"train", digits("digits.toml"), "--dry-run", "--quiet"},
+      {"eval", "run"},
+      {"doctor"}};
+  for (std::vector<std::string> line : lines) {
+    line.push_back("--json");
+    const CommandResult result = run_temper(line, options);
+    EXPECT_EQ(result.exit_code, 0) << line.front() << ": " << result.err;
+    EXPECT_NO_THROW(training::parse_json(result.out, "stdout")) << line.front() << result.out;
+  }
+}
+
 TEST(CommandLine, ErrorsAreJsonWhenAskedFor) {
   const CommandResult result =
       run_temper({"eval", digits("digits.onnx"), "--data", "/does/not/exist.npz", "--json"});

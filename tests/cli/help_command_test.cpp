@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <sstream>
 
 #include "tests/cli/run_command.h"
@@ -35,7 +36,33 @@ TEST(HelpCommand, KnowsOptimizersAndSchedules) {
   EXPECT_THAT(run_temper({"help", "schedules"}).out, HasSubstr("cosine_restarts"));
   const CommandResult result = run_temper({"help", "loss"});
   EXPECT_EQ(result.exit_code, 2);
-  EXPECT_THAT(result.err, HasSubstr("losses, optimizers, schedules, metrics"));
+  EXPECT_THAT(result.err, HasSubstr("keys, losses, optimizers, schedules, metrics"));
+}
+
+TEST(HelpCommand, TrainsHelpIsUsageOptionsAndALinePerTable) {
+  const CommandResult result = run_temper({"train", "--help"});
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_LE(std::count(result.out.begin(), result.out.end(), '\n'), 60);
+  EXPECT_THAT(result.out, HasSubstr("--dry-run"));
+  EXPECT_THAT(result.out, HasSubstr("[optimizer]               which optimizer"));
+  EXPECT_THAT(result.out, HasSubstr("[[optimizer.group]]"));
+  EXPECT_THAT(result.out, HasSubstr("temper help keys"));
+}
+
+TEST(HelpCommand, ListsTheKeysOfOneTableOrOfAllWithTypesAndDefaults) {
+  const CommandResult train = run_temper({"help", "keys", "train"});
+  ASSERT_EQ(train.exit_code, 0) << train.err;
+  EXPECT_THAT(train.out,
+              HasSubstr("  train.epochs = 10  (an integer)\n      passes over the data"));
+  EXPECT_THAT(train.out, testing::Not(HasSubstr("data.batch_size")));
+  const CommandResult all = run_temper({"help", "keys"});
+  ASSERT_EQ(all.exit_code, 0) << all.err;
+  for (const char* key : {"data.batch_size = 32", "schedule.warmup = \"\"", "[[loss.term]]",
+                          "match  (a string, required)", "temper help optimizers NAME"}) {
+    EXPECT_THAT(all.out, HasSubstr(key));
+  }
+  EXPECT_EQ(run_temper({"help", "keys", "train.epochs"}).out, train.out) << "a key shows its table";
+  EXPECT_THAT(run_temper({"help", "keys", "optimiser"}).err, HasSubstr("did you mean optimizer?"));
 }
 
 TEST(HelpCommand, SaysWhichMetricFitsWhichTaskAndWhatToWrite) {

@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 
@@ -55,17 +56,63 @@ TEST(TrainCommand, SaysTheSameAccuracyAsEvalOfTheBestModelOnTheSameRows) {
   EXPECT_NEAR(first.at("val/loss").as_double("l"), second.at("loss").as_double("l"), 1e-6);
 }
 
-TEST(TrainCommand, TrainsAModelOnDataWithEverythingInferredAndShowsTheRecipe) {
+TEST(TrainCommand, TrainsAModelOnDataAndShowsOnlyWhatWasInferred) {
   const ScratchFolder scratch;
   CommandOptions options;
   options.folder = scratch.path();
   const CommandResult result =
       run_temper({"train", digits("digits.onnx"), digits("digits.npz"), "train.epochs=1"}, options);
   ASSERT_EQ(result.exit_code, 0) << result.err;
-  EXPECT_THAT(result.err, HasSubstr("name = \"cross_entropy\""));
-  EXPECT_THAT(result.err, HasSubstr("val_split = 0.2"));
+  EXPECT_THAT(result.err, HasSubstr("loss.name = \"cross_entropy\" (the target is "));
+  EXPECT_THAT(result.err, HasSubstr("data.val_split = 0.2 (held out, as nothing else is given)"));
+  EXPECT_THAT(result.err, Not(HasSubstr("[optimizer]")));
+  EXPECT_LE(std::count(result.err.begin(), result.err.end(), '\n'), 12) << result.err;
+  EXPECT_THAT(result.out, HasSubstr("recipe       runs/digits-1/recipe.toml"));
+  EXPECT_THAT(file_text(scratch / "runs/digits-1/recipe.toml"), HasSubstr("val_split = 0.2"));
   EXPECT_THAT(result.out, HasSubstr("validation loss"));
   EXPECT_TRUE(fs::exists(fs::path(scratch.path()) / "runs/digits-1/last.onnx"));
+}
+
+TEST(TrainCommand, PrintsWhatTheOptimizerDoesWithEachTensor) {
+  const ScratchFolder scratch;
+  std::ofstream(scratch / "r.toml") << "[model]\npath = \"" << digits("digits.onnx")
+                                    << "\"\nfreeze = [\"0.weight\"]\n[data]\ntrain = \"x.npz\"\n"
+                                       "[[optimizer.group]]\nmatch = \"**.weight\"\nlr = 0.5\n"
+                                       "[[optimizer.group]]\nmatch = \"10.**\"\n"
+                                       "weight_decay = 0.125\nlr = 0.25\n";
+  const CommandResult text = run_temper({"train", scratch / "r.toml", "--print-config"});
+  ASSERT_EQ(text.exit_code, 0) << text.err;
+  EXPECT_THAT(text.out, testing::ContainsRegex("\n10.weight: lr = 0.25, weight_decay = 0.125 +# "
+                                               "group \\*\\*.weight \\+ 10.\\*\\*\n"));
+  EXPECT_THAT(text.out, testing::ContainsRegex("\n0.weight: lr = 0.5, .*not trained"));
+  EXPECT_THAT(text.out, testing::ContainsRegex("\n0.bias: lr = 0.001, .*# no group\n"));
+  const CommandResult json = run_temper({"train", scratch / "r.toml", "--print-config", "--json"});
+  ASSERT_EQ(json.exit_code, 0) << json.err;
+  const training::JsonValue line = training::parse_json(json.out, "stdout");
+  EXPECT_EQ(line.at("settings").at("train.epochs").at("value").as_string("value"), "10");
+  EXPECT_EQ(line.at("tensors").at("10.bias").at("groups").as_string("groups"), "10.**");
+}
+
+TEST(TrainCommand, TakesNumbersWhereTextsAreWanted) {
+  const ScratchFolder scratch;
+  CommandOptions options;
+  options.folder = scratch.path();
+  fs::copy(digits("digits.npz"), scratch / "2024.npz");
+  fs::rename(scratch / "2024.npz", scratch / "2024");
+  const CommandResult result = run_temper({"train", digits("digits.onnx"), "data.train=2024",
+                                           "data.format=npz", "train.steps=1", "train.out=7"},
+                                          options);
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_TRUE(fs::exists(scratch / "7/last.onnx"));
+}
+
+TEST(TrainCommand, SaysWhenAScheduleIsShorterThanTheRun) {
+  const ScratchFolder scratch;
+  const CommandResult result =
+      run_temper({"train", digits("digits.toml"), "train.steps=20", "schedule.name=one_cycle",
+                  "schedule.warmup=", "schedule.total_steps=5", "train.out=" + (scratch / "run")});
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_THAT(result.err, HasSubstr("one_cycle has total_steps = 5, but the run has 20 steps"));
 }
 
 TEST(TrainCommand, PrintsEverySettingWithWhereItCameFrom) {

@@ -137,10 +137,8 @@ int run_adversarial(const Arguments& arguments, training::Recipe recipe) {
   training::EngineOptions options;
   options.observer = dump_passes_to(arguments.text("--dump-passes"));
   AdversarialSession session(std::move(recipe), std::move(options));
-  for (const std::string& note : session.notes()) {
-    if (!quiet) {
-      std::fprintf(stderr, "%s\n", note.c_str());
-    }
+  if (!quiet) {
+    print_notes(session.notes());
   }
   Watcher watcher(session, signals, quiet);
   AdversarialTrainer trainer(session, watcher, arguments.has("--resume"));

@@ -5,8 +5,10 @@
 #include <cstdio>
 #include <iostream>
 #include <numeric>
+#include <optional>
 
 #include "runtime/base/error.h"
+#include "runtime/base/number_text.h"
 #include "runtime/platform/clock.h"
 #include "runtime/platform/process.h"
 #include "tools/cli/command.h"
@@ -60,29 +62,52 @@ std::string json_line(const Timing& timing) {
 // One line of numbers of seconds in, one line of JSON out.
 void serve(SingleBatch& batch) {
   for (std::string text; std::getline(std::cin, text);) {
-    double seconds = 0;
-    TEMPER_CHECK(
-        std::sscanf(text.c_str(), "%lf", &seconds) == 1 && seconds > 0 && std::isfinite(seconds),
-        ErrorCode::kInvalidArgument, "'", text, "' is not a number of seconds");
-    std::printf("%s\n", json_line(time_steps(batch, seconds)).c_str());
+    const std::optional<double> seconds = read_number(text);
+    TEMPER_CHECK(seconds && *seconds > 0 && std::isfinite(*seconds), ErrorCode::kInvalidArgument,
+                 "'", text, "' is not a number of seconds");
+    std::printf("%s\n", json_line(time_steps(batch, *seconds)).c_str());
     std::fflush(stdout);
   }
 }
 
+// All steps, in the plan's order.
+std::string profile_json(const SingleBatch& batch, const std::vector<double>& per_step, int count) {
+  JsonValue steps = JsonValue::array();
+  for (std::size_t i = 0; i < per_step.size(); ++i) {
+    const PlanStep& step = batch.plan().steps[i];
+    JsonValue one = JsonValue::object();
+    one.set("ms", per_step[i] * 1e3 / count);
+    one.set("op", step.op);
+    one.set("type", step.precision());
+    one.set("family", step.family);
+    one.set("node", step.origin);
+    one.set("kernel", step.kernel == nullptr ? std::string{} : step.kernel->description);
+    steps.push_back(std::move(one));
+  }
+  JsonValue line = JsonValue::object();
+  line.set("steps", static_cast<std::int64_t>(count));
+  line.set("profile", std::move(steps));
+  return line.text();
+}
+
 // Seconds per step of the plan, the slowest first.
-void profile(SingleBatch& batch, double seconds) {
+void profile(SingleBatch& batch, double seconds, bool as_json) {
   std::vector<double> per_step(batch.plan().steps.size(), 0);
   int count = 0;
   for (const double end = steady_seconds() + seconds; count == 0 || steady_seconds() < end;
        ++count) {
     batch.step_profiled(per_step);
   }
+  if (as_json) {
+    std::printf("%s\n", profile_json(batch, per_step, count).c_str());
+    return;
+  }
   const double total = std::accumulate(per_step.begin(), per_step.end(), 0.0);
   std::vector<std::size_t> order(per_step.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
   std::stable_sort(order.begin(), order.end(),
                    [&](std::size_t a, std::size_t b) { return per_step[a] > per_step[b]; });
-  std::printf("%d steps, %.4f ms each\n", count, total * 1e3 / count);
+  std::printf("%d steps, %s ms each\n", count, fixed_text(total * 1e3 / count, 4).c_str());
   std::printf("%10s %6s  %-24s %-9s %-14s %s\n", "ms", "%", "op", "type", "family", "node");
   double rest = 0;
   for (std::size_t i = 0; i < order.size(); ++i) {
@@ -92,20 +117,21 @@ void profile(SingleBatch& batch, double seconds) {
       rest += spent;
       continue;
     }
-    std::printf("%10.4f %6.2f  %-24s %-9s %-14s %s%s%s\n", spent * 1e3 / count, spent / total * 100,
-                step.op.c_str(), step.precision().c_str(), step.family.c_str(), step.origin.c_str(),
+    std::printf("%10s %6s  %-24s %-9s %-14s %s%s%s\n", fixed_text(spent * 1e3 / count, 4).c_str(),
+                fixed_text(spent / total * 100, 2).c_str(), step.op.c_str(),
+                step.precision().c_str(), step.family.c_str(), step.origin.c_str(),
                 step.kernel != nullptr && !step.kernel->description.empty() ? "  " : "",
                 step.kernel != nullptr ? step.kernel->description.c_str() : "");
   }
   if (order.size() > kProfileRows) {
-    std::printf("%10.4f %6.2f  %zu further steps\n", rest * 1e3 / count, rest / total * 100,
-                order.size() - kProfileRows);
+    std::printf("%10s %6s  %zu further steps\n", fixed_text(rest * 1e3 / count, 4).c_str(),
+                fixed_text(rest / total * 100, 2).c_str(), order.size() - kProfileRows);
   }
 }
 
 int run(const Arguments& arguments) {
-  QuickRecipe quick{arguments.positional(0), arguments.text("--data"), arguments.text("--loss"),
-                    parameters_of(arguments, 1)};
+  const auto [data, parameters] = required_data(arguments, 1, "temper bench");
+  QuickRecipe quick{arguments.positional(0), data, arguments.text("--loss"), parameters};
   if (arguments.has("--optimizer")) {
     quick.parameters.push_back("optimizer.name=" + arguments.text("--optimizer"));
   }
@@ -123,7 +149,7 @@ int run(const Arguments& arguments) {
     losses.push_back(batch.step());
   }
   if (arguments.has("--profile")) {
-    profile(batch, kDefaultSeconds);
+    profile(batch, kDefaultSeconds, arguments.has("--json"));
     return 0;
   }
   if (arguments.has("--serve")) {
@@ -140,9 +166,11 @@ int run(const Arguments& arguments) {
     std::printf("%s\n", json_line(timing).c_str());
     return 0;
   }
-  std::printf("first step after %.0f ms; %zu steps: median %.4f ms, minimum %.4f ms, loss %.6g\n",
-              first_ms, timing.milliseconds.size(), timing.median(), timing.milliseconds.front(),
-              timing.loss);
+  std::printf("first step after %s ms; %zu steps: median %s ms, minimum %s ms, loss %s\n",
+              fixed_text(first_ms, 0).c_str(), timing.milliseconds.size(),
+              fixed_text(timing.median(), 4).c_str(),
+              fixed_text(timing.milliseconds.front(), 4).c_str(),
+              digits_text(timing.loss, 6).c_str());
   return 0;
 }
 
@@ -157,8 +185,10 @@ Command bench_command() {
       "`losses`; then, for each number of seconds read, it trains that long and answers one JSON "
       "line.",
       {{"MODEL", "the ONNX file"},
-       {"KEY=VALUE", "parameters of the loss, or any key of a recipe", false, true}},
-      {{"--data", "FILE", "inputs and `target`, such as an .npz", true},
+       {"DATA|KEY=VALUE",
+        "inputs and `target`, such as an .npz; then parameters of the loss, or any key of a recipe",
+        false, true}},
+      {{"--data", "FILE", "DATA, as an option"},
        {"--loss", "NAME", "such as mse or cross_entropy; inferred from the target when left out"},
        {"--optimizer", "NAME", "adamw when left out"},
        {"--lr", "RATE", "the optimizer's own when left out"},

@@ -1,6 +1,7 @@
 #include "tools/cli/command.h"
 
 #include <charconv>
+#include <cstdio>
 
 #include "runtime/base/error.h"
 
@@ -29,6 +30,12 @@ std::int64_t Arguments::integer(std::string_view option, std::int64_t fallback,
                ErrorCode::kInvalidArgument, option, " takes a whole number of at least ", least,
                ", not '", typed, "'");
   return value;
+}
+
+void print_notes(const std::vector<std::string>& notes) {
+  for (const std::string& note : notes) {
+    std::fprintf(stderr, "%s\n", note.c_str());
+  }
 }
 
 }  // namespace temper::cli

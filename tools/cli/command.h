@@ -42,6 +42,9 @@ class Arguments {
   std::map<std::string, std::string, std::less<>> options_;
 };
 
+// To stderr, a line each: what was inferred or is worth knowing.
+void print_notes(const std::vector<std::string>& notes);
+
 struct Command {
   std::string name;
   std::string summary;  // one line, in the list of commands

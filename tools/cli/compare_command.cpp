@@ -4,6 +4,7 @@
 #include <cstdio>
 
 #include "runtime/base/error.h"
+#include "runtime/base/number_text.h"
 #include "runtime/platform/files.h"
 #include "runtime/platform/folders.h"
 #include "runtime/platform/signals.h"
@@ -83,6 +84,7 @@ charts::Chart curves(const Comparison& comparison, const std::string& metric,
   chart.title = title;
   chart.x_label = "step";
   chart.y_label = metric.substr(metric.find('/') + 1);
+  chart.log_y_if_wide = metric.ends_with("/loss");
   for (std::size_t i = 0; i < comparison.runs.size(); ++i) {
     const auto found = comparison.runs[i].curves.find(metric);
     if (found == comparison.runs[i].curves.end()) {
@@ -184,9 +186,10 @@ void print(const Comparison& comparison, const std::string& folder) {
               "run", "best", "final", "best at", "first led", "seconds");
   for (const std::size_t i : comparison.ranking) {
     const ComparedRun& run = comparison.runs[i];
-    std::printf("%-*s  %12s %12s %10s %10s %9.1f%s%s\n", columns, run.name.c_str(),
+    std::printf("%-*s  %12s %12s %10s %10s %9s%s%s\n", columns, run.name.c_str(),
                 value_text(run.best_value).c_str(), value_text(run.final_value).c_str(),
-                step_text(run.best_step).c_str(), step_text(run.first_led).c_str(), run.seconds,
+                step_text(run.best_step).c_str(), step_text(run.first_led).c_str(),
+                fixed_text(run.seconds, 1).c_str(),
                 run.trouble.empty() ? "" : "  ended early: ", run.trouble.c_str());
   }
   const ComparedRun& winner = comparison.runs[comparison.ranking.front()];
@@ -234,9 +237,7 @@ int run(const Arguments& arguments) {
     return !signals.requested();
   };
   const Comparison comparison = training::compare_runs(sources, typed.runs, options);
-  for (const std::string& note : comparison.notes) {
-    std::fprintf(stderr, "%s\n", note.c_str());
-  }
+  print_notes(comparison.notes);
   const JsonValue json = json_of(comparison);
   write_file_atomically(join_path(options.folder, "compare.json"), json.text(2) + "\n");
   draw(comparison, options.folder);

@@ -6,6 +6,7 @@
 #include "graph/onnx/import.h"
 #include "graph/ops/standard_ops.h"
 #include "runtime/base/error.h"
+#include "runtime/base/number_text.h"
 #include "runtime/platform/files.h"
 #include "runtime/platform/folders.h"
 #include "tools/charts/figure.h"
@@ -92,10 +93,11 @@ void print_fields(const SetSummary& set, const std::string& file) {
               file.c_str());
   for (const FieldSummary& summary : set.fields) {
     const training::Field& field = summary.field;
-    std::printf("       %-8s %-16s %s %s  %g to %g, mean %.4g, deviation %.4g\n",
+    std::printf("       %-8s %-16s %s %s  %s to %s, mean %s, deviation %s\n",
                 field.is_target ? "target" : "input", field.name.c_str(),
                 std::string(to_string(field.dtype)).c_str(), concat(field.row_shape).c_str(),
-                summary.min, summary.max, summary.mean, summary.deviation);
+                digits_text(summary.min, 6).c_str(), digits_text(summary.max, 6).c_str(),
+                digits_text(summary.mean, 4).c_str(), digits_text(summary.deviation, 4).c_str());
   }
 }
 
@@ -120,8 +122,8 @@ void print_labels(const DataReport& report, const std::vector<std::string>& name
     std::printf("%-20s", class_name(names, label).c_str());
     for (std::size_t i = 0; i < counts.size(); ++i) {
       const auto rows = static_cast<double>(std::max<std::int64_t>(report.sets[i].rows, 1));
-      std::printf(" %10lld %6.1f%%", static_cast<long long>(counts[i]),
-                  100.0 * static_cast<double>(counts[i]) / rows);
+      std::printf(" %10lld %6s%%", static_cast<long long>(counts[i]),
+                  fixed_text(100.0 * static_cast<double>(counts[i]) / rows, 1).c_str());
     }
     std::printf("\n");
   }
@@ -259,9 +261,8 @@ std::string caption(const OpenData& opened, const training::Batch& batch, std::i
     for (std::int64_t label = 0; label < classes; ++label) {
       const double share = all[static_cast<std::size_t>(row * classes + label)];
       if (share >= 0.005) {
-        char percent[16];
-        std::snprintf(percent, sizeof percent, " %.0f%%", 100 * share);
-        parts.emplace_back(-share, class_name(names_of(opened), label) + percent);
+        parts.emplace_back(-share, concat(class_name(names_of(opened), label), " ",
+                                          fixed_text(100 * share, 0), "%"));
       }
     }
     std::sort(parts.begin(), parts.end());
@@ -304,14 +305,22 @@ int show(const Arguments& arguments) {
   if (sheet.png.empty()) {
     const auto few = static_cast<std::size_t>(std::min<std::int64_t>(count, kMostTexts));
     const std::span<const std::int64_t> rows(data.train_rows());
-    for (const std::string& line : sample_texts(data.train(), rows.first(few), names_of(*opened))) {
-      std::printf("%s\n", line.c_str());
+    const std::vector<std::string> lines =
+        sample_texts(data.train(), rows.first(few), names_of(*opened));
+    if (arguments.has("--json")) {
+      JsonValue json = JsonValue::object();
+      json.set("samples", JsonValue::array_of(lines));
+      std::printf("%s\n", json.text().c_str());
+      return 0;
     }
+    std::printf("%s\n", join(lines, "\n").c_str());
     return 0;
   }
   const std::string out = arguments.text("--out", "samples.png");
   write_file_atomically(out, sheet.png);
-  std::printf("%s\n", out.c_str());
+  JsonValue json = JsonValue::object();
+  json.set("out", out);
+  std::printf("%s\n", arguments.has("--json") ? json.text().c_str() : out.c_str());
   return 0;
 }
 

@@ -141,9 +141,8 @@ int run(const Arguments& arguments) {
   options.steps = arguments.integer("--steps", options.steps, 2);
   const StopSignals signals;
   training::Session session(std::move(typed.recipe), {}, training::diagnosis_needs());
-  for (const std::string& note : session.notes()) {
-    std::fprintf(stderr, "%s\n", note.c_str());
-  }
+  print_notes(typed.inferred);
+  print_notes(session.notes());
   const std::string folder = training::make_output_directory(arguments.text("--out"),
                                                              recipe_name(typed.file) + "-diagnose");
   options.tensorboard = join_path(folder, "tensorboard");

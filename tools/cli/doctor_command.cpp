@@ -7,6 +7,7 @@
 #include "graph/onnx/onnx_version.h"
 #include "graph/ops/standard_ops.h"
 #include "runtime/base/error.h"
+#include "runtime/base/number_text.h"
 #include "runtime/platform/memory_limits.h"
 #include "runtime/platform/process.h"
 #include "runtime/platform/processor_load.h"
@@ -23,9 +24,7 @@ std::string gibibytes(std::int64_t bytes) {
   if (bytes >= kBeyondAnyMachine) {
     return "no limit";
   }
-  char text[32];
-  std::snprintf(text, sizeof text, "%.2f GiB", static_cast<double>(bytes) / (1 << 30));
-  return text;
+  return fixed_text(static_cast<double>(bytes) / (1 << 30), 2) + " GiB";
 }
 
 std::string device_text(const char* name) {

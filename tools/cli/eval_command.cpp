@@ -18,15 +18,14 @@ namespace {
 using training::Recipe;
 using training::Session;
 
-// A model file with --data, a recipe, or the folder of a run.
+// A model file with data, a recipe, or the folder of a run.
 Recipe read_target(const Arguments& arguments) {
   const std::string& first = arguments.positional(0);
-  const std::string data = arguments.text("--data");
-  std::vector<std::string> settings = parameters_of(arguments, 1);
   if (first.ends_with(".onnx")) {
-    TEMPER_CHECK(!data.empty(), ErrorCode::kInvalidArgument, "on which data? Type --data FILE");
+    const auto [data, settings] = required_data(arguments, 1, "temper eval");
     return make_quick_recipe({first, data, arguments.text("--loss"), settings});
   }
+  auto [data, settings] = typed_data(arguments, 1);
   const bool is_run = file_status(first).is_folder;
   if (arguments.has("--loss")) {
     settings.push_back("loss.name=" + arguments.text("--loss"));
@@ -34,7 +33,7 @@ Recipe read_target(const Arguments& arguments) {
   Recipe recipe = training::read_recipe(
       recipe_sources(is_run ? join_path(first, "recipe.toml") : first, settings));
   TEMPER_CHECK(!recipe.adversarial.is_on(), ErrorCode::kInvalidArgument, first,
-               " trains two models; evaluate one of them: temper eval MODEL.onnx --data FILE");
+               " trains two models; evaluate one of them: temper eval MODEL.onnx DATA");
   if (is_run) {
     const std::string best = join_path(first, "best.onnx");
     recipe.model.path = file_status(best).exists ? best : join_path(first, "last.onnx");
@@ -68,9 +67,7 @@ int run(const Arguments& arguments) {
   needs.stored_preprocessing = true;
   Session session(std::move(recipe), {}, needs);
   if (!file_status(arguments.positional(0)).is_folder) {  // the run has told them
-    for (const std::string& note : session.notes()) {
-      std::fprintf(stderr, "%s\n", note.c_str());
-    }
+    print_notes(session.notes());
   }
   EvaluationReport report;
   report.model = session.recipe().model.path;
@@ -116,11 +113,14 @@ Command eval_command() {
       "loss and metrics of a model: accuracy, F1, areas, errors, a line per class",
       "A recipe or a run is evaluated on its validation rows, or on the training data when it has "
       "none; a model file on\n"
-      "all rows of --data. All metrics that apply are computed, unless metrics.names=... chooses "
+      "all rows of its data. All metrics that apply are computed, unless metrics.names=... chooses "
       "some here.",
-      {{"MODEL", "the ONNX file, with --data; or RECIPE.toml; or a run directory: its best model"},
-       {"KEY=VALUE", "any key of a recipe; without a table, a parameter of the loss", false, true}},
-      {{"--data", "FILE", "inputs and `target`, such as an .npz; in place of the recipe's data"},
+      {{"MODEL", "MODEL.onnx DATA; or RECIPE.toml; or a run directory: its best model"},
+       {"DATA|KEY=VALUE",
+        "inputs and `target`, such as an .npz (in place of a recipe's data); then any key of a "
+        "recipe; without a table, a parameter of the loss",
+        false, true}},
+      {{"--data", "FILE", "DATA, as an option"},
        {"--on", "SET", "val or train: which rows of a recipe or a run; val"},
        {"--loss", "NAME", "such as mse or cross_entropy; inferred from the target when left out"},
        {"--charts", "DIR", "write the confusion matrix, ROC and precision-recall curves there"},

@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "runtime/base/concat.h"
+#include "runtime/base/number_text.h"
 
 namespace temper::cli {
 namespace {
@@ -69,9 +70,10 @@ std::string class_table(const EvaluationReport& report) {
                           masks ? "      iou" : "");
   for (const std::size_t c : shown) {
     const training::ClassCounts& of = classes[c].counts;
-    text += line("%-*s  %9.4f  %7.4f  %7.4f", pad, shortened(report.class_names[c]).c_str(),
-                 of.precision(), of.recall(), of.f1());
-    text += masks ? line("  %7.4f", of.iou()) : "";
+    text += line("%-*s  %9s  %7s  %7s", pad, shortened(report.class_names[c]).c_str(),
+                 fixed_text(of.precision(), 4).c_str(), fixed_text(of.recall(), 4).c_str(),
+                 fixed_text(of.f1(), 4).c_str());
+    text += masks ? line("  %7s", fixed_text(of.iou(), 4).c_str()) : "";
     text += line("  %8lld\n", static_cast<long long>(of.support));
   }
   if (shown.size() < classes.size()) {
@@ -140,10 +142,11 @@ std::string report_text(const EvaluationReport& report) {
   };
   row("model", report.model);
   row("data", report.data);
-  row("loss", line("%.6g", report.evaluation.loss));
+  row("loss", digits_text(report.evaluation.loss, 6));
   for (const MetricValue& metric : report.evaluation.metrics) {
     const bool free = report.metrics.task() == Task::kRegression || metric.name == "perplexity";
-    row(metric_title(report.metrics, metric.name), line(free ? "%.6g" : "%.4f", metric.value));
+    row(metric_title(report.metrics, metric.name),
+        free ? digits_text(metric.value, 6) : fixed_text(metric.value, 4));
   }
   return text + class_table(report) + mistakes(report);
 }

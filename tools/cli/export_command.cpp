@@ -3,6 +3,7 @@
 
 #include "runtime/base/error.h"
 #include "tools/cli/command.h"
+#include "training/formats/json.h"
 #include "training/run_export.h"
 
 namespace temper::cli {
@@ -13,10 +14,17 @@ int run(const Arguments& arguments) {
   TEMPER_CHECK(weights == "last" || weights == "average", ErrorCode::kInvalidArgument,
                "--weights is '", weights, "', expected last or average");
   const std::string& path = arguments.positional(1);
-  for (const std::string& note :
-       training::export_run(arguments.positional(0), path, weights == "average")) {
-    std::fprintf(stderr, "%s\n", note.c_str());
+  const std::vector<std::string> notes =
+      training::export_run(arguments.positional(0), path, weights == "average");
+  if (arguments.has("--json")) {
+    training::JsonValue line = training::JsonValue::object();
+    line.set("out", path);
+    line.set("weights", weights);
+    line.set("notes", training::JsonValue::array_of(notes));
+    std::printf("%s\n", line.text().c_str());
+    return 0;
   }
+  print_notes(notes);
   std::printf("%s\n", path.c_str());
   return 0;
 }
@@ -30,7 +38,7 @@ Command export_command() {
       "A run writes best.onnx and last.onnx itself, with the weights that average.export says.\n",
       {{"RUN", "the run directory"}, {"OUT", "the ONNX file to write"}},
       {{"--weights", "WHICH", "last or average ([average] of the recipe); last when left out"},
-       {"--json", "", "errors as JSON"}},
+       {"--json", "", "one JSON line, and errors as JSON"}},
       run};
 }
 

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <cstdio>
 
+#include "runtime/base/number_text.h"
 #include "tools/cli/command.h"
 #include "tools/cli/quick_recipe.h"
 #include "training/formats/json.h"
@@ -40,7 +41,7 @@ void print_json(const Gradients& gradients) {
 }
 
 void print_table(const Gradients& gradients) {
-  std::printf("loss %.9g\n", gradients.loss);
+  std::printf("loss %s\n", digits_text(gradients.loss, 9).c_str());
   std::size_t width = 6;
   for (const auto& [name, tensor] : gradients.tensors) {
     width = std::max(width, name.size());
@@ -48,14 +49,14 @@ void print_table(const Gradients& gradients) {
   const int columns = static_cast<int>(width);
   std::printf("%-*s  %14s  %s\n", columns, "tensor", "gradient norm", "shape");
   for (const auto& [name, tensor] : gradients.tensors) {
-    std::printf("%-*s  %14.8g  %s\n", columns, name.c_str(), norm_of(tensor),
+    std::printf("%-*s  %14s  %s\n", columns, name.c_str(), digits_text(norm_of(tensor), 8).c_str(),
                 concat(tensor.shape()).c_str());
   }
 }
 
 int run(const Arguments& arguments) {
-  QuickRecipe quick{arguments.positional(0), arguments.text("--data"), arguments.text("--loss"),
-                    parameters_of(arguments, 1)};
+  const auto [data, parameters] = required_data(arguments, 1, "temper grad");
+  const QuickRecipe quick{arguments.positional(0), data, arguments.text("--loss"), parameters};
   training::Recipe recipe = make_quick_recipe(quick);
   recipe.train.threads = arguments.integer("--threads", recipe.train.threads, 1);
   recipe.train.device = arguments.text("--device", recipe.train.device);
@@ -65,9 +66,7 @@ int run(const Arguments& arguments) {
   }
   options.inputs = arguments.has("--inputs");
   const Gradients gradients = training::compute_gradients(recipe, options);
-  for (const std::string& note : gradients.notes) {
-    std::fprintf(stderr, "%s\n", note.c_str());
-  }
+  print_notes(gradients.notes);
   if (arguments.has("--out")) {
     write_file(arguments.text("--out"), gradients);
   }
@@ -85,8 +84,10 @@ Command grad_command() {
       "array per trainable\n"
       "tensor. Loss parameters: key=value, such as label_smoothing=0.1.",
       {{"MODEL", "the ONNX file"},
-       {"KEY=VALUE", "parameters of the loss, or any key of a recipe", false, true}},
-      {{"--data", "FILE", "inputs and `target`, such as an .npz", true},
+       {"DATA|KEY=VALUE",
+        "inputs and `target`, such as an .npz; then parameters of the loss, or any key of a recipe",
+        false, true}},
+      {{"--data", "FILE", "DATA, as an option"},
        {"--loss", "NAME", "such as mse or cross_entropy; inferred from the target when left out"},
        {"--out", "G.npz", "where the loss and the gradients go"},
        {"--wrt", "PATTERN", "other float tensors; '**' is all of them"},

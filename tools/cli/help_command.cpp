@@ -1,23 +1,24 @@
 // `temper help losses|optimizers|schedules|metrics [NAME]`: which there are, what each is for, and
-// its parameters.
+// its parameters; `temper help keys [TABLE]`: what a recipe may say.
 #include <algorithm>
 #include <cstdio>
 #include <utility>
 
 #include "runtime/base/error.h"
 #include "tools/cli/command.h"
+#include "tools/cli/help_keys.h"
+#include "tools/cli/help_text.h"
 #include "training/losses/loss.h"
 #include "training/losses/loss_sources.h"
 #include "training/metrics/task.h"
 #include "training/optimizers/optimizer.h"
+#include "training/recipe/recipe_keys.h"
 #include "training/schedules/schedule.h"
 
 namespace temper::cli {
 namespace {
 
 using training::ParameterSpec;
-
-constexpr std::size_t kWidth = 92;
 
 // What is said of any component.
 struct Entry {
@@ -28,41 +29,8 @@ struct Entry {
   std::vector<std::pair<std::string, std::string>> more = {};  // "output" -> "logits"
 };
 
-// Words in lines of kWidth, all but the first begun by `indent` blanks.
-std::string wrapped(const std::string& text, std::size_t indent) {
-  std::string out;
-  std::size_t column = indent;
-  std::size_t begin = 0;
-  while (begin < text.size()) {
-    const std::size_t end = std::min(text.find(' ', begin), text.size());
-    const std::string word = text.substr(begin, end - begin);
-    if (column > indent && column + 1 + word.size() > kWidth) {
-      out += '\n';
-      out.append(indent, ' ');
-      column = indent;
-    }
-    if (column > indent) {
-      out += " ";
-      ++column;
-    }
-    out += word;
-    column += word.size();
-    begin = end + 1;
-  }
-  return out;
-}
-
-std::string line_of(const std::string& title, const std::string& text, std::size_t indent) {
-  std::string head = "  " + title;
-  head.resize(std::max(head.size() + 2, indent), ' ');
-  return head + wrapped(text, head.size()) + "\n";
-}
-
 std::string value_text(const ParameterSpec& spec) {
-  if (spec.is_bool) {
-    return std::get<std::int64_t>(spec.fallback) != 0 ? "true" : "false";
-  }
-  return to_string(Attrs{{"", spec.fallback}}).substr(1);
+  return training::parameter_text(spec.fallback, spec);
 }
 
 std::vector<Entry> loss_entries() {
@@ -128,6 +96,8 @@ struct Topic {
   std::string about = "lists its parameters.";
   std::string legend = {};
 };
+
+constexpr const char* kKeysTopic = "keys";
 
 std::string line_to_write(const Topic& topic, const std::string& name) {
   return topic.listed ? concat(topic.key, " = [\"", name, "\"]")
@@ -220,7 +190,11 @@ std::string details(const Topic& topic, const std::string& name) {
 
 int run(const Arguments& arguments) {
   const std::string& wanted = arguments.positional(0);
-  std::vector<std::string> names;
+  if (wanted == kKeysTopic) {
+    std::fputs(recipe_key_lines(arguments.positional(1)).c_str(), stdout);
+    return 0;
+  }
+  std::vector<std::string> names = {kKeysTopic};
   for (const Topic& topic : topics()) {
     names.push_back(topic.name);
     if (topic.name == wanted) {
@@ -239,13 +213,16 @@ int run(const Arguments& arguments) {
 }  // namespace
 
 Command help_command() {
-  return {"help",
-          "which losses, optimizers, schedules and metrics there are, and how to choose",
-          "temper help losses lists them by task; temper help losses focal shows one with its "
-          "parameters.",
-          {{"TOPIC", "losses, optimizers, schedules or metrics"}, {"NAME", "one of them", false}},
-          {},
-          run};
+  return {
+      "help",
+      "which losses, optimizers, schedules and metrics there are; what a recipe may say",
+      "temper help losses lists them by task; temper help losses focal shows one with its "
+      "parameters.\ntemper help keys lists all keys of a recipe, temper help keys train those of "
+      "one table, with types and defaults.",
+      {{"TOPIC", "losses, optimizers, schedules, metrics or keys"},
+       {"NAME", "one of them; of keys a table", false}},
+      {},
+      run};
 }
 
 }  // namespace temper::cli

@@ -2,6 +2,7 @@
 #include <cstdio>
 
 #include "runtime/base/error.h"
+#include "runtime/base/number_text.h"
 #include "runtime/platform/files.h"
 #include "runtime/platform/folders.h"
 #include "runtime/platform/signals.h"
@@ -21,11 +22,7 @@ using training::LrFindResult;
 using training::LrSuggestion;
 
 // Two significant digits, as TOML reads them: 0.0023, 1e-07.
-std::string rate_text(double rate) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.2g", rate);
-  return text;
-}
+std::string rate_text(double rate) { return digits_text(rate, 2); }
 
 std::string typed(const LrSuggestion& suggestion) {
   return "optimizer.lr=" + rate_text(suggestion.lr);
@@ -76,6 +73,7 @@ void draw(const LrFindResult& result, const std::string& path) {
   chart.x_label = "learning rate";
   chart.y_label = "training loss";
   chart.log_x = true;
+  chart.log_y_if_wide = true;
   charts::Series raw;
   raw.name = "each batch";
   raw.style = charts::LineStyle::kFaint;
@@ -105,15 +103,15 @@ void print(const LrFindResult& result, const LrFindOptions& options, const std::
     std::printf("%-12s %14s %14s  %-26s %s\n", "suggestion", "learning rate", "smoothed loss",
                 "to type", "what it is");
     for (const LrSuggestion& suggestion : result.suggestions) {
-      std::printf("%-12s %14s %14.5g  %-26s %s\n", suggestion.name.c_str(),
-                  rate_text(suggestion.lr).c_str(), suggestion.loss, typed(suggestion).c_str(),
-                  suggestion.why.c_str());
+      std::printf("%-12s %14s %14s  %-26s %s\n", suggestion.name.c_str(),
+                  rate_text(suggestion.lr).c_str(), digits_text(suggestion.loss, 5).c_str(),
+                  typed(suggestion).c_str(), suggestion.why.c_str());
     }
   }
   const std::string rate = rate_text(result.end_lr);
   if (result.end == LrFindEnd::kDiverged) {
-    std::printf("stopped at rate %s: the loss was %g times its best\n", rate.c_str(),
-                options.diverged);
+    std::printf("stopped at rate %s: the loss was %s times its best\n", rate.c_str(),
+                digits_text(options.diverged, 6).c_str());
   } else if (result.end == LrFindEnd::kNotFinite) {
     std::printf("stopped at rate %s: the loss or its gradient was not finite\n", rate.c_str());
   } else if (result.suggestions.size() == 2) {
@@ -131,9 +129,8 @@ int run(const Arguments& arguments) {
   options.linear = arguments.has("--linear");
   const StopSignals signals;
   training::Session session(std::move(typed.recipe));
-  for (const std::string& note : session.notes()) {
-    std::fprintf(stderr, "%s\n", note.c_str());
-  }
+  print_notes(typed.inferred);
+  print_notes(session.notes());
   const LrFindResult result = training::find_learning_rate(
       session, options, [&](std::int64_t) { return !signals.requested(); });
   if (signals.requested()) {

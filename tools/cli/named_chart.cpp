@@ -1,9 +1,12 @@
 #include "tools/cli/named_chart.h"
 
+#include <cstdio>
 #include <filesystem>
 #include <utility>
 
+#include "runtime/base/concat.h"
 #include "runtime/platform/folders.h"
+#include "training/formats/json.h"
 
 namespace temper::cli {
 
@@ -26,6 +29,20 @@ std::vector<std::string> write_charts(const std::vector<NamedChart>& all,
     charts::write_chart(chart.panel, written.back());
   }
   return written;
+}
+
+void print_chart_files(const std::vector<std::string>& without_suffix, bool as_json) {
+  std::vector<std::string> files;
+  for (const std::string& path : without_suffix) {
+    files.push_back(path + ".png");
+    files.push_back(path + ".svg");
+  }
+  if (as_json) {
+    training::JsonValue line = training::JsonValue::object();
+    line.set("charts", training::JsonValue::array_of(files));
+    files = {line.text()};
+  }
+  std::printf("%s\n", join(files, "\n").c_str());
 }
 
 std::vector<training::DrawnChart> drawn_charts(const std::vector<NamedChart>& all) {

@@ -22,6 +22,9 @@ std::string chart_stem(const std::string& typed);
 std::vector<std::string> write_charts(const std::vector<NamedChart>& all,
                                       const std::string& folder);
 
+// To stdout: the PNG and the SVG of each, a path a line or one JSON line.
+void print_chart_files(const std::vector<std::string>& without_suffix, bool as_json);
+
 // The same as PNG files in memory, named "charts/NAME".
 std::vector<training::DrawnChart> drawn_charts(const std::vector<NamedChart>& all);
 

@@ -1,11 +1,11 @@
 #include "tools/cli/pass_dump.h"
 
-#include <cctype>
 #include <cstdio>
 #include <map>
 
 #include "graph/ir/print.h"
 #include "runtime/base/concat.h"
+#include "runtime/base/text_bytes.h"
 #include "runtime/platform/files.h"
 #include "runtime/platform/folders.h"
 
@@ -22,7 +22,7 @@ decltype(training::EngineOptions::observer) dump_passes_to(const std::string& fo
     std::snprintf(number, sizeof number, "%02d", ++counts[graph]);
     std::string name = concat(graph, ".", number, ".", pass);
     for (char& c : name) {
-      c = std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '.' || c == '-' ? c : '_';
+      c = is_ascii_alphanumeric(c) || c == '.' || c == '-' ? c : '_';
     }
     write_file_atomically(join_path(folder, name + ".txt"), std::string_view(graph::print(made)));
   };

@@ -32,9 +32,7 @@ int run(const Arguments& arguments) {
   const std::vector<std::string> written =
       write_charts(charts.charts(), join_path(folder, "charts"));
   TEMPER_CHECK(!written.empty(), ErrorCode::kInvalidData, metrics, " holds no loss yet");
-  for (const std::string& path : written) {
-    std::printf("%s.png\n%s.svg\n", path.c_str(), path.c_str());
-  }
+  print_chart_files(written, arguments.has("--json"));
   return 0;
 }
 
@@ -53,7 +51,7 @@ Command plot_command() {
        {"--steps-per-epoch", "N", "optimizer steps in an epoch (schedule)"},
        {"--metric", "LIST", "1.0,0.9,...: what each evaluation gives (plateau)"},
        {"--out", "FILE", "the chart's name (default: schedule or losses, .png and .svg)"},
-       {"--json", "", "errors as JSON"}},
+       {"--json", "", "one JSON line, and errors as JSON"}},
       run};
 }
 

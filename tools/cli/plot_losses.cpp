@@ -1,7 +1,6 @@
 #include "tools/cli/plot_losses.h"
 
 #include <cmath>
-#include <cstdio>
 #include <filesystem>
 
 #include "runtime/base/error.h"
@@ -122,7 +121,7 @@ int plot_losses(const Arguments& arguments) {
   figure.columns = 2;
   figure.panels = {values, slopes};
   charts::write_chart(figure, out);
-  std::printf("%s.png\n%s.svg\n", out.c_str(), out.c_str());
+  print_chart_files({out}, arguments.has("--json"));
   return 0;
 }
 

@@ -1,11 +1,11 @@
 #include "tools/cli/plot_schedule.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
-#include <cstdio>
+#include <optional>
 
 #include "runtime/base/error.h"
+#include "runtime/base/number_text.h"
 #include "tools/charts/figure.h"
 #include "tools/cli/named_chart.h"
 #include "tools/cli/recipe_words.h"
@@ -20,12 +20,11 @@ std::vector<double> read_metrics(const std::string& text) {
   std::vector<double> values;
   for (std::size_t begin = 0; begin <= text.size() && !text.empty();) {
     const std::size_t end = std::min(text.find(',', begin), text.size());
-    double value = 0;
-    const char* last = text.data() + end;
-    const auto [stop, error] = std::from_chars(text.data() + begin, last, value);
-    TEMPER_CHECK(error == std::errc{} && stop == last, ErrorCode::kInvalidArgument, "--metric: '",
-                 text.substr(begin, end - begin), "' is not a number; write --metric 1.0,0.9,0.9");
-    values.push_back(value);
+    const std::string number = text.substr(begin, end - begin);
+    const std::optional<double> value = read_number(number);
+    TEMPER_CHECK(value, ErrorCode::kInvalidArgument, "--metric: '", number,
+                 "' is not a number; write --metric 1.0,0.9,0.9");
+    values.push_back(*value);
     begin = end + 1;
   }
   return values;
@@ -174,7 +173,7 @@ int plot_schedule(const Arguments& arguments) {
   } else {
     charts::write_chart(figure, out);
   }
-  std::printf("%s.png\n%s.svg\n", out.c_str(), out.c_str());
+  print_chart_files({out}, arguments.has("--json"));
   return 0;
 }
 

@@ -10,8 +10,8 @@ namespace temper::cli {
 namespace {
 
 int run(const Arguments& arguments) {
-  QuickRecipe quick{arguments.positional(0), arguments.text("--data"), "",
-                    parameters_of(arguments, 1)};
+  const auto [data, parameters] = required_data(arguments, 1, "temper predict");
+  const QuickRecipe quick{arguments.positional(0), data, "", parameters};
   training::Recipe recipe = make_quick_recipe(quick);
   recipe.data.batch_size = arguments.integer("--batch-size", recipe.data.batch_size, 1);
   recipe.train.threads = arguments.integer("--threads", recipe.train.threads, 1);
@@ -48,8 +48,10 @@ Command predict_command() {
       "every output of a model for all rows, to an .npz",
       "",
       {{"MODEL", "the ONNX file"},
-       {"KEY=VALUE", "keys of a recipe, such as data.scale=true", false, true}},
-      {{"--data", "FILE", "the inputs, such as an .npz", true},
+       {"DATA|KEY=VALUE",
+        "the inputs, such as an .npz; then keys of a recipe, such as data.scale=true", false,
+        true}},
+      {{"--data", "FILE", "DATA, as an option"},
        {"--out", "P.npz", "one array per output, by its name; of pictures also their files", true},
        {"--batch-size", "N", "samples per batch; 32 when left out"},
        {"--threads", "N", "threads; all processors when left out"},

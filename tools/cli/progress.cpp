@@ -5,6 +5,7 @@
 #include <cstdio>
 
 #include "runtime/base/concat.h"
+#include "runtime/base/number_text.h"
 #include "runtime/platform/clock.h"
 #include "runtime/platform/terminal.h"
 #include "runtime/platform/threads.h"
@@ -26,12 +27,6 @@ std::string duration_text(double seconds) {
     std::snprintf(text, sizeof text, "%lld:%02lld:%02lld", whole / 3600, whole / 60 % 60,
                   whole % 60);
   }
-  return text;
-}
-
-std::string number(const char* format, double value) {
-  char text[48];
-  std::snprintf(text, sizeof text, format, value);
   return text;
 }
 
@@ -85,14 +80,14 @@ void Progress::print_line(std::int64_t step) {
                                                "  step ", step, "/", progress_.total_steps));
   for (const std::string& name : shown_) {
     if (const auto found = latest_.find(name); found != latest_.end()) {
-      line += concat("  ", name, " ", number("%.4f", found->second));
+      line += concat("  ", name, " ", fixed_text(found->second, 4));
     }
   }
   if (const auto rate = latest_.find("perf/samples_per_s"); rate != latest_.end()) {
-    line += concat("  ", number("%.0f", rate->second), " samples/s");
+    line += concat("  ", fixed_text(rate->second, 0), " samples/s");
   }
   if (const auto seconds = latest_.find("perf/epoch_s"); seconds != latest_.end()) {
-    line += concat("  ", number(seconds->second < 10 ? "%.2f" : "%.0f", seconds->second), " s");
+    line += concat("  ", fixed_text(seconds->second, seconds->second < 10 ? 2 : 0), " s");
   }
   if (progress_.step < progress_.total_steps && steady_seconds() - began_ > kEtaSeconds) {
     line += concat("  ", duration_text(seconds_left()), " left");
@@ -109,7 +104,7 @@ std::string Progress::busy_text() {
     const int processors = available_processors();
     measured_ = now;
     busy_text_ = is_busy_elsewhere(used, processors)
-                     ? concat("  (other programs use ", number("%.1f", used), " of ", processors,
+                     ? concat("  (other programs use ", fixed_text(used, 1), " of ", processors,
                               " processors)")
                      : std::string();
   }
@@ -132,8 +127,8 @@ void Progress::draw_bar() {
   std::string line =
       concat("[", std::string(static_cast<std::size_t>(full), '='),
              std::string(static_cast<std::size_t>(kBarWidth - full), ' '), "] ", progress_.step,
-             "/", progress_.total_steps, "  loss ", number("%.4f", progress_.loss), "  ",
-             number("%.0f", progress_.samples_per_second), " samples/s  ",
+             "/", progress_.total_steps, "  loss ", fixed_text(progress_.loss, 4), "  ",
+             fixed_text(progress_.samples_per_second, 0), " samples/s  ",
              duration_text(seconds_left()), " left", busy_text());
   line.resize(std::min(line.size(), static_cast<std::size_t>(
                                         std::max(terminal_width(OutputStream::kStderr) - 1, 1))));

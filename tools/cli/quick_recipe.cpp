@@ -1,8 +1,43 @@
 #include "tools/cli/quick_recipe.h"
 
+#include <algorithm>
+
 #include "runtime/base/error.h"
+#include "training/losses/loss.h"
 
 namespace temper::cli {
+namespace {
+
+// Any other word without a table is an error of the recipe, which names the key it may stand for.
+bool is_loss_parameter(const std::string& key) {
+  const std::vector<training::Loss>& all = training::losses();
+  return std::any_of(all.begin(), all.end(), [&](const training::Loss& loss) {
+    return std::any_of(loss.parameters.begin(), loss.parameters.end(),
+                       [&](const training::ParameterSpec& spec) { return spec.name == key; });
+  });
+}
+
+}  // namespace
+
+TypedData typed_data(const Arguments& arguments, std::size_t first) {
+  const std::vector<std::string>& words = arguments.positionals();
+  TypedData typed{arguments.text("--data"), {}};
+  const bool by_place = first < words.size() && words[first].find('=') == std::string::npos;
+  if (by_place) {
+    TEMPER_CHECK(typed.data.empty(), ErrorCode::kInvalidArgument, "the data are given twice, as '",
+                 words[first], "' and as --data ", typed.data, ": leave one out");
+    typed.data = words[first];
+  }
+  typed.parameters = parameters_of(arguments, first + (by_place ? 1 : 0));
+  return typed;
+}
+
+TypedData required_data(const Arguments& arguments, std::size_t first, const std::string& command) {
+  TypedData typed = typed_data(arguments, first);
+  TEMPER_CHECK(!typed.data.empty(), ErrorCode::kInvalidArgument, "on which data? Type ", command,
+               " ", arguments.positional(0), " DATA, or --data FILE");
+  return typed;
+}
 
 training::Recipe make_quick_recipe(const QuickRecipe& quick) {
   training::RecipeSources sources;
@@ -11,8 +46,7 @@ training::Recipe make_quick_recipe(const QuickRecipe& quick) {
   }
   for (const std::string& parameter : quick.parameters) {
     const std::string key = parameter.substr(0, parameter.find('='));
-    const bool has_table = key.find('.') != std::string::npos;
-    sources.overrides.push_back(has_table ? parameter : "loss." + parameter);
+    sources.overrides.push_back(is_loss_parameter(key) ? "loss." + parameter : parameter);
   }
   training::Recipe recipe = training::read_recipe(sources);
   recipe.model.path = quick.model;

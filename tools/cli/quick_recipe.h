@@ -16,6 +16,16 @@ struct QuickRecipe {
   std::vector<std::string> parameters;  // "key=value"; a key without a table is the loss's
 };
 
+// What follows MODEL: DATA, also as --data, then key=value.
+struct TypedData {
+  std::string data;  // empty: none was typed
+  std::vector<std::string> parameters;
+};
+// THROWS: kInvalidArgument when the data stand there twice or a further word is no key=value.
+TypedData typed_data(const Arguments& arguments, std::size_t first);
+// The same, of `command`, which needs data. THROWS: kInvalidArgument also without.
+TypedData required_data(const Arguments& arguments, std::size_t first, const std::string& command);
+
 // No shuffling and no validation split. THROWS: kInvalidArgument.
 training::Recipe make_quick_recipe(const QuickRecipe& quick);
 

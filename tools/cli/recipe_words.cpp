@@ -1,10 +1,12 @@
 #include "tools/cli/recipe_words.h"
 
-#include <charconv>
 #include <cmath>
 #include <filesystem>
+#include <optional>
 
 #include "runtime/base/error.h"
+#include "runtime/base/number_text.h"
+#include "runtime/base/text_bytes.h"
 #include "runtime/platform/process.h"
 #include "tools/cli/quick_recipe.h"
 
@@ -35,18 +37,16 @@ TypedRecipe read_typed_recipe(const Arguments& arguments, std::size_t first) {
   TypedRecipe typed;
   typed.file = words.at(first);
   typed.from_model = typed.file.ends_with(".onnx");
-  std::string data;
-  std::size_t next = first + 1;
-  if (typed.from_model && next < words.size() && words[next].find('=') == std::string::npos) {
-    data = words[next++];
-  }
   training::Recipe& recipe = typed.recipe;
-  recipe = training::read_recipe(
-      recipe_sources(typed.from_model ? "" : typed.file, parameters_of(arguments, next)));
   if (!typed.from_model) {
+    recipe = training::read_recipe(recipe_sources(typed.file, parameters_of(arguments, first + 1)));
     return typed;
   }
+  const auto [data, settings] = typed_data(arguments, first + 1);
+  recipe = training::read_recipe(recipe_sources("", settings));
   const auto set = [&](const char* key, std::string& field, const std::string& value) {
+    TEMPER_CHECK(is_utf8(value), ErrorCode::kInvalidArgument, key, ": the name of the file '",
+                 value, "' is not UTF-8, which a recipe must be; give it another name");
     field = value;
     recipe.origins[key] = "command line";
   };
@@ -57,6 +57,7 @@ TypedRecipe read_typed_recipe(const Arguments& arguments, std::size_t first) {
   if (recipe.origins.count("data.val_split") == 0 && recipe.data.val.empty()) {
     recipe.data.val_split = 0.2;
     recipe.origins["data.val_split"] = "held out, as nothing else is given";
+    typed.inferred.push_back("data.val_split = 0.2 (held out, as nothing else is given)");
   }
   return typed;
 }
@@ -78,12 +79,10 @@ double number_option(const Arguments& arguments, const std::string& option, doub
     return fallback;
   }
   const std::string typed = arguments.text(option);
-  double value = 0;
-  const auto [end, error] = std::from_chars(typed.data(), typed.data() + typed.size(), value);
-  TEMPER_CHECK(error == std::errc() && end == typed.data() + typed.size() && std::isfinite(value),
-               ErrorCode::kInvalidArgument, option, " takes a number such as 1e-3, not '", typed,
-               "'");
-  return value;
+  const std::optional<double> value = read_number(typed);
+  TEMPER_CHECK(value && std::isfinite(*value), ErrorCode::kInvalidArgument, option,
+               " takes a number such as 1e-3, not '", typed, "'");
+  return *value;
 }
 
 }  // namespace temper::cli

@@ -25,6 +25,7 @@ struct TypedRecipe {
   std::string file;         // RECIPE.toml or MODEL.onnx
   bool from_model = false;  // the latter
   training::Recipe recipe;
+  std::vector<std::string> inferred;  // "key = value (why)": what no source says
 };
 // Reads what was typed from the word `first` on. Of a model and its data a fifth is held out,
 // unless the settings say otherwise. THROWS: as read_recipe(); kInvalidArgument.

@@ -2,9 +2,9 @@
 #include "tools/cli/sample_texts.h"
 
 #include <algorithm>
-#include <cstdio>
 
 #include "runtime/base/error.h"
+#include "runtime/base/number_text.h"
 #include "training/formats/json.h"
 
 namespace temper::cli {
@@ -36,9 +36,7 @@ std::string value_text(const Dataset& data, const Field& field, const std::vecto
   }
   std::vector<std::string> first;
   for (std::size_t i = 0; i < std::min(values.size(), kMostNumbers); ++i) {
-    char number[32];
-    std::snprintf(number, sizeof number, is_integer(field.dtype) ? "%.0f" : "%.6g", values[i]);
-    first.emplace_back(number);
+    first.push_back(is_integer(field.dtype) ? fixed_text(values[i], 0) : digits_text(values[i], 6));
   }
   return concat(join(first, " "), values.size() > kMostNumbers ? " ..." : "");
 }

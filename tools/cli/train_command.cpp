@@ -4,11 +4,13 @@
 #include <utility>
 
 #include "runtime/base/error.h"
+#include "runtime/base/number_text.h"
 #include "runtime/platform/folders.h"
 #include "runtime/platform/signals.h"
 #include "tools/cli/adversarial_run.h"
 #include "tools/cli/command.h"
 #include "tools/cli/evaluation_charts.h"
+#include "tools/cli/help_keys.h"
 #include "tools/cli/memory_report.h"
 #include "tools/cli/pass_dump.h"
 #include "tools/cli/progress.h"
@@ -16,6 +18,8 @@
 #include "tools/cli/recipe_words.h"
 #include "tools/cli/run_charts.h"
 #include "training/formats/json.h"
+#include "training/group_report.h"
+#include "training/recipe/recipe_keys.h"
 #include "training/run_metrics.h"
 #include "training/trainer.h"
 
@@ -166,9 +170,9 @@ void print_json(const RunResult& result, const Session& session, const Watcher& 
 
 void print_result(const RunResult& result, const Session& session, const Watcher& watcher) {
   const auto evaluation_line = [](const training::Evaluation& evaluation) {
-    std::printf("validation loss %.6g", evaluation.loss);
+    std::printf("validation loss %s", digits_text(evaluation.loss, 6).c_str());
     for (const training::MetricValue& metric : evaluation.metrics) {
-      std::printf(", %s %.4f", metric.name.c_str(), metric.value);
+      std::printf(", %s %s", metric.name.c_str(), fixed_text(metric.value, 4).c_str());
     }
   };
   if (result.given_evaluation.samples > 0) {
@@ -190,6 +194,7 @@ void print_result(const RunResult& result, const Session& session, const Watcher
   if (!interrupted && file_status(result.last_model).exists) {
     std::printf("last         %s\n", result.last_model.c_str());
   }
+  std::printf("recipe       %s\n", join_path(result.run_directory, "recipe.toml").c_str());
   if (!watcher.charts().empty()) {
     std::printf("charts       %s\n", join_path(result.run_directory, "charts").c_str());
   }
@@ -223,10 +228,38 @@ int exit_code_of(const RunResult& result, const Watcher& watcher, const StopSign
   return watcher.charts_failed() ? exit_code(ErrorCode::kIo) : 0;
 }
 
+void print_settings(const Recipe& recipe, bool as_json) {
+  if (!as_json) {
+    std::fputs(training::describe_settings(recipe).c_str(), stdout);
+    std::fputs(training::describe_groups(training::tensor_settings(recipe)).c_str(), stdout);
+    return;
+  }
+  training::JsonValue settings = training::JsonValue::object();
+  for (const training::DescribedSetting& setting : training::described_settings(recipe)) {
+    training::JsonValue one = training::JsonValue::object();
+    one.set("value", setting.value);
+    one.set("from", setting.origin);
+    settings.set(setting.key, std::move(one));
+  }
+  training::JsonValue tensors = training::JsonValue::object();
+  for (const training::TensorSettings& tensor : training::tensor_settings(recipe)) {
+    training::JsonValue one = training::JsonValue::object();
+    one.set("settings", tensor.settings);
+    one.set("groups", tensor.groups);
+    one.set("trained", tensor.trained);
+    one.set("why", tensor.why);
+    tensors.set(tensor.name, std::move(one));
+  }
+  training::JsonValue line = training::JsonValue::object();
+  line.set("settings", std::move(settings));
+  line.set("tensors", std::move(tensors));
+  std::printf("%s\n", line.text().c_str());
+}
+
 int run(const Arguments& arguments) {
   TypedRecipe target = read_target(arguments);
   if (arguments.has("--print-config")) {
-    std::fputs(training::describe_settings(target.recipe).c_str(), stdout);
+    print_settings(target.recipe, arguments.has("--json"));
     return 0;
   }
   if (target.recipe.adversarial.is_on()) {
@@ -238,12 +271,8 @@ int run(const Arguments& arguments) {
   options.observer = dump_passes_to(arguments.text("--dump-passes"));
   Session session(std::move(target.recipe), std::move(options));
   if (!quiet) {
-    if (target.from_model) {
-      std::fprintf(stderr, "%s\n", training::to_toml(session.recipe()).c_str());
-    }
-    for (const std::string& note : session.notes()) {
-      std::fprintf(stderr, "%s\n", note.c_str());
-    }
+    print_notes(target.inferred);
+    print_notes(session.notes());
   }
   Watcher watcher(session, signals, quiet);
   Trainer trainer(session, watcher, arguments.has("--resume"));
@@ -260,28 +289,15 @@ int run(const Arguments& arguments) {
   return exit_code_of(result, watcher, signals);
 }
 
-std::string key_list() {
-  std::string text =
-      "Keys of a recipe, also as KEY=VALUE here and as TEMPER_<TABLE>_<KEY> in the environment:\n";
-  for (const std::string& key : training::recipe_keys()) {
-    text += "  " + key + "\n";
-  }
-  return text +
-         "  loss.*, optimizer.*, schedule.*, adversarial.* take the parameters of the component "
-         "named "
-         "there\n"
-         "  optimizer.generator.* and optimizer.discriminator.* as optimizer.*; [schedule] and "
-         "[clip] "
-         "hold for both models";
-}
-
 }  // namespace
 
 Command train_command() {
   return {
       "train",
       "trains by a recipe, or a model on data with everything inferred",
-      key_list(),
+      "Tables of a recipe; a key of one, such as train.epochs, is also KEY=VALUE here and\n"
+      "TEMPER_TRAIN_EPOCHS in the environment. `temper help keys [TABLE]` lists the keys.\n" +
+          recipe_table_lines(),
       {{"RECIPE", "RECIPE.toml, or MODEL.onnx DATA, or a run directory with --resume"},
        {"KEY=VALUE", "settings that win over the recipe, such as optimizer.lr=0.01", false, true}},
       {{"--print-config", "", "print every setting with where it came from, and stop"},
