@@ -291,7 +291,6 @@ TEST_F(TrainingStep, GroupsThatOverlapAreMerged) {
 
 // A part that a stage freezes keeps its group for the stage that trains it.
 TEST_F(TrainingStep, AGroupMayBeFrozenForAStage) {
-  const Values gradient = gradient_of(train(recipe("plain.onnx", {"train.steps=1"})).variables);
   Recipe staged = recipe("plain.onnx", {"data.batch_size=36"});
   OptimizerGroupSettings first;
   first.match = "w1";

@@ -4,12 +4,16 @@
 
 #include "runtime/base/error.h"
 #include "training/losses/loss.h"
+#include "training/recipe/recipe_keys.h"
 
 namespace temper::cli {
 namespace {
 
 // Any other word without a table is an error of the recipe, which names the key it may stand for.
-bool is_loss_parameter(const std::string& key) {
+bool is_of_loss(const std::string& key) {
+  if (training::find_recipe_key("loss." + key) != nullptr) {
+    return true;
+  }
   const std::vector<training::Loss>& all = training::losses();
   return std::any_of(all.begin(), all.end(), [&](const training::Loss& loss) {
     return std::any_of(loss.parameters.begin(), loss.parameters.end(),
@@ -46,7 +50,7 @@ training::Recipe make_quick_recipe(const QuickRecipe& quick) {
   }
   for (const std::string& parameter : quick.parameters) {
     const std::string key = parameter.substr(0, parameter.find('='));
-    sources.overrides.push_back(is_loss_parameter(key) ? "loss." + parameter : parameter);
+    sources.overrides.push_back(is_of_loss(key) ? "loss." + parameter : parameter);
   }
   training::Recipe recipe = training::read_recipe(sources);
   recipe.model.path = quick.model;

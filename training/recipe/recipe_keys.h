@@ -21,7 +21,8 @@ struct RecipeKey {
   std::string name;  // "data.batch_size"
   std::string help;
   std::string type;      // for messages: "an integer"
-  bool is_text = false;  // a text or a list of texts
+  bool is_text = false;
+  bool is_text_list = false;
   bool is_path = false;  // relative to the recipe file
   // THROWS: kInvalidArgument (without the origin, which the caller adds).
   std::function<void(Recipe&, const RecipeValue&)> set;

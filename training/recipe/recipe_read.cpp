@@ -50,6 +50,14 @@ AttrValue typed_parameter(const std::string& table, const std::string& component
   return *complete_parameters(table, component, specs, one).find(name);
 }
 
+// A text as it was typed where the key wants one; "[a, b]" is a list only where it wants a list.
+const RecipeValue& wanted_value(const RecipeKey& key, const Assignment& assignment) {
+  const std::optional<RecipeValue>& text = assignment.as_text;
+  const bool fits = text.has_value() && (key.is_text_list ||
+                                         (key.is_text && std::holds_alternative<std::string>(*text)));
+  return fits ? *text : assignment.value;
+}
+
 // All keys that mean something in this recipe: the fixed ones and the parameters of its components.
 std::vector<std::string> settable_keys(Recipe& recipe) {
   std::vector<std::string> keys = recipe_keys();
@@ -63,6 +71,12 @@ std::vector<std::string> settable_keys(Recipe& recipe) {
     } catch (const Error&) {
       // A component that does not exist has no parameters; that is told of on its own.
     }
+  }
+  if (!recipe.adversarial.is_on()) {
+    std::erase_if(keys, [](const std::string& key) {
+      return key.find(".generator.") != std::string::npos ||
+             key.find(".discriminator.") != std::string::npos;
+    });
   }
   return keys;
 }
@@ -159,8 +173,7 @@ class RecipeReader {
     recipe_.origins[assignment.key] = assignment.origin;
     if (const RecipeKey* known = find_recipe_key(assignment.key)) {
       try {
-        const bool as_typed = known->is_text && assignment.as_text.has_value();
-        known->set(recipe_, as_typed ? *assignment.as_text : assignment.value);
+        known->set(recipe_, wanted_value(*known, assignment));
       } catch (const Error& error) {
         fail_at(assignment.origin, concat(assignment.key, " ", error.message()));
       }

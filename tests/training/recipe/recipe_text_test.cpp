@@ -142,6 +142,7 @@ TEST(RecipeText, WhereATextIsWantedWhatIsTypedIsIt) {
   EXPECT_EQ(recipe.checkpoint.monitor, "2024-01-31");
   EXPECT_EQ(recipe.model.path, "0x10");
   EXPECT_EQ(typed({}, {{"TEMPER_TRAIN_OUT", "7"}}).train.out, "7");
+  EXPECT_EQ(typed({"train.out=[a, b]"}).train.out, "[a, b]") << "no list where one text is wanted";
   EXPECT_EQ(typed({"train.out=\"7\""}).train.out, "7") << "quotes are TOML's";
 }
 
