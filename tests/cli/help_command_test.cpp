@@ -44,7 +44,7 @@ TEST(HelpCommand, TrainsHelpIsUsageOptionsAndALinePerTable) {
   ASSERT_EQ(result.exit_code, 0) << result.err;
   EXPECT_LE(std::count(result.out.begin(), result.out.end(), '\n'), 60);
   EXPECT_THAT(result.out, HasSubstr("--dry-run"));
-  EXPECT_THAT(result.out, HasSubstr("[optimizer]               which optimizer"));
+  EXPECT_THAT(result.out, HasSubstr("[optimizer]                 which optimizer"));
   EXPECT_THAT(result.out, HasSubstr("[[optimizer.group]]"));
   EXPECT_THAT(result.out, HasSubstr("temper help keys"));
 }

@@ -35,7 +35,7 @@ void group_thousands(std::string& text) {
   end = end == std::string::npos ? text.size() : end;
   while (end > begin + 3) {
     end -= 3;
-    text.insert(end, ",");
+    text.insert(end, 1, ',');
   }
 }
 

@@ -72,7 +72,7 @@ std::string lines_of(const RecipeTable& table) {
 std::string recipe_table_lines() {
   std::string text;
   for (const RecipeTable& table : training::recipe_tables()) {
-    text += line_of(title_of(table), table.help, 28);
+    text += line_of(title_of(table), table.help, 30);
   }
   return text;
 }

@@ -28,7 +28,7 @@ constexpr std::pair<const char*, const char*> kTables[] = {
     {"clip", "limits on gradients"},
     {"clip.generator", "of two models: the generator's limits"},
     {"clip.discriminator", "of two models: the discriminator's limits"},
-    {"train", "length of the run, device, precision, threads, where it is written"},
+    {"train", "length of the run, device, precision, threads, folder"},
     {"train.stage", "parts of the run that freeze something else"},
     {"scaler", "loss scaling of fp16"},
     {"average", "an average of the weights beside them: EMA, SWA"},

@@ -1,6 +1,7 @@
 // A recipe as text: TOML that reads back to the same settings, and a list of settings with their
 // origins.
 #include <filesystem>
+#include <set>
 
 #include "training/recipe/recipe.h"
 #include "training/recipe/recipe_keys.h"
@@ -100,9 +101,12 @@ void make_paths_absolute(Recipe& recipe) {
 std::string to_toml(const Recipe& recipe) {
   std::string text;
   std::string table;
+  std::set<std::string> written;
+  // Those that stand in `table`; at the end, where it is empty, those in tables without keys.
   const auto write_repeated = [&] {
     for (const RepeatedTable& repeated : repeated_tables()) {
-      if (!repeated.name.starts_with(table + ".")) {
+      const bool here = table.empty() || repeated.name.starts_with(table + ".");
+      if (!here || !written.insert(repeated.name).second) {
         continue;
       }
       for (std::size_t entry = 0; entry < repeated.count(recipe); ++entry) {
@@ -116,12 +120,16 @@ std::string to_toml(const Recipe& recipe) {
   for (const Line& line : all_lines(recipe)) {
     const std::string name = line.key.substr(0, line.key.rfind('.'));
     if (name != table) {
-      write_repeated();
+      if (!table.empty()) {
+        write_repeated();
+      }
       text += concat(table.empty() ? "" : "\n", "[", name, "]\n");
       table = name;
     }
     text += concat(line.key.substr(name.size() + 1), " = ", line.value, "\n");
   }
+  write_repeated();
+  table.clear();
   write_repeated();
   return text;
 }

@@ -222,7 +222,9 @@ TEST(RecipeHints, AMisspeltTableIsNamed) {
             std::string::npos);
   EXPECT_NE(of_file("[optimiser]\n").find("did you mean [optimizer]?"), std::string::npos)
       << "an empty one too";
-  EXPECT_NE(of_file("[[optimiser.group]]\nmatch = \"a\"\n").find("mean [[optimizer.group]]?"),
+  EXPECT_NE(of_file("[[optimiser.group]]\nmatch = \"a\"\n").find("did you mean [optimizer]?"),
+            std::string::npos);
+  EXPECT_NE(of_file("[[optimizer.gruop]]\nmatch = \"a\"\n").find("mean [[optimizer.group]]?"),
             std::string::npos);
   EXPECT_NE(of_file("[loss.techer]\nmodel = \"a\"\n").find("did you mean [loss.teacher]?"),
             std::string::npos);
