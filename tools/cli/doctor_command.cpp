@@ -41,11 +41,9 @@ std::string others_text() {
   std::this_thread::sleep_for(std::chrono::milliseconds(250));
   const double used = processors_used_elsewhere(before, processor_times());
   const int processors = available_processors();
-  char text[96];
-  std::snprintf(
-      text, sizeof text, "use %.1f of %d processors%s", used, processors,
+  return concat(
+      "use ", fixed_text(used, 1), " of ", processors, " processors",
       is_busy_elsewhere(used, processors) ? ": the machine is busy, a run will be slower" : "");
-  return text;
 }
 
 int run(const Arguments& arguments) {

@@ -20,7 +20,7 @@ using RecipeValue = std::variant<bool, std::int64_t, double, std::string, std::v
 struct RecipeKey {
   std::string name;  // "data.batch_size"
   std::string help;
-  std::string type;      // for messages: "an integer"
+  std::string type;  // for messages: "an integer"
   bool is_text = false;
   bool is_text_list = false;
   bool is_path = false;  // relative to the recipe file

@@ -53,8 +53,9 @@ AttrValue typed_parameter(const std::string& table, const std::string& component
 // A text as it was typed where the key wants one; "[a, b]" is a list only where it wants a list.
 const RecipeValue& wanted_value(const RecipeKey& key, const Assignment& assignment) {
   const std::optional<RecipeValue>& text = assignment.as_text;
-  const bool fits = text.has_value() && (key.is_text_list ||
-                                         (key.is_text && std::holds_alternative<std::string>(*text)));
+  const bool fits =
+      text.has_value() &&
+      (key.is_text_list || (key.is_text && std::holds_alternative<std::string>(*text)));
   return fits ? *text : assignment.value;
 }
 
