@@ -77,6 +77,7 @@ MemoryPlan TrainingPreview::memory(std::int64_t batch) {
   MemoryPlan memory;
   memory.arena = made.arena_bytes;
   memory.gradients = made.flat_bytes;
+  memory.kernels = made.kernel_bytes;
   for (const Tensor& constant : made.constants) {
     memory.constants += constant.bytes();
   }

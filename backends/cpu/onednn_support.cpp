@@ -1,6 +1,7 @@
 #include "backends/cpu/onednn_support.h"
 
 #include <algorithm>
+#include <limits>
 #include <map>
 #include <mutex>
 
@@ -329,6 +330,17 @@ std::string refusal(const std::string& implementation) {
   return {};
 }
 
+std::string refuse_size(const Shape& shape) {
+  if (shape.element_count() == 0) {
+    return "a tensor has no elements";
+  }
+  const int last = std::max(shape.rank() - 1, 0);
+  const std::int64_t rows = shape.count(0, last), row = shape.count(last, shape.rank());
+  return std::max(rows, row) > std::numeric_limits<std::int32_t>::max()
+             ? concat("the tensor ", shape, " is longer than the library counts")
+             : std::string();
+}
+
 std::string refuse_dtypes(const OpQuery& query) {
   for (const auto* specs : {&query.inputs, &query.outputs}) {
     for (const TensorSpec& spec : *specs) {
@@ -338,8 +350,8 @@ std::string refuse_dtypes(const OpQuery& query) {
       if (spec.dtype != DType::kFloat32) {
         return concat("only f32, not ", spec.dtype);
       }
-      if (spec.shape.element_count() == 0) {
-        return "a tensor has no elements";
+      if (std::string reason = refuse_size(spec.shape); !reason.empty()) {
+        return reason;
       }
     }
   }
@@ -364,8 +376,8 @@ std::string refuse_product(const OpQuery& query, DType& type) {
       if (spec.present() && spec.dtype != type && spec.dtype != DType::kFloat32) {
         return concat("only f32 and bf16, not ", spec.dtype);
       }
-      if (spec.present() && spec.shape.element_count() == 0) {
-        return "a tensor has no elements";
+      if (std::string reason = refuse_size(spec.shape); spec.present() && !reason.empty()) {
+        return reason;
       }
     }
   }

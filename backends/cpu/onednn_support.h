@@ -110,8 +110,13 @@ int quality_of(const PD& pd) {
   return std::string(pd.impl_info_str()).rfind("gemm", 0) == 0 ? 1 : 2;
 }
 
+// "" or why the library does not take a tensor of this size: it is empty, or its rows or the
+// elements of one are more than 2^31 - 1, where the library's own arithmetic overflows (its matrix
+// product then divides by zero).
+std::string refuse_size(const Shape& shape);
+
 // Whether every present tensor of the query is f32 (kOpaque and listed exceptions aside) and none
-// is empty.
+// is empty or too large.
 std::string refuse_dtypes(const OpQuery& query);
 // For products: every input is f32, or every input is bf16 where the processor multiplies it;
 // `type` becomes that. Outputs have it too; those of bf16 products may be f32.

@@ -1,5 +1,7 @@
 // One element converted to another type, defined for every value: floats out of an integer type's
-// range become its nearest end, NaN becomes 0; integers wrap; anything but 0 is true.
+// range become its nearest end, NaN becomes 0, or the smallest number of an i32 or i64 (as on x86,
+// so in NumPy and PyTorch: an index that is none is then seen as one); integers wrap; anything but
+// 0 is true.
 #pragma once
 
 #include <cmath>
@@ -27,7 +29,7 @@ T cast_element(S value) {
         static_cast<S>(std::uint64_t{1} << (std::numeric_limits<T>::digits - 1)) * 2;
     constexpr S kLower = std::is_signed_v<T> ? -kUpper : S(0);
     if (std::isnan(value)) {
-      return T(0);
+      return std::is_signed_v<T> && sizeof(T) >= 4 ? std::numeric_limits<T>::min() : T(0);
     }
     if (value >= kUpper) {
       return std::numeric_limits<T>::max();

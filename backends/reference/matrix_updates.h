@@ -75,6 +75,7 @@ class MuonKernel final : public UpdateKernel {
     }
     matrix_elements_ = largest;
     gram_elements_ = largest_gram;
+    kept_bytes += row_squares_.size() * sizeof(double);
     workspace_bytes = static_cast<std::size_t>(2 * (largest + largest_gram)) * sizeof(T);
   }
 

@@ -38,6 +38,7 @@ UpdateKernel::UpdateKernel(const OpQuery& query, std::vector<std::string> parame
   take_layouts(query);
   const std::size_t tensors = kUpdateScalars + count_ * (2 + states_);
   memory_input_ = query.inputs.size() > tensors ? tensors : 0;
+  kept_bytes = (static_cast<std::size_t>(total_ / chunk_) + count_) * sizeof(FlatRange);
 }
 
 void UpdateKernel::read_groups(const Attrs& attrs, const std::vector<std::string>& parameters) {

@@ -28,12 +28,6 @@ ValueId Builder::scalar(DType dtype, double value) {
   return graph_.add_constant({}, Tensor::scalar(dtype, value));
 }
 
-ValueId Builder::ints(const std::vector<std::int64_t>& values) {
-  return graph_.add_constant(
-      {}, Tensor::from<std::int64_t>(DType::kInt64, {static_cast<std::int64_t>(values.size())},
-                                     values));
-}
-
 ValueId Builder::zeros_like(ValueId like) {
   const Shape target = shape(like);
   return expand(scalar(dtype(like), 0), target);

@@ -31,7 +31,6 @@ class Builder {
 
   // A scalar constant of this dtype.
   ValueId scalar(DType dtype, double value);
-  ValueId ints(const std::vector<std::int64_t>& values);  // 1-D int64 constant
   ValueId zeros_like(ValueId like);
 
   ValueId add(ValueId a, ValueId b) { return op("Add", {a, b}); }

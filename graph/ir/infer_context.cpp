@@ -28,7 +28,7 @@ void InferContext::set_output(int i, DType dtype, const Shape& shape) {
   for (const std::int64_t dim : shape) {
     check(dim >= 0, "output ", i, " would have the shape ", shape);
   }
-  shape.element_count();  // checks for overflow
+  row_major_strides(shape);  // checks for overflow
   Value& value = graph_.value(node().outputs[static_cast<std::size_t>(i)]);
   value.dtype = dtype;
   value.shape = shape;
@@ -41,6 +41,10 @@ std::optional<std::vector<std::int64_t>> InferContext::take_ints(std::string_vie
     TEMPER_CHECK(
         tensor != nullptr, ErrorCode::kUnsupported, "input ", i, " (", name,
         ") is computed from data; only values known when the graph is compiled are supported");
+    // A begin and an end for each axis, or a size for each output.
+    const std::int64_t most = std::max(2 * kMaxRank, output_count());
+    check(tensor->element_count() <= most, "input ", i, " (", name, ") has ",
+          tensor->element_count(), " entries, expected at most ", most);
     attrs().set(name, tensor->values<std::int64_t>());
     graph_.node(node_id_).inputs[static_cast<std::size_t>(i)] = ValueId{};
   }
@@ -118,6 +122,11 @@ void infer_node(Graph& graph, NodeId id) {
     TEMPER_CHECK(outputs >= op.min_outputs && (op.max_outputs < 0 || outputs <= op.max_outputs),
                  ErrorCode::kInvalidModel, op.name(), " has ", outputs, " outputs, expected ",
                  op.min_outputs, op.max_outputs < 0 ? " or more" : concat(" to ", op.max_outputs));
+    for (const ValueId input : node.inputs) {
+      if (input.valid()) {
+        row_major_strides(graph.value(input).shape);  // checks for overflow
+      }
+    }
     InferContext context(graph, id);
     op.infer_function(context);
   } catch (Error& error) {

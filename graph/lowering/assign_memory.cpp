@@ -182,6 +182,9 @@ void Lowering::assign_addresses(Plan& plan) {
     }
   }
   plan.arena_bytes = plan_arena(blocks);
+  for (const PendingStep& pending : steps_) {
+    plan.kernel_bytes += static_cast<std::int64_t>(pending.step.kernel->kept_bytes);
+  }
   for (std::size_t b = 0; b < blocks.size(); ++b) {
     if (owners[b] >= 0) {
       physicals_[static_cast<std::size_t>(owners[b])].offset = blocks[b].offset;

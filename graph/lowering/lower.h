@@ -7,6 +7,7 @@
 // reorder. The gradient of a variable and its moments have the variable's layout.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <string>
 
@@ -19,12 +20,16 @@ namespace temper::graph {
 
 struct LowerOptions {
   int threads = 1;  // at most: see plan_threads.h
+  // What one tensor may take, and what sets that bound, for the message.
+  std::int64_t largest_tensor_bytes = std::int64_t{1} << 47;
+  const char* limit_name = "the address space";
 };
 
 // The plan of a graph whose shapes are all known. If the store is not allocated yet, the graph's
 // variables are added to it with the layouts chosen here; otherwise they must be there and their
 // layouts are taken as given. Call store.allocate() (and load the variables) before running the
-// plan. THROWS: kUnsupported naming every node without a kernel, with all reasons.
+// plan. THROWS: kOutOfMemory naming the node of a tensor that is too large, before any kernel is
+// prepared; kUnsupported naming every node without a kernel, with all reasons.
 Plan lower(const Graph& graph, const Backend& backend, VariableStore& store,
            const LowerOptions& options);
 

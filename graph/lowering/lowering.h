@@ -1,5 +1,5 @@
-// The state of one lowering, shared by its phases: schedule, select kernels (select_kernels.cpp),
-// assign memory (assign_memory.cpp). Private to this folder.
+// The state of one lowering, shared by its phases: check sizes (check_sizes.cpp), select kernels
+// (select_kernels.cpp), assign memory (assign_memory.cpp). Private to this folder.
 #pragma once
 
 #include <map>
@@ -51,12 +51,16 @@ class Lowering {
   Plan run();
 
  private:
+  // check_sizes.cpp
+  void check_sizes(const std::vector<NodeId>& order) const;
+
   // select_kernels.cpp
   void find_gradients_of_variables();
   std::vector<NodeId> schedule() const;
   void lower_node(NodeId id);
   void lower_commit_layouts(const Node& node, OpQuery& query);
   bool lower_as_alias(const Node& node);
+  bool lower_as_empty(const Node& node);
   void lower_updates();
   void lower_outputs();
   PhysicalId physical(ValueId id);

@@ -203,6 +203,23 @@ bool Lowering::lower_as_alias(const Node& node) {
   return true;
 }
 
+// A node all of whose outputs are empty has nothing to compute, whatever its other dimensions are.
+bool Lowering::lower_as_empty(const Node& node) {
+  const bool empty = std::all_of(node.outputs.begin(), node.outputs.end(), [&](ValueId id) {
+    return !id.valid() || (graph_.value(id).dtype != DType::kOpaque && !gradient_of_.contains(id) &&
+                           graph_.value(id).shape.element_count() == 0);
+  });
+  if (!empty || node.op->is_stateful) {
+    return false;
+  }
+  for (const ValueId id : node.outputs) {
+    if (id.valid()) {
+      of_value_[id] = add_physical({graph_.value(id).dtype, graph_.value(id).shape, {}, false});
+    }
+  }
+  return true;
+}
+
 // All of p, g and state of one parameter are read in the parameter's layout.
 void Lowering::lower_commit_layouts(const Node& node, OpQuery& query) {
   const auto count = static_cast<std::size_t>(node.attrs.get_int("count", 0));
@@ -223,7 +240,7 @@ void Lowering::lower_commit_layouts(const Node& node, OpQuery& query) {
 
 void Lowering::lower_node(NodeId id) {
   const Node& node = graph_.node(id);
-  if (lower_as_alias(node)) {
+  if (lower_as_alias(node) || lower_as_empty(node)) {
     return;
   }
   OpQuery query = make_query(graph_, id, options_.threads);
@@ -378,6 +395,7 @@ Plan Lowering::run() {
                   graph_.variable(variable).name, " is not computed by a node");
   }
   const std::vector<NodeId> order = schedule();
+  check_sizes(order);
   bool commits_reached = false;
   for (const NodeId id : order) {
     if (graph_.node(id).op->is_commit && !commits_reached) {

@@ -1,7 +1,5 @@
 // Max and average pooling over windows of one to three dimensions, their gradients, and pooling
 // over all of space.
-#include <numeric>
-
 #include "graph/ir/grad_context.h"
 #include "graph/ir/infer_context.h"
 #include "graph/ir/op_registry.h"
@@ -127,11 +125,14 @@ void global_max_pool_gradient(GradContext& g) {
   const Shape x_shape = g.shape(g.x(0));
   const std::int64_t count = x_shape.count(2, x_shape.rank());
   const Shape flat{x_shape[0], x_shape[1], count};
-  std::vector<std::int64_t> positions(static_cast<std::size_t>(count));
-  std::iota(positions.begin(), positions.end(), 0);
+  const auto number = [&](std::int64_t value) {
+    return b.scalar(DType::kInt64, static_cast<double>(value));
+  };
+  // Computed in the step where it is long, rather than a constant of the plane's size.
+  const ValueId positions = b.op("Range", {number(0), number(count), number(1)});
   const ValueId best = b.op("ArgMax", {b.reshape(g.x(0), flat)},
                             {{"axis", std::int64_t{2}}, {"keepdims", std::int64_t{1}}});
-  const ValueId chosen = b.op("Equal", {b.ints(positions), best});
+  const ValueId chosen = b.op("Equal", {positions, best});
   const ValueId dy = b.reshape(g.dy(), {x_shape[0], x_shape[1], 1});
   const ValueId dx = b.op("Where", {chosen, dy, b.scalar(g.dtype(g.dy()), 0)});
   g.set(0, b.reshape(dx, x_shape));

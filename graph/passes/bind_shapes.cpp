@@ -10,11 +10,27 @@
 namespace temper::graph {
 namespace {
 
-bool foldable(const Graph& graph, const Node& node, std::int64_t max_elements) {
+// Folded without being counted: the numbers of shapes.
+constexpr std::int64_t kShapeSized = 64;
+// Elements of a constant made of smaller ones.
+constexpr std::int64_t kMostGrown = 1 << 16;
+constexpr std::int64_t kMostBytes = 32 << 20;
+
+}  // namespace
+
+ConstantFolder::ConstantFolder(const Graph& graph, const Backend& reference)
+    : reference_(reference), bytes_left_(kMostBytes) {
+  for (int i = 0; i < graph.value_count(); ++i) {
+    const Value& value = graph.value(ValueId{i});
+    bytes_left_ += value.kind == ValueKind::kConstant ? 2 * value.constant.bytes() : 0;
+  }
+}
+
+bool ConstantFolder::may_fold(const Graph& graph, const Node& node) {
   if (node.op->is_stateful) {
     return false;
   }
-  std::int64_t input_elements = 0;
+  std::int64_t most = kMostGrown;
   for (const ValueId input : node.inputs) {
     if (!input.valid()) {
       continue;
@@ -23,17 +39,32 @@ bool foldable(const Graph& graph, const Node& node, std::int64_t max_elements) {
     if (value.kind != ValueKind::kConstant) {
       return false;
     }
-    input_elements = std::max(input_elements, value.shape.element_count());
+    most = std::max(most, value.shape.element_count());
   }
-  return std::all_of(node.outputs.begin(), node.outputs.end(), [&](ValueId output) {
-    return !output.valid() ||
-           (graph.value(output).dtype != DType::kOpaque &&
-            graph.value(output).shape.element_count() <= std::max(max_elements, input_elements));
-  });
+  std::int64_t bytes = 0;
+  for (const ValueId output : node.outputs) {
+    if (!output.valid()) {
+      continue;
+    }
+    const Value& value = graph.value(output);
+    const std::int64_t elements = value.shape.element_count();
+    if (value.dtype == DType::kOpaque || elements > most) {
+      return false;
+    }
+    bytes += elements <= kShapeSized ? 0 : storage_bytes(value.dtype, value.shape, {});
+  }
+  if (bytes > bytes_left_) {
+    return false;
+  }
+  bytes_left_ -= bytes;
+  return true;
 }
 
-void fold(Graph& graph, const Backend& reference, NodeId id) {
-  const std::vector<Tensor> results = evaluate_constant_node(graph, reference, id);
+void ConstantFolder::fold_if_constant(Graph& graph, NodeId id) {
+  if (!may_fold(graph, graph.node(id))) {
+    return;
+  }
+  const std::vector<Tensor> results = evaluate_constant_node(graph, reference_, id);
   Node& node = graph.node(id);
   for (std::size_t i = 0; i < node.outputs.size(); ++i) {
     if (node.outputs[i].valid()) {
@@ -46,27 +77,23 @@ void fold(Graph& graph, const Backend& reference, NodeId id) {
   node.removed = true;
 }
 
-}  // namespace
-
-void infer_and_fold(Graph& graph, const Backend& reference, std::int64_t max_elements) {
+void infer_and_fold(Graph& graph, const Backend& reference) {
+  ConstantFolder folder(graph, reference);
   for (const NodeId id : topological_order(graph)) {
     infer_node(graph, id);
-    if (foldable(graph, graph.node(id), max_elements)) {
-      fold(graph, reference, id);
-    }
+    folder.fold_if_constant(graph, id);
   }
 }
 
-void fold_constants(Graph& graph, const Backend& reference, std::int64_t max_elements) {
+void fold_constants(Graph& graph, const Backend& reference) {
+  ConstantFolder folder(graph, reference);
   for (const NodeId id : topological_order(graph)) {
-    if (foldable(graph, graph.node(id), max_elements)) {
-      fold(graph, reference, id);
-    }
+    folder.fold_if_constant(graph, id);
   }
 }
 
-void bind_shapes(Graph& graph, const std::map<std::string, std::int64_t>& symbols,
-                 std::int64_t unnamed_first, const Backend& reference) {
+void bind_inputs(Graph& graph, const std::map<std::string, std::int64_t>& symbols,
+                 std::int64_t unnamed_first) {
   for (const ValueId id : graph.inputs) {
     Value& value = graph.value(id);
     TEMPER_CHECK(value.rank_known, ErrorCode::kUnsupported, "input '", value.name,
@@ -88,6 +115,11 @@ void bind_shapes(Graph& graph, const std::map<std::string, std::int64_t>& symbol
     }
     value.shape_known = true;
   }
+}
+
+void bind_shapes(Graph& graph, const std::map<std::string, std::int64_t>& symbols,
+                 std::int64_t unnamed_first, const Backend& reference) {
+  bind_inputs(graph, symbols, unnamed_first);
   infer_and_fold(graph, reference);
 }
 

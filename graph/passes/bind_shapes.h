@@ -17,12 +17,31 @@ namespace temper::graph {
 void bind_shapes(Graph& graph, const std::map<std::string, std::int64_t>& symbols,
                  std::int64_t unnamed_first, const Backend& reference);
 
-// Infers the outputs of every node and turns nodes with constant inputs into constants.
-// Nodes whose result would have more than `max_elements` elements stay, unless their inputs are as
-// large.
-void infer_and_fold(Graph& graph, const Backend& reference, std::int64_t max_elements = 1 << 16);
+// The inputs alone: infers nothing yet.
+void bind_inputs(Graph& graph, const std::map<std::string, std::int64_t>& symbols,
+                 std::int64_t unnamed_first);
+
+// Turns nodes with constant inputs into constants. A result may have 65,536 elements, or as many as
+// the largest input; all results together are bounded by what the graph's constants take (a short
+// file can name a thousand large ones), but for those the size of shapes. What is not folded is
+// computed in each step.
+class ConstantFolder {
+ public:
+  ConstantFolder(const Graph& graph, const Backend& reference);
+  // REQUIRES: the node's outputs are inferred.
+  void fold_if_constant(Graph& graph, NodeId id);
+
+ private:
+  bool may_fold(const Graph& graph, const Node& node);
+
+  const Backend& reference_;
+  std::int64_t bytes_left_;
+};
+
+// Infers the outputs of every node and folds.
+void infer_and_fold(Graph& graph, const Backend& reference);
 
 // Folding alone, over a graph whose shapes are known.
-void fold_constants(Graph& graph, const Backend& reference, std::int64_t max_elements = 1 << 16);
+void fold_constants(Graph& graph, const Backend& reference);
 
 }  // namespace temper::graph

@@ -1,5 +1,6 @@
 #include "graph/passes/evaluate.h"
 
+#include <algorithm>
 #include <memory>
 #include <set>
 #include <utility>
@@ -87,6 +88,10 @@ class Evaluation {
                       kernel.output_layouts.empty() ? Layout{} : kernel.output_layouts[i]);
       }
       out[i] = made.data();
+    }
+    if (std::all_of(node.outputs.begin(), node.outputs.end(),
+                    [&](ValueId id) { return !id.valid() || tensors_[id].element_count() == 0; })) {
+      return;  // nothing to compute, whatever the other dimensions are
     }
     const auto workspace = Buffer::allocate(kernel.workspace_bytes, "a workspace");
     const KernelArgs args{in.data(), out.data(), workspace->data()};

@@ -1,237 +1,219 @@
-// Forward propagation of "which axis is the batch", one rule per kind of op.
 #include "graph/passes/rebatch.h"
 
 #include <algorithm>
-#include <optional>
-#include <string_view>
 #include <vector>
 
+#include "graph/ir/builder.h"
+#include "graph/ir/infer_context.h"
 #include "graph/ir/op_def.h"
+#include "graph/ir/walk.h"
+#include "graph/passes/batch_axis.h"
+#include "graph/passes/bind_shapes.h"
 #include "runtime/base/error.h"
 
 namespace temper::graph {
 namespace {
 
-using Axis = std::optional<std::int64_t>;
 using Ints = std::vector<std::int64_t>;
 
-constexpr const char* kAdvice =
-    "; export the model with a dynamic batch instead (dynamic_shapes in torch.onnx.export)";
+Ints to_ints(const Shape& shape) { return {shape.begin(), shape.end()}; }
 
 class Rebatcher {
  public:
-  Rebatcher(Graph& graph, std::int64_t from, std::int64_t to)
-      : graph_(graph), from_(from), to_(to), axes_(static_cast<std::size_t>(graph.value_count())) {}
+  // `old`: the same graph bound at the batch size `from`, so with all shapes and resolved
+  // attributes.
+  Rebatcher(Graph& graph, const Graph& old, std::int64_t from, std::int64_t to,
+            const Backend& reference)
+      : graph_(graph),
+        old_(old),
+        from_(from),
+        to_(to),
+        folder_(graph, reference),
+        axes_(static_cast<std::size_t>(graph.value_count())) {}
 
   void run() {
-    bool any = false;
     for (const ValueId id : graph_.inputs) {
-      Value& input = graph_.value(id);
-      if (input.dims.empty() || input.dims[0].value != from_) {
-        continue;
+      const Shape &now = graph_.value(id).shape, &then = old_.value(id).shape;
+      if (now.rank() > 0 && then[0] == from_ && now[0] == to_) {
+        axis(id) = 0;
       }
-      input.dims[0] = to_ < 0 ? Dim{-1, "batch"} : Dim{to_, {}};
-      input.shape[0] = to_;
-      input.shape_known =
-          input.rank_known && std::all_of(input.dims.begin(), input.dims.end(),
-                                          [](const Dim& d) { return d.value >= 0; });
-      axis(id) = 0;
-      any = true;
     }
-    TEMPER_CHECK(any, ErrorCode::kInvalidArgument, "no input of the model has the batch size ",
-                 from_);
-    for (int i = 0; i < graph_.node_count(); ++i) {
-      const NodeId id{i};
-      if (!graph_.node(id).removed) {
-        const Axis out = follow(id);
-        for (const ValueId output : graph_.node(id).outputs) {
-          if (output.valid()) {
-            axis(output) = out;
-          }
+    for (const NodeId id : topological_order(graph_)) {
+      visit(id);
+    }
+  }
+
+ private:
+  BatchAxis& axis(ValueId id) { return axes_[static_cast<std::size_t>(id.index)]; }
+
+  const Node& old_node(NodeId id) const { return old_.node(id); }
+  const Shape& old_shape(ValueId id) const { return old_.value(id).shape; }
+
+  Shape scaled(Shape shape, int at) const {
+    shape[at] = checked_multiply(shape[at] / from_, to_, "a batch dimension");
+    return shape;
+  }
+
+  void visit(NodeId id) {
+    const Node& was = old_node(id);
+    BatchedNode batched{old_, was, from_, {}};
+    for (const ValueId input : was.inputs) {
+      batched.axes.push_back(input.valid() ? axis(input) : BatchAxis{});
+    }
+    const bool follows = std::any_of(batched.axes.begin(), batched.axes.end(),
+                                     [](const BatchAxis& one) { return one.has_value(); });
+    BatchAxis expected;
+    if (follows) {
+      expected = batch_axis_of_outputs(batched);
+      rewrite(id, batched.axes, *expected);
+    }
+    infer(id);
+    for (std::size_t i = 0; i < was.outputs.size(); ++i) {
+      if (was.outputs[i].valid() && graph_.value(was.outputs[i]).dtype != DType::kOpaque) {
+        axis(was.outputs[i]) = follows ? checked_axis(was, i, *expected) : found_axis(was, i);
+      }
+    }
+    folder_.fold_if_constant(graph_, id);
+  }
+
+  void infer(NodeId id) {
+    try {
+      infer_node(graph_, id);
+    } catch (Error& error) {
+      error.add_note(concat("while changing the batch size of the model from ", from_, " to ", to_,
+                            kRebatchAdvice));
+      throw;
+    }
+  }
+
+  BatchAxis checked_axis(const Node& was, std::size_t output, int expected) const {
+    const Shape& now = graph_.value(was.outputs[output]).shape;
+    const Shape& then = old_shape(was.outputs[output]);
+    TEMPER_CHECK(now == scaled(then, expected), ErrorCode::kUnsupported, was.origin, " gives ",
+                 then, " for a batch of ", from_, " and ", now, " for one of ", to_, ", expected ",
+                 scaled(then, expected), kRebatchAdvice);
+    return expected;
+  }
+
+  // Of a value that no batch flows into, but whose shape was computed from the batch's.
+  BatchAxis found_axis(const Node& was, std::size_t output) const {
+    const Shape& now = graph_.value(was.outputs[output]).shape;
+    const Shape& then = old_shape(was.outputs[output]);
+    if (now == then) {
+      return {};
+    }
+    for (int a = 0; a < now.rank() && now.rank() == then.rank(); ++a) {
+      if (then[a] % from_ == 0 && now == scaled(then, a)) {
+        return a;
+      }
+    }
+    fail(ErrorCode::kUnsupported, was.origin, " gives ", then, " for a batch of ", from_, " and ",
+         now, " for one of ", to_, kRebatchAdvice);
+  }
+
+  // Numbers that hold the old batch size become the new one's.
+  void rewrite(NodeId id, const std::vector<BatchAxis>& axes, int expected) {
+    const std::string& op = old_node(id).op->name();
+    if (op == "Reshape" || op == "Expand") {
+      if (has_fixed_target(id)) {
+        const Shape target = scaled(old_shape(old_node(id).outputs[0]), expected);
+        set_resolved(id, {{"shape", to_ints(target)}, {"allowzero", std::int64_t{1}}});
+      }
+    } else if (op == "Squeeze") {
+      set_resolved(id, old_node(id).attrs);
+    } else if (op == "Slice") {
+      set_resolved(id, without_axis(old_node(id).attrs, expected));
+    } else if (op == "Concat") {
+      for (std::size_t i = 0; i < axes.size(); ++i) {
+        if (!axes[i]) {
+          repeat_input(id, i, expected);
         }
       }
     }
   }
 
- private:
-  Axis& axis(ValueId id) {
-    const auto index = static_cast<std::size_t>(id.index);
-    if (index >= axes_.size()) {
-      axes_.resize(index + 1);  // constants made on the way
-    }
-    return axes_[index];
-  }
-
-  Axis input_axis(const Node& node, std::size_t i) {
-    return i < node.inputs.size() && node.inputs[i].valid() ? axis(node.inputs[i]) : Axis{};
-  }
-
-  // The integers of an attribute or of constant input i.
-  std::optional<Ints> ints(const Node& node, std::string_view name, std::size_t i) const {
-    if (i < node.inputs.size() && node.inputs[i].valid()) {
-      const Value& value = graph_.value(node.inputs[i]);
-      return value.kind == ValueKind::kConstant
-                 ? std::optional<Ints>(value.constant.values<std::int64_t>())
-                 : std::nullopt;
-    }
-    return node.attrs.has(name) ? std::optional<Ints>(node.attrs.get_ints(name)) : std::nullopt;
-  }
-
-  Axis follow(NodeId id) {
+  // Whether the target is a number of the file, rather than computed from the batch.
+  bool has_fixed_target(NodeId id) const {
     const Node& node = graph_.node(id);
-    const std::string& op = node.op->name();
-    const Axis data = input_axis(node, 0);
-    if (op == "Shape" || op == "Size" || op == "ConstantOfShape" || op == "Range") {
-      return {};
+    if (node.inputs.size() < 2 || !node.inputs[1].valid()) {
+      return true;
     }
-    if (op == "Gather") {
-      return gather(node, data);
+    const Value &now = graph_.value(node.inputs[1]), &then = old_.value(node.inputs[1]);
+    return now.kind == ValueKind::kConstant && then.kind == ValueKind::kConstant &&
+           now.constant.values<std::int64_t>() == then.constant.values<std::int64_t>();
+  }
+
+  // Attributes in place of the inputs that the shape rule would turn into attributes.
+  void set_resolved(NodeId id, const Attrs& attrs) {
+    Node& node = graph_.node(id);
+    for (const auto& [name, value] : attrs) {
+      node.attrs.set(name, value);
     }
-    if (op == "Reshape" || op == "Expand") {
-      return data ? retarget(id, *data, op == "Expand") : Axis{};
-    }
-    if (op == "Transpose") {
-      return transpose(node, data);
-    }
-    if (op == "Squeeze" || op == "Unsqueeze") {
-      return squeeze(node, data, op == "Squeeze");
-    }
-    if (op.starts_with("Reduce") || op == "ArgMax") {
-      return reduce(node, data);
-    }
-    if (op == "Flatten") {
-      return data && *data == 0 && node.attrs.get_int("axis", 1) != 0 ? data : Axis{};
-    }
-    if (op == "Concat" && data && node.attrs.get_int("axis", 0) == *data) {
-      return {};
-    }
-    for (std::size_t i = 0; i < node.inputs.size(); ++i) {
-      if (const Axis found = input_axis(node, i)) {
-        return found;  // elementwise, Conv, pooling, MatMul, Gemm, ...: the batch stays where it is
+    node.inputs.resize(1);
+  }
+
+  static Attrs without_axis(const Attrs& attrs, int axis) {
+    Attrs made;
+    const Ints axes = attrs.get_ints("axes");
+    for (const char* name : {"starts", "ends", "axes", "steps"}) {
+      Ints kept;
+      const Ints all = attrs.get_ints(name);
+      for (std::size_t i = 0; i < axes.size(); ++i) {
+        if (axes[i] != axis) {
+          kept.push_back(all[i]);
+        }
       }
+      made.set(name, std::move(kept));
     }
-    return {};
+    return made;
   }
 
-  Axis gather(const Node& node, Axis data) {
-    const std::int64_t along = node.attrs.get_int("axis", 0);
-    if (const Axis indices = input_axis(node, 1); indices && !data && along >= 0) {
-      return along + *indices;
-    }
-    return data && (along > *data || along < 0) ? data : Axis{};
-  }
-
-  static Axis transpose(const Node& node, Axis data) {
-    if (!data) {
-      return {};
-    }
-    const Ints perm = node.attrs.get_ints("perm");
-    const auto found = std::find(perm.begin(), perm.end(), *data);
-    return found == perm.end() ? Axis{} : Axis{found - perm.begin()};
-  }
-
-  Axis squeeze(const Node& node, Axis data, bool removes) const {
-    if (!data) {
-      return {};
-    }
-    const std::optional<Ints> axes = ints(node, "axes", 1);
-    if (!axes || axes->empty()) {
-      TEMPER_CHECK(!removes || from_ != 1, ErrorCode::kUnsupported, node.origin,
-                   " removes all dimensions of size 1, the batch among them", kAdvice);
-      return data;
-    }
-    std::int64_t out = *data;
-    Ints sorted = *axes;
-    std::sort(sorted.begin(), sorted.end());
-    for (const std::int64_t at : sorted) {
-      if (at < 0) {
-        continue;  // counted from the end: behind the batch
-      }
-      TEMPER_CHECK(!removes || at != *data, ErrorCode::kUnsupported, node.origin,
-                   " removes the batch dimension", kAdvice);
-      out += removes ? (at < *data ? -1 : 0) : (at <= out ? 1 : 0);
-    }
-    return out;
-  }
-
-  Axis reduce(const Node& node, Axis data) const {
-    if (!data) {
-      return {};
-    }
-    const std::optional<Ints> axes =
-        node.op->name() == "ArgMax" ? Ints{node.attrs.get_int("axis", 0)} : ints(node, "axes", 1);
-    if (!axes || axes->empty()) {
-      return node.attrs.get_int("noop_with_empty_axes", 0) != 0 ? data : Axis{};
-    }
-    std::int64_t out = *data;
-    for (const std::int64_t at : *axes) {
-      if (at == *data) {
-        return {};
-      }
-      out -= node.attrs.get_int("keepdims", 1) == 0 && at >= 0 && at < *data ? 1 : 0;
-    }
-    return out;
-  }
-
-  // Reshape and Expand with a constant target: the batch's entry becomes "as the input".
-  Axis retarget(NodeId id, std::int64_t at, bool expand) {
-    const Node& node = graph_.node(id);
-    std::optional<Ints> target = ints(node, "shape", 1);
-    if (!target) {
-      return at;  // computed from the input's shape: follows by itself
-    }
-    const auto index = static_cast<std::size_t>(at);
-    const bool copies_zero = node.attrs.get_int("allowzero", 0) == 0;
-    const std::int64_t entry = index < target->size() ? (*target)[index] : from_ + 1;
-    if (expand ? entry == 1 && from_ != 1 : entry == -1 || (entry == 0 && copies_zero)) {
-      return at;
-    }
-    TEMPER_CHECK(entry == from_, ErrorCode::kUnsupported, node.origin, " has the constant target [",
-                 join(*target, ","), "], which puts the batch size ", from_,
-                 " into another dimension", kAdvice);
-    (*target)[index] = 0;
-    bool copy_zero = copies_zero;
-    if (expand) {
-      (*target)[index] = 1;
-    } else if (!copies_zero) {
-      const bool has_rest = std::count(target->begin(), target->end(), -1) > 0;
-      const bool has_zero = std::count(target->begin(), target->end(), 0) > 1;
-      TEMPER_CHECK(!has_rest || !has_zero, ErrorCode::kUnsupported, node.origin,
-                   " has a target with -1 and 0, which leaves no way to write any batch size",
-                   kAdvice);
-      (*target)[index] = has_rest ? 0 : -1;
-      copy_zero = has_rest;
-    }
-    Node& changed = graph_.node(id);
-    if (!expand) {
-      changed.attrs.set("allowzero", std::int64_t{!copy_zero});
-    }
-    if (changed.inputs.size() > 1 && changed.inputs[1].valid()) {
-      // A constant of its own: other nodes may read the old one.
-      const auto count = static_cast<std::int64_t>(target->size());
-      const ValueId fresh =
-          graph_.add_constant("", Tensor::from<std::int64_t>(DType::kInt64, {count}, *target));
-      graph_.node(id).inputs[1] = fresh;
-    } else {
-      changed.attrs.set("shape", *target);
-    }
-    return at;
+  // A value that all samples share, such as a class token, beside values of each sample.
+  void repeat_input(NodeId id, std::size_t i, int at) {
+    const ValueId input = graph_.node(id).inputs[i];
+    Shape shape = graph_.value(input).shape;
+    TEMPER_CHECK(from_ == 1 && shape[at] == 1, ErrorCode::kUnsupported, graph_.node(id).origin,
+                 " joins the batch with ", shape, ", which the file gives for ", shape[at],
+                 " samples", kRebatchAdvice);
+    shape[at] = to_;
+    const ValueId repeated = Builder(graph_, graph_.node(id).origin).expand(input, shape);
+    graph_.node(id).inputs[i] = repeated;
+    axes_.resize(static_cast<std::size_t>(graph_.value_count()));
   }
 
   Graph& graph_;
+  const Graph& old_;
   std::int64_t from_;
   std::int64_t to_;
-  std::vector<Axis> axes_;
+  ConstantFolder folder_;
+  std::vector<BatchAxis> axes_;
 };
 
 }  // namespace
 
-void rebatch(Graph& graph, std::int64_t from, std::int64_t to) {
+void rebatch(Graph& graph, const std::map<std::string, std::int64_t>& symbols, std::int64_t from,
+             std::int64_t to, const Backend& reference) {
   TEMPER_CHECK(from > 0, ErrorCode::kInvalidArgument, "a batch size of ", from,
                " cannot be replaced");
-  if (from != to) {
-    Rebatcher(graph, from, to).run();
+  Graph old = graph;
+  bool any = false;
+  std::map<std::string, std::int64_t> old_symbols = symbols;
+  for (const ValueId id : graph.inputs) {
+    Value& input = graph.value(id);
+    if (input.dims.empty()) {
+      continue;
+    }
+    if (input.dims[0].value == from) {
+      input.dims[0] = Dim{to, {}};
+      any = true;
+    } else if (input.dims[0].value < 0) {
+      old_symbols[input.dims[0].symbol] = from;
+    }
   }
+  TEMPER_CHECK(any, ErrorCode::kInvalidArgument, "no input of the model has the batch size ", from);
+  bind_shapes(old, old_symbols, from, reference);
+  bind_inputs(graph, symbols, to);
+  Rebatcher(graph, old, from, to, reference).run();
 }
 
 }  // namespace temper::graph

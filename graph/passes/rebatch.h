@@ -3,17 +3,21 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
+#include <string>
 
 #include "graph/ir/graph.h"
+#include "runtime/backend/backend.h"
 
 namespace temper::graph {
 
-// Changes dimension 0 of every input where it is `from` into `to` (-1: the symbol "batch"), follows
-// that dimension through the graph and rewrites constant Reshape and Expand targets that hold it,
-// so that they take whatever batch comes. REQUIRES: an imported graph, before shapes are inferred
-// (nodes in topological order). Equal sizes change nothing. THROWS: kInvalidArgument when no input
-// has the size `from`; kUnsupported naming the node that makes the size part of another dimension
-// or removes it.
-void rebatch(Graph& graph, std::int64_t from, std::int64_t to);
+// Changes dimension 0 of every input where it is `from` into `to`, follows that dimension through
+// the graph, rewrites what holds it as a number, and binds and infers all shapes as bind_shapes()
+// does. A sample then gets what it gets in a batch of `from`: a node that mixes samples is refused,
+// and every shape is compared with the one it has at `from`. REQUIRES: an imported graph, before
+// shapes are inferred; from is not to. THROWS: kInvalidArgument when no input has the size `from`;
+// kUnsupported naming the node that does not keep the samples apart; as bind_shapes().
+void rebatch(Graph& graph, const std::map<std::string, std::int64_t>& symbols, std::int64_t from,
+             std::int64_t to, const Backend& reference);
 
 }  // namespace temper::graph

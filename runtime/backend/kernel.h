@@ -9,7 +9,9 @@
 // plain tensors everywhere (all of the reference backend) leaves both lists empty.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -59,11 +61,41 @@ struct Support {
   static Support not_concerned() { return {false, {}}; }
 };
 
+// The first index or label met by a kernel that lies outside the tensor it picks from. Kernels do
+// not throw, so they note it here, from any of their threads, and whoever ran them looks.
+class IndexFault {
+ public:
+  // Valid ones are from `low` to `high` - 1.
+  void note(std::int64_t index, std::int64_t low, std::int64_t high) {
+    if (!noted_.exchange(true, std::memory_order_relaxed)) {
+      index_ = index;
+      low_ = low;
+      high_ = high;
+    }
+  }
+  bool noted() const { return noted_.load(std::memory_order_relaxed); }
+  void clear() { noted_.store(false, std::memory_order_relaxed); }
+  std::int64_t index() const { return index_; }
+  std::int64_t low() const { return low_; }
+  std::int64_t high() const { return high_; }
+
+ private:
+  std::atomic<bool> noted_ = false;
+  std::int64_t index_ = 0, low_ = 0, high_ = 0;
+};
+
 // What run() gets: one pointer per input and output of the query (null when not present).
 struct KernelArgs {
   void* const* inputs = nullptr;
   void* const* outputs = nullptr;
-  void* workspace = nullptr;  // workspace_bytes, 64-byte aligned; contents undefined
+  void* workspace = nullptr;    // workspace_bytes, 64-byte aligned; contents undefined
+  IndexFault* fault = nullptr;  // null: nobody asks
+
+  void note_index(std::int64_t index, std::int64_t low, std::int64_t high) const {
+    if (fault != nullptr) {
+      fault->note(index, low, high);
+    }
+  }
 };
 
 class Kernel {
@@ -81,6 +113,8 @@ class Kernel {
 
   // Set by prepare().
   std::size_t workspace_bytes = 0;
+  // Memory of the kernel's own that grows with its tensors, such as a table of their parts.
+  std::size_t kept_bytes = 0;
   std::vector<Layout> input_layouts;      // empty: plain
   std::vector<Layout> output_layouts;     // empty: plain
   std::vector<std::size_t> opaque_bytes;  // per output; only read for outputs of dtype kOpaque

@@ -39,6 +39,7 @@ class WidenedKernel final : public Kernel {
     output_layouts = inner_->output_layouts;
     opaque_bytes = inner_->opaque_bytes;
     description = inner_->description;
+    kept_bytes = inner_->kept_bytes;
     input_pointers_.resize(query.inputs.size());
     output_pointers_.resize(query.outputs.size());
     reserve(query.inputs, input_layouts, inputs_);
@@ -97,7 +98,7 @@ class WidenedKernel final : public Kernel {
     for (const Converted& part : outputs_) {
       output_pointers_[part.index] = workspace + part.offset;
     }
-    return {input_pointers_.data(), output_pointers_.data(), workspace + inner_offset_};
+    return {input_pointers_.data(), output_pointers_.data(), workspace + inner_offset_, args.fault};
   }
 
   std::unique_ptr<Kernel> inner_;

@@ -49,7 +49,7 @@ Shape row_major_strides(const Shape& shape) {
   std::int64_t stride = 1;
   for (int axis = shape.rank() - 1; axis >= 0; --axis) {
     strides[axis] = stride;
-    stride *= std::max<std::int64_t>(shape[axis], 1);
+    stride = checked_multiply(stride, std::max<std::int64_t>(shape[axis], 1), "a shape's extent");
   }
   return strides;
 }

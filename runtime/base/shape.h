@@ -48,7 +48,8 @@ std::string to_string(const Shape& shape);
 // a * b for non-negative values. THROWS: kInvalidModel naming `what` when the product passes 2^62.
 std::int64_t checked_multiply(std::int64_t a, std::int64_t b, const char* what);
 
-// The row-major strides in elements.
+// The row-major strides in elements. THROWS: kInvalidModel when one, or the next one that there
+// would be, passes 2^62; also where a dimension 0 makes the tensor empty.
 Shape row_major_strides(const Shape& shape);
 
 }  // namespace temper

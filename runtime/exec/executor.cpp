@@ -59,7 +59,7 @@ std::byte* Arena::flat() {
 }
 
 Executor::Executor(const Plan& plan, VariableStore& store, Arena& arena)
-    : plan_(&plan), store_(&store), arena_(&arena) {
+    : plan_(&plan), store_(&store), arena_(&arena), fault_(std::make_unique<IndexFault>()) {
   TEMPER_ASSERT(arena.holds(plan), "the arena has ", arena.bytes(), " bytes, the plan needs ",
                 plan.arena_bytes);
   arena.data();
@@ -80,7 +80,7 @@ Executor::Executor(const Plan& plan, VariableStore& store, Arena& arena)
     }
     const auto& outputs = pointers_[pointers_.size() - 1];
     const auto& inputs = pointers_[pointers_.size() - 2];
-    const KernelArgs args{inputs.data(), outputs.data(), address(step.workspace)};
+    const KernelArgs args{inputs.data(), outputs.data(), address(step.workspace), fault_.get()};
     steps_.push_back({step.kernel.get(), args});
     step.kernel->bind(args);
   }
@@ -126,18 +126,32 @@ void Executor::bind_input(int index, const void* data) {
   }
 }
 
+void Executor::fail_index(std::size_t step) const {
+  fail(ErrorCode::kInvalidData, plan_->steps[step].origin, " got the index ", fault_->index(),
+       ", expected ", fault_->low(), " to ", fault_->high() - 1,
+       ": the model computed it from its inputs, or it stands in them");
+}
+
 void Executor::run() {
-  for (const BoundStep& step : steps_) {
-    step.kernel->run(step.args);
+  fault_->clear();
+  for (std::size_t i = 0; i < steps_.size(); ++i) {
+    steps_[i].kernel->run(steps_[i].args);
+    if (fault_->noted()) [[unlikely]] {
+      fail_index(i);
+    }
   }
 }
 
 void Executor::run_profiled(std::vector<double>& seconds) {
   seconds.resize(steps_.size(), 0.0);
+  fault_->clear();
   for (std::size_t i = 0; i < steps_.size(); ++i) {
     const auto began = std::chrono::steady_clock::now();
     steps_[i].kernel->run(steps_[i].args);
     seconds[i] += std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
+    if (fault_->noted()) [[unlikely]] {
+      fail_index(i);
+    }
   }
 }
 

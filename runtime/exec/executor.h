@@ -43,6 +43,8 @@ class Executor {
 
   // The memory input `index` is read from at the next run(): plain layout, alive until then.
   void bind_input(int index, const void* data);
+  // THROWS: kInvalidData naming the node that met an index out of range; what follows that node,
+  // so also every update, is then not done.
   void run();
   // The same with the seconds of each step added to `seconds` (one entry per step).
   void run_profiled(std::vector<double>& seconds);
@@ -59,12 +61,14 @@ class Executor {
     KernelArgs args;
   };
   void* address(const Location& location) const;
+  [[noreturn]] void fail_index(std::size_t step) const;
 
   const Plan* plan_;
   VariableStore* store_;
   Arena* arena_;
   std::vector<std::vector<void*>> pointers_;  // two per step: inputs, outputs
   std::vector<BoundStep> steps_;
+  std::unique_ptr<IndexFault> fault_;            // of the step that runs
   std::vector<std::vector<void**>> input_uses_;  // per plan input: the pointers to patch
   std::vector<Tensor> outputs_;
 };

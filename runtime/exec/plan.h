@@ -56,7 +56,8 @@ struct Plan {
   std::vector<PlanPort> outputs;
   std::vector<Tensor> constants;
   std::int64_t arena_bytes = 0;
-  std::int64_t flat_bytes = 0;  // gradients of the trainable parameters
+  std::int64_t flat_bytes = 0;    // gradients of the trainable parameters
+  std::int64_t kernel_bytes = 0;  // what the kernels keep for themselves
   int threads = 1;
 
   // Index of the port with this name, or -1.

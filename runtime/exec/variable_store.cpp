@@ -8,7 +8,9 @@
 namespace temper {
 namespace {
 
-std::size_t aligned(std::size_t bytes) {
+std::size_t aligned_bytes(const StoreVariable& variable) {
+  const auto bytes =
+      static_cast<std::size_t>(storage_bytes(variable.dtype, variable.shape, variable.layout));
   return (bytes + kBufferAlignment - 1) / kBufferAlignment * kBufferAlignment;
 }
 
@@ -28,18 +30,15 @@ void VariableStore::allocate() {
   std::vector<std::size_t> offsets;
   std::vector<std::string> groups;
   for (const StoreVariable& variable : variables_) {
-    const auto bytes =
-        static_cast<std::size_t>(storage_bytes(variable.dtype, variable.shape, variable.layout));
     groups.push_back(variable.flat_group.empty() ? "variable " + variable.name
                                                  : "group " + variable.flat_group);
     std::size_t& end = group_bytes[groups.back()];
     offsets.push_back(end);
-    end += aligned(bytes);
+    end += aligned_bytes(variable);
   }
   std::map<std::string, std::shared_ptr<Buffer>> buffers;
   for (const auto& [name, bytes] : group_bytes) {
     buffers[name] = Buffer::allocate(bytes, name.c_str());
-    bytes_ += static_cast<std::int64_t>(bytes);
   }
   for (std::size_t i = 0; i < variables_.size(); ++i) {
     const StoreVariable& variable = variables_[i];
@@ -47,6 +46,14 @@ void VariableStore::allocate() {
                           offsets[i]);
   }
   allocated_ = true;
+}
+
+std::int64_t VariableStore::bytes() const {
+  std::int64_t sum = 0;
+  for (const StoreVariable& variable : variables_) {
+    sum += static_cast<std::int64_t>(aligned_bytes(variable));
+  }
+  return sum;
 }
 
 int VariableStore::find(std::string_view name) const {

@@ -44,13 +44,13 @@ class VariableStore {
   // THROWS: kInvalidModel when the shape differs, naming the variable.
   void set(int id, const Tensor& value);
 
-  std::int64_t bytes() const { return bytes_; }
+  // What allocate() takes, or took.
+  std::int64_t bytes() const;
 
  private:
   std::vector<StoreVariable> variables_;
   std::map<std::string, int, std::less<>> by_name_;
   std::vector<Tensor> tensors_;
-  std::int64_t bytes_ = 0;
   bool allocated_ = false;
 };
 

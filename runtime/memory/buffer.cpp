@@ -13,17 +13,17 @@ std::shared_ptr<Buffer> Buffer::allocate(std::size_t bytes, const char* purpose)
   TEMPER_CHECK(data != nullptr, ErrorCode::kOutOfMemory, "cannot allocate ", bytes, " bytes for ",
                purpose);
   std::memset(data, 0, rounded);
-  return std::shared_ptr<Buffer>(new Buffer(static_cast<std::byte*>(data), bytes, nullptr));
+  return std::shared_ptr<Buffer>(new Buffer(static_cast<std::byte*>(data), bytes, nullptr, true));
 }
 
 std::shared_ptr<Buffer> Buffer::wrap(void* data, std::size_t bytes,
                                      std::shared_ptr<const void> owner) {
   return std::shared_ptr<Buffer>(
-      new Buffer(static_cast<std::byte*>(data), bytes, std::move(owner)));
+      new Buffer(static_cast<std::byte*>(data), bytes, std::move(owner), false));
 }
 
 Buffer::~Buffer() {
-  if (owner_ == nullptr) {
+  if (allocated_) {
     std::free(data_);
   }
 }

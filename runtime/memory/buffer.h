@@ -13,8 +13,8 @@ class Buffer {
  public:
   // THROWS: kOutOfMemory naming the size and `purpose`.
   static std::shared_ptr<Buffer> allocate(std::size_t bytes, const char* purpose = "a buffer");
-  // Memory of somebody else, alive as long as `owner`. Not to be written unless the owner allows
-  // it.
+  // Memory of somebody else, alive as long as `owner`, or without one for as long as the caller
+  // sees to it; never freed here. Not to be written unless the owner allows it.
   static std::shared_ptr<Buffer> wrap(void* data, std::size_t bytes,
                                       std::shared_ptr<const void> owner);
   ~Buffer();
@@ -26,12 +26,13 @@ class Buffer {
   std::size_t bytes() const { return bytes_; }
 
  private:
-  Buffer(std::byte* data, std::size_t bytes, std::shared_ptr<const void> owner)
-      : data_(data), bytes_(bytes), owner_(std::move(owner)) {}
+  Buffer(std::byte* data, std::size_t bytes, std::shared_ptr<const void> owner, bool allocated)
+      : data_(data), bytes_(bytes), owner_(std::move(owner)), allocated_(allocated) {}
 
   std::byte* data_;
   std::size_t bytes_;
-  std::shared_ptr<const void> owner_;  // null: we allocated it
+  std::shared_ptr<const void> owner_;
+  bool allocated_;  // by allocate(), so that it is ours to free
 };
 
 }  // namespace temper

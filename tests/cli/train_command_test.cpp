@@ -140,7 +140,8 @@ TEST(TrainCommand, DryRunPrintsTheMemoryPlanAndLeavesNoRun) {
   EXPECT_GE(bytes.at("gradients").as_int("b"), 38282 * 4);
   EXPECT_EQ(bytes.at("total").as_int("b"),
             bytes.at("variables").as_int("b") + bytes.at("gradients").as_int("b") +
-                bytes.at("activations").as_int("b") + bytes.at("constants").as_int("b"));
+                bytes.at("activations").as_int("b") + bytes.at("constants").as_int("b") +
+                bytes.at("kernels").as_int("b"));
   EXPECT_FALSE(fs::exists(scratch / "run"));
 }
 

@@ -40,9 +40,11 @@ void add_casts(std::vector<OpCase>& cases) {
                             {1.9, -1.9, 127.5, 300, -300, kInfinity, -kInfinity, nan},
                             {1, -1, 127, 127, -128, 127, -128, 0}));
   cases.push_back(cast_case(kFloat64, kUInt8, {255.9, 256, -0.9, -1, nan}, {255, 255, 0, 0, 0}));
-  cases.push_back(cast_case(kFloat32, kInt64, {1e30, -1e30, -0x1p63, 0x1p62},
-                            {0x1p63, -0x1p63, -0x1p63, 0x1p62}));
+  cases.push_back(cast_case(kFloat32, kInt64, {1e30, -1e30, -0x1p63, 0x1p62, nan},
+                            {0x1p63, -0x1p63, -0x1p63, 0x1p62, -0x1p63}));
   cases.push_back(cast_case(kFloat16, kInt32, {-2.75, 65504, kInfinity}, {-2, 65504, 2147483647}));
+  // As on x86, so in NumPy and PyTorch: an index that comes of NaN is not row 0.
+  cases.push_back(cast_case(kFloat64, kInt32, {nan, 2}, {-0x1p31, 2}));
   cases.push_back(cast_case(kInt16, kInt8, {200, -129, 127}, {-56, 127, 127}));
   cases.push_back(cast_case(kInt32, kUInt16, {-1, 65536}, {65535, 0}));
   cases.push_back(cast_case(kFloat32, kBool, {0, -0.0, 0.25, nan, -kInfinity}, {0, 0, 1, 1, 1}));

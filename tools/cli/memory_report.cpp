@@ -18,7 +18,7 @@ void print_memory(const std::vector<training::MemoryPlan>& stages, bool as_json,
   const std::vector<std::pair<const char*, std::int64_t>> lines = {
       {"variables", memory.variables}, {"gradients", memory.gradients},
       {"activations", memory.arena},   {"constants", memory.constants},
-      {"total", memory.total()},
+      {"kernels", memory.kernels},     {"total", memory.total()},
   };
   if (as_json) {
     training::JsonValue values = training::JsonValue::object();

@@ -1,12 +1,39 @@
 #include "training/compile/plan_set.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "graph/lowering/lower.h"
 #include "graph/passes/pipeline.h"
 #include "runtime/base/error.h"
+#include "runtime/platform/memory_limits.h"
 
 namespace temper::training {
+namespace {
+
+graph::LowerOptions lower_options(int threads) {
+  graph::LowerOptions options;
+  options.threads = threads;
+  const MemoryLimits limits = memory_limits();
+  if (limits.smallest() < options.largest_tensor_bytes) {
+    options.largest_tensor_bytes = limits.smallest();
+    options.limit_name = limits.smallest_name();
+  }
+  return options;
+}
+
+// Before anything is taken: an arena is written to as soon as it is there, so one that does not fit
+// would have this process killed without a word.
+void check_fits(const MemoryPlan& memory) {
+  const MemoryLimits limits = memory_limits();
+  TEMPER_CHECK(memory.total() <= limits.smallest(), ErrorCode::kOutOfMemory, "training takes ",
+               memory.total(), " bytes (variables ", memory.variables, ", gradients ",
+               memory.gradients, ", activations ", memory.arena, "), but ", limits.smallest_name(),
+               " leaves ", limits.smallest(),
+               "; a smaller train.batch_size takes less, train.accumulate makes up for it");
+}
+
+}  // namespace
 
 PlanSet::PlanSet(const Backend& backend, const Backend& reference, EngineOptions options)
     : backend_(backend),
@@ -29,7 +56,7 @@ PlanSet::Compiled& PlanSet::compile(const std::string& name, const MakeGraph& ma
   }
   graph::run_pipeline(made, reference_, pipeline);
   Compiled compiled;
-  compiled.plan = graph::lower(made, backend_, store_, {options_.threads});
+  compiled.plan = graph::lower(made, backend_, store_, lower_options(options_.threads));
   for (int i = 0; i < made.variable_count() && !store_.allocated(); ++i) {
     const graph::Variable& variable = made.variable(graph::VariableId{i});
     if (variable.initial.defined()) {
@@ -61,6 +88,9 @@ void PlanSet::allocate() {
   for (const auto& [name, compiled] : compiled_) {
     arena_->reserve(compiled.plan);
   }
+  MemoryPlan needed = memory();
+  needed.constants = 0;  // read already
+  check_fits(needed);
   store_.allocate();
   for (int i = 0; i < store_.count(); ++i) {
     const auto value = initial_.find(store_.variable(i).name);
@@ -85,6 +115,10 @@ Executor& PlanSet::executor(const std::string& name, const MakeGraph& make) {
         larger->reserve(other.plan);
       }
       arena_ = std::move(larger);
+      MemoryPlan needed;
+      needed.arena = arena_->bytes();
+      needed.gradients = arena_->flat_bytes();
+      check_fits(needed);
     }
     for (auto& [other_name, other] : compiled_) {
       if (other.executor == nullptr) {
@@ -101,6 +135,7 @@ MemoryPlan PlanSet::memory() const {
   memory.arena = arena_->bytes();
   memory.gradients = arena_->flat_bytes();
   for (const auto& [name, compiled] : compiled_) {
+    memory.kernels += compiled.plan.kernel_bytes;
     for (const Tensor& constant : compiled.plan.constants) {
       memory.constants += constant.bytes();
     }

@@ -29,7 +29,8 @@ struct MemoryPlan {
   std::int64_t gradients = 0;
   std::int64_t arena = 0;  // activations and workspaces, the largest plan's
   std::int64_t constants = 0;
-  std::int64_t total() const { return variables + gradients + arena + constants; }
+  std::int64_t kernels = 0;  // tables of the kernels
+  std::int64_t total() const { return variables + gradients + arena + constants + kernels; }
 };
 
 class PlanSet {

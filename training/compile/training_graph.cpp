@@ -135,7 +135,9 @@ void bind_batch(Graph& graph, const std::map<std::string, std::int64_t>& symbols
   for (const ValueId id : graph.inputs) {
     const std::vector<graph::Dim>& dims = graph.value(id).dims;
     if (!dims.empty() && dims.front().value >= 0) {
-      graph::rebatch(graph, dims.front().value, batch);
+      if (dims.front().value != batch) {
+        return graph::rebatch(graph, symbols, dims.front().value, batch, reference);
+      }
       break;
     }
   }

@@ -50,6 +50,7 @@ struct Targets {
   const LossPlan& plan;
   const void* labels;
   const float* weights;  // null: all 1
+  const KernelArgs& args;
 
   std::int64_t label(std::int64_t row) const {
     return plan.wide_labels ? static_cast<const std::int64_t*>(labels)[row]
@@ -72,12 +73,13 @@ struct Targets {
   }
 };
 
-// A label that is no class and is not ignored gives NaN, which the step's finiteness check sees.
+// A label that is no class and is not ignored is noted, and gives NaN.
 double row_loss(const Targets& t, const float* log_prob, std::int64_t c) {
   if (c == t.plan.ignore_index) {
     return 0;
   }
   if (!t.in_range(c)) {
+    t.args.note_index(c, 0, t.plan.classes);
     return std::numeric_limits<double>::quiet_NaN();
   }
   double loss = -(1.0 - t.plan.smoothing) * t.weight(c) * static_cast<double>(log_prob[c]);
@@ -97,7 +99,8 @@ std::unique_ptr<Kernel> prepare_loss(const OpQuery& query) {
   const auto row_bytes = static_cast<std::size_t>(plan.rows) * sizeof(double);
   auto kernel = make_kernel([=](const KernelArgs& args) {
     const Targets targets{plan, args.inputs[1],
-                          plan.weighted ? static_cast<const float*>(args.inputs[2]) : nullptr};
+                          plan.weighted ? static_cast<const float*>(args.inputs[2]) : nullptr,
+                          args};
     const auto* logits = static_cast<const float*>(args.inputs[0]);
     auto* losses = static_cast<double*>(args.workspace);
     auto* log_prob =
@@ -139,6 +142,9 @@ void gradient_row(const Targets& t, const float* log_prob, std::int64_t c, doubl
                   double weight_sum, float* dx) {
   const LossPlan& p = t.plan;
   if (c == p.ignore_index || !t.in_range(c)) {
+    if (c != p.ignore_index) {
+      t.args.note_index(c, 0, p.classes);
+    }
     const float value = c == p.ignore_index ? 0.0f : std::numeric_limits<float>::quiet_NaN();
     std::fill(dx, dx + p.classes, value);
     return;
@@ -157,7 +163,8 @@ std::unique_ptr<Kernel> prepare_loss_grad(const OpQuery& query) {
   const LossPlan plan = plan_loss(query, 1, 2);
   auto kernel = make_kernel([=](const KernelArgs& args) {
     const Targets targets{plan, args.inputs[2],
-                          plan.weighted ? static_cast<const float*>(args.inputs[3]) : nullptr};
+                          plan.weighted ? static_cast<const float*>(args.inputs[3]) : nullptr,
+                          args};
     const auto* dloss = static_cast<const float*>(args.inputs[0]);
     const auto* log_prob = static_cast<const float*>(args.inputs[1]);
     auto* dx = static_cast<float*>(args.outputs[0]);

@@ -10,14 +10,25 @@ struct ReorderPlan {
   int threads = 1;
 };
 
+// oneDNN 2.6 writes instructions for every element of a plane where the channels do not fill their
+// block: 16 bytes for each.
+bool code_grows(const TensorSpec& spec) {
+  constexpr std::int64_t kLargestPlane = 1 << 20;
+  return spec.shape.rank() > 2 && spec.shape.count(2, spec.shape.rank()) > kLargestPlane &&
+         has_padding(spec.shape, spec.layout);
+}
+
 std::string plan_reorder(const OpQuery& query, ReorderPlan& plan) {
   const TensorSpec& x = query.inputs[0];
   const TensorSpec& y = query.outputs[0];
   if (x.dtype != y.dtype || !has_data_type(x.dtype)) {
     return concat("oneDNN does not convert ", x.dtype, " to ", y.dtype);
   }
-  if (x.shape.element_count() == 0) {
-    return "a tensor has no elements";
+  if (std::string reason = refuse_size(x.shape); !reason.empty()) {
+    return reason;
+  }
+  if (code_grows(x) || code_grows(y)) {
+    return "the library's code would grow with the plane";
   }
   plan.threads = threads_for_elements(query.threads, y.shape.element_count());
   const ThreadCountScope scope(plan.threads);

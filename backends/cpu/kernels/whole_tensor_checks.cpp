@@ -64,9 +64,11 @@ template <class F>
 std::unique_ptr<Kernel> chunk_kernel(const OpQuery& query, std::size_t result_bytes, F make) {
   Chunks chunks = chunks_of(query);
   const std::size_t workspace = chunks.list.size() * result_bytes;
+  const std::size_t kept = chunks.list.size() * sizeof(Chunk);
   const std::vector<Layout> layouts = chunks.layouts;
   std::unique_ptr<Kernel> kernel = make(std::move(chunks));
   kernel->workspace_bytes = workspace;
+  kernel->kept_bytes = kept;
   kernel->input_layouts = layouts;
   kernel->output_layouts.resize(1);
   kernel->description = "vector";

@@ -1,6 +1,6 @@
 // Gather and GatherGrad (scatter-add in the order of the indices, summed in double). An index out
-// of range reads and writes nothing outside the tensors: Gather gives NaN there (0 for types
-// without NaN), so a training step is not applied; GatherGrad drops it.
+// of range is noted for whoever runs the kernel, and reads and writes nothing outside the tensors:
+// Gather gives NaN there (0 for types without NaN); GatherGrad drops it.
 #include <algorithm>
 #include <limits>
 
@@ -50,6 +50,7 @@ std::unique_ptr<Kernel> gather_kernel(const Geometry& g) {
       for (std::int64_t pick = 0; pick < g.picks; ++pick, y += g.inner) {
         const std::int64_t row = g.row(indices[pick]);
         if (row < 0) {
+          args.note_index(indices[pick], -g.dim, g.dim);
           std::fill(y, y + g.inner, no_element<T>());
         } else {
           std::copy_n(x + (outer * g.dim + row) * g.inner, g.inner, y);
@@ -71,6 +72,9 @@ std::unique_ptr<Kernel> gather_grad_kernel(const Geometry& g) {
     for (std::int64_t outer = 0; outer < g.outer; ++outer) {
       for (std::int64_t pick = 0; pick < g.picks; ++pick, dy += g.inner) {
         const std::int64_t row = g.row(indices[pick]);
+        if (row < 0) {
+          args.note_index(indices[pick], -g.dim, g.dim);
+        }
         for (std::int64_t i = 0; row >= 0 && i < g.inner; ++i) {
           sums[(outer * g.dim + row) * g.inner + i] += convert_element<double>(dy[i]);
         }

@@ -43,6 +43,7 @@ struct Targets {
   const LossPlan& plan;
   const L* labels;
   const T* weights;  // null: all 1
+  const KernelArgs& args;
 
   bool ignored(std::int64_t row) const {
     return static_cast<std::int64_t>(labels[row]) == plan.ignore_index;
@@ -80,7 +81,7 @@ void log_softmax_row(const LossPlan& p, const T* logits, T* log_prob) {
   }
 }
 
-// A label that is no class and is not ignored gives NaN, which the step's finiteness check sees.
+// A label that is no class and is not ignored is noted, and gives NaN.
 template <class T, class L>
 double row_loss(const Targets<T, L>& targets, const T* log_prob, std::int64_t row) {
   const LossPlan& p = targets.plan;
@@ -88,6 +89,7 @@ double row_loss(const Targets<T, L>& targets, const T* log_prob, std::int64_t ro
     return 0;
   }
   if (!targets.in_range(row)) {
+    targets.args.note_index(targets.labels[row], 0, p.classes);
     return std::numeric_limits<double>::quiet_NaN();
   }
   const std::int64_t label = targets.labels[row];
@@ -136,6 +138,9 @@ void run_loss_grad(const Targets<T, L>& targets, const T* dloss, const T* log_pr
         static_cast<double>(dloss[p.reduction == Reduction::kNone ? row : 0]) / total;
     const bool counts = !targets.ignored(row);
     const bool valid = targets.in_range(row);
+    if (counts && !valid) {
+      targets.args.note_index(targets.labels[row], 0, p.classes);
+    }
     const double label_part =
         counts && valid ? (1.0 - p.smoothing) * targets.weight(targets.labels[row]) : 0;
     const double target_sum = label_part + spread * weight_sum;
@@ -168,34 +173,36 @@ std::unique_ptr<Kernel> prepare_loss(const OpQuery& query) {
   const bool weighted = has_input(query, 2);
   const bool wants_loss = has_output(query, 0);
   const bool wants_log = has_output(query, 1);
-  return visit_types(
-      query.inputs[0].dtype, query.inputs[1].dtype,
-      [&]<class T, class L>() -> std::unique_ptr<Kernel> {
-        auto kernel = make_kernel([=](const KernelArgs& args) {
-          const Targets<T, L> targets{plan, static_cast<const L*>(args.inputs[1]),
-                                      weighted ? static_cast<const T*>(args.inputs[2]) : nullptr};
-          run_loss(targets, static_cast<const T*>(args.inputs[0]),
-                   wants_loss ? static_cast<T*>(args.outputs[0]) : nullptr,
-                   static_cast<T*>(wants_log ? args.outputs[1] : args.workspace));
-        });
-        kernel->workspace_bytes = wants_log ? 0 : static_cast<std::size_t>(query.inputs[0].bytes());
-        return kernel;
-      });
+  return visit_types(query.inputs[0].dtype, query.inputs[1].dtype,
+                     [&]<class T, class L>() -> std::unique_ptr<Kernel> {
+                       auto kernel = make_kernel([=](const KernelArgs& args) {
+                         const Targets<T, L> targets{
+                             plan, static_cast<const L*>(args.inputs[1]),
+                             weighted ? static_cast<const T*>(args.inputs[2]) : nullptr, args};
+                         run_loss(targets, static_cast<const T*>(args.inputs[0]),
+                                  wants_loss ? static_cast<T*>(args.outputs[0]) : nullptr,
+                                  static_cast<T*>(wants_log ? args.outputs[1] : args.workspace));
+                       });
+                       kernel->workspace_bytes =
+                           wants_log ? 0 : static_cast<std::size_t>(query.inputs[0].bytes());
+                       return kernel;
+                     });
 }
 
 std::unique_ptr<Kernel> prepare_loss_grad(const OpQuery& query) {
   const LossPlan plan = plan_loss(*query.attrs, query.inputs[1].shape);
   const bool weighted = has_input(query, 3);
-  return visit_types(
-      query.inputs[1].dtype, query.inputs[2].dtype,
-      [&]<class T, class L>() -> std::unique_ptr<Kernel> {
-        return make_kernel([=](const KernelArgs& args) {
-          const Targets<T, L> targets{plan, static_cast<const L*>(args.inputs[2]),
-                                      weighted ? static_cast<const T*>(args.inputs[3]) : nullptr};
-          run_loss_grad(targets, static_cast<const T*>(args.inputs[0]),
-                        static_cast<const T*>(args.inputs[1]), static_cast<T*>(args.outputs[0]));
-        });
-      });
+  return visit_types(query.inputs[1].dtype, query.inputs[2].dtype,
+                     [&]<class T, class L>() -> std::unique_ptr<Kernel> {
+                       return make_kernel([=](const KernelArgs& args) {
+                         const Targets<T, L> targets{
+                             plan, static_cast<const L*>(args.inputs[2]),
+                             weighted ? static_cast<const T*>(args.inputs[3]) : nullptr, args};
+                         run_loss_grad(targets, static_cast<const T*>(args.inputs[0]),
+                                       static_cast<const T*>(args.inputs[1]),
+                                       static_cast<T*>(args.outputs[0]));
+                       });
+                     });
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
-// Pad, PadGrad and Tile: each output coordinate names an input coordinate (or none) per axis, found
-// once by prepare().
+// Pad, PadGrad and Tile: each output coordinate names an input coordinate (or none) per axis. What
+// an axis maps is computed as it is walked: a table would be as large as the axis.
 #include <algorithm>
 
 #include "backends/reference/cast_element.h"
@@ -10,53 +10,80 @@
 namespace temper::reference {
 namespace {
 
-// The coordinate in the unpadded axis of `dim` elements that coordinate i - begin of the padded one
-// shows, or -1.
-std::int64_t source(std::int64_t i, std::int64_t dim, std::int64_t begin, std::int64_t end,
-                    const std::string& mode) {
-  const std::int64_t low = std::max<std::int64_t>(-begin, 0);
-  const std::int64_t length = dim - low - std::max<std::int64_t>(-end, 0);
-  const std::int64_t at = i - begin - low;  // within the part that was not cropped
-  if (at >= 0 && at < length) {
-    return low + at;
-  }
-  const auto modulo = [](std::int64_t a, std::int64_t n) { return (a % n + n) % n; };
-  if (mode == "edge") {
-    return low + std::clamp<std::int64_t>(at, 0, length - 1);
-  }
-  if (mode == "wrap") {
-    return low + modulo(at, length);
-  }
-  if (mode == "reflect") {
-    const std::int64_t period = std::max<std::int64_t>(2 * (length - 1), 1);
-    const std::int64_t phase = modulo(at, period);
-    return low + std::min(phase, period - phase);
-  }
-  return -1;
+enum class PadMode { kConstant, kEdge, kWrap, kReflect };
+
+PadMode mode_of(const Attrs& attrs) {
+  const std::string mode = attrs.get_string("mode", "constant");
+  return mode == "edge"      ? PadMode::kEdge
+         : mode == "wrap"    ? PadMode::kWrap
+         : mode == "reflect" ? PadMode::kReflect
+                             : PadMode::kConstant;
 }
 
-AxisOffsets pad_offsets(const Attrs& attrs, const Shape& inner, const Shape& padded) {
+std::int64_t modulo(std::int64_t a, std::int64_t n) { return (a % n + n) % n; }
+
+// One axis of Pad: the offset of the element of the unpadded axis that a coordinate of the padded
+// one shows, or -1.
+struct PadAxis {
+  PadMode mode = PadMode::kConstant;
+  std::int64_t low = 0;     // cropped at the beginning
+  std::int64_t length = 0;  // what the crops leave
+  std::int64_t begin = 0;   // padding in front of it
+  std::int64_t stride = 0;
+
+  std::int64_t operator()(std::int64_t i) const {
+    const std::int64_t at = source(i - begin);
+    return at < 0 ? -1 : (low + at) * stride;
+  }
+
+ private:
+  std::int64_t source(std::int64_t at) const {
+    if (at >= 0 && at < length) {
+      return at;
+    }
+    switch (mode) {
+      case PadMode::kEdge:
+        return std::clamp<std::int64_t>(at, 0, length - 1);
+      case PadMode::kWrap:
+        return modulo(at, length);
+      case PadMode::kReflect: {
+        const std::int64_t period = std::max<std::int64_t>(2 * (length - 1), 1);
+        const std::int64_t phase = modulo(at, period);
+        return std::min(phase, period - phase);
+      }
+      case PadMode::kConstant:
+        break;
+    }
+    return -1;
+  }
+};
+
+using PadAxes = std::array<PadAxis, kMaxRank>;
+
+PadAxes pad_axes(const Attrs& attrs, const Shape& inner) {
   const std::vector<std::int64_t> pads = attrs.get_ints("pads");
-  const std::string mode = attrs.get_string("mode", "constant");
   const Shape strides = row_major_strides(inner);
-  AxisOffsets offsets(static_cast<std::size_t>(inner.rank()));
+  PadAxes axes;
   for (int axis = 0; axis < inner.rank(); ++axis) {
     const std::int64_t begin = pads[static_cast<std::size_t>(axis)];
     const std::int64_t end = pads[static_cast<std::size_t>(axis + inner.rank())];
-    for (std::int64_t i = 0; i < padded[axis]; ++i) {
-      const std::int64_t from = source(i, inner[axis], begin, end, mode);
-      offsets[static_cast<std::size_t>(axis)].push_back(from < 0 ? -1 : from * strides[axis]);
-    }
+    PadAxis& made = axes[static_cast<std::size_t>(axis)];
+    made.mode = mode_of(attrs);
+    made.low = std::max<std::int64_t>(-begin, 0);
+    made.length = inner[axis] - made.low - std::max<std::int64_t>(-end, 0);
+    made.begin = std::max<std::int64_t>(begin, 0);
+    made.stride = strides[axis];
   }
-  return offsets;
+  return axes;
 }
 
-template <class T>
-std::unique_ptr<Kernel> mapped_copy(const Shape& output, AxisOffsets offsets, T fill) {
-  return make_kernel([output, offsets = std::move(offsets), fill](const KernelArgs& args) {
+template <class T, class Map>
+std::unique_ptr<Kernel> mapped_copy(const Shape& output, const std::array<Map, kMaxRank>& maps,
+                                    T fill) {
+  return make_kernel([output, maps, fill](const KernelArgs& args) {
     const T* x = static_cast<const T*>(args.inputs[0]);
     T* y = static_cast<T*>(args.outputs[0]);
-    walk_mapped(output, offsets,
+    walk_mapped(output, maps,
                 [&](std::int64_t to, std::int64_t from) { y[to] = from < 0 ? fill : x[from]; });
   });
 }
@@ -65,23 +92,27 @@ std::unique_ptr<Kernel> prepare_pad(const OpQuery& query) {
   const Shape& output = query.outputs[0].shape;
   const double value = query.attrs->get_double("value", 0);
   return visit_any(query.inputs[0].dtype, [&]<class T>() -> std::unique_ptr<Kernel> {
-    return mapped_copy<T>(output, pad_offsets(*query.attrs, query.inputs[0].shape, output),
+    return mapped_copy<T>(output, pad_axes(*query.attrs, query.inputs[0].shape),
                           cast_element<T>(value));
   });
 }
 
+struct TileAxis {
+  std::int64_t dim = 1;
+  std::int64_t stride = 0;
+
+  std::int64_t operator()(std::int64_t i) const { return i % dim * stride; }
+};
+
 std::unique_ptr<Kernel> prepare_tile(const OpQuery& query) {
   const Shape& input = query.inputs[0].shape;
-  const Shape& output = query.outputs[0].shape;
   const Shape strides = row_major_strides(input);
-  AxisOffsets offsets(static_cast<std::size_t>(input.rank()));
+  std::array<TileAxis, kMaxRank> axes;
   for (int axis = 0; axis < input.rank(); ++axis) {
-    for (std::int64_t i = 0; i < output[axis]; ++i) {
-      offsets[static_cast<std::size_t>(axis)].push_back(i % input[axis] * strides[axis]);
-    }
+    axes[static_cast<std::size_t>(axis)] = {std::max<std::int64_t>(input[axis], 1), strides[axis]};
   }
   return visit_any(query.inputs[0].dtype, [&]<class T>() -> std::unique_ptr<Kernel> {
-    return mapped_copy<T>(output, std::move(offsets), T{});
+    return mapped_copy<T>(query.outputs[0].shape, axes, T{});
   });
 }
 
@@ -95,13 +126,13 @@ std::unique_ptr<Kernel> prepare_pad_grad(const OpQuery& query) {
   const Shape& padded = query.inputs[0].shape;
   const Shape& inner = query.outputs[0].shape;
   auto kernel = visit_any(query.inputs[0].dtype, [&]<class T>() -> std::unique_ptr<Kernel> {
-    return make_kernel([padded, offsets = pad_offsets(*query.attrs, inner, padded),
+    return make_kernel([padded, axes = pad_axes(*query.attrs, inner),
                         count = inner.element_count()](const KernelArgs& args) {
       const T* dy = static_cast<const T*>(args.inputs[0]);
       T* dx = static_cast<T*>(args.outputs[0]);
       double* sums = static_cast<double*>(args.workspace);
       std::fill(sums, sums + count, 0.0);
-      walk_mapped(padded, offsets, [&](std::int64_t from, std::int64_t to) {
+      walk_mapped(padded, axes, [&](std::int64_t from, std::int64_t to) {
         if (to >= 0) {
           sums[to] += convert_element<double>(dy[from]);
         }
