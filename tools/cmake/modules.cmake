@@ -28,10 +28,10 @@ temper_module(training/data DEPENDS training/settings training/formats backends/
 temper_module(training/losses DEPENDS training/settings graph/ir graph/ops)
 temper_module(training/optimizers DEPENDS training/settings graph/ir graph/ops)
 temper_module(training/schedules DEPENDS training/settings)
+temper_module(training/metrics DEPENDS runtime/memory)
 temper_module(training/compile DEPENDS training/losses training/optimizers graph/ir graph/ops graph/autodiff graph/passes graph/lowering
   runtime/exec backends)
-temper_module(training/recipe DEPENDS training/settings training/losses training/optimizers training/schedules training/compile runtime/platform LINK tomlplusplus::tomlplusplus)
-temper_module(training/metrics DEPENDS runtime/memory)
+temper_module(training/recipe DEPENDS training/settings training/losses training/optimizers training/schedules training/compile training/metrics runtime/platform LINK tomlplusplus::tomlplusplus)
 temper_module(training/logging DEPENDS training/formats)
 temper_module(training DEPENDS training/recipe training/compile training/data training/losses training/optimizers training/schedules training/metrics training/logging
   graph/ir graph/ops graph/autodiff graph/passes graph/onnx graph/lowering backends)
