@@ -71,7 +71,11 @@ bool all_finite(const Tensor& tensor) {
   if (tensor.dtype() != DType::kFloat32 && tensor.dtype() != DType::kFloat64) {
     return true;
   }
-  return visit_float(tensor.dtype(), [&]<class T>() { return all_finite(tensor.span<T>()); });
+  return visit_float(tensor.dtype(), [&]<class T>() {
+    // What lies between the elements says nothing.
+    return all_finite<T>(tensor.span<T>()) ||
+           (!tensor.layout().plain && all_finite<T>(tensor.to_plain().span<T>()));
+  });
 }
 
 void list_file(JsonValue& manifest, const std::string& name, const std::string& path,
@@ -91,19 +95,27 @@ void write_files(const std::string& folder, const VariableStore& store, const Ru
     if (!is_saved(store.variable(i))) {
       continue;
     }
-    // A view where it is as the file has it: nothing else writes to the store meanwhile.
-    Tensor value = store.variable(i).layout.plain ? store.tensor(i) : store.get(i);
+    const Tensor& value = store.tensor(i);  // nothing else writes to the store meanwhile
     const bool is_state = store.variable(i).training_state;
     TEMPER_CHECK(is_state || all_finite(value), ErrorCode::kDiverged, "parameter '",
                  store.variable(i).name, "' is not finite; no checkpoint is written");
     Place place = place_of(store.variable(i));
-    files[place.file].emplace_back(std::move(place.name), std::move(value));
+    files[place.file].emplace_back(std::move(place.name), value);
+  }
+  // Large ones at the same time: what takes long is the hash.
+  constexpr std::int64_t kWorthAThread = 1 << 20;
+  const std::launch how = store.bytes() < kWorthAThread
+                              ? std::launch::deferred
+                              : std::launch::async | std::launch::deferred;
+  std::vector<std::pair<std::string, std::future<std::string>>> written;
+  for (const auto& [file, tensors] : files) {
+    written.emplace_back(file, std::async(how, [&folder, &file = file, &tensors = tensors] {
+                           return write_safetensors(join_path(folder, file), tensors);
+                         }));
   }
   JsonValue manifest = JsonValue::object();
-  for (auto& [file, tensors] : files) {
-    const std::string path = join_path(folder, file);
-    list_file(manifest, file, path, write_safetensors(path, tensors));
-    tensors.clear();
+  for (auto& [file, sha256] : written) {
+    list_file(manifest, file, join_path(folder, file), sha256.get());
   }
   const std::string path = join_path(folder, kState);
   const std::string text = to_json(state).text(2) + "\n";

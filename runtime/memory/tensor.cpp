@@ -1,57 +1,13 @@
 #include "runtime/memory/tensor.h"
 
-#include <array>
 #include <cstring>
-#include <utility>
+#include <vector>
 
 #include "runtime/base/error.h"
+#include "runtime/memory/axis_offsets.h"
 
 namespace temper {
 namespace {
-
-// Where the elements of an axis lie in source and target, in elements from the first. The axes of
-// an element add up: blocks split each axis on its own.
-struct AxisOffsets {
-  std::vector<std::int64_t> source, target;
-};
-
-AxisOffsets offsets_along(const Tensor& source, const Tensor& target, int axis) {
-  AxisOffsets offsets;
-  std::array<std::int64_t, kMaxRank> index{};
-  std::int64_t& at = index[static_cast<std::size_t>(axis)];
-  for (at = 0; at < source.shape()[axis]; ++at) {
-    offsets.source.push_back(element_offset(source.shape(), source.layout(), index.data()));
-    offsets.target.push_back(element_offset(target.shape(), target.layout(), index.data()));
-  }
-  return offsets;
-}
-
-AxisOffsets merged(const AxisOffsets& outer, const AxisOffsets& inner) {
-  AxisOffsets offsets;
-  for (std::size_t i = 0; i < outer.source.size(); ++i) {
-    for (std::size_t j = 0; j < inner.source.size(); ++j) {
-      offsets.source.push_back(outer.source[i] + inner.source[j]);
-      offsets.target.push_back(outer.target[i] + inner.target[j]);
-    }
-  }
-  return offsets;
-}
-
-// Of all axes, outermost first; the last ones as one, so that the inner loop is long and its table
-// still small.
-std::vector<AxisOffsets> offsets_of_axes(const Tensor& source, const Tensor& target) {
-  constexpr std::size_t kMostMerged = 4096;
-  std::vector<AxisOffsets> axes = {{{0}, {0}}};
-  for (int axis = source.shape().rank() - 1; axis >= 0; --axis) {
-    AxisOffsets next = offsets_along(source, target, axis);
-    if (axes.size() == 1 && next.source.size() * axes.front().source.size() <= kMostMerged) {
-      axes.front() = merged(next, axes.front());
-    } else {
-      axes.insert(axes.begin(), std::move(next));
-    }
-  }
-  return axes;
-}
 
 template <class S, class D>
 void copy_along(const std::vector<AxisOffsets>& axes, std::size_t axis, const S* in, D* out) {
@@ -120,7 +76,7 @@ void copy_elements(const Tensor& source, Tensor& target) {
   }
   const bool plain = source.layout().plain && target.layout().plain;
   const std::vector<AxisOffsets> axes =
-      plain ? std::vector<AxisOffsets>{} : offsets_of_axes(source, target);
+      plain ? std::vector<AxisOffsets>{} : offsets_of_axes(shape, source.layout(), target.layout());
   visit_any(source.dtype(), [&]<class S>() {
     visit_any(target.dtype(), [&]<class D>() {
       const S* in = static_cast<const S*>(source.data());

@@ -6,10 +6,10 @@
 #include <bit>
 #include <cstdint>
 #include <cstring>
-#include <future>
 #include <set>
 #include <span>
 
+#include "runtime/memory/plain_pieces.h"
 #include "runtime/platform/files.h"
 #include "training/formats/json.h"
 #include "training/formats/mapped_buffer.h"
@@ -209,40 +209,12 @@ std::string header_text(const std::string& path,
     text += text.size() == 1 ? "" : ", ";
     append_json_string(text, name);
     text += concat(": {\"dtype\": \"", type->name, "\", \"shape\": [", join(tensor.shape(), ", "),
-                   "], \"data_offsets\": [", position, ", ", position + tensor.bytes(), "]}");
-    position += tensor.bytes();
+                   "], \"data_offsets\": [", position, ", ", position + plain_bytes(tensor), "]}");
+    position += plain_bytes(tensor);
   }
   text += '}';
   text.append((64 - (8 + text.size()) % 64) % 64, ' ');
   return text;
-}
-
-// Writes the file and returns its SHA-256. The disk and the hash, which takes about as long, do not
-// wait for each other.
-std::string write_parts(const std::string& path,
-                        const std::vector<std::span<const std::byte>>& parts) {
-  std::uint64_t bytes = 0;
-  for (const std::span<const std::byte> part : parts) {
-    bytes += part.size();
-  }
-  AtomicFile file(path);
-  file.reserve(bytes);
-  const auto digest = [&parts] {
-    Sha256 hash;
-    for (const std::span<const std::byte> part : parts) {
-      hash.update(part);
-    }
-    return hash.finish();
-  };
-  constexpr std::uint64_t kWorthAThread = std::uint64_t{1} << 20;
-  std::future<std::string> hashed = std::async(
-      bytes >= kWorthAThread ? std::launch::async | std::launch::deferred : std::launch::deferred,
-      digest);
-  for (const std::span<const std::byte> part : parts) {
-    file.write(part);
-  }
-  file.commit();
-  return hashed.get();
 }
 
 }  // namespace
@@ -274,22 +246,29 @@ std::string write_safetensors(const std::string& path,
     const std::size_t wide_b = size_of(b.second.dtype());
     return wide_a != wide_b ? wide_a > wide_b : a.first < b.first;
   });
-  for (auto& [name, tensor] : sorted) {
-    if (!tensor.layout().plain) {
-      tensor = tensor.to_plain();
-    }
-  }
   const std::string text = header_text(path, sorted, metadata);
   std::array<std::byte, 8> length{};
   for (std::size_t i = 0; i < 8; ++i) {
     length[i] = static_cast<std::byte>(text.size() >> (8 * i));
   }
-  std::vector<std::span<const std::byte>> parts = {length, std::as_bytes(std::span(text))};
+  std::uint64_t bytes = 8 + text.size();
   for (const auto& [name, tensor] : sorted) {
-    parts.emplace_back(static_cast<const std::byte*>(tensor.data()),
-                       static_cast<std::size_t>(tensor.bytes()));
+    bytes += static_cast<std::uint64_t>(plain_bytes(tensor));
   }
-  return write_parts(path, parts);
+  AtomicFile file(path);
+  file.reserve(bytes);
+  Sha256 hash;
+  const auto write = [&](std::span<const std::byte> part) {
+    hash.update(part);
+    file.write(part);
+  };
+  write(length);
+  write(std::as_bytes(std::span(text)));
+  for (const auto& [name, tensor] : sorted) {
+    for_each_plain_piece(tensor, write);
+  }
+  file.commit();
+  return hash.finish();
 }
 
 }  // namespace temper::training

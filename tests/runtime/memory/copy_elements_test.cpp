@@ -1,9 +1,12 @@
 // Copies between layouts, element by element where Layout says they lie.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cstring>
 #include <vector>
 
 #include "runtime/base/concat.h"
+#include "runtime/memory/plain_pieces.h"
 #include "runtime/memory/tensor.h"
 
 namespace temper {
@@ -83,6 +86,24 @@ TEST(CopyElements, FindsEachElementInEveryPairOfLayouts) {
         });
         EXPECT_EQ(wrong, 0) << concat(shape, " ", from, " to ", to);
       }
+    }
+  }
+}
+
+TEST(PlainPieces, AreTheBytesOfAPlainCopy) {
+  for (const Shape& shape : {Shape{5, 3, 3, 2}, Shape{3, 40, 17, 9}, Shape{64, 96, 9, 9}}) {
+    for (const Layout& layout : {Layout{}, blocked(shape, 4, 2), channels_last(shape)}) {
+      const Tensor tensor = numbered(shape, layout);
+      const Tensor plain = tensor.to_plain();
+      std::vector<std::byte> joined;
+      std::size_t largest = 0;
+      for_each_plain_piece(tensor, [&](std::span<const std::byte> piece) {
+        joined.insert(joined.end(), piece.begin(), piece.end());
+        largest = std::max(largest, piece.size());
+      });
+      ASSERT_EQ(static_cast<std::int64_t>(joined.size()), plain_bytes(tensor));
+      EXPECT_EQ(std::memcmp(joined.data(), plain.data(), joined.size()), 0) << to_string(layout);
+      EXPECT_LT(largest, std::size_t{2} << 20);
     }
   }
 }
