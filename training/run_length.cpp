@@ -3,6 +3,12 @@
 #include "runtime/base/concat.h"
 
 namespace temper::training {
+namespace {
+
+// As a float, which has fewer digits.
+float shown(double rate) { return static_cast<float>(rate); }
+
+}  // namespace
 
 std::string length_change(std::int64_t before, std::int64_t now, std::int64_t done) {
   return concat("this run was to have ", before, " steps, it now has ", now,
@@ -19,8 +25,8 @@ std::string schedule_change(const std::string& key, const ScheduleSettings& sett
   const RunSchedule made(settings, now);
   return concat(key, " \"", settings.schedule.name, "\" goes by the run's length: from step ",
                 applied + 1, " on its rates are those of a run of ", now.total_steps, " steps (",
-                made.rate(applied, base_rate), " there, where that of ", before.total_steps,
-                " steps had ", old.rate(applied, base_rate),
+                shown(made.rate(applied, base_rate)), " there, where that of ", before.total_steps,
+                " steps had ", shown(old.rate(applied, base_rate)),
                 "); the steps before had the rates of ", before.total_steps, " steps");
 }
 
