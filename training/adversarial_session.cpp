@@ -13,6 +13,7 @@
 #include "training/input_ranges.h"
 #include "training/input_shapes.h"
 #include "training/session.h"
+#include "training/what_trains.h"
 
 namespace temper::training {
 namespace {
@@ -88,8 +89,11 @@ AdversarialSession::AdversarialSession(Recipe recipe, EngineOptions options)
       load(adversarial.generator.model, "models.generator.path", recipe_));
   discriminator_ = std::make_unique<graph::OnnxModel>(
       load(adversarial.discriminator.model, "models.discriminator.path", recipe_));
-  graph::Graph generator = generator_->build_graph(graph::standard_ops());
-  graph::Graph discriminator = discriminator_->build_graph(graph::standard_ops());
+  std::vector<graph::TensorDecision> of_generator;
+  std::vector<graph::TensorDecision> of_discriminator;
+  graph::Graph generator = generator_->build_graph(graph::standard_ops(), {}, &of_generator);
+  graph::Graph discriminator =
+      discriminator_->build_graph(graph::standard_ops(), {}, &of_discriminator);
   open_data(generator, discriminator);
   AdversarialSettings settings;
   settings.loss = adversarial.loss;
@@ -100,6 +104,16 @@ AdversarialSession::AdversarialSession(Recipe recipe, EngineOptions options)
   settings.distribution = adversarial.distribution;
   settings.latent_size = adversarial.latent_size;
   settings.seed = static_cast<std::uint64_t>(recipe_.train.seed);
+  for (const auto& [path, graph] : {std::pair(adversarial.generator.model, &generator),
+                                    std::pair(adversarial.discriminator.model, &discriminator)}) {
+    const std::string note = training_form_note(path, *graph);
+    if (!note.empty()) {
+      notes_.push_back(note);
+    }
+  }
+  notes_.push_back(concat("generator: ", what_trains(generator, of_generator, settings.generator)));
+  notes_.push_back(concat("discriminator: ",
+                          what_trains(discriminator, of_discriminator, settings.discriminator)));
   graphs_ = std::make_unique<AdversarialGraphs>(std::move(generator), std::move(discriminator),
                                                 std::move(settings), *reference_);
   plans_ = std::make_unique<PlanSet>(*backend_, *reference_, std::move(options));

@@ -122,6 +122,11 @@ void train(const Recipe& recipe, std::size_t index, const CompareOptions& option
   ComparedRun& run = comparison.runs[index];
   const double began = seconds_now();
   Session session(recipe);
+  const std::string trained = session.what_trains();
+  if (index == 0 || trained != comparison.trained) {
+    comparison.notes.push_back(index == 0 ? trained : concat(run.name, ": ", trained));
+  }
+  comparison.trained = index == 0 ? trained : comparison.trained;
   Recorder recorder(run, [&](const RunProgress& progress) {
     return options.stepped == nullptr || options.stepped(index, progress);
   });

@@ -48,6 +48,7 @@ struct Comparison {
   std::vector<CompareLead> leads;
   std::vector<std::size_t> ranking;  // indices of runs, the best first
   std::vector<std::string> notes;
+  std::string trained;  // what_trains() of the first run
 };
 
 struct CompareOptions {

@@ -62,7 +62,7 @@ Evaluation evaluate(Session& session, BatchLoader& loader, SetMetrics& set) {
 Evaluation evaluate_file(Session& session, const std::string& model, SetMetrics& set) {
   const graph::Graph graph =
       graph::OnnxModel::load(model, {session.recipe().model.external_data_root})
-          .build_graph(graph::standard_ops());
+          .build_graph(graph::standard_ops(), session.as_variables());
   VariableStore& store = session.engine().store();
   const RestoredVariables restored(store);
   for (int i = 0; i < graph.variable_count(); ++i) {

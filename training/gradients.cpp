@@ -71,6 +71,7 @@ Wanted wanted_tensors(const Session& session, const graph::Graph& imported,
 
 Gradients compute_gradients(const Recipe& recipe, const GradientOptions& options) {
   SessionNeeds needs;
+  needs.trains = false;
   if (!options.wrt.empty()) {
     needs.as_variables = chosen_tensors(recipe, options.wrt);
   }

@@ -28,6 +28,25 @@ ReachedValues trained_variables(const graph::Graph& graph) {
 
 }  // namespace
 
+ModelInspection inspect_model(const graph::OnnxModel& model) {
+  ModelInspection made;
+  try {
+    const graph::Graph graph =
+        model.build_graph(graph::standard_ops(), {}, &made.tensors, &made.problems);
+    made.nodes_without_gradient = nodes_without_gradient(graph);
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::kUnsupported) {
+      throw;
+    }
+    made.refusal = error;
+  }
+  made.bodies = model.subgraphs();
+  for (const graph::SubgraphSummary& body : made.bodies) {
+    made.tensors.insert(made.tensors.end(), body.tensors.begin(), body.tensors.end());
+  }
+  return made;
+}
+
 std::vector<std::string> nodes_without_gradient(const graph::Graph& imported) {
   return nodes_without_gradient(imported, reached_values(imported, trained_variables(imported)));
 }

@@ -4,13 +4,31 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "graph/onnx/import.h"
+#include "runtime/base/error.h"
 #include "training/compile/engine.h"
 
 namespace temper::training {
+
+// What a file holds and what stands in the way of training it. A file that needs what is not
+// supported is described as well: its tensors, what its operators are, all reasons.
+struct ModelInspection {
+  // Those of the bodies of If, Loop and Scan come last.
+  std::vector<graph::TensorDecision> tensors;
+  std::vector<graph::SubgraphSummary> bodies;
+  std::vector<graph::ImportProblem> problems;
+  std::optional<Error> refusal;  // of the import, with `problems` as text
+  std::vector<std::string> nodes_without_gradient;
+
+  bool imports() const { return !refusal.has_value(); }
+};
+
+// THROWS: what build_graph() does, but kUnsupported.
+ModelInspection inspect_model(const graph::OnnxModel& model);
 
 // The nodes without a gradient between a trainable tensor and a float output of the model, as "Op
 // 'name'".

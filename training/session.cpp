@@ -12,6 +12,7 @@
 #include "training/input_ranges.h"
 #include "training/input_shapes.h"
 #include "training/precision.h"
+#include "training/what_trains.h"
 
 namespace temper::training {
 
@@ -28,10 +29,7 @@ Session::Session(Recipe recipe, EngineOptions options, SessionNeeds needs)
   options.threads =
       recipe_.train.threads > 0 ? static_cast<int>(recipe_.train.threads) : available_processors();
   threads_ = options.threads;
-  model_ = std::make_unique<graph::OnnxModel>(
-      graph::OnnxModel::load(recipe_.model.path, {recipe_.model.external_data_root}));
-  imported_ = std::make_unique<graph::Graph>(
-      model_->build_graph(graph::standard_ops(), needs.as_variables));
+  import_model(needs.as_variables);
   DataOptions data = data_options(*imported_, recipe_);
   const std::string prepared = preprocessing_path(recipe_.model.path);
   if (needs.stored_preprocessing && file_status(prepared).is_regular) {
@@ -67,6 +65,30 @@ Session::Session(Recipe recipe, EngineOptions options, SessionNeeds needs)
   options_ = std::move(options);
   engine_ =
       std::make_unique<Engine>(*imported_, std::move(settings), *backend_, *reference_, options_);
+  if (needs.target && needs.trains) {
+    notes_.push_back(what_trains());
+  }
+}
+
+void Session::import_model(const std::set<std::string>& asked) {
+  model_ = std::make_unique<graph::OnnxModel>(
+      graph::OnnxModel::load(recipe_.model.path, {recipe_.model.external_data_root}));
+  as_variables_ = asked;
+  graph::Graph graph = model_->build_graph(graph::standard_ops(), as_variables_, &decisions_);
+  const std::set<std::string> constants = asked_constants(recipe_.model.trainable, decisions_);
+  if (!constants.empty()) {
+    as_variables_.insert(constants.begin(), constants.end());
+    graph = model_->build_graph(graph::standard_ops(), as_variables_, &decisions_);
+  }
+  imported_ = std::make_unique<graph::Graph>(std::move(graph));
+  const std::string note = training_form_note(recipe_.model.path, *imported_);
+  if (!note.empty()) {
+    notes_.push_back(note);
+  }
+}
+
+std::string Session::what_trains() const {
+  return training::what_trains(*imported_, decisions_, engine_->settings());
 }
 
 void Session::enter_stage(std::size_t stage, std::int64_t applied) {

@@ -27,6 +27,7 @@ struct SessionNeeds {
   // Tables are prepared as when the model was trained: by the file preprocessing_path(model) if it
   // is there.
   bool stored_preprocessing = false;
+  bool trains = true;        // false: nothing is said of what trains (evaluation, gradients)
   bool watch_steps = false;  // graphs of steps also give gradients and activations (watch.h)
 };
 
@@ -51,6 +52,10 @@ class Session {
     return !losses_.terms.empty() && losses_.lead_term().class_target;
   }
   int threads() const { return threads_; }
+  // In a line: which of the model's tensors train now (in this stage), which do not, and why.
+  std::string what_trains() const;
+  // Tensors that became variables because SessionNeeds or model.trainable names them.
+  const std::set<std::string>& as_variables() const { return as_variables_; }
   // What was inferred or changed, for people.
   const std::vector<std::string>& notes() const { return notes_; }
 
@@ -86,6 +91,7 @@ class Session {
   const std::vector<SideFile>& side_files() const { return side_files_; }
 
  private:
+  void import_model(const std::set<std::string>& asked);
   void open_data(const DataOptions& options);
   std::unique_ptr<Dataset> open_probe(DataOptions options) const;
   void open_inputs(DataOptions options);
@@ -99,6 +105,8 @@ class Session {
 
   Recipe recipe_;
   std::unique_ptr<graph::OnnxModel> model_;
+  std::set<std::string> as_variables_;
+  std::vector<graph::TensorDecision> decisions_;
   std::unique_ptr<graph::Graph> teacher_;  // of loss.teacher; null without
   LossFiles loss_files_;
   std::vector<SideFile> side_files_;

@@ -34,7 +34,8 @@ void Trainer::Impl::enter_stage(std::int64_t epoch) {
     observer.message(concat(
         "stage ", wanted + 1, " of ", recipe.stages.size(), ": ", settings.epochs, " epochs",
         settings.freeze.empty() ? std::string{} : concat(", frozen: ", join(settings.freeze, ", ")),
-        settings.lr == 1 ? std::string{} : concat(", rates times ", settings.lr)));
+        settings.lr == 1 ? std::string{} : concat(", rates times ", settings.lr), "; ",
+        session.what_trains()));
   }
   stage = wanted;
 }

@@ -13,6 +13,7 @@
 #include <onnx.pb.h>
 
 #include "graph/onnx/external_writer.h"
+#include "graph/onnx/inference_form.h"
 #include "graph/onnx/model_file.h"
 #include "graph/onnx/tensor_codec.h"
 #include "runtime/base/error.h"
@@ -61,6 +62,7 @@ class Exporter {
       : impl_(impl), trained_(trained), path_(path), proto_(*impl.proto), reader_(impl.external) {}
 
   void run() {
+    to_inference_form(proto_);
     check_names();
     auto& graph = *proto_.mutable_graph();
     for (auto& tensor : *graph.mutable_initializer()) {

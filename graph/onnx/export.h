@@ -11,12 +11,13 @@
 namespace temper::graph {
 
 // Writes the model to `path` with the tensors of `trained` (by the file's names) replaced;
-// unchanged tensors keep their bytes. 16-bit tensors are rounded to nearest even. External data
-// goes to "<stem>-<8 hex digits of its content>.onnx.data" beside the file, synced before the .onnx
-// takes its name; older such files that no .onnx of the folder names are removed afterwards.
-// Written under a temporary name, synced and renamed: a reader sees the old pair or the new one.
-// THROWS: kInvalidArgument (unknown name, other shape, or a finite value that the file's type
-// cannot hold), kIo, kUnsupported (over 2 GiB in one file).
+// unchanged tensors keep their bytes. A file exported in training mode is written in inference form
+// (inference_form.h). 16-bit tensors are rounded to nearest even. External data goes to "<stem>-<8
+// hex digits of its content>.onnx.data" beside the file, synced before the .onnx takes its name;
+// older such files that no .onnx of the folder names are removed afterwards. Written under a
+// temporary name, synced and renamed: a reader sees the old pair or the new one. THROWS:
+// kInvalidArgument (unknown name, other shape, or a finite value that the file's type cannot hold),
+// kIo, kUnsupported (over 2 GiB in one file).
 void export_model(const OnnxModel& model, const std::map<std::string, Tensor>& trained,
                   const std::string& path);
 

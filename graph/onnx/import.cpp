@@ -4,10 +4,12 @@
 
 #include <algorithm>
 #include <unordered_map>
+#include <unordered_set>
 
 #include <onnx.pb.h>
 
 #include "graph/onnx/attributes.h"
+#include "graph/onnx/decide_tensor.h"
 #include "graph/onnx/model_file.h"
 #include "graph/onnx/opset_upgrade.h"
 #include "graph/onnx/problems.h"
@@ -18,31 +20,27 @@
 namespace temper::graph {
 namespace {
 
-// Added to scores before a softmax, such a value switches them off.
-constexpr double kMaskValue = -1e4;
-
-bool looks_like_mask(const Tensor& tensor) {
-  for (const double value : tensor.values<double>()) {
-    if (value <= kMaskValue) {
-      return true;
-    }
-  }
-  return false;
-}
-
 class GraphImporter {
  public:
   GraphImporter(const OnnxModel& model, const OpRegistry& registry,
-                const std::set<std::string>& as_variables, std::vector<TensorDecision>* decisions)
+                const std::set<std::string>& as_variables, std::vector<TensorDecision>* decisions,
+                std::vector<ImportProblem>* found)
       : model_(model),
         impl_(model.impl()),
         registry_(registry),
         as_variables_(as_variables),
         decisions_(decisions),
+        found_problems_(found),
         graph_(registry),
         reader_(impl_.external),
         uses_(find_tensor_uses(impl_.flat)) {
     graph_.name = model.graph_name();
+    for (const FlatNode& node : impl_.flat.nodes) {
+      read_.insert(node.inputs.begin(), node.inputs.end());
+    }
+    for (const auto& output : impl_.proto->graph().output()) {
+      read_.insert(output.name());
+    }
   }
 
   Graph run() {
@@ -75,6 +73,9 @@ class GraphImporter {
     }
     for (const auto& output : impl_.proto->graph().output()) {
       graph_.add_output(output.name(), value_of(output.name(), false));
+    }
+    if (found_problems_ != nullptr) {
+      *found_problems_ = problems_.list();
     }
     problems_.throw_if_any(impl_.path);
     return std::move(graph_);
@@ -163,7 +164,7 @@ class GraphImporter {
     const Tensor value = decode(name, stored);
     decision.dtype = value.dtype();
     decision.shape = value.shape();
-    decide(decision, use, value, may_be_variable);
+    decide_tensor(decision, use, value, {may_be_variable, as_variables_.contains(name)});
     if (decision.is_variable) {
       Variable variable;
       variable.name = name;
@@ -183,45 +184,6 @@ class GraphImporter {
     if (decisions_ != nullptr) {
       decisions_->push_back(decision);
     }
-  }
-
-  void decide(TensorDecision& d, const TensorUse& use, const Tensor& value,
-              bool may_be_variable) const {
-    const bool scalar = d.shape.rank() == 0;
-    const bool weight = !use.weight.empty() && !scalar &&
-                        !(use.weight.starts_with("embedding") && d.shape.rank() < 2);
-    const bool bias = !use.bias.empty() && !scalar;
-    if (!may_be_variable) {
-      d.why = "a constant inside a function that may be called several times";
-      return;
-    }
-    if (!use.statistic.empty()) {
-      d.is_variable = true;
-      d.role = weight || bias ? VariableRole::kParameter : VariableRole::kStatistic;
-      d.why = weight || bias
-                  ? concat("is both ", use.statistic, " and ", weight ? use.weight : use.bias,
-                           ": the exporter merged equal tensors, so it stays as it is")
-                  : use.statistic;
-      return;
-    }
-    const bool asked = as_variables_.contains(d.name);
-    if (weight || bias) {
-      d.is_variable = true;
-      d.trainable = weight || !looks_like_mask(value);
-      d.why = weight ? use.weight
-              : d.trainable
-                  ? use.bias
-                  : concat("a mask: ", use.bias, ", with values of ", kMaskValue, " and below");
-      return;
-    }
-    // A factor of rank 1 and more can be trained when asked for; a scalar folds into the graph
-    // unless it is named.
-    d.is_variable = asked || d.shape.element_count() > 1;
-    d.why = scalar               ? concat("a scalar, ", !use.bias.empty()     ? use.bias
-                                                        : !use.weight.empty() ? use.weight
-                                                                              : use.other)
-            : !use.other.empty() ? use.other
-                                 : use.weight;
   }
 
   ValueId value_of(const std::string& name, bool needed_when_compiling) {
@@ -266,8 +228,8 @@ class GraphImporter {
       give_placeholders(node);
       return;
     }
-    NodeDraft draft{graph_,       node.opset, name,     {}, node.outputs, read_attributes(node),
-                    node.label(), node.scope, node.name};
+    NodeDraft draft{graph_,       node.opset, name,      {},   node.outputs, read_attributes(node),
+                    node.label(), node.scope, node.name, read_};
     for (std::size_t i = 0; i < node.inputs.size(); ++i) {
       const auto& absorbed = op->absorbed_inputs;
       const bool needed =
@@ -317,9 +279,11 @@ class GraphImporter {
   const OpRegistry& registry_;
   const std::set<std::string>& as_variables_;
   std::vector<TensorDecision>* decisions_;
+  std::vector<ImportProblem>* found_problems_;
   Graph graph_;
   ExternalReader reader_;
   std::unordered_map<std::string, TensorUse> uses_;
+  std::unordered_set<std::string> read_;
   std::unordered_map<std::string, Stored> stored_;
   std::unordered_map<std::string, ValueId> values_;
   std::unordered_map<const wire::TensorProto*, Tensor> shared_constants_;
@@ -329,12 +293,13 @@ class GraphImporter {
 }  // namespace
 
 Graph OnnxModel::build_graph(const OpRegistry& registry, const std::set<std::string>& as_variables,
-                             std::vector<TensorDecision>* decisions) const {
+                             std::vector<TensorDecision>* decisions,
+                             std::vector<ImportProblem>* problems) const {
   try {
     if (decisions != nullptr) {
       decisions->clear();
     }
-    return GraphImporter(*this, registry, as_variables, decisions).run();
+    return GraphImporter(*this, registry, as_variables, decisions, problems).run();
   } catch (Error& error) {
     error.add_note(concat("while importing ", impl_->path));
     throw;

@@ -48,6 +48,22 @@ struct TensorDecision {
   bool external = false;
 };
 
+// Something that a model needs and that is not supported.
+struct ImportProblem {
+  std::string op;      // "Loop", with its domain in front if it has one; empty: something else
+  std::string reason;  // "op Loop: 1 node, such as 'l'", as the error's text says it
+  std::int64_t count = 0;
+  std::vector<std::string> examples;  // names, at most three
+};
+
+// A body of If, Loop, Scan and the like.
+struct SubgraphSummary {
+  std::string owner;   // "If 'cond'"; nested: "Loop 'outer' > If 'cond'"
+  std::string branch;  // the attribute: "then_branch"
+  std::vector<std::pair<std::string, std::int64_t>> op_counts;
+  std::vector<TensorDecision> tensors;  // its float tensors, none of them trainable
+};
+
 // The batch dimension of the graph's inputs (dimension 0).
 struct BatchInfo {
   enum class Kind { kNone, kSymbolic, kFixed } kind = Kind::kNone;
@@ -65,9 +81,11 @@ class OnnxModel {
   // The graph with float tensors as variables where they are weight-like, masks or factors, and
   // constants otherwise. Scalars and tensors named in `as_variables` become (not trainable)
   // variables too, unless their value is needed when compiling. `decisions`, if given, receives one
-  // entry per float tensor of the file, in the file's order.
+  // entry per float tensor of the file, in the file's order; `problems` what is not supported. Both
+  // are filled in before the error about it is thrown.
   Graph build_graph(const OpRegistry& registry, const std::set<std::string>& as_variables = {},
-                    std::vector<TensorDecision>* decisions = nullptr) const;
+                    std::vector<TensorDecision>* decisions = nullptr,
+                    std::vector<ImportProblem>* problems = nullptr) const;
 
   const std::string& path() const;
   std::int64_t ir_version() const;
@@ -84,6 +102,8 @@ class OnnxModel {
   std::vector<std::pair<std::string, std::int64_t>> op_counts() const;
   // The file itself and those beside it that hold tensors.
   std::vector<std::string> files() const;
+  // The bodies inside those nodes, which op_counts() leaves out.
+  std::vector<SubgraphSummary> subgraphs() const;
 
   struct Impl;
   const Impl& impl() const { return *impl_; }

@@ -50,21 +50,29 @@ void upgrade_softmax(NodeDraft& d) {
 
 void upgrade_batch_normalization(NodeDraft& d) {
   if (d.opset >= 14) {
+    TEMPER_CHECK(d.outputs.size() <= 3, ErrorCode::kInvalidModel, d.origin, " has ",
+                 d.outputs.size(), " outputs, expected 1 to 3 from opset 14 on");
     return;
   }
   if (d.opset < 9) {
-    if (d.attrs.get_int("spatial", 1) == 0) {
+    // With one number per feature and no other dimensions both forms are the same.
+    const bool vector = d.has_input(1) && d.graph.value(d.inputs[1]).shape_known &&
+                        d.graph.value(d.inputs[1]).shape.rank() == 1;
+    if (d.attrs.get_int("spatial", 1) == 0 && !vector) {
       d.refuse("spatial=0 (statistics per activation) is not supported");
     }
     d.attrs.erase("spatial");
   }
-  if (d.has_output(3) || d.has_output(4)) {
-    d.refuse("the outputs saved_mean and saved_var of opsets before 14 are not supported");
+  // Before opset 14 a node is in training form when it gives statistics: the new running ones, and
+  // those of the batch (saved_mean, saved_var). Exporters list them though nobody reads them.
+  bool training = false;
+  for (std::size_t i = 1; i < d.outputs.size(); ++i) {
+    training = training || d.has_output(i);
+    if (!d.is_read(i)) {
+      d.outputs[i].clear();
+    }
   }
-  // Before opset 14 a node is in training form when it gives the new statistics.
-  const bool training = d.has_output(1) || d.has_output(2);
   d.attrs.set("training_mode", std::int64_t{training});
-  d.outputs.resize(training ? std::min<std::size_t>(d.outputs.size(), 3) : 1);
 }
 
 void upgrade_dropout(NodeDraft& d) {
@@ -73,7 +81,10 @@ void upgrade_dropout(NodeDraft& d) {
   }
   d.attrs.set("ratio", d.attrs.get_double("ratio", 0.5));
   if (d.opset < 10 && d.has_output(1)) {
-    d.refuse("the mask of opsets before 10 is not supported");
+    if (d.is_read(1)) {
+      d.refuse("reading the mask of opsets before 10, which is no bool, is not supported");
+    }
+    d.outputs.resize(1);
   }
 }
 

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <string>
+#include <unordered_set>
 #include <vector>
 
 #include "graph/ir/graph.h"
@@ -22,9 +23,12 @@ struct NodeDraft {
   std::string origin;
   std::string scope;
   std::string name;
+  const std::unordered_set<std::string>& read;  // the values that nodes or the graph's outputs read
 
   bool has_input(std::size_t i) const { return i < inputs.size() && inputs[i].valid(); }
   bool has_output(std::size_t i) const { return i < outputs.size() && !outputs[i].empty(); }
+
+  bool is_read(std::size_t i) const { return has_output(i) && read.contains(outputs[i]); }
 
   // An extra node with one unnamed output, in front of this one.
   ValueId emit(std::string_view op_name, std::vector<ValueId> op_inputs, Attrs op_attrs = {});

@@ -35,19 +35,34 @@ void Problems::add(const std::string& what, const std::string& example) {
   note(others_[what], example);
 }
 
+std::vector<ImportProblem> Problems::list() const {
+  std::vector<ImportProblem> all;
+  for (const auto& [key, entry] : ops_) {
+    const auto& [domain, op] = key;
+    all.push_back(
+        {domain.empty() ? op : concat(domain, "::", op),
+         concat("op ", op, domain.empty() ? "" : concat(" of domain ", domain), ": ", entry.count,
+                entry.count == 1 ? " node" : " nodes", ", such as ", quoted(entry.examples)),
+         entry.count, entry.examples});
+  }
+  for (const auto& [what, entry] : others_) {
+    all.push_back(
+        {"",
+         concat(what, ": ", entry.count, entry.count == 1 ? " time" : " times",
+                entry.examples.empty() ? "" : concat(", such as ", quoted(entry.examples))),
+         entry.count, entry.examples});
+  }
+  return all;
+}
+
 void Problems::throw_if_any(const std::string& path) const {
-  if (ops_.empty() && others_.empty()) {
+  const std::vector<ImportProblem> all = list();
+  if (all.empty()) {
     return;
   }
   std::string text = concat("'", path, "' needs what is not supported:");
-  for (const auto& [key, entry] : ops_) {
-    text += concat("\n  op ", key.second, key.first.empty() ? "" : concat(" of domain ", key.first),
-                   ": ", entry.count, entry.count == 1 ? " node" : " nodes", ", such as ",
-                   quoted(entry.examples));
-  }
-  for (const auto& [what, entry] : others_) {
-    text += concat("\n  ", what, ": ", entry.count, entry.count == 1 ? " time" : " times",
-                   entry.examples.empty() ? "" : concat(", such as ", quoted(entry.examples)));
+  for (const ImportProblem& problem : all) {
+    text += concat("\n  ", problem.reason);
   }
   throw_error(ErrorCode::kUnsupported, text);
 }

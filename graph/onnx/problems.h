@@ -7,12 +7,16 @@
 #include <utility>
 #include <vector>
 
+#include "graph/onnx/import.h"
+
 namespace temper::graph {
 
 class Problems {
  public:
   void add_op(const std::string& domain, const std::string& op, const std::string& example);
   void add(const std::string& what, const std::string& example);
+  // One per op and per other problem.
+  std::vector<ImportProblem> list() const;
   // THROWS: kUnsupported, one line per op and per other problem: name, domain, count, example
   // names.
   void throw_if_any(const std::string& path) const;

@@ -14,9 +14,10 @@ namespace temper::graph {
 struct TensorUse {
   bool used = false;
   std::string weight;     // "weight of Conv 'conv1'"
+  std::string scale;      // "scale of the normalisation at Mul 'ln/Mul'": see learned_places.h
   std::string bias;       // an addend: trainable from rank 1 on, unless it is a mask
   std::string statistic;  // "running mean of BatchNormalization 'bn1'"
-  std::string other;      // "factor of Mul 'scale'"
+  std::string other;      // "a factor of Mul 'scale'"
 };
 
 // By value name. COST: linear in the graph.

@@ -24,11 +24,14 @@ void infer_batch_normalization(InferContext& c) {
   const std::int64_t training = c.attrs().get_int("training_mode", 0);
   c.attrs().set("training_mode", training);
   c.attrs().set("momentum", c.attrs().get_double("momentum", 0.9));
-  c.check(training != 0 || (!c.has_output(1) && !c.has_output(2)),
-          "the outputs running_mean and running_var need training_mode=1");
+  for (int i = 1; i < c.output_count(); ++i) {
+    c.check(training != 0 || !c.has_output(i), "the statistics as outputs need training_mode=1");
+  }
   c.set_output(0, c.dtype(0), c.shape(0));
-  c.set_output(1, c.dtype(3), c.shape(3));
-  c.set_output(2, c.dtype(4), c.shape(4));
+  for (int i = 1; i < c.output_count(); ++i) {
+    const int like = i % 2 == 1 ? 3 : 4;
+    c.set_output(i, c.dtype(like), c.shape(like));
+  }
 }
 
 std::vector<std::int64_t> all_but_channel(const Shape& x) {
@@ -105,11 +108,53 @@ void infer_batch_norm_train(InferContext& c) {
   c.set_output(5, DType::kOpaque, Shape{});
 }
 
+// The part of dx that comes through the statistics, where something reads them. With m and v those
+// of the batch, new = momentum old + (1 - momentum) m, the variance times n / (n - 1) if unbiased:
+// dx = dm / n + 2 (x - m) dv / n,  dold = momentum dnew
+ValueId statistics_gradient(GradContext& g) {
+  Builder& b = g.builder();
+  const Shape x = g.shape(g.x(0));
+  Shape channel(std::vector<std::int64_t>(static_cast<std::size_t>(x.rank()), 1));
+  channel[1] = x[1];
+  const double momentum = g.attrs().get_double("momentum", 0.9);
+  const double n = static_cast<double>(x.element_count() / x[1]);
+  const double unbiased = g.attrs().get_int("unbiased", 1) != 0 ? n / (n - 1) : 1.0;
+  const auto of_batch = [&](int fresh, int batch, double factor) {
+    ValueId total = g.has_dy(batch) ? g.dy(batch) : ValueId{};
+    if (g.has_dy(fresh)) {
+      const ValueId part = b.scale(g.dy(fresh), (1 - momentum) * factor);
+      total = total.valid() ? b.add(total, part) : part;
+      if (g.needs(fresh + 2)) {
+        g.set(fresh + 2, b.scale(g.dy(fresh), momentum));
+      }
+    }
+    return total;
+  };
+  const ValueId dmean = of_batch(1, 3, 1);
+  const ValueId dvar = of_batch(2, 4, unbiased);
+  const auto spread = [&](ValueId value, double factor) {
+    return b.expand(b.reshape(b.scale(value, factor), channel), x);
+  };
+  ValueId dx;
+  if (dmean.valid()) {
+    dx = spread(dmean, 1 / n);
+  }
+  if (dvar.valid()) {
+    const ValueId mean = g.saved(3);
+    const ValueId centred = b.sub(b.cast(g.x(0), b.dtype(dvar)), b.reshape(mean, channel));
+    const ValueId part = b.mul(centred, spread(dvar, 2 / n));
+    dx = dx.valid() ? b.add(dx, part) : part;
+  }
+  return dx.valid() ? b.cast(dx, g.dtype(g.x(0))) : dx;
+}
+
 // With h = (x - batch_mean) r, r = (batch_var + epsilon)^-1/2 and n values per channel: y = h scale
 // + bias dscale = sum dy h,  dbias = sum dy,  dx = r scale (dy - dbias / n - h dscale / n)
 void batch_norm_train_gradient(GradContext& g) {
-  TEMPER_CHECK(!g.has_dy(3) && !g.has_dy(4), ErrorCode::kUnsupported,
-               "the batch statistics of BatchNormalization take no gradient of their own");
+  const ValueId through_statistics = statistics_gradient(g);
+  if (g.needs(0) && through_statistics.valid()) {
+    g.set(0, through_statistics);
+  }
   if (!g.has_dy()) {
     return;
   }
@@ -121,7 +166,8 @@ void batch_norm_train_gradient(GradContext& g) {
       {g.needs(0), g.needs(1), g.needs(2)});
   for (int i = 0; i < 3; ++i) {
     if (g.needs(i)) {
-      g.set(i, made[static_cast<std::size_t>(i)]);
+      const ValueId dx = made[static_cast<std::size_t>(i)];
+      g.set(i, i == 0 && through_statistics.valid() ? g.builder().add(dx, through_statistics) : dx);
     }
   }
 }
@@ -169,9 +215,10 @@ std::vector<ValueId> expand_batch_norm_train_grad(Builder& b, const Node& node,
 }  // namespace
 
 void register_batch_norm(OpRegistry& ops) {
+  // Outputs 3 and 4, the statistics of the batch, are those of opsets 7 to 13.
   ops.add("BatchNormalization")
       .inputs(5, 5)
-      .outputs(1, 3)
+      .outputs(1, 5)
       .infer(infer_batch_normalization)
       .gradient(batch_normalization_gradient)
       .wide_inputs({1, 2, 3, 4});

@@ -73,7 +73,7 @@ class TrainingMode {
     graph_.value(made[0]).name = graph_.value(node.outputs[0]).name;
     graph_.value(node.outputs[0]).name.clear();
     graph_.remove_node(id);
-    for (std::size_t i = 0; i < node.outputs.size() && i < 3; ++i) {
+    for (std::size_t i = 0; i < node.outputs.size(); ++i) {
       if (node.outputs[i].valid()) {
         graph_.replace_uses(node.outputs[i], made[i]);
       }
@@ -81,7 +81,15 @@ class TrainingMode {
   }
 
   // Exported in training form or not: the running statistics, left as they are.
+  // Those are also what its other outputs then are: the new ones are the old ones, and they are
+  // what x was normalised by.
   void freeze_batchnorm(NodeId id) {
+    const Node node = graph_.node(id);
+    for (std::size_t i = 1; i < node.outputs.size(); ++i) {
+      if (node.outputs[i].valid()) {
+        graph_.replace_uses(node.outputs[i], node.inputs[i % 2 == 1 ? 3 : 4]);
+      }
+    }
     graph_.node(id).attrs.set("training_mode", std::int64_t{0});
     graph_.node(id).outputs.resize(1);
   }
@@ -130,6 +138,27 @@ void apply_inference_mode(Graph& graph) {
   identity.dropout = false;
   identity.frozen_batchnorm = true;
   TrainingMode(graph, identity).run();
+}
+
+TrainingForm training_form(const Graph& imported) {
+  TrainingForm form;
+  for (int i = 0; i < imported.node_count(); ++i) {
+    const Node& node = imported.node(NodeId{i});
+    if (node.removed) {
+      continue;
+    }
+    const std::string& op = node.op->name();
+    if (op == "BatchNormalization") {
+      form.batch_normalizations += node.attrs.get_int("training_mode", 0) != 0 ? 1 : 0;
+    } else if (op == "Dropout" && node.inputs.size() > 2 && node.inputs[2].valid()) {
+      const Value& mode = imported.value(node.inputs[2]);
+      form.dropouts +=
+          mode.kind == ValueKind::kConstant && mode.constant.values<double>() != std::vector{0.0}
+              ? 1
+              : 0;
+    }
+  }
+  return form;
 }
 
 }  // namespace temper::graph

@@ -24,7 +24,16 @@ struct TrainingModeOptions {
 void apply_training_mode(Graph& graph, const TrainingModeOptions& options);
 
 // The counterpart for evaluation: nodes exported in training form (training_mode = 1) compute as at
-// inference.
+// inference. Statistics that something reads are then the running ones.
 void apply_inference_mode(Graph& graph);
+
+// How many nodes of an imported graph its exporter left in training form.
+struct TrainingForm {
+  int batch_normalizations = 0;
+  int dropouts = 0;
+
+  bool any() const { return batch_normalizations + dropouts > 0; }
+};
+TrainingForm training_form(const Graph& imported);
 
 }  // namespace temper::graph

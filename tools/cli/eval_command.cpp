@@ -65,6 +65,7 @@ int run(const Arguments& arguments) {
   }
   training::SessionNeeds needs;
   needs.stored_preprocessing = true;
+  needs.trains = false;
   Session session(std::move(recipe), {}, needs);
   if (!file_status(arguments.positional(0)).is_folder) {  // the run has told them
     print_notes(session.notes());

@@ -4,8 +4,8 @@
 #include <array>
 #include <cstdio>
 #include <map>
+#include <utility>
 
-#include "graph/ops/standard_ops.h"
 #include "runtime/base/error.h"
 #include "runtime/platform/threads.h"
 #include "tools/cli/command.h"
@@ -48,11 +48,21 @@ void print_file(const OnnxModel& model) {
               model.graph_name().c_str());
   print_values("input", model.inputs());
   print_values("output", model.outputs());
-  std::string ops;
-  for (const auto& [name, count] : model.op_counts()) {
-    ops += concat(ops.empty() ? "" : ", ", name, " x", count);
+}
+
+void print_ops(const OnnxModel& model, const training::ModelInspection& inspection) {
+  const auto text = [](const std::vector<std::pair<std::string, std::int64_t>>& counts) {
+    std::vector<std::string> ops;
+    for (const auto& [name, count] : counts) {
+      ops.push_back(concat(name, " x", count));
+    }
+    return join(ops, ", ");
+  };
+  std::printf("ops       %s\n", text(model.op_counts()).c_str());
+  for (const graph::SubgraphSummary& body : inspection.bodies) {
+    std::printf("          in %s of %s: %s\n", body.branch.c_str(), body.owner.c_str(),
+                text(body.op_counts).c_str());
   }
-  std::printf("ops       %s\n", ops.c_str());
 }
 
 void print_tensors(const std::vector<TensorDecision>& decisions) {
@@ -148,10 +158,13 @@ std::string precision_of(const Arguments& arguments) {
 int run(const Arguments& arguments) {
   const OnnxModel model = OnnxModel::load(arguments.positional(0), {});
   print_file(model);
-  std::vector<TensorDecision> decisions;
-  const graph::Graph graph = model.build_graph(graph::standard_ops(), {}, &decisions);
-  print_tensors(decisions);
-  print_blockers(training::nodes_without_gradient(graph));
+  const training::ModelInspection inspection = training::inspect_model(model);
+  print_ops(model, inspection);
+  print_tensors(inspection.tensors);
+  if (!inspection.imports()) {
+    throw Error(*inspection.refusal);
+  }
+  print_blockers(inspection.nodes_without_gradient);
   const std::string loss = arguments.text("--loss", training::guess_loss(model));
   training::TrainingPreview preview(
       model, loss, symbols_of(arguments), "cpu",
