@@ -158,9 +158,8 @@ void add_norm_cases(std::vector<OpCase>& cases) {
                      .attrs = {{"epsilon", kEpsilon}, {"momentum", 0.9}, {"unbiased", kOn}},
                      .inputs = norm_inputs(x),
                      .outputs = 5,
-                     .differentiate = {0, 1, 2},
-                     .expected = train_form(kEpsilon, 0.9, true, false),
-                     .not_differentiable_outputs = {1, 2, 3, 4}});
+                     .differentiate = {0, 1, 2, 3, 4},
+                     .expected = train_form(kEpsilon, 0.9, true, false)});
   }
   cases.push_back({.op = "BatchNormalization",
                    .inputs = norm_inputs({2, 3, 4}),
@@ -174,6 +173,14 @@ void add_norm_cases(std::vector<OpCase>& cases) {
                    .inputs = norm_inputs({2, 3, 4, 2}),
                    .outputs = 5,
                    .expected = train_form(kEpsilon, 0.6, false, true)});
+  cases.push_back(
+      {.op = "BatchNormTrain",
+       .attrs = {{"epsilon", kEpsilon}, {"momentum", 0.6}, {"unbiased", std::int64_t{0}}},
+       .inputs = norm_inputs({3, 2, 4}),
+       .outputs = 5,
+       .differentiate = {0, 3, 4},
+       .expected = train_form(kEpsilon, 0.6, false, false),
+       .label = "biased"});
   add_train_grad_case(cases, false);
   add_train_grad_case(cases, true);
 }

@@ -91,9 +91,11 @@ TEST(OnnxImport, DecidesWhatIsTrainableByItsPlace) {
       node("Conv", {"x", "w", "b"}, {"c"}, {}, "conv"),
       node("BatchNormalization", {"c", "scale", "shift", "mean", "var"}, {"n"}, {}, "bn"),
       node("Mul", {"n", "factor"}, {"m"}, {}, "mul"),
-      node("Add", {"m", "addend"}, {"a"}, {}, "add"),
+      node("Relu", {"m"}, {"r"}),
+      node("Add", {"r", "addend"}, {"a"}, {}, "add"),
       node("Add", {"a", "mask"}, {"k"}, {}, "masked"),
-      node("Mul", {"k", "half"}, {"h"}),
+      node("Relu", {"k"}, {"s"}),
+      node("Mul", {"s", "half"}, {"h"}),
       node("Clip", {"h", "low", "high"}, {"y"}),
       node("Gather", {"table", "ids"}, {"e"}, {}, "embed"),
   };

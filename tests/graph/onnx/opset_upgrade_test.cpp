@@ -101,18 +101,49 @@ TEST(OpsetUpgrade, ReadsBatchNormalizationOfAllForms) {
              channel_tensors());
   EXPECT_EQ(only_node(inference).attrs.get_int("training_mode", -1), 0);
   EXPECT_FALSE(only_node(inference).attrs.has("spatial"));
-  const Graph training =
-      import(9, {node("BatchNormalization", inputs, {"y", "m2", "v2"})}, channel_tensors());
-  EXPECT_EQ(only_node(training).attrs.get_int("training_mode", -1), 1);
-  EXPECT_EQ(only_node(training).outputs.size(), 3u);
+  const Graph vector =
+      import(8, {node("BatchNormalization", inputs, {"y"}, {int_attribute("spatial", 0)})},
+             channel_tensors());
+  EXPECT_FALSE(only_node(vector).attrs.has("spatial"));
   expect_error(ErrorCode::kUnsupported, "spatial=0", [&] {
+    std::vector<Message> per_pixel;
+    for (const char* name : {"s", "b", "m", "v"}) {
+      per_pixel.push_back(floats(name, {2, 2}, {1, 1, 1, 1}));
+    }
     import(8, {node("BatchNormalization", inputs, {"y"}, {int_attribute("spatial", 0)})},
+           per_pixel);
+  });
+}
+
+// Exporters list up to five outputs in training form; those that nobody reads are left out.
+TEST(OpsetUpgrade, ReadsBatchNormalizationInTrainingForm) {
+  const Names inputs = {"x", "s", "b", "m", "v"};
+  const Names outputs = {"y", "m2", "v2", "sm", "sv"};
+  const Graph unread = import(9, {node("BatchNormalization", inputs, outputs)}, channel_tensors());
+  EXPECT_EQ(only_node(unread).attrs.get_int("training_mode", -1), 1);
+  EXPECT_EQ(only_node(unread).outputs.size(), 1u);
+  const Graph read = import(13,
+                            {node("BatchNormalization", inputs, {"n", "m2", "v2", "sm", "sv"}),
+                             node("Add", {"n", "sv"}, {"y"})},
+                            channel_tensors());
+  const Node& norm = read.node(NodeId{0});
+  ASSERT_EQ(norm.outputs.size(), 5u);
+  EXPECT_FALSE(norm.outputs[3].valid());
+  EXPECT_TRUE(norm.outputs[4].valid());
+  expect_error(ErrorCode::kInvalidModel, "5 outputs, expected 1 to 3 from opset 14 on", [&] {
+    import(14, {node("BatchNormalization", inputs, outputs, {int_attribute("training_mode", 1)})},
            channel_tensors());
   });
-  expect_error(ErrorCode::kUnsupported, "saved_mean", [&] {
-    import(9, {node("BatchNormalization", inputs, {"y", "m2", "v2", "sm", "sv"})},
-           channel_tensors());
+}
+
+TEST(OpsetUpgrade, LeavesOutAMaskOfOldDropoutThatNobodyReads) {
+  EXPECT_EQ(only_node(import(7, {node("Dropout", {"x"}, {"y", "mask"})})).outputs.size(), 1u);
+  expect_error(ErrorCode::kUnsupported, "the mask of opsets before 10", [] {
+    import(9, {node("Dropout", {"x"}, {"d", "mask"}), node("Mul", {"d", "mask"}, {"y"})});
   });
+  const Graph newer =
+      import(10, {node("Dropout", {"x"}, {"d", "mask"}), node("Where", {"mask", "d", "x"}, {"y"})});
+  EXPECT_EQ(newer.node(NodeId{0}).outputs.size(), 2u);
 }
 
 TEST(OpsetUpgrade, ReadsTheRatioOfOldDropout) {
