@@ -9,6 +9,7 @@
 #include "runtime/base/error.h"
 #include "runtime/platform/threads.h"
 #include "tools/cli/command.h"
+#include "tools/cli/inspect_json.h"
 #include "training/inspection.h"
 
 namespace temper::cli {
@@ -17,6 +18,8 @@ namespace {
 using graph::OnnxModel;
 using graph::OnnxValueInfo;
 using graph::TensorDecision;
+
+constexpr std::array<std::int64_t, 2> kShownBatches = {1, 32};  // of the memory
 
 std::string dims_text(const OnnxValueInfo& info) {
   if (!info.rank_known) {
@@ -101,7 +104,7 @@ void print_memory(training::TrainingPreview& preview, const std::string& loss) {
   std::printf("memory of a training step in bytes (%s, adamw)\n", loss.c_str());
   std::printf("  %-10s %14s %14s %14s %14s %14s\n", "batch", "variables", "gradients",
               "activations", "constants", "total");
-  for (const std::int64_t batch : {1, 32}) {
+  for (const std::int64_t batch : kShownBatches) {
     try {
       const training::MemoryPlan memory = preview.memory(batch);
       std::printf("  %-10lld %14lld %14lld %14lld %14lld %14lld\n", static_cast<long long>(batch),
@@ -155,8 +158,45 @@ std::string precision_of(const Arguments& arguments) {
   return precision;
 }
 
+training::TrainingPreview preview_of(const Arguments& arguments, const OnnxModel& model,
+                                     const std::string& loss) {
+  return {model,
+          loss,
+          symbols_of(arguments),
+          "cpu",
+          static_cast<int>(arguments.integer("--threads", available_processors(), 1)),
+          precision_of(arguments)};
+}
+
+// Everything as one JSON line, also of a model that is refused; the error follows then.
+int run_json(const Arguments& arguments, const OnnxModel& model) {
+  const training::ModelInspection inspection = training::inspect_model(model);
+  training::JsonValue json = inspection_json(model, inspection);
+  if (inspection.imports()) {
+    const std::string loss = arguments.text("--loss", training::guess_loss(model));
+    training::TrainingPreview preview = preview_of(arguments, model, loss);
+    json.set("loss", loss);
+    training::JsonValue memory = training::JsonValue::array();
+    for (const std::int64_t batch : kShownBatches) {
+      memory.push_back(memory_json(preview, batch));
+    }
+    json.set("memory", std::move(memory));
+    if (arguments.has("--kernels")) {
+      json.set("kernels", kernels_json(preview.plan(arguments.integer("--batch-size", 32, 1))));
+    }
+  }
+  std::printf("%s\n", json.text().c_str());
+  if (!inspection.imports()) {
+    throw Error(*inspection.refusal);
+  }
+  return 0;
+}
+
 int run(const Arguments& arguments) {
   const OnnxModel model = OnnxModel::load(arguments.positional(0), {});
+  if (arguments.has("--json")) {
+    return run_json(arguments, model);
+  }
   print_file(model);
   const training::ModelInspection inspection = training::inspect_model(model);
   print_ops(model, inspection);
@@ -166,10 +206,7 @@ int run(const Arguments& arguments) {
   }
   print_blockers(inspection.nodes_without_gradient);
   const std::string loss = arguments.text("--loss", training::guess_loss(model));
-  training::TrainingPreview preview(
-      model, loss, symbols_of(arguments), "cpu",
-      static_cast<int>(arguments.integer("--threads", available_processors(), 1)),
-      precision_of(arguments));
+  training::TrainingPreview preview = preview_of(arguments, model, loss);
   print_memory(preview, loss);
   if (arguments.has("--kernels")) {
     print_kernels(preview, arguments.integer("--batch-size", 32, 1));
@@ -192,7 +229,7 @@ Command inspect_command() {
        {"--precision", "NAME", "f32, bf16, fp16 or auto, as train.precision; f32 when left out"},
        {"--batch-size", "N", "the batch --kernels compiles for; 32 when left out"},
        {"--threads", "N", "threads; all processors when left out"},
-       {"--json", "", "errors as JSON"}},
+       {"--json", "", "one JSON line, and errors as JSON"}},
       run};
 }
 

@@ -8,6 +8,7 @@
 #include "runtime/base/log.h"
 #include "runtime/platform/threads.h"
 #include "tools/cli/command_line.h"
+#include "tools/cli/error_json.h"
 #include "training/formats/json.h"
 
 namespace temper::cli {
@@ -23,13 +24,8 @@ std::vector<Command> all_commands() {
 int report(const Error& error, bool as_json) {
   const int code = exit_code(error.code());
   if (as_json) {
-    training::JsonValue inner = training::JsonValue::object();
-    inner.set("code", to_string(error.code()));
-    inner.set("exit", code);
-    inner.set("message", error.message());
-    inner.set("notes", training::JsonValue::array_of(error.notes()));
     training::JsonValue outer = training::JsonValue::object();
-    outer.set("error", std::move(inner));
+    outer.set("error", error_json(error));
     std::fprintf(stderr, "%s\n", outer.text().c_str());
   } else {
     std::fprintf(stderr, "temper: %s\n", error.what());

@@ -1,0 +1,154 @@
+#include "tools/cli/inspect_json.h"
+
+#include <utility>
+#include <vector>
+
+#include "runtime/base/error.h"
+#include "tools/cli/error_json.h"
+
+namespace temper::cli {
+namespace {
+
+using graph::OnnxValueInfo;
+using training::JsonValue;
+
+JsonValue counts_json(const std::vector<std::pair<std::string, std::int64_t>>& counts) {
+  JsonValue json = JsonValue::object();
+  for (const auto& [name, count] : counts) {
+    json.set(name, count);
+  }
+  return json;
+}
+
+// Numbers for fixed dimensions, names for symbols, null for nameless ones and for an unknown rank.
+JsonValue shape_json(const OnnxValueInfo& info) {
+  if (!info.rank_known) {
+    return {};
+  }
+  JsonValue dims = JsonValue::array();
+  for (const graph::Dim& dim : info.dims) {
+    dims.push_back(dim.value >= 0       ? JsonValue(dim.value)
+                   : dim.symbol.empty() ? JsonValue()
+                                        : JsonValue(dim.symbol));
+  }
+  return dims;
+}
+
+JsonValue values_json(const std::vector<OnnxValueInfo>& values) {
+  JsonValue all = JsonValue::array();
+  for (const OnnxValueInfo& value : values) {
+    JsonValue one = JsonValue::object();
+    one.set("name", value.name);
+    one.set("type", value.file_type);
+    one.set("shape", shape_json(value));
+    all.push_back(std::move(one));
+  }
+  return all;
+}
+
+JsonValue tensor_json(const graph::TensorDecision& tensor) {
+  JsonValue dims = JsonValue::array();
+  for (const std::int64_t dim : tensor.shape) {
+    dims.push_back(dim);
+  }
+  JsonValue json = JsonValue::object();
+  json.set("name", tensor.name);
+  json.set("type", tensor.file_type);
+  json.set("shape", std::move(dims));
+  json.set("trainable", tensor.trainable);
+  json.set("why", tensor.why);
+  json.set("external", tensor.external);
+  return json;
+}
+
+JsonValue body_json(const graph::SubgraphSummary& body) {
+  JsonValue json = JsonValue::object();
+  json.set("owner", body.owner);
+  json.set("branch", body.branch);
+  json.set("ops", counts_json(body.op_counts));
+  return json;
+}
+
+JsonValue problem_json(const graph::ImportProblem& problem) {
+  JsonValue json = JsonValue::object();
+  json.set("op", problem.op);
+  json.set("reason", problem.reason);
+  json.set("count", problem.count);
+  json.set("examples", JsonValue::array_of(problem.examples));
+  return json;
+}
+
+template <class Items, class Convert>
+JsonValue list_json(const Items& items, const Convert& convert) {
+  JsonValue list = JsonValue::array();
+  for (const auto& item : items) {
+    list.push_back(convert(item));
+  }
+  return list;
+}
+
+}  // namespace
+
+JsonValue inspection_json(const graph::OnnxModel& model,
+                          const training::ModelInspection& inspection) {
+  JsonValue opsets = JsonValue::object();
+  for (const auto& [domain, version] : model.opsets()) {
+    opsets.set(domain.empty() ? "ai.onnx" : domain, version);
+  }
+  std::int64_t parameters = 0;
+  std::int64_t trainable = 0;
+  for (const graph::TensorDecision& tensor : inspection.tensors) {
+    parameters += tensor.shape.element_count();
+    trainable += tensor.trainable ? tensor.shape.element_count() : 0;
+  }
+  JsonValue json = JsonValue::object();
+  json.set("file", model.path());
+  json.set("opsets", std::move(opsets));
+  json.set("ir", model.ir_version());
+  json.set("producer", model.producer());
+  json.set("graph", model.graph_name());
+  json.set("inputs", values_json(model.inputs()));
+  json.set("outputs", values_json(model.outputs()));
+  json.set("ops", counts_json(model.op_counts()));
+  json.set("bodies", list_json(inspection.bodies, body_json));
+  json.set("tensors", list_json(inspection.tensors, tensor_json));
+  json.set("parameters", parameters);
+  json.set("trainable_parameters", trainable);
+  json.set("unsupported", list_json(inspection.problems, problem_json));
+  json.set("without_gradient", JsonValue::array_of(inspection.nodes_without_gradient));
+  if (!inspection.imports()) {
+    json.set("error", error_json(*inspection.refusal));
+  }
+  return json;
+}
+
+JsonValue memory_json(training::TrainingPreview& preview, std::int64_t batch) {
+  JsonValue json = JsonValue::object();
+  json.set("batch", batch);
+  try {
+    const training::MemoryPlan memory = preview.memory(batch);
+    json.set("variables", memory.variables);
+    json.set("gradients", memory.gradients);
+    json.set("activations", memory.arena);
+    json.set("constants", memory.constants);
+    json.set("total", memory.total());
+  } catch (const Error& error) {
+    json.set("error", error_json(error));
+  }
+  return json;
+}
+
+JsonValue kernels_json(const Plan& plan) {
+  return list_json(plan.steps, [](const PlanStep& step) {
+    JsonValue json = JsonValue::object();
+    json.set("op", step.op);
+    json.set("type", step.precision());
+    json.set("family", step.family);
+    json.set("kernel", step.kernel == nullptr ? std::string{} : step.kernel->description);
+    json.set("node", step.origin);
+    json.set("not", JsonValue::array_of(step.refusals));
+    return json;
+  });
+}
+
+}  // namespace temper::cli
