@@ -14,6 +14,11 @@ bool waiting_is_set() {
   return std::getenv("OMP_WAIT_POLICY") != nullptr || std::getenv("GOMP_SPINCOUNT") != nullptr;
 }
 
+std::atomic<int>& asleep() {
+  static std::atomic<int> count{0};
+  return count;
+}
+
 // A thread that starts a team of `members` and then sleeps for the rest of the process. Never
 // joined: what it waits for has no destructor, so it may outlive everything.
 void keep_team(int members) {
@@ -22,6 +27,10 @@ void keep_team(int members) {
     std::thread([members] {
 #pragma omp parallel num_threads(members)
       {
+        // Something to do: the compiler leaves out an empty team.
+        if (omp_get_thread_num() > 0) {
+          asleep().fetch_add(1);
+        }
       }
       never.wait(false);
     }).detach();
@@ -42,5 +51,7 @@ void keep_waits_short(int threads) {
     held += missing;
   }
 }
+
+int sleeping_threads() { return asleep().load(); }
 
 }  // namespace temper::cpu

@@ -19,6 +19,8 @@ inline constexpr std::int64_t kSmallElements = 65536;
 // there are processors (the manual of GOMP_SPINCOUNT): this makes it know of that many, by threads
 // that sleep. Call before the first team of `threads`; once made, they stay.
 void keep_waits_short(int threads);
+// How many threads sleep for it by now; for tests.
+int sleeping_threads();
 
 inline int team_of(int threads) {
   if (threads > 1) {

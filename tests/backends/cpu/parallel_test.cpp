@@ -52,11 +52,11 @@ TEST(Parallel, ATeamMakesTheWaitsShort) {
     GTEST_SKIP() << "the environment says how threads wait";
   }
   EXPECT_EQ(threads_for_flops(2, kSmallFlops), 2);
-  parallel_ranges(2, 2, 1, [](std::int64_t, std::int64_t) {});
-  // They are started by another thread, whenever that gets to run.
-  while (threads_of_process() <= omp_get_num_procs()) {
+  // With the two of the team more than there are processors; each starts whenever it gets to run.
+  while (sleeping_threads() < omp_get_num_procs() - 1) {
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
+  EXPECT_GT(threads_of_process(), sleeping_threads());
 }
 
 }  // namespace
