@@ -127,6 +127,9 @@ void train(const Recipe& recipe, std::size_t index, const CompareOptions& option
     comparison.notes.push_back(index == 0 ? trained : concat(run.name, ": ", trained));
   }
   comparison.trained = index == 0 ? trained : comparison.trained;
+  for (const std::string& warning : session.losses().warnings) {
+    comparison.notes.push_back(concat(run.name, ": ", warning));
+  }
   Recorder recorder(run, [&](const RunProgress& progress) {
     return options.stepped == nullptr || options.stepped(index, progress);
   });

@@ -198,6 +198,7 @@ Diagnosis diagnose(Session& session, const DiagnosisOptions& options) {
   Trainer trainer(session, silent, false);
   trainer.prepare();
   diagnosis.frozen = frozen_tensors(session);
+  diagnosis.loss_warnings = session.losses().warnings;
   Watch watch(session, options, diagnosis);
   bool told_to_end = false;
   try {

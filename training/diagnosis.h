@@ -60,7 +60,8 @@ struct Diagnosis {
   std::vector<TensorDiagnosis> tensors;  // in the order of the model
   std::vector<ActivationStats> layers;   // producers first
   std::vector<FrozenTensor> frozen;
-  std::string trouble;  // the error that ended it early; empty otherwise
+  std::vector<std::string> loss_warnings;  // RunLosses::warnings
+  std::string trouble;                     // the error that ended it early; empty otherwise
   bool interrupted = false;
   std::vector<Finding> findings;
 };

@@ -71,6 +71,9 @@ class Judge {
   }
 
   void loss() {
+    for (const std::string& warning : d_.loss_warnings) {
+      problem("loss", warning);
+    }
     const auto bad = std::find_if(d_.losses.begin(), d_.losses.end(),
                                   [](double loss) { return !std::isfinite(loss); });
     if (bad != d_.losses.end()) {

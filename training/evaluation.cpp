@@ -1,24 +1,18 @@
 #include "training/evaluation.h"
 
 #include <algorithm>
+#include <cmath>
+#include <utility>
 
 #include "graph/ops/standard_ops.h"
 #include "runtime/base/error.h"
+#include "training/inferred_loss.h"
+#include "training/loss_totals.h"
 #include "training/restored_variables.h"
 #include "training/run_metrics.h"
 
 namespace temper::training {
 namespace {
-
-// Adds each part of the loss, times the batch's rows.
-void add_parts(const Executor& executor, double rows, std::vector<MetricValue>& sums) {
-  const std::vector<LossPartPlace> places = loss_parts(executor.plan());
-  sums.resize(places.size());
-  for (std::size_t i = 0; i < places.size(); ++i) {
-    sums[i].name = places[i].name;
-    sums[i].value += executor.output(places[i].output).values<double>().front() * rows;
-  }
-}
 
 void prepare_evaluation(Session& session, std::int64_t count, std::int64_t size) {
   std::vector<GraphRequest> requests = {session.request(GraphKind::kEvaluate, size)};
@@ -32,29 +26,33 @@ void prepare_evaluation(Session& session, std::int64_t count, std::int64_t size)
 
 Evaluation evaluate(Session& session, BatchLoader& loader, SetMetrics& set) {
   Evaluation evaluation;
-  double weighted = 0;
-  std::vector<MetricValue> parts;
+  LossTotals losses;
+  std::vector<double> totals;
   while (const Batch* batch = loader.next()) {
     Executor& executor =
         session.engine().executor(session.request(GraphKind::kEvaluate, batch->rows));
+    if (totals.empty()) {
+      losses = LossTotals(session.engine().settings(), false, executor.plan());
+    }
     session.bind(executor, *batch);
     executor.run();
-    const Tensor& loss = executor.output(executor.plan().find_output("loss"));
-    weighted += loss.values<double>().front() * static_cast<double>(batch->rows);
-    add_parts(executor, static_cast<double>(batch->rows), parts);
+    losses.add(executor, totals);
+    if (evaluation.trouble.empty() && !std::isfinite(losses.loss(totals))) {
+      evaluation.trouble = outside_probabilities(session.losses(), executor);
+    }
     evaluation.samples += batch->rows;
     const Tensor* target = target_of(session, *batch);
     if (set.task() != Task::kNone && target != nullptr) {
-      const RunLosses& losses = session.losses();
-      set.add(losses.readable(executor.output(executor.plan().find_output(session.loss_output()))),
-              losses.readable(*target));
+      const RunLosses& forms = session.losses();
+      set.add(forms.readable(executor.output(executor.plan().find_output(session.loss_output()))),
+              forms.readable(*target));
     }
   }
   TEMPER_ASSERT(evaluation.samples > 0);
-  evaluation.loss = weighted / static_cast<double>(evaluation.samples);
+  evaluation.loss = losses.loss(totals);
   evaluation.metrics = set.values();
-  for (const MetricValue& part : parts) {
-    evaluation.metrics.push_back({part.name, part.value / static_cast<double>(evaluation.samples)});
+  for (MetricValue& part : losses.parts(totals)) {
+    evaluation.metrics.push_back(std::move(part));
   }
   return evaluation;
 }

@@ -14,8 +14,9 @@
 namespace temper::training {
 
 struct Evaluation {
-  double loss = 0;  // mean over all samples
+  double loss = 0;  // of the set, whatever its batches: see LossTotals
   std::int64_t samples = 0;
+  std::string trouble;               // why the loss is not finite, where that is known
   std::vector<MetricValue> metrics;  // without "val/"; what could not be computed is not there
 
   std::optional<double> metric(std::string_view name) const {

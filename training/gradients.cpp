@@ -1,7 +1,10 @@
 #include "training/gradients.h"
 
+#include <cmath>
+
 #include "graph/ops/standard_ops.h"
 #include "runtime/base/error.h"
+#include "training/inferred_loss.h"
 #include "training/session.h"
 #include "training/settings/name_pattern.h"
 
@@ -92,6 +95,12 @@ Gradients compute_gradients(const Recipe& recipe, const GradientOptions& options
   session.bind(executor, *batch);
   executor.run();
   gradients.loss = executor.output(executor.plan().find_output("loss")).values<double>().front();
+  const std::string trouble = std::isfinite(gradients.loss)
+                                  ? std::string{}
+                                  : outside_probabilities(session.losses(), executor);
+  if (!trouble.empty()) {
+    gradients.notes.push_back(trouble);
+  }
   for (std::size_t i = 0; i < wanted.wrt.size(); ++i) {
     const int output = executor.plan().find_output("grad:" + wanted.wrt[i]);
     TEMPER_ASSERT(output >= 0);

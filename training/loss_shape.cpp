@@ -37,7 +37,8 @@ LossShape loss_shape(const ComponentSettings& settings, std::span<const double> 
   const graph::ValueId prediction = graph.add_input("prediction", dtype, shape);
   const graph::ValueId wanted = graph.add_input("target", dtype, shape);
   graph::Builder builder(graph, "loss");
-  const graph::ValueId value = loss.build({builder, {prediction}, wanted, settings.parameters, {}});
+  const graph::ValueId value =
+      build_loss(loss, {builder, {prediction}, wanted, settings.parameters, {}});
   const std::vector<graph::ValueId> inputs = {prediction};
   const std::vector<graph::ValueId> results = {value,
                                                graph::gradient(graph, value, inputs).front()};

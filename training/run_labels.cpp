@@ -30,10 +30,19 @@ void check_run_targets(RunLosses& losses, const Dataset& data,
                  losses.targets.back().array, "\" has rows of shape ", field.row_shape,
                  "; it must be one number per sample");
   }
-  std::erase_if(losses.labels, [&](const RunLosses::Labels& labels) {
+  std::erase_if(losses.labels, [&](RunLosses::Labels& labels) {
+    const std::size_t field = field_index(data, labels.field);
+    LossTermSettings& term = losses.terms[labels.term];
+    const bool ignores_class = labels.ignored >= 0 && labels.ignored < labels.classes;
+    labels.all_count = labels.all_count && !ignores_class &&
+                       is_integer(data.fields()[field].dtype) &&
+                       !data.find_outside(field, {0, labels.classes, std::nullopt});
+    term.all_count = labels.all_count;
+    if (labels.all_count) {
+      return false;
+    }
     try {
-      check_labels(data, field_index(data, labels.field), labels.classes, labels.ignored,
-                   class_names);
+      check_labels(data, field, labels.classes, labels.ignored, class_names);
       return false;
     } catch (const Error& error) {
       if (labels.required || error.code() != ErrorCode::kInvalidData) {
@@ -41,7 +50,7 @@ void check_run_targets(RunLosses& losses, const Dataset& data,
       }
       // What such a label means is the file's affair.
       notes.push_back(concat("no metrics of classes: ", error.message()));
-      losses.terms[labels.term].class_target = false;
+      term.class_target = false;
       losses.lead_prediction =
           labels.term == losses.lead ? PredictionKind::kOther : losses.lead_prediction;
       return true;

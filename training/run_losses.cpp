@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "training/compile/loss_graph.h"
 #include "training/losses/loss.h"
 
 namespace temper::training {
@@ -35,18 +34,6 @@ std::string_view RunLosses::input_of(const Field& field) const {
     }
   }
   return kTargetInput;
-}
-
-std::vector<LossPartPlace> loss_parts(const Plan& plan) {
-  constexpr std::string_view kPart = kLossPartOutput;
-  std::vector<LossPartPlace> parts;
-  for (std::size_t i = 0; i < plan.outputs.size(); ++i) {
-    const std::string& name = plan.outputs[i].name;
-    if (name.starts_with(kPart)) {
-      parts.push_back({"loss/" + name.substr(kPart.size()), static_cast<int>(i)});
-    }
-  }
-  return parts;
 }
 
 namespace {

@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "graph/ir/graph.h"
-#include "runtime/exec/plan.h"
 #include "runtime/memory/tensor.h"
+#include "training/compile/output_end.h"
 #include "training/data/dataset.h"
 #include "training/data/label_sequences.h"
 #include "training/data/open_dataset.h"
@@ -24,7 +24,8 @@ struct RunLosses {
   std::size_t lead = 0;
   PredictionKind lead_prediction = PredictionKind::kOther;
   std::string lead_output;  // "output:NAME"
-  Shape lead_shape;         // [N, C, ...] in batches of two, wherever the output has its classes
+  OutputEnd lead_end = OutputEnd::kOther;
+  Shape lead_shape;  // [N, C, ...] in batches of two, wherever the output has its classes
   // What the data must give besides the model's inputs: the lead's target first, the weights of
   // samples last.
   std::vector<WantedField> targets;
@@ -35,7 +36,8 @@ struct RunLosses {
     std::int64_t classes = 0;
     std::int64_t ignored = -100;
     std::size_t term = 0;
-    bool required = true;  // false: other labels are no error, but there are no metrics then
+    bool required = true;   // false: other labels are no error, but there are no metrics then
+    bool all_count = true;  // none is `ignored`, of the data that were checked
   };
   std::vector<Labels> labels;
 
@@ -47,19 +49,15 @@ struct RunLosses {
   };
   std::vector<Sequences> sequences;
 
+  // Losses that do not fit what the model's last operator makes of its output: also notes.
+  std::vector<std::string> warnings;
+
   const LossTermSettings& lead_term() const { return terms[lead]; }
   // The lead's output, or a target of its shape, as metrics read it: classes along axis 1.
   Tensor readable(const Tensor& scores) const;
   // The graph's input for a field of the data.
   std::string_view input_of(const Field& field) const;
 };
-
-// The outputs of a plan that hold the parts of its loss, where it has several.
-struct LossPartPlace {
-  std::string name;  // "loss/LABEL"
-  int output = -1;
-};
-std::vector<LossPartPlace> loss_parts(const Plan& plan);
 
 // `wanted` with the targets and columns that the losses name, in whatever form they have.
 DataOptions asked_targets(const Recipe& recipe, const LossFiles& files, DataOptions wanted);
@@ -71,8 +69,9 @@ RunLosses settle_losses(Recipe& recipe, const LossFiles& files, const graph::Gra
                         const Dataset& probe, const Backend& reference,
                         std::vector<std::string>& notes);
 
-// In run_labels.cpp. Every label is a class, and samples weigh one number each. `class_names`: the
-// recipe's, for messages. THROWS: kInvalidData, kInvalidArgument.
+// In run_labels.cpp. Every label is a class, and samples weigh one number each. Notes whether any
+// label is ignored. `class_names`: the recipe's, for messages. THROWS: kInvalidData,
+// kInvalidArgument.
 void check_run_targets(RunLosses& losses, const Dataset& data,
                        const std::vector<std::string>& class_names,
                        std::vector<std::string>& notes);

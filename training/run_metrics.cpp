@@ -4,6 +4,7 @@
 
 #include "runtime/base/error.h"
 #include "training/compile/loss_graph.h"
+#include "training/inferred_loss.h"
 
 namespace temper::training {
 namespace {
@@ -35,9 +36,11 @@ void read_class_scores(const Session& session, MetricTask& made) {
   const bool overlap = parameters.has("activation");
   const bool softmax =
       session.has_class_target() || activation == "softmax" || (!overlap && loss != "focal");
-  made.scores = activation == "none" ? Scores::kProbabilities
-                : loss == "nll"      ? Scores::kLogProbabilities
-                                     : Scores::kLogits;
+  made.scores = scores_behind(session.losses().lead_end,
+                              activation == "none" ? Scores::kProbabilities
+                              : loss == "nll"      ? Scores::kLogProbabilities
+                                                   : Scores::kLogits,
+                              softmax);
   made.task = softmax ? class_task(loss, session.loss_output_shape())
                       : binary_task(session.loss_output_shape());
   made.ignore_index = parameters.get_int("ignore_index", -100);
@@ -67,6 +70,7 @@ MetricTask metric_task(const Session& session) {
       break;
     case PredictionKind::kBinaryLogits:
       made.task = binary_task(output);
+      made.scores = scores_behind(session.losses().lead_end, made.scores, false);
       break;
     case PredictionKind::kProbabilities:
       made.task = binary_task(output);

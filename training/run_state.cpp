@@ -48,10 +48,13 @@ void for_each_field(State& state, Field&& field) {
   field("top_metrics", state.top_metrics);
   field("seconds", state.seconds);
   field("metrics_bytes", state.metrics_bytes);
-  field("loss_sum", state.loss_sum);
   field("loss_steps", state.loss_steps);
+  field("loss_sums", state.loss_sums);
   field("correct", state.correct);
   field("counted", state.counted);
+  field("epoch_loss_sums", state.epoch_loss_sums);
+  field("epoch_correct", state.epoch_correct);
+  field("epoch_counted", state.epoch_counted);
   field("sums", state.sums);
   field("last_norm", state.last_norm);
   field("last_norm_clipped", state.last_norm_clipped);

@@ -36,12 +36,16 @@ struct RunState {
   std::vector<double> top_metrics;
   double seconds = 0;               // running time, over all parts of the run
   std::uint64_t metrics_bytes = 0;  // length of metrics.jsonl
-  // Sums since the last logged line.
-  double loss_sum = 0;
+  // Since the last logged line, of steps that were applied: how many, sums of the loss (see
+  // LossTotals) and right predictions; and the same since the epoch's begin.
   std::int64_t loss_steps = 0;
+  std::vector<double> loss_sums;
   std::int64_t correct = 0;
   std::int64_t counted = 0;
-  std::map<std::string, double> sums;  // of the parts of a loss, or of an adversarial run's metrics
+  std::vector<double> epoch_loss_sums;
+  std::int64_t epoch_correct = 0;
+  std::int64_t epoch_counted = 0;
+  std::map<std::string, double> sums;  // of an adversarial run's metrics, since the last line
   double last_norm = 0;                // of the gradients, before and after clipping
   double last_norm_clipped = 0;
   double largest_norm = 0;         // before clipping, since the last logged line

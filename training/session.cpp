@@ -54,6 +54,7 @@ Session::Session(Recipe recipe, EngineOptions options, SessionNeeds needs)
   settings.spike_gate = !recipe_.train.spike.guards()      ? SpikeGate::kNone
                         : recipe_.train.spike.of == "loss" ? SpikeGate::kLoss
                                                            : SpikeGate::kGradientNorm;
+  settings.by_batches = recipe_.train.accumulate_by == "batches";
   settings.average = recipe_.average.is_on();
   settings.snapshots = recipe_.train.spike.action == "rollback";
   settings.check_finite = recipe_.train.on_nonfinite != "ignore";

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "runtime/base/error.h"
+#include "training/inferred_loss.h"
 #include "training/losses/loss.h"
 #include "training/run_losses.h"
 #include "training/target_fit.h"
@@ -52,6 +53,10 @@ class Settler {
       recipe_.loss.class_target = made_.terms[0].class_target;
       recipe_.loss.loss.parameters = made_.terms[0].loss.parameters;
     }
+    for (const LossTermSettings& term : made_.terms) {
+      check_end(term);
+    }
+    made_.lead_end = check_end(made_.lead_term()).kind;
     made_.lead_prediction = prediction_of(made_.lead);
     const graph::Graph::Output& output = output_of(made_.lead_term());
     made_.lead_output = output.name;
@@ -113,16 +118,28 @@ class Settler {
     if (!loss.name.empty()) {
       return;
     }
-    const Shape& output = shape_of(recipe_.loss);
-    const Field& target = target_of(recipe_.loss);
-    const bool one_output = output.rank() == 2 && output[1] == 1;
-    loss.name = !is_integer(target.dtype) ? "mse"
-                : one_output              ? "bce_with_logits"
-                                          : "cross_entropy";
+    const InferredLoss inferred = training::infer_loss(forward_, output_of(recipe_.loss).value,
+                                                       probe_, target_of(recipe_.loss));
+    loss.name = inferred.name;
     loss.parameters = complete_parameters("loss", loss.name, find_loss(loss.name).parameters, {});
     recipe_.origins["loss.name"] = "inferred from the target";
-    notes_.push_back(concat("loss.name = \"", loss.name, "\" (the target is ", target.dtype,
-                            target.row_shape, " per sample)"));
+    notes_.push_back(concat("loss.name = \"", loss.name, "\" (", inferred.why, ")"));
+  }
+
+  // Whether the term's loss fits what the model's last operator makes of its output.
+  EndOfOutput check_end(const LossTermSettings& term) {
+    const int axis =
+        term.is_file() ? 1 : class_axis(find_loss(term.loss.name), term.loss.parameters);
+    EndOfOutput end = end_of(forward_, output_of(term).value, axis);
+    const std::string problem =
+        term.is_file() ? std::string{}
+                       : end_problem(find_loss(term.loss.name), term.loss.parameters, end);
+    const auto& known = made_.warnings;
+    if (!problem.empty() && std::find(known.begin(), known.end(), problem) == known.end()) {
+      made_.warnings.push_back(problem);
+      notes_.push_back("warning: " + problem);
+    }
+    return end;
   }
 
   // What the term's target is, of the kinds its loss takes.

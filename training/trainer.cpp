@@ -22,6 +22,9 @@ MemoryPlan Trainer::Impl::prepare() {
     for (const GraphRequest& request : requests) {
       step_plan(request.kind, request.batch);
     }
+    // The first graph is that of a whole step.
+    losses = LossTotals(session.engine().settings(), true,
+                        step_plan(requests.front().kind, requests.front().batch).executor->plan());
     prepared = true;
   }
   return session.engine().memory();

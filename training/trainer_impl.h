@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "runtime/platform/clock.h"
+#include "training/loss_totals.h"
 #include "training/run_metrics.h"
 #include "training/run_records.h"
 #include "training/schedules/run_schedule.h"
@@ -28,7 +29,6 @@ struct StepPlan {
   int clipped = -1;  // the norm after clipping by value or tensor; absent without it
   int ok = -1;
   int spike = -1;  // whether the spike guard kept the step from being applied; absent without it
-  std::vector<LossPartPlace> parts;
 
   explicit StepPlan(Executor& made);
   double number(int output) const;
@@ -79,9 +79,10 @@ struct Trainer::Impl {
   double log_began = 0;
   std::int64_t log_samples = 0;
   std::int64_t log_first_step = 0;
-  double step_loss = 0;            // of the last step
-  double spike_limit_now = 0;      // of the step that runs
-  std::vector<double> step_parts;  // the same of each part of the loss
+  LossTotals losses;
+  double step_loss = 0;        // of the last step
+  AccuracyCount step_count;    // of the last step
+  double spike_limit_now = 0;  // of the step that runs
   RunClock run_clock;
   double last_save = 0;          // running time at the last checkpoint
   double epoch_began = 0;        // running time
@@ -115,6 +116,8 @@ struct Trainer::Impl {
   // The rate of an applied step of a group without a rate of its own.
   double rate(std::int64_t applied, double base) const;
   std::int64_t group_size() const;
+  // The rows of a group of so many micro-batches.
+  std::int64_t group_rows(std::int64_t group) const;
   const StepPlan& step_plan(GraphKind kind, std::int64_t rows);
   // Micro-batch i of a group of `group`.
   GraphKind kind_of(std::int64_t i, std::int64_t group) const;
@@ -129,13 +132,13 @@ struct Trainer::Impl {
   double clipped_norm(const StepPlan& plan) const;
   void finish_step(const StepPlan& plan, double loss, const DataPosition& begin,
                    std::int64_t first_sample);
-  [[noreturn]] void fail_diverged(const DataPosition& begin, std::int64_t first_sample,
-                                  double loss);
+  [[noreturn]] void fail_diverged(const DataPosition& begin, std::int64_t first_sample, double loss,
+                                  const std::string& why);
   std::string first_bad_node(const DataPosition& begin, std::int64_t first_sample);
 
   // trainer_spikes.cpp
-  // Before a step of so many micro-batches.
-  void set_spike_limit(std::int64_t micro_batches);
+  // Before a step.
+  void set_spike_limit();
   // The number that the spike guard watches.
   double watched(double loss) const {
     return recipe.train.spike.of == "loss" ? loss : state.last_norm;
@@ -157,6 +160,8 @@ struct Trainer::Impl {
 
   // trainer_records.cpp
   void log_step();
+  // The loss and accuracy of the steps since the last line, at an epoch's end of the epoch.
+  void log_training(std::vector<Metric>& line);
   void write_histograms();
   void restart_clock();
   void evaluate_now();

@@ -26,23 +26,38 @@ std::string short_text(double value) { return concat(static_cast<float>(value));
 
 }  // namespace
 
+void Trainer::Impl::log_training(std::vector<Metric>& line) {
+  const bool epoch_end = state.data.position == 0;
+  const std::vector<double>& sums = epoch_end ? state.epoch_loss_sums : state.loss_sums;
+  const double loss = losses.loss(sums);
+  if (!sums.empty() && !std::isnan(loss)) {
+    state.last_train_loss = loss;
+    line.push_back({"train/loss", loss});
+    for (const MetricValue& part : losses.parts(sums)) {
+      state.last_train_parts[part.name] = part.value;
+      line.push_back({"train/" + part.name, part.value});
+    }
+  }
+  const AccuracyCount count = epoch_end ? AccuracyCount{state.epoch_correct, state.epoch_counted}
+                                        : AccuracyCount{state.correct, state.counted};
+  if (count.total > 0) {
+    state.last_train_accuracy = count.value();
+    line.push_back({"train/accuracy", state.last_train_accuracy});
+  }
+  state.loss_sums.clear();
+  state.correct = 0;
+  state.counted = 0;
+  if (epoch_end) {
+    state.epoch_loss_sums.clear();
+    state.epoch_correct = 0;
+    state.epoch_counted = 0;
+  }
+}
+
 void Trainer::Impl::log_step() {
   const double elapsed = std::max(seconds_now() - log_began, 1e-9);
   std::vector<Metric> line;
-  if (state.loss_steps > 0) {
-    state.last_train_loss = state.loss_sum / static_cast<double>(state.loss_steps);
-    line.push_back({"train/loss", state.last_train_loss});
-    for (const auto& [name, sum] : state.sums) {
-      const double mean = sum / static_cast<double>(state.loss_steps);
-      state.last_train_parts[name] = mean;
-      line.push_back({"train/" + name, mean});
-    }
-  }
-  if (state.counted > 0) {
-    state.last_train_accuracy =
-        static_cast<double>(state.correct) / static_cast<double>(state.counted);
-    line.push_back({"train/accuracy", state.last_train_accuracy});
-  }
+  log_training(line);
   const std::int64_t last = std::max<std::int64_t>(state.applied - 1, 0);
   line.push_back({"opt/lr", rate(last, base_lr())});
   line.push_back({"opt/grad_norm", state.last_norm});
@@ -83,13 +98,9 @@ void Trainer::Impl::log_step() {
     epoch_began = run_clock.seconds();
   }
   records->write(state, line);
-  state.loss_sum = 0;
   state.loss_steps = 0;
-  state.sums.clear();
   state.clipped_steps = 0;
   state.largest_norm = 0;
-  state.correct = 0;
-  state.counted = 0;
   restart_clock();
 }
 
@@ -191,7 +202,10 @@ void Trainer::Impl::evaluate_now() {
   const double value = monitored();
   if (std::isnan(value)) {
     observer.message(concat("step ", state.attempted, ": ", result.monitor,
-                            " is not a number, so this evaluation counts as no improvement"));
+                            " is not a number, so this evaluation counts as no improvement",
+                            result.final_evaluation.trouble.empty()
+                                ? ""
+                                : concat("; ", result.final_evaluation.trouble)));
   }
   if (schedule.observe(value, maximize, state.applied)) {
     rates_until = 0;  // the table holds the rates from before

@@ -9,7 +9,7 @@
 
 namespace temper::training {
 
-void Trainer::Impl::set_spike_limit(std::int64_t micro_batches) {
+void Trainer::Impl::set_spike_limit() {
   const SpikeSettings& settings = recipe.train.spike;
   const bool watches = settings.action != "off" && records != nullptr;  // not in a rehearsal
   spike_limit_now =
@@ -17,10 +17,9 @@ void Trainer::Impl::set_spike_limit(std::int64_t micro_batches) {
   VariableStore& store = session.engine().store();
   const int limit = store.find(kSpikeLimitVariable);
   if (limit >= 0) {
-    const double of_sum = settings.of == "loss" ? static_cast<double>(micro_batches) : 1;
     Tensor& tensor = store.tensor(limit);
     visit_float(tensor.dtype(),
-                [&]<class T>() { tensor.span<T>()[0] = static_cast<T>(spike_limit_now * of_sum); });
+                [&]<class T>() { tensor.span<T>()[0] = static_cast<T>(spike_limit_now); });
   }
 }
 

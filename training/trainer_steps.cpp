@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "runtime/base/error.h"
+#include "training/inferred_loss.h"
 #include "training/run_rates.h"
 #include "training/trainer_impl.h"
 
@@ -15,8 +16,7 @@ StepPlan::StepPlan(Executor& made)
       norm(made.plan().find_output("grad_norm")),
       clipped(made.plan().find_output("grad_norm_clipped")),
       ok(made.plan().find_output("ok")),
-      spike(made.plan().find_output("spike")),
-      parts(loss_parts(made.plan())) {}
+      spike(made.plan().find_output("spike")) {}
 
 double StepPlan::number(int output) const {
   const Tensor& tensor = executor->output(output);
@@ -50,6 +50,10 @@ std::int64_t Trainer::Impl::group_size() const {
   return std::min(recipe.train.accumulate, session.batches_per_epoch() - done);
 }
 
+std::int64_t Trainer::Impl::group_rows(std::int64_t group) const {
+  return std::min(group * recipe.data.batch_size, session.train_count() - state.data.position);
+}
+
 GraphKind Trainer::Impl::kind_of(std::int64_t i, std::int64_t group) const {
   return recipe.train.accumulate == 1 ? GraphKind::kTrain
          : i + 1 == group             ? GraphKind::kLast
@@ -71,35 +75,28 @@ std::int64_t Trainer::Impl::step() {
   const std::int64_t group = group_size();
   VariableStore& store = session.engine().store();
   if (recipe.train.accumulate > 1) {
+    const bool by_batches = session.engine().settings().by_batches;
+    const std::int64_t weight = by_batches ? group : group_rows(group);
     Tensor& count = store.tensor(store.find(kGroupVariable));
-    visit_float(count.dtype(), [&]<class T>() { count.span<T>()[0] = static_cast<T>(group); });
+    visit_float(count.dtype(), [&]<class T>() { count.span<T>()[0] = static_cast<T>(weight); });
   }
-  set_spike_limit(group);
+  set_spike_limit();
   set_average_weights(store, average, state.applied + 1);
   const DataPosition begin = state.data;
   const std::int64_t first_sample =
       store.tensor(store.find(kPositionVariable)).span<std::int64_t>()[0];
   std::int64_t samples = 0;
-  double loss_sum = 0;
-  step_parts.clear();
+  step_count = {};
   for (std::int64_t i = 0; i < group; ++i) {
     const Batch* batch = loader->next();
     const StepPlan& plan = step_plan(kind_of(i, group), batch->rows);
     session.bind(*plan.executor, *batch);
     plan.executor->run();
-    loss_sum += plan.number(plan.loss);
-    step_parts.resize(plan.parts.size());
-    for (std::size_t k = 0; k < step_parts.size(); ++k) {
-      step_parts[k] += plan.number(plan.parts[k].output) / static_cast<double>(group);
-    }
     samples += batch->rows;
-    AccuracyCount count{state.correct, state.counted};
-    count_batch(session, metrics_task, *plan.executor, *batch, count);
-    state.correct = count.correct;
-    state.counted = count.total;
+    count_batch(session, metrics_task, *plan.executor, *batch, step_count);
     state.data = batch->end;
     if (i + 1 == group) {
-      finish_step(plan, loss_sum / static_cast<double>(group), begin, first_sample);
+      finish_step(plan, plan.number(plan.loss), begin, first_sample);
     }
   }
   return samples;
@@ -137,13 +134,15 @@ void Trainer::Impl::finish_step(const StepPlan& plan, double loss, const DataPos
     state.largest_norm = std::max(state.largest_norm, state.last_norm);
     state.clipped_steps += state.last_norm_clipped < state.last_norm ? 1 : 0;
     state.nonfinite += std::isfinite(loss) && std::isfinite(state.last_norm) ? 0 : 1;
-    state.loss_sum += loss;
     ++state.loss_steps;
+    losses.add(*plan.executor, state.loss_sums);
+    losses.add(*plan.executor, state.epoch_loss_sums);
+    state.correct += step_count.correct;
+    state.counted += step_count.total;
+    state.epoch_correct += step_count.correct;
+    state.epoch_counted += step_count.total;
     count_average_update();
     watch_applied_step(watched(loss));
-    for (std::size_t k = 0; k < step_parts.size(); ++k) {
-      state.sums[plan.parts[k].name] += step_parts[k];
-    }
     return;
   }
   ++state.skipped;
@@ -161,24 +160,27 @@ void Trainer::Impl::finish_step(const StepPlan& plan, double loss, const DataPos
     }
     return;
   }
+  const std::string why =
+      std::isfinite(loss) ? std::string{} : outside_probabilities(session.losses(), *plan.executor);
   if (recipe.train.on_nonfinite == "stop" ||
       state.consecutive_skips >= recipe.train.max_consecutive_skips) {
-    fail_diverged(begin, first_sample, loss);
+    fail_diverged(begin, first_sample, loss, why);
   }
   observer.message(concat("step ", state.attempted, " was skipped: its ",
-                          std::isfinite(loss) ? "gradient" : "loss", " is not finite"));
+                          std::isfinite(loss) ? "gradient" : "loss", " is not finite",
+                          why.empty() ? "" : "; ", why));
 }
 
-void Trainer::Impl::fail_diverged(const DataPosition& begin, std::int64_t first_sample,
-                                  double loss) {
+void Trainer::Impl::fail_diverged(const DataPosition& begin, std::int64_t first_sample, double loss,
+                                  const std::string& why) {
   const std::string node = first_bad_node(begin, first_sample);
   fail(ErrorCode::kDiverged, "step ", state.attempted, " gave a non-finite ",
        std::isfinite(loss) ? "gradient" : "loss",
        state.consecutive_skips > 1
            ? concat(" (", state.consecutive_skips, " skipped steps in a row)")
            : "",
-       node.empty() ? "" : concat("; the first bad values come from ", node),
-       "; try a lower optimizer.lr or clip.norm = 1.0");
+       node.empty() ? "" : concat("; the first bad values come from ", node), "; ",
+       why.empty() ? "try a lower optimizer.lr or clip.norm = 1.0" : why);
 }
 
 // Runs the step's micro-batches again, without changing parameters, and with Dropout's masks as

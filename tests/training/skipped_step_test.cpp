@@ -2,6 +2,7 @@
 // name.
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <cstring>
 #include <map>
 
@@ -103,6 +104,23 @@ TEST_F(SkippedStep, FollowsFromTheLossOfAnyMicroBatch) {
     std::filesystem::remove_all(folder_.path("run"));
     check_nothing_changes({accumulate, "loss.name=\"mse\""}, 1);
   }
+}
+
+// A line of each step, the last that of the epoch: the skipped one has neither loss nor accuracy.
+TEST_F(SkippedStep, CountsNeitherInTheLossNorInTheAccuracy) {
+  write_tiny_model(folder_.path("tiny.onnx"));
+  write_tiny_data(folder_.path("train.npz"), 24, 5, {9});
+  const RunRecord record = run_tiny(recipe({"optimizer.lr=0"}), false);
+  const std::vector<double> accuracies = logged(record.log, "train/accuracy");
+  const std::vector<double> losses = logged(record.log, "train/loss");
+  ASSERT_EQ(accuracies.size(), 5U);
+  ASSERT_EQ(losses.size(), 5U);
+  // Of 20 samples: five times the epoch's, without the four steps that have lines, is the last's.
+  const double last =
+      5 * accuracies[4] - accuracies[0] - accuracies[1] - accuracies[2] - accuracies[3];
+  EXPECT_NEAR(last * 4, std::round(last * 4), 1e-9);
+  EXPECT_GE(last, -1e-9);
+  EXPECT_LE(last, 1 + 1e-9);
 }
 
 TEST_F(SkippedStep, StopsTheRunAndNamesTheNodeWhenAskedTo) {

@@ -77,6 +77,9 @@ int run(const Arguments& arguments) {
   const bool validation = session.has_validation() && on == "val";
   report.evaluation = validation ? evaluate_validation_rows(session, report.metrics)
                                  : evaluate_training_rows(session, report.metrics);
+  if (!report.evaluation.trouble.empty()) {
+    std::fprintf(stderr, "%s\n", report.evaluation.trouble.c_str());
+  }
   report.data = described_data(session, validation, report.evaluation.samples);
   std::vector<std::string> charts;
   if (arguments.has("--charts")) {

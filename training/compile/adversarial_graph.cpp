@@ -276,7 +276,7 @@ class AdversarialGraphMaker {
     }
     GraphRequest request;
     request.batch = batch_;
-    add_update_step(graph_, settings, request, step_, loss);
+    add_update_step(graph_, settings, request, step_, {loss, {}});
   }
 
   const Graph& generator_;

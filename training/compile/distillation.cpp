@@ -8,6 +8,7 @@
 #include "graph/ir/builder.h"
 #include "graph/passes/training_mode.h"
 #include "runtime/base/error.h"
+#include "training/compile/output_end.h"
 #include "training/losses/loss.h"
 
 namespace temper::training {
@@ -78,19 +79,20 @@ LossParts add_distillation(Graph& graph, const CompileSettings& settings,
   const ValueId student =
       chosen(outputs, named.empty() ? std::string{} : named.front(), "the model");
   const DType dtype = b.dtype(student);
-  const ValueId said =
-      b.op("StopGradient", {b.cast(chosen(added.outputs, teacher.output, "the teacher"), dtype)});
+  const ValueId said = b.cast(chosen(added.outputs, teacher.output, "the teacher"), dtype);
   const Shape shape = b.shape(student);
   TEMPER_CHECK(shape.rank() >= 2 && b.shape(said) == shape, ErrorCode::kInvalidArgument,
                "the teacher's output is ", b.shape(said), ", the model's ", shape,
                " (batch first): distillation compares scores of the same classes, [N, C, ...]");
   const int class_axis =
       classes_last(settings.losses.front().loss.parameters) ? shape.rank() - 1 : 1;
-  const auto soft = [&](ValueId scores) {
+  // A model that ends in Softmax is not squashed twice.
+  const auto soft = [&](ValueId output) {
+    const ValueId scores = log_of_softmax(b, output, class_axis);
     return b.op("LogSoftmax", {b.scale(scores, 1 / teacher.temperature)},
                 {{"axis", std::int64_t{class_axis}}});
   };
-  const ValueId wanted = soft(said);
+  const ValueId wanted = b.op("StopGradient", {soft(said)});
   const ValueId terms = b.mul(b.op("Exp", {wanted}), b.sub(wanted, soft(student)));
   std::vector<std::int64_t> axes;
   for (int axis = 0; axis < shape.rank(); ++axis) {
@@ -98,12 +100,14 @@ LossParts add_distillation(Graph& graph, const CompileSettings& settings,
   }
   const auto places = static_cast<double>(shape.element_count() / shape[class_axis]);
   const double squared = teacher.temperature * teacher.temperature;
-  const ValueId value = b.scale(b.reduce_sum(terms, axes, false), squared / places);
+  const LossSums sums = sums_of_all(b, b.scale(b.reduce_sum(terms, axes, false), squared), places);
+  const std::vector<LossPartForm> forms = loss_part_forms(settings, true);
+  const ValueId value = loss_value(b, forms.back().form, sums);
   const ValueId hard = loss.total;
-  if (loss.parts.empty()) {
-    loss.parts.emplace_back("hard", hard);
+  for (std::size_t i = 0; i < loss.parts.size(); ++i) {
+    loss.parts[i].of = forms[i];
   }
-  loss.parts.emplace_back("distillation", value);
+  loss.parts.push_back({forms.back(), sums, value});
   loss.total = b.add(b.scale(hard, 1 - teacher.alpha), b.scale(value, teacher.alpha));
   graph.value(loss.total).name = "loss";
   return loss;

@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <map>
 #include <set>
+#include <utility>
 
 #include "graph/ir/builder.h"
 #include "runtime/base/error.h"
 #include "training/compile/loss_file.h"
+#include "training/compile/output_end.h"
 #include "training/compile/weight_penalty.h"
 #include "training/losses/loss.h"
 
@@ -103,12 +105,16 @@ ValueId add_file_term(Graph& graph, const CompileSettings& settings, const LossT
   return add_loss_file(graph, term, given, reference);
 }
 
-ValueId add_term(Graph& graph, const CompileSettings& settings, const LossTermSettings& term,
-                 const std::vector<Graph::Output>& outputs) {
+LossSums add_term(Graph& graph, const CompileSettings& settings, const LossTermSettings& term,
+                  const std::vector<Graph::Output>& outputs) {
   const Loss& loss = find_loss(term.loss.name);
   Builder builder(graph, concat("loss ", loss.name));
   const Attrs& parameters = term.loss.parameters;
   LossInputs in{builder, chosen_outputs(loss, term, outputs), {}, parameters, {}, {}};
+  in.all_count = term.all_count;
+  if (form_taken(loss, parameters) == OutputForm::kLogProbabilities) {
+    in.outputs.front() = log_of_softmax(builder, in.output(), class_axis(loss, parameters));
+  }
   const DType dtype = builder.dtype(in.output());
   const Shape shape = builder.shape(in.output());
   if (loss.target != TargetKind::kNone) {
@@ -132,9 +138,7 @@ ValueId add_term(Graph& graph, const CompileSettings& settings, const LossTermSe
   if (classes_last(term.loss.parameters) && shape.rank() > 2) {
     flatten_positions(in);
   }
-  const ValueId made = loss.build(in);
-  TEMPER_ASSERT(builder.shape(made).element_count() == 1);
-  return builder.reshape(made, {});
+  return loss.sums(in);
 }
 
 }  // namespace
@@ -162,38 +166,90 @@ std::vector<std::string> term_labels(const std::vector<LossTermSettings>& terms)
   return labels;
 }
 
-std::vector<std::string> loss_part_labels(const CompileSettings& settings, bool training) {
-  std::vector<std::string> labels = term_labels(settings.losses);
-  if (labels.size() == 1 && !settings.penalty.is_on()) {
-    labels.clear();
-  }
-  if (training && settings.penalty.l1 > 0) {
-    labels.emplace_back("l1");
-  }
-  if (training && settings.penalty.l2 > 0) {
-    labels.emplace_back("l2");
-  }
-  if (training && settings.teacher.is_on()) {
-    if (labels.empty()) {
-      labels.emplace_back("hard");
+std::vector<LossPartForm> loss_part_forms(const CompileSettings& settings, bool training) {
+  const std::vector<std::string> labels = term_labels(settings.losses);
+  const bool penalised = training && settings.penalty.is_on();
+  const bool taught = training && settings.teacher.is_on();
+  std::vector<LossPartForm> parts;
+  for (std::size_t i = 0; i < settings.losses.size(); ++i) {
+    const LossTermSettings& term = settings.losses[i];
+    parts.push_back({labels[i], {}, term.loss_weight});
+    if (!term.is_file()) {
+      parts.back().form = loss_form(find_loss(term.loss.name), term.loss.parameters);
     }
-    labels.emplace_back("distillation");
+  }
+  if (taught && parts.size() == 1 && !penalised) {
+    parts.front().label = "hard";
+  }
+  for (const auto& [label, factor] :
+       {std::pair("l1", settings.penalty.l1), std::pair("l2", settings.penalty.l2)}) {
+    if (penalised && factor > 0) {
+      parts.push_back({label, {}, 1, true});
+    }
+  }
+  if (taught) {
+    for (LossPartForm& part : parts) {
+      part.factor *= 1 - settings.teacher.alpha;
+    }
+    parts.push_back({"distillation", {}, settings.teacher.alpha});
+  }
+  return parts;
+}
+
+std::vector<std::string> loss_part_labels(const CompileSettings& settings, bool training) {
+  std::vector<std::string> labels;
+  for (const LossPartForm& part : loss_part_forms(settings, training)) {
+    labels.push_back(part.label);
+  }
+  if (labels.size() == 1) {
+    labels.clear();
   }
   return labels;
 }
 
+ValueId joined_sums(Builder& builder, const LossSums& sums) {
+  const Shape flat{builder.shape(sums.sum).element_count()};
+  const DType dtype = builder.dtype(sums.sum);
+  return builder.op(
+      "Concat",
+      {builder.reshape(sums.sum, flat), builder.reshape(builder.cast(sums.count, dtype), flat)},
+      {{"axis", std::int64_t{0}}});
+}
+
+void add_loss_outputs(Graph& graph, const LossParts& loss) {
+  graph.add_output("loss", loss.total);
+  Builder builder(graph, "sums of the loss");
+  for (const LossPart& part : loss.parts) {
+    graph.add_output(kLossSumsOutput + part.of.label, joined_sums(builder, part.sums));
+  }
+}
+
+LossPart part_of_batch(Builder& builder, LossPartForm form, ValueId value, std::int64_t rows) {
+  const auto count = static_cast<double>(rows);
+  return {std::move(form), sums_of_all(builder, builder.scale(value, count), count), value};
+}
+
 LossParts add_loss(Graph& graph, const CompileSettings& settings,
-                   const std::vector<Graph::Output>& outputs, bool training,
+                   const std::vector<Graph::Output>& outputs, bool training, std::int64_t rows,
                    const Backend& reference) {
   LossParts made;
   const ModelValues model{graph.inputs, outputs};
-  const std::vector<std::string> labels = term_labels(settings.losses);
+  const std::vector<LossPartForm> forms = loss_part_forms(settings, training);
   Builder builder(graph, "loss");
   for (std::size_t i = 0; i < settings.losses.size(); ++i) {
     const LossTermSettings& term = settings.losses[i];
-    const ValueId value = term.is_file() ? add_file_term(graph, settings, term, model, reference)
-                                         : add_term(graph, settings, term, outputs);
-    made.parts.emplace_back(labels[i], value);
+    if (term.is_file()) {
+      const ValueId value = add_file_term(graph, settings, term, model, reference);
+      made.parts.push_back(part_of_batch(builder, forms[i], value, rows));
+    } else {
+      const LossSums sums = add_term(graph, settings, term, outputs);
+      builder.set_origin(concat("loss ", term.loss.name));
+      const ValueId value = loss_value(builder, forms[i].form, sums);
+      TEMPER_ASSERT(builder.shape(value).element_count() == 1);
+      made.parts.push_back({forms[i], sums, builder.reshape(value, {})});
+      builder.set_origin("loss");
+    }
+    const ValueId value = made.parts.back().value;
     const ValueId weighted = term.loss_weight == 1 ? value : builder.scale(value, term.loss_weight);
     made.total = made.total.valid()
                      ? builder.add(made.total, builder.cast(weighted, builder.dtype(made.total)))
@@ -203,11 +259,8 @@ LossParts add_loss(Graph& graph, const CompileSettings& settings,
   if (training && settings.penalty.is_on()) {
     for (auto& [label, value] : add_penalties(graph, settings)) {
       made.total = builder.add(made.total, builder.cast(value, builder.dtype(made.total)));
-      made.parts.emplace_back(label, value);
+      made.parts.push_back(part_of_batch(builder, forms[made.parts.size()], value, rows));
     }
-  }
-  if (made.parts.size() == 1 && !settings.penalty.is_on() && made.total == made.parts[0].second) {
-    made.parts.clear();
   }
   graph.value(made.total).name = "loss";
   return made;

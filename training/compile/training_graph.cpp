@@ -63,21 +63,22 @@ class GraphMaker {
     graph_.outputs.clear();
     if (request_.kind != GraphKind::kPredict) {
       const std::vector<ValueId> model_inputs = graph_.inputs;
-      LossParts made = add_loss(graph_, settings_, outputs, training, reference_);
+      LossParts made = add_loss(graph_, settings_, outputs, training, request_.batch, reference_);
       if (training && settings_.teacher.is_on()) {
         made = add_distillation(graph_, settings_, request_, reference_, model_inputs, outputs,
                                 std::move(made));
       }
-      loss_ = made.total;
-      graph_.add_output("loss", loss_);
-      for (const auto& [label, value] : made.parts) {
-        graph_.add_output(kLossPartOutput + label, value);
+      if (request_.kind == GraphKind::kGradient) {
+        add_loss_outputs(graph_, made);
+        add_gradients(made.total);
+      } else {
+        if (training) {
+          made = add_update_step(graph_, settings_, request_, step_, made);
+        }
+        if (request_.kind != GraphKind::kMicro) {
+          add_loss_outputs(graph_, made);
+        }
       }
-    }
-    if (request_.kind == GraphKind::kGradient) {
-      add_gradients();
-    } else if (training) {
-      add_update_step(graph_, settings_, request_, step_, loss_);
     }
     for (const auto& output : outputs) {
       graph_.add_output("output:" + output.name, output.value);
@@ -105,7 +106,7 @@ class GraphMaker {
   }
 
   // kGradient: "grad:NAME" for each of request.wrt.
-  void add_gradients() {
+  void add_gradients(ValueId loss) {
     graph_.updates.clear();
     std::vector<ValueId> wrt;
     for (const std::string& name : request_.wrt) {
@@ -114,7 +115,7 @@ class GraphMaker {
       TEMPER_CHECK(wrt.back().valid(), ErrorCode::kInvalidArgument, "there is no tensor '", name,
                    "'");
     }
-    const std::vector<ValueId> grads = graph::gradient(graph_, loss_, wrt);
+    const std::vector<ValueId> grads = graph::gradient(graph_, loss, wrt);
     for (std::size_t i = 0; i < grads.size(); ++i) {
       graph_.add_output("grad:" + request_.wrt[i], grads[i]);
     }
@@ -124,7 +125,6 @@ class GraphMaker {
   CompileSettings settings_;
   const GraphRequest& request_;
   const Backend& reference_;
-  ValueId loss_;
   StepVariables step_;
 };
 

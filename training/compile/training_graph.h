@@ -20,10 +20,10 @@ inline constexpr const char* kRatesVariable = "step.rates";          // f64 [2 G
 inline constexpr const char* kAppliedVariable = "step.applied";      // i64: updates done
 inline constexpr const char* kAttemptedVariable = "step.attempted";  // i64: steps tried
 inline constexpr const char* kPositionVariable = "step.position";    // i64: samples consumed
-inline constexpr const char* kGroupVariable =
-    "step.accumulate";  // float: micro-batches of this group
-inline constexpr const char* kLossVariable =
-    "step.loss";  // float: sum over this group's micro-batches
+// Float: rows of this accumulated group; its micro-batches with CompileSettings::by_batches.
+inline constexpr const char* kGroupVariable = "step.accumulate";
+// Floats: what the micro-batches of this group have given to its loss (accumulation.h).
+inline constexpr const char* kLossVariable = "step.loss";
 // Float: a step whose watched number (SpikeGate) is above it is not applied.
 inline constexpr const char* kSpikeLimitVariable = "step.spike_limit";
 // i64 [P], with stages: the applied step at which each began.
@@ -67,6 +67,7 @@ struct LossTermSettings {
   std::string label;               // its name in the log; empty: the loss's name, or "file"
   std::string class_weight;        // "balanced": the loss's `weight` from the counts of the labels
   std::string target_input = kTargetInput;
+  bool all_count = false;  // no class index of the data is ignored
 
   bool is_file() const { return !file.empty(); }
 };
@@ -104,6 +105,8 @@ struct CompileSettings {
   std::vector<OptimizerGroupSettings> groups;
   ClipSettings clip;
   SpikeGate spike_gate = SpikeGate::kNone;
+  // A group of micro-batches has the mean of their losses, not the loss of all its items.
+  bool by_batches = false;
   bool average = false;      // averages of the weights beside them: weight_average.h
   bool snapshots = false;    // room for a second state of the run: see take_snapshot()
   bool check_finite = true;  // false: a step that is not finite is applied (never with kFloat16)
@@ -143,9 +146,9 @@ struct GraphRequest {
   bool watch_activations = false;  // also an output per layer of the forward part: see watch.h
 };
 
-// Outputs by name: "loss" (scalar), "loss:LABEL" for each part of a loss that has several,
-// "grad_norm", "ok", "output:NAME" per model output, "grad:NAME" (kGradient). `imported` is left as
-// it is. THROWS: kInvalidArgument, kInvalidModel, kUnsupported.
+// Outputs by name: "loss" (scalar; of kLast the group's), "loss_sums:LABEL" for each part of the
+// loss (of kLast the group's), "grad_norm", "ok", "output:NAME" per model output, "grad:NAME"
+// (kGradient). `imported` is left as it is. THROWS: kInvalidArgument, kInvalidModel, kUnsupported.
 graph::Graph make_graph(const graph::Graph& imported, const CompileSettings& settings,
                         const GraphRequest& request, const Backend& reference);
 

@@ -1,6 +1,7 @@
 #include "training/compile/update_step.h"
 
 #include <limits>
+#include <utility>
 
 #include "graph/autodiff/gradient.h"
 #include "graph/ir/builder.h"
@@ -88,11 +89,53 @@ ValueId steps_done(Builder& builder, const CompileSettings& settings, const Upda
   return builder.sub(applied, graph.read_variable(starts));
 }
 
+// Adds the gradient of what counts once for a group to those of the parameters it depends on.
+void add_gradient_of(Builder& builder, ValueId once, const std::vector<ValueId>& wrt, ValueId seed,
+                     std::vector<ValueId>& gradients) {
+  const ReachedValues behind = values_behind(builder.graph(), once);
+  for (std::size_t i = 0; i < wrt.size(); ++i) {
+    if (behind[static_cast<std::size_t>(wrt[i].index)]) {
+      const ValueId more =
+          graph::gradient(builder.graph(), once, std::vector{wrt[i]}, seed).front();
+      gradients[i] = builder.add(gradients[i], more);
+    }
+  }
+}
+
+// The gradients of a group of micro-batches, so far as this graph knows them.
+std::vector<ValueId> group_gradients(Builder& builder, const GroupLoss& group, bool last,
+                                     const std::vector<VariableId>& parameters,
+                                     const std::vector<ValueId>& wrt, const LossScaling& scaling) {
+  Graph& graph = builder.graph();
+  const ValueId seed = scaling.scale_seed(builder, {});
+  std::vector<ValueId> total;
+  for (std::size_t k = 0; k < group.objectives.size(); ++k) {
+    const GroupObjective& objective = group.objectives[k];
+    std::vector<ValueId> own = graph::gradient(graph, objective.value, wrt, seed);
+    accumulate_gradients(builder, last, k, parameters, own);
+    for (std::size_t i = 0; last && i < own.size(); ++i) {
+      if (objective.factor.valid()) {
+        own[i] = builder.mul(own[i], builder.cast(objective.factor, builder.dtype(own[i])));
+      }
+      if (k == 0) {
+        total.push_back(own[i]);
+      } else {
+        total[i] = builder.add(total[i], own[i]);
+      }
+    }
+  }
+  if (group.once.valid()) {
+    add_gradient_of(builder, group.once, wrt, seed, total);
+  }
+  return total;
+}
+
 }  // namespace
 
-void add_update_step(Graph& graph, const CompileSettings& settings, const GraphRequest& request,
-                     const StepVariables& step, ValueId loss) {
-  leave_out_unreached(graph, loss);
+LossParts add_update_step(Graph& graph, const CompileSettings& settings,
+                          const GraphRequest& request, const StepVariables& step,
+                          const LossParts& own_loss) {
+  leave_out_unreached(graph, own_loss.total);
   UpdateInputs update;
   collect_parameters(graph, settings, update);
   std::vector<ValueId> wrt;
@@ -100,31 +143,26 @@ void add_update_step(Graph& graph, const CompileSettings& settings, const GraphR
     wrt.push_back(graph.read_variable(id));
   }
   Builder builder(graph, "step");
-  ValueId dy;
   const bool accumulates = request.kind != GraphKind::kTrain;
-  if (accumulates) {  // each micro-loss counts 1 / (micro-batches of the group)
-    const DType dtype = builder.dtype(loss);
-    const VariableId group = add_scalar_variable(graph, kGroupVariable, dtype, {}, 1);
-    dy = builder.div(builder.scalar(dtype, 1), graph.read_variable(group));
-  }
   const LossScaling scaling(graph, settings.scaler, settings.precision == DType::kFloat16);
-  dy = scaling.scale_seed(builder, dy);
-  update.gradients = graph::gradient(graph, loss, wrt, dy);
+  LossParts loss = own_loss;
+  if (accumulates) {
+    const bool last = request.kind == GraphKind::kLast;
+    GroupLoss group = accumulate_loss(builder, last, settings, request.batch, own_loss);
+    update.gradients = group_gradients(builder, group, last, update.parameters, wrt, scaling);
+    loss = std::move(group.loss);
+  } else {
+    update.gradients = graph::gradient(graph, loss.total, wrt, scaling.scale_seed(builder, {}));
+  }
   const ValueId one = builder.scalar(DType::kInt64, 1);
   if (request.kind != GraphKind::kMicro) {
     count(builder, step.attempted, one, UpdateBinding::Kind::kAttempt);
   }
   count(builder, step.position, builder.scalar(DType::kInt64, static_cast<double>(request.batch)),
         UpdateBinding::Kind::kAttempt);
-  ValueId finite_loss = loss;
-  if (accumulates) {
-    const bool last = request.kind == GraphKind::kLast;
-    accumulate_gradients(builder, last, update.parameters, update.gradients);
-    finite_loss = accumulate_loss(builder, last, loss);
-  }
   if (request.kind == GraphKind::kMicro) {
     stage_statistics(builder, false);
-    return;
+    return loss;
   }
   scaling.unscale(builder, update.gradients);
   if (request.watch_gradients) {
@@ -135,11 +173,11 @@ void add_update_step(Graph& graph, const CompileSettings& settings, const GraphR
   }
   const ClippedGradients clip = clip_gradients(builder, settings.clip, update);
   centralize_gradients(builder, update);
-  graph.ok = all_finite(builder, settings, clip.norm, finite_loss);
+  graph.ok = all_finite(builder, settings, clip.norm, loss.total);
   scaling.update(builder, graph.ok);
   if (settings.spike_gate != SpikeGate::kNone) {
     graph.ok = add_spike_gate(builder, graph.ok,
-                              settings.spike_gate == SpikeGate::kLoss ? finite_loss : clip.norm);
+                              settings.spike_gate == SpikeGate::kLoss ? loss.total : clip.norm);
   }
   graph.value(graph.ok).name = "ok";
   update.scale = clip_factor(builder, settings.clip, clip);
@@ -161,6 +199,7 @@ void add_update_step(Graph& graph, const CompileSettings& settings, const GraphR
     graph.add_output("grad_norm_clipped", clip.clipped);
   }
   graph.add_output("ok", graph.ok);
+  return loss;
 }
 
 }  // namespace temper::training

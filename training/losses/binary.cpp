@@ -18,7 +18,7 @@ int last_axis(const LossInputs& in) { return in.builder.shape(in.output()).rank(
 // torch.nn.functional.binary_cross_entropy defines both: finite at 0 and 1. The gradient is not
 // that of the clamped logarithms, so both it and its own derivative g' = (x^2 - 2 t x + t) / (x^2
 // (1 - x)^2 + 1e-12) are put in place of theirs: v + g d + g' d^2 / 2 with d = x - stop(x) = 0.
-ValueId build_bce(const LossInputs& in) {
+LossSums build_bce(const LossInputs& in) {
   Builder& b = in.builder;
   const ValueId x = stop_gradient(b, in.output());
   const ValueId rest = complement(b, x);
@@ -50,29 +50,29 @@ ValueId logit_elements(const LossInputs& in) {
                         list_along(in, "weight", in.output(), last_axis(in)));
 }
 
-ValueId build_bce_with_logits(const LossInputs& in) { return reduce_loss(in, logit_elements(in)); }
+LossSums build_bce_with_logits(const LossInputs& in) { return reduce_loss(in, logit_elements(in)); }
 
 // torch.nn.MultiLabelSoftMarginLoss: the mean over the classes of bce_with_logits, then the
 // reduction over the samples.
-ValueId build_multi_label(const LossInputs& in) {
+LossSums build_multi_label(const LossInputs& in) {
   return reduce_loss(in, mean_over(in.builder, logit_elements(in), {last_axis(in)}));
 }
 
 // log(1 + exp(-t x))
-ValueId build_soft_margin(const LossInputs& in) {
+LossSums build_soft_margin(const LossInputs& in) {
   Builder& b = in.builder;
   return reduce_loss(in, b.op("Softplus", {b.neg(b.mul(in.target, in.output()))}));
 }
 
 // max(0, 1 - t x)
-ValueId build_hinge(const LossInputs& in) {
+LossSums build_hinge(const LossInputs& in) {
   Builder& b = in.builder;
   return reduce_loss(in, b.op("Relu", {complement(b, b.mul(in.target, in.output()))}));
 }
 
 // x where t = 1, max(0, margin - x) where t = -1, both where t is neither
 // (torch.nn.HingeEmbeddingLoss)
-ValueId build_hinge_embedding(const LossInputs& in) {
+LossSums build_hinge_embedding(const LossInputs& in) {
   Builder& b = in.builder;
   const DType dtype = b.dtype(in.output());
   const ValueId zero = b.scalar(dtype, 0);
@@ -103,7 +103,10 @@ std::vector<Loss> binary_losses() {
        build_bce_with_logits,
        task,
        "logits (no sigmoid in the model)",
-       "few positives: pos_weight = negatives / positives"},
+       "few positives: pos_weight = negatives / positives",
+       1,
+       LossRule::kMean,
+       OutputForm::kLogits},
       {"bce",
        "binary cross entropy of probabilities",
        {reduction_spec(), weight},
@@ -112,7 +115,10 @@ std::vector<Loss> binary_losses() {
        build_bce,
        task,
        "probabilities (the model ends in Sigmoid)",
-       "loses precision near 0 and 1: prefer bce_with_logits"},
+       "loses precision near 0 and 1: prefer bce_with_logits",
+       1,
+       LossRule::kMean,
+       OutputForm::kProbabilities},
       {"multi_label",
        "bce_with_logits averaged over the classes (torch.nn.MultiLabelSoftMarginLoss)",
        {reduction_spec(), weight},
@@ -121,7 +127,10 @@ std::vector<Loss> binary_losses() {
        build_multi_label,
        "several labels at once",
        "logits [N, C]",
-       "with reduction = \"sum\" it sums samples, not labels"},
+       "with reduction = \"sum\" it sums samples, not labels",
+       1,
+       LossRule::kMean,
+       OutputForm::kLogits},
       {"soft_margin",
        "log(1 + exp(-t x)), targets -1 and 1",
        {reduction_spec()},
@@ -130,7 +139,10 @@ std::vector<Loss> binary_losses() {
        build_soft_margin,
        "two classes, targets -1 and 1",
        "logits",
-       "targets 0 and 1 are wrong here: use bce_with_logits"},
+       "targets 0 and 1 are wrong here: use bce_with_logits",
+       1,
+       LossRule::kMean,
+       OutputForm::kLogits},
       {"hinge",
        "max(0, 1 - t x), targets -1 and 1",
        {reduction_spec()},

@@ -8,25 +8,13 @@ namespace {
 using graph::Builder;
 using graph::ValueId;
 
-bool has_class_target(const LossInputs& in) {
-  return in.builder.dtype(in.target) == DType::kInt64 ||
-         in.builder.dtype(in.target) == DType::kInt32;
-}
-
 ValueId log_softmax(const LossInputs& in) {
   return in.builder.op("LogSoftmax", {in.output()}, {{"axis", std::int64_t{1}}});
 }
 
-// What the mean over class indices divides by: the weights of the targets that count.
-ValueId counted_weight(const LossInputs& in, const ClassMask& mask) {
-  Builder& b = in.builder;
-  const ValueId weight = list_along(in, "weight", in.output(), 1);
-  return sum_all(b, weight.valid() ? b.mul(mask.one_hot, weight) : mask.one_hot);
-}
-
 // sum_c -t_c w_c log p_c with t = (1 - s) target + s / C; the mean divides by the number of
 // positions (torch.nn.functional.cross_entropy with probabilities).
-ValueId probability_cross_entropy(const LossInputs& in) {
+LossSums probability_cross_entropy(const LossInputs& in) {
   Builder& b = in.builder;
   const double smoothing = in.parameters.get_double("label_smoothing", 0);
   ValueId target = in.target;
@@ -42,7 +30,7 @@ ValueId probability_cross_entropy(const LossInputs& in) {
   return reduce_loss(in, b.reduce_sum(terms, {1}, false));
 }
 
-ValueId index_cross_entropy(const LossInputs& in) {
+LossSums index_cross_entropy(const LossInputs& in) {
   Builder& b = in.builder;
   std::vector<ValueId> inputs = {in.output(), in.target};
   const std::vector<double> weight = in.parameters.get_doubles("weight");
@@ -54,26 +42,21 @@ ValueId index_cross_entropy(const LossInputs& in) {
     inputs.push_back(
         b.graph().add_constant({}, Tensor::from<double>(b.dtype(in.output()), {classes}, weight)));
   }
-  const std::string reduction = in.parameters.get_string("reduction", "mean");
-  const bool weighs_samples = in.sample_weight.valid();
+  const std::string reduction = in.sample_weight.valid() ? "none" : "sum";
   const ValueId made = b.ops("CrossEntropy", std::move(inputs), 2,
                              {{"ignore_index", in.parameters.get_int("ignore_index", -100)},
                               {"label_smoothing", in.parameters.get_double("label_smoothing", 0)},
-                              {"reduction", weighs_samples ? std::string("none") : reduction}})
+                              {"reduction", reduction}})
                            .front();
-  if (!weighs_samples) {
-    return made;
-  }
-  const ValueId sum = sum_all(b, weigh_samples(in, made));
-  return reduction == "sum" ? sum : b.div(sum, counted_weight(in, class_mask(in)));
+  return reduce_counted(in, made, true);
 }
 
-ValueId build_cross_entropy(const LossInputs& in) {
+LossSums build_cross_entropy(const LossInputs& in) {
   return has_class_target(in) ? index_cross_entropy(in) : probability_cross_entropy(in);
 }
 
 // -w_t x_t of log probabilities; the mean divides by the weights that count (torch.nn.NLLLoss).
-ValueId build_nll(const LossInputs& in) {
+LossSums build_nll(const LossInputs& in) {
   Builder& b = in.builder;
   const ClassMask mask = class_mask(in);
   const ValueId zero = b.scalar(b.dtype(in.output()), 0);
@@ -83,10 +66,7 @@ ValueId build_nll(const LossInputs& in) {
   if (weight.valid()) {
     picked = b.mul(picked, weight);
   }
-  const ValueId sum = sum_all(b, weigh_samples(in, b.neg(b.reduce_sum(picked, {1}, false))));
-  return in.parameters.get_string("reduction", "mean") == "sum"
-             ? sum
-             : b.div(sum, counted_weight(in, mask));
+  return reduce_counted(in, b.neg(b.reduce_sum(picked, {1}, false)), true);
 }
 
 // base^gamma; the bound keeps base^(gamma - 1) finite where gamma < 1.
@@ -99,7 +79,7 @@ ValueId focus(const LossInputs& in, ValueId base) {
 // alpha_t (1 - p_t)^gamma bce(x, t) with 1 - p_t = t s(-x) + (1 - t) s(x), alpha_t = alpha t + (1 -
 // alpha) (1 - t) (Lin et al. 2017; torchvision.ops.sigmoid_focal_loss). A negative alpha: no
 // weight.
-ValueId binary_focal(const LossInputs& in) {
+LossSums binary_focal(const LossInputs& in) {
   Builder& b = in.builder;
   const ValueId x = in.output();
   const ValueId t = in.target;
@@ -117,7 +97,7 @@ ValueId binary_focal(const LossInputs& in) {
 
 // -alpha (1 - p_t)^gamma log p_t of the softmax; the mean divides by the targets that count. 1 -
 // p_t is the sum of the other classes' probabilities.
-ValueId class_focal(const LossInputs& in) {
+LossSums class_focal(const LossInputs& in) {
   Builder& b = in.builder;
   const ClassMask mask = class_mask(in);
   const ValueId log_p = b.reduce_sum(b.mul(mask.one_hot, log_softmax(in)), {1}, false);
@@ -129,18 +109,15 @@ ValueId class_focal(const LossInputs& in) {
   if (weight.valid()) {
     elements = b.mul(elements, b.reduce_sum(b.mul(mask.one_hot, weight), {1}, false));
   }
-  const ValueId sum = sum_all(b, weigh_samples(in, elements));
-  return in.parameters.get_string("reduction", "mean") == "sum"
-             ? sum
-             : b.div(sum, sum_all(b, mask.one_hot));
+  return reduce_counted(in, elements, false);
 }
 
-ValueId build_focal(const LossInputs& in) {
+LossSums build_focal(const LossInputs& in) {
   return has_class_target(in) ? class_focal(in) : binary_focal(in);
 }
 
 // w_t sum_{c != t} max(0, margin - x_t + x_c)^p / C (torch.nn.MultiMarginLoss)
-ValueId build_multi_margin(const LossInputs& in) {
+LossSums build_multi_margin(const LossInputs& in) {
   Builder& b = in.builder;
   const Shape shape = b.shape(in.output());
   TEMPER_CHECK(shape.rank() == 2, ErrorCode::kInvalidArgument,
@@ -184,7 +161,10 @@ std::vector<Loss> classification_losses() {
        build_cross_entropy,
        task,
        "logits [N, C, ...] (no softmax in the model)",
-       "a Softmax at the model's end makes it learn slowly: then use nll on its log"},
+       "behind a Softmax at the model's end it squashes twice and learns slowly: use nll there",
+       1,
+       LossRule::kMean,
+       OutputForm::kLogits},
       {"nll",
        "negative log-likelihood of class indices; log probabilities [N,C,...]",
        {reduction_spec(), ignore_index_spec(), weight, class_axis_spec()},
@@ -192,8 +172,12 @@ std::vector<Loss> classification_losses() {
        scores,
        build_nll,
        task,
-       "log probabilities (the model ends in LogSoftmax)",
-       "probabilities or logits give wrong values without an error: use cross_entropy on logits"},
+       "log probabilities (the model ends in LogSoftmax); of a model that ends in Softmax the "
+       "logarithm is taken",
+       "logits give wrong values without an error: use cross_entropy on them",
+       1,
+       LossRule::kMean,
+       OutputForm::kLogProbabilities},
       {"focal",
        "cross entropy that easy samples count little in; class indices (softmax) or 0/1 of the "
        "output's shape (sigmoid)",
@@ -209,7 +193,10 @@ std::vector<Loss> classification_losses() {
        "classes of very different frequency, detection",
        "logits",
        "its values are small: compare accuracy, not the loss, with other losses; start with a "
-       "higher rate"},
+       "higher rate",
+       1,
+       LossRule::kMean,
+       OutputForm::kLogits},
       {"multi_margin",
        "the margin of the right class over each other one (torch.nn.MultiMarginLoss)",
        {reduction_spec(),

@@ -19,7 +19,7 @@ void require_equal_outputs(const LossInputs& in, const char* name, int least_ran
 
 // c = (a . b) / sqrt((|a|^2 + e) (|b|^2 + e)), e = 1e-12; 1 - c where t = 1, max(0, c - margin)
 // where t = -1 (torch.nn.CosineEmbeddingLoss)
-ValueId build_cosine_embedding(const LossInputs& in) {
+LossSums build_cosine_embedding(const LossInputs& in) {
   require_equal_outputs(in, "cosine_embedding", 2);
   Builder& b = in.builder;
   const DType dtype = b.dtype(in.output());
@@ -58,7 +58,7 @@ ValueId distance(const LossInputs& in, ValueId x, ValueId y) {
 
 // max(0, |a - p| - |a - n| + margin); `swap`: |p - n| where it is smaller than |a - n|
 // (torch.nn.TripletMarginLoss)
-ValueId build_triplet_margin(const LossInputs& in) {
+LossSums build_triplet_margin(const LossInputs& in) {
   require_equal_outputs(in, "triplet_margin", 2);
   Builder& b = in.builder;
   const ValueId near = distance(in, in.outputs[0], in.outputs[1]);
@@ -71,7 +71,7 @@ ValueId build_triplet_margin(const LossInputs& in) {
 }
 
 // max(0, margin - t (x - y)) (torch.nn.MarginRankingLoss)
-ValueId build_margin_ranking(const LossInputs& in) {
+LossSums build_margin_ranking(const LossInputs& in) {
   require_equal_outputs(in, "margin_ranking", 1);
   Builder& b = in.builder;
   const ValueId lead = b.mul(in.target, b.sub(in.outputs[0], in.outputs[1]));

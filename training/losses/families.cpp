@@ -19,6 +19,19 @@ std::vector<std::int64_t> all_axes(const Shape& shape) {
   return axes;
 }
 
+// Class indices [N, d...] with 0 for those that do not count, and which do (bool).
+struct CountedTargets {
+  ValueId index, counted;
+};
+
+CountedTargets counted_targets(const LossInputs& in) {
+  Builder& b = in.builder;
+  const DType dtype = b.dtype(in.target);
+  const auto ignored_index = static_cast<double>(in.parameters.get_int("ignore_index", -100));
+  const ValueId ignored = b.op("Equal", {in.target, b.scalar(dtype, ignored_index)});
+  return {b.op("Where", {ignored, b.scalar(dtype, 0), in.target}), b.op("Not", {ignored})};
+}
+
 std::string check_reduction(const AttrValue& value) {
   const auto& text = std::get<std::string>(value);
   return text == "mean" || text == "sum" ? "" : "must be \"mean\" or \"sum\"";
@@ -38,7 +51,7 @@ ParameterSpec reduction_spec(bool batchmean) {
           batchmean
               ? "mean over all elements, sum, or batchmean (the sum divided by the batch: the "
                 "divergence itself)"
-              : "mean or sum over all elements of the batch",
+              : "mean or sum over all elements of the batch; of a whole set, likewise",
           batchmean ? check_batch_reduction : check_reduction};
 }
 
@@ -96,18 +109,35 @@ ValueId weigh_samples(const LossInputs& in, ValueId elements) {
   return b.mul(elements, b.reshape(in.sample_weight, broadcast));
 }
 
-ValueId reduce_loss(const LossInputs& in, ValueId elements) {
+LossSums reduce_loss(const LossInputs& in, ValueId elements) {
   Builder& b = in.builder;
-  const ValueId weighted = weigh_samples(in, elements);
-  const std::string reduction = in.parameters.get_string("reduction", "mean");
-  if (reduction == "mean") {
-    return mean_over(b, weighted, all_axes(b.shape(weighted)));
-  }
-  const ValueId sum = sum_all(b, weighted);
   const Shape shape = b.shape(elements);
-  return reduction == "batchmean" && shape.rank() > 0
-             ? b.scale(sum, 1.0 / static_cast<double>(shape[0]))
-             : sum;
+  const ValueId sum = sum_all(b, weigh_samples(in, elements));
+  const bool rows = in.parameters.get_string("reduction", "mean") == "batchmean";
+  return sums_of_all(
+      b, sum, static_cast<double>(rows && shape.rank() > 0 ? shape[0] : shape.element_count()));
+}
+
+LossSums reduce_counted(const LossInputs& in, ValueId elements, bool class_weights) {
+  Builder& b = in.builder;
+  const DType dtype = b.dtype(in.output());
+  const auto places = static_cast<double>(b.shape(in.target).element_count());
+  const LossSums all = sums_of_all(b, sum_all(b, weigh_samples(in, elements)), places);
+  const std::vector<double> weight =
+      class_weights ? in.parameters.get_doubles("weight") : std::vector<double>{};
+  if (in.all_count && weight.empty()) {
+    return all;
+  }
+  const CountedTargets targets = counted_targets(in);
+  ValueId counts = b.cast(targets.counted, dtype);
+  if (!weight.empty()) {
+    const Shape classes{b.shape(in.output())[1]};
+    const ValueId each = b.expand(b.reshape(list_along(in, "weight", in.output(), 1),
+                                            {static_cast<std::int64_t>(weight.size())}),
+                                  classes);
+    counts = b.mul(counts, b.op("Gather", {each, targets.index}, {{"axis", std::int64_t{0}}}));
+  }
+  return {all.sum, sum_all(b, counts), places};
 }
 
 ValueId list_along(const LossInputs& in, const char* name, ValueId like, int axis) {
@@ -130,28 +160,27 @@ ValueId list_along(const LossInputs& in, const char* name, ValueId like, int axi
   return b.graph().add_constant({}, Tensor::from<double>(b.dtype(like), broadcast, numbers));
 }
 
+bool has_class_target(const LossInputs& in) {
+  return in.builder.dtype(in.target) == DType::kInt64 ||
+         in.builder.dtype(in.target) == DType::kInt32;
+}
+
 ClassMask class_mask(const LossInputs& in) {
   Builder& b = in.builder;
   const Shape output = b.shape(in.output());
   const DType dtype = b.dtype(in.output());
-  const ValueId ignored =
-      b.op("Equal",
-           {in.target, b.scalar(b.dtype(in.target),
-                                static_cast<double>(in.parameters.get_int("ignore_index", -100)))});
-  const ValueId zero = b.scalar(b.dtype(in.target), 0);
-  const ValueId safe = b.op("Where", {ignored, zero, in.target});
+  const CountedTargets targets = counted_targets(in);
   const ValueId values =
       b.graph().add_constant({}, Tensor::from<double>(dtype, {2}, std::vector<double>{0, 1}));
-  const ValueId hot =
-      b.op("OneHot", {safe, b.scalar(DType::kInt64, static_cast<double>(output[1])), values},
-           {{"axis", std::int64_t{1}}});
-  const ValueId counted = b.op("Not", {ignored});
+  const ValueId hot = b.op(
+      "OneHot", {targets.index, b.scalar(DType::kInt64, static_cast<double>(output[1])), values},
+      {{"axis", std::int64_t{1}}});
   Shape along = b.shape(in.target);
   Shape broadcast{along[0], 1};
   for (int axis = 1; axis < along.rank(); ++axis) {
     broadcast.push_back(along[axis]);
   }
-  return {b.mul(hot, b.cast(b.reshape(counted, broadcast), dtype)), counted};
+  return {b.mul(hot, b.cast(b.reshape(targets.counted, broadcast), dtype)), targets.counted};
 }
 
 ValueId at_least(Builder& b, ValueId a, double number) {

@@ -26,9 +26,12 @@ ParameterSpec switch_spec(std::string name, bool fallback, std::string help);
 ParameterSpec ignore_index_spec();
 ParameterSpec class_axis_spec();
 
-// Elements [N, ...], weighted per sample, then summed or averaged over all of them as parameter
-// `reduction` says.
-graph::ValueId reduce_loss(const LossInputs& in, graph::ValueId elements);
+// Of elements [N, ...], weighted per sample: their sum, and their number for the mean (with
+// reduction = "batchmean" the batch's rows).
+LossSums reduce_loss(const LossInputs& in, graph::ValueId elements);
+// Of elements that are 0 where the class index is ignored: their sum, weighted per sample, and how
+// many class indices count, each as the parameter `weight` has it when `class_weights`.
+LossSums reduce_counted(const LossInputs& in, graph::ValueId elements, bool class_weights);
 // The same elements, weighted per sample.
 graph::ValueId weigh_samples(const LossInputs& in, graph::ValueId elements);
 graph::ValueId sum_all(graph::Builder& b, graph::ValueId value);
@@ -43,6 +46,7 @@ graph::ValueId list_along(const LossInputs& in, const char* name, graph::ValueId
 struct ClassMask {
   graph::ValueId one_hot, counted;
 };
+bool has_class_target(const LossInputs& in);
 ClassMask class_mask(const LossInputs& in);
 
 // max(a, number) and |a|

@@ -34,6 +34,28 @@ const Loss& find_loss(std::string_view name) {
                     : concat("; did you mean ", hint, "?"));
 }
 
+LossForm loss_form(const Loss& loss, const Attrs& parameters) {
+  const bool sums = parameters.get_string("reduction", "mean") == "sum";
+  LossForm form{loss.rule, parameters.get_double("smooth", 0), sums};
+  if (loss.rule == LossRule::kMean && sums) {
+    form.rule = LossRule::kSum;
+  }
+  return form;
+}
+
+OutputForm form_taken(const Loss& loss, const Attrs& parameters) {
+  return parameters.get_string("activation", "") == "none" ? OutputForm::kProbabilities
+                                                           : loss.takes;
+}
+
+int class_axis(const Loss& loss, const Attrs& parameters) {
+  return loss.target == TargetKind::kLabelSequence || classes_last(parameters) ? -1 : 1;
+}
+
+graph::ValueId build_loss(const Loss& loss, const LossInputs& in) {
+  return loss_value(in.builder, loss_form(loss, in.parameters), loss.sums(in));
+}
+
 bool classes_last(const Attrs& parameters) { return parameters.get_int("class_axis", 1) == -1; }
 
 Shape classes_second(const Shape& output) {

@@ -1,5 +1,6 @@
-// Losses by name. A loss is a piece of graph from model outputs and a target to a scalar. Each
-// family is one file of this folder; losses() joins them.
+// Losses by name. A loss is a piece of graph from model outputs and a target to sums over samples,
+// from which its value follows (loss_sums.h). Each family is one file of this folder; losses()
+// joins them.
 #pragma once
 
 #include <string>
@@ -7,6 +8,7 @@
 #include <vector>
 
 #include "graph/ir/builder.h"
+#include "training/losses/loss_sums.h"
 #include "training/settings/component.h"
 
 namespace temper::training {
@@ -30,6 +32,14 @@ enum class PredictionKind {
   kOther,          // none of these: distances, distributions
 };
 
+// What a loss takes the model's output for.
+enum class OutputForm {
+  kValues,            // numbers of any kind
+  kLogits,            // squashed by the loss itself
+  kProbabilities,     // from 0 to 1
+  kLogProbabilities,  // of an output that ends in Softmax, its logarithm is taken
+};
+
 // What a loss is built from. `outputs` has Loss::outputs values; sample_weight is [N], or invalid.
 struct LossInputs {
   graph::Builder& builder;
@@ -38,6 +48,7 @@ struct LossInputs {
   const Attrs& parameters;
   graph::ValueId sample_weight = {};
   graph::ValueId input_lengths = {};  // of a label sequence, [N] i64; invalid: all frames count
+  bool all_count = false;             // no class index equals ignore_index
 
   graph::ValueId output() const { return outputs.front(); }
 };
@@ -48,19 +59,31 @@ struct Loss {
   std::vector<ParameterSpec> parameters;
   TargetKind target = TargetKind::kLikeOutput;
   PredictionKind prediction = PredictionKind::kRegression;
-  // A scalar of the output's dtype. THROWS: kInvalidArgument when the loss cannot take such shapes.
-  graph::ValueId (*build)(const LossInputs& in) = nullptr;
+  // Of the output's dtype. THROWS: kInvalidArgument when the loss cannot take such shapes.
+  LossSums (*sums)(const LossInputs& in) = nullptr;
   // For the selection guide: "regression", ...; what the model's output must be; what goes wrong.
   std::string task;
   std::string output_form;
   std::string pitfall;
   int outputs = 1;
+  // Of a loss whose value is neither a mean nor a sum of its elements.
+  LossRule rule = LossRule::kMean;
+  OutputForm takes = OutputForm::kValues;
 };
 
 const std::vector<Loss>& losses();
 
 // THROWS: kInvalidArgument with the nearest name.
 const Loss& find_loss(std::string_view name);
+
+// How the loss with these parameters follows from its sums.
+LossForm loss_form(const Loss& loss, const Attrs& parameters);
+// What it takes with these parameters.
+OutputForm form_taken(const Loss& loss, const Attrs& parameters);
+// Of the output, where it matters: 1, or -1 when they are last.
+int class_axis(const Loss& loss, const Attrs& parameters);
+// The loss of the batch, a scalar. THROWS: as Loss::sums.
+graph::ValueId build_loss(const Loss& loss, const LossInputs& in);
 
 // Whether the output's classes are its last dimension, [N, ..., C], as the parameter class_axis of
 // some losses says, instead of [N, C, ...].

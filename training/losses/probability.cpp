@@ -12,7 +12,7 @@ using graph::Builder;
 using graph::ValueId;
 
 // t (log t - x) with 0 log 0 = 0, or exp(t) (t - x) for log_target (torch.nn.KLDivLoss)
-ValueId build_kl_div(const LossInputs& in) {
+LossSums build_kl_div(const LossInputs& in) {
   Builder& b = in.builder;
   if (in.parameters.get_int("log_target", 0) != 0) {
     return reduce_loss(in, b.mul(b.op("Exp", {in.target}), b.sub(in.target, in.output())));
@@ -42,7 +42,7 @@ ValueId stirling(Builder& b, ValueId t) {
 }
 
 // exp(x) - t x for log_input, else x - t log(x + eps); `full` adds log t! (torch.nn.PoissonNLLLoss)
-ValueId build_poisson_nll(const LossInputs& in) {
+LossSums build_poisson_nll(const LossInputs& in) {
   Builder& b = in.builder;
   const ValueId x = in.output();
   ValueId elements;
@@ -61,7 +61,7 @@ ValueId build_poisson_nll(const LossInputs& in) {
 
 // (log v + (x - t)^2 / v) / 2 with v = max(variance, eps), whose bound the gradient does not see;
 // `full` adds log(2 pi) / 2 (torch.nn.GaussianNLLLoss)
-ValueId build_gaussian_nll(const LossInputs& in) {
+LossSums build_gaussian_nll(const LossInputs& in) {
   Builder& b = in.builder;
   const Shape shape = b.shape(in.output());
   ValueId variance = in.outputs[1];
@@ -100,8 +100,12 @@ std::vector<Loss> probability_losses() {
        PredictionKind::kOther,
        build_kl_div,
        "matching a distribution",
-       "log probabilities (the model ends in LogSoftmax)",
-       "reduction = \"mean\" divides by the classes too: \"batchmean\" is the divergence"},
+       "log probabilities (the model ends in LogSoftmax); of a model that ends in Softmax the "
+       "logarithm is taken",
+       "reduction = \"mean\" divides by the classes too: \"batchmean\" is the divergence",
+       1,
+       LossRule::kMean,
+       OutputForm::kLogProbabilities},
       {"poisson_nll",
        "negative log-likelihood of counts under a Poisson distribution",
        {reduction_spec(), switch_spec("log_input", true, "the output is the rate's logarithm"),

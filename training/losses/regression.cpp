@@ -10,13 +10,13 @@ using graph::ValueId;
 ValueId difference(const LossInputs& in) { return in.builder.sub(in.output(), in.target); }
 
 // (x - t)^2
-ValueId build_mse(const LossInputs& in) {
+LossSums build_mse(const LossInputs& in) {
   const ValueId d = difference(in);
   return reduce_loss(in, in.builder.mul(d, d));
 }
 
 // |x - t|
-ValueId build_l1(const LossInputs& in) {
+LossSums build_l1(const LossInputs& in) {
   return reduce_loss(in, absolute(in.builder, difference(in)));
 }
 
@@ -30,29 +30,19 @@ ValueId quadratic_then_linear(const LossInputs& in, double bound) {
 }
 
 // torch.nn.HuberLoss
-ValueId build_huber(const LossInputs& in) {
+LossSums build_huber(const LossInputs& in) {
   return reduce_loss(in, quadratic_then_linear(in, in.parameters.get_double("delta", 1)));
 }
 
 // torch.nn.SmoothL1Loss: huber with delta = beta, divided by beta; l1 for beta = 0.
-ValueId build_smooth_l1(const LossInputs& in) {
+LossSums build_smooth_l1(const LossInputs& in) {
   const double beta = in.parameters.get_double("beta", 1);
   return beta == 0 ? build_l1(in)
                    : reduce_loss(in, in.builder.scale(quadratic_then_linear(in, beta), 1 / beta));
 }
 
-// sqrt(mean (x - t)^2); the gradient where all are equal is 0.
-ValueId build_rmse(const LossInputs& in) {
-  Builder& b = in.builder;
-  const ValueId mean = build_mse(in);
-  const ValueId zero = b.scalar(b.dtype(mean), 0);
-  const ValueId positive = b.op("Greater", {mean, zero});
-  const ValueId safe = b.op("Where", {positive, mean, b.scalar(b.dtype(mean), 1)});
-  return b.op("Where", {positive, b.op("Sqrt", {safe}), zero});
-}
-
 // (log(1 + max(x, 0)) - log(1 + max(t, 0)))^2
-ValueId build_msle(const LossInputs& in) {
+LossSums build_msle(const LossInputs& in) {
   Builder& b = in.builder;
   const auto log1p = [&](ValueId v) {
     return b.op("Log", {b.add(b.op("Relu", {v}), b.scalar(b.dtype(v), 1))});
@@ -111,10 +101,12 @@ std::vector<Loss> regression_losses() {
        {},
        like,
        kind,
-       build_rmse,
+       build_mse,
        "regression, in the target's unit",
        "any number",
-       "of one batch at a time: the mean of batches is not the set's"},
+       "the gradient does not shrink near the target: lower the rate in the end",
+       1,
+       LossRule::kRootMean},
       {"msle",
        "squared difference of log(1 + x)",
        {reduction_spec()},

@@ -8,16 +8,6 @@ namespace {
 using graph::Builder;
 using graph::ValueId;
 
-// Sums over the batch and all positions: of p g, and of p + g; per class [C] or one number.
-struct Overlap {
-  ValueId both, total;
-};
-
-bool has_class_target(const LossInputs& in) {
-  return in.builder.dtype(in.target) == DType::kInt64 ||
-         in.builder.dtype(in.target) == DType::kInt32;
-}
-
 ValueId probabilities(const LossInputs& in) {
   const std::string form = in.parameters.get_string("activation", "auto");
   if (form == "none") {
@@ -28,7 +18,9 @@ ValueId probabilities(const LossInputs& in) {
                  : in.builder.op("Sigmoid", {in.output()});
 }
 
-Overlap overlap(const LossInputs& in) {
+// Sums over the batch and all positions: of p g, and of p + g; per class [C] or one number. Those
+// of a whole set add up, so that its loss is not the mean of its batches'.
+LossSums build_overlap(const LossInputs& in) {
   Builder& b = in.builder;
   const Shape shape = b.shape(in.output());
   TEMPER_CHECK(shape.rank() >= 2, ErrorCode::kInvalidArgument,
@@ -50,33 +42,8 @@ Overlap overlap(const LossInputs& in) {
     axes.push_back(axis);
   }
   return {b.reduce_sum(weigh_samples(in, b.mul(p, g)), axes, false),
-          b.reduce_sum(weigh_samples(in, b.add(p, g)), axes, false)};
-}
-
-// 1 - (numerator + smooth) / (denominator + smooth), averaged or summed over the classes. The bound
-// is for smooth = 0 where nothing is there and nothing is predicted.
-ValueId one_minus_ratio(const LossInputs& in, ValueId numerator, ValueId denominator) {
-  Builder& b = in.builder;
-  const ValueId smooth = b.scalar(b.dtype(numerator), in.parameters.get_double("smooth", 1));
-  const ValueId ratio =
-      b.div(b.add(numerator, smooth), at_least(b, b.add(denominator, smooth), 1e-7));
-  const ValueId classes = complement(b, ratio);
-  const bool sum = in.parameters.get_string("reduction", "mean") == "sum";
-  return b.shape(classes).rank() == 0 ? classes
-         : sum                        ? sum_all(b, classes)
-                                      : mean_over(b, classes, {0});
-}
-
-// 1 - (2 sum p g + smooth) / (sum p + sum g + smooth)  (Milletari et al. 2016, with p for p^2)
-ValueId build_dice(const LossInputs& in) {
-  const Overlap o = overlap(in);
-  return one_minus_ratio(in, in.builder.scale(o.both, 2), o.total);
-}
-
-// 1 - (sum p g + smooth) / (sum p + sum g - sum p g + smooth)
-ValueId build_jaccard(const LossInputs& in) {
-  const Overlap o = overlap(in);
-  return one_minus_ratio(in, o.both, in.builder.sub(o.total, o.both));
+          b.reduce_sum(weigh_samples(in, b.add(p, g)), axes, false),
+          static_cast<double>(shape.element_count())};
 }
 
 std::string check_per(const AttrValue& value) {
@@ -107,15 +74,17 @@ std::vector<Loss> segmentation_losses() {
        check_activation},
       ignore_index_spec()};
   const auto target = TargetKind::kClassesOrLikeOutput;
+  const char* pitfall =
+      "noisy for small batches: often added to cross_entropy with [[loss.term]]; of a whole set it "
+      "is that of all its positions, not the mean of its batches";
   const char* form = "logits [N, C, ...], or probabilities with activation = \"none\"";
   return {
       {"dice", "1 - 2 overlap / (predicted + true); class indices or masks of the output's shape",
-       parameters, target, PredictionKind::kClassScores, build_dice,
-       "segmentation with small objects", form,
-       "noisy for small batches: often added to cross_entropy with [[loss.term]]"},
+       parameters, target, PredictionKind::kClassScores, build_overlap,
+       "segmentation with small objects", form, pitfall, 1, LossRule::kDice, OutputForm::kLogits},
       {"jaccard", "1 - overlap / union; class indices or masks of the output's shape", parameters,
-       target, PredictionKind::kClassScores, build_jaccard, "segmentation judged by IoU", form,
-       "noisy for small batches: often added to cross_entropy with [[loss.term]]"},
+       target, PredictionKind::kClassScores, build_overlap, "segmentation judged by IoU", form,
+       pitfall, 1, LossRule::kJaccard, OutputForm::kLogits},
   };
 }
 

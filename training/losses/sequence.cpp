@@ -19,7 +19,7 @@ ValueId label_counts(const LossInputs& in) {
 // -log of the sum over every alignment; the mean divides each sample's by its number of labels
 // (torch.nn.CTCLoss). The softmax of log probabilities is the probabilities, and the derivative
 // torch gives for log probabilities is that for logits: one form serves both.
-ValueId build_ctc(const LossInputs& in) {
+LossSums build_ctc(const LossInputs& in) {
   Builder& b = in.builder;
   const Shape shape = b.shape(in.output());
   TEMPER_CHECK(shape.rank() == 3, ErrorCode::kInvalidArgument, "ctc needs an output ",
@@ -65,7 +65,10 @@ std::vector<Loss> sequence_losses() {
        build_ctc,
        "speech, handwriting: sequences without alignment",
        "logits or log probabilities [N, T, C] with a class for the blank",
-       "labels that repeat need a blank between them: T must hold the labels and those blanks"},
+       "labels that repeat need a blank between them: T must hold the labels and those blanks",
+       1,
+       LossRule::kMean,
+       OutputForm::kLogits},
   };
 }
 

@@ -86,6 +86,7 @@ struct TrainSettings {
   std::string device = "cpu";
   std::int64_t threads = 0;  // 0: all processors
   std::int64_t accumulate = 1;
+  std::string accumulate_by = "items";  // "items" | "batches"
   std::int64_t seed = 0;
   std::string out;                    // empty: runs/<model name>-<n>
   std::int64_t eval_every = 0;        // steps; 0: at the end of each epoch

@@ -7,6 +7,7 @@ namespace {
 
 constexpr const char* kPrecision[] = {"f32", "bf16", "fp16", "auto"};
 constexpr const char* kNonFinite[] = {"skip", "stop", "ignore"};
+constexpr const char* kAccumulateBy[] = {"items", "batches"};
 constexpr const char* kSpike[] = {"off", "warn", "skip", "rollback"};
 constexpr const char* kSpikeOf[] = {"grad_norm", "loss"};
 constexpr const char* kMode[] = {"auto", "min", "max"};
@@ -49,6 +50,15 @@ std::vector<RecipeKey> train_keys() {
       key(
           "train.accumulate", "micro-batches per optimizer step",
           [](Recipe& r) -> auto& { return r.train.accumulate; }, positive),
+      key(
+          "train.accumulate_by",
+          "what a step of several micro-batches is: \"items\", that of one batch of all their "
+          "rows; "
+          "\"batches\", the mean of the micro-batches', however few rows or targets one counts. By "
+          "items, too, dice, jaccard, a loss file and a teacher are means of micro-batches, "
+          "weighed "
+          "by rows",
+          [](Recipe& r) -> auto& { return r.train.accumulate_by; }, one_of<kAccumulateBy, 2>),
       key(
           "train.seed", "of Dropout", [](Recipe& r) -> auto& { return r.train.seed; },
           not_negative),

@@ -50,7 +50,8 @@ class ScaledModel {
     store.set(store.find(kRatesVariable),
               Tensor::from<double>(DType::kFloat64, {2, kRateSlots}, rates));
     if (accumulates) {
-      store.set(store.find(kGroupVariable), Tensor::from<float>(DType::kFloat32, {}, {{4.0f}}));
+      store.set(store.find(kGroupVariable),
+                Tensor::from<float>(DType::kFloat32, {}, {{4.0f * kRows}}));
     }
   }
 

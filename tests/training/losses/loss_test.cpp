@@ -29,7 +29,7 @@ Result run(const char* name, const Attrs& given, const std::vector<double>& x,
   const graph::ValueId target = graph.add_input("t", DType::kFloat64, shape);
   graph::Builder builder(graph, "loss");
   const Attrs parameters = complete_parameters("loss", name, loss.parameters, given);
-  const graph::ValueId value = loss.build({builder, {output}, target, parameters, {}});
+  const graph::ValueId value = build_loss(loss, {builder, {output}, target, parameters, {}});
   const std::vector<graph::ValueId> wrt = {output};
   const std::vector<graph::ValueId> grads = graph::gradient(graph, value, wrt);
   const auto backend = reference::make_reference_backend();
@@ -61,7 +61,7 @@ TEST(Bce, HasTheSecondDerivativeOfPyTorch) {
   const graph::ValueId target = graph.add_input("t", DType::kFloat64, shape);
   graph::Builder builder(graph, "loss");
   const Attrs parameters = complete_parameters("loss", "bce", loss.parameters, {});
-  const graph::ValueId value = loss.build({builder, {output}, target, parameters, {}});
+  const graph::ValueId value = build_loss(loss, {builder, {output}, target, parameters, {}});
   const std::vector<graph::ValueId> wrt = {output};
   const graph::ValueId slope = graph::gradient(graph, value, wrt)[0];
   const graph::ValueId sum = builder.reduce_sum(slope, {0}, false);

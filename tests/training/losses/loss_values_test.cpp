@@ -55,7 +55,7 @@ Result run(const ExpectedLoss& wanted, DType dtype, const char* backend_name) {
     known.emplace(in.input_lengths,
                   Tensor::from<double>(DType::kInt64, shape, wanted.input_lengths));
   }
-  const graph::ValueId value = builder.reshape(loss.build(in), {});
+  const graph::ValueId value = builder.reshape(build_loss(loss, in), {});
   std::vector<graph::ValueId> results = graph::gradient(graph, value, in.outputs);
   results.insert(results.begin(), value);
   const auto backend = make_backend(backend_name);

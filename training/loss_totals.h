@@ -1,0 +1,38 @@
+// The loss of a set: sums of its batches, read off their plans, and what follows from them. It does
+// not depend on the batches' sizes. Threading: const members from any thread.
+#pragma once
+
+#include <span>
+#include <string>
+#include <vector>
+
+#include "runtime/exec/executor.h"
+#include "training/compile/loss_graph.h"
+#include "training/metrics/set_metrics.h"
+
+namespace temper::training {
+
+class LossTotals {
+ public:
+  LossTotals() = default;
+  // `plan`: any of those whose batches will be added.
+  LossTotals(const CompileSettings& settings, bool training, const Plan& plan);
+
+  // Adds the sums of the batch that was run last to `totals`, which begin empty or as this left
+  // them. Allocates nothing once they hold numbers.
+  void add(const Executor& executor, std::vector<double>& totals) const;
+  // NaN where nothing counts; a part of which nothing counts is then left out.
+  double loss(std::span<const double> totals) const;
+  // "loss/LABEL" of each part, before its factor; empty for a loss of one part.
+  std::vector<MetricValue> parts(std::span<const double> totals) const;
+
+ private:
+  struct Part {
+    LossPartForm of;
+    std::string output;
+    std::size_t size = 0;
+  };
+  std::vector<Part> parts_;
+};
+
+}  // namespace temper::training
