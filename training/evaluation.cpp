@@ -37,7 +37,7 @@ Evaluation evaluate(Session& session, BatchLoader& loader, SetMetrics& set) {
     session.bind(executor, *batch);
     executor.run();
     losses.add(executor, totals);
-    if (evaluation.trouble.empty() && !std::isfinite(losses.loss(totals))) {
+    if (evaluation.trouble.empty() && losses.any(totals) && !std::isfinite(losses.loss(totals))) {
       evaluation.trouble = outside_probabilities(session.losses(), executor);
     }
     evaluation.samples += batch->rows;

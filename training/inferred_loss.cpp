@@ -6,7 +6,8 @@
 #include <vector>
 
 #include "runtime/base/concat.h"
-#include "training/data/wanted_fields.h"
+#include "training/data/row_shape.h"
+#include "training/target_fit.h"
 
 namespace temper::training {
 namespace {
@@ -40,15 +41,11 @@ bool are_zero_or_one(const Dataset& data, std::size_t field) {
   return true;
 }
 
-Shape row_shape_of(const Shape& batch) {
-  return batch.rank() == 0 ? Shape{} : Shape(batch.dims().subspan(1));
-}
-
 // Whole numbers: classes, yes or no, or plain numbers.
 std::string for_integers(const Dataset& data, const Field& target, const Shape& output,
                          const EndOfOutput& end, std::string& values) {
   const bool one_channel = output.rank() < 2 || output[1] == 1;
-  const bool as_output = target.row_shape == row_shape_of(output);
+  const bool as_output = target.row_shape == row_of(output);
   if (!one_channel && !as_output) {
     const bool normalised = end.kind == OutputEnd::kSoftmax || end.kind == OutputEnd::kLogSoftmax;
     return normalised ? "nll" : "cross_entropy";
@@ -84,7 +81,7 @@ InferredLoss infer_loss(const graph::Graph& forward, graph::ValueId output, cons
     made.name = for_integers(data, target, shape, end, values);
   } else {
     const bool labels = end.kind == OutputEnd::kSigmoid &&
-                        without_ones(target.row_shape) == without_ones(row_shape_of(shape)) &&
+                        without_ones(target.row_shape) == without_ones(row_of(shape)) &&
                         are_zero_or_one(data, index_of(data, target));
     made.name = labels ? "bce" : "mse";
     values = labels ? ", all 0 or 1" : "";

@@ -8,6 +8,12 @@
 namespace temper::training {
 namespace {
 
+// Whether anything of a part counts.
+bool counts(const LossForm& form, std::span<const double> numbers) {
+  const bool divides = !form.is_overlap() && form.rule != LossRule::kSum;
+  return !numbers.empty() && (!divides || numbers[1] != 0);
+}
+
 // Each part with its own share of the totals.
 template <class Parts, class Use>
 void for_each_part(const Parts& parts, std::span<const double> totals, Use&& use) {
@@ -49,18 +55,20 @@ void LossTotals::add(const Executor& executor, std::vector<double>& totals) cons
   }
 }
 
-double LossTotals::loss(std::span<const double> totals) const {
-  double sum = 0;
+bool LossTotals::any(std::span<const double> totals) const {
   bool any = false;
   for_each_part(parts_, totals, [&](const Part& part, std::span<const double> numbers) {
-    const LossForm& form = part.of.form;
-    const double value = loss_value(form, numbers);
-    const bool divides = !form.is_overlap() && form.rule != LossRule::kSum;
-    const bool nothing = numbers.empty() || (divides && numbers[1] == 0);
-    sum += nothing ? 0 : part.of.factor * value;
-    any = any || !nothing;
+    any = any || counts(part.of.form, numbers);
   });
-  return any ? sum : std::numeric_limits<double>::quiet_NaN();
+  return any;
+}
+
+double LossTotals::loss(std::span<const double> totals) const {
+  double sum = 0;
+  for_each_part(parts_, totals, [&](const Part& part, std::span<const double> numbers) {
+    sum += counts(part.of.form, numbers) ? part.of.factor * loss_value(part.of.form, numbers) : 0;
+  });
+  return any(totals) ? sum : std::numeric_limits<double>::quiet_NaN();
 }
 
 std::vector<MetricValue> LossTotals::parts(std::span<const double> totals) const {

@@ -21,7 +21,9 @@ class LossTotals {
   // Adds the sums of the batch that was run last to `totals`, which begin empty or as this left
   // them. Allocates nothing once they hold numbers.
   void add(const Executor& executor, std::vector<double>& totals) const;
-  // NaN where nothing counts; a part of which nothing counts is then left out.
+  // Whether anything counts; of nothing there is no mean.
+  bool any(std::span<const double> totals) const;
+  // NaN where nothing counts; a part of which nothing counts is left out.
   double loss(std::span<const double> totals) const;
   // "loss/LABEL" of each part, before its factor; empty for a loss of one part.
   std::vector<MetricValue> parts(std::span<const double> totals) const;

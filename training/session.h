@@ -33,9 +33,9 @@ struct SessionNeeds {
 
 class Session {
  public:
-  // Loads the model and the data and settles the recipe: loss inferred when none is named (integer
-  // targets: cross_entropy, or bce_with_logits for one output; float targets: mse), batch size
-  // clamped when not written. Compiles nothing yet. THROWS: every input error of DESIGN section 7.
+  // Loads the model and the data and settles the recipe: loss inferred when none is named (see
+  // infer_loss), batch size clamped when not written. Compiles nothing yet. THROWS: every input
+  // error of DESIGN section 7.
   explicit Session(Recipe recipe, EngineOptions options = {}, SessionNeeds needs = {});
   ~Session();
 

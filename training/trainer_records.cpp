@@ -29,10 +29,9 @@ std::string short_text(double value) { return concat(static_cast<float>(value));
 void Trainer::Impl::log_training(std::vector<Metric>& line) {
   const bool epoch_end = state.data.position == 0;
   const std::vector<double>& sums = epoch_end ? state.epoch_loss_sums : state.loss_sums;
-  const double loss = losses.loss(sums);
-  if (!sums.empty() && !std::isnan(loss)) {
-    state.last_train_loss = loss;
-    line.push_back({"train/loss", loss});
+  if (losses.any(sums)) {
+    state.last_train_loss = losses.loss(sums);
+    line.push_back({"train/loss", state.last_train_loss});
     for (const MetricValue& part : losses.parts(sums)) {
       state.last_train_parts[part.name] = part.value;
       line.push_back({"train/" + part.name, part.value});

@@ -27,9 +27,9 @@ ValueId accumulated(Builder& builder, bool last, VariableId state, ValueId value
   return sum;
 }
 
-VariableId loss_variable(Builder& builder, const std::string& label, ValueId like) {
+VariableId loss_variable(Builder& builder, const std::string& suffix, ValueId like) {
   Variable made;
-  made.name = label.empty() ? kLossVariable : concat(kLossVariable, ".", label);
+  made.name = kLossVariable + suffix;
   made.dtype = builder.dtype(like);
   made.shape = builder.shape(like);
   made.role = VariableRole::kScalar;
@@ -38,16 +38,11 @@ VariableId loss_variable(Builder& builder, const std::string& label, ValueId lik
 
 // The sums of a part over the group so far.
 LossSums accumulate_sums(Builder& builder, bool last, const LossPart& part) {
-  const ValueId own = joined_sums(builder, part.sums);
-  const ValueId both = accumulated(builder, last, loss_variable(builder, part.of.label, own), own);
-  const Shape shape = builder.shape(part.sums.sum);
-  const std::int64_t size = shape.element_count();
-  const auto half = [&](std::int64_t from) {
-    const ValueId cut =
-        builder.op("Slice", {both, builder.ints({from}), builder.ints({from + size})});
-    return builder.reshape(cut, shape);
+  const auto add_up = [&](const char* what, ValueId value) {
+    const VariableId variable = loss_variable(builder, concat(".", part.of.label, what), value);
+    return accumulated(builder, last, variable, value);
   };
-  return {half(0), half(size), part.sums.places};
+  return {add_up(".sum", part.sums.sum), add_up(".count", part.sums.count), part.sums.places};
 }
 
 bool is_own_objective(const Graph& graph, const LossPart& part) {
@@ -134,7 +129,7 @@ GroupLoss accumulate_loss(Builder& builder, bool last, const CompileSettings& se
     for (const LossPart& part : loss.parts) {
       made.loss.parts.push_back({part.of, accumulate_sums(builder, last, part), part.value});
     }
-    made.loss.total = accumulated(builder, last, loss_variable(builder, {}, share), share);
+    made.loss.total = accumulated(builder, last, loss_variable(builder, "", share), share);
   } else {
     made = accumulate_items(builder, last, rows, loss, group);
   }
