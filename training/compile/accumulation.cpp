@@ -133,6 +133,7 @@ GroupLoss accumulate_loss(Builder& builder, bool last, const CompileSettings& se
   } else {
     made = accumulate_items(builder, last, rows, loss, group);
   }
+  graph.value(loss.total).name.clear();
   graph.value(made.loss.total).name = "loss";
   return made;
 }

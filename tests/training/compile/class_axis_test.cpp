@@ -39,7 +39,7 @@ std::pair<double, double> both_orders(const std::string& loss, const Attrs& para
   }
   settings.sample_weight = weighs_samples;
   const auto backend = reference::make_reference_backend();
-  const LossParts made = add_loss(graph, settings, outputs, false, *backend);
+  const LossParts made = add_loss(graph, settings, outputs, false, 2, *backend);
   std::map<graph::ValueId, Tensor> known;
   for (const graph::ValueId id : graph.inputs) {
     const graph::Value& input = graph.value(id);
@@ -53,7 +53,7 @@ std::pair<double, double> both_orders(const std::string& loss, const Attrs& para
     known[id] = Tensor::from<double>(input.dtype, input.shape, values);
   }
   const auto values =
-      graph::evaluate(graph, *backend, known, {made.parts[0].second, made.parts[1].second});
+      graph::evaluate(graph, *backend, known, {made.parts[0].value, made.parts[1].value});
   return {values[0].values<double>()[0], values[1].values<double>()[0]};
 }
 
