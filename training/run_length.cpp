@@ -1,15 +1,9 @@
 #include "training/run_length.h"
 
 #include "runtime/base/concat.h"
+#include "runtime/base/number_text.h"
 
 namespace temper::training {
-namespace {
-
-// As a float, which has fewer digits.
-float shown(double rate) { return static_cast<float>(rate); }
-
-}  // namespace
-
 std::string length_change(std::int64_t before, std::int64_t now, std::int64_t done) {
   return concat("this run was to have ", before, " steps, it now has ", now,
                 done < now ? "" : concat("; it has done ", done, " already, so none is left"));
@@ -25,8 +19,8 @@ std::string schedule_change(const std::string& key, const ScheduleSettings& sett
   const RunSchedule made(settings, now);
   return concat(key, " \"", settings.schedule.name, "\" goes by the run's length: from step ",
                 applied + 1, " on its rates are those of a run of ", now.total_steps, " steps (",
-                shown(made.rate(applied, base_rate)), " there, where that of ", before.total_steps,
-                " steps had ", shown(old.rate(applied, base_rate)),
+                digits_text(made.rate(applied, base_rate), 6), " there, where that of ", before.total_steps,
+                " steps had ", digits_text(old.rate(applied, base_rate), 6),
                 "); the steps before had the rates of ", before.total_steps, " steps");
 }
 

@@ -8,6 +8,7 @@
 
 #include "graph/onnx/export.h"
 #include "runtime/base/error.h"
+#include "runtime/base/number_text.h"
 #include "runtime/platform/files.h"
 #include "runtime/platform/folders.h"
 #include "training/compile/watch.h"
@@ -21,8 +22,8 @@ double seconds_now() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
-// As a float, which has fewer digits.
-std::string short_text(double value) { return concat(static_cast<float>(value)); }
+// Of a metric in a sentence.
+std::string short_text(double value) { return digits_text(value, 6); }
 
 }  // namespace
 

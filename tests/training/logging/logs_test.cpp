@@ -7,6 +7,7 @@
 #include "tests/training/test_files.h"
 #include "training/formats/json.h"
 #include "training/formats/tfevents.h"
+#include "training/logging/history.h"
 #include "training/logging/metrics_log.h"
 #include "training/logging/tensorboard_log.h"
 
@@ -64,6 +65,20 @@ std::string only_event_file(const std::string& folder) {
     EXPECT_NE(found.find("events.out.tfevents."), std::string::npos);
   }
   return found;
+}
+
+TEST(History, BeginsWithTheModelAsGivenAndWritesWhatIsNoNumberWithoutASign) {
+  const TempFolder folder;
+  {
+    MetricsLog log(folder.path("metrics.jsonl"));
+    log.write(0, 0, std::vector<Metric>{{"val/loss", 2.5}});
+    log.write(3, 0, std::vector<Metric>{{"train/loss", 9}});  // within an epoch
+    log.write(5, 1, std::vector<Metric>{{"train/loss", 1.5}});
+    log.write(5, 1, std::vector<Metric>{{"val/loss", -std::nan("")}});
+  }
+  write_history(folder.path(""));
+  EXPECT_EQ(read_bytes(folder.path("history.csv")),
+            "epoch,step,train/loss,val/loss\n0,0,,2.5\n1,5,1.5,nan\n");
 }
 
 TEST(TensorBoardLog, PutsTrainAndValUnderEqualTags) {
