@@ -19,8 +19,8 @@ std::string schedule_change(const std::string& key, const ScheduleSettings& sett
   const RunSchedule made(settings, now);
   return concat(key, " \"", settings.schedule.name, "\" goes by the run's length: from step ",
                 applied + 1, " on its rates are those of a run of ", now.total_steps, " steps (",
-                digits_text(made.rate(applied, base_rate), 6), " there, where that of ", before.total_steps,
-                " steps had ", digits_text(old.rate(applied, base_rate), 6),
+                digits_text(made.rate(applied, base_rate), 6), " there, where that of ",
+                before.total_steps, " steps had ", digits_text(old.rate(applied, base_rate), 6),
                 "); the steps before had the rates of ", before.total_steps, " steps");
 }
 

@@ -66,7 +66,8 @@ std::string page() {
          "edit by hand.\n\n"
       << "## Recipe keys\n\nThe column \"resume\" says which settings `temper train RUN --resume "
          "KEY=VALUE` may change; parameters of a loss, an optimizer or a schedule stay as they "
-         "were.\n\n| key | type | default | resume | what it is |\n|---|---|---|---|---|\n";
+         "were, and so does train.eval_every where the schedule is plateau.\n\n| key | type | "
+         "default | resume | what it is |\n|---|---|---|---|---|\n";
   const Recipe defaults;
   for (const RecipeKey& key : recipe_key_table()) {
     out << "| `" << key.name << "` | " << key.type << " | `" << to_toml_value(key.get(defaults))

@@ -270,6 +270,14 @@ TEST_F(Resume, WhatWasCountedByAnotherMonitorIsNotGoneOnWith) {
                "checkpoint.monitor was the default, now \"val/accuracy\"");
 }
 
+TEST_F(Resume, HowOftenAPlateauIsShownItsMetricStays) {
+  const Lines plateau = {"schedule.name=\"plateau\"", "train.eval_every=3"};
+  run_tiny(recipe("cut", plateau), false,
+           [](const StepView& view) { return view.progress.step == 12; });
+  expect_error([&] { run_tiny(recipe("cut", {plateau.front(), "train.eval_every=4"}), true); },
+               ErrorCode::kInvalidArgument, "train.eval_every was 3, now 4");
+}
+
 TEST_F(Resume, WhatDoesNotDecideTheNumbersMayChange) {
   const Lines longer = {"train.epochs=4"};
   const RunRecord whole = run_tiny(recipe("whole", longer), false);

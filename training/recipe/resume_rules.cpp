@@ -4,6 +4,7 @@
 
 #include "runtime/base/error.h"
 #include "training/recipe/recipe_keys.h"
+#include "training/schedules/schedule.h"
 
 namespace temper::training {
 namespace {
@@ -98,6 +99,12 @@ Recipe defaults_beside(const Recipe& recipe) {
   return defaults;
 }
 
+// Whether the rates of coming steps depend on when the model is evaluated.
+bool follows_metric(const ScheduleSettings& schedule) {
+  return schedule.schedule.name == kPlateauSchedule ||
+         (!schedule.phases.empty() && schedule.phases.back().schedule.name == kPlateauSchedule);
+}
+
 }  // namespace
 
 ResumeRule resume_rule(std::string_view key) {
@@ -127,8 +134,12 @@ std::string_view to_string(ResumeRule rule) {
 
 std::map<std::string, std::string> deciding_settings(Recipe recipe) {
   const Recipe plain;
+  const std::int64_t eval_every = recipe.train.eval_every;
   for (const RecipeKey& key : recipe_key_table()) {
     forget(key, plain, recipe);
+  }
+  if (follows_metric(recipe.schedule)) {
+    recipe.train.eval_every = eval_every;
   }
   for (LossTermSettings& term : recipe.loss_terms) {
     forget_place(term.file);
