@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <temper_test_paths.h>
 
+#include <algorithm>
 #include <cmath>
 #include <map>
 
@@ -111,25 +112,30 @@ TEST_F(MixedPrecisionRun, StopsWhenGradientsOverflowAtTheLeastScale) {
       ErrorCode::kDiverged, "3 skipped steps in a row");
 }
 
+// Among what it tells people.
+bool says(const Session& session, const std::string& text) {
+  const std::vector<std::string>& notes = session.notes();
+  return std::any_of(notes.begin(), notes.end(),
+                     [&](const std::string& note) { return note.find(text) != std::string::npos; });
+}
+
 TEST_F(MixedPrecisionRun, SaysWhatAutoChoseAndKeepsItInTheRecipe) {
   const Session session(recipe("run", {"train.precision=\"auto\""}));
   const std::string& chosen = session.recipe().train.precision;
   EXPECT_EQ(chosen, session.backend().is_fast(DType::kBFloat16) ? "bf16" : "f32");
-  ASSERT_EQ(session.notes().size(), 1U);
-  EXPECT_NE(session.notes()[0].find("train.precision = \"" + chosen + "\" ("), std::string::npos);
+  EXPECT_TRUE(says(session, "train.precision = \"" + chosen + "\" ("));
 }
 
 TEST_F(MixedPrecisionRun, SaysWhenALossScaleHasNoEffect) {
   const Session session(recipe("run", {"train.precision=\"bf16\"", "scaler.init_scale=8.0"}));
-  ASSERT_EQ(session.notes().size(), 1U);
-  EXPECT_NE(session.notes()[0].find("scaler.init_scale has no effect"), std::string::npos);
+  EXPECT_TRUE(says(session, "scaler.init_scale has no effect"));
 }
 
 // A resumed run reads a recipe.toml that says every key.
 TEST_F(MixedPrecisionRun, SaysNothingOfALossScaleWhoseSettingsAreTheDefaults) {
   const Session session(recipe("run", {"train.precision=\"f32\"", "scaler.backoff_factor=0.5",
                                        "scaler.growth_interval=2000"}));
-  EXPECT_TRUE(session.notes().empty()) << session.notes().front();
+  EXPECT_FALSE(says(session, "has no effect"));
 }
 
 TEST_F(MixedPrecisionRun, RefusesScalersThatPyTorchRefuses) {
