@@ -1,5 +1,6 @@
 // The state of one lowering, shared by its phases: check sizes (check_sizes.cpp), select kernels
-// (select_kernels.cpp), assign memory (assign_memory.cpp). Private to this folder.
+// (select_kernels.cpp, physical_tensors.cpp), assign memory (assign_memory.cpp). Private to this
+// folder.
 #pragma once
 
 #include <map>
@@ -63,14 +64,16 @@ class Lowering {
   bool lower_as_empty(const Node& node);
   void lower_updates();
   void lower_outputs();
-  PhysicalId physical(ValueId id);
-  PhysicalId in_layout(PhysicalId source, const Layout& layout, bool variable_may_adopt);
-  PhysicalId add_physical(TensorSpec spec);
   PhysicalId emit(std::string_view op, const Attrs& attrs, std::vector<PhysicalId> inputs,
                   PhysicalId output, const std::string& origin);
   void emit_selected(const Node& node, OpQuery& query, SelectedKernel selected,
                      std::vector<PhysicalId> inputs);
   void place_gradient(ValueId value, PhysicalId made);
+
+  // physical_tensors.cpp
+  PhysicalId add_physical(TensorSpec spec);
+  PhysicalId physical(ValueId id);
+  PhysicalId in_layout(PhysicalId source, const Layout& layout, bool variable_may_adopt);
   Layout& variable_layout(VariableId id);
   bool layout_is_free(VariableId id) const;
   void settle_layout(VariableId id, const Layout& layout);
