@@ -66,6 +66,22 @@ TEST_F(BadModel, EveryUnknownOpIsListedAtOnce) {
       "m.onnx", 8, {"op Bar: 2 nodes", "'second'", "op Foo of domain com.acme: 1 node", "'first'"});
 }
 
+TEST_F(BadModel, OneThatFitsNoMemoryIsRefusedAlsoByInspect) {
+  ModelParts parts = linear_model();
+  parts.initializers.push_back(ints("pads", {0, 0, 0, std::int64_t{1} << 36}));
+  parts.nodes = {node("Gemm", {"x", "w", "b"}, {"h"}, {int_attribute("transB", 1)}, "fc"),
+                 node("Pad", {"h", "pads"}, {"p"}, {}, "wide"),
+                 node("ReduceMax", {"p"}, {"y"}, {}, "most")};
+  write_model("m.onnx", parts);
+  const CommandResult shown = temper({"inspect", "m.onnx"});
+  EXPECT_EQ(shown.exit_code, 6) << shown.err;
+  EXPECT_NE(shown.out.find("weight of Gemm"), std::string::npos) << shown.out;
+  EXPECT_NE(shown.err.find("Pad 'wide'"), std::string::npos) << shown.err;
+  const CommandResult json = temper({"inspect", "m.onnx", "--json"});
+  EXPECT_EQ(json.exit_code, 6) << json.err;
+  EXPECT_TRUE(json.out.starts_with("{")) << json.out;
+}
+
 TEST_F(BadModel, ShapesWhoseProductOverflowsAreRefused) {
   constexpr std::int64_t kHuge = std::int64_t{1} << 40;
   ModelParts parts = linear_model();

@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <map>
 #include <utility>
+#include <vector>
 
 #include "runtime/base/error.h"
 #include "runtime/platform/threads.h"
@@ -100,21 +101,44 @@ void print_blockers(const std::vector<std::string>& blockers) {
   }
 }
 
-void print_memory(training::TrainingPreview& preview, const std::string& loss) {
+std::vector<ShownMemory> memory_of_batches(training::TrainingPreview& preview) {
+  std::vector<ShownMemory> shown;
+  for (const std::int64_t batch : kShownBatches) {
+    shown.push_back({.batch = batch});
+    try {
+      shown.back().memory = preview.memory(batch);
+    } catch (const Error& error) {
+      shown.back().refusal = error;
+    }
+  }
+  return shown;
+}
+
+void print_memory(const std::vector<ShownMemory>& batches, const std::string& loss) {
   std::printf("memory of a training step in bytes (%s, adamw)\n", loss.c_str());
   std::printf("  %-10s %14s %14s %14s %14s %14s\n", "batch", "variables", "gradients",
               "activations", "constants", "total");
-  for (const std::int64_t batch : kShownBatches) {
-    try {
-      const training::MemoryPlan memory = preview.memory(batch);
-      std::printf("  %-10lld %14lld %14lld %14lld %14lld %14lld\n", static_cast<long long>(batch),
-                  static_cast<long long>(memory.variables),
-                  static_cast<long long>(memory.gradients), static_cast<long long>(memory.arena),
-                  static_cast<long long>(memory.constants), static_cast<long long>(memory.total()));
-    } catch (const Error& error) {
+  for (const auto& [batch, memory, refusal] : batches) {
+    if (refusal) {
       std::printf("  %-10lld cannot be compiled: %s\n", static_cast<long long>(batch),
-                  error.what());
+                  refusal->what());
+      continue;
     }
+    std::printf("  %-10lld %14lld %14lld %14lld %14lld %14lld\n", static_cast<long long>(batch),
+                static_cast<long long>(memory.variables), static_cast<long long>(memory.gradients),
+                static_cast<long long>(memory.arena), static_cast<long long>(memory.constants),
+                static_cast<long long>(memory.total()));
+  }
+}
+
+// A model that no batch size suits is refused once all else is shown. Sizes or a loss that are left
+// to say (kInvalidArgument) are nothing against it.
+void refuse_what_never_compiles(const std::vector<ShownMemory>& batches) {
+  const bool never = std::all_of(batches.begin(), batches.end(), [](const ShownMemory& shown) {
+    return shown.refusal && shown.refusal->code() != ErrorCode::kInvalidArgument;
+  });
+  if (never) {
+    throw Error(*batches.front().refusal);
   }
 }
 
@@ -172,13 +196,15 @@ training::TrainingPreview preview_of(const Arguments& arguments, const OnnxModel
 int run_json(const Arguments& arguments, const OnnxModel& model) {
   const training::ModelInspection inspection = training::inspect_model(model);
   training::JsonValue json = inspection_json(model, inspection);
+  std::vector<ShownMemory> batches;
   if (inspection.imports()) {
     const std::string loss = arguments.text("--loss", training::guess_loss(model));
     training::TrainingPreview preview = preview_of(arguments, model, loss);
     json.set("loss", loss);
     training::JsonValue memory = training::JsonValue::array();
-    for (const std::int64_t batch : kShownBatches) {
-      memory.push_back(memory_json(preview, batch));
+    batches = memory_of_batches(preview);
+    for (const ShownMemory& shown : batches) {
+      memory.push_back(memory_json(shown));
     }
     json.set("memory", std::move(memory));
     if (arguments.has("--kernels")) {
@@ -189,6 +215,7 @@ int run_json(const Arguments& arguments, const OnnxModel& model) {
   if (!inspection.imports()) {
     throw Error(*inspection.refusal);
   }
+  refuse_what_never_compiles(batches);
   return 0;
 }
 
@@ -207,7 +234,9 @@ int run(const Arguments& arguments) {
   print_blockers(inspection.nodes_without_gradient);
   const std::string loss = arguments.text("--loss", training::guess_loss(model));
   training::TrainingPreview preview = preview_of(arguments, model, loss);
-  print_memory(preview, loss);
+  const std::vector<ShownMemory> batches = memory_of_batches(preview);
+  print_memory(batches, loss);
+  refuse_what_never_compiles(batches);
   if (arguments.has("--kernels")) {
     print_kernels(preview, arguments.integer("--batch-size", 32, 1));
   }

@@ -122,19 +122,18 @@ JsonValue inspection_json(const graph::OnnxModel& model,
   return json;
 }
 
-JsonValue memory_json(training::TrainingPreview& preview, std::int64_t batch) {
+JsonValue memory_json(const ShownMemory& shown) {
   JsonValue json = JsonValue::object();
-  json.set("batch", batch);
-  try {
-    const training::MemoryPlan memory = preview.memory(batch);
-    json.set("variables", memory.variables);
-    json.set("gradients", memory.gradients);
-    json.set("activations", memory.arena);
-    json.set("constants", memory.constants);
-    json.set("total", memory.total());
-  } catch (const Error& error) {
-    json.set("error", error_json(error));
+  json.set("batch", shown.batch);
+  if (shown.refusal) {
+    json.set("error", error_json(*shown.refusal));
+    return json;
   }
+  json.set("variables", shown.memory.variables);
+  json.set("gradients", shown.memory.gradients);
+  json.set("activations", shown.memory.arena);
+  json.set("constants", shown.memory.constants);
+  json.set("total", shown.memory.total());
   return json;
 }
 

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
+#include "runtime/base/error.h"
 #include "training/formats/json.h"
 #include "training/inspection.h"
 
@@ -13,8 +15,14 @@ namespace temper::cli {
 training::JsonValue inspection_json(const graph::OnnxModel& model,
                                     const training::ModelInspection& inspection);
 
-// The bytes of a training step at one batch size, or why there is none.
-training::JsonValue memory_json(training::TrainingPreview& preview, std::int64_t batch);
+// What a training step takes in batches of one size, or why it cannot be compiled.
+struct ShownMemory {
+  std::int64_t batch = 0;
+  training::MemoryPlan memory = {};
+  std::optional<Error> refusal = {};
+};
+
+training::JsonValue memory_json(const ShownMemory& shown);
 
 // The steps of a plan with their kernels and why others were not taken.
 training::JsonValue kernels_json(const Plan& plan);
