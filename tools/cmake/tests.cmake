@@ -27,9 +27,9 @@ function(temper_test folder shards)
       string(APPEND name ".${shard}")
     endif()
     add_test(NAME ${name} COMMAND ${target})
-    # The time limit ends a hang; nothing else depends on time. OMP_WAIT_POLICY: two programs share the processors.
+    # The time limit ends a hang; nothing else depends on time.
     set_tests_properties(${name} PROPERTIES TIMEOUT 1800
-      ENVIRONMENT "GTEST_TOTAL_SHARDS=${shards};GTEST_SHARD_INDEX=${shard};OMP_WAIT_POLICY=passive")
+      ENVIRONMENT "GTEST_TOTAL_SHARDS=${shards};GTEST_SHARD_INDEX=${shard}")
   endforeach()
 endfunction()
 
