@@ -5,6 +5,7 @@
 #include <mutex>
 #include <system_error>
 #include <thread>
+#include <vector>
 
 namespace temper::cpu {
 namespace {
@@ -19,10 +20,35 @@ std::atomic<int>& asleep() {
   return count;
 }
 
+// Whether the system has so many threads to give: libgomp ends the process where it has not
+// (containers limit them). Tried by threads that can fail.
+bool can_start(int threads) {
+  std::atomic<bool> tried{false};
+  std::vector<std::thread> started;
+  bool all = true;
+  try {
+    for (int i = 0; i < threads; ++i) {
+      started.emplace_back([&tried] { tried.wait(false); });
+    }
+  } catch (const std::system_error&) {
+    all = false;
+  }
+  tried = true;
+  tried.notify_all();
+  for (std::thread& thread : started) {
+    thread.join();
+  }
+  return all;
+}
+
 // A thread that starts a team of `members` and then sleeps for the rest of the process. Never
-// joined: what it waits for has no destructor, so it may outlive everything.
+// joined: what it waits for has no destructor, so it may outlive everything. Where there are not
+// that many threads to be had, waits stay long, and nothing else changes.
 void keep_team(int members) {
   static std::atomic<bool> never{false};
+  if (!can_start(members)) {
+    return;
+  }
   try {
     std::thread([members] {
 #pragma omp parallel num_threads(members)
@@ -35,7 +61,7 @@ void keep_team(int members) {
       never.wait(false);
     }).detach();
   } catch (const std::system_error&) {
-    // No thread to be had: waits stay long, and nothing else changes.
+    // As when they were tried.
   }
 }
 
