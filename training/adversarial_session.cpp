@@ -8,6 +8,7 @@
 #include "runtime/base/error.h"
 #include "runtime/platform/folders.h"
 #include "runtime/platform/threads.h"
+#include "training/data/batch_tensors.h"
 #include "training/data/open_dataset.h"
 #include "training/data_options.h"
 #include "training/input_ranges.h"
@@ -209,13 +210,7 @@ void AdversarialSession::open_data(graph::Graph& generator, graph::Graph& discri
   }
   const std::int64_t side = recipe_.adversarial.sample_grid;
   const std::vector<std::int64_t> shown = rows_to_show(*data_, wiring, side);
-  for (const Field& field : data_->fields()) {
-    Shape shape{side * side};
-    for (const std::int64_t dim : field.row_shape) {
-      shape.push_back(dim);
-    }
-    sample_fields_.emplace_back(field.dtype, shape);
-  }
+  sample_fields_ = batch_tensors(*data_, side * side);
   data_->read(shown, sample_fields_);
 }
 

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "runtime/base/concat.h"
+#include "training/data/batch_tensors.h"
 #include "training/data/row_shape.h"
 #include "training/target_fit.h"
 
@@ -23,14 +24,7 @@ bool are_zero_or_one(const Dataset& data, std::size_t field) {
   if (is_integer(data.fields()[field].dtype)) {
     return !data.find_outside(field, {0, 2, std::nullopt}).has_value();
   }
-  std::vector<Tensor> row_of_each;
-  for (const Field& each : data.fields()) {
-    Shape shape{1};
-    for (const std::int64_t dim : each.row_shape) {
-      shape.push_back(dim);
-    }
-    row_of_each.emplace_back(each.dtype, shape);
-  }
+  std::vector<Tensor> row_of_each = batch_tensors(data, 1);
   for (std::int64_t row = 0; row < std::min(data.count(), kRowsLookedAt); ++row) {
     data.read(std::span<const std::int64_t>(&row, 1), row_of_each);
     const std::vector<double> values = row_of_each[field].values<double>();

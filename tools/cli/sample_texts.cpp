@@ -5,6 +5,7 @@
 
 #include "runtime/base/error.h"
 #include "runtime/base/number_text.h"
+#include "training/data/batch_tensors.h"
 #include "training/formats/json.h"
 
 namespace temper::cli {
@@ -45,14 +46,9 @@ std::string value_text(const Dataset& data, const Field& field, const std::vecto
 
 std::vector<std::string> sample_texts(const Dataset& data, std::span<const std::int64_t> rows,
                                       const std::vector<std::string>& class_names) {
-  std::vector<Tensor> out;
+  std::vector<Tensor> out = batch_tensors(data, 1);
   std::size_t widest = 0;
   for (const Field& field : data.fields()) {
-    Shape shape{1};
-    for (const std::int64_t dim : field.row_shape) {
-      shape.push_back(dim);
-    }
-    out.emplace_back(field.dtype, shape);
     widest = std::max(widest, field.name.size());
   }
   std::vector<std::string> lines;

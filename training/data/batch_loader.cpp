@@ -10,6 +10,8 @@
 #include <utility>
 #include <vector>
 
+#include "training/data/batch_tensors.h"
+
 namespace temper::training {
 namespace {
 
@@ -20,14 +22,6 @@ struct Slot {
   std::vector<std::int64_t> rows;
   Batch batch;
 };
-
-Shape batch_shape(const Field& field, std::int64_t rows) {
-  Shape shape{rows};
-  for (const std::int64_t dim : field.row_shape) {
-    shape.push_back(dim);
-  }
-  return shape;
-}
 
 }  // namespace
 

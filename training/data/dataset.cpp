@@ -5,19 +5,13 @@
 #include <utility>
 
 #include "runtime/base/error.h"
+#include "training/data/batch_tensors.h"
 
 namespace temper::training {
 
 std::optional<OutsideValue> Dataset::find_outside(std::size_t field,
                                                   const AllowedValues& allowed) const {
-  std::vector<Tensor> row_of_each;
-  for (const Field& each : fields()) {
-    Shape shape{1};
-    for (const std::int64_t dim : each.row_shape) {
-      shape.push_back(dim);
-    }
-    row_of_each.emplace_back(each.dtype, shape);
-  }
+  std::vector<Tensor> row_of_each = batch_tensors(*this, 1);
   for (std::int64_t row = 0; row < count(); ++row) {
     read(std::span<const std::int64_t>(&row, 1), row_of_each);
     const std::vector<std::int64_t> values = row_of_each.at(field).values<std::int64_t>();

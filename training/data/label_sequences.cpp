@@ -6,23 +6,12 @@
 #include <vector>
 
 #include "runtime/base/error.h"
+#include "training/data/batch_tensors.h"
 
 namespace temper::training {
 namespace {
 
 constexpr std::int64_t kRowsAtOnce = 64;
-
-std::vector<Tensor> tensors_for(const Dataset& data, std::int64_t rows) {
-  std::vector<Tensor> tensors;
-  for (const Field& field : data.fields()) {
-    Shape shape{rows};
-    for (const std::int64_t dim : field.row_shape) {
-      shape.push_back(dim);
-    }
-    tensors.emplace_back(field.dtype, shape);
-  }
-  return tensors;
-}
 
 // How many of the numbers are labels; the rest is padding. `where`: the row, for messages.
 std::size_t count_labels(std::span<const std::int64_t> row, const LabelSequenceRules& rules,
@@ -53,7 +42,7 @@ void check_label_sequences(const Dataset& data, std::size_t field,
     std::vector<std::int64_t> rows(
         static_cast<std::size_t>(std::min(kRowsAtOnce, data.count() - first)));
     std::iota(rows.begin(), rows.end(), first);
-    std::vector<Tensor> tensors = tensors_for(data, static_cast<std::int64_t>(rows.size()));
+    std::vector<Tensor> tensors = batch_tensors(data, static_cast<std::int64_t>(rows.size()));
     data.read(rows, tensors);
     const std::vector<std::int64_t> labels = tensors[field].values<std::int64_t>();
     for (std::size_t i = 0; i < rows.size(); ++i) {

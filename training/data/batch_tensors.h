@@ -1,0 +1,17 @@
+// Room for rows of a data set: what Dataset::read() fills.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "training/data/dataset.h"
+
+namespace temper::training {
+
+// [rows, the field's row shape...].
+Shape batch_shape(const Field& field, std::int64_t rows);
+
+// A tensor for each field, in their order.
+std::vector<Tensor> batch_tensors(const Dataset& data, std::int64_t rows);
+
+}  // namespace temper::training
