@@ -36,7 +36,7 @@ Evaluation evaluate(Session& session, BatchLoader& loader, SetMetrics& set) {
     }
     session.bind(executor, *batch);
     executor.run();
-    losses.add(executor, totals);
+    losses.add(executor, losses.places(executor.plan()), totals);
     if (evaluation.trouble.empty() && losses.any(totals) && !std::isfinite(losses.loss(totals))) {
       evaluation.trouble = outside_probabilities(session.losses(), executor);
     }

@@ -36,7 +36,16 @@ LossTotals::LossTotals(const CompileSettings& settings, bool training, const Pla
   }
 }
 
-void LossTotals::add(const Executor& executor, std::vector<double>& totals) const {
+std::vector<int> LossTotals::places(const Plan& plan) const {
+  std::vector<int> found;
+  for (const Part& part : parts_) {
+    found.push_back(plan.find_output(part.output));
+  }
+  return found;
+}
+
+void LossTotals::add(const Executor& executor, std::span<const int> places,
+                     std::vector<double>& totals) const {
   if (totals.empty()) {
     std::size_t size = 0;
     for (const Part& part : parts_) {
@@ -45,8 +54,8 @@ void LossTotals::add(const Executor& executor, std::vector<double>& totals) cons
     totals.resize(size);
   }
   std::size_t at = 0;
-  for (const Part& part : parts_) {
-    const Tensor& sums = executor.output(executor.plan().find_output(part.output));
+  for (const int place : places) {
+    const Tensor& sums = executor.output(place);
     visit_float(sums.dtype(), [&]<class T>() {
       for (const T number : sums.span<T>()) {
         totals[at++] += static_cast<double>(number);

@@ -18,9 +18,12 @@ class LossTotals {
   // `plan`: any of those whose batches will be added.
   LossTotals(const CompileSettings& settings, bool training, const Plan& plan);
 
+  // Which outputs of a plan hold the sums of each part; -1 where it has none.
+  std::vector<int> places(const Plan& plan) const;
   // Adds the sums of the batch that was run last to `totals`, which begin empty or as this left
-  // them. Allocates nothing once they hold numbers.
-  void add(const Executor& executor, std::vector<double>& totals) const;
+  // them. `places`: of the executor's plan. Allocates nothing once `totals` hold numbers.
+  void add(const Executor& executor, std::span<const int> places,
+           std::vector<double>& totals) const;
   // Whether anything counts; of nothing there is no mean.
   bool any(std::span<const double> totals) const;
   // NaN where nothing counts; a part of which nothing counts is left out.

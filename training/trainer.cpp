@@ -19,12 +19,11 @@ MemoryPlan Trainer::Impl::prepare() {
     enter_stage(0);
     const std::vector<GraphRequest> requests = session.requests();
     session.engine().prepare(requests);
+    // The first graph is that of a whole step.
+    losses = LossTotals(session.engine().settings(), true, session.engine().plan(requests.front()));
     for (const GraphRequest& request : requests) {
       step_plan(request.kind, request.batch);
     }
-    // The first graph is that of a whole step.
-    losses = LossTotals(session.engine().settings(), true,
-                        step_plan(requests.front().kind, requests.front().batch).executor->plan());
     prepared = true;
   }
   return session.engine().memory();

@@ -29,8 +29,9 @@ struct StepPlan {
   int clipped = -1;  // the norm after clipping by value or tensor; absent without it
   int ok = -1;
   int spike = -1;  // whether the spike guard kept the step from being applied; absent without it
+  std::vector<int> loss_sums;  // LossTotals::places()
 
-  explicit StepPlan(Executor& made);
+  StepPlan(Executor& made, const LossTotals& losses);
   double number(int output) const;
 };
 

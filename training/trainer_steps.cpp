@@ -10,13 +10,14 @@
 
 namespace temper::training {
 
-StepPlan::StepPlan(Executor& made)
+StepPlan::StepPlan(Executor& made, const LossTotals& losses)
     : executor(&made),
       loss(made.plan().find_output("loss")),
       norm(made.plan().find_output("grad_norm")),
       clipped(made.plan().find_output("grad_norm_clipped")),
       ok(made.plan().find_output("ok")),
-      spike(made.plan().find_output("spike")) {}
+      spike(made.plan().find_output("spike")),
+      loss_sums(losses.places(made.plan())) {}
 
 double StepPlan::number(int output) const {
   const Tensor& tensor = executor->output(output);
@@ -66,7 +67,8 @@ const StepPlan& Trainer::Impl::step_plan(GraphKind kind, std::int64_t rows) {
   if (known != plans.end()) {
     return known->second;
   }
-  return plans.emplace(key, StepPlan(session.engine().executor(session.request(kind, rows))))
+  return plans
+      .emplace(key, StepPlan(session.engine().executor(session.request(kind, rows)), losses))
       .first->second;
 }
 
@@ -135,8 +137,8 @@ void Trainer::Impl::finish_step(const StepPlan& plan, double loss, const DataPos
     state.clipped_steps += state.last_norm_clipped < state.last_norm ? 1 : 0;
     state.nonfinite += std::isfinite(loss) && std::isfinite(state.last_norm) ? 0 : 1;
     ++state.loss_steps;
-    losses.add(*plan.executor, state.loss_sums);
-    losses.add(*plan.executor, state.epoch_loss_sums);
+    losses.add(*plan.executor, plan.loss_sums, state.loss_sums);
+    losses.add(*plan.executor, plan.loss_sums, state.epoch_loss_sums);
     state.correct += step_count.correct;
     state.counted += step_count.total;
     state.epoch_correct += step_count.correct;
