@@ -30,7 +30,7 @@ void check_fits(const MemoryPlan& memory) {
                memory.total(), " bytes (variables ", memory.variables, ", gradients ",
                memory.gradients, ", activations ", memory.arena, "), but ", limits.smallest_name(),
                " leaves ", limits.smallest(),
-               "; a smaller train.batch_size takes less, train.accumulate makes up for it");
+               "; a smaller data.batch_size takes less, train.accumulate makes up for it");
 }
 
 }  // namespace
