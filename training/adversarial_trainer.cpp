@@ -1,13 +1,13 @@
 #include "training/adversarial_trainer.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <optional>
 #include <tuple>
 #include <vector>
 
 #include "runtime/base/error.h"
+#include "runtime/platform/clock.h"
 #include "training/adversarial_side.h"
 #include "training/run_length.h"
 #include "training/run_records.h"
@@ -15,14 +15,6 @@
 #include "training/weight_averaging.h"
 
 namespace temper::training {
-namespace {
-
-double seconds_now() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
-
-}  // namespace
-
 struct AdversarialTrainer::Impl {
   Impl(AdversarialSession& session_, RunObserver& observer_, bool resume_)
       : session(session_), observer(observer_), recipe(session_.recipe()), resume(resume_) {}
@@ -164,7 +156,7 @@ struct AdversarialTrainer::Impl {
   void report_progress() {
     RunProgress now = progress();
     now.loss = generator->loss();
-    const double elapsed = std::max(seconds_now() - log_began, 1e-9);
+    const double elapsed = std::max(steady_seconds() - log_began, 1e-9);
     now.samples_per_second = static_cast<double>(samples_since_log()) / elapsed;
     observer.stepped(now);
   }
@@ -174,12 +166,12 @@ struct AdversarialTrainer::Impl {
   }
 
   void restart_clock() {
-    log_began = seconds_now();
+    log_began = steady_seconds();
     log_first_step = state.attempted;
   }
 
   void log_line() {
-    const double elapsed = std::max(seconds_now() - log_began, 1e-9);
+    const double elapsed = std::max(steady_seconds() - log_began, 1e-9);
     line.clear();
     discriminator->report(state.sums, line);
     generator->report(state.sums, line);

@@ -1,13 +1,13 @@
 #include "training/compare.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <limits>
 #include <numeric>
 #include <set>
 
 #include "runtime/base/error.h"
+#include "runtime/platform/clock.h"
 #include "runtime/platform/folders.h"
 #include "training/metrics/metric_settings.h"
 #include "training/trainer.h"
@@ -16,10 +16,6 @@ namespace temper::training {
 namespace {
 
 constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
-
-double seconds_now() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
 
 class Recorder final : public RunObserver {
  public:
@@ -120,7 +116,7 @@ std::string deciding_metric(const Comparison& comparison, const CompareOptions& 
 void train(const Recipe& recipe, std::size_t index, const CompareOptions& options,
            Comparison& comparison) {
   ComparedRun& run = comparison.runs[index];
-  const double began = seconds_now();
+  const double began = steady_seconds();
   Session session(recipe);
   const std::string trained = session.what_trains();
   if (index == 0 || trained != comparison.trained) {
@@ -149,7 +145,7 @@ void train(const Recipe& recipe, std::size_t index, const CompareOptions& option
     run.folder = recipe.train.out;
     run.trouble = error.message();
   }
-  run.seconds = seconds_now() - began;
+  run.seconds = steady_seconds() - began;
 }
 
 }  // namespace

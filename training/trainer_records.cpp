@@ -1,7 +1,6 @@
 // What a run leaves behind while it goes on: logged lines, evaluations, the best model,
 // checkpoints.
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <limits>
 #include <vector>
@@ -9,6 +8,7 @@
 #include "graph/onnx/export.h"
 #include "runtime/base/error.h"
 #include "runtime/base/number_text.h"
+#include "runtime/platform/clock.h"
 #include "runtime/platform/files.h"
 #include "runtime/platform/folders.h"
 #include "training/compile/watch.h"
@@ -17,10 +17,6 @@
 
 namespace temper::training {
 namespace {
-
-double seconds_now() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
 
 // Of a metric in a sentence.
 std::string short_text(double value) { return digits_text(value, 6); }
@@ -55,7 +51,7 @@ void Trainer::Impl::log_training(std::vector<Metric>& line) {
 }
 
 void Trainer::Impl::log_step() {
-  const double elapsed = std::max(seconds_now() - log_began, 1e-9);
+  const double elapsed = std::max(steady_seconds() - log_began, 1e-9);
   std::vector<Metric> line;
   log_training(line);
   const std::int64_t last = std::max<std::int64_t>(state.applied - 1, 0);
@@ -129,7 +125,7 @@ void Trainer::Impl::write_histograms() {
 }
 
 void Trainer::Impl::restart_clock() {
-  log_began = seconds_now();
+  log_began = steady_seconds();
   log_samples = 0;
   log_first_step = state.attempted;
 }
@@ -333,7 +329,7 @@ void Trainer::Impl::report_progress(std::int64_t samples) {
   progress.total_epochs = total_epochs;
   progress.loss = step_loss;
   progress.samples_per_second =
-      static_cast<double>(log_samples) / std::max(seconds_now() - log_began, 1e-9);
+      static_cast<double>(log_samples) / std::max(steady_seconds() - log_began, 1e-9);
   observer.stepped(progress);
 }
 
