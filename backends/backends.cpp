@@ -8,7 +8,7 @@ namespace temper {
 
 std::unique_ptr<Backend> make_backend(std::string_view device) {
   if (device == "cpu") {
-    return cpu::make_cpu_backend();
+    return cpu::make_cpu_backend(reference::register_all_kernels);
   }
   if (device == "reference") {
     return reference::make_reference_backend();

@@ -2,7 +2,6 @@
 
 #include "backends/cpu/convert_loops.h"
 #include "backends/cpu/onednn_support.h"
-#include "backends/reference/reference_backend.h"
 #include "runtime/backend/widened_rows.h"
 
 namespace temper::cpu {
@@ -10,12 +9,12 @@ namespace {
 
 class CpuBackend final : public Backend {
  public:
-  CpuBackend() : fingerprint_(library_fingerprint()) {
+  explicit CpuBackend(void (*add_fallback)(KernelTable&)) : fingerprint_(library_fingerprint()) {
     constexpr ConversionLoops kLoops = {widen_parallel, narrow_parallel};
-    // A fast kernel with conversions around it comes before the reference's own.
+    // A fast kernel with conversions around it comes before the fallback's own.
     register_all_kernels(table_);
     add_widened_rows(table_, kLoops);
-    reference::register_all_kernels(table_);
+    add_fallback(table_);
     add_widened_rows(table_, kLoops);
   }
   std::string_view name() const override { return "cpu"; }
@@ -32,6 +31,8 @@ class CpuBackend final : public Backend {
 
 }  // namespace
 
-std::unique_ptr<Backend> make_cpu_backend() { return std::make_unique<CpuBackend>(); }
+std::unique_ptr<Backend> make_cpu_backend(void (*add_fallback)(KernelTable&)) {
+  return std::make_unique<CpuBackend>(add_fallback);
+}
 
 }  // namespace temper::cpu

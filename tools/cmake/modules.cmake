@@ -14,10 +14,11 @@ add_subdirectory(graph/onnx)
 temper_module(graph/lowering DEPENDS graph/ir graph/passes runtime/backend runtime/exec)
 
 temper_module(backends/common DEPENDS runtime/base)
+temper_module(backends/host DEPENDS runtime/backend backends/common)
 temper_registration(reference_registration backends/reference/kernels temper::reference "KernelTable&" "backends/reference/reference_backend.h" register_all_kernels)
-temper_module(backends/reference RECURSE DEPENDS runtime/backend backends/common GENERATED ${reference_registration})
+temper_module(backends/reference RECURSE DEPENDS runtime/backend backends/common backends/host GENERATED ${reference_registration})
 temper_registration(cpu_registration backends/cpu/kernels temper::cpu "KernelTable&" "backends/cpu/cpu_backend.h" register_all_kernels)
-temper_module(backends/cpu RECURSE DEPENDS runtime/backend backends/common backends/reference LINK DNNL::dnnl OpenMP::OpenMP_CXX GENERATED ${cpu_registration})
+temper_module(backends/cpu RECURSE DEPENDS runtime/backend backends/common backends/host LINK DNNL::dnnl OpenMP::OpenMP_CXX GENERATED ${cpu_registration})
 # Neither changes a result: without them loops with sqrt or a choice between values do not become vector code.
 target_compile_options(temper_backends_cpu PRIVATE -fno-math-errno -fno-trapping-math)
 temper_module(backends DEPENDS runtime/platform backends/reference backends/cpu)

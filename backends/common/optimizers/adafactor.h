@@ -1,4 +1,4 @@
-// torch.optim.Adafactor of vectors and scalars; matrices: backends/reference/matrix_updates.h.
+// torch.optim.Adafactor of vectors and scalars; matrices: backends/host/matrix_updates.h.
 #pragma once
 
 #include <algorithm>

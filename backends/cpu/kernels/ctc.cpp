@@ -1,5 +1,5 @@
 // CtcLoss and its gradient, f32, the samples of a batch spread over threads.
-#include "backends/reference/ctc.h"
+#include "backends/host/ctc.h"
 
 #include <omp.h>
 

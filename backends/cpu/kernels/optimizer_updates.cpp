@@ -4,9 +4,9 @@
 
 #include "backends/cpu/optimizer_loops.h"
 #include "backends/cpu/parallel.h"
-#include "backends/reference/matrix_updates.h"
-#include "backends/reference/optimizer_forms.h"
-#include "backends/reference/update_kernel.h"
+#include "backends/host/matrix_updates.h"
+#include "backends/host/optimizer_forms.h"
+#include "backends/host/update_kernel.h"
 #include "runtime/base/error.h"
 
 namespace temper::cpu {

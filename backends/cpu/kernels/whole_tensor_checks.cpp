@@ -6,7 +6,7 @@
 
 #include "backends/cpu/parallel.h"
 #include "backends/cpu/vector_loops.h"
-#include "backends/reference/unit_view.h"
+#include "backends/host/unit_view.h"
 #include "runtime/backend/kernel_table.h"
 #include "runtime/base/error.h"
 

@@ -1,5 +1,5 @@
-// CtcLoss and its gradient, sample by sample; see backends/reference/ctc.h.
-#include "backends/reference/ctc.h"
+// CtcLoss and its gradient, sample by sample; see backends/host/ctc.h.
+#include "backends/host/ctc.h"
 
 #include "backends/reference/type_support.h"
 #include "runtime/backend/kernel_table.h"

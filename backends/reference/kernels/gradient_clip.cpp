@@ -5,8 +5,8 @@
 #include <vector>
 
 #include "backends/common/adaptive_clip.h"
+#include "backends/host/unit_view.h"
 #include "backends/reference/type_support.h"
-#include "backends/reference/unit_view.h"
 #include "runtime/backend/kernel_table.h"
 #include "runtime/base/dtype_visit.h"
 

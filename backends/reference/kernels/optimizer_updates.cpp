@@ -1,7 +1,7 @@
 // The optimizers' updates: one plain loop per flat range, in place in the variables' memory.
-#include "backends/reference/matrix_updates.h"
-#include "backends/reference/optimizer_forms.h"
-#include "backends/reference/update_kernel.h"
+#include "backends/host/matrix_updates.h"
+#include "backends/host/optimizer_forms.h"
+#include "backends/host/update_kernel.h"
 #include "runtime/base/dtype_visit.h"
 
 namespace temper::reference {

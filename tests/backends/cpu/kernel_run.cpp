@@ -28,12 +28,12 @@ struct Storage {
 }  // namespace
 
 const Backend& cpu_backend() {
-  static const std::unique_ptr<Backend> kBackend = make_cpu_backend();
+  static const std::unique_ptr<Backend> kBackend = make_backend("cpu");
   return *kBackend;
 }
 
 const Backend& reference_backend() {
-  static const std::unique_ptr<Backend> kBackend = reference::make_reference_backend();
+  static const std::unique_ptr<Backend> kBackend = make_backend("reference");
   return *kBackend;
 }
 

@@ -8,8 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "backends/cpu/cpu_backend.h"
-#include "backends/reference/reference_backend.h"
+#include "backends/backends.h"
 #include "runtime/memory/tensor.h"
 
 namespace temper::cpu {

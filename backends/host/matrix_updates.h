@@ -8,7 +8,7 @@
 #include <numeric>
 
 #include "backends/common/optimizers/adafactor.h"
-#include "backends/reference/update_kernel.h"
+#include "backends/host/update_kernel.h"
 #include "runtime/base/concat.h"
 
 namespace temper {

@@ -1,4 +1,4 @@
-#include "backends/reference/update_kernel.h"
+#include "backends/host/update_kernel.h"
 
 #include "runtime/base/error.h"
 
