@@ -21,7 +21,7 @@
 #include "runtime/exec/executor.h"
 #include "tests/graph/onnx/wire_writer.h"
 #include "tests/memory_bound.h"
-#include "training/inspection.h"
+#include "training/analysis/inspection.h"
 
 namespace temper::test {
 namespace {

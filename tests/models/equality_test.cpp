@@ -15,7 +15,7 @@
 #include "tests/models/generated_tensors.h"
 #include "tests/runtime/platform/temporary_folder.h"
 #include "training/compile/engine.h"
-#include "training/compile/parameter_groups.h"
+#include "training/compile/step/parameter_groups.h"
 #include "training/losses/loss.h"
 #include "training/optimizers/optimizer.h"
 

@@ -25,8 +25,8 @@ const Names kLoweringOnly = {"Reorder", "CommitIf", "Copy"};
 const Names kGradientGaps = {};
 
 // Ops without a case of their own: run only through the gradients of others (inputs of dtype
-// kOpaque), against GradScaler's traces (tests/training/compile/loss_scaling_test.cpp) or PyTorch's
-// trajectories of matrices (matrix_updates_test.cpp).
+// kOpaque), against GradScaler's traces (tests/training/compile/step/loss_scaling_test.cpp) or
+// PyTorch's trajectories of matrices (matrix_updates_test.cpp).
 const Names kTestedThroughOthers = {"MaxPoolGrad", "LossScaleUpdate", "MuonUpdate",
                                     "AdafactorUpdate", "AdafactorVectorUpdate"};
 

@@ -11,7 +11,7 @@
 #include "tools/cli/progress.h"
 #include "tools/cli/run_charts.h"
 #include "tools/cli/sample_pictures.h"
-#include "training/adversarial_trainer.h"
+#include "training/adversarial/adversarial_trainer.h"
 #include "training/formats/json.h"
 
 namespace temper::cli {

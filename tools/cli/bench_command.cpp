@@ -14,7 +14,7 @@
 #include "tools/cli/command.h"
 #include "tools/cli/quick_recipe.h"
 #include "training/formats/json.h"
-#include "training/single_batch.h"
+#include "training/session/single_batch.h"
 
 namespace temper::cli {
 namespace {

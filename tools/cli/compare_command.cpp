@@ -12,9 +12,9 @@
 #include "tools/charts/figure.h"
 #include "tools/cli/command.h"
 #include "tools/cli/recipe_words.h"
-#include "training/compare.h"
+#include "training/analysis/compare.h"
 #include "training/formats/json.h"
-#include "training/run_directory.h"
+#include "training/records/run_directory.h"
 #include "training/settings/component.h"
 
 namespace temper::cli {

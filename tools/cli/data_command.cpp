@@ -16,12 +16,12 @@
 #include "tools/cli/sample_pictures.h"
 #include "tools/cli/sample_texts.h"
 #include "training/data/data_report.h"
-#include "training/data_options.h"
 #include "training/formats/json.h"
-#include "training/input_ranges.h"
-#include "training/input_shapes.h"
-#include "training/run_data.h"
-#include "training/run_directory.h"
+#include "training/records/run_directory.h"
+#include "training/session/data_options.h"
+#include "training/session/input_ranges.h"
+#include "training/session/input_shapes.h"
+#include "training/session/run_data.h"
 
 namespace temper::cli {
 namespace {

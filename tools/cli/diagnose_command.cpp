@@ -9,10 +9,10 @@
 #include "tools/cli/command.h"
 #include "tools/cli/diagnosis_charts.h"
 #include "tools/cli/recipe_words.h"
-#include "training/diagnosis.h"
+#include "training/analysis/diagnosis.h"
 #include "training/formats/json.h"
-#include "training/logging/tensorboard_log.h"
-#include "training/run_directory.h"
+#include "training/records/run_directory.h"
+#include "training/records/tensorboard_log.h"
 
 namespace temper::cli {
 namespace {

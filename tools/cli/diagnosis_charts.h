@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "tools/charts/figure.h"
-#include "training/diagnosis.h"
+#include "training/analysis/diagnosis.h"
 
 namespace temper::cli {
 

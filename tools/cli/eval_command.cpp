@@ -10,7 +10,7 @@
 #include "tools/cli/evaluation_report.h"
 #include "tools/cli/quick_recipe.h"
 #include "tools/cli/recipe_words.h"
-#include "training/run_metrics.h"
+#include "training/session/run_metrics.h"
 
 namespace temper::cli {
 namespace {

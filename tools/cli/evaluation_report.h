@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "training/evaluation.h"
 #include "training/formats/json.h"
+#include "training/session/evaluation.h"
 
 namespace temper::cli {
 

@@ -4,7 +4,7 @@
 #include "runtime/base/error.h"
 #include "tools/cli/command.h"
 #include "training/formats/json.h"
-#include "training/run_export.h"
+#include "training/records/run_export.h"
 
 namespace temper::cli {
 namespace {

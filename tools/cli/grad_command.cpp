@@ -6,8 +6,8 @@
 #include "runtime/base/number_text.h"
 #include "tools/cli/command.h"
 #include "tools/cli/quick_recipe.h"
+#include "training/analysis/gradients.h"
 #include "training/formats/json.h"
-#include "training/gradients.h"
 
 namespace temper::cli {
 namespace {

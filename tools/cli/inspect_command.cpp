@@ -11,7 +11,7 @@
 #include "runtime/platform/threads.h"
 #include "tools/cli/command.h"
 #include "tools/cli/inspect_json.h"
-#include "training/inspection.h"
+#include "training/analysis/inspection.h"
 
 namespace temper::cli {
 namespace {

@@ -5,8 +5,8 @@
 #include <optional>
 
 #include "runtime/base/error.h"
+#include "training/analysis/inspection.h"
 #include "training/formats/json.h"
-#include "training/inspection.h"
 
 namespace temper::cli {
 

@@ -9,9 +9,9 @@
 #include "tools/charts/figure.h"
 #include "tools/cli/command.h"
 #include "tools/cli/recipe_words.h"
+#include "training/analysis/lr_find.h"
 #include "training/formats/json.h"
-#include "training/lr_find.h"
-#include "training/run_directory.h"
+#include "training/records/run_directory.h"
 
 namespace temper::cli {
 namespace {

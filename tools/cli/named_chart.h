@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "tools/charts/figure.h"
-#include "training/run_observer.h"
+#include "training/records/run_observer.h"
 
 namespace temper::cli {
 

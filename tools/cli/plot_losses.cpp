@@ -7,7 +7,7 @@
 #include "tools/charts/figure.h"
 #include "tools/cli/named_chart.h"
 #include "tools/cli/recipe_words.h"
-#include "training/loss_shape.h"
+#include "training/objective/loss_shape.h"
 #include "training/recipe/recipe.h"
 
 namespace temper::cli {

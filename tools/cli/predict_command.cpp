@@ -3,8 +3,8 @@
 
 #include "tools/cli/command.h"
 #include "tools/cli/quick_recipe.h"
+#include "training/analysis/prediction.h"
 #include "training/formats/json.h"
-#include "training/prediction.h"
 
 namespace temper::cli {
 namespace {

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "runtime/platform/processor_load.h"
-#include "training/run_observer.h"
+#include "training/records/run_observer.h"
 
 namespace temper::cli {
 

@@ -3,7 +3,7 @@
 #include <utility>
 
 #include "runtime/base/concat.h"
-#include "training/logging/metrics_log.h"
+#include "training/records/metrics_log.h"
 
 namespace temper::cli {
 

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "runtime/memory/tensor.h"
-#include "training/run_observer.h"
+#include "training/records/run_observer.h"
 
 namespace temper::cli {
 

@@ -17,11 +17,11 @@
 #include "tools/cli/quick_recipe.h"
 #include "tools/cli/recipe_words.h"
 #include "tools/cli/run_charts.h"
+#include "training/analysis/group_report.h"
 #include "training/formats/json.h"
-#include "training/group_report.h"
 #include "training/recipe/recipe_keys.h"
-#include "training/run_metrics.h"
-#include "training/trainer.h"
+#include "training/run/trainer.h"
+#include "training/session/run_metrics.h"
 
 namespace temper::cli {
 namespace {

@@ -25,19 +25,23 @@ temper_module(backends DEPENDS runtime/platform backends/reference backends/cpu)
 
 temper_module(training/settings DEPENDS runtime/base)
 temper_module(training/formats DEPENDS runtime/base runtime/platform runtime/memory LINK PkgConfig::libzip ZLIB::ZLIB JPEG::JPEG PNG::PNG nlohmann_json::nlohmann_json)
-temper_module(training/data DEPENDS training/settings training/formats backends/common)
+temper_module(training/data RECURSE DEPENDS training/settings training/formats backends/common)
 temper_module(training/losses DEPENDS training/settings graph/ir graph/ops)
 temper_module(training/optimizers DEPENDS training/settings graph/ir graph/ops)
 temper_module(training/schedules DEPENDS training/settings)
 temper_module(training/metrics DEPENDS runtime/memory)
-temper_module(training/compile DEPENDS training/losses training/optimizers graph/ir graph/ops graph/autodiff graph/passes graph/lowering
+temper_module(training/compile RECURSE DEPENDS training/losses training/optimizers graph/ir graph/ops graph/autodiff graph/passes graph/lowering
   runtime/exec backends)
 temper_module(training/recipe DEPENDS training/settings training/losses training/optimizers training/schedules training/compile training/metrics runtime/platform LINK tomlplusplus::tomlplusplus)
-temper_module(training/logging DEPENDS training/formats)
-temper_module(training DEPENDS training/recipe training/compile training/data training/losses training/optimizers training/schedules training/metrics training/logging
-  graph/ir graph/ops graph/autodiff graph/passes graph/onnx graph/lowering backends)
+temper_module(training/objective DEPENDS training/recipe training/data training/compile training/losses training/metrics graph/onnx)
+temper_module(training/session DEPENDS training/objective training/recipe training/compile training/data training/schedules training/metrics
+  graph/onnx backends)
+temper_module(training/records DEPENDS training/session training/formats)
+temper_module(training/run DEPENDS training/records training/session training/schedules)
+temper_module(training/adversarial DEPENDS training/run training/records training/session)
+temper_module(training/analysis DEPENDS training/run training/records training/session graph/onnx)
 
-temper_module(tools/charts DEPENDS training LINK PkgConfig::cairo)
+temper_module(tools/charts DEPENDS training/adversarial training/analysis LINK PkgConfig::cairo)
 temper_module(models DEPENDS graph/ir graph/ops graph/onnx)
 
 # The command. CLI11 is one file of its own, compiled without optimisation: it is slow to compile and runs once.
@@ -45,4 +49,4 @@ file(GLOB cli_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tools/cli/*.cpp)
 add_executable(temper ${cli_sources})
 set_source_files_properties(${PROJECT_SOURCE_DIR}/tools/cli/command_line.cpp PROPERTIES COMPILE_OPTIONS -O0)
 target_compile_definitions(temper PRIVATE TEMPER_VERSION="${PROJECT_VERSION}")
-target_link_libraries(temper PRIVATE temper_warnings temper_training temper_tools_charts CLI11::CLI11)
+target_link_libraries(temper PRIVATE temper_warnings temper_tools_charts temper_models CLI11::CLI11)

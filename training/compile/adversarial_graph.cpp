@@ -7,10 +7,10 @@
 #include "graph/ir/builder.h"
 #include "graph/passes/training_mode.h"
 #include "runtime/base/error.h"
-#include "training/compile/gradient_penalty.h"
-#include "training/compile/parameter_groups.h"
-#include "training/compile/step_variables.h"
-#include "training/compile/update_step.h"
+#include "training/compile/step/gradient_penalty.h"
+#include "training/compile/step/parameter_groups.h"
+#include "training/compile/step/step_variables.h"
+#include "training/compile/step/update_step.h"
 
 namespace temper::training {
 namespace {

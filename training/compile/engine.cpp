@@ -4,8 +4,8 @@
 #include <utility>
 
 #include "runtime/base/error.h"
-#include "training/compile/parameter_groups.h"
-#include "training/compile/snapshot.h"
+#include "training/compile/step/parameter_groups.h"
+#include "training/compile/step/snapshot.h"
 
 namespace temper::training {
 namespace {

@@ -9,7 +9,7 @@
 #include "runtime/base/error.h"
 #include "training/compile/loss_file.h"
 #include "training/compile/output_end.h"
-#include "training/compile/weight_penalty.h"
+#include "training/compile/step/weight_penalty.h"
 #include "training/losses/loss.h"
 
 namespace temper::training {

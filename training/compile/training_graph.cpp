@@ -11,10 +11,10 @@
 #include "runtime/base/error.h"
 #include "training/compile/distillation.h"
 #include "training/compile/loss_graph.h"
-#include "training/compile/parameter_groups.h"
-#include "training/compile/step_variables.h"
-#include "training/compile/update_step.h"
-#include "training/compile/watch.h"
+#include "training/compile/step/parameter_groups.h"
+#include "training/compile/step/step_variables.h"
+#include "training/compile/step/update_step.h"
+#include "training/compile/step/watch.h"
 
 namespace temper::training {
 namespace {

@@ -9,8 +9,8 @@
 
 #include "graph/ir/graph.h"
 #include "runtime/backend/backend.h"
-#include "training/compile/gradient_clip.h"
-#include "training/compile/loss_scaling.h"
+#include "training/compile/step/gradient_clip.h"
+#include "training/compile/step/loss_scaling.h"
 #include "training/settings/component.h"
 
 namespace temper::training {

@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "runtime/platform/folders.h"
-#include "training/data/picture_files.h"
+#include "training/data/pictures/picture_files.h"
 #include "training/formats/cifar.h"
 #include "training/formats/gzip.h"
 #include "training/formats/idx.h"

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "training/data/array_dataset.h"
+#include "training/data/arrays/array_dataset.h"
 #include "training/data/open_dataset.h"
 
 namespace temper::training {

@@ -16,10 +16,10 @@
 #include "runtime/base/error.h"
 #include "tests/training/support/tiny_run.h"
 #include "tests/training/test_files.h"
-#include "training/checkpoint.h"
-#include "training/logging/metrics_log.h"
 #include "training/losses/loss.h"
-#include "training/run_metrics.h"
+#include "training/records/checkpoint.h"
+#include "training/records/metrics_log.h"
+#include "training/session/run_metrics.h"
 
 namespace temper::training {
 namespace {

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "tests/training/test_files.h"
-#include "training/data/array_dataset.h"
+#include "training/data/arrays/array_dataset.h"
 
 namespace temper::training {
 namespace {

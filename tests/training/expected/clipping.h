@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "runtime/base/shape.h"
-#include "training/compile/gradient_clip.h"
+#include "training/compile/step/gradient_clip.h"
 
 namespace temper::training {
 

@@ -13,7 +13,7 @@
 #include "graph/passes/evaluate.h"
 #include "runtime/base/error.h"
 #include "tests/training/losses/expected/adversarial.h"
-#include "training/compile/gradient_penalty.h"
+#include "training/compile/step/gradient_penalty.h"
 
 namespace temper::training {
 namespace {

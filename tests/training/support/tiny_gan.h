@@ -9,7 +9,7 @@
 
 #include "tests/training/support/tiny_run.h"
 #include "tests/training/test_files.h"
-#include "training/adversarial_trainer.h"
+#include "training/adversarial/adversarial_trainer.h"
 #include "training/recipe/recipe.h"
 
 namespace temper::training {

@@ -10,7 +10,7 @@
 #include "training/formats/json.h"
 #include "training/formats/npz.h"
 #include "training/formats/sha256.h"
-#include "training/run_directory.h"
+#include "training/records/run_directory.h"
 
 namespace temper::training {
 namespace {

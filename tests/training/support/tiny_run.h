@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "training/recipe/recipe.h"
-#include "training/trainer.h"
+#include "training/run/trainer.h"
 
 namespace temper::training {
 

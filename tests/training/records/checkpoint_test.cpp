@@ -1,0 +1,129 @@
+// Files of a checkpoint: what is in them, what an older or a newer version wrote, and what is left
+// when one cannot be written.
+#include "training/records/checkpoint.h"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <limits>
+
+#include "runtime/base/error.h"
+#include "runtime/platform/folders.h"
+#include "runtime/platform/run_lock.h"
+#include "tests/training/test_files.h"
+#include "training/formats/sha256.h"
+
+namespace temper::training {
+namespace {
+
+class Checkpoint : public testing::Test {
+ protected:
+  Checkpoint() {
+    store_.add({"w", DType::kFloat32, {700, 900}, {}, "", false});  // hashed by a thread
+    store_.add({"b", DType::kFloat64, {3}, {}, "", false});
+    store_.add({"exp_avg:w", DType::kFloat32, {700, 900}, {}, "", true});
+    store_.allocate();
+    float value = 0;
+    for (float& each : store_.tensor(0).span<float>()) {
+      each = value += 0.25f;
+    }
+    state_.attempted = 7;
+    state_.applied = 6;
+    state_.data = {2, 5};
+    state_.best_metric = 0.125;
+  }
+
+  std::string save() {
+    save_checkpoint(folder_.path(""), store_, state_, 3);
+    return folder_.path("checkpoints/step-000000000007");
+  }
+
+  std::optional<RunState> load(VariableStore& store) {
+    std::vector<std::string> notes;
+    return load_newest_checkpoint(folder_.path(""), notes,
+                                  [&](const RunState&) -> VariableStore& { return store; });
+  }
+
+  // state.json with another text, as another version would have written it, and its MANIFEST.
+  void rewrite_state(const std::string& checkpoint, const std::string& from,
+                     const std::string& to) {
+    const auto replace = [](std::string text, const std::string& what, const std::string& by) {
+      const std::size_t at = text.find(what);
+      EXPECT_NE(at, std::string::npos) << what << " in " << text;
+      return text.replace(at, what.size(), by);
+    };
+    const std::string path = checkpoint + "/state.json";
+    const std::string before = read_bytes(path);
+    const std::string after = replace(before, from, to);
+    std::ofstream(path, std::ios::binary) << after;
+    const auto hash = [](const std::string& text) {
+      return sha256_hex(std::as_bytes(std::span(text)));
+    };
+    std::string manifest = read_bytes(checkpoint + "/MANIFEST");
+    manifest = replace(manifest, hash(before), hash(after));
+    manifest = replace(manifest, std::to_string(before.size()), std::to_string(after.size()));
+    std::ofstream(checkpoint + "/MANIFEST", std::ios::binary) << manifest;
+  }
+
+  TempFolder folder_;
+  VariableStore store_;
+  RunState state_;
+};
+
+TEST_F(Checkpoint, ListsEachFileWithItsHash) {
+  const std::string checkpoint = save();
+  const JsonValue manifest = parse_json(read_bytes(checkpoint + "/MANIFEST"), "MANIFEST");
+  for (const char* name : {"weights.safetensors", "optimizer.safetensors", "state.json"}) {
+    const std::string path = checkpoint + "/" + name;
+    EXPECT_EQ(manifest.at(name).at("sha256").as_string(""), sha256_of_file(path)) << name;
+    EXPECT_EQ(manifest.at(name).at("bytes").as_int(""),
+              static_cast<std::int64_t>(read_bytes(path).size()));
+  }
+  VariableStore other;
+  for (int i = 0; i < store_.count(); ++i) {
+    other.add(store_.variable(i));
+  }
+  other.allocate();
+  ASSERT_TRUE(load(other).has_value());
+  for (int i = 0; i < store_.count(); ++i) {
+    EXPECT_TRUE(equal_bits(other.tensor(i), store_.tensor(i)));
+  }
+}
+
+TEST_F(Checkpoint, OfAnOlderVersionTakesDefaultsForWhatThatDidNotWrite) {
+  const std::string checkpoint = save();
+  rewrite_state(checkpoint, "  \"best_metric\": 0.125,\n", "");
+  const auto loaded = load(store_);
+  ASSERT_TRUE(loaded.has_value());
+  EXPECT_EQ(loaded->attempted, 7);
+  EXPECT_EQ(loaded->data.position, 5);
+  EXPECT_EQ(loaded->best_metric, RunState{}.best_metric);
+}
+
+TEST_F(Checkpoint, WithoutItsPlaceInTheRunIsNone) {
+  rewrite_state(save(), "  \"attempted\": 7,\n", "");
+  expect_error([&] { load(store_); }, ErrorCode::kInvalidModel, "attempted");
+}
+
+TEST_F(Checkpoint, OfANewerFormatIsRefused) {
+  rewrite_state(save(), "\"format\": 1", "\"format\": 2");
+  expect_error([&] { load(store_); }, ErrorCode::kInvalidModel, "state.json has format 2",
+               "the version that wrote it");
+}
+
+TEST_F(Checkpoint, ThatCannotBeWrittenLeavesNothingAndItsOwnError) {
+  store_.tensor(1).span<double>()[2] = std::numeric_limits<double>::infinity();
+  expect_error([&] { save(); }, ErrorCode::kDiverged, "parameter 'b' is not finite");
+  EXPECT_TRUE(list_directory(folder_.path("checkpoints")).empty());
+  store_.tensor(1).span<double>()[2] = -std::numeric_limits<double>::quiet_NaN();
+  expect_error([&] { save(); }, ErrorCode::kDiverged, "parameter 'b'");
+  store_.tensor(1).span<double>()[2] = std::numeric_limits<double>::max();
+  save();
+  store_.tensor(2).span<float>()[5] = std::numeric_limits<float>::infinity();
+  state_.attempted = 8;  // moments may overflow
+  EXPECT_NO_THROW(save_checkpoint(folder_.path(""), store_, state_, 3));
+}
+
+}  // namespace
+}  // namespace temper::training

@@ -1,0 +1,92 @@
+#include "training/adversarial/adversarial_side.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "runtime/base/dtype_visit.h"
+#include "runtime/base/error.h"
+#include "training/run/run_rates.h"
+#include "training/schedules/schedule.h"
+
+namespace temper::training {
+namespace {
+
+RunSchedule make_schedule(const AdversarialSession& session, const AdversarialSide& side,
+                          const char* model, const RunLength& length) {
+  const ScheduleSettings& settings = schedule_of(side, session.recipe());
+  TEMPER_CHECK(settings.schedule.name != kPlateauSchedule, ErrorCode::kInvalidArgument,
+               "schedule.name is \"plateau\", which follows a metric; the losses of two models "
+               "against each other do not say which is better, so choose another schedule");
+  RunSchedule made(settings, length);
+  check_moved_momentum(made, settings, side.optimizer, concat("optimizer.", model));
+  return made;
+}
+
+}  // namespace
+
+AdversarialSideLoop::AdversarialSideLoop(AdversarialSession& session, AdversarialGraphKind kind,
+                                         std::string name, const RunLength& length)
+    : name_(std::move(name)),
+      executor_(session.executor(kind)),
+      rates_(session.store(), session.settings(kind)),
+      schedule_(make_schedule(session, session.side(kind), to_string(kind), length)),
+      applied_(session.store().tensor(
+          session.store().find(session.settings(kind).prefix + kAppliedVariable))),
+      norm_(executor_.plan().find_output("grad_norm")),
+      ok_(executor_.plan().find_output("ok")) {
+  for (const char* output : {"loss", "real", "fake", "penalty"}) {
+    const int index = executor_.plan().find_output(output);
+    if (index >= 0) {
+      logged_.push_back({concat(name_, "/", output), index});
+    }
+  }
+}
+
+bool AdversarialSideLoop::run(std::map<std::string, double>& sums) {
+  refill_rates();
+  executor_.run();
+  loss_ = number(logged_.front().output);
+  last_norm_ = number(norm_);
+  if (!executor_.output(ok_).span<bool>()[0]) {
+    return false;
+  }
+  for (const Logged& logged : logged_) {
+    sums[logged.metric] += number(logged.output);
+  }
+  sums[name_ + "/steps"] += 1;
+  return true;
+}
+
+void AdversarialSideLoop::report(std::map<std::string, double>& sums,
+                                 std::vector<Metric>& line) const {
+  const double steps = sums[name_ + "/steps"];
+  for (const auto& [metric, output] : logged_) {
+    if (steps > 0) {
+      line.push_back({metric, sums[metric] / steps});
+    }
+    sums[metric] = 0;
+  }
+  sums[name_ + "/steps"] = 0;
+  line.push_back({name_ + "/lr", lr()});
+  line.push_back({name_ + "/grad_norm", last_norm_});
+}
+
+double AdversarialSideLoop::number(int output) const {
+  const Tensor& tensor = executor_.output(output);
+  return visit_float(tensor.dtype(),
+                     [&]<class T>() { return static_cast<double>(tensor.span<T>()[0]); });
+}
+
+double AdversarialSideLoop::lr() const {
+  return schedule_.rate(std::max<std::int64_t>(applied() - 1, 0), rates_.lr(0));
+}
+
+void AdversarialSideLoop::refill_rates() {
+  if (applied() >= rates_until_) {
+    rates_until_ = fill_rates(rates_, applied(), schedule_, [this](std::int64_t step, double base) {
+      return schedule_.rate(step, base);
+    });
+  }
+}
+
+}  // namespace temper::training

@@ -1,0 +1,205 @@
+#include "training/compile/step/update_step.h"
+
+#include <limits>
+#include <utility>
+
+#include "graph/autodiff/gradient.h"
+#include "graph/ir/builder.h"
+#include "runtime/base/error.h"
+#include "training/compile/gradient_path.h"
+#include "training/compile/step/accumulation.h"
+#include "training/compile/step/gradient_clip.h"
+#include "training/compile/step/loss_scaling.h"
+#include "training/compile/step/parameter_groups.h"
+#include "training/compile/step/watch.h"
+#include "training/compile/step/weight_average.h"
+#include "training/optimizers/optimizer.h"
+
+namespace temper::training {
+
+using graph::Builder;
+using graph::Graph;
+using graph::UpdateBinding;
+using graph::ValueId;
+using graph::VariableId;
+
+namespace {
+
+// Whether the step may be applied as far as its numbers go.
+ValueId all_finite(Builder& builder, const CompileSettings& settings, ValueId norm, ValueId loss) {
+  const Graph& graph = builder.graph();
+  // Statistics too: a variance can overflow where the normalised values, and so loss and
+  // gradients, do not.
+  std::vector<ValueId> finite = {norm, loss};
+  for (const UpdateBinding& statistic : graph.updates) {
+    if (graph.variable(statistic.variable).role == graph::VariableRole::kStatistic) {
+      finite.push_back(statistic.value);
+    }
+  }
+  if (!settings.check_finite && settings.precision != DType::kFloat16) {
+    finite = {builder.scalar(DType::kFloat32, 1)};
+  }
+  return builder.op("AllFinite", finite);
+}
+
+// ok and not value > limit; what is not a number is none of the gate's business.
+ValueId add_spike_gate(Builder& builder, ValueId ok, ValueId value) {
+  Graph& graph = builder.graph();
+  builder.set_origin("spike guard");
+  const VariableId limit = add_scalar_variable(graph, kSpikeLimitVariable, builder.dtype(value), {},
+                                               std::numeric_limits<double>::infinity());
+  const ValueId spike = builder.op("Greater", {value, graph.read_variable(limit)});
+  graph.add_output("spike", spike);
+  return builder.op("And", {ok, builder.op("Not", {spike})});
+}
+
+// What the loss does not depend on stays as it is, as in PyTorch, where it has no gradient: of two
+// outputs one may have no loss.
+void leave_out_unreached(Graph& graph, ValueId loss) {
+  const ReachedValues behind = values_behind(graph, loss);
+  bool any = false;
+  for (int i = 0; i < graph.variable_count(); ++i) {
+    if (!graph.variable(VariableId{i}).trainable) {
+      continue;
+    }
+    const auto read = static_cast<std::size_t>(graph.read_variable(VariableId{i}).index);
+    const bool reached = read < behind.size() && behind[read];
+    if (!reached) {
+      graph.variable(VariableId{i}).trainable = false;
+      graph.variable(VariableId{i}).why = "the loss does not depend on it";
+    }
+    any = any || reached;
+  }
+  TEMPER_CHECK(any, ErrorCode::kInvalidArgument,
+               "the loss does not depend on any tensor that is trained: look at model.freeze, "
+               "model.trainable and which outputs of the model the loss takes");
+}
+
+// The steps applied; with stages those since each began.
+ValueId steps_done(Builder& builder, const CompileSettings& settings, const UpdateInputs& update,
+                   const StepVariables& step) {
+  Graph& graph = builder.graph();
+  const ValueId applied = graph.read_variable(step.applied);
+  if (update.phase_of.empty()) {
+    return applied;
+  }
+  builder.set_origin("steps of the stages");
+  const VariableId starts =
+      add_scalar_variable(graph, kStartsVariable, DType::kInt64, {settings.stages}, 0);
+  return builder.sub(applied, graph.read_variable(starts));
+}
+
+// Adds the gradient of what counts once for a group to those of the parameters it depends on.
+void add_gradient_of(Builder& builder, ValueId once, const std::vector<ValueId>& wrt, ValueId seed,
+                     std::vector<ValueId>& gradients) {
+  const ReachedValues behind = values_behind(builder.graph(), once);
+  for (std::size_t i = 0; i < wrt.size(); ++i) {
+    if (behind[static_cast<std::size_t>(wrt[i].index)]) {
+      const ValueId more =
+          graph::gradient(builder.graph(), once, std::vector{wrt[i]}, seed).front();
+      gradients[i] = builder.add(gradients[i], more);
+    }
+  }
+}
+
+// The gradients of a group of micro-batches, so far as this graph knows them.
+std::vector<ValueId> group_gradients(Builder& builder, const GroupLoss& group, bool last,
+                                     const std::vector<VariableId>& parameters,
+                                     const std::vector<ValueId>& wrt, const LossScaling& scaling) {
+  Graph& graph = builder.graph();
+  const ValueId seed = scaling.scale_seed(builder, {});
+  std::vector<ValueId> total;
+  for (std::size_t k = 0; k < group.objectives.size(); ++k) {
+    const GroupObjective& objective = group.objectives[k];
+    std::vector<ValueId> own = graph::gradient(graph, objective.value, wrt, seed);
+    accumulate_gradients(builder, last, k, parameters, own);
+    for (std::size_t i = 0; last && i < own.size(); ++i) {
+      if (objective.factor.valid()) {
+        own[i] = builder.mul(own[i], builder.cast(objective.factor, builder.dtype(own[i])));
+      }
+      if (k == 0) {
+        total.push_back(own[i]);
+      } else {
+        total[i] = builder.add(total[i], own[i]);
+      }
+    }
+  }
+  if (group.once.valid()) {
+    add_gradient_of(builder, group.once, wrt, seed, total);
+  }
+  return total;
+}
+
+}  // namespace
+
+LossParts add_update_step(Graph& graph, const CompileSettings& settings,
+                          const GraphRequest& request, const StepVariables& step,
+                          const LossParts& own_loss) {
+  leave_out_unreached(graph, own_loss.total);
+  UpdateInputs update;
+  collect_parameters(graph, settings, update);
+  std::vector<ValueId> wrt;
+  for (const VariableId id : update.parameters) {
+    wrt.push_back(graph.read_variable(id));
+  }
+  Builder builder(graph, "step");
+  const bool accumulates = request.kind != GraphKind::kTrain;
+  const LossScaling scaling(graph, settings.scaler, settings.precision == DType::kFloat16);
+  LossParts loss = own_loss;
+  if (accumulates) {
+    const bool last = request.kind == GraphKind::kLast;
+    GroupLoss group = accumulate_loss(builder, last, settings, request.batch, own_loss);
+    update.gradients = group_gradients(builder, group, last, update.parameters, wrt, scaling);
+    loss = std::move(group.loss);
+  } else {
+    update.gradients = graph::gradient(graph, loss.total, wrt, scaling.scale_seed(builder, {}));
+  }
+  const ValueId one = builder.scalar(DType::kInt64, 1);
+  if (request.kind != GraphKind::kMicro) {
+    count(builder, step.attempted, one, UpdateBinding::Kind::kAttempt);
+  }
+  count(builder, step.position, builder.scalar(DType::kInt64, static_cast<double>(request.batch)),
+        UpdateBinding::Kind::kAttempt);
+  if (request.kind == GraphKind::kMicro) {
+    stage_statistics(builder, false);
+    return loss;
+  }
+  scaling.unscale(builder, update.gradients);
+  if (request.watch_gradients) {
+    for (std::size_t i = 0; i < update.parameters.size(); ++i) {
+      graph.add_output(concat(kGradientOutput, graph.variable(update.parameters[i]).name),
+                       update.gradients[i]);
+    }
+  }
+  const ClippedGradients clip = clip_gradients(builder, settings.clip, update);
+  centralize_gradients(builder, update);
+  graph.ok = all_finite(builder, settings, clip.norm, loss.total);
+  scaling.update(builder, graph.ok);
+  if (settings.spike_gate != SpikeGate::kNone) {
+    graph.ok = add_spike_gate(builder, graph.ok,
+                              settings.spike_gate == SpikeGate::kLoss ? loss.total : clip.norm);
+  }
+  graph.value(graph.ok).name = "ok";
+  update.scale = clip_factor(builder, settings.clip, clip);
+  update.ok = graph.ok;
+  update.rates = graph.read_variable(step.rates);
+  update.step = steps_done(builder, settings, update, step);
+  const Optimizer& optimizer = find_optimizer(settings.optimizer.name);
+  builder.set_origin(concat("optimizer ", optimizer.name));
+  optimizer.build(builder, update);
+  count(builder, step.applied, one, UpdateBinding::Kind::kApply);
+  if (accumulates) {
+    stage_statistics(builder, true);
+  }
+  if (settings.average) {
+    add_weight_average(graph, settings, step);
+  }
+  graph.add_output("grad_norm", clip.norm);
+  if (clip.clipped != clip.norm) {
+    graph.add_output("grad_norm_clipped", clip.clipped);
+  }
+  graph.add_output("ok", graph.ok);
+  return loss;
+}
+
+}  // namespace temper::training

@@ -1,0 +1,100 @@
+#include "training/compile/step/watch.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <set>
+
+#include "graph/ir/op_def.h"
+#include "graph/ir/walk.h"
+#include "runtime/base/concat.h"
+#include "runtime/base/error.h"
+
+namespace temper::training {
+namespace {
+
+using graph::Graph;
+using graph::Node;
+using graph::NodeId;
+using graph::Value;
+using graph::ValueId;
+using graph::ValueKind;
+
+constexpr std::array<std::string_view, 19> kActivations = {
+    "Relu",     "LeakyRelu", "PRelu",   "ThresholdedRelu", "Elu",       "Selu", "Celu",
+    "Gelu",     "Sigmoid",   "Tanh",    "HardSigmoid",     "HardSwish", "Mish", "Swish",
+    "Softplus", "Softsign",  "Softmax", "LogSoftmax",      "Clip"};
+
+bool has_parameter(const Graph& graph, const Node& node) {
+  return std::any_of(node.inputs.begin(), node.inputs.end(), [&](ValueId id) {
+    return id.valid() && graph.value(id).kind == ValueKind::kVariable &&
+           graph.variable(graph.value(id).variable).role == graph::VariableRole::kParameter;
+  });
+}
+
+// Units of [N, F] and of [N, C, H, W, ...] lie along axis 1. [N, a, b] is one or the other: what
+// made it tells.
+int unit_axis(const Graph& graph, ValueId id) {
+  const int rank = graph.value(id).shape.rank();
+  if (rank != 3) {
+    return rank < 2 ? -1 : 1;
+  }
+  while (graph.value(id).kind == ValueKind::kNode) {
+    const Node& node = graph.node(graph.value(id).producer);
+    const std::string_view op = node.op->name();
+    if (op.starts_with("Conv") || op.starts_with("BatchNorm")) {
+      return 1;
+    }
+    if (op == "MatMul" || op == "Gemm" || node.inputs.empty() || !node.inputs.front().valid()) {
+      return 2;
+    }
+    id = node.inputs.front();
+  }
+  return 2;
+}
+
+}  // namespace
+
+std::vector<WatchedLayer> find_layers(const Graph& graph) {
+  std::vector<WatchedLayer> layers;
+  std::set<std::string> names;
+  for (const NodeId id : graph::topological_order(graph)) {
+    const Node& node = graph.node(id);
+    const std::string_view op = node.op->name();
+    const bool watched =
+        std::find(kActivations.begin(), kActivations.end(), op) != kActivations.end() ||
+        has_parameter(graph, node);
+    const ValueId value = node.outputs.front();
+    if (!watched || !value.valid() || !is_float(graph.value(value).dtype)) {
+      continue;
+    }
+    std::string name = !node.name.empty()                 ? node.name
+                       : !graph.value(value).name.empty() ? graph.value(value).name
+                                                          : std::string(op);
+    const std::string first = name;
+    for (int number = 2; !names.insert(name).second; ++number) {
+      name = concat(first, " ", number);
+    }
+    layers.push_back({std::string(op), std::move(name), unit_axis(graph, value), value});
+  }
+  return layers;
+}
+
+std::string activation_output(const WatchedLayer& layer) {
+  return concat(kActivationOutput, layer.op, ":", layer.unit_axis, ":", layer.name);
+}
+
+WatchedLayer layer_of_output(std::string_view output) {
+  TEMPER_ASSERT(output.starts_with(kActivationOutput), output);
+  output.remove_prefix(kActivationOutput.size());
+  const std::size_t op = output.find(':');
+  const std::size_t axis = output.find(':', op + 1);
+  TEMPER_ASSERT(op != std::string_view::npos && axis != std::string_view::npos, output);
+  WatchedLayer layer;
+  layer.op = output.substr(0, op);
+  std::from_chars(output.data() + op + 1, output.data() + axis, layer.unit_axis);
+  layer.name = output.substr(axis + 1);
+  return layer;
+}
+
+}  // namespace temper::training

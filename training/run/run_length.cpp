@@ -1,0 +1,65 @@
+#include "training/run/run_length.h"
+
+#include "runtime/base/concat.h"
+#include "runtime/base/number_text.h"
+
+namespace temper::training {
+std::string length_change(std::int64_t before, std::int64_t now, std::int64_t done) {
+  return concat("this run was to have ", before, " steps, it now has ", now,
+                done < now ? "" : concat("; it has done ", done, " already, so none is left"));
+}
+
+std::string schedule_change(const std::string& key, const ScheduleSettings& settings,
+                            const RunLength& before, const RunLength& now, std::int64_t applied,
+                            double base_rate) {
+  if (!depends_on_length(settings) || before.total_steps == now.total_steps) {
+    return "";
+  }
+  const RunSchedule old(settings, before);
+  const RunSchedule made(settings, now);
+  return concat(key, " \"", settings.schedule.name, "\" goes by the run's length: from step ",
+                applied + 1, " on its rates are those of a run of ", now.total_steps, " steps (",
+                digits_text(made.rate(applied, base_rate), 6), " there, where that of ",
+                before.total_steps, " steps had ", digits_text(old.rate(applied, base_rate), 6),
+                "); the steps before had the rates of ", before.total_steps, " steps");
+}
+
+AveragePlan resumed_average(const AverageSettings& settings, const RunLength& now,
+                            const RunState& state, std::int64_t applied,
+                            std::vector<std::string>& notes) {
+  AveragePlan plan(settings, now);
+  const std::int64_t planned = plan.start();
+  if (!settings.is_on() || state.average_start < 0 || state.average_start == planned) {
+    return plan;
+  }
+  const bool begun = state.average_updates > 0;
+  if (state.total_steps == now.total_steps || (planned <= applied && begun)) {
+    plan.begin_after(state.average_start);
+  } else if (planned < applied) {
+    plan.begin_after(applied);
+  }
+  if (plan.start() != state.average_start) {
+    notes.push_back(
+        concat("average.start goes by the run's length: the weights are averaged after "
+               "step ",
+               plan.start(), ", not after step ", state.average_start,
+               begun ? "; the average of the steps so far is given up" : ""));
+  }
+  return plan;
+}
+
+std::string void_length_note(const Recipe& recipe) {
+  const auto typed = recipe.origins.find("train.epochs");
+  if (typed == recipe.origins.end() || typed->second != "command line" ||
+      (recipe.train.steps == 0 && recipe.stages.empty())) {
+    return "";
+  }
+  return concat("train.epochs has no effect: ",
+                recipe.train.steps > 0
+                    ? concat("train.steps = ", recipe.train.steps,
+                             " decides how long the run is; write train.steps=N")
+                    : std::string("the [[train.stage]] tables decide how long the run is; write "
+                                  "train.steps=N, or other epochs in the last of them"));
+}
+
+}  // namespace temper::training

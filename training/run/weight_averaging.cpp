@@ -1,0 +1,84 @@
+#include "training/run/weight_averaging.h"
+
+#include <algorithm>
+#include <string>
+
+#include "runtime/base/error.h"
+#include "training/compile/step/weight_average.h"
+
+namespace temper::training {
+
+AveragePlan::AveragePlan(const AverageSettings& settings, const RunLength& run)
+    : settings_(settings) {
+  if (!settings.is_on()) {
+    return;
+  }
+  const bool swa = settings.kind == "swa";
+  const std::string start = !settings.start.empty() ? settings.start : swa ? "75%" : "0 steps";
+  start_ = parse_length(start, run, "average.start");
+  every_ = settings.every > 0 ? settings.every : swa ? run.steps_per_epoch : 1;
+}
+
+std::int64_t AveragePlan::updates(std::int64_t applied) const {
+  return settings_.is_on() ? std::max<std::int64_t>(applied - start_, 0) / every_ : 0;
+}
+
+// Update n (from 0) takes the weights as they are when n = 0; then
+// ema: average <- decay average + (1 - decay) weights;  swa: average += (weights - average) / (n +
+// 1)
+double AveragePlan::weight(std::int64_t applied) const {
+  if (updates(applied) == updates(applied - 1)) {
+    return 0;
+  }
+  const auto n = static_cast<double>(updates(applied) - 1);
+  if (n == 0) {
+    return 1;
+  }
+  if (settings_.kind == "swa") {
+    return 1 / (n + 1);
+  }
+  const double decay =
+      settings_.warmup ? std::min(settings_.decay, (1 + n) / (10 + n)) : settings_.decay;
+  return 1 - decay;
+}
+
+double AveragePlan::buffer_weight(std::int64_t applied) const {
+  const double of_weights = weight(applied);
+  return settings_.use_buffers || of_weights == 0 ? of_weights : 1;
+}
+
+void set_average_weights(VariableStore& store, const AveragePlan& plan, std::int64_t applied) {
+  const auto set = [&](const char* name, double weight) {
+    const int id = store.find(name);
+    if (id >= 0) {
+      store.tensor(id).span<double>()[0] = weight;
+    }
+  };
+  set(kAverageWeightVariable, plan.weight(applied));
+  set(kAverageBuffersVariable, plan.buffer_weight(applied));
+}
+
+AveragesInPlace::AveragesInPlace(VariableStore& store) {
+  const auto bytes_of = [&](int id) {
+    Tensor& tensor = store.tensor(id);
+    return std::span(static_cast<std::byte*>(tensor.data()),
+                     static_cast<std::size_t>(tensor.bytes()));
+  };
+  for (int i = 0; i < store.count(); ++i) {
+    const int average = store.find(kAveragePrefix + store.variable(i).name);
+    if (average >= 0) {
+      pairs_.push_back({bytes_of(i), bytes_of(average)});
+      TEMPER_ASSERT(pairs_.back().weight.size() == pairs_.back().average.size(),
+                    "an average of another size");
+    }
+  }
+  swap();
+}
+
+void AveragesInPlace::swap() noexcept {
+  for (const Pair& pair : pairs_) {
+    std::swap_ranges(pair.weight.begin(), pair.weight.end(), pair.average.begin());
+  }
+}
+
+}  // namespace temper::training

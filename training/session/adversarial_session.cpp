@@ -1,0 +1,303 @@
+#include "training/session/adversarial_session.h"
+
+#include <algorithm>
+
+#include "backends/backends.h"
+#include "graph/onnx/export.h"
+#include "graph/ops/standard_ops.h"
+#include "runtime/base/error.h"
+#include "runtime/platform/folders.h"
+#include "runtime/platform/threads.h"
+#include "training/data/batch_tensors.h"
+#include "training/data/open_dataset.h"
+#include "training/session/data_options.h"
+#include "training/session/input_ranges.h"
+#include "training/session/input_shapes.h"
+#include "training/session/session.h"
+#include "training/session/what_trains.h"
+
+namespace temper::training {
+namespace {
+
+graph::OnnxModel load(const std::string& path, const char* key, const Recipe& recipe) {
+  TEMPER_CHECK(!path.empty(), ErrorCode::kInvalidArgument, key, " is not set: which ONNX file?");
+  return graph::OnnxModel::load(path, {recipe.model.external_data_root});
+}
+
+// Inputs that both models leave to the data, each asked for once.
+DataOptions wanted_data(const graph::Graph& generator, const graph::Graph& discriminator,
+                        const Wiring& wiring, const Recipe& recipe) {
+  DataOptions options = data_options(discriminator, recipe);
+  for (const WantedField& field : data_options(generator, recipe).inputs) {
+    const bool known =
+        std::any_of(options.inputs.begin(), options.inputs.end(),
+                    [&](const WantedField& other) { return other.name == field.name; });
+    if (field.name != wiring.latent && !known) {
+      options.inputs.push_back(field);
+    }
+  }
+  options.require_targets = false;
+  return options;
+}
+
+// The rows whose conditions samples are drawn under: a column of pictures for each class where one
+// of the conditions is a label, else the first rows.
+std::vector<std::int64_t> rows_to_show(const Dataset& data, const Wiring& wiring,
+                                       std::int64_t side) {
+  std::map<std::int64_t, std::int64_t> first_of;  // label -> its first row
+  for (std::size_t f = 0; f < data.fields().size() && first_of.empty(); ++f) {
+    const Field& field = data.fields()[f];
+    const auto& names = wiring.conditions;
+    if (std::find(names.begin(), names.end(), field.name) != names.end() &&
+        is_integer(field.dtype) && field.row_shape.element_count() == 1) {
+      const std::vector<std::int64_t> labels = data.labels(f);
+      for (std::size_t row = 0; row < labels.size(); ++row) {
+        first_of.emplace(labels[row], static_cast<std::int64_t>(row));
+      }
+    }
+  }
+  std::vector<std::int64_t> of_classes;
+  for (const auto& [label, row] : first_of) {
+    of_classes.push_back(row);
+  }
+  std::vector<std::int64_t> rows;
+  for (std::int64_t i = 0; i < side * side; ++i) {
+    rows.push_back(of_classes.empty()
+                       ? i % data.count()
+                       : of_classes[static_cast<std::size_t>(i % side) % of_classes.size()]);
+  }
+  return rows;
+}
+
+}  // namespace
+
+std::vector<SideFile> AdversarialSession::files() const {
+  return {side_model("models.generator.path", *generator_),
+          side_model("models.discriminator.path", *discriminator_),
+          {"data.train", recipe_.data.train, data_->fingerprint()}};
+}
+
+AdversarialSession::AdversarialSession(Recipe recipe, EngineOptions options)
+    : recipe_(std::move(recipe)) {
+  refuse_other_settings();
+  reference_ = make_backend("reference");
+  backend_ = make_backend(recipe_.train.device);
+  threads_ =
+      recipe_.train.threads > 0 ? static_cast<int>(recipe_.train.threads) : available_processors();
+  options.threads = threads_;
+  const AdversarialRecipe& adversarial = recipe_.adversarial;
+  generator_ = std::make_unique<graph::OnnxModel>(
+      load(adversarial.generator.model, "models.generator.path", recipe_));
+  discriminator_ = std::make_unique<graph::OnnxModel>(
+      load(adversarial.discriminator.model, "models.discriminator.path", recipe_));
+  std::vector<graph::TensorDecision> of_generator;
+  std::vector<graph::TensorDecision> of_discriminator;
+  graph::Graph generator = generator_->build_graph(graph::standard_ops(), {}, &of_generator);
+  graph::Graph discriminator =
+      discriminator_->build_graph(graph::standard_ops(), {}, &of_discriminator);
+  open_data(generator, discriminator);
+  AdversarialSettings settings;
+  settings.loss = adversarial.loss;
+  settings.generator = compile_settings(adversarial.generator);
+  settings.generator.average = recipe_.average.is_on();
+  settings.discriminator = compile_settings(adversarial.discriminator);
+  settings.latent = adversarial.latent;
+  settings.distribution = adversarial.distribution;
+  settings.latent_size = adversarial.latent_size;
+  settings.seed = static_cast<std::uint64_t>(recipe_.train.seed);
+  for (const auto& [path, graph] : {std::pair(adversarial.generator.model, &generator),
+                                    std::pair(adversarial.discriminator.model, &discriminator)}) {
+    const std::string note = training_form_note(path, *graph);
+    if (!note.empty()) {
+      notes_.push_back(note);
+    }
+  }
+  notes_.push_back(concat("generator: ", what_trains(generator, of_generator, settings.generator)));
+  notes_.push_back(concat("discriminator: ",
+                          what_trains(discriminator, of_discriminator, settings.discriminator)));
+  graphs_ = std::make_unique<AdversarialGraphs>(std::move(generator), std::move(discriminator),
+                                                std::move(settings), *reference_);
+  plans_ = std::make_unique<PlanSet>(*backend_, *reference_, std::move(options));
+}
+
+CompileSettings AdversarialSession::compile_settings(const AdversarialSide& side) const {
+  CompileSettings settings;
+  settings.optimizer = side.optimizer;
+  settings.clip = side.clip;
+  settings.check_finite = recipe_.train.on_nonfinite != "ignore";
+  settings.frozen_batchnorm = recipe_.model.batchnorm == "frozen";
+  settings.seed = static_cast<std::uint64_t>(recipe_.train.seed);
+  return settings;
+}
+
+const AdversarialSide& AdversarialSession::side(AdversarialGraphKind kind) const {
+  const AdversarialRecipe& adversarial = recipe_.adversarial;
+  return kind == AdversarialGraphKind::kGenerator ? adversarial.generator
+                                                  : adversarial.discriminator;
+}
+
+const CompileSettings& AdversarialSession::settings(AdversarialGraphKind kind) const {
+  const AdversarialSettings& all = graphs_->settings();
+  return kind == AdversarialGraphKind::kGenerator ? all.generator : all.discriminator;
+}
+
+// Settings that a run of two models does not have would otherwise be ignored in silence.
+void AdversarialSession::refuse_other_settings() const {
+  const Recipe& r = recipe_;
+  TEMPER_CHECK(r.train.spike.action == "off", ErrorCode::kInvalidArgument, "train.spike = \"",
+               r.train.spike.action,
+               "\" is for runs of one model: an adversarial loss jumps as it should");
+  TEMPER_CHECK(r.average.kind != "swa", ErrorCode::kInvalidArgument,
+               "average.kind = \"swa\" is for runs of one model; \"ema\" averages the generator");
+  std::vector<std::string> other;
+  const auto note = [&](bool is_set, const char* key) {
+    if (is_set) {
+      other.emplace_back(key);
+    }
+  };
+  note(!r.model.path.empty(), "model.path");
+  note(!r.model.freeze.empty(), "model.freeze");
+  note(!r.model.trainable.empty(), "model.trainable");
+  note(!r.loss.loss.name.empty(), "loss.name");
+  note(r.loss.is_file(), "loss.file");
+  note(!r.loss_terms.empty(), "loss.term");
+  note(!r.sample_weight.empty(), "loss.sample_weight");
+  note(r.penalty.is_on(), "loss.l1 or loss.l2");
+  note(!r.teacher.model.empty(), "loss.teacher");
+  note(r.augment.mixes(), "augment.mixup or cutmix");
+  note(!r.groups.empty(), "optimizer.group");
+  note(!r.data.val.empty(), "data.val");
+  note(r.data.val_split > 0, "data.val_split");
+  note(r.train.accumulate > 1, "train.accumulate");
+  note(r.train.precision != "f32", "train.precision");
+  note(r.train.eval_every > 0, "train.eval_every");
+  note(!r.checkpoint.monitor.empty(), "checkpoint.monitor");
+  note(r.checkpoint.patience > 0, "checkpoint.patience");
+  note(r.log.histograms > 0, "log.histograms");
+  note(!r.compare.empty(), "compare.run");
+  for (const auto& [key, origin] : r.origins) {
+    const bool own =
+        key.starts_with("optimizer.generator.") || key.starts_with("optimizer.discriminator.");
+    note(key.starts_with("optimizer.") && key != "optimizer.group" && !own, key.c_str());
+  }
+  TEMPER_CHECK(other.empty(), ErrorCode::kInvalidArgument, "a run of two models takes no ",
+               join(other, ", "),
+               " (each model has its own path in [models.NAME] and its own [optimizer.NAME]; there "
+               "is no validation)");
+}
+
+void AdversarialSession::open_data(graph::Graph& generator, graph::Graph& discriminator) {
+  TEMPER_CHECK(!recipe_.data.train.empty(), ErrorCode::kInvalidArgument,
+               "data.train is not set: which data?");
+  const Wiring wiring = wire(generator, discriminator, recipe_.adversarial.latent);
+  data_ = open_dataset(recipe_.data.train, wanted_data(generator, discriminator, wiring, recipe_));
+  settle_input_shapes(discriminator, *data_);
+  settle_input_shapes(generator, *data_, wiring.latent);
+  check_indices(discriminator, *data_, recipe_.model.allow_negative_ids);
+  check_indices(generator, *data_, recipe_.model.allow_negative_ids);
+  const std::int64_t count = data_->count();
+  std::vector<std::int64_t> rows(static_cast<std::size_t>(count));
+  for (std::int64_t i = 0; i < count; ++i) {
+    rows[static_cast<std::size_t>(i)] = i;
+  }
+  data_->fit(rows);
+  if (recipe_.data.batch_size > count) {
+    TEMPER_CHECK(!recipe_.data.batch_size_given, ErrorCode::kInvalidArgument, "data.batch_size is ",
+                 recipe_.data.batch_size, ", but there are only ", count, " samples in ",
+                 recipe_.data.train, "; write ", count, " or less");
+    recipe_.data.batch_size = count;
+    notes_.push_back(concat("data.batch_size = ", count, " (there are no more samples)"));
+  }
+  const std::int64_t side = recipe_.adversarial.sample_grid;
+  const std::vector<std::int64_t> shown = rows_to_show(*data_, wiring, side);
+  sample_fields_ = batch_tensors(*data_, side * side);
+  data_->read(shown, sample_fields_);
+}
+
+std::int64_t AdversarialSession::batch_of(AdversarialGraphKind kind) const {
+  const std::int64_t side = recipe_.adversarial.sample_grid;
+  return kind == AdversarialGraphKind::kSample ? side * side : recipe_.data.batch_size;
+}
+
+bool AdversarialSession::clips_weights() const {
+  return graphs_->settings().loss.parameters.get_double(kWeightClip, 0) > 0;
+}
+
+MemoryPlan AdversarialSession::prepare() {
+  if (!plans_->store().allocated()) {
+    std::vector<AdversarialGraphKind> kinds = {AdversarialGraphKind::kDiscriminator,
+                                               AdversarialGraphKind::kGenerator,
+                                               AdversarialGraphKind::kSample};
+    if (clips_weights()) {
+      kinds.push_back(AdversarialGraphKind::kClipWeights);
+    }
+    for (const AdversarialGraphKind kind : kinds) {
+      plans_->plan(to_string(kind), [&] { return graphs_->make(kind, batch_of(kind)); });
+    }
+    plans_->allocate();
+  }
+  return plans_->memory();
+}
+
+Executor& AdversarialSession::executor(AdversarialGraphKind kind) {
+  return plans_->executor(to_string(kind), [&] { return graphs_->make(kind, batch_of(kind)); });
+}
+
+std::int64_t AdversarialSession::batches_per_epoch() const {
+  return data_->count() / recipe_.data.batch_size;
+}
+
+std::unique_ptr<BatchLoader> AdversarialSession::make_loader(DataPosition start) const {
+  LoaderOptions options;
+  options.batch_size = recipe_.data.batch_size;
+  options.drop_last = true;  // a step has one batch size
+  options.training = true;
+  const SamplerOptions order{recipe_.data.shuffle, static_cast<std::uint64_t>(recipe_.data.seed)};
+  return std::make_unique<BatchLoader>(*data_, Sampler(data_->count(), order), options, start);
+}
+
+void AdversarialSession::bind_fields(Executor& executor, std::span<const Tensor> fields) const {
+  for (std::size_t i = 0; i < fields.size(); ++i) {
+    const int input = executor.plan().find_input(data_->fields()[i].name);
+    if (input >= 0) {
+      bind_checked(executor, input, fields[i]);
+    }
+  }
+}
+
+void AdversarialSession::bind(Executor& executor, const Batch& batch) const {
+  bind_fields(executor, batch.fields);
+}
+
+Tensor AdversarialSession::sample() {
+  Executor& plan = executor(AdversarialGraphKind::kSample);
+  bind_fields(plan, sample_fields_);
+  plan.run();
+  const Tensor& made = plan.output(plan.plan().find_output("samples"));
+  return Tensor::from<double>(made.dtype(), made.shape(), made.values<double>());
+}
+
+void AdversarialSession::export_model(const graph::OnnxModel& model, const std::string& prefix,
+                                      const std::string& path) const {
+  const graph::Graph graph = model.build_graph(graph::standard_ops());
+  std::map<std::string, Tensor> values;
+  for (int i = 0; i < graph.variable_count(); ++i) {
+    const std::string& name = graph.variable(graph::VariableId{i}).name;
+    const int stored = plans_->store().find(prefix + name);
+    if (stored >= 0) {
+      values[name] = plans_->store().get(stored);
+    }
+  }
+  graph::export_model(model, values, path);
+}
+
+std::pair<std::string, std::string> AdversarialSession::export_models(
+    const std::string& folder) const {
+  const std::pair<std::string, std::string> paths = {join_path(folder, "generator.onnx"),
+                                                     join_path(folder, "discriminator.onnx")};
+  export_model(*generator_, kGeneratorPrefix, paths.first);
+  export_model(*discriminator_, kDiscriminatorPrefix, paths.second);
+  return paths;
+}
+
+}  // namespace temper::training

@@ -1,0 +1,91 @@
+#include "training/session/evaluation.h"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "graph/ops/standard_ops.h"
+#include "runtime/base/error.h"
+#include "training/objective/inferred_loss.h"
+#include "training/objective/loss_totals.h"
+#include "training/session/restored_variables.h"
+#include "training/session/run_metrics.h"
+
+namespace temper::training {
+namespace {
+
+void prepare_evaluation(Session& session, std::int64_t count, std::int64_t size) {
+  std::vector<GraphRequest> requests = {session.request(GraphKind::kEvaluate, size)};
+  if (count % size > 0) {
+    requests.push_back(session.request(GraphKind::kEvaluate, count % size));
+  }
+  session.engine().prepare(requests);
+}
+
+}  // namespace
+
+Evaluation evaluate(Session& session, BatchLoader& loader, SetMetrics& set) {
+  Evaluation evaluation;
+  LossTotals losses;
+  std::vector<double> totals;
+  while (const Batch* batch = loader.next()) {
+    Executor& executor =
+        session.engine().executor(session.request(GraphKind::kEvaluate, batch->rows));
+    if (totals.empty()) {
+      losses = LossTotals(session.engine().settings(), false, executor.plan());
+    }
+    session.bind(executor, *batch);
+    executor.run();
+    losses.add(executor, losses.places(executor.plan()), totals);
+    if (evaluation.trouble.empty() && losses.any(totals) && !std::isfinite(losses.loss(totals))) {
+      evaluation.trouble = outside_probabilities(session.losses(), executor);
+    }
+    evaluation.samples += batch->rows;
+    const Tensor* target = target_of(session, *batch);
+    if (set.task() != Task::kNone && target != nullptr) {
+      const RunLosses& forms = session.losses();
+      set.add(forms.readable(executor.output(executor.plan().find_output(session.loss_output()))),
+              forms.readable(*target));
+    }
+  }
+  TEMPER_ASSERT(evaluation.samples > 0);
+  evaluation.loss = losses.loss(totals);
+  evaluation.metrics = set.values();
+  for (MetricValue& part : losses.parts(totals)) {
+    evaluation.metrics.push_back(std::move(part));
+  }
+  return evaluation;
+}
+
+Evaluation evaluate_file(Session& session, const std::string& model, SetMetrics& set) {
+  const graph::Graph graph =
+      graph::OnnxModel::load(model, {session.recipe().model.external_data_root})
+          .build_graph(graph::standard_ops(), session.as_variables());
+  VariableStore& store = session.engine().store();
+  const RestoredVariables restored(store);
+  for (int i = 0; i < graph.variable_count(); ++i) {
+    const graph::Variable& variable = graph.variable(graph::VariableId{i});
+    const int same = store.find(variable.name);
+    if (same >= 0 && variable.initial.defined()) {
+      store.set(same, variable.initial);
+    }
+  }
+  const auto loader = session.make_val_loader();
+  return evaluate(session, *loader, set);
+}
+
+Evaluation evaluate_training_rows(Session& session, SetMetrics& set) {
+  const std::int64_t size = std::min(session.recipe().data.batch_size, session.train_count());
+  prepare_evaluation(session, session.train_count(), size);
+  const auto loader = session.make_ordered_loader(size);
+  return evaluate(session, *loader, set);
+}
+
+Evaluation evaluate_validation_rows(Session& session, SetMetrics& set) {
+  const std::int64_t size = std::min(session.recipe().data.batch_size, session.val_count());
+  prepare_evaluation(session, session.val_count(), size);
+  const auto loader = session.make_val_loader();
+  return evaluate(session, *loader, set);
+}
+
+}  // namespace temper::training

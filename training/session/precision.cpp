@@ -1,0 +1,68 @@
+#include "training/session/precision.h"
+
+#include <algorithm>
+
+#include "runtime/base/error.h"
+#include "training/recipe/recipe_keys.h"
+
+namespace temper::training {
+namespace {
+
+// The first float64 tensor of the model's weights and inputs, or "".
+std::string double_tensor(const graph::Graph& graph) {
+  for (int i = 0; i < graph.variable_count(); ++i) {
+    const graph::Variable& variable = graph.variable(graph::VariableId{i});
+    if (variable.dtype == DType::kFloat64) {
+      return variable.name;
+    }
+  }
+  for (const graph::ValueId id : graph.inputs) {
+    if (graph.value(id).dtype == DType::kFloat64) {
+      return graph.value(id).name;
+    }
+  }
+  return "";
+}
+
+}  // namespace
+
+void settle_precision(Recipe& recipe, const graph::Graph& model, const Backend& backend,
+                      CompileSettings& settings, std::vector<std::string>& notes) {
+  std::string& precision = recipe.train.precision;
+  const bool fast = backend.is_fast(DType::kBFloat16);
+  const std::string wide = double_tensor(model);
+  if (precision == "auto") {
+    precision = fast && wide.empty() ? "bf16" : "f32";
+    notes.push_back(
+        concat("train.precision = \"", precision, "\" (",
+               !wide.empty() ? concat("'", wide, "' is float64")
+               : fast ? concat("the ", backend.name(), " device multiplies bf16 matrices fastest")
+                      : concat("the ", backend.name(), " device has no fast 16-bit arithmetic"),
+               ")"));
+  }
+  settings.precision = precision == "bf16"   ? DType::kBFloat16
+                       : precision == "fp16" ? DType::kFloat16
+                                             : DType::kFloat32;
+  settings.scaler = recipe.scaler;
+  TEMPER_CHECK(precision == "f32" || wide.empty(), ErrorCode::kUnsupported, "train.precision = \"",
+               precision, "\" mixes 16 bits with float32, but '", wide,
+               "' is float64: write train.precision = \"f32\", with which a float64 model trains "
+               "in float64");
+  if (precision == "fp16" && !recipe.scaler.dynamic) {
+    notes.push_back(concat("the loss scale is ", recipe.scaler.init_scale, " in every step"));
+  }
+  // A recipe that was written out says every key: nobody meant the defaults.
+  const Recipe defaults;
+  const auto scaler_key =
+      std::find_if(recipe.origins.begin(), recipe.origins.end(), [&](const auto& origin) {
+        const RecipeKey* key =
+            origin.first.starts_with("scaler.") ? find_recipe_key(origin.first) : nullptr;
+        return key != nullptr && key->get(recipe) != key->get(defaults);
+      });
+  if (precision != "fp16" && scaler_key != recipe.origins.end()) {
+    notes.push_back(concat(scaler_key->first, " has no effect: train.precision is \"", precision,
+                           "\", and only fp16 needs a loss scale"));
+  }
+}
+
+}  // namespace temper::training

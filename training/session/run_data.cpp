@@ -1,0 +1,189 @@
+#include "training/session/run_data.h"
+
+#include <algorithm>
+#include <numeric>
+#include <utility>
+
+#include "runtime/base/error.h"
+#include "runtime/platform/threads.h"
+#include "training/data/mixed_dataset.h"
+#include "training/data/parallel_dataset.h"
+#include "training/data/sampling_weights.h"
+#include "training/data/split.h"
+
+namespace temper::training {
+namespace {
+
+std::vector<std::int64_t> all_rows(const Dataset& data) {
+  std::vector<std::int64_t> rows(static_cast<std::size_t>(data.count()));
+  std::iota(rows.begin(), rows.end(), std::int64_t{0});
+  return rows;
+}
+
+// Whether the first target is one class index per row.
+bool has_labels(const Dataset& data) {
+  for (const Field& field : data.fields()) {
+    if (field.is_target) {
+      return is_integer(field.dtype) && field.row_shape.rank() == 0;
+    }
+  }
+  return false;
+}
+
+// Batches of both are bound to one plan's inputs.
+void check_alike(const Dataset& train, const Dataset& val) {
+  const std::vector<Field>& wanted = train.fields();
+  const std::vector<Field>& given = val.fields();
+  TEMPER_CHECK(wanted.size() == given.size(), ErrorCode::kInvalidData, "the training data have ",
+               wanted.size(), " inputs and targets, the validation data ", given.size());
+  for (std::size_t i = 0; i < wanted.size(); ++i) {
+    TEMPER_CHECK(wanted[i].name == given[i].name && wanted[i].dtype == given[i].dtype &&
+                     wanted[i].row_shape == given[i].row_shape,
+                 ErrorCode::kInvalidData, val.where(i, 0), " is ", given[i].dtype,
+                 given[i].row_shape, ", but ", train.where(i, 0), " of the training data is ",
+                 wanted[i].dtype, wanted[i].row_shape,
+                 ": validation data need rows of the same shape and type");
+  }
+}
+
+}  // namespace
+
+std::size_t target_index(const Dataset& data) {
+  for (std::size_t i = 0; i < data.fields().size(); ++i) {
+    if (data.fields()[i].is_target) {
+      return i;
+    }
+  }
+  fail(ErrorCode::kInvalidData, "the data has no target (an array named `target`)");
+}
+
+RunData::RunData(const Recipe& recipe, DataOptions options, bool validates) : recipe_(recipe) {
+  train_ = open_dataset(recipe_.data.train, options);
+  split(validates && recipe_.data.stratify && has_labels(*train_));
+  train_->fit(train_rows_);
+  train_ = read_by_workers(std::move(train_));
+  if (!recipe_.data.val.empty() && validates) {
+    // After fit(): it is prepared as the training rows are.
+    options.table.preprocessing = train_->preprocessing();
+    options.part = DataPart::kValidation;
+    options.images.augment.resized_crop = false;  // nothing is changed at random
+    val_ = read_by_workers(open_dataset(recipe_.data.val, options));
+    check_alike(*train_, *val_);
+    val_rows_ = all_rows(*val_);
+  }
+}
+
+std::unique_ptr<Dataset> RunData::read_by_workers(std::unique_ptr<Dataset> data) const {
+  const bool takes_work = data->decodes() || recipe_.augment.is_on();
+  const auto workers = recipe_.data.workers > 0 ? static_cast<int>(recipe_.data.workers)
+                       : takes_work             ? available_processors()
+                                                : 1;
+  return workers == 1 ? std::move(data)
+                      : std::make_unique<ParallelDataset>(std::move(data), workers);
+}
+
+void RunData::split(bool by_class) {
+  if (!recipe_.data.val.empty() || recipe_.data.val_split == 0) {
+    train_rows_ = all_rows(*train_);
+    return;
+  }
+  const auto seed = static_cast<std::uint64_t>(recipe_.data.seed);
+  const double held_out = recipe_.data.val_split;
+  Split split = train_->rows_apart() > 0
+                    ? split_rows_in_order(train_->count(), held_out, train_->rows_apart())
+                : by_class
+                    ? split_rows_stratified(train_->labels(target_index(*train_)), held_out, seed)
+                    : split_rows(train_->count(), held_out, seed);
+  train_rows_ = std::move(split.train);
+  val_rows_ = std::move(split.val);
+}
+
+void RunData::mix(std::int64_t classes) {
+  const MixOptions options{recipe_.augment.mixup, recipe_.augment.cutmix, classes,
+                           static_cast<std::uint64_t>(recipe_.data.seed)};
+  train_ = std::make_unique<MixedDataset>(std::move(train_), options);
+  if (val_ != nullptr) {
+    val_ = std::make_unique<MixedDataset>(std::move(val_), options);
+  }
+}
+
+SamplerOptions RunData::training_order() const {
+  const DataSettings& data = recipe_.data;
+  SamplerOptions order{data.shuffle, static_cast<std::uint64_t>(data.seed), {}};
+  if (data.sampling == "weighted") {
+    TEMPER_CHECK(!data.sampling_weights.empty(), ErrorCode::kInvalidArgument,
+                 "data.sampling = \"weighted\" needs data.sampling_weights, a .npy file with one "
+                 "number per training row");
+    order.weights = read_sampling_weights(data.sampling_weights, train_->count(), train_rows_);
+  } else if (data.sampling == "balanced") {
+    const std::vector<std::int64_t> all = train_->labels(target_index(*train_));
+    std::vector<std::int64_t> labels;
+    for (const std::int64_t row : train_rows_) {
+      labels.push_back(all[static_cast<std::size_t>(row)]);
+    }
+    order.weights = balanced_weights(labels);
+  }
+  return order;
+}
+
+std::int64_t RunData::keep_few_batches(std::int64_t batches) {
+  const std::int64_t wanted = std::min(batches * recipe_.data.batch_size, train_count());
+  const SamplerOptions order{recipe_.data.shuffle, static_cast<std::uint64_t>(recipe_.data.seed)};
+  const Sampler sampler(train_rows_, order);
+  const Sampler::Epoch first = sampler.epoch(0);
+  std::vector<std::int64_t> rows;
+  for (std::int64_t i = 0; i < wanted; ++i) {
+    rows.push_back(first.row(i));
+  }
+  train_rows_ = rows;
+  val_rows_ = std::move(rows);
+  val_.reset();
+  return wanted;
+}
+
+std::int64_t RunData::batches_per_epoch() const {
+  const std::int64_t size = recipe_.data.batch_size;
+  const std::int64_t all =
+      recipe_.data.drop_last ? train_count() / size : (train_count() + size - 1) / size;
+  const std::int64_t limit = recipe_.train.limit_batches;
+  return limit > 0 ? std::min(limit, all) : all;
+}
+
+std::unique_ptr<BatchLoader> RunData::make_train_loader(DataPosition start) const {
+  LoaderOptions options;
+  options.batch_size = recipe_.data.batch_size;
+  options.drop_last = recipe_.data.drop_last;
+  options.training = true;
+  options.limit_batches = recipe_.train.limit_batches;
+  return std::make_unique<BatchLoader>(*train_, Sampler(train_rows_, training_order()), options,
+                                       start);
+}
+
+std::unique_ptr<BatchLoader> RunData::make_val_loader() const {
+  LoaderOptions options;
+  options.batch_size = std::min(recipe_.data.batch_size, val_count());
+  options.single_epoch = true;
+  options.limit_batches = recipe_.train.limit_val_batches;
+  return std::make_unique<BatchLoader>(val(), Sampler(val_rows_, SamplerOptions{false, 0}),
+                                       options);
+}
+
+std::unique_ptr<BatchLoader> RunData::make_ordered_loader(std::int64_t batch_size) const {
+  LoaderOptions options;
+  options.batch_size = std::min(batch_size, train_count());
+  options.single_epoch = true;
+  return std::make_unique<BatchLoader>(*train_, Sampler(train_rows_, SamplerOptions{false, 0}),
+                                       options);
+}
+
+std::vector<SideFile> RunData::files() const {
+  const std::string& target = recipe_.data.target_path;
+  const std::string with = target.empty() ? "" : concat("' with '", target);
+  std::vector<SideFile> files = {{"data.train", recipe_.data.train + with, train_->fingerprint()}};
+  if (val_ != nullptr) {
+    files.push_back({"data.val", recipe_.data.val + with, val_->fingerprint()});
+  }
+  return files;
+}
+
+}  // namespace temper::training

@@ -1,0 +1,68 @@
+// The data of a run: the training set, the validation set (a file of its own or rows held out), and
+// the loaders over them.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "training/data/batch_loader.h"
+#include "training/data/dataset.h"
+#include "training/data/open_dataset.h"
+#include "training/objective/side_files.h"
+#include "training/recipe/recipe.h"
+
+namespace temper::training {
+
+// The place of the data's first target among the fields. THROWS: kInvalidData when there is none.
+std::size_t target_index(const Dataset& data);
+
+class RunData {
+ public:
+  // Opens and splits what [data] of `recipe` names. `validates`: data.val is opened, and a split
+  // may keep each class's share. `recipe` must outlive this and gives the batch size.
+  // THROWS: as open_dataset().
+  RunData(const Recipe& recipe, DataOptions options, bool validates);
+
+  // augment.mixup and cutmix: labels become probabilities of `classes`, mixed in training. Before
+  // any loader is made. THROWS: kInvalidArgument when the inputs cannot be mixed.
+  void mix(std::int64_t classes);
+
+  // train.overfit_batches: only the rows of the first batches, to train on and to validate on.
+  // Returns how many.
+  std::int64_t keep_few_batches(std::int64_t batches);
+
+  const Dataset& train() const { return *train_; }
+  const Dataset& val() const { return val_ == nullptr ? *train_ : *val_; }
+  bool has_validation() const { return !val_rows_.empty(); }
+  const std::vector<std::int64_t>& train_rows() const { return train_rows_; }
+  std::int64_t train_count() const { return static_cast<std::int64_t>(train_rows_.size()); }
+  std::int64_t val_count() const { return static_cast<std::int64_t>(val_rows_.size()); }
+  std::span<const std::int64_t> val_rows() const { return val_rows_; }
+  std::int64_t batches_per_epoch() const;
+
+  std::unique_ptr<BatchLoader> make_train_loader(DataPosition start) const;
+  // The validation set in its own order, once.
+  std::unique_ptr<BatchLoader> make_val_loader() const;
+  // All training rows in their own order, once: for evaluation and prediction.
+  std::unique_ptr<BatchLoader> make_ordered_loader(std::int64_t batch_size) const;
+
+  // The training data, and the validation data when that is a file of its own.
+  std::vector<SideFile> files() const;
+
+ private:
+  // Over `data`, where data.workers asks for several threads.
+  std::unique_ptr<Dataset> read_by_workers(std::unique_ptr<Dataset> data) const;
+  void split(bool by_class);
+  SamplerOptions training_order() const;
+
+  const Recipe& recipe_;
+  std::unique_ptr<Dataset> train_;
+  std::unique_ptr<Dataset> val_;  // null: a part of train_
+  std::vector<std::int64_t> train_rows_;
+  std::vector<std::int64_t> val_rows_;
+};
+
+}  // namespace temper::training

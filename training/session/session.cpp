@@ -1,0 +1,295 @@
+#include "training/session/session.h"
+
+#include <algorithm>
+
+#include "backends/backends.h"
+#include "graph/ops/standard_ops.h"
+#include "runtime/base/error.h"
+#include "runtime/platform/files.h"
+#include "runtime/platform/folders.h"
+#include "runtime/platform/threads.h"
+#include "training/session/data_options.h"
+#include "training/session/input_ranges.h"
+#include "training/session/input_shapes.h"
+#include "training/session/precision.h"
+#include "training/session/what_trains.h"
+
+namespace temper::training {
+
+Session::~Session() = default;
+
+Session::Session(Recipe recipe, EngineOptions options, SessionNeeds needs)
+    : recipe_(std::move(recipe)) {
+  TEMPER_CHECK(!recipe_.model.path.empty(), ErrorCode::kInvalidArgument,
+               "model.path is not set: which ONNX file?");
+  TEMPER_CHECK(!recipe_.data.train.empty(), ErrorCode::kInvalidArgument,
+               "data.train is not set: which data?");
+  reference_ = make_backend("reference");
+  backend_ = make_backend(recipe_.train.device);
+  options.threads =
+      recipe_.train.threads > 0 ? static_cast<int>(recipe_.train.threads) : available_processors();
+  threads_ = options.threads;
+  import_model(needs.as_variables);
+  DataOptions data = data_options(*imported_, recipe_);
+  const std::string prepared = preprocessing_path(recipe_.model.path);
+  if (needs.stored_preprocessing && file_status(prepared).is_regular) {
+    data.table.preprocessing = parse_json(read_text_file(prepared, 1 << 24), prepared);
+  }
+  watch_steps_ = needs.watch_steps;
+  needs.target ? open_data(data) : open_inputs(data);
+  settle_batch_size();
+  keep_few_batches();
+  CompileSettings settings;
+  settings.losses = losses_.terms;
+  settings.sample_weight = !recipe_.sample_weight.empty();
+  settings.penalty = recipe_.penalty;
+  settings.teacher = recipe_.teacher;
+  if (needs.target && !recipe_.teacher.model.empty()) {
+    load_teacher();
+    settings.teacher.graph = teacher_.get();
+  }
+  settings.optimizer = recipe_.optimizer;
+  settings.groups = recipe_.groups;
+  settings.clip = recipe_.clip;
+  settings.spike_gate = !recipe_.train.spike.guards()      ? SpikeGate::kNone
+                        : recipe_.train.spike.of == "loss" ? SpikeGate::kLoss
+                                                           : SpikeGate::kGradientNorm;
+  settings.by_batches = recipe_.train.accumulate_by == "batches";
+  settings.average = recipe_.average.is_on();
+  settings.snapshots = recipe_.train.spike.action == "rollback";
+  settings.check_finite = recipe_.train.on_nonfinite != "ignore";
+  settings.frozen_batchnorm = recipe_.model.batchnorm == "frozen";
+  settings.seed = static_cast<std::uint64_t>(recipe_.train.seed);
+  settings.freeze = recipe_.model.freeze;
+  settings.trainable = recipe_.model.trainable;
+  settle_precision(recipe_, *imported_, *backend_, settings, notes_);
+  options_ = std::move(options);
+  engine_ =
+      std::make_unique<Engine>(*imported_, std::move(settings), *backend_, *reference_, options_);
+  if (needs.target && needs.trains) {
+    notes_.push_back(what_trains());
+  }
+}
+
+void Session::import_model(const std::set<std::string>& asked) {
+  model_ = std::make_unique<graph::OnnxModel>(
+      graph::OnnxModel::load(recipe_.model.path, {recipe_.model.external_data_root}));
+  as_variables_ = asked;
+  graph::Graph graph = model_->build_graph(graph::standard_ops(), as_variables_, &decisions_);
+  const std::set<std::string> constants = asked_constants(recipe_.model.trainable, decisions_);
+  if (!constants.empty()) {
+    as_variables_.insert(constants.begin(), constants.end());
+    graph = model_->build_graph(graph::standard_ops(), as_variables_, &decisions_);
+  }
+  imported_ = std::make_unique<graph::Graph>(std::move(graph));
+  const std::string note = training_form_note(recipe_.model.path, *imported_);
+  if (!note.empty()) {
+    notes_.push_back(note);
+  }
+}
+
+std::string Session::what_trains() const {
+  return training::what_trains(*imported_, decisions_, engine_->settings());
+}
+
+void Session::enter_stage(std::size_t stage, std::int64_t applied) {
+  const auto frozen_in = [&](std::size_t s) {
+    std::vector<std::string> patterns = recipe_.model.freeze;
+    const std::vector<std::string>& own = recipe_.stages[s].freeze;
+    patterns.insert(patterns.end(), own.begin(), own.end());
+    return patterns;
+  };
+  CompileSettings settings = engine_->settings();
+  settings.freeze = frozen_in(stage);
+  settings.stages = static_cast<std::int64_t>(recipe_.stages.size());
+  settings.earlier_freezes.clear();
+  for (std::size_t before = 0; before < stage; ++before) {
+    settings.earlier_freezes.push_back(frozen_in(before));
+  }
+  std::map<std::string, Tensor> values;
+  const VariableStore& before = engine_->store();
+  for (int i = 0; before.allocated() && i < before.count(); ++i) {
+    values[before.variable(i).name] = before.get(i);
+  }
+  // Frees the plans of the stage before, so that there is never memory for two.
+  engine_ =
+      std::make_unique<Engine>(*imported_, std::move(settings), *backend_, *reference_, options_);
+  if (values.empty()) {
+    return;
+  }
+  engine_->prepare(requests());
+  VariableStore& store = engine_->store();
+  for (const auto& [name, value] : values) {
+    if (const int same = store.find(name); same >= 0) {
+      store.set(same, value);
+    }
+  }
+  store.tensor(store.find(kStartsVariable)).span<std::int64_t>()[stage] = applied;
+}
+
+// The model for a batch of two, made without choosing kernels: its shapes and dtypes.
+graph::Graph Session::forward_graph(const Dataset& probe) {
+  settle_input_shapes(*imported_, probe);
+  GraphRequest request;
+  request.kind = GraphKind::kPredict;
+  request.batch = 2;
+  try {
+    return make_graph(*imported_, {}, request, *reference_);
+  } catch (Error& error) {
+    error.add_note(concat("while compiling ", recipe_.model.path));
+    throw;
+  }
+}
+
+// The data as they are, for what is left open.
+std::unique_ptr<Dataset> Session::open_probe(DataOptions options) const {
+  options.require_finite = false;
+  try {
+    return open_dataset(recipe_.data.train, options);
+  } catch (Error& error) {
+    for (const std::string& line : loss_files_.explain()) {
+      error.add_note(line);
+    }
+    throw;
+  }
+}
+
+void Session::open_data(const DataOptions& wanted) {
+  loss_files_ = LossFiles(recipe_, *imported_);
+  side_files_ = loss_files_.side_files();
+  if (recipe_.data.sampling == "weighted" && !recipe_.data.sampling_weights.empty()) {
+    side_files_.push_back(side_file("data.sampling_weights", recipe_.data.sampling_weights));
+  }
+  DataOptions options = asked_targets(recipe_, loss_files_, wanted);
+  const std::unique_ptr<Dataset> probe = open_probe(options);
+  losses_ = settle_losses(recipe_, loss_files_, forward_graph(*probe), *probe, *reference_, notes_);
+  check_indices(*imported_, *probe, recipe_.model.allow_negative_ids);
+  options.targets = losses_.targets;
+  data_ = std::make_unique<RunData>(recipe_, options, true);
+  check_run_targets(losses_, data_->train(), recipe_.data.class_names, notes_);
+  if (&data_->val() != &data_->train()) {
+    check_run_targets(losses_, data_->val(), recipe_.data.class_names, notes_);
+    check_indices(*imported_, data_->val(), recipe_.model.allow_negative_ids);
+  }
+  balance_classes(losses_, data_->train(), data_->train_rows(), notes_);
+  if (recipe_.augment.mixes()) {
+    mix_samples();
+  }
+}
+
+void Session::check_data_indices(const graph::Graph& graph) const {
+  check_indices(graph, data_->train(), recipe_.model.allow_negative_ids);
+  if (&data_->val() != &data_->train()) {
+    check_indices(graph, data_->val(), recipe_.model.allow_negative_ids);
+  }
+}
+
+void Session::load_teacher() {
+  const graph::OnnxModel model = graph::OnnxModel::load(recipe_.teacher.model);
+  teacher_ = std::make_unique<graph::Graph>(model.build_graph(graph::standard_ops()));
+  settle_teacher_shapes(*teacher_, *imported_);
+  check_data_indices(*teacher_);
+  side_files_.push_back(side_model("loss.teacher.model", model));
+}
+
+// The target becomes a probability of each class, which the loss must take.
+void Session::mix_samples() {
+  const bool one = losses_.terms.size() == 1 && losses_.targets.size() == 1;
+  TEMPER_CHECK(
+      one && has_class_target() && loss_name() == "cross_entropy" && losses_.lead_shape.rank() == 2,
+      ErrorCode::kInvalidArgument,
+      "augment.mixup and augment.cutmix blend classes, for which there must be one loss, "
+      "cross_entropy, with one label per sample, and no weights of samples; the loss is ",
+      losses_.lead_term().is_file() ? losses_.lead_term().file : loss_name());
+  data_->mix(losses_.labels.front().classes);
+  losses_.terms.front().class_target = false;
+}
+
+// For prediction: whatever target the data have is left alone.
+void Session::open_inputs(DataOptions options) {
+  options.require_targets = false;
+  data_ = std::make_unique<RunData>(recipe_, options, false);
+  settle_input_shapes(*imported_, data_->train());
+  check_data_indices(*imported_);
+}
+
+void Session::keep_few_batches() {
+  const std::int64_t batches = recipe_.train.overfit_batches;
+  if (batches == 0) {
+    return;
+  }
+  const std::int64_t kept = data_->keep_few_batches(batches);
+  recipe_.data.shuffle = false;
+  notes_.push_back(concat("train.overfit_batches = ", batches, ": ", kept,
+                          " samples, in one order, to train on and to validate on"));
+}
+
+void Session::settle_batch_size() {
+  if (recipe_.data.batch_size <= train_count()) {
+    return;
+  }
+  TEMPER_CHECK(!recipe_.data.batch_size_given, ErrorCode::kInvalidArgument, "data.batch_size is ",
+               recipe_.data.batch_size, ", but there are only ", train_count(),
+               " training samples in ", recipe_.data.train,
+               val_count() > 0 && recipe_.data.val.empty()
+                   ? concat(" (", train_count() + val_count(), " rows, of which data.val_split = ",
+                            recipe_.data.val_split, " holds out ", val_count(), ")")
+                   : "",
+               "; write ", train_count(), " or less, or leave it out");
+  notes_.push_back(
+      concat("data.batch_size = ", train_count(), " (the training set has no more samples)"));
+  recipe_.data.batch_size = train_count();
+}
+
+GraphRequest Session::request(GraphKind kind, std::int64_t batch) const {
+  GraphRequest request;
+  request.kind = kind;
+  request.batch = batch;
+  const bool updates = kind == GraphKind::kTrain || kind == GraphKind::kLast;
+  request.watch_gradients = updates && (watch_steps_ || recipe_.log.histograms > 0);
+  request.watch_activations = updates && watch_steps_;
+  return request;
+}
+
+std::vector<GraphRequest> Session::requests() const {
+  const std::int64_t size = recipe_.data.batch_size;
+  const bool ends_full = recipe_.data.drop_last || batches_per_epoch() * size <= train_count();
+  const std::int64_t rest = ends_full ? 0 : train_count() % size;
+  std::vector<GraphRequest> list;
+  const bool accumulates = recipe_.train.accumulate > 1;
+  list.push_back(request(accumulates ? GraphKind::kLast : GraphKind::kTrain, size));
+  if (accumulates) {
+    list.push_back(request(GraphKind::kMicro, size));
+  }
+  if (rest > 0) {  // the last batch of an epoch always ends a group
+    list.push_back(request(accumulates ? GraphKind::kLast : GraphKind::kTrain, rest));
+  }
+  if (recipe_.average.refreshes_statistics() && recipe_.model.batchnorm != "frozen") {
+    const std::int64_t ordered = std::min(size, train_count());
+    list.push_back(request(GraphKind::kStatistics, ordered));
+    if (const std::int64_t few = train_count() % ordered; few > 1 && !recipe_.data.drop_last) {
+      list.push_back(request(GraphKind::kStatistics, few));
+    }
+  }
+  if (has_validation()) {
+    const std::int64_t val_size = std::min(size, val_count());
+    list.push_back(request(GraphKind::kEvaluate, val_size));
+    const std::int64_t limit = recipe_.train.limit_val_batches;
+    if (val_count() % val_size > 0 && (limit == 0 || limit * val_size > val_count())) {
+      list.push_back(request(GraphKind::kEvaluate, val_count() % val_size));
+    }
+  }
+  return list;
+}
+
+void Session::bind(Executor& executor, const Batch& batch) const {
+  const std::vector<Field>& fields = train_data().fields();
+  for (std::size_t i = 0; i < fields.size(); ++i) {
+    const int input = executor.plan().find_input(losses_.input_of(fields[i]));
+    if (input >= 0) {
+      bind_checked(executor, input, batch.fields[i]);
+    }
+  }
+}
+
+}  // namespace temper::training

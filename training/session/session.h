@@ -1,0 +1,125 @@
+// A recipe made concrete: the model loaded, the data opened and split, what was left open inferred,
+// the graphs compiled. The trainer, the evaluation and the commands all start from a session.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "graph/onnx/import.h"
+#include "runtime/backend/backend.h"
+#include "training/compile/engine.h"
+#include "training/data/open_dataset.h"
+#include "training/losses/loss.h"
+#include "training/objective/run_losses.h"
+#include "training/objective/side_files.h"
+#include "training/recipe/recipe.h"
+#include "training/session/run_data.h"
+
+namespace temper::training {
+
+// What a session is for, where that is not training.
+struct SessionNeeds {
+  bool target = true;  // false: the data need no target and there is no loss (prediction)
+  std::set<std::string> as_variables;  // see OnnxModel::build_graph
+  // Tables are prepared as when the model was trained: by the file preprocessing_path(model) if it
+  // is there.
+  bool stored_preprocessing = false;
+  bool trains = true;        // false: nothing is said of what trains (evaluation, gradients)
+  bool watch_steps = false;  // graphs of steps also give gradients and activations (watch.h)
+};
+
+class Session {
+ public:
+  // Loads the model and the data and settles the recipe: loss inferred when none is named (see
+  // infer_loss), batch size clamped when not written. Compiles nothing yet. THROWS: every input
+  // error of DESIGN section 7.
+  explicit Session(Recipe recipe, EngineOptions options = {}, SessionNeeds needs = {});
+  ~Session();
+
+  const Recipe& recipe() const { return recipe_; }
+  const graph::OnnxModel& model() const { return *model_; }
+  Engine& engine() { return *engine_; }
+  const Engine& engine() const { return *engine_; }
+  const Backend& backend() const { return *backend_; }
+  const RunLosses& losses() const { return losses_; }
+  // The loss the metrics are of, by name; empty for a file.
+  const std::string& loss_name() const { return losses_.lead_term().loss.name; }
+  // Whether its target is class indices, else floats.
+  bool has_class_target() const {
+    return !losses_.terms.empty() && losses_.lead_term().class_target;
+  }
+  int threads() const { return threads_; }
+  // In a line: which of the model's tensors train now (in this stage), which do not, and why.
+  std::string what_trains() const;
+  // Tensors that became variables because SessionNeeds or model.trainable names them.
+  const std::set<std::string>& as_variables() const { return as_variables_; }
+  // What was inferred or changed, for people.
+  const std::vector<std::string>& notes() const { return notes_; }
+
+  const RunData& data() const { return *data_; }
+  // Short for what data() knows.
+  const Dataset& train_data() const { return data_->train(); }
+  bool has_validation() const { return data_->has_validation(); }
+  std::int64_t train_count() const { return data_->train_count(); }
+  std::int64_t val_count() const { return data_->val_count(); }
+  std::int64_t batches_per_epoch() const { return data_->batches_per_epoch(); }
+  std::unique_ptr<BatchLoader> make_train_loader(DataPosition start) const {
+    return data_->make_train_loader(start);
+  }
+  std::unique_ptr<BatchLoader> make_val_loader() const { return data_->make_val_loader(); }
+  std::unique_ptr<BatchLoader> make_ordered_loader(std::int64_t batch_size) const {
+    return data_->make_ordered_loader(batch_size);
+  }
+
+  GraphRequest request(GraphKind kind, std::int64_t batch) const;
+  // All graphs the run will need, the training graph first: for Engine::prepare().
+  std::vector<GraphRequest> requests() const;
+  // The trainable set of recipe().stages[stage]: what model.freeze and the stage freeze is not in
+  // it. Values of variables stay; optimizer state of what was frozen begins anew, its steps counted
+  // from `applied`. Executors of before are gone.
+  void enter_stage(std::size_t stage, std::int64_t applied);
+  // Binds a batch to an executor's inputs by name.
+  void bind(Executor& executor, const Batch& batch) const;
+  // The name of the model output it reads, as a plan output ("output:NAME").
+  const std::string& loss_output() const { return losses_.lead_output; }
+  // Its shape, in batches of two.
+  const Shape& loss_output_shape() const { return losses_.lead_shape; }
+  // Beside model and data.
+  const std::vector<SideFile>& side_files() const { return side_files_; }
+
+ private:
+  void import_model(const std::set<std::string>& asked);
+  void open_data(const DataOptions& options);
+  std::unique_ptr<Dataset> open_probe(DataOptions options) const;
+  void open_inputs(DataOptions options);
+  // Of the training and the validation rows.
+  void check_data_indices(const graph::Graph& graph) const;
+  void load_teacher();
+  void mix_samples();
+  void settle_batch_size();
+  void keep_few_batches();
+  graph::Graph forward_graph(const Dataset& probe);
+
+  Recipe recipe_;
+  std::unique_ptr<graph::OnnxModel> model_;
+  std::set<std::string> as_variables_;
+  std::vector<graph::TensorDecision> decisions_;
+  std::unique_ptr<graph::Graph> teacher_;  // of loss.teacher; null without
+  LossFiles loss_files_;
+  std::vector<SideFile> side_files_;
+  std::unique_ptr<Backend> backend_;
+  std::unique_ptr<Backend> reference_;
+  EngineOptions options_;
+  bool watch_steps_ = false;
+  std::unique_ptr<Engine> engine_;
+  int threads_ = 1;
+  RunLosses losses_;
+  std::vector<std::string> notes_;
+  std::unique_ptr<RunData> data_;
+  std::unique_ptr<graph::Graph> imported_;
+};
+
+}  // namespace temper::training

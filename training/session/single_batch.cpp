@@ -1,0 +1,39 @@
+#include "training/session/single_batch.h"
+
+#include "runtime/base/error.h"
+#include "training/compile/step/parameter_groups.h"
+
+namespace temper::training {
+
+SingleBatch::~SingleBatch() = default;
+
+SingleBatch::SingleBatch(const Recipe& recipe) : session_(recipe) {
+  const std::int64_t rows = session_.train_count();
+  Engine& engine = session_.engine();
+  const GraphRequest request = session_.request(GraphKind::kTrain, rows);
+  engine.prepare({request});
+  VariableStore& store = engine.store();
+  RateTable(store, engine.settings()).fill_constant();
+  executor_ = &engine.executor(request);
+  loss_output_ = executor_->plan().find_output("loss");
+  loader_ = session_.make_ordered_loader(rows);
+  const Batch* batch = loader_->next();
+  TEMPER_ASSERT(batch != nullptr && batch->rows == rows);
+  session_.bind(*executor_, *batch);
+}
+
+double SingleBatch::loss() const {
+  return executor_->output(loss_output_).values<double>().front();
+}
+
+double SingleBatch::step() {
+  executor_->run();
+  return loss();
+}
+
+double SingleBatch::step_profiled(std::vector<double>& seconds) {
+  executor_->run_profiled(seconds);
+  return loss();
+}
+
+}  // namespace temper::training

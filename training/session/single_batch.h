@@ -1,0 +1,32 @@
+// Whole training steps on one batch that stays in memory: for benchmarks and profiles.
+#pragma once
+
+#include <vector>
+
+#include "training/session/session.h"
+
+namespace temper::training {
+
+class SingleBatch {
+ public:
+  // The batch is all of recipe.data.train; the rate is the recipe's optimizer.lr at every step.
+  explicit SingleBatch(const Recipe& recipe);
+  ~SingleBatch();
+
+  // One step: forward, loss, gradient, update. Returns the loss, as the batch had it before the
+  // update.
+  double step();
+  // The same, with the seconds of each step of the plan added to `seconds`.
+  double step_profiled(std::vector<double>& seconds);
+  const Plan& plan() const { return executor_->plan(); }
+
+ private:
+  double loss() const;
+
+  Session session_;
+  std::unique_ptr<BatchLoader> loader_;
+  Executor* executor_ = nullptr;
+  int loss_output_ = -1;
+};
+
+}  // namespace temper::training
