@@ -11,10 +11,10 @@ namespace {
 
 class Appending {
  public:
-  Appending(Graph& into, const Graph& part, const std::string& prefix)
-      : into_(into), part_(part), prefix_(prefix) {}
+  Appending(Graph& into, const Graph& part, int model, const std::string& prefix)
+      : into_(into), part_(part), model_(model), prefix_(prefix) {}
 
-  void bind_reads(const std::map<std::string, ValueId>& reads) { reads_ = &reads; }
+  void bind_reads(const std::map<VariableIdentity, ValueId>& reads) { reads_ = &reads; }
 
   void bind_inputs(const std::map<std::string, ValueId>& inputs) {
     for (const ValueId id : part_.inputs) {
@@ -79,16 +79,24 @@ class Appending {
     if (value.kind == ValueKind::kConstant) {
       return moved_[id] = into_.add_constant({}, value.constant);
     }
-    const auto given = reads_->find(part_.variable(value.variable).name);
+    const auto given = reads_->find(identity_in_joint(value.variable));
     return moved_[id] = given != reads_->end()
                             ? given->second
                             : into_.read_variable(moved_variable(value.variable));
   }
 
+  VariableIdentity identity_in_joint(VariableId id) const {
+    VariableIdentity identity = part_.variable(id).identity;
+    TEMPER_ASSERT(identity.of < 0, "a part of a graph has no state of its own");
+    identity.model = model_;
+    return identity;
+  }
+
   VariableId moved_variable(VariableId id) {
     Variable variable = part_.variable(id);
     variable.name = prefix_ + variable.name;
-    const VariableId known = into_.find_variable(variable.name);
+    variable.identity = identity_in_joint(id);
+    const VariableId known = into_.find_variable(variable.identity);
     if (known.valid()) {
       return known;
     }
@@ -100,17 +108,18 @@ class Appending {
 
   Graph& into_;
   const Graph& part_;
+  const int model_;
   const std::string& prefix_;
-  const std::map<std::string, ValueId>* reads_ = nullptr;
+  const std::map<VariableIdentity, ValueId>* reads_ = nullptr;
   std::map<ValueId, ValueId> moved_;
 };
 
 }  // namespace
 
-Appended append(Graph& into, const Graph& part, const std::string& prefix,
+Appended append(Graph& into, const Graph& part, int model, const std::string& prefix,
                 const std::map<std::string, ValueId>& inputs,
-                const std::map<std::string, ValueId>& reads) {
-  Appending appending(into, part, prefix);
+                const std::map<VariableIdentity, ValueId>& reads) {
+  Appending appending(into, part, model, prefix);
   appending.bind_reads(reads);
   appending.bind_inputs(inputs);
   appending.add_nodes();

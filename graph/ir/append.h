@@ -17,13 +17,13 @@ struct Appended {
 };
 
 // Appends the nodes of `part` to `into`. Inputs of `part` become the values of `inputs` under their
-// names; variables become variables of `into` called prefix + name, shared by all copies with that
-// prefix, but those named in `reads` are read as the value given there (a statistic that an earlier
-// copy moved). Origins get the prefix. REQUIRES: `part` has known shapes; `into` is another graph
-// of the same registry. THROWS: kInvalidModel when an input is missing, or has another type or
-// shape.
-Appended append(Graph& into, const Graph& part, const std::string& prefix,
+// names; variables become variables of `into`, of this model, shared by all copies of it, but those
+// in `reads` (identities in `into`) are read as the value given there (a statistic that an earlier
+// copy moved). Labels of variables and origins get the prefix. REQUIRES: `part` has known shapes;
+// `into` is another graph of the same registry. THROWS: kInvalidModel when an input is missing, or
+// has another type or shape.
+Appended append(Graph& into, const Graph& part, int model, const std::string& prefix,
                 const std::map<std::string, ValueId>& inputs,
-                const std::map<std::string, ValueId>& reads = {});
+                const std::map<VariableIdentity, ValueId>& reads = {});
 
 }  // namespace temper::graph

@@ -29,6 +29,7 @@ ValueId Graph::add_input(std::string input_name, DType dtype, std::vector<Dim> d
   }
   value.dims = std::move(dims);
   value.rank_known = rank_known;
+  value.port = {PortRole::kModelInput, static_cast<int>(inputs.size())};
   values_.push_back(std::move(value));
   inputs.push_back(to_id<ValueId>(values_.size() - 1));
   return inputs.back();
@@ -40,6 +41,12 @@ ValueId Graph::add_input(std::string input_name, DType dtype, const Shape& shape
     dims.push_back({dim, {}});
   }
   return add_input(std::move(input_name), dtype, std::move(dims));
+}
+
+ValueId Graph::add_input(std::string input_name, DType dtype, const Shape& shape, Port port) {
+  const ValueId made = add_input(std::move(input_name), dtype, shape);
+  value(made).port = port;
+  return made;
 }
 
 ValueId Graph::add_constant(std::string constant_name, Tensor tensor) {
@@ -55,6 +62,9 @@ ValueId Graph::add_constant(std::string constant_name, Tensor tensor) {
 }
 
 VariableId Graph::add_variable(Variable variable) {
+  VariableIdentity& identity = variable.identity;
+  identity.slot = identity.slot < 0 ? variable_count() : identity.slot;
+  TEMPER_ASSERT(!find_variable(identity).valid(), "variable ", variable.name, " is in the graph");
   variables_.push_back(std::move(variable));
   variable_reads_.emplace_back();
   return to_id<VariableId>(variables_.size() - 1);
@@ -115,14 +125,28 @@ ValueId Graph::ensure_output(NodeId id, int i) {
 }
 
 void Graph::add_output(std::string output_name, ValueId value_id) {
-  outputs.push_back({std::move(output_name), value_id});
+  const Port port{PortRole::kModelOutput, static_cast<int>(outputs.size())};
+  outputs.push_back({std::move(output_name), value_id, port});
+}
+
+void Graph::add_output(std::string output_name, ValueId value_id, Port port) {
+  outputs.push_back({std::move(output_name), value_id, port});
 }
 
 void Graph::add_update(UpdateBinding binding) { updates.push_back(binding); }
 
+VariableId Graph::find_variable(const VariableIdentity& identity) const {
+  for (std::size_t i = 0; i < variables_.size(); ++i) {
+    if (variables_[i].identity == identity) {
+      return to_id<VariableId>(i);
+    }
+  }
+  return {};
+}
+
 VariableId Graph::find_variable(std::string_view variable_name) const {
   for (std::size_t i = 0; i < variables_.size(); ++i) {
-    if (variables_[i].name == variable_name) {
+    if (variables_[i].identity.is_of_model() && variables_[i].name == variable_name) {
       return to_id<VariableId>(i);
     }
   }

@@ -18,14 +18,21 @@
 #include "runtime/base/attrs.h"
 #include "runtime/base/dtype.h"
 #include "runtime/base/ids.h"
+#include "runtime/base/port.h"
 #include "runtime/base/shape.h"
+#include "runtime/base/variable_identity.h"
 #include "runtime/memory/tensor.h"
 
 namespace temper::graph {
 
 using temper::NodeId;
+using temper::Port;
+using temper::PortRole;
+using temper::ScalarRole;
 using temper::ValueId;
 using temper::VariableId;
+using temper::VariableIdentity;
+using temper::VariableKind;
 
 class OpDef;
 class OpRegistry;
@@ -51,6 +58,7 @@ struct Value {
   bool shape_known = false;  // false until infer_shapes() ran over an imported graph
   std::vector<Dim> dims;     // inputs only: as declared, before binding
   bool rank_known = true;    // inputs only: false when the file declares no shape at all
+  Port port;                 // inputs only
   NodeId producer;           // kNode only
   int output_index = 0;      // kNode only
   VariableId variable;       // kVariable only
@@ -68,18 +76,12 @@ struct Node {
   bool removed = false;
 };
 
-enum class VariableRole {
-  kParameter,  // trainable, or could be: receives a gradient unless frozen
-  kStatistic,  // BatchNormalization running mean and variance
-  kState,      // optimizer moments, accumulators
-  kScalar,     // step counters, rates, scaler state
-};
-
 struct Variable {
-  std::string name;
+  std::string name;           // a label; of the model's tensors the file's
+  VariableIdentity identity;  // which it is; `of`: the index of a variable of this graph
+  std::string part = {};      // of what belongs to another one: what it is of it, "exp_avg"
   DType dtype = DType::kFloat32;
   Shape shape;
-  VariableRole role = VariableRole::kParameter;
   bool trainable = false;
   Tensor initial;          // plain; undefined means zeros
   std::string why;         // why it is, or is not, trainable: for `inspect`
@@ -90,6 +92,8 @@ struct Variable {
   bool layout_free = true;
   // A moment or gradient copies the layout of this variable.
   VariableId layout_of;
+
+  bool is(VariableKind kind) const { return identity.kind == kind; }
 };
 
 // At the end of a step `variable` takes `value`.
@@ -111,9 +115,12 @@ class Graph {
   std::string name;
 
   // --- building --------------------------------------------------------------
+  // An input of the model, the next one, unless another port is given.
   ValueId add_input(std::string name, DType dtype, std::vector<Dim> dims, bool rank_known = true);
   ValueId add_input(std::string name, DType dtype, const Shape& shape);
+  ValueId add_input(std::string name, DType dtype, const Shape& shape, Port port);
   ValueId add_constant(std::string name, Tensor value);
+  // REQUIRES: the graph has no variable of this identity.
   VariableId add_variable(Variable variable);
   // The value that reads a variable (one per variable, made on first use).
   ValueId read_variable(VariableId id);
@@ -123,7 +130,9 @@ class Graph {
                   const std::vector<std::string>& output_names, Attrs attrs, std::string origin);
   // Output i of a node; an output that was left out becomes a new unnamed value (not yet inferred).
   ValueId ensure_output(NodeId node, int i);
+  // An output of the model, the next one, unless another port is given.
   void add_output(std::string name, ValueId value);
+  void add_output(std::string name, ValueId value, Port port);
   void add_update(UpdateBinding binding);
 
   // --- reading ---------------------------------------------------------------
@@ -135,7 +144,9 @@ class Graph {
   const Variable& variable(VariableId id) const {
     return variables_[static_cast<std::size_t>(id.index)];
   }
-  // The variable with this name, or an invalid id.
+  // The variable of this identity, or an invalid id. COST: linear; so below.
+  VariableId find_variable(const VariableIdentity& identity) const;
+  // The tensor of the model with this name, or an invalid id.
   VariableId find_variable(std::string_view name) const;
   // The value with this name, or an invalid id. COST: linear.
   ValueId find_value(std::string_view name) const;
@@ -148,6 +159,7 @@ class Graph {
   struct Output {
     std::string name;
     ValueId value;
+    Port port = {PortRole::kModelOutput, 0};
   };
   std::vector<ValueId> inputs;
   std::vector<Output> outputs;

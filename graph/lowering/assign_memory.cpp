@@ -26,10 +26,11 @@ Lowering::Lowering(const Graph& graph, const Backend& backend, VariableStore& st
     if (variable.layout_of.valid()) {
       continue;
     }
-    const int stored = store.find(variable.name);
-    if (stored >= 0) {
-      layouts_[id] = store.variable(stored).layout;
-    } else if (variable.layout_free && variable.role == VariableRole::kParameter) {
+    const int known = stored(id);
+    if (known >= 0) {
+      layouts_[id] = store.variable(known).layout;
+    } else if (variable.layout_free &&
+               (variable.is(VariableKind::kParameter) || variable.is(VariableKind::kTeacher))) {
       layouts_[id] = std::nullopt;
     } else {
       layouts_[id] = Layout{};
@@ -37,7 +38,20 @@ Lowering::Lowering(const Graph& graph, const Backend& backend, VariableStore& st
   }
 }
 
-// Adds the graph's variables to the store, or checks that they are there.
+// The variable of the store that is this one, or -1.
+int Lowering::stored(VariableId id) const {
+  VariableIdentity identity = graph_.variable(id).identity;
+  if (identity.of >= 0) {
+    identity.of = stored(VariableId{identity.of});
+    if (identity.of < 0) {
+      return -1;
+    }
+  }
+  return store_.find(identity);
+}
+
+// Adds the graph's variables to the store, or checks that they are there. What belongs to another
+// variable comes after it.
 void Lowering::register_variables() {
   std::vector<VariableId> order;
   for (int i = 0; i < graph_.variable_count(); ++i) {
@@ -48,15 +62,16 @@ void Lowering::register_variables() {
   });
   for (const VariableId id : order) {
     const Variable& variable = graph_.variable(id);
-    int stored = store_.find(variable.name);
-    if (stored < 0) {
+    int known = stored(id);
+    if (known < 0) {
       TEMPER_ASSERT(!store_.allocated(), "variable ", variable.name, " is not in the store");
-      stored = store_.add(
-          {variable.name, variable.dtype, variable.shape, variable_layout(id), variable.flat_group,
-           variable.role == VariableRole::kState || variable.role == VariableRole::kScalar});
+      VariableIdentity identity = variable.identity;
+      identity.of = identity.of < 0 ? -1 : store_ids_.at(VariableId{identity.of});
+      known = store_.add({variable.name, variable.dtype, variable.shape, variable_layout(id),
+                          variable.flat_group, identity, variable.part});
     }
-    TEMPER_ASSERT(store_.variable(stored).shape == variable.shape, variable.name);
-    store_ids_[id] = stored;
+    TEMPER_ASSERT(store_.variable(known).shape == variable.shape, variable.name);
+    store_ids_[id] = known;
   }
 }
 
@@ -85,7 +100,7 @@ void Lowering::touch_lives() {
       touch(id, static_cast<int>(s));
     }
   }
-  for (const auto& [name, id] : outputs_) {  // readable after the run
+  for (const PhysicalId id : outputs_) {  // readable after the run
     touch(id, static_cast<int>(steps_.size()));
   }
 }
@@ -204,12 +219,19 @@ void Lowering::assign_addresses(Plan& plan) {
   }
   for (std::size_t i = 0; i < graph_.inputs.size(); ++i) {
     const Value& value = graph_.value(graph_.inputs[i]);
-    plan.inputs.push_back(
-        {value.name, value.dtype, value.shape, {Location::Kind::kInput, static_cast<int>(i), 0}});
+    plan.inputs.push_back({value.name,
+                           value.dtype,
+                           value.shape,
+                           {Location::Kind::kInput, static_cast<int>(i), 0},
+                           value.port});
   }
-  for (const auto& [name, id] : outputs_) {
-    const TensorSpec& spec = physicals_[static_cast<std::size_t>(id)].spec;
-    plan.outputs.push_back({name, spec.dtype, spec.shape, locate(id)});
+  for (std::size_t i = 0; i < outputs_.size(); ++i) {
+    const Graph::Output& output = graph_.outputs[i];
+    const TensorSpec& spec = physicals_[static_cast<std::size_t>(outputs_[i])].spec;
+    plan.outputs.push_back({output.name, spec.dtype, spec.shape, locate(outputs_[i]), output.port});
+  }
+  for (const auto& [id, stored_id] : store_ids_) {  // in the order of ids
+    plan.variables.push_back(stored_id);
   }
   plan.constants = std::move(constants_);
   plan.flat_bytes = flat_bytes_;

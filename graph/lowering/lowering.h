@@ -79,6 +79,7 @@ class Lowering {
   void settle_layout(VariableId id, const Layout& layout);
 
   // assign_memory.cpp
+  int stored(VariableId id) const;
   void register_variables();
   void touch_lives();
   void share_in_place();
@@ -100,7 +101,7 @@ class Lowering {
       gradient_of_;  // values a commit reads as the gradient of a variable
   std::map<VariableId, std::optional<Layout>> layouts_;              // empty: still free
   std::map<NodeId, std::pair<const Kernel*, std::string>> kernels_;  // of nodes with opaque outputs
-  std::vector<std::pair<std::string, PhysicalId>> outputs_;
+  std::vector<PhysicalId> outputs_;                                  // of the graph's
   std::vector<std::string> missing_;
   std::int64_t flat_bytes_ = 0;
   std::map<VariableId, int> store_ids_;

@@ -41,7 +41,7 @@ void Lowering::find_gradients_of_variables() {
     for (std::size_t k = 0; k < count; ++k) {
       const Value& parameter = graph_.value(node.inputs[4 + k]);
       TEMPER_ASSERT(parameter.kind == ValueKind::kVariable);
-      if (graph_.variable(parameter.variable).role != VariableRole::kParameter) {
+      if (!graph_.variable(parameter.variable).is(VariableKind::kParameter)) {
         continue;
       }
       gradient_of_.emplace(node.inputs[4 + count + k], parameter.variable);
@@ -291,7 +291,7 @@ void Lowering::lower_updates() {
 
 void Lowering::lower_outputs() {
   for (const auto& output : graph_.outputs) {
-    outputs_.emplace_back(output.name, in_layout(physical(output.value), Layout{}, false));
+    outputs_.push_back(in_layout(physical(output.value), Layout{}, false));
   }
 }
 

@@ -106,7 +106,7 @@ void decide_tensor(TensorDecision& d, const TensorUse& use, const Tensor& value,
   if (!use.statistic.empty()) {
     const bool both = weight || scale || bias;
     d.is_variable = true;
-    d.role = both ? VariableRole::kParameter : VariableRole::kStatistic;
+    d.kind = both ? VariableKind::kParameter : VariableKind::kStatistic;
     d.why = both ? concat("is both ", use.statistic, " and ", place,
                           ": the exporter merged equal tensors, so it stays as it is")
                  : use.statistic;

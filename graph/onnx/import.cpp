@@ -170,7 +170,7 @@ class GraphImporter {
       variable.name = name;
       variable.dtype = value.dtype();
       variable.shape = value.shape();
-      variable.role = decision.role;
+      variable.identity.kind = decision.kind;
       variable.trainable = decision.trainable;
       variable.why = decision.why;
       variable.initial = value;

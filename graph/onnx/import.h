@@ -42,7 +42,7 @@ struct TensorDecision {
   std::string file_type;
   Shape shape;
   bool is_variable = false;  // false: a constant of the graph
-  VariableRole role = VariableRole::kParameter;
+  VariableKind kind = VariableKind::kParameter;
   bool trainable = false;
   std::string why;
   bool external = false;

@@ -66,7 +66,7 @@ class TrainingMode {
       const Value& statistic = graph_.value(node.inputs[3 + i]);
       // A tensor that is also a weight elsewhere (merged by the exporter) does not move.
       if (statistic.kind == ValueKind::kVariable &&
-          graph_.variable(statistic.variable).role == VariableRole::kStatistic) {
+          graph_.variable(statistic.variable).is(VariableKind::kStatistic)) {
         statistics_[statistic.variable] = made[1 + i];
       }
     }

@@ -9,6 +9,15 @@
 namespace temper {
 namespace {
 
+int find_port(const std::vector<PlanPort>& ports, Port port) {
+  for (std::size_t i = 0; i < ports.size(); ++i) {
+    if (ports[i].port == port) {
+      return static_cast<int>(i);
+    }
+  }
+  return -1;
+}
+
 int find_port(const std::vector<PlanPort>& ports, std::string_view name) {
   for (std::size_t i = 0; i < ports.size(); ++i) {
     if (ports[i].name == name) {
@@ -34,6 +43,8 @@ int Plan::float_casts() const {
   }));
 }
 
+int Plan::input(Port port) const { return find_port(inputs, port); }
+int Plan::output(PortRole role, int index) const { return find_port(outputs, {role, index}); }
 int Plan::find_input(std::string_view name) const { return find_port(inputs, name); }
 int Plan::find_output(std::string_view name) const { return find_port(outputs, name); }
 

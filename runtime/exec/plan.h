@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "runtime/backend/kernel.h"
+#include "runtime/base/port.h"
 #include "runtime/memory/tensor.h"
 
 namespace temper {
@@ -44,10 +45,11 @@ struct PlanStep {
 };
 
 struct PlanPort {
-  std::string name;
+  std::string name;  // for people
   DType dtype = DType::kUndefined;
   Shape shape;  // plain layout
   Location location;
+  Port port;
 };
 
 struct Plan {
@@ -59,7 +61,11 @@ struct Plan {
   std::int64_t flat_bytes = 0;    // gradients of the trainable parameters
   std::int64_t kernel_bytes = 0;  // what the kernels keep for themselves
   int threads = 1;
+  std::vector<int> variables;  // of the store: each of the graph's
 
+  // Where the inputs and the outputs have this port, or -1. COST: linear.
+  int input(Port port) const;
+  int output(PortRole role, int index = 0) const;
   // Index of the port with this name, or -1.
   int find_input(std::string_view name) const;
   int find_output(std::string_view name) const;

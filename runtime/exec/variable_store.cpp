@@ -19,26 +19,32 @@ std::size_t aligned_bytes(const StoreVariable& variable) {
 int VariableStore::add(StoreVariable variable) {
   TEMPER_ASSERT(!allocated_, "variable ", variable.name, " was added after allocation");
   const int id = count();
-  const bool fresh = by_name_.emplace(variable.name, id).second;
+  VariableIdentity& identity = variable.identity;
+  identity.slot = identity.slot < 0 ? id : identity.slot;
+  const bool fresh = by_identity_.emplace(identity, id).second &&
+                     (!identity.is_of_model() || by_name_.emplace(variable.name, id).second);
   TEMPER_ASSERT(fresh, "variable ", variable.name, " is in the store already");
   variables_.push_back(std::move(variable));
   return id;
 }
 
 void VariableStore::allocate() {
-  std::map<std::string, std::size_t> group_bytes;
+  using Group = std::pair<std::string, int>;  // its name, or none and the one variable
+  std::map<Group, std::size_t> group_bytes;
   std::vector<std::size_t> offsets;
-  std::vector<std::string> groups;
+  std::vector<Group> groups;
   for (const StoreVariable& variable : variables_) {
-    groups.push_back(variable.flat_group.empty() ? "variable " + variable.name
-                                                 : "group " + variable.flat_group);
+    const bool alone = variable.flat_group.empty();
+    groups.emplace_back(variable.flat_group, alone ? static_cast<int>(groups.size()) : -1);
     std::size_t& end = group_bytes[groups.back()];
     offsets.push_back(end);
     end += aligned_bytes(variable);
   }
-  std::map<std::string, std::shared_ptr<Buffer>> buffers;
-  for (const auto& [name, bytes] : group_bytes) {
-    buffers[name] = Buffer::allocate(bytes, name.c_str());
+  std::map<Group, std::shared_ptr<Buffer>> buffers;
+  for (const auto& [group, bytes] : group_bytes) {
+    const std::string label =
+        group.second < 0 ? "group " + group.first : "variable " + variable(group.second).name;
+    buffers[group] = Buffer::allocate(bytes, label.c_str());
   }
   for (std::size_t i = 0; i < variables_.size(); ++i) {
     const StoreVariable& variable = variables_[i];
@@ -54,6 +60,11 @@ std::int64_t VariableStore::bytes() const {
     sum += static_cast<std::int64_t>(aligned_bytes(variable));
   }
   return sum;
+}
+
+int VariableStore::find(const VariableIdentity& identity) const {
+  const auto it = by_identity_.find(identity);
+  return it == by_identity_.end() ? -1 : it->second;
 }
 
 int VariableStore::find(std::string_view name) const {

@@ -21,12 +21,12 @@ namespace temper::training {
 namespace {
 
 graph::VariableId add_weight(graph::Graph& graph, const char* name, const Shape& shape,
-                             graph::VariableRole role = graph::VariableRole::kParameter) {
+                             graph::VariableKind kind = graph::VariableKind::kParameter) {
   graph::Variable variable;
   variable.name = name;
   variable.shape = shape;
-  variable.role = role;
-  variable.trainable = role == graph::VariableRole::kParameter;
+  variable.identity.kind = kind;
+  variable.trainable = kind == graph::VariableKind::kParameter;
   return graph.add_variable(std::move(variable));
 }
 
@@ -34,8 +34,8 @@ graph::VariableId add_weight(graph::Graph& graph, const char* name, const Shape&
 graph::Graph small_network() {
   graph::Graph graph(graph::standard_ops());
   const auto read = [&](const char* name, const Shape& shape,
-                        graph::VariableRole role = graph::VariableRole::kParameter) {
-    return graph.read_variable(add_weight(graph, name, shape, role));
+                        graph::VariableKind kind = graph::VariableKind::kParameter) {
+    return graph.read_variable(add_weight(graph, name, shape, kind));
   };
   const auto node = [&](const char* op, std::vector<graph::ValueId> inputs, const char* name,
                         const Attrs& attrs) {
@@ -45,7 +45,7 @@ graph::Graph small_network() {
   };
   const graph::ValueId x = graph.add_input(
       "x", DType::kFloat32, std::vector<graph::Dim>{{-1, "batch"}, {1, ""}, {4, ""}, {4, ""}});
-  const auto statistic = graph::VariableRole::kStatistic;
+  const auto statistic = graph::VariableKind::kStatistic;
   graph::ValueId h = node("Conv", {x, read("conv.weight", {2, 1, 3, 3})}, "conv",
                           {{"pads", std::vector<std::int64_t>{1, 1, 1, 1}}});
   h = node("BatchNormalization",

@@ -60,7 +60,7 @@ class TrainedModel {
                                        *backend_, *reference_, options);
     engine_->prepare({request});
     VariableStore& store = engine_->store();
-    if (store.find(training::kRatesVariable) >= 0) {
+    if (store.find(ScalarRole::kRates) >= 0) {
       training::RateTable(store, settings).fill_constant();
     }
     Executor& executor = engine_->executor(request);

@@ -31,7 +31,7 @@ AdversarialSideLoop::AdversarialSideLoop(AdversarialSession& session, Adversaria
       rates_(session.store(), session.settings(kind)),
       schedule_(make_schedule(session, session.side(kind), to_string(kind), length)),
       applied_(session.store().tensor(
-          session.store().find(session.settings(kind).prefix + kAppliedVariable))),
+          session.store().find(ScalarRole::kApplied, session.settings(kind).model))),
       norm_(executor_.plan().find_output("grad_norm")),
       ok_(executor_.plan().find_output("ok")) {
   for (const char* output : {"loss", "real", "fake", "penalty"}) {

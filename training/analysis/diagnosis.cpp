@@ -34,7 +34,7 @@ std::vector<FrozenTensor> frozen_tensors(Session& session) {
   std::vector<FrozenTensor> frozen;
   for (int i = 0; i < graph.variable_count(); ++i) {
     const graph::Variable& variable = graph.variable(graph::VariableId{i});
-    if (variable.role == graph::VariableRole::kParameter && !variable.trainable) {
+    if (variable.is(graph::VariableKind::kParameter) && !variable.trainable) {
       frozen.push_back({variable.name, variable.why});
     }
   }

@@ -58,7 +58,7 @@ std::vector<TensorSettings> tensor_settings(const Recipe& recipe) {
   std::vector<TensorSettings> all;
   for (int i = 0; i < graph.variable_count(); ++i) {
     const Variable& variable = graph.variable(VariableId{i});
-    if (variable.role == graph::VariableRole::kParameter) {
+    if (variable.is(graph::VariableKind::kParameter)) {
       const std::size_t group = group_of[variable.name];
       all.push_back({variable.name, settings_text(specs, parameters[group], shown),
                      group == 0 ? "" : settings.groups[group - 1].match, variable.trainable,

@@ -21,7 +21,7 @@ using graph::Graph;
 using graph::UpdateBinding;
 using graph::ValueId;
 using graph::VariableId;
-using graph::VariableRole;
+using graph::VariableIdentity;
 
 // Streams of random numbers, far from the ids that Dropout counts from 0.
 constexpr std::int64_t kLatentStream = 1 << 20;
@@ -48,7 +48,7 @@ class AdversarialGraphMaker {
 
   Graph discriminator_step() {
     graph_.name = "discriminator";
-    begin_step(kDiscriminatorPrefix, settings_.discriminator.seed);
+    begin_step(settings_.discriminator, settings_.discriminator.seed);
     add_inputs(true);
     const ValueId real = inputs_.at(wiring_.sample);
     const ValueId fake = generate(latent(kLatentStream, position_));
@@ -59,7 +59,7 @@ class AdversarialGraphMaker {
     if (penalty.valid()) {
       loss = builder_.add(loss, penalty);
     }
-    finish_step(settings_.discriminator, kDiscriminatorPrefix, loss);
+    finish_step(settings_.discriminator, loss);
     graph_.add_output("real", mean(real_scores));
     graph_.add_output("fake", mean(fake_scores));
     if (penalty.valid()) {
@@ -71,11 +71,11 @@ class AdversarialGraphMaker {
   Graph generator_step() {
     graph_.name = "generator";
     // Another stream than the discriminator's steps, which count their samples from 0, too.
-    begin_step(kGeneratorPrefix, settings_.generator.seed ^ (std::uint64_t{1} << 63));
+    begin_step(settings_.generator, settings_.generator.seed ^ (std::uint64_t{1} << 63));
     add_inputs(false);
     const ValueId fake = generate(latent(kLatentStream, position_));
     const ValueId scores = score(fake, Use::kFake);
-    finish_step(settings_.generator, kGeneratorPrefix, loss_.generator(builder_, scores));
+    finish_step(settings_.generator, loss_.generator(builder_, scores));
     graph_.add_output("fake", mean(scores));
     return std::move(graph_);
   }
@@ -98,6 +98,7 @@ class AdversarialGraphMaker {
         continue;
       }
       variable.name = kDiscriminatorPrefix + variable.name;
+      variable.identity.model = kDiscriminatorModel;
       builder_.set_origin("clip " + variable.name);
       const ValueId weight = graph_.read_variable(graph_.add_variable(std::move(variable)));
       const ValueId clipped = builder_.op("Clip", {weight}, {{"min", -bound}, {"max", bound}});
@@ -107,12 +108,10 @@ class AdversarialGraphMaker {
   }
 
  private:
-  void begin_step(const std::string& prefix, std::uint64_t seed) {
-    prefix_ = prefix;
+  void begin_step(const CompileSettings& settings, std::uint64_t seed) {
+    trained_ = settings.model;
     seed_ = seed;
-    const CompileSettings& settings =
-        prefix == settings_.generator.prefix ? settings_.generator : settings_.discriminator;
-    step_ = add_step_variables(graph_, group_count(settings), prefix);
+    step_ = add_step_variables(graph_, group_count(settings), settings.model, settings.prefix);
     position_ = graph_.read_variable(step_.position);
   }
 
@@ -127,7 +126,7 @@ class AdversarialGraphMaker {
     graph::TrainingModeOptions mode;
     mode.frozen_batchnorm = settings_.generator.frozen_batchnorm;
     mode.seed = seed_ ^ (static_cast<std::uint64_t>(use) << 32);
-    mode.position = add_scalar_variable(part, kPositionVariable, DType::kInt64, {}, 0);
+    mode.position = add_scalar_variable(part, graph::ScalarRole::kPosition, DType::kInt64, {}, 0);
     graph::apply_training_mode(part, mode);
     return part;
   }
@@ -175,17 +174,18 @@ class AdversarialGraphMaker {
   }
 
   // A use of a model. Its statistics move only in its own steps; several uses chain.
-  Appended use_model(const Graph& model, const std::string& prefix, Use use,
+  Appended use_model(const Graph& graph, const CompileSettings& model, Use use,
                      const std::map<std::string, ValueId>& inputs) {
-    std::map<std::string, ValueId> reads = prefix == prefix_ ? moved_ : decltype(moved_){};
+    const bool own = training_ && model.model == trained_;
+    std::map<VariableIdentity, ValueId> reads = own ? moved_ : decltype(moved_){};
     if (training_) {
-      reads[kPositionVariable] = position_;
+      reads[VariableIdentity::of_scalar(graph::ScalarRole::kPosition, model.model)] = position_;
     }
-    Appended made = graph::append(graph_, bound(model, use), prefix, inputs, reads);
+    Appended made =
+        graph::append(graph_, bound(graph, use), model.model, model.prefix, inputs, reads);
     for (const UpdateBinding& update : made.updates) {
-      if (prefix == prefix_) {
-        const std::string& name = graph_.variable(update.variable).name;
-        moved_[name.substr(prefix.size())] = update.value;
+      if (own) {
+        moved_[graph_.variable(update.variable).identity] = update.value;
         statistics_[update.variable] = update;
       }
     }
@@ -200,14 +200,14 @@ class AdversarialGraphMaker {
   }
 
   ValueId generate(ValueId noise) {
-    const Appended made = use_model(generator_, kGeneratorPrefix, Use::kGenerated,
+    const Appended made = use_model(generator_, settings_.generator, Use::kGenerated,
                                     inputs_with(wiring_.latent, noise));
     return made.outputs[wiring_.generated].value;
   }
 
   ValueId score(ValueId samples, Use use) {
-    const Appended made =
-        use_model(discriminator_, kDiscriminatorPrefix, use, inputs_with(wiring_.sample, samples));
+    const Appended made = use_model(discriminator_, settings_.discriminator, use,
+                                    inputs_with(wiring_.sample, samples));
     return made.outputs.front().value;
   }
 
@@ -249,7 +249,7 @@ class AdversarialGraphMaker {
       std::vector<VariableId> others;
       for (int i = 0; i < graph_.variable_count(); ++i) {
         graph::Variable& variable = graph_.variable(VariableId{i});
-        if (variable.trainable && !variable.name.starts_with(settings->prefix)) {
+        if (variable.trainable && variable.identity.model != settings->model) {
           variable.trainable = false;
           others.push_back(VariableId{i});
         }
@@ -262,14 +262,14 @@ class AdversarialGraphMaker {
     }
     for (int i = 0; i < graph_.variable_count(); ++i) {
       graph::Variable& variable = graph_.variable(VariableId{i});
-      variable.trainable = variable.trainable && variable.name.starts_with(prefix_);
+      variable.trainable = variable.trainable && variable.identity.model == trained_;
     }
   }
 
-  void finish_step(const CompileSettings& settings, const std::string& prefix, ValueId loss) {
+  void finish_step(const CompileSettings& settings, ValueId loss) {
     choose_parameters();
     loss = builder_.reshape(loss, {});
-    graph_.value(loss).name = prefix + "loss";
+    graph_.value(loss).name = settings.prefix + "loss";
     graph_.add_output("loss", loss);
     for (const auto& [variable, update] : statistics_) {
       graph_.add_update(update);
@@ -289,12 +289,12 @@ class AdversarialGraphMaker {
   Graph graph_;
   Builder builder_;
   bool training_ = true;
-  std::string prefix_;  // of the model whose step this is
+  int trained_ = kGeneratorModel;  // the model whose step this is
   std::uint64_t seed_ = 0;
   StepVariables step_;
   ValueId position_;
   std::map<std::string, ValueId> inputs_;
-  std::map<std::string, ValueId> moved_;            // statistics as the last use left them
+  std::map<VariableIdentity, ValueId> moved_;       // statistics as the last use left them
   std::map<VariableId, UpdateBinding> statistics_;  // the last update of each
 };
 
@@ -320,6 +320,8 @@ AdversarialGraphs::AdversarialGraphs(Graph generator, Graph discriminator,
       settings_(std::move(settings)),
       reference_(reference),
       wiring_(wire(generator_, discriminator_, settings_.latent)) {
+  settings_.generator.model = kGeneratorModel;
+  settings_.discriminator.model = kDiscriminatorModel;
   settings_.generator.prefix = kGeneratorPrefix;
   settings_.discriminator.prefix = kDiscriminatorPrefix;
   bind_latent(generator_, settings_, wiring_);

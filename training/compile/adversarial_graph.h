@@ -1,6 +1,6 @@
 // The graphs of adversarial training: generator and discriminator joined, over one set of variables
-// called "generator::NAME" and "discriminator::NAME". A step of one model leaves the other's
-// parameters, optimizer state and statistics alone.
+// of two models, labelled "generator::NAME" and "discriminator::NAME". A step of one model leaves
+// the other's parameters, optimizer state and statistics alone.
 #pragma once
 
 #include <cstdint>
@@ -17,6 +17,9 @@ namespace temper::training {
 
 inline constexpr const char* kGeneratorPrefix = "generator::";
 inline constexpr const char* kDiscriminatorPrefix = "discriminator::";
+// VariableIdentity::model of each.
+inline constexpr int kGeneratorModel = 0;
+inline constexpr int kDiscriminatorModel = 1;
 
 struct AdversarialSettings {
   ComponentSettings loss{"", {}};  // of adversarial_losses(), parameters complete

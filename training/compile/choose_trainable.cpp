@@ -11,7 +11,7 @@ void choose_trainable(graph::Graph& graph, const std::vector<std::string>& train
   std::vector<graph::VariableId> ids;
   for (int i = 0; i < graph.variable_count(); ++i) {
     const graph::VariableId id{i};
-    if (graph.variable(id).role == graph::VariableRole::kParameter) {
+    if (graph.variable(id).is(graph::VariableKind::kParameter)) {
       ids.push_back(id);
       names.push_back(graph.variable(id).name);
     }

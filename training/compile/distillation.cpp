@@ -26,6 +26,8 @@ Graph bound_teacher(const CompileSettings& settings, const GraphRequest& request
   graph::apply_inference_mode(part);
   for (int i = 0; i < part.variable_count(); ++i) {
     graph::Variable& variable = part.variable(graph::VariableId{i});
+    variable.layout_free = variable.layout_free && variable.is(graph::VariableKind::kParameter);
+    variable.identity.kind = graph::VariableKind::kTeacher;
     variable.trainable = false;
     variable.why = "of the teacher";
   }
@@ -73,7 +75,7 @@ LossParts add_distillation(Graph& graph, const CompileSettings& settings,
   const TeacherSettings& teacher = settings.teacher;
   const Graph part = bound_teacher(settings, request, reference);
   const graph::Appended added =
-      graph::append(graph, part, kTeacherPrefix, inputs_for(part, graph, model_inputs));
+      graph::append(graph, part, 0, kTeacherPrefix, inputs_for(part, graph, model_inputs));
   const std::vector<std::string>& named = settings.losses.front().outputs;
   Builder b(graph, "distillation");
   const ValueId student =

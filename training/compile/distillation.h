@@ -9,7 +9,7 @@
 
 namespace temper::training {
 
-// Begins the names of the teacher's variables, which nothing trains.
+// Begins the labels of the teacher's variables, which nothing trains.
 inline constexpr const char* kTeacherPrefix = "teacher::";
 
 // The loss with the teacher's part (Hinton, Vinyals, Dean 2015, and PyTorch's tutorial):

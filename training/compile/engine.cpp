@@ -47,7 +47,7 @@ void Engine::prepare(const std::vector<GraphRequest>& requests) {
     plan(request);
   }
   if (settings_.snapshots) {
-    plans_.add_copies(kSnapshotPrefix, belongs_to_snapshot);
+    plans_.add_snapshots(belongs_to_snapshot);
   }
   plans_.allocate();
 }
@@ -63,10 +63,10 @@ const Plan& Engine::plan(const GraphRequest& request) {
 std::map<std::string, Tensor> Engine::model_values() const {
   std::map<std::string, Tensor> values;
   for (int i = 0; i < imported_.variable_count(); ++i) {
-    const std::string& name = imported_.variable(graph::VariableId{i}).name;
-    const int stored = store().find(name);
+    const graph::Variable& variable = imported_.variable(graph::VariableId{i});
+    const int stored = store().find(variable.identity);
     if (stored >= 0) {
-      values[name] = store().get(stored);
+      values[variable.name] = store().get(stored);
     }
   }
   return values;

@@ -185,7 +185,7 @@ void check_loss_input(const graph::Value& value, const std::string& path, std::s
 ValueId add_loss_file(Graph& graph, const LossTermSettings& term,
                       const std::map<std::string, ValueId>& given, const Backend& reference) {
   const Graph part = bound_file(graph, term, given, reference);
-  const ValueId loss = graph::append(graph, part, kPrefix, given).outputs.front().value;
+  const ValueId loss = graph::append(graph, part, 0, kPrefix, given).outputs.front().value;
   graph::Builder builder(graph, "loss file");
   const Shape shape = builder.shape(loss);
   TEMPER_CHECK(is_float(builder.dtype(loss)), ErrorCode::kInvalidModel, "the output of ", term.file,

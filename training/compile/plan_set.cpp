@@ -60,7 +60,7 @@ PlanSet::Compiled& PlanSet::compile(const std::string& name, const MakeGraph& ma
   for (int i = 0; i < made.variable_count() && !store_.allocated(); ++i) {
     const graph::Variable& variable = made.variable(graph::VariableId{i});
     if (variable.initial.defined()) {
-      initial_.emplace(variable.name, variable.initial);
+      initial_.emplace(compiled.plan.variables[static_cast<std::size_t>(i)], variable.initial);
     }
   }
   return compiled_.emplace(name, std::move(compiled)).first->second;
@@ -70,15 +70,15 @@ const Plan& PlanSet::plan(const std::string& name, const MakeGraph& make) {
   return compile(name, make).plan;
 }
 
-void PlanSet::add_copies(const std::string& prefix,
-                         const std::function<bool(const StoreVariable&)>& wanted) {
+void PlanSet::add_snapshots(const std::function<bool(const StoreVariable&)>& wanted) {
+  constexpr const char* kLabel = "snapshot of ";
   const int count = store_.count();
   for (int i = 0; i < count; ++i) {
     StoreVariable copy = store_.variable(i);
     if (wanted(copy)) {
-      copy.name = prefix + copy.name;
-      copy.flat_group = copy.flat_group.empty() ? "" : prefix + copy.flat_group;
-      copy.training_state = true;
+      copy.name = kLabel + copy.name;
+      copy.flat_group = copy.flat_group.empty() ? "" : kLabel + copy.flat_group;
+      copy.identity = VariableIdentity::beside(i, VariableKind::kSnapshot);
       store_.add(std::move(copy));
     }
   }
@@ -93,7 +93,7 @@ void PlanSet::allocate() {
   check_fits(needed);
   store_.allocate();
   for (int i = 0; i < store_.count(); ++i) {
-    const auto value = initial_.find(store_.variable(i).name);
+    const auto value = initial_.find(i);
     if (value != initial_.end()) {
       store_.set(i, value->second);
     }

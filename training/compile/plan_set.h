@@ -1,6 +1,6 @@
 // Compiled plans over one variable store, by name: what every engine is made of. Plans share the
-// variables of equal names, without copies, and one arena, the largest's. Threading: one thread at
-// a time.
+// variables of equal identity, without copies, and one arena, the largest's. Threading: one thread
+// at a time.
 #pragma once
 
 #include <cstdint>
@@ -43,10 +43,8 @@ class PlanSet {
   // The plan called `name`; `make` is asked for its graph when it is new. The first plan to name a
   // variable decides its layout.
   const Plan& plan(const std::string& name, const MakeGraph& make);
-  // Before allocate(): adds to each variable that `wanted` names a second one, called `prefix` and
-  // its name, of training's own.
-  void add_copies(const std::string& prefix,
-                  const std::function<bool(const StoreVariable&)>& wanted);
+  // Before allocate(): adds to each variable that `wanted` chooses its snapshot.
+  void add_snapshots(const std::function<bool(const StoreVariable&)>& wanted);
   // Allocates the variables of the plans so far, sets their initial values and makes the executors.
   // Called once; no later plan may name a new variable.
   void allocate();
@@ -71,7 +69,7 @@ class PlanSet {
   VariableStore store_;
   std::unique_ptr<Arena> arena_;
   std::map<std::string, Compiled> compiled_;
-  std::map<std::string, Tensor> initial_;  // until allocate() has stored them
+  std::map<int, Tensor> initial_;  // of store variables, until allocate() has stored them
 };
 
 }  // namespace temper::training

@@ -15,19 +15,6 @@
 
 namespace temper::training {
 
-// Names of the variables that steer a step; part of every checkpoint.
-inline constexpr const char* kRatesVariable = "step.rates";          // f64 [2 G, kRateSlots]
-inline constexpr const char* kAppliedVariable = "step.applied";      // i64: updates done
-inline constexpr const char* kAttemptedVariable = "step.attempted";  // i64: steps tried
-inline constexpr const char* kPositionVariable = "step.position";    // i64: samples consumed
-// Float: rows of this accumulated group; its micro-batches with CompileSettings::by_batches.
-inline constexpr const char* kGroupVariable = "step.accumulate";
-// Floats: what the micro-batches of this group have given to its loss (accumulation.h).
-inline constexpr const char* kLossVariable = "step.loss";
-// Float: a step whose watched number (SpikeGate) is above it is not applied.
-inline constexpr const char* kSpikeLimitVariable = "step.spike_limit";
-// i64 [P], with stages: the applied step at which each began.
-inline constexpr const char* kStartsVariable = "step.starts";
 inline constexpr std::int64_t kRateSlots = 1024;
 
 struct OptimizerGroupSettings {
@@ -120,7 +107,8 @@ struct CompileSettings {
   // Of a run in stages: how many there are, and what was frozen in each before this one.
   std::int64_t stages = 0;
   std::vector<std::vector<std::string>> earlier_freezes;
-  // Of several models in one graph: "generator::" begins the names of this one's variables.
+  // Of several models in one graph: which one, and "generator::", which begins its names.
+  int model = 0;
   std::string prefix;
 };
 

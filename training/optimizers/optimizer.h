@@ -24,7 +24,9 @@ struct UpdateInputs {
   std::vector<Attrs> groups;  // all parameters of the optimizer, per group
   // Per parameter: the axis along which its units lie; -1 for one unit (compile/unit_axes.h).
   std::vector<std::int64_t> unit_axes;
-  std::string prefix;  // of the model, where a graph trains several
+  // Of the model, where a graph trains several: its number, and what begins its names.
+  int model = 0;
+  std::string prefix = {};
 };
 
 struct Optimizer {

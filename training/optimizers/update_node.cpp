@@ -11,6 +11,7 @@ namespace {
 
 using graph::ValueId;
 using graph::VariableId;
+using graph::VariableKind;
 
 std::string require_pair_of_shares(const AttrValue& value) {
   return std::get<std::vector<double>>(value).size() == 2 ? require_share(value)
@@ -33,10 +34,11 @@ Tensor filled(DType dtype, const Shape& shape, double value) {
 
 // One state variable per parameter, in a flat group parallel to the parameters'.
 std::vector<VariableId> add_states(graph::Graph& graph, const UpdateInputs& inputs,
-                                   const StateSpec& spec) {
+                                   const StateSpec& spec, int slot) {
   std::vector<VariableId> states;
   for (std::size_t i = 0; i < inputs.parameters.size(); ++i) {
-    graph::Variable state = state_beside(graph, inputs.parameters[i], "", concat(".", spec.name));
+    graph::Variable state =
+        state_beside(graph, inputs.parameters[i], VariableKind::kMoment, slot, spec.name);
     if (spec.shape != nullptr) {
       state.shape = spec.shape(state.shape);
       state.layout_of = {};
@@ -80,12 +82,13 @@ Attrs group_attrs(const UpdateInputs& inputs) {
   return attrs;
 }
 
-VariableId add_memory(graph::Graph& graph, const std::string& name, std::int64_t count) {
+VariableId add_memory(graph::Graph& graph, const UpdateInputs& inputs, const std::string& name,
+                      std::int64_t count) {
   graph::Variable memory;
-  memory.name = name;
+  memory.name = concat(inputs.prefix, "optimizer.", name);
+  memory.identity = graph::VariableIdentity::of_scalar(graph::ScalarRole::kMemory, inputs.model);
   memory.dtype = DType::kFloat64;
   memory.shape = Shape{count};
-  memory.role = graph::VariableRole::kState;
   memory.initial = filled(memory.dtype, memory.shape, 1);
   return graph.add_variable(std::move(memory));
 }
@@ -172,7 +175,8 @@ void add_update(graph::Builder& builder, const UpdateInputs& inputs, const Updat
   std::vector<std::string> names;
   for (const StateSpec& state : node.states) {
     names.push_back(state.name);
-    for (const VariableId id : add_states(graph, inputs, state)) {
+    for (const VariableId id :
+         add_states(graph, inputs, state, static_cast<int>(names.size()) - 1)) {
       node_inputs.push_back(graph.read_variable(id));
       written.push_back(id);
     }
@@ -181,7 +185,7 @@ void add_update(graph::Builder& builder, const UpdateInputs& inputs, const Updat
     attrs.set("states", names);
   }
   if (!node.memory.empty()) {
-    const VariableId memory = add_memory(graph, inputs.prefix + "optimizer." + node.memory,
+    const VariableId memory = add_memory(graph, inputs, node.memory,
                                          static_cast<std::int64_t>(inputs.groups.size()) *
                                              graph.value(inputs.step).shape.element_count());
     node_inputs.push_back(graph.read_variable(memory));

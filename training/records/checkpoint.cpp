@@ -13,40 +13,21 @@
 #include "runtime/platform/files.h"
 #include "runtime/platform/folders.h"
 #include "runtime/platform/run_lock.h"
-#include "training/compile/distillation.h"
-#include "training/compile/step/weight_average.h"
 #include "training/formats/json.h"
 #include "training/formats/safetensors.h"
 #include "training/formats/sha256.h"
+#include "training/records/checkpoint_places.h"
 
 namespace temper::training {
 namespace {
 
-constexpr const char* kWeights = "weights.safetensors";
-constexpr const char* kOptimizer = "optimizer.safetensors";
-constexpr const char* kAverages = "ema.safetensors";  // of a run that averages its weights
 constexpr const char* kState = "state.json";
 constexpr const char* kManifest = "MANIFEST";
-const std::array<std::string, 5> kFiles = {kWeights, kOptimizer, kAverages, kState, kManifest};
-
-// Where a checkpoint keeps a variable; averages have their weights' names there.
-struct Place {
-  std::string file, name;
-};
-
-Place place_of(const StoreVariable& variable) {
-  const std::string& name = variable.name;
-  constexpr std::string_view kPrefix = kAveragePrefix;
-  return !variable.training_state    ? Place{kWeights, name}
-         : name.starts_with(kPrefix) ? Place{kAverages, name.substr(kPrefix.size())}
-                                     : Place{kOptimizer, name};
-}
-
-// The teacher's do not change: they are in its own file.
-bool is_saved(const StoreVariable& variable) { return !variable.name.starts_with(kTeacherPrefix); }
+const std::array<std::string, 5> kFiles = {kWeightsFile, kOptimizerFile, kAveragesFile, kState,
+                                           kManifest};
 
 bool has_averages(const std::string& folder) {
-  return file_status(join_path(folder, kAverages)).is_regular;
+  return file_status(join_path(folder, kAveragesFile)).is_regular;
 }
 
 std::string folder_name(std::int64_t step) {
@@ -89,18 +70,18 @@ void list_file(JsonValue& manifest, const std::string& name, const std::string& 
 // The files of a checkpoint into `folder`, at last the manifest of their sizes and hashes, which is
 // what makes the folder one.
 void write_files(const std::string& folder, const VariableStore& store, const RunState& state) {
-  std::map<std::string, std::vector<std::pair<std::string, Tensor>>> files{{kWeights, {}},
-                                                                           {kOptimizer, {}}};
+  std::map<std::string, std::vector<std::pair<std::string, Tensor>>> files{{kWeightsFile, {}},
+                                                                           {kOptimizerFile, {}}};
   for (int i = 0; i < store.count(); ++i) {
-    if (!is_saved(store.variable(i))) {
+    std::optional<CheckpointPlace> place = checkpoint_place(store, i);
+    if (!place) {
       continue;
     }
     const Tensor& value = store.tensor(i);  // nothing else writes to the store meanwhile
-    const bool is_state = store.variable(i).training_state;
+    const bool is_state = !store.variable(i).identity.is_of_model();
     TEMPER_CHECK(is_state || all_finite(value), ErrorCode::kDiverged, "parameter '",
                  store.variable(i).name, "' is not finite; no checkpoint is written");
-    Place place = place_of(store.variable(i));
-    files[place.file].emplace_back(std::move(place.name), value);
+    files[place->file].emplace_back(std::move(place->name), value);
   }
   // Large ones at the same time: what takes long is the hash.
   constexpr std::int64_t kWorthAThread = 1 << 20;
@@ -136,7 +117,7 @@ void verify_manifest(const std::string& folder) {
   std::vector<Hashed> hashes;  // of all files at once
   for (const std::string& name : kFiles) {
     if (name == kManifest ||
-        (name == kAverages && manifest.find(name) == nullptr && !has_averages(folder))) {
+        (name == kAveragesFile && manifest.find(name) == nullptr && !has_averages(folder))) {
       continue;
     }
     const JsonValue& entry = manifest.at(name);
@@ -178,21 +159,21 @@ RunState read_state(const std::string& folder) {
 
 void load_variables(const std::string& folder, VariableStore& store) {
   std::map<std::string, SafetensorsFile> files;
-  for (const char* file : {kWeights, kOptimizer, kAverages}) {
-    if (file != kAverages || has_averages(folder)) {
+  for (const char* file : {kWeightsFile, kOptimizerFile, kAveragesFile}) {
+    if (file != kAveragesFile || has_averages(folder)) {
       files[file] = read_safetensors(join_path(folder, file));
     }
   }
   std::vector<std::pair<int, const Tensor*>> values;
   for (int i = 0; i < store.count(); ++i) {  // look before anything is changed
-    if (!is_saved(store.variable(i))) {
+    const std::optional<CheckpointPlace> place = checkpoint_place(store, i);
+    if (!place) {
       continue;
     }
-    const std::string& name = store.variable(i).name;
-    const Place place = place_of(store.variable(i));
-    const Tensor* value = files[place.file].find(place.name);
-    TEMPER_CHECK(value != nullptr, ErrorCode::kInvalidModel, folder, " holds no tensor '", name,
-                 "': it is of another model or optimizer");
+    const std::string& name = place->name;
+    const Tensor* value = files[place->file].find(name);
+    TEMPER_CHECK(value != nullptr, ErrorCode::kInvalidModel, folder, ": ", place->file,
+                 " holds no tensor '", name, "': it is of another model or optimizer");
     TEMPER_CHECK(value->shape() == store.variable(i).shape, ErrorCode::kInvalidModel, folder, ": '",
                  name, "' has the shape ", value->shape(), ", the model's ",
                  store.variable(i).shape);
@@ -270,12 +251,12 @@ SavedTensors read_newest_checkpoint(const std::string& run_directory,
     try {
       SavedTensors saved;
       saved.state = read_state(folder);
-      for (auto& [tensor, value] : read_safetensors(join_path(folder, kWeights)).tensors) {
-        saved.weights[tensor] = value;
+      for (auto& [tensor, value] : read_safetensors(join_path(folder, kWeightsFile)).tensors) {
+        saved.weights[name_of_tensor(tensor)] = value;
       }
       if (has_averages(folder)) {
-        for (auto& [tensor, value] : read_safetensors(join_path(folder, kAverages)).tensors) {
-          saved.averages[tensor] = value;
+        for (auto& [tensor, value] : read_safetensors(join_path(folder, kAveragesFile)).tensors) {
+          saved.averages[name_of_tensor(tensor)] = value;
         }
       }
       return saved;

@@ -12,9 +12,11 @@ template <class T>
 constexpr bool kIsList =
     std::is_same_v<T, std::vector<double>> || std::is_same_v<T, std::vector<std::int64_t>>;
 
-// Of state.json. A reader takes this and every lower one; a field that a lower one lacks has its
-// default. Raised when a field changes its meaning.
-constexpr std::int64_t kFormat = 1;
+// Of state.json and of the names in the files beside it (checkpoint_places.h). Raised when a field
+// or a name changes its meaning; a field that is missing has its default. Format 1 named optimizer
+// state in a way that a tensor of the model could have, too.
+constexpr std::int64_t kFormat = 2;
+constexpr std::int64_t kOldestFormat = 2;
 
 // Without these there is no going on.
 bool is_needed(std::string_view key) {
@@ -114,9 +116,9 @@ JsonValue to_json(const RunState& state) {
 
 RunState run_state_from_json(const JsonValue& json) {
   const std::int64_t format = json.at("format").as_int("format");
-  TEMPER_CHECK(format >= 1 && format <= kFormat, ErrorCode::kInvalidModel, "state.json has format ",
-               format, ", this version of Temper reads formats 1 to ", kFormat,
-               format > kFormat ? "; resume with the version that wrote it" : "");
+  TEMPER_CHECK(format >= kOldestFormat && format <= kFormat, ErrorCode::kInvalidModel,
+               "state.json has format ", format, ", this version of Temper reads format ", kFormat,
+               "; go on with the version that wrote it");
   RunState state;
   for_each_field(state, [&]<class T>(const char* key, T& value) {
     const JsonValue* const held = is_needed(key) ? &json.at(key) : json.find(key);

@@ -15,7 +15,7 @@ void Trainer::Impl::set_spike_limit() {
   spike_limit_now =
       watches ? spike_limit(settings, state.spike_window) : std::numeric_limits<double>::infinity();
   VariableStore& store = session.engine().store();
-  const int limit = store.find(kSpikeLimitVariable);
+  const int limit = store.find(ScalarRole::kSpikeLimit);
   if (limit >= 0) {
     Tensor& tensor = store.tensor(limit);
     visit_float(tensor.dtype(),

@@ -79,14 +79,14 @@ std::int64_t Trainer::Impl::step() {
   if (recipe.train.accumulate > 1) {
     const bool by_batches = session.engine().settings().by_batches;
     const std::int64_t weight = by_batches ? group : group_rows(group);
-    Tensor& count = store.tensor(store.find(kGroupVariable));
+    Tensor& count = store.tensor(store.find(ScalarRole::kGroup));
     visit_float(count.dtype(), [&]<class T>() { count.span<T>()[0] = static_cast<T>(weight); });
   }
   set_spike_limit();
   set_average_weights(store, average, state.applied + 1);
   const DataPosition begin = state.data;
   const std::int64_t first_sample =
-      store.tensor(store.find(kPositionVariable)).span<std::int64_t>()[0];
+      store.tensor(store.find(ScalarRole::kPosition)).span<std::int64_t>()[0];
   std::int64_t samples = 0;
   step_count = {};
   for (std::int64_t i = 0; i < group; ++i) {
@@ -106,7 +106,7 @@ std::int64_t Trainer::Impl::step() {
 
 double Trainer::Impl::loss_scale() const {
   const VariableStore& store = session.engine().store();
-  const int scale = store.find(kLossScaleVariable);
+  const int scale = store.find(ScalarRole::kLossScale);
   return scale < 0 ? 0 : static_cast<double>(store.tensor(scale).span<float>()[0]);
 }
 
@@ -191,7 +191,7 @@ std::string Trainer::Impl::first_bad_node(const DataPosition& begin, std::int64_
   state.data = begin;
   const std::int64_t group = group_size();
   VariableStore& store = session.engine().store();
-  std::int64_t& position = store.tensor(store.find(kPositionVariable)).span<std::int64_t>()[0];
+  std::int64_t& position = store.tensor(store.find(ScalarRole::kPosition)).span<std::int64_t>()[0];
   position = first_sample;
   loader->restart(begin);
   for (std::int64_t i = 0; i < group; ++i) {

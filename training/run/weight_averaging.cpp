@@ -48,14 +48,14 @@ double AveragePlan::buffer_weight(std::int64_t applied) const {
 }
 
 void set_average_weights(VariableStore& store, const AveragePlan& plan, std::int64_t applied) {
-  const auto set = [&](const char* name, double weight) {
-    const int id = store.find(name);
+  const auto set = [&](ScalarRole role, double weight) {
+    const int id = store.find(role);
     if (id >= 0) {
       store.tensor(id).span<double>()[0] = weight;
     }
   };
-  set(kAverageWeightVariable, plan.weight(applied));
-  set(kAverageBuffersVariable, plan.buffer_weight(applied));
+  set(ScalarRole::kAverageWeight, plan.weight(applied));
+  set(ScalarRole::kAverageBuffers, plan.buffer_weight(applied));
 }
 
 AveragesInPlace::AveragesInPlace(VariableStore& store) {
@@ -65,7 +65,7 @@ AveragesInPlace::AveragesInPlace(VariableStore& store) {
                      static_cast<std::size_t>(tensor.bytes()));
   };
   for (int i = 0; i < store.count(); ++i) {
-    const int average = store.find(kAveragePrefix + store.variable(i).name);
+    const int average = store.find(VariableIdentity::beside(i, VariableKind::kAverage));
     if (average >= 0) {
       pairs_.push_back({bytes_of(i), bytes_of(average)});
       TEMPER_ASSERT(pairs_.back().weight.size() == pairs_.back().average.size(),

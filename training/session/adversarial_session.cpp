@@ -277,15 +277,17 @@ Tensor AdversarialSession::sample() {
   return Tensor::from<double>(made.dtype(), made.shape(), made.values<double>());
 }
 
-void AdversarialSession::export_model(const graph::OnnxModel& model, const std::string& prefix,
+void AdversarialSession::export_model(const graph::OnnxModel& model, int number,
                                       const std::string& path) const {
   const graph::Graph graph = model.build_graph(graph::standard_ops());
   std::map<std::string, Tensor> values;
   for (int i = 0; i < graph.variable_count(); ++i) {
-    const std::string& name = graph.variable(graph::VariableId{i}).name;
-    const int stored = plans_->store().find(prefix + name);
+    const graph::Variable& variable = graph.variable(graph::VariableId{i});
+    VariableIdentity identity = variable.identity;
+    identity.model = number;
+    const int stored = plans_->store().find(identity);
     if (stored >= 0) {
-      values[name] = plans_->store().get(stored);
+      values[variable.name] = plans_->store().get(stored);
     }
   }
   graph::export_model(model, values, path);
@@ -295,8 +297,8 @@ std::pair<std::string, std::string> AdversarialSession::export_models(
     const std::string& folder) const {
   const std::pair<std::string, std::string> paths = {join_path(folder, "generator.onnx"),
                                                      join_path(folder, "discriminator.onnx")};
-  export_model(*generator_, kGeneratorPrefix, paths.first);
-  export_model(*discriminator_, kDiscriminatorPrefix, paths.second);
+  export_model(*generator_, kGeneratorModel, paths.first);
+  export_model(*discriminator_, kDiscriminatorModel, paths.second);
   return paths;
 }
 

@@ -64,8 +64,7 @@ class AdversarialSession {
   void open_data(graph::Graph& generator, graph::Graph& discriminator);
   std::int64_t batch_of(AdversarialGraphKind kind) const;
   void bind_fields(Executor& executor, std::span<const Tensor> fields) const;
-  void export_model(const graph::OnnxModel& model, const std::string& prefix,
-                    const std::string& path) const;
+  void export_model(const graph::OnnxModel& model, int number, const std::string& path) const;
 
   Recipe recipe_;
   int threads_ = 1;

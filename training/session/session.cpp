@@ -106,10 +106,10 @@ void Session::enter_stage(std::size_t stage, std::int64_t applied) {
   for (std::size_t before = 0; before < stage; ++before) {
     settings.earlier_freezes.push_back(frozen_in(before));
   }
-  std::map<std::string, Tensor> values;
+  std::vector<std::pair<VariableIdentity, Tensor>> values;
   const VariableStore& before = engine_->store();
   for (int i = 0; before.allocated() && i < before.count(); ++i) {
-    values[before.variable(i).name] = before.get(i);
+    values.emplace_back(before.variable(i).identity, before.get(i));
   }
   // Frees the plans of the stage before, so that there is never memory for two.
   engine_ =
@@ -119,12 +119,17 @@ void Session::enter_stage(std::size_t stage, std::int64_t applied) {
   }
   engine_->prepare(requests());
   VariableStore& store = engine_->store();
-  for (const auto& [name, value] : values) {
-    if (const int same = store.find(name); same >= 0) {
-      store.set(same, value);
+  std::vector<int>
+      same;  // of each variable of before, whose owner stands before it: -1: it is gone
+  for (auto& [identity, value] : values) {
+    const bool owned = identity.of >= 0;
+    identity.of = owned ? same[static_cast<std::size_t>(identity.of)] : -1;
+    same.push_back(owned && identity.of < 0 ? -1 : store.find(identity));
+    if (same.back() >= 0) {
+      store.set(same.back(), value);
     }
   }
-  store.tensor(store.find(kStartsVariable)).span<std::int64_t>()[stage] = applied;
+  store.tensor(store.find(ScalarRole::kStarts)).span<std::int64_t>()[stage] = applied;
 }
 
 // The model for a batch of two, made without choosing kernels: its shapes and dtypes.

@@ -40,8 +40,8 @@ std::string reason_of(const graph::TensorDecision& decision, const graph::Variab
   if (variable == nullptr) {
     return decision.shape.rank() == 0 ? "scalars" : kind_of(decision.why);
   }
-  return variable->role == graph::VariableRole::kStatistic ? "running statistics"
-                                                           : kind_of(variable->why);
+  return variable->is(graph::VariableKind::kStatistic) ? "running statistics"
+                                                       : kind_of(variable->why);
 }
 
 }  // namespace

@@ -25,13 +25,13 @@ Graph scaled() {
   return part;
 }
 
-TEST(Append, SharesTheVariablesOfEqualPrefixesAndOnlyThose) {
+TEST(Append, SharesTheVariablesOfAModelAndOnlyThose) {
   const Graph part = scaled();
   Graph joined(standard_ops());
   const ValueId x = joined.add_input("in", DType::kFloat32, Shape{2});
-  const ValueId once = append(joined, part, "a::", {{"x", x}}).outputs.front().value;
-  const ValueId twice = append(joined, part, "a::", {{"x", once}}).outputs.front().value;
-  append(joined, part, "b::", {{"x", twice}});
+  const ValueId once = append(joined, part, 0, "a::", {{"x", x}}).outputs.front().value;
+  const ValueId twice = append(joined, part, 0, "a::", {{"x", once}}).outputs.front().value;
+  append(joined, part, 1, "b::", {{"x", twice}});
   EXPECT_EQ(joined.variable_count(), 2);
   EXPECT_TRUE(joined.find_variable("a::w").valid());
   EXPECT_EQ(joined.node(joined.value(once).producer).origin, "a::Mul 'scale'");
@@ -48,7 +48,8 @@ TEST(Append, ReadsAVariableAsTheValueGivenAndHandsOutTheUpdates) {
   Graph joined(standard_ops());
   const ValueId x = joined.add_input("in", DType::kFloat32, Shape{2});
   const ValueId given = joined.add_input("given", DType::kFloat32, Shape{1});
-  const Appended made = append(joined, part, "a::", {{"x", x}}, {{"w", given}});
+  const Appended made =
+      append(joined, part, 0, "a::", {{"x", x}}, {{part.variable(w).identity, given}});
   EXPECT_TRUE(joined.updates.empty());
   ASSERT_EQ(made.updates.size(), 1U);
   EXPECT_EQ(joined.variable(made.updates[0].variable).name, "a::w");
@@ -62,8 +63,8 @@ TEST(Append, RefusesAValueOfAnotherShape) {
   const Graph part = scaled();
   Graph joined(standard_ops());
   const ValueId x = joined.add_input("in", DType::kFloat32, Shape{3});
-  EXPECT_THROW(append(joined, part, "a::", {{"x", x}}), Error);
-  EXPECT_THROW(append(joined, part, "a::", {}), Error);
+  EXPECT_THROW(append(joined, part, 0, "a::", {{"x", x}}), Error);
+  EXPECT_THROW(append(joined, part, 0, "a::", {}), Error);
 }
 
 }  // namespace

@@ -16,7 +16,7 @@ using graph::OnnxModel;
 using graph::TensorDecision;
 using graph::ValueKind;
 using graph::Variable;
-using graph::VariableRole;
+using graph::VariableKind;
 
 struct Imported {
   Graph graph;
@@ -122,7 +122,7 @@ TEST(OnnxImport, DecidesWhatIsTrainableByItsPlace) {
   }
   EXPECT_EQ(variable(got, "w_t").why, "weight of Conv 'conv'");
   for (const char* name : {"mean", "var"}) {
-    EXPECT_EQ(variable(got, name).role, VariableRole::kStatistic) << name;
+    EXPECT_EQ(variable(got, name).identity.kind, VariableKind::kStatistic) << name;
     EXPECT_FALSE(variable(got, name).trainable) << name;
   }
   EXPECT_FALSE(variable(got, "factor").trainable);

@@ -24,11 +24,11 @@ class MixedPrecisionPass : public testing::Test {
   ValueId input(const Shape& shape) {
     return graph_.add_input(concat("x", graph_.value_count()), DType::kFloat32, shape);
   }
-  VariableId variable(const Shape& shape, VariableRole role = VariableRole::kParameter) {
+  VariableId variable(const Shape& shape, VariableKind kind = VariableKind::kParameter) {
     Variable made;
     made.name = concat("v", graph_.variable_count());
     made.shape = shape;
-    made.role = role;
+    made.identity.kind = kind;
     return graph_.add_variable(std::move(made));
   }
   ValueId weight(const Shape& shape) { return graph_.read_variable(variable(shape)); }
@@ -157,8 +157,8 @@ TEST_F(MixedPrecisionPass, LeavesTheGradientsOfVariablesInFloat32) {
   const ValueId conv = build_.op("Conv", {input({2, 3, 6, 6}), graph_.read_variable(w)});
   const ValueId normal = build_.ops("BatchNormTrain",
                                     {conv, graph_.read_variable(scale), weight({5}),
-                                     graph_.read_variable(variable({5}, VariableRole::kStatistic)),
-                                     graph_.read_variable(variable({5}, VariableRole::kStatistic))},
+                                     graph_.read_variable(variable({5}, VariableKind::kStatistic)),
+                                     graph_.read_variable(variable({5}, VariableKind::kStatistic))},
                                     5)[0];
   const ValueId pooled = build_.op("GlobalAveragePool", {build_.op("Relu", {normal})});
   const ValueId y =

@@ -86,9 +86,8 @@ class AdversarialStep : public Adversarial {
     write_tiny_discriminator(folder_.path("discriminator.onnx"), true);
     AdversarialSession session(recipe("run"));
     session.prepare();
-    for (const char* prefix : {kGeneratorPrefix, kDiscriminatorPrefix}) {
-      Tensor& rates =
-          session.store().tensor(session.store().find(std::string(prefix) + kRatesVariable));
+    for (const int model : {kGeneratorModel, kDiscriminatorModel}) {
+      Tensor& rates = session.store().tensor(session.store().find(ScalarRole::kRates, model));
       std::fill(rates.span<double>().begin(), rates.span<double>().end(), 0.1);
     }
     const auto loader = session.make_loader({});

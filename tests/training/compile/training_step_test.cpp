@@ -50,7 +50,8 @@ class TrainingStep : public testing::Test {
     const RunRecord record = run_tiny(recipe, false, [&](const StepView& view) {
       const VariableStore& store = view.session.engine().store();
       for (int i = 0; i < store.count(); ++i) {
-        if (store.variable(i).name != kRatesVariable) {  // NaN stands for "the optimizer's own"
+        // NaN stands for "the optimizer's own".
+        if (store.variable(i).identity.scalar != ScalarRole::kRates) {
           trained.variables[store.variable(i).name] = store.get(i).values<double>();
         }
       }

@@ -7,12 +7,14 @@
 #include <filesystem>
 #include <fstream>
 #include <limits>
+#include <set>
 
 #include "runtime/base/error.h"
 #include "runtime/platform/folders.h"
 #include "runtime/platform/run_lock.h"
 #include "tests/training/test_files.h"
 #include "training/formats/sha256.h"
+#include "training/records/checkpoint_places.h"
 
 namespace temper::training {
 namespace {
@@ -20,9 +22,15 @@ namespace {
 class Checkpoint : public testing::Test {
  protected:
   Checkpoint() {
-    store_.add({"w", DType::kFloat32, {700, 900}, {}, "", false});  // hashed by a thread
-    store_.add({"b", DType::kFloat64, {3}, {}, "", false});
-    store_.add({"exp_avg:w", DType::kFloat32, {700, 900}, {}, "", true});
+    store_.add({"w", DType::kFloat32, {700, 900}, {}, "", {}});  // hashed by a thread
+    store_.add({"b", DType::kFloat64, {3}, {}, "", {}});
+    store_.add({"a label",
+                DType::kFloat32,
+                {700, 900},
+                {},
+                "",
+                VariableIdentity::beside(0, VariableKind::kMoment),
+                "exp_avg"});
     store_.allocate();
     float value = 0;
     for (float& each : store_.tensor(0).span<float>()) {
@@ -106,10 +114,53 @@ TEST_F(Checkpoint, WithoutItsPlaceInTheRunIsNone) {
   expect_error([&] { load(store_); }, ErrorCode::kInvalidModel, "attempted");
 }
 
-TEST_F(Checkpoint, OfANewerFormatIsRefused) {
-  rewrite_state(save(), "\"format\": 1", "\"format\": 2");
-  expect_error([&] { load(store_); }, ErrorCode::kInvalidModel, "state.json has format 2",
-               "the version that wrote it");
+TEST_F(Checkpoint, OfAnotherFormatIsRefusedNamingBoth) {
+  for (const char* other : {"1", "3"}) {
+    std::filesystem::remove_all(folder_.path("checkpoints"));
+    rewrite_state(save(), "\"format\": 2", concat("\"format\": ", other));
+    expect_error([&] { load(store_); }, ErrorCode::kInvalidModel,
+                 concat("state.json has format ", other), "reads format 2",
+                 "the version that wrote it");
+  }
+}
+
+TEST(CheckpointPlaces, NeverMeet) {
+  VariableStore store;
+  const int w = store.add({"w", DType::kFloat32, {1}, {}, "", {}});
+  const auto beside = [](int of, VariableKind kind, int slot = 0) {
+    return VariableIdentity::beside(of, kind, slot);
+  };
+  for (const char* name :
+       {"moment/exp_avg/w", "tensor/w", "average/w", "snapshot/tensor/w", "accumulator/0/w",
+        "scalar/0/rates/0", "w.exp_avg", "__metadata__", "__metadata__/", "__metadata__//"}) {
+    store.add({name, DType::kFloat32, {1}, {}, "", {}});
+  }
+  const int tensors = store.count();
+  for (int i = 0; i < tensors; ++i) {
+    store.add({"", DType::kFloat32, {1}, {}, "", beside(i, VariableKind::kAverage), "average"});
+    store.add({"", DType::kFloat32, {1}, {}, "", beside(i, VariableKind::kAccumulator), ""});
+    const int moment =
+        store.add({"", DType::kFloat32, {1}, {}, "", beside(i, VariableKind::kMoment), "exp_avg"});
+    store.add(
+        {"", DType::kFloat32, {1}, {}, "", beside(i, VariableKind::kMoment, 1), "exp_avg_sq"});
+    store.add({"", DType::kFloat32, {1}, {}, "", beside(i, VariableKind::kSnapshot), ""});
+    store.add({"", DType::kFloat32, {1}, {}, "", beside(moment, VariableKind::kSnapshot), ""});
+  }
+  store.add({"", DType::kFloat32, {1}, {}, "", VariableIdentity::of_scalar(ScalarRole::kRates)});
+  store.add({"", DType::kFloat32, {1}, {}, "", VariableIdentity::of_scalar(ScalarRole::kRates, 1)});
+  std::set<std::pair<std::string, std::string>> places;
+  for (int i = 0; i < store.count(); ++i) {
+    const auto place = checkpoint_place(store, i);
+    ASSERT_TRUE(place.has_value());
+    EXPECT_TRUE(places.emplace(place->file, place->name).second) << place->name;
+    EXPECT_NE(place->name, "__metadata__");
+    if (store.variable(i).identity.is_of_model()) {
+      EXPECT_EQ(name_of_tensor(place->name), store.variable(i).name);
+    }
+  }
+  EXPECT_EQ(checkpoint_place(store, w)->name, "w");
+  EXPECT_EQ(checkpoint_place(store, store.find(beside(w, VariableKind::kMoment)))->name,
+            "moment/exp_avg/w");
 }
 
 TEST_F(Checkpoint, ThatCannotBeWrittenLeavesNothingAndItsOwnError) {

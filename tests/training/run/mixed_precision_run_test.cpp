@@ -96,7 +96,7 @@ TEST_F(MixedPrecisionRun, FindsItsLossScaleWithoutStoppingAndWithOneMessage) {
   EXPECT_GT(record.result.skipped, 10);
   EXPECT_LT(record.result.skipped, record.result.steps - 10);
   EXPECT_EQ(record.messages.size(), 1U);
-  EXPECT_EQ(values.at(kLossScaleVariable)[0],
+  EXPECT_EQ(values.at("step.loss_scale")[0],
             std::ldexp(1.0, 40 - static_cast<int>(record.result.skipped)));
   EXPECT_NE(record.log.find("\"opt/loss_scale\":"), std::string::npos);
 }

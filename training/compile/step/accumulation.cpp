@@ -11,11 +11,13 @@ namespace temper::training {
 
 using graph::Builder;
 using graph::Graph;
+using graph::ScalarRole;
 using graph::UpdateBinding;
 using graph::ValueId;
 using graph::Variable;
 using graph::VariableId;
-using graph::VariableRole;
+using graph::VariableIdentity;
+using graph::VariableKind;
 
 namespace {
 
@@ -27,22 +29,18 @@ ValueId accumulated(Builder& builder, bool last, VariableId state, ValueId value
   return sum;
 }
 
-VariableId loss_variable(Builder& builder, const std::string& suffix, ValueId like) {
-  Variable made;
-  made.name = kLossVariable + suffix;
-  made.dtype = builder.dtype(like);
-  made.shape = builder.shape(like);
-  made.role = VariableRole::kScalar;
-  return builder.graph().add_variable(std::move(made));
+VariableId loss_variable(Builder& builder, ScalarRole role, std::size_t part, ValueId like) {
+  return add_scalar_variable(builder.graph(), role, builder.dtype(like), builder.shape(like), 0,
+                             static_cast<int>(part));
 }
 
-// The sums of a part over the group so far.
-LossSums accumulate_sums(Builder& builder, bool last, const LossPart& part) {
-  const auto add_up = [&](const char* what, ValueId value) {
-    const VariableId variable = loss_variable(builder, concat(".", part.of.label, what), value);
-    return accumulated(builder, last, variable, value);
+// The sums of part `index` over the group so far.
+LossSums accumulate_sums(Builder& builder, bool last, const LossPart& part, std::size_t index) {
+  const auto add_up = [&](ScalarRole role, ValueId value) {
+    return accumulated(builder, last, loss_variable(builder, role, index, value), value);
   };
-  return {add_up(".sum", part.sums.sum), add_up(".count", part.sums.count), part.sums.places};
+  return {add_up(ScalarRole::kLossSum, part.sums.sum),
+          add_up(ScalarRole::kLossCount, part.sums.count), part.sums.places};
 }
 
 bool is_own_objective(const Graph& graph, const LossPart& part) {
@@ -86,7 +84,7 @@ GroupLoss accumulate_items(Builder& builder, bool last, std::int64_t rows, const
   for (const LossPart& part : loss.parts) {
     LossPart of_group = part;
     if (!part.of.penalty) {
-      of_group.sums = accumulate_sums(builder, last, part);
+      of_group.sums = accumulate_sums(builder, last, part, made.loss.parts.size());
       of_group.value = loss_value(builder, part.of.form, of_group.sums);
     }
     made.loss.total = sum_of(builder, made.loss.total, of_group.value, part.of.factor);
@@ -120,16 +118,18 @@ GroupLoss accumulate_loss(Builder& builder, bool last, const CompileSettings& se
   builder.set_origin("loss of the accumulated step");
   Graph& graph = builder.graph();
   const VariableId variable =
-      add_scalar_variable(graph, kGroupVariable, builder.dtype(loss.total), {}, 1);
+      add_scalar_variable(graph, ScalarRole::kGroup, builder.dtype(loss.total), {}, 1);
   const ValueId group = graph.read_variable(variable);
   GroupLoss made;
   if (settings.by_batches) {
     const ValueId share = builder.div(loss.total, group);
     made.objectives = {{share, {}}};
     for (const LossPart& part : loss.parts) {
-      made.loss.parts.push_back({part.of, accumulate_sums(builder, last, part), part.value});
+      const std::size_t index = made.loss.parts.size();
+      made.loss.parts.push_back({part.of, accumulate_sums(builder, last, part, index), part.value});
     }
-    made.loss.total = accumulated(builder, last, loss_variable(builder, "", share), share);
+    made.loss.total =
+        accumulated(builder, last, loss_variable(builder, ScalarRole::kLoss, 0, share), share);
   } else {
     made = accumulate_items(builder, last, rows, loss, group);
   }
@@ -143,11 +143,11 @@ void accumulate_gradients(Builder& builder, bool last, std::size_t index,
                           std::vector<ValueId>& gradients) {
   Graph& graph = builder.graph();
   builder.set_origin("gradient accumulation");
-  const std::string suffix =
-      index == 0 ? std::string(kAccumulatedSuffix) : concat(kAccumulatedSuffix, index + 1);
+  const auto slot = static_cast<int>(index);
+  const std::string part = index == 0 ? "accumulated" : concat("accumulated", index + 1);
   for (std::size_t i = 0; i < parameters.size(); ++i) {
-    const VariableId accumulator =
-        graph.add_variable(state_beside(graph, parameters[i], "", suffix));
+    const VariableId accumulator = graph.add_variable(
+        state_beside(graph, parameters[i], VariableKind::kAccumulator, slot, part));
     const ValueId sum = accumulated(builder, last, accumulator, gradients[i]);
     gradients[i] = last ? sum : gradients[i];
   }
@@ -159,13 +159,13 @@ void stage_statistics(graph::Builder& builder, bool last) {
   std::vector<UpdateBinding> rewritten;
   for (const UpdateBinding& update : graph.updates) {
     const Variable statistic = graph.variable(update.variable);
-    if (statistic.role != VariableRole::kStatistic) {
+    if (!statistic.is(VariableKind::kStatistic)) {
       rewritten.push_back(update);
       continue;
     }
     Variable made = statistic;
-    made.name += kStagedSuffix;
-    made.role = VariableRole::kState;
+    made.name += ".staged";
+    made.identity = VariableIdentity::beside(update.variable.index, VariableKind::kStaged);
     const VariableId staged = graph.add_variable(std::move(made));
     const ValueId old_value = graph.read_variable(update.variable);
     const ValueId moving = graph.read_variable(staged);

@@ -11,10 +11,6 @@
 
 namespace temper::training {
 
-// Variables called after the one they are for; further objectives have a number behind it.
-inline constexpr const char* kAccumulatedSuffix = ".accumulated";
-inline constexpr const char* kStagedSuffix = ".staged";
-
 // One thing that the micro-batches of a group differentiate. Its gradients add up over the group;
 // the step's gradient is the sum of `factor` times them.
 struct GroupObjective {

@@ -11,9 +11,9 @@ using graph::ValueId;
 LossScaling::LossScaling(graph::Graph& graph, const ScalerSettings& settings, bool active)
     : settings_(settings), active_(active) {
   if (active_) {
-    scale_ =
-        add_scalar_variable(graph, kLossScaleVariable, DType::kFloat32, {}, settings_.init_scale);
-    tracker_ = add_scalar_variable(graph, kGrowthTrackerVariable, DType::kInt64, {}, 0);
+    scale_ = add_scalar_variable(graph, graph::ScalarRole::kLossScale, DType::kFloat32, {},
+                                 settings_.init_scale);
+    tracker_ = add_scalar_variable(graph, graph::ScalarRole::kGrowthTracker, DType::kInt64, {}, 0);
   }
 }
 

@@ -11,9 +11,6 @@
 
 namespace temper::training {
 
-inline constexpr const char* kLossScaleVariable = "scaler.scale";               // f32
-inline constexpr const char* kGrowthTrackerVariable = "scaler.growth_tracker";  // i64
-
 // GradScaler's parameters and defaults; min_scale is ours (0: no bound, as PyTorch).
 struct ScalerSettings {
   bool dynamic = true;  // false: init_scale in every step

@@ -19,7 +19,7 @@ std::vector<OptimizerGroupSettings> merged_groups(
   std::vector<std::string> names;
   for (int i = 0; i < graph.variable_count(); ++i) {
     const Variable& variable = graph.variable(VariableId{i});
-    if (variable.role == graph::VariableRole::kParameter) {
+    if (variable.is(graph::VariableKind::kParameter)) {
       names.push_back(variable.name);
     }
   }
@@ -72,7 +72,7 @@ std::vector<Attrs> group_parameters(const CompileSettings& settings) {
 }
 
 RateTable::RateTable(VariableStore& store, const CompileSettings& settings)
-    : rates_(store.tensor(store.find(settings.prefix + kRatesVariable)).span<double>()) {
+    : rates_(store.tensor(store.find(ScalarRole::kRates, settings.model)).span<double>()) {
   for (const Attrs& group : group_parameters(settings)) {
     lr_.push_back(group.get_double("lr", 0));
   }
@@ -104,7 +104,7 @@ std::vector<std::int64_t> phases_of(const Graph& graph, const CompileSettings& s
   std::map<std::string, std::int64_t> phase;
   for (int i = 0; i < graph.variable_count(); ++i) {
     const Variable& variable = graph.variable(VariableId{i});
-    if (variable.role == graph::VariableRole::kParameter) {
+    if (variable.is(graph::VariableKind::kParameter)) {
       names.push_back(variable.name);
     }
   }
@@ -126,6 +126,7 @@ std::vector<std::int64_t> phases_of(const Graph& graph, const CompileSettings& s
 
 void collect_parameters(Graph& graph, const CompileSettings& settings, UpdateInputs& update) {
   update.groups = group_parameters(settings);
+  update.model = settings.model;
   update.prefix = settings.prefix;
   std::map<std::string, std::int64_t> group_by_name;
   for (std::size_t g = 0; g < settings.groups.size(); ++g) {

@@ -1,12 +1,8 @@
 #include "training/compile/step/snapshot.h"
 
 #include <cstring>
-#include <string>
 
 #include "runtime/base/error.h"
-#include "training/compile/distillation.h"
-#include "training/compile/step/accumulation.h"
-#include "training/compile/training_graph.h"
 
 namespace temper::training {
 namespace {
@@ -20,7 +16,7 @@ void copy_bytes(const Tensor& from, Tensor& to) {
 template <class F>
 void for_each_pair(VariableStore& store, const F& f) {
   for (int i = 0; i < store.count(); ++i) {
-    const int copy = store.find(kSnapshotPrefix + store.variable(i).name);
+    const int copy = store.find(VariableIdentity::beside(i, VariableKind::kSnapshot));
     if (copy >= 0) {
       f(i, copy);
     }
@@ -30,13 +26,22 @@ void for_each_pair(VariableStore& store, const F& f) {
 }  // namespace
 
 bool belongs_to_snapshot(const StoreVariable& variable) {
-  const std::string& name = variable.name;
-  if (name == kAppliedVariable) {
-    return true;
+  switch (variable.identity.kind) {
+    case VariableKind::kParameter:
+    case VariableKind::kStatistic:
+    case VariableKind::kMoment:
+    case VariableKind::kAverage:
+      return true;
+    case VariableKind::kScalar:
+      return variable.identity.scalar == ScalarRole::kApplied ||
+             variable.identity.scalar == ScalarRole::kMemory;
+    case VariableKind::kSnapshot:
+    case VariableKind::kAccumulator:
+    case VariableKind::kStaged:
+    case VariableKind::kTeacher:
+      break;
   }
-  return !name.starts_with(kTeacherPrefix) && !name.starts_with("step.") &&
-         !name.starts_with("scaler.") && !name.ends_with(kAccumulatedSuffix) &&
-         !name.ends_with(kStagedSuffix);
+  return false;
 }
 
 void take_snapshot(VariableStore& store) {
@@ -49,7 +54,7 @@ void restore_snapshot(VariableStore& store) {
   for_each_pair(store, [&](int variable, int copy) {
     copy_bytes(store.tensor(copy), store.tensor(variable));
     // Between steps a statistic and its staged copy are equal.
-    const int staged = store.find(store.variable(variable).name + kStagedSuffix);
+    const int staged = store.find(VariableIdentity::beside(variable, VariableKind::kStaged));
     if (staged >= 0) {
       store.set(staged, store.get(copy));
     }

@@ -6,8 +6,6 @@
 
 namespace temper::training {
 
-inline constexpr const char* kSnapshotPrefix = "snapshot:";
-
 // Parameters, statistics, moments and the count of updates; not what every attempt moves: position
 // in the data, loss scale, accumulated gradients.
 bool belongs_to_snapshot(const StoreVariable& variable);

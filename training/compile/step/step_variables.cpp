@@ -1,17 +1,21 @@
 #include "training/compile/step/step_variables.h"
 
+#include "runtime/base/concat.h"
 #include "runtime/base/dtype_visit.h"
 #include "training/compile/training_graph.h"
 
 namespace temper::training {
 
-graph::VariableId add_scalar_variable(graph::Graph& graph, const std::string& name, DType dtype,
-                                      const Shape& shape, double initial) {
+using graph::ScalarRole;
+
+graph::VariableId add_scalar_variable(graph::Graph& graph, ScalarRole role, DType dtype,
+                                      const Shape& shape, double initial, int slot, int model,
+                                      const std::string& prefix) {
   graph::Variable variable;
-  variable.name = name;
+  variable.name = concat(prefix, "step.", to_string(role));
+  variable.identity = graph::VariableIdentity::of_scalar(role, model, slot);
   variable.dtype = dtype;
   variable.shape = shape;
-  variable.role = graph::VariableRole::kScalar;
   variable.initial = Tensor(dtype, shape);
   for (std::int64_t i = 0; initial != 0 && i < shape.element_count(); ++i) {
     visit_any(dtype, [&]<class T>() {
@@ -21,14 +25,16 @@ graph::VariableId add_scalar_variable(graph::Graph& graph, const std::string& na
   return graph.add_variable(std::move(variable));
 }
 
-StepVariables add_step_variables(graph::Graph& graph, std::int64_t groups,
+StepVariables add_step_variables(graph::Graph& graph, std::int64_t groups, int model,
                                  const std::string& prefix) {
+  const auto add = [&](ScalarRole role, DType dtype, const Shape& shape) {
+    return add_scalar_variable(graph, role, dtype, shape, 0, 0, model, prefix);
+  };
   StepVariables made;
-  made.rates = add_scalar_variable(graph, prefix + kRatesVariable, DType::kFloat64,
-                                   {2 * groups, kRateSlots}, 0);
-  made.applied = add_scalar_variable(graph, prefix + kAppliedVariable, DType::kInt64, {}, 0);
-  made.attempted = add_scalar_variable(graph, prefix + kAttemptedVariable, DType::kInt64, {}, 0);
-  made.position = add_scalar_variable(graph, prefix + kPositionVariable, DType::kInt64, {}, 0);
+  made.rates = add(ScalarRole::kRates, DType::kFloat64, {2 * groups, kRateSlots});
+  made.applied = add(ScalarRole::kApplied, DType::kInt64, {});
+  made.attempted = add(ScalarRole::kAttempted, DType::kInt64, {});
+  made.position = add(ScalarRole::kPosition, DType::kInt64, {});
   return made;
 }
 

@@ -6,6 +6,17 @@
 
 namespace temper::training {
 
+// Scalars by their role:
+// kRates: f64 [2 G, kRateSlots]; kApplied, kAttempted, kPosition: i64
+// kGroup: float, rows of this accumulated group; its micro-batches with CompileSettings::by_batches
+// kLoss, kLossSum, kLossCount: floats, what the micro-batches of this group have given to its loss
+//   (accumulation.h)
+// kSpikeLimit: float; a step whose watched number (SpikeGate) is above it is not applied
+// kStarts: i64 [P], with stages: the applied step at which each began
+// kAverageWeight, kAverageBuffers: f64, how far the coming step moves the averages of parameters
+// and
+//   of statistics to its own; 0 leaves them, 1 copies (weight_average.h)
+// kLossScale: f32, kGrowthTracker: i64 (loss_scaling.h)
 struct StepVariables {
   // f64 [2 G, kRateSlots]: row g has the learning rate of group g at applied step s in slot
   // s % kRateSlots, row G + g its scheduled momentum (or beta1), NaN for the optimizer's own.
@@ -13,13 +24,14 @@ struct StepVariables {
   graph::VariableId applied, attempted, position;
 };
 
-// A variable of role kScalar, every element `initial`.
-graph::VariableId add_scalar_variable(graph::Graph& graph, const std::string& name, DType dtype,
-                                      const Shape& shape, double initial);
+// The scalar of this role, every element `initial`. `slot`: which of several. `model`: whose steps
+// it steers, where a graph holds several, and `prefix`, which begins its label.
+graph::VariableId add_scalar_variable(graph::Graph& graph, graph::ScalarRole role, DType dtype,
+                                      const Shape& shape, double initial, int slot = 0,
+                                      int model = 0, const std::string& prefix = {});
 
-// `prefix`: of the model whose steps they steer, where a graph holds several.
 // `groups`: how many optimizer groups there are, the one of everything else included.
-StepVariables add_step_variables(graph::Graph& graph, std::int64_t groups,
+StepVariables add_step_variables(graph::Graph& graph, std::int64_t groups, int model = 0,
                                  const std::string& prefix = {});
 
 // counter <- counter + by

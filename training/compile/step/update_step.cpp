@@ -32,7 +32,7 @@ ValueId all_finite(Builder& builder, const CompileSettings& settings, ValueId no
   // gradients, do not.
   std::vector<ValueId> finite = {norm, loss};
   for (const UpdateBinding& statistic : graph.updates) {
-    if (graph.variable(statistic.variable).role == graph::VariableRole::kStatistic) {
+    if (graph.variable(statistic.variable).is(graph::VariableKind::kStatistic)) {
       finite.push_back(statistic.value);
     }
   }
@@ -46,8 +46,9 @@ ValueId all_finite(Builder& builder, const CompileSettings& settings, ValueId no
 ValueId add_spike_gate(Builder& builder, ValueId ok, ValueId value) {
   Graph& graph = builder.graph();
   builder.set_origin("spike guard");
-  const VariableId limit = add_scalar_variable(graph, kSpikeLimitVariable, builder.dtype(value), {},
-                                               std::numeric_limits<double>::infinity());
+  const VariableId limit =
+      add_scalar_variable(graph, graph::ScalarRole::kSpikeLimit, builder.dtype(value), {},
+                          std::numeric_limits<double>::infinity());
   const ValueId spike = builder.op("Greater", {value, graph.read_variable(limit)});
   graph.add_output("spike", spike);
   return builder.op("And", {ok, builder.op("Not", {spike})});
@@ -85,7 +86,7 @@ ValueId steps_done(Builder& builder, const CompileSettings& settings, const Upda
   }
   builder.set_origin("steps of the stages");
   const VariableId starts =
-      add_scalar_variable(graph, kStartsVariable, DType::kInt64, {settings.stages}, 0);
+      add_scalar_variable(graph, graph::ScalarRole::kStarts, DType::kInt64, {settings.stages}, 0);
   return builder.sub(applied, graph.read_variable(starts));
 }
 

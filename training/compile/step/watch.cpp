@@ -28,7 +28,7 @@ constexpr std::array<std::string_view, 19> kActivations = {
 bool has_parameter(const Graph& graph, const Node& node) {
   return std::any_of(node.inputs.begin(), node.inputs.end(), [&](ValueId id) {
     return id.valid() && graph.value(id).kind == ValueKind::kVariable &&
-           graph.variable(graph.value(id).variable).role == graph::VariableRole::kParameter;
+           graph.variable(graph.value(id).variable).is(graph::VariableKind::kParameter);
   });
 }
 

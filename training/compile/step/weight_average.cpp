@@ -8,21 +8,22 @@
 namespace temper::training {
 
 using graph::Graph;
+using graph::ScalarRole;
 using graph::UpdateBinding;
 using graph::ValueId;
 using graph::Variable;
 using graph::VariableId;
-using graph::VariableRole;
+using graph::VariableKind;
 
 namespace {
 
-// What is averaged of one role, with its values after the step.
+// What is averaged of one kind, with its values after the step.
 struct Averaged {
   std::vector<VariableId> variables;
   std::vector<ValueId> values;
 };
 
-Averaged averaged(graph::Builder& builder, const CompileSettings& settings, VariableRole role) {
+Averaged averaged(graph::Builder& builder, const CompileSettings& settings, VariableKind kind) {
   Graph& graph = builder.graph();
   std::map<VariableId, ValueId> after;
   for (const UpdateBinding& update : graph.updates) {
@@ -34,7 +35,7 @@ Averaged averaged(graph::Builder& builder, const CompileSettings& settings, Vari
     const Variable& variable = graph.variable(id);
     const auto update = after.find(id);
     const bool moves = update != after.end();
-    if (variable.role == role && is_float(variable.dtype) && (moves || settings.stages > 0)) {
+    if (variable.is(kind) && is_float(variable.dtype) && (moves || settings.stages > 0)) {
       made.variables.push_back(id);
       made.values.push_back(moves ? update->second : ValueId{});
     }
@@ -48,7 +49,7 @@ Averaged averaged(graph::Builder& builder, const CompileSettings& settings, Vari
   return made;
 }
 
-void add_averages(graph::Builder& builder, const Averaged& of, const char* weight,
+void add_averages(graph::Builder& builder, const Averaged& of, ScalarRole weight,
                   const StepVariables& step) {
   if (of.variables.empty()) {
     return;
@@ -59,7 +60,8 @@ void add_averages(graph::Builder& builder, const Averaged& of, const char* weigh
                                  graph.read_variable(step.applied), graph.read_variable(share)};
   std::vector<VariableId> averages;
   for (const VariableId id : of.variables) {
-    averages.push_back(graph.add_variable(state_beside(graph, id, kAveragePrefix, "")));
+    averages.push_back(
+        graph.add_variable(state_beside(graph, id, VariableKind::kAverage, 0, "average")));
     inputs.push_back(graph.read_variable(averages.back()));
   }
   inputs.insert(inputs.end(), of.values.begin(), of.values.end());
@@ -75,10 +77,10 @@ void add_averages(graph::Builder& builder, const Averaged& of, const char* weigh
 
 void add_weight_average(Graph& graph, const CompileSettings& settings, const StepVariables& step) {
   graph::Builder builder(graph, "average of the weights");
-  const Averaged parameters = averaged(builder, settings, VariableRole::kParameter);
-  const Averaged statistics = averaged(builder, settings, VariableRole::kStatistic);
-  add_averages(builder, parameters, kAverageWeightVariable, step);
-  add_averages(builder, statistics, kAverageBuffersVariable, step);
+  const Averaged parameters = averaged(builder, settings, VariableKind::kParameter);
+  const Averaged statistics = averaged(builder, settings, VariableKind::kStatistic);
+  add_averages(builder, parameters, ScalarRole::kAverageWeight, step);
+  add_averages(builder, statistics, ScalarRole::kAverageBuffers, step);
 }
 
 }  // namespace temper::training

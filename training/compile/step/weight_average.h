@@ -9,12 +9,6 @@
 
 namespace temper::training {
 
-inline constexpr const char* kAveragePrefix = "average:";
-// f64: how far the coming step moves the averages to its weights; 0 leaves them, 1 copies. Of
-// parameters, and of BatchNorm statistics.
-inline constexpr const char* kAverageWeightVariable = "step.average_weight";
-inline constexpr const char* kAverageBuffersVariable = "step.average_buffers";
-
 // average <- average + weight (new value - average) for every parameter and statistic. With stages,
 // parameters that are frozen now are averaged too. REQUIRES: graph.updates has the step's updates.
 void add_weight_average(graph::Graph& graph, const CompileSettings& settings,

@@ -24,7 +24,7 @@ std::vector<VariableId> penalised(const Graph& graph, const CompileSettings& set
   std::vector<std::string> names;
   for (int i = 0; i < marked.variable_count(); ++i) {
     const graph::Variable& variable = marked.variable(VariableId{i});
-    if (variable.role == graph::VariableRole::kParameter && variable.trainable) {
+    if (variable.is(graph::VariableKind::kParameter) && variable.trainable) {
       trained.push_back(VariableId{i});
       names.push_back(variable.name);
     }

@@ -47,10 +47,10 @@ class ScaledModel {
     VariableStore& store = engine_->store();
     std::vector<double> rates(2 * kRateSlots, std::numeric_limits<double>::quiet_NaN());
     std::fill_n(rates.begin(), kRateSlots, 0.01);
-    store.set(store.find(kRatesVariable),
+    store.set(store.find(ScalarRole::kRates),
               Tensor::from<double>(DType::kFloat64, {2, kRateSlots}, rates));
     if (accumulates) {
-      store.set(store.find(kGroupVariable),
+      store.set(store.find(ScalarRole::kGroup),
                 Tensor::from<float>(DType::kFloat32, {}, {{4.0f * kRows}}));
     }
   }
@@ -67,7 +67,7 @@ class ScaledModel {
     return executor;
   }
 
-  double number(const char* variable) const {
+  double number(ScalarRole variable) const {
     const VariableStore& store = engine_->store();
     return store.get(store.find(variable)).values<double>()[0];
   }
@@ -77,10 +77,11 @@ class ScaledModel {
     std::map<std::string, std::vector<double>> all;
     const VariableStore& store = engine_->store();
     for (int i = 0; i < store.count(); ++i) {
-      const std::string& name = store.variable(i).name;
-      if (!name.starts_with("scaler.") && name != kAttemptedVariable && name != kPositionVariable &&
-          name != kRatesVariable) {
-        all[name] = store.get(i).values<double>();
+      const ScalarRole role = store.variable(i).identity.scalar;
+      if (role != ScalarRole::kLossScale && role != ScalarRole::kGrowthTracker &&
+          role != ScalarRole::kAttempted && role != ScalarRole::kPosition &&
+          role != ScalarRole::kRates) {
+        all[store.variable(i).name] = store.get(i).values<double>();
       }
     }
     return all;
@@ -157,13 +158,13 @@ TEST_P(GradScalerTrace, HasPyTorchsScaleAndTrackerAfterEveryStep) {
       model.run(kind, input_for(letter));
     }
     applied += finite ? 1 : 0;
-    EXPECT_EQ(model.number(kLossScaleVariable), trace.after[step].scale) << "step " << step;
-    EXPECT_EQ(model.number(kGrowthTrackerVariable),
+    EXPECT_EQ(model.number(ScalarRole::kLossScale), trace.after[step].scale) << "step " << step;
+    EXPECT_EQ(model.number(ScalarRole::kGrowthTracker),
               static_cast<double>(trace.after[step].growth_tracker))
         << "step " << step;
-    EXPECT_EQ(model.number(kAppliedVariable), static_cast<double>(applied));
-    EXPECT_EQ(model.number(kAttemptedVariable), static_cast<double>(step + 1));
-    EXPECT_EQ(model.number(kPositionVariable),
+    EXPECT_EQ(model.number(ScalarRole::kApplied), static_cast<double>(applied));
+    EXPECT_EQ(model.number(ScalarRole::kAttempted), static_cast<double>(step + 1));
+    EXPECT_EQ(model.number(ScalarRole::kPosition),
               static_cast<double>(static_cast<std::int64_t>(step + 1) * trace.group * kRows));
     if (!finite) {
       EXPECT_EQ(model.kept(), before) << "step " << step;
@@ -220,11 +221,11 @@ TEST(LossScaling, StaysAtMinScaleAndAtAFixedScale) {
   ScaledModel fixed(DType::kFloat16, settings, 0, false);
   for (const double expected : {2.0, 1.0, 1.0}) {
     bounded.run(GraphKind::kTrain, input_for('i'));
-    EXPECT_EQ(bounded.number(kLossScaleVariable), expected);
+    EXPECT_EQ(bounded.number(ScalarRole::kLossScale), expected);
     fixed.run(GraphKind::kTrain, input_for('i'));
-    EXPECT_EQ(fixed.number(kLossScaleVariable), 4);
+    EXPECT_EQ(fixed.number(ScalarRole::kLossScale), 4);
   }
-  EXPECT_EQ(fixed.number(kAppliedVariable), 0);
+  EXPECT_EQ(fixed.number(ScalarRole::kApplied), 0);
 }
 
 }  // namespace
