@@ -18,15 +18,6 @@ int find_port(const std::vector<PlanPort>& ports, Port port) {
   return -1;
 }
 
-int find_port(const std::vector<PlanPort>& ports, std::string_view name) {
-  for (std::size_t i = 0; i < ports.size(); ++i) {
-    if (ports[i].name == name) {
-      return static_cast<int>(i);
-    }
-  }
-  return -1;
-}
-
 }  // namespace
 
 std::string PlanStep::precision() const {
@@ -45,8 +36,6 @@ int Plan::float_casts() const {
 
 int Plan::input(Port port) const { return find_port(inputs, port); }
 int Plan::output(PortRole role, int index) const { return find_port(outputs, {role, index}); }
-int Plan::find_input(std::string_view name) const { return find_port(inputs, name); }
-int Plan::find_output(std::string_view name) const { return find_port(outputs, name); }
 
 void Arena::reserve(const Plan& plan) {
   TEMPER_ASSERT((buffer_ == nullptr && flat_buffer_ == nullptr) || holds(plan),

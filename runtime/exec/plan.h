@@ -66,9 +66,6 @@ struct Plan {
   // Where the inputs and the outputs have this port, or -1. COST: linear.
   int input(Port port) const;
   int output(PortRole role, int index = 0) const;
-  // Index of the port with this name, or -1.
-  int find_input(std::string_view name) const;
-  int find_output(std::string_view name) const;
   // Casts from one float type to another, in a run.
   int float_casts() const;
 };

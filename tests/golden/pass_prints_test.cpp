@@ -87,7 +87,7 @@ TEST(PassPrints, TheTrainingGraphAsMadeAndAfterThePasses) {
   const auto reference = reference::make_reference_backend();
   GraphRequest request;
   request.batch = 8;
-  graph::Graph graph = make_graph(small_network(), settings(), request, *reference);
+  graph::Graph graph = make_graph(small_network(), settings(), request, *reference).graph;
   graph.name = "train";
   expect_golden("train_as_made", graph::print(graph));
   graph::PipelineOptions options;
@@ -101,7 +101,7 @@ TEST(PassPrints, TheEvaluationGraphAfterThePasses) {
   GraphRequest request;
   request.kind = GraphKind::kEvaluate;
   request.batch = 8;
-  graph::Graph graph = make_graph(small_network(), settings(), request, *reference);
+  graph::Graph graph = make_graph(small_network(), settings(), request, *reference).graph;
   graph.name = "evaluate";
   graph::PipelineOptions options;
   options.verify = true;

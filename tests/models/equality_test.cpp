@@ -64,10 +64,13 @@ class TrainedModel {
       training::RateTable(store, settings).fill_constant();
     }
     Executor& executor = engine_->executor(request);
-    executor.bind_input(executor.plan().find_input("input"), expected_.input.data());
-    executor.bind_input(executor.plan().find_input(training::kTargetInput),
-                        expected_.target.data());
+    executor.bind_input(executor.plan().input({PortRole::kModelInput, 0}), expected_.input.data());
+    executor.bind_input(executor.plan().input({PortRole::kTarget, 0}), expected_.target.data());
     return *engine_;
+  }
+
+  training::GradientOf gradient_of(const std::string& name) const {
+    return training::gradient_of(onnx_.build_graph(graph::standard_ops()), name);
   }
 
   GraphRequest request(GraphKind kind) const {
@@ -86,9 +89,9 @@ class TrainedModel {
   std::unique_ptr<Engine> engine_;
 };
 
-const Tensor& output(const Executor& executor, const std::string& name) {
-  const int index = executor.plan().find_output(name);
-  TEMPER_CHECK(index >= 0, ErrorCode::kInternal, "the plan has no output ", name);
+const Tensor& output(const Executor& executor, PortRole role, int number = 0) {
+  const int index = executor.plan().output(role, number);
+  TEMPER_CHECK(index >= 0, ErrorCode::kInternal, "the plan has no output ", number);
   return executor.output(index);
 }
 
@@ -134,16 +137,17 @@ TEST_P(EqualityWithPyTorch, EveryParametersGradientIsPyTorchs) {
   GraphRequest request = model.request(GraphKind::kGradient);
   double total = 0;
   for (const ExpectedGradient& gradient : expected_.gradients) {
-    request.wrt.push_back(gradient.name);
+    request.wrt.push_back(model.gradient_of(gradient.name));
     total = std::hypot(total, gradient.norm);
   }
   Executor& executor = model.prepare(expected_.curves.at(0), request).executor(request);
   executor.run();
-  EXPECT_NEAR(output(executor, "loss").values<double>().at(0), expected_.first_loss,
+  EXPECT_NEAR(output(executor, PortRole::kLoss).values<double>().at(0), expected_.first_loss,
               1e-5 * expected_.first_loss);
-  for (const ExpectedGradient& gradient : expected_.gradients) {
-    SCOPED_TRACE(gradient.name);
-    expect_gradient(gradient, output(executor, "grad:" + gradient.name).values<double>(), total);
+  for (std::size_t i = 0; i < expected_.gradients.size(); ++i) {
+    SCOPED_TRACE(expected_.gradients[i].name);
+    const Tensor& actual = output(executor, PortRole::kGradient, static_cast<int>(i));
+    expect_gradient(expected_.gradients[i], actual.values<double>(), total);
   }
 }
 
@@ -174,7 +178,7 @@ TEST_P(EqualityWithPyTorch, LossCurvesAndBatchNormStatisticsArePyTorchs) {
     Executor& executor = engine.executor(request);
     for (std::size_t step = 0; step < curve.losses.size(); ++step) {
       executor.run();
-      EXPECT_NEAR(output(executor, "loss").values<double>().at(0), curve.losses[step],
+      EXPECT_NEAR(output(executor, PortRole::kLoss).values<double>().at(0), curve.losses[step],
                   1e-3 * curve.losses[step])
           << "step " << step;
     }

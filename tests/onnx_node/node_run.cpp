@@ -165,7 +165,7 @@ std::vector<Tensor> run_plan(Graph& graph, const std::map<ValueId, Tensor>& give
   arena.reserve(plan);
   Executor executor(plan, store, arena);
   for (const auto& [id, tensor] : given) {
-    const int port = plan.find_input(graph.value(id).name);
+    const int port = plan.input(graph.value(id).port);
     if (port >= 0) {
       executor.bind_input(port, tensor.data());
     }

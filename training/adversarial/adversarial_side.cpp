@@ -32,12 +32,14 @@ AdversarialSideLoop::AdversarialSideLoop(AdversarialSession& session, Adversaria
       schedule_(make_schedule(session, session.side(kind), to_string(kind), length)),
       applied_(session.store().tensor(
           session.store().find(ScalarRole::kApplied, session.settings(kind).model))),
-      norm_(executor_.plan().find_output("grad_norm")),
-      ok_(executor_.plan().find_output("ok")) {
-  for (const char* output : {"loss", "real", "fake", "penalty"}) {
-    const int index = executor_.plan().find_output(output);
+      norm_(executor_.plan().output(PortRole::kNorm)),
+      ok_(executor_.plan().output(PortRole::kOk)) {
+  for (const auto& [role, metric] :
+       {std::pair(PortRole::kLoss, "loss"), std::pair(PortRole::kReal, "real"),
+        std::pair(PortRole::kFake, "fake"), std::pair(PortRole::kPenalty, "penalty")}) {
+    const int index = executor_.plan().output(role);
     if (index >= 0) {
-      logged_.push_back({concat(name_, "/", output), index});
+      logged_.push_back({concat(name_, "/", metric), index});
     }
   }
 }

@@ -54,7 +54,7 @@ class Watch {
   bool see(const RehearsedStep& step) {
     const bool first = diagnosis_.steps == 0;
     if (first) {
-      open(step.executor);
+      open(step.ports);
     }
     ++diagnosis_.steps;
     diagnosis_.skipped += step.applied ? 0 : 1;
@@ -80,20 +80,22 @@ class Watch {
 
  private:
   // The tensors and layers of the step's plan; later plans of the last batch have the same.
-  void open(const Executor& executor) {
-    for (const auto& output : executor.plan().outputs) {
-      if (output.name.starts_with(kGradientOutput)) {
-        TensorDiagnosis tensor;
-        tensor.name = output.name.substr(kGradientOutput.size());
-        // The values before the first step: those of the model file.
-        const VariableStore& store = session_.engine().store();
-        values_.push_back(initial_.value(store.find(tensor.name)).values<float>());
-        tensor.shape = store.variable(store.find(tensor.name)).shape;
-        tensor.before = distribution_of(values_.back());
-        diagnosis_.tensors.push_back(std::move(tensor));
-      } else if (output.name.starts_with(kActivationOutput)) {
-        diagnosis_.layers.emplace_back(layer_of_output(output.name));
-      }
+  void open(const GraphPorts& ports) {
+    const VariableStore& store = session_.engine().store();
+    for (const TensorPort& gradient : ports.gradients) {
+      const int id =
+          store.find(VariableIdentity::of_tensor(VariableKind::kParameter, gradient.number));
+      TensorDiagnosis tensor;
+      tensor.name = store.variable(id).name;
+      // The values before the first step: those of the model file.
+      values_.push_back(initial_.value(id).values<float>());
+      tensor.shape = store.variable(id).shape;
+      tensor.before = distribution_of(values_.back());
+      diagnosis_.tensors.push_back(std::move(tensor));
+      ids_.push_back(id);
+    }
+    for (const WatchedLayer& layer : ports.layers) {
+      diagnosis_.layers.emplace_back(layer);
     }
   }
 
@@ -101,9 +103,9 @@ class Watch {
     const VariableStore& store = session_.engine().store();
     for (std::size_t i = 0; i < diagnosis_.tensors.size(); ++i) {
       TensorDiagnosis& tensor = diagnosis_.tensors[i];
-      const int output = step.executor.plan().find_output(concat(kGradientOutput, tensor.name));
+      const int output = step.ports.gradients[i].output;
       const std::vector<float> gradient = step.executor.output(output).values<float>();
-      std::vector<float> now = store.get(store.find(tensor.name)).values<float>();
+      std::vector<float> now = store.get(ids_[i]).values<float>();
       const double before = norm_of(values_[i]);
       double change = 0;
       for (std::size_t k = 0; k < now.size(); ++k) {
@@ -126,9 +128,9 @@ class Watch {
   }
 
   void see_layers(const RehearsedStep& step, bool writes) {
-    for (ActivationStats& stats : diagnosis_.layers) {
-      const int output = step.executor.plan().find_output(activation_output(stats.layer()));
-      const Tensor& tensor = step.executor.output(output);
+    for (std::size_t i = 0; i < diagnosis_.layers.size(); ++i) {
+      ActivationStats& stats = diagnosis_.layers[i];
+      const Tensor& tensor = step.executor.output(step.ports.layers[i].output);
       const std::vector<float> values = tensor.values<float>();
       stats.add(values, tensor.shape(), step.step);
       if (writes) {
@@ -142,6 +144,7 @@ class Watch {
   Diagnosis& diagnosis_;
   RestoredVariables initial_{session_.engine().store()};  // put back when this ends
   std::vector<std::vector<float>> values_;                // of each tensor, after the last step
+  std::vector<int> ids_;                                  // of each tensor in the store
   std::unique_ptr<EventFile> events_;
 };
 

@@ -31,9 +31,9 @@ std::set<std::string> chosen_tensors(const Recipe& recipe,
   return result;
 }
 
-// Names for GraphRequest::wrt, and under which names the gradients are reported.
+// For GraphRequest::wrt, and under which names the gradients are reported.
 struct Wanted {
-  std::vector<std::string> wrt;
+  std::vector<GradientOf> wrt;
   std::vector<std::string> reported;
 };
 
@@ -49,7 +49,8 @@ Wanted wanted_tensors(const Session& session, const graph::Graph& imported,
   for (int i = 0; i < marked.variable_count(); ++i) {
     const graph::Variable& variable = marked.variable(graph::VariableId{i});
     if (chosen.empty() ? variable.trainable : chosen.count(variable.name) > 0) {
-      wanted.wrt.push_back(variable.name);
+      wanted.wrt.push_back({false, i});
+      wanted.reported.push_back(variable.name);
     }
   }
   for (const std::string& name : chosen) {
@@ -57,11 +58,10 @@ Wanted wanted_tensors(const Session& session, const graph::Graph& imported,
       notes.push_back(concat("'", name, "' is left out: its value is needed to compile the graph"));
     }
   }
-  wanted.reported = wanted.wrt;
-  for (const graph::ValueId id : marked.inputs) {
-    const graph::Value& input = marked.value(id);
+  for (std::size_t i = 0; i < marked.inputs.size(); ++i) {
+    const graph::Value& input = marked.value(marked.inputs[i]);
     if (inputs && is_float(input.dtype)) {
-      wanted.wrt.push_back(input.name);
+      wanted.wrt.push_back({true, static_cast<int>(i)});
       wanted.reported.push_back("input:" + input.name);
     }
   }
@@ -94,7 +94,8 @@ Gradients compute_gradients(const Recipe& recipe, const GradientOptions& options
   Executor& executor = engine.executor(request);
   session.bind(executor, *batch);
   executor.run();
-  gradients.loss = executor.output(executor.plan().find_output("loss")).values<double>().front();
+  gradients.loss =
+      executor.output(executor.plan().output(PortRole::kLoss)).values<double>().front();
   const std::string trouble = std::isfinite(gradients.loss)
                                   ? std::string{}
                                   : outside_probabilities(session.losses(), executor);
@@ -102,7 +103,7 @@ Gradients compute_gradients(const Recipe& recipe, const GradientOptions& options
     gradients.notes.push_back(trouble);
   }
   for (std::size_t i = 0; i < wanted.wrt.size(); ++i) {
-    const int output = executor.plan().find_output("grad:" + wanted.wrt[i]);
+    const int output = executor.plan().output(PortRole::kGradient, static_cast<int>(i));
     TEMPER_ASSERT(output >= 0);
     gradients.tensors.emplace_back(wanted.reported[i], executor.output(output).to_plain());
   }

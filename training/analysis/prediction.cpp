@@ -10,8 +10,6 @@
 namespace temper::training {
 namespace {
 
-constexpr std::string_view kPrefix = "output:";
-
 // Room for all rows of an output whose batch has `shape`.
 Tensor whole_output(const Tensor& part, std::int64_t rows, std::int64_t count,
                     std::string_view name) {
@@ -59,7 +57,7 @@ Prediction predict(const Recipe& recipe) {
     for (std::size_t i = 0; i < executor.plan().outputs.size(); ++i) {
       const Tensor part = executor.output(static_cast<int>(i)).to_plain();
       if (results.size() <= i) {
-        const std::string name = executor.plan().outputs[i].name.substr(kPrefix.size());
+        const std::string& name = executor.plan().outputs[i].name;
         results.emplace_back(name, whole_output(part, batch->rows, count, name));
         written.push_back(0);
       }

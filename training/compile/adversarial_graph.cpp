@@ -1,5 +1,6 @@
 #include "training/compile/adversarial_graph.h"
 
+#include <algorithm>
 #include <numeric>
 #include <utility>
 
@@ -18,6 +19,8 @@ namespace {
 using graph::Appended;
 using graph::Builder;
 using graph::Graph;
+using graph::Port;
+using graph::PortRole;
 using graph::UpdateBinding;
 using graph::ValueId;
 using graph::VariableId;
@@ -30,6 +33,14 @@ constexpr std::int64_t kSampleStream = kLatentStream + 2;
 
 // Uses of a model in a step, so that each drops units of its own.
 enum class Use : std::uint64_t { kGenerated, kReal, kFake, kInterpolated };
+
+// REQUIRES: the model has it.
+ValueId input_named(const Graph& model, const std::string& name) {
+  const auto found = std::find_if(model.inputs.begin(), model.inputs.end(),
+                                  [&](ValueId id) { return model.value(id).name == name; });
+  TEMPER_ASSERT(found != model.inputs.end(), name);
+  return *found;
+}
 
 class AdversarialGraphMaker {
  public:
@@ -60,10 +71,10 @@ class AdversarialGraphMaker {
       loss = builder_.add(loss, penalty);
     }
     finish_step(settings_.discriminator, loss);
-    graph_.add_output("real", mean(real_scores));
-    graph_.add_output("fake", mean(fake_scores));
+    graph_.add_output("real", mean(real_scores), {PortRole::kReal, 0});
+    graph_.add_output("fake", mean(fake_scores), {PortRole::kFake, 0});
     if (penalty.valid()) {
-      graph_.add_output("penalty", penalty);
+      graph_.add_output("penalty", penalty, {PortRole::kPenalty, 0});
     }
     return std::move(graph_);
   }
@@ -76,7 +87,7 @@ class AdversarialGraphMaker {
     const ValueId fake = generate(latent(kLatentStream, position_));
     const ValueId scores = score(fake, Use::kFake);
     finish_step(settings_.generator, loss_.generator(builder_, scores));
-    graph_.add_output("fake", mean(scores));
+    graph_.add_output("fake", mean(scores), {PortRole::kFake, 0});
     return std::move(graph_);
   }
 
@@ -86,7 +97,7 @@ class AdversarialGraphMaker {
     add_inputs(false);
     seed_ = settings_.seed;
     const ValueId noise = latent(kSampleStream, builder_.scalar(DType::kInt64, 0));
-    graph_.add_output("samples", generate(noise));
+    graph_.add_output("samples", generate(noise), {PortRole::kSamples, 0});
     return std::move(graph_);
   }
 
@@ -134,18 +145,18 @@ class AdversarialGraphMaker {
   // The inputs that come from the data, with the type and shape that a model declares.
   void add_inputs(bool with_samples) {
     std::vector<std::string> names = wiring_.conditions;
-    if (with_samples) {
-      names.insert(names.begin(), wiring_.sample);
-    }
+    names.insert(names.begin(), wiring_.sample);
     for (const Graph* model : {&discriminator_, &generator_}) {
       Graph part = *model;
       bind_batch(part, {}, batch_, reference_);
       for (const ValueId id : part.inputs) {
         const graph::Value& value = part.value(id);
-        const bool wanted = std::find(names.begin(), names.end(), value.name) != names.end();
+        const auto found =
+            std::find(names.begin() + (with_samples ? 0 : 1), names.end(), value.name);
         const bool is_latent = model == &generator_ && value.name == wiring_.latent;
-        if (wanted && !is_latent && !inputs_.contains(value.name)) {
-          inputs_[value.name] = graph_.add_input(value.name, value.dtype, value.shape);
+        if (found != names.end() && !is_latent && !inputs_.contains(value.name)) {
+          const Port port{PortRole::kModelInput, static_cast<int>(found - names.begin())};
+          inputs_[value.name] = graph_.add_input(value.name, value.dtype, value.shape, port);
         }
       }
     }
@@ -154,7 +165,7 @@ class AdversarialGraphMaker {
   ValueId latent(std::int64_t stream, ValueId position) {
     Graph part = generator_;
     bind_batch(part, {}, batch_, reference_);
-    const graph::Value& input = part.value(part.find_value(wiring_.latent));
+    const graph::Value& input = part.value(input_named(part, wiring_.latent));
     TEMPER_CHECK(is_float(input.dtype), ErrorCode::kInvalidArgument, "the generator's input '",
                  wiring_.latent, "' is ", input.dtype, "; noise is a float");
     Builder builder(graph_, "latent noise");
@@ -270,7 +281,7 @@ class AdversarialGraphMaker {
     choose_parameters();
     loss = builder_.reshape(loss, {});
     graph_.value(loss).name = settings.prefix + "loss";
-    graph_.add_output("loss", loss);
+    graph_.add_output("loss", loss, {PortRole::kLoss, 0});
     for (const auto& [variable, update] : statistics_) {
       graph_.add_update(update);
     }
@@ -300,7 +311,7 @@ class AdversarialGraphMaker {
 
 // Dimensions of the noise that the file leaves open.
 void bind_latent(Graph& generator, const AdversarialSettings& settings, const Wiring& wiring) {
-  std::vector<graph::Dim>& dims = generator.value(generator.find_value(wiring.latent)).dims;
+  std::vector<graph::Dim>& dims = generator.value(input_named(generator, wiring.latent)).dims;
   for (std::size_t axis = 1; axis < dims.size(); ++axis) {
     if (dims[axis].value < 0) {
       TEMPER_CHECK(settings.latent_size > 0, ErrorCode::kInvalidArgument, "dimension ", axis,

@@ -47,9 +47,9 @@ Wiring wire(const graph::Graph& generator, const graph::Graph& discriminator,
             const std::string& latent);
 
 enum class AdversarialGraphKind {
-  kDiscriminator,  // inputs: the sample and the conditions; "loss", "real", "fake", "penalty"
-  kGenerator,      // inputs: the conditions; "loss", "fake"
-  kSample,         // inputs: the conditions; "samples" of fixed noise, both models at inference
+  kDiscriminator,  // inputs: the sample and the conditions; loss, real, fake, penalty
+  kGenerator,      // inputs: the conditions; loss, fake
+  kSample,         // inputs: the conditions; samples of fixed noise, both models at inference
   kClipWeights,    // no inputs: the discriminator's weights into [-weight_clip, weight_clip]
 };
 
@@ -75,8 +75,9 @@ class AdversarialGraphs {
 
   const Wiring& wiring() const { return wiring_; }
   const AdversarialSettings& settings() const { return settings_; }
-  // Steps have also the outputs "grad_norm" and "ok". THROWS: kInvalidArgument, kInvalidModel,
-  // kUnsupported (naming what has no second derivative, for penalties).
+  // Input 0 is the sample, i + 1 condition i. Steps have also the outputs norm and ok. THROWS:
+  // kInvalidArgument, kInvalidModel, kUnsupported (naming what has no second derivative, for
+  // penalties).
   graph::Graph make(AdversarialGraphKind kind, std::int64_t batch) const;
 
  private:

@@ -16,10 +16,10 @@ constexpr std::array<const char*, 7> kKindNames = {"train",   "micro",      "las
 std::string key(const GraphRequest& request) {
   std::string text = concat(kKindNames[static_cast<std::size_t>(request.kind)], "-", request.batch);
   for (const auto& [symbol, value] : request.symbols) {
-    text += concat(",", symbol, "=", value);
+    text += concat(",", symbol.size(), ":", symbol, "=", value);
   }
-  for (const std::string& name : request.wrt) {
-    text += "," + name;
+  for (const GradientOf& of : request.wrt) {
+    text += concat(of.is_input ? ",input " : ",tensor ", of.number);
   }
   text += request.watch_gradients ? ",gradients" : "";
   text += request.watch_activations ? ",activations" : "";
@@ -36,10 +36,11 @@ Engine::Engine(graph::Graph imported, CompileSettings settings, const Backend& b
   settings_.groups = merged_groups(imported_, settings_.groups);  // as each graph has them
 }
 
-graph::Graph Engine::make(const GraphRequest& request) const {
-  graph::Graph made = make_graph(imported_, settings_, request, plans_.reference());
-  made.name = kKindNames[static_cast<std::size_t>(request.kind)];
-  return made;
+graph::Graph Engine::make(const GraphRequest& request) {
+  MadeGraph made = make_graph(imported_, settings_, request, plans_.reference());
+  made.graph.name = kKindNames[static_cast<std::size_t>(request.kind)];
+  ports_[key(request)] = std::move(made.ports);
+  return std::move(made.graph);
 }
 
 void Engine::prepare(const std::vector<GraphRequest>& requests) {
@@ -54,6 +55,11 @@ void Engine::prepare(const std::vector<GraphRequest>& requests) {
 
 Executor& Engine::executor(const GraphRequest& request) {
   return plans_.executor(key(request), [&] { return make(request); });
+}
+
+const GraphPorts& Engine::ports(const GraphRequest& request) {
+  plan(request);
+  return ports_.at(key(request));
 }
 
 const Plan& Engine::plan(const GraphRequest& request) {

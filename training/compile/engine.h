@@ -36,15 +36,18 @@ class Engine {
 
   // Logical values of all variables the model file has (parameters and statistics), by name.
   std::map<std::string, Tensor> model_values() const;
+  // Where the plan of a request has what its step gives; compiles it when it is new.
+  const GraphPorts& ports(const GraphRequest& request);
   // The plan of a request that was prepared, for inspection.
   const Plan& plan(const GraphRequest& request);
 
  private:
-  graph::Graph make(const GraphRequest& request) const;
+  graph::Graph make(const GraphRequest& request);
 
   graph::Graph imported_;
   CompileSettings settings_;
   PlanSet plans_;
+  std::map<std::string, GraphPorts> ports_;  // by the plan's name
 };
 
 }  // namespace temper::training

@@ -16,6 +16,8 @@ namespace temper::training {
 
 using graph::Builder;
 using graph::Graph;
+using graph::Port;
+using graph::PortRole;
 using graph::ValueId;
 
 namespace {
@@ -45,25 +47,35 @@ std::vector<ValueId> chosen_outputs(const Loss& loss, const LossTermSettings& te
   return chosen;
 }
 
-// The input of this name, which several terms may share.
-ValueId shared_input(Graph& graph, const std::string& name, DType dtype, const Shape& shape) {
-  for (const ValueId id : graph.inputs) {
-    const graph::Value& input = graph.value(id);
-    if (input.name == name && input.dtype == dtype && input.shape == shape) {
-      return id;
-    }
+// The input of this port, invalid when there is none yet.
+ValueId find_input(const Graph& graph, Port port) {
+  const auto found = std::find_if(graph.inputs.begin(), graph.inputs.end(),
+                                  [&](ValueId id) { return graph.value(id).port == port; });
+  return found == graph.inputs.end() ? ValueId{} : *found;
+}
+
+// The input of this port, which several terms may share.
+ValueId shared_input(Graph& graph, Port port, const std::string& label, DType dtype,
+                     const Shape& shape) {
+  const ValueId known = find_input(graph, port);
+  if (!known.valid()) {
+    return graph.add_input(label, dtype, shape, port);
   }
-  return graph.add_input(name, dtype, shape);
+  const graph::Value& input = graph.value(known);
+  TEMPER_ASSERT(input.dtype == dtype && input.shape == shape, "two forms of the input ", label);
+  return known;
 }
 
 // One input, in the type of the first term's output.
 ValueId sample_weights(Graph& graph, DType dtype, std::int64_t batch) {
-  for (const ValueId id : graph.inputs) {
-    if (graph.value(id).name == kSampleWeightInput) {
-      return id;
-    }
-  }
-  return graph.add_input(kSampleWeightInput, dtype, Shape{batch});
+  constexpr Port kPort{PortRole::kSampleWeight, 0};
+  const ValueId known = find_input(graph, kPort);
+  return known.valid() ? known : graph.add_input(kSampleWeightInput, dtype, Shape{batch}, kPort);
+}
+
+std::string target_label(const std::string& array) {
+  return array.empty() || array == kTargetInput ? std::string(kTargetInput)
+                                                : concat(kTargetInput, " ", array);
 }
 
 // An output [N, ..., C], its target and the weights of samples as rows, one per position.
@@ -100,7 +112,8 @@ ValueId add_file_term(Graph& graph, const CompileSettings& settings, const LossT
     for (const std::int64_t dim : target.row_shape) {
       shape.push_back(dim);
     }
-    given[target.input] = shared_input(graph, target.graph_input, target.dtype, shape);
+    given[target.input] = shared_input(graph, {PortRole::kTarget, target.target},
+                                       target_label(target.input), target.dtype, shape);
   }
   return add_loss_file(graph, term, given, reference);
 }
@@ -120,15 +133,16 @@ LossSums add_term(Graph& graph, const CompileSettings& settings, const LossTermS
   if (loss.target != TargetKind::kNone) {
     const TargetSpec spec =
         target_spec(loss, parameters, dtype, shape, {term.class_target, false, term.target_labels});
-    in.target = shared_input(graph, term.target_input, spec.dtype, spec.shape);
+    in.target = shared_input(graph, {PortRole::kTarget, term.target_index},
+                             target_label(term.target), spec.dtype, spec.shape);
   }
   const std::int64_t batch = in.target.valid()   ? builder.shape(in.target)[0]
                              : shape.rank() >= 1 ? shape[0]
                                                  : 0;
   const std::string lengths = parameters.get_string("input_lengths", "");
   if (!lengths.empty()) {
-    in.input_lengths =
-        shared_input(graph, kInputLengthsInput + lengths, DType::kInt64, Shape{batch});
+    in.input_lengths = shared_input(graph, {PortRole::kInputLengths, term.lengths_index},
+                                    "input lengths " + lengths, DType::kInt64, Shape{batch});
   }
   if (settings.sample_weight) {
     TEMPER_CHECK(shape.rank() >= 1, ErrorCode::kInvalidArgument,
@@ -217,10 +231,12 @@ ValueId joined_sums(Builder& builder, const LossSums& sums) {
 }
 
 void add_loss_outputs(Graph& graph, const LossParts& loss) {
-  graph.add_output("loss", loss.total);
+  graph.add_output("loss", loss.total, {PortRole::kLoss, 0});
   Builder builder(graph, "sums of the loss");
-  for (const LossPart& part : loss.parts) {
-    graph.add_output(kLossSumsOutput + part.of.label, joined_sums(builder, part.sums));
+  for (std::size_t i = 0; i < loss.parts.size(); ++i) {
+    const LossPart& part = loss.parts[i];
+    graph.add_output(concat("sums of ", part.of.label), joined_sums(builder, part.sums),
+                     {PortRole::kLossSums, static_cast<int>(i)});
   }
 }
 

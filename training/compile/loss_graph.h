@@ -12,10 +12,6 @@
 
 namespace temper::training {
 
-// "loss_sums:cross_entropy": the sums of a part, then as many counts (loss_value() in
-// losses/loss_sums.h).
-inline constexpr const char* kLossSumsOutput = "loss_sums:";
-
 // What is known of a part of the loss without a graph.
 struct LossPartForm {
   std::string label;
@@ -48,7 +44,7 @@ LossParts add_loss(graph::Graph& graph, const CompileSettings& settings,
                    const std::vector<graph::Graph::Output>& outputs, bool training,
                    std::int64_t rows, const Backend& reference);
 
-// "loss", and the sums of each part.
+// The loss, and for each part its sums, then as many counts (loss_value() in losses/loss_sums.h).
 void add_loss_outputs(graph::Graph& graph, const LossParts& loss);
 
 // The parts that a graph has, without making one.

@@ -20,6 +20,7 @@ namespace temper::training {
 namespace {
 
 using graph::Graph;
+using graph::PortRole;
 using graph::ValueId;
 using graph::VariableId;
 
@@ -31,7 +32,7 @@ class GraphMaker {
     settings_.groups = merged_groups(imported, settings.groups);
   }
 
-  Graph make() {
+  MadeGraph make() {
     const bool training =
         request_.kind != GraphKind::kEvaluate && request_.kind != GraphKind::kPredict;
     if (training && request_.kind != GraphKind::kGradient) {
@@ -51,9 +52,9 @@ class GraphMaker {
     }
     if (request_.kind == GraphKind::kStatistics) {
       add_statistics();
-      return std::move(graph_);
+      return with_ports(std::move(graph_), {});
     }
-    const std::vector<WatchedLayer> layers =
+    std::vector<WatchedLayer> layers =
         request_.watch_activations ? find_layers(graph_) : std::vector<WatchedLayer>{};
     // Before the loss, which is float32 altogether, and before differentiation.
     if (settings_.precision != DType::kFloat32) {
@@ -81,16 +82,17 @@ class GraphMaker {
       }
     }
     for (const auto& output : outputs) {
-      graph_.add_output("output:" + output.name, output.value);
+      graph_.add_output(output.name, output.value, output.port);
     }
-    for (const WatchedLayer& layer : layers) {
-      graph_.add_output(activation_output(layer), layer.value);
+    for (std::size_t i = 0; i < layers.size(); ++i) {
+      graph_.add_output(concat("activation ", layers[i].name), layers[i].value,
+                        {PortRole::kActivation, static_cast<int>(i)});
     }
-    return std::move(graph_);
+    return with_ports(std::move(graph_), std::move(layers));
   }
 
  private:
-  // kStatistics: "statistic:NAME" for each, of this batch alone.
+  // kStatistics: each, of this batch alone.
   void add_statistics() {
     for (int i = 0; i < graph_.node_count(); ++i) {
       graph::Node& node = graph_.node(graph::NodeId{i});
@@ -100,24 +102,25 @@ class GraphMaker {
     }
     graph_.outputs.clear();
     for (const graph::UpdateBinding& update : graph_.updates) {
-      graph_.add_output(kStatisticOutput + graph_.variable(update.variable).name, update.value);
+      const graph::Variable& statistic = graph_.variable(update.variable);
+      graph_.add_output(concat("statistic ", statistic.name), update.value,
+                        {PortRole::kStatistic, statistic.identity.slot});
     }
     graph_.updates.clear();
   }
 
-  // kGradient: "grad:NAME" for each of request.wrt.
+  // kGradient: one for each of request.wrt.
   void add_gradients(ValueId loss) {
     graph_.updates.clear();
     std::vector<ValueId> wrt;
-    for (const std::string& name : request_.wrt) {
-      const VariableId variable = graph_.find_variable(name);
-      wrt.push_back(variable.valid() ? graph_.read_variable(variable) : graph_.find_value(name));
-      TEMPER_CHECK(wrt.back().valid(), ErrorCode::kInvalidArgument, "there is no tensor '", name,
-                   "'");
+    for (const GradientOf& of : request_.wrt) {  // variables and inputs keep their numbers
+      wrt.push_back(of.is_input ? graph_.inputs[static_cast<std::size_t>(of.number)]
+                                : graph_.read_variable(VariableId{of.number}));
     }
     const std::vector<ValueId> grads = graph::gradient(graph_, loss, wrt);
     for (std::size_t i = 0; i < grads.size(); ++i) {
-      graph_.add_output("grad:" + request_.wrt[i], grads[i]);
+      graph_.add_output(concat("gradient of ", graph_.value(wrt[i]).name), grads[i],
+                        {PortRole::kGradient, static_cast<int>(i)});
     }
   }
 
@@ -144,8 +147,21 @@ void bind_batch(Graph& graph, const std::map<std::string, std::int64_t>& symbols
   graph::bind_shapes(graph, symbols, batch, reference);
 }
 
-Graph make_graph(const Graph& imported, const CompileSettings& settings,
-                 const GraphRequest& request, const Backend& reference) {
+GradientOf gradient_of(const Graph& imported, const std::string& name) {
+  const VariableId variable = imported.find_variable(name);
+  if (variable.valid()) {
+    return {false, variable.index};
+  }
+  for (std::size_t i = 0; i < imported.inputs.size(); ++i) {
+    if (imported.value(imported.inputs[i]).name == name) {
+      return {true, static_cast<int>(i)};
+    }
+  }
+  fail(ErrorCode::kInvalidArgument, "there is no tensor '", name, "'");
+}
+
+MadeGraph make_graph(const Graph& imported, const CompileSettings& settings,
+                     const GraphRequest& request, const Backend& reference) {
   return GraphMaker(imported, settings, request, reference).make();
 }
 

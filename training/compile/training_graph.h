@@ -9,6 +9,7 @@
 
 #include "graph/ir/graph.h"
 #include "runtime/backend/backend.h"
+#include "training/compile/graph_ports.h"
 #include "training/compile/step/gradient_clip.h"
 #include "training/compile/step/loss_scaling.h"
 #include "training/settings/component.h"
@@ -24,18 +25,14 @@ struct OptimizerGroupSettings {
   std::vector<std::string> tensors = {};
 };
 
-// The target input's name in the graphs made here, unless a term names another.
+// What the data and loss files call the only target, and the weights of samples.
 inline constexpr const char* kTargetInput = "target";
-// The input of CompileSettings::sample_weight: floats, one per sample.
 inline constexpr const char* kSampleWeightInput = "sample_weight";
-// Begins the inputs with the numbers of frames that count: i64, one per sample. The array's name
-// follows.
-inline constexpr const char* kInputLengthsInput = "input_lengths:";
 
 // An input of a loss's file that the data give.
 struct LossFileTarget {
-  std::string input;        // its name in the file
-  std::string graph_input;  // the joint graph's input that it reads
+  std::string input;  // its name in the file
+  int target = 0;     // the joint graph's input that it reads: PortRole::kTarget
   DType dtype = DType::kFloat32;
   Shape row_shape;
 };
@@ -53,7 +50,10 @@ struct LossTermSettings {
   double loss_weight = 1;          // factor in the sum
   std::string label;               // its name in the log; empty: the loss's name, or "file"
   std::string class_weight;        // "balanced": the loss's `weight` from the counts of the labels
-  std::string target_input = kTargetInput;
+  // The joint graph's inputs that it reads: PortRole::kTarget, and kInputLengths (i64, one number
+  // of frames per sample).
+  int target_index = 0;
+  int lengths_index = 0;
   bool all_count = false;  // no class index of the data is ignored
 
   bool is_file() const { return !file.empty(); }
@@ -85,7 +85,7 @@ enum class SpikeGate { kNone, kGradientNorm, kLoss };
 // What the graphs of a run depend on, besides shapes.
 struct CompileSettings {
   std::vector<LossTermSettings> losses;  // the loss is their weighted sum
-  bool sample_weight = false;            // the data weigh each sample: kSampleWeightInput
+  bool sample_weight = false;  // the data weigh each sample: PortRole::kSampleWeight, floats
   PenaltySettings penalty;
   TeacherSettings teacher;  // in training alone
   ComponentSettings optimizer;
@@ -122,28 +122,34 @@ enum class GraphKind {
   kGradient,    // forward in training mode without Dropout, loss, gradients of `wrt`
 };
 
-// Of kStatistics: begins the outputs with each BatchNorm statistic of the batch.
-inline constexpr const char* kStatisticOutput = "statistic:";
+// What a gradient is of: a tensor of the model by its number there, or an input.
+struct GradientOf {
+  bool is_input = false;
+  int number = 0;
+};
 
 struct GraphRequest {
   GraphKind kind = GraphKind::kTrain;
   std::int64_t batch = 1;                       // first dimension of every input
   std::map<std::string, std::int64_t> symbols;  // other symbolic dimensions
-  std::vector<std::string> wrt;                 // kGradient: names of variables and inputs
-  bool watch_gradients = false;    // kTrain, kLast: also the outputs "grad:NAME" of what is trained
+  std::vector<GradientOf> wrt;                  // kGradient
+  bool watch_gradients = false;    // kTrain, kLast: also the gradients of what is trained
   bool watch_activations = false;  // also an output per layer of the forward part: see watch.h
 };
 
-// Outputs by name: "loss" (scalar; of kLast the group's), "loss_sums:LABEL" for each part of the
-// loss (of kLast the group's), "grad_norm", "ok", "output:NAME" per model output, "grad:NAME"
-// (kGradient). `imported` is left as it is. THROWS: kInvalidArgument, kInvalidModel, kUnsupported.
-graph::Graph make_graph(const graph::Graph& imported, const CompileSettings& settings,
-                        const GraphRequest& request, const Backend& reference);
+// What the graph gives is told by the ports of its outputs: the loss (a scalar; of kLast the
+// group's), the sums of each part of it (of kLast the group's), norm, ok, the model's outputs,
+// gradients. `imported` is left as it is. THROWS: kInvalidArgument, kInvalidModel, kUnsupported.
+MadeGraph make_graph(const graph::Graph& imported, const CompileSettings& settings,
+                     const GraphRequest& request, const Backend& reference);
 
 // Gives every dimension of an imported graph its number. An export without a dynamic batch names a
 // number; `batch` takes its place. THROWS: as rebatch() and bind_shapes().
 void bind_batch(graph::Graph& graph, const std::map<std::string, std::int64_t>& symbols,
                 std::int64_t batch, const Backend& reference);
+
+// The tensor or input of this name. THROWS: kInvalidArgument when there is none.
+GradientOf gradient_of(const graph::Graph& imported, const std::string& name);
 
 // The importer's decision and the patterns applied: sets Variable::trainable and `why` on every
 // parameter. THROWS: kInvalidArgument when a pattern matches nothing, or nothing is left to train.

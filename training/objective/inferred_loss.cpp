@@ -120,14 +120,28 @@ std::string end_problem(const Loss& loss, const Attrs& parameters, const EndOfOu
   return {};
 }
 
+namespace {
+
+// Where a plan has the output that a term reads.
+int output_of(const Plan& plan, const RunLosses& losses, const LossTermSettings& term) {
+  for (std::size_t i = 0; !term.outputs.empty() && i < plan.outputs.size(); ++i) {
+    if (plan.outputs[i].port.role == PortRole::kModelOutput &&
+        plan.outputs[i].name == term.outputs.front()) {
+      return static_cast<int>(i);
+    }
+  }
+  return plan.output(PortRole::kModelOutput, losses.lead_output);
+}
+
+}  // namespace
+
 std::string outside_probabilities(const RunLosses& losses, const Executor& executor) {
   for (const LossTermSettings& term : losses.terms) {
     if (term.is_file() ||
         form_taken(find_loss(term.loss.name), term.loss.parameters) != OutputForm::kProbabilities) {
       continue;
     }
-    const int output = executor.plan().find_output(
-        term.outputs.empty() ? losses.lead_output : "output:" + term.outputs.front());
+    const int output = output_of(executor.plan(), losses, term);
     for (const double value : executor.output(output).values<double>()) {
       if (value < 0 || value > 1) {
         return concat(term.loss.name,

@@ -161,8 +161,7 @@ LossSymbols LossFiles::check_model_values(std::size_t term, const graph::Graph& 
                  "PyTorch: dynamic_shapes)");
     const ModelValues model{forward.inputs, forward.outputs};
     if (role == LossFileRole::kModelOutput) {
-      const graph::Value& value =
-          forward.value(model.value_of(forward, "output:" + input.name, role));
+      const graph::Value& value = forward.value(model.value_of(forward, input.name, role));
       check_loss_input(input, paths_[term], "the model's output", value.dtype, value.shape,
                        symbols);
     } else if (role == LossFileRole::kModelInput) {
@@ -190,7 +189,7 @@ LossFiles::Reading LossFiles::read(std::size_t term, const graph::Graph& forward
     TEMPER_CHECK(without_ones(field.row_shape) == without_ones(row), ErrorCode::kInvalidArgument,
                  paths_[term], " takes '", input.name, "' with rows of shape ", row,
                  ", but those of '", field.name, "' in the data are ", field.row_shape);
-    reading.targets.push_back({input.name, {}, input.dtype, row});
+    reading.targets.push_back({input.name, 0, input.dtype, row});
     reading.fields.push_back(&field);
   }
   for (const graph::ValueId id : file.inputs) {
@@ -202,7 +201,7 @@ LossFiles::Reading LossFiles::read(std::size_t term, const graph::Graph& forward
     reading.output = reading.output.empty() ? name : reading.output;
     const ModelValues model{forward.inputs, forward.outputs};
     const Shape& shape =
-        forward.value(model.value_of(forward, "output:" + name, LossFileRole::kModelOutput)).shape;
+        forward.value(model.value_of(forward, name, LossFileRole::kModelOutput)).shape;
     for (std::size_t i = 0;
          i < reading.targets.size() && reading.prediction == PredictionKind::kOther; ++i) {
       reading.prediction = prediction_of(shape, reading.targets[i]);
@@ -246,7 +245,7 @@ void LossFiles::try_out(std::size_t term, const graph::Graph& forward, const Rea
     const graph::Value& input = settings.graph->value(id);
     const LossFileRole role = role_of(input.name, model_inputs_, model_outputs_, sample_weight_);
     if (role == LossFileRole::kModelOutput) {
-      given[input.name] = model.value_of(forward, "output:" + input.name, role);
+      given[input.name] = model.value_of(forward, input.name, role);
     } else if (role == LossFileRole::kModelInput) {
       given[input.name] = model.value_of(forward, input.name, role);
     } else if (role == LossFileRole::kSampleWeight) {

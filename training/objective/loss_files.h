@@ -36,14 +36,15 @@ class LossFiles {
 
   // What the file of a term is given, settled for these data.
   struct Reading {
-    std::vector<LossFileTarget> targets;  // graph_input is left out
+    std::vector<LossFileTarget> targets;  // their `target` is left out
     std::vector<const Field*> fields;     // of each target
     std::string output;                   // the output that metrics read
     std::size_t target = 0;               // and the target they compare it with
     PredictionKind prediction = PredictionKind::kOther;
   };
-  // `forward`: the model for a batch of two, its outputs "output:NAME". THROWS: kInvalidArgument
-  // saying what of the data does not fit, kInvalidModel when the loss is not one number.
+  // `forward`: the model for a batch of two, its outputs as the model names them. THROWS:
+  // kInvalidArgument saying what of the data does not fit, kInvalidModel when the loss is not one
+  // number.
   Reading read(std::size_t term, const graph::Graph& forward, const Dataset& probe,
                const Backend& reference) const;
   // For people: what each input of a term's file is.

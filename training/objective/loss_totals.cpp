@@ -28,18 +28,17 @@ void for_each_part(const Parts& parts, std::span<const double> totals, Use&& use
 
 LossTotals::LossTotals(const CompileSettings& settings, bool training, const Plan& plan) {
   for (LossPartForm& form : loss_part_forms(settings, training)) {
-    const std::string output = kLossSumsOutput + form.label;
-    const int index = plan.find_output(output);
-    TEMPER_ASSERT(index >= 0, output);
+    const int index = plan.output(PortRole::kLossSums, static_cast<int>(parts_.size()));
+    TEMPER_ASSERT(index >= 0, form.label);
     const Shape& shape = plan.outputs[static_cast<std::size_t>(index)].shape;
-    parts_.push_back({std::move(form), output, static_cast<std::size_t>(shape.element_count())});
+    parts_.push_back({std::move(form), static_cast<std::size_t>(shape.element_count())});
   }
 }
 
 std::vector<int> LossTotals::places(const Plan& plan) const {
   std::vector<int> found;
-  for (const Part& part : parts_) {
-    found.push_back(plan.find_output(part.output));
+  for (std::size_t i = 0; i < parts_.size(); ++i) {
+    found.push_back(plan.output(PortRole::kLossSums, static_cast<int>(i)));
   }
   return found;
 }

@@ -34,7 +34,6 @@ class LossTotals {
  private:
   struct Part {
     LossPartForm of;
-    std::string output;
     std::size_t size = 0;
   };
   std::vector<Part> parts_;

@@ -24,11 +24,11 @@ void check_run_targets(RunLosses& losses, const Dataset& data,
                        const std::vector<std::string>& class_names,
                        std::vector<std::string>& notes) {
   for (const Field& field : data.fields()) {
-    TEMPER_CHECK(!field.is_target || field.name != kSampleWeightInput ||
-                     field.row_shape.element_count() == 1,
-                 ErrorCode::kInvalidArgument, "loss.sample_weight = \"",
-                 losses.targets.back().array, "\" has rows of shape ", field.row_shape,
-                 "; it must be one number per sample");
+    constexpr Port kWeights{PortRole::kSampleWeight, 0};
+    const bool weighs = field.is_target && losses.port_of(field) == kWeights;
+    TEMPER_CHECK(!weighs || field.row_shape.element_count() == 1, ErrorCode::kInvalidArgument,
+                 "loss.sample_weight = \"", losses.targets.back().array, "\" has rows of shape ",
+                 field.row_shape, "; it must be one number per sample");
   }
   std::erase_if(losses.labels, [&](RunLosses::Labels& labels) {
     const std::size_t field = field_index(data, labels.field);

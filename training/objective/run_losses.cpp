@@ -12,28 +12,13 @@ Tensor RunLosses::readable(const Tensor& scores) const {
   return rows ? scores.reshaped(class_rows(scores.shape())) : scores;
 }
 
-std::string_view RunLosses::input_of(const Field& field) const {
-  if (!field.is_target) {
-    return field.name;
-  }
-  if (field.name == kSampleWeightInput || field.name.starts_with(kInputLengthsInput)) {
-    return field.name;
-  }
-  const auto delivers = [&](std::string_view input) {
-    return input.starts_with(kTargetNamePrefix) &&
-           input.substr(kTargetNamePrefix.size()) == field.name;
-  };
-  for (const LossTermSettings& term : terms) {
-    if (delivers(term.target_input)) {
-      return term.target_input;
-    }
-    for (const LossFileTarget& target : term.file_targets) {
-      if (delivers(target.graph_input)) {
-        return target.graph_input;
-      }
+std::optional<Port> RunLosses::port_of(const Field& field) const {
+  for (std::size_t i = 0; i < targets.size(); ++i) {
+    if (targets[i].name == field.name) {
+      return ports[i];
     }
   }
-  return kTargetInput;
+  return std::nullopt;
 }
 
 namespace {

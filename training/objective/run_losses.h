@@ -2,9 +2,9 @@
 // data in which form, and which of them the metrics are of.
 #pragma once
 
+#include <optional>
 #include <span>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "graph/ir/graph.h"
@@ -23,12 +23,13 @@ struct RunLosses {
   // The term whose output and target the metrics read: the first classification, else the first.
   std::size_t lead = 0;
   PredictionKind lead_prediction = PredictionKind::kOther;
-  std::string lead_output;  // "output:NAME"
+  int lead_output = 0;  // which of the model's outputs
   OutputEnd lead_end = OutputEnd::kOther;
   Shape lead_shape;  // [N, C, ...] in batches of two, wherever the output has its classes
   // What the data must give besides the model's inputs: the lead's target first, the weights of
   // samples last.
   std::vector<WantedField> targets;
+  std::vector<Port> ports;  // the graphs' inputs that each of them goes to
 
   // A target of class indices.
   struct Labels {
@@ -55,8 +56,8 @@ struct RunLosses {
   const LossTermSettings& lead_term() const { return terms[lead]; }
   // The lead's output, or a target of its shape, as metrics read it: classes along axis 1.
   Tensor readable(const Tensor& scores) const;
-  // The graph's input for a field of the data.
-  std::string_view input_of(const Field& field) const;
+  // The graphs' input that a target field of the data goes to; empty: no loss reads it.
+  std::optional<Port> port_of(const Field& field) const;
 };
 
 // `wanted` with the targets and columns that the losses name, in whatever form they have.

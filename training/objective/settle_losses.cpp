@@ -47,7 +47,7 @@ class Settler {
     std::rotate(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(made_.lead),
                 order.begin() + static_cast<std::ptrdiff_t>(made_.lead) + 1);
     for (const std::size_t i : order) {
-      made_.terms[i].is_file() ? add_file_targets(i) : add_target(i, several);
+      made_.terms[i].is_file() ? add_file_targets(i) : add_target(i);
     }
     if (!several) {
       recipe_.loss.class_target = made_.terms[0].class_target;
@@ -59,11 +59,12 @@ class Settler {
     made_.lead_end = check_end(made_.lead_term()).kind;
     made_.lead_prediction = prediction_of(made_.lead);
     const graph::Graph::Output& output = output_of(made_.lead_term());
-    made_.lead_output = output.name;
+    made_.lead_output = output.port.index;
     made_.lead_shape = scores_shape(made_.lead_term());
     if (!recipe_.sample_weight.empty()) {
-      made_.targets.push_back({kSampleWeightInput, forward_.value(output.value).dtype, std::nullopt,
-                               recipe_.sample_weight});
+      add_field_of({PortRole::kSampleWeight, 0},
+                   {fresh_name(kSampleWeightInput), forward_.value(output.value).dtype,
+                    std::nullopt, recipe_.sample_weight});
     }
     return std::move(made_);
   }
@@ -73,7 +74,7 @@ class Settler {
   const graph::Graph::Output& output_named(const std::string& name) const {
     std::vector<std::string> names;
     for (const auto& output : forward_.outputs) {
-      names.push_back(output.name.substr(std::string_view("output:").size()));
+      names.push_back(output.name);
       if (name.empty() || names.back() == name) {
         return output;
       }
@@ -190,8 +191,7 @@ class Settler {
 
   void check_rows(const LossTermSettings& term) const {
     const graph::Graph::Output& output = output_of(term);
-    check_output_rows(find_loss(term.loss.name), term.loss.parameters,
-                      output.name.substr(std::string_view("output:").size()), shape_of(term),
+    check_output_rows(find_loss(term.loss.name), term.loss.parameters, output.name, shape_of(term),
                       forward_.value(forward_.inputs.front()).shape[0]);
   }
 
@@ -221,15 +221,14 @@ class Settler {
       const Field& field = *reading.fields[i];
       const bool only = target.input == kTargetInput && field.name != kTargetInput;
       const std::string asked = only || field.name == kTargetInput ? std::string{} : field.name;
-      target.graph_input =
-          std::string(kTargetNamePrefix) + add_field(field, target.dtype, target.row_shape, asked);
+      target.target = add_field(field, target.dtype, target.row_shape, asked);
     };
     if (!reading.targets.empty()) {
       add(reading.target);
     }
     if (term.class_target) {
-      const std::string field =
-          term.file_targets[reading.target].graph_input.substr(kTargetNamePrefix.size());
+      const int target = term.file_targets[reading.target].target;
+      const std::string& field = made_.targets[static_cast<std::size_t>(target)].name;
       const Shape& output = forward_.value(output_named(reading.output).value).shape;
       made_.labels.push_back({field, output[1], -100, index, false});
     }
@@ -240,7 +239,7 @@ class Settler {
     }
   }
 
-  void add_target(std::size_t index, bool several) {
+  void add_target(std::size_t index) {
     LossTermSettings& term = made_.terms[index];
     const Loss& loss = find_loss(term.loss.name);
     if (loss.target == TargetKind::kNone) {
@@ -254,11 +253,11 @@ class Settler {
     if (!note.empty()) {
       notes_.push_back(note);
     }
-    const std::string field = add_field(found, spec.dtype, row, term.target);
+    term.target_index = add_field(found, spec.dtype, row, term.target);
+    const std::string field = made_.targets[static_cast<std::size_t>(term.target_index)].name;
     if (loss.target == TargetKind::kLabelSequence) {
       add_sequences(term, field, spec);
     }
-    term.target_input = several ? "target:" + field : kTargetInput;
     if (spec.classes) {
       made_.labels.push_back({field, scores_shape(term)[1],
                               term.loss.parameters.get_int("ignore_index", -100), index});
@@ -275,32 +274,55 @@ class Settler {
                        parameters.get_int("zero_infinity", 0) != 0};
     const std::string array = parameters.get_string("input_lengths", "");
     if (!array.empty()) {
-      sequences.lengths = kInputLengthsInput + array;
-      const bool known =
-          std::any_of(made_.targets.begin(), made_.targets.end(),
-                      [&](const WantedField& other) { return other.name == sequences.lengths; });
-      if (!known) {
-        made_.targets.push_back({sequences.lengths, DType::kInt64, Shape{}, array});
-      }
+      term.lengths_index = lengths_field(array);
+      sequences.lengths = made_.targets[static_cast<std::size_t>(term.lengths_index)].name;
     }
     made_.sequences.push_back(std::move(sequences));
   }
 
+  // A name for a field that no other has.
+  std::string fresh_name(std::string name) const {
+    while (std::any_of(made_.targets.begin(), made_.targets.end(),
+                       [&](const WantedField& other) { return other.name == name; })) {
+      name += '+';
+    }
+    return name;
+  }
+
+  int add_field_of(Port port, WantedField wanted) {
+    made_.targets.push_back(std::move(wanted));
+    made_.ports.push_back(port);
+    return port.index;
+  }
+
+  // The field of the frames that count.
+  int lengths_field(const std::string& array) {
+    for (std::size_t i = 0; i < made_.targets.size(); ++i) {
+      if (made_.ports[i].role == PortRole::kInputLengths && made_.targets[i].array == array) {
+        return static_cast<int>(i);
+      }
+    }
+    return add_field_of({PortRole::kInputLengths, static_cast<int>(made_.targets.size())},
+                        {fresh_name("input_lengths:" + array), DType::kInt64, Shape{}, array});
+  }
+
   // The field that delivers a target in this form; a second form of one array is a second field.
-  std::string add_field(const Field& found, DType dtype, const Shape& row,
-                        const std::string& asked) {
+  int add_field(const Field& found, DType dtype, const Shape& row, const std::string& asked) {
     WantedField wanted{found.name, dtype, row, asked};
-    for (const WantedField& other : made_.targets) {
-      if (other.array == asked && other.dtype == dtype && other.row_shape == row) {
-        return other.name;
+    for (std::size_t i = 0; i < made_.targets.size(); ++i) {
+      const WantedField& other = made_.targets[i];
+      if (made_.ports[i].role == PortRole::kTarget && other.array == asked &&
+          other.dtype == dtype && other.row_shape == row) {
+        return static_cast<int>(i);
       }
       if (other.name == wanted.name) {
         wanted.name = concat(wanted.name, ":", dtype);
         wanted.array = asked.empty() ? found.name : asked;
       }
     }
-    made_.targets.push_back(wanted);
-    return made_.targets.back().name;
+    wanted.name = fresh_name(std::move(wanted.name));
+    return add_field_of({PortRole::kTarget, static_cast<int>(made_.targets.size())},
+                        std::move(wanted));
   }
 
   Recipe& recipe_;

@@ -59,6 +59,7 @@ struct RehearsedStep {
   bool applied = true;  // false: skipped, as something was not finite
   // Its plan's outputs, until the next step; of the last micro-batch when gradients accumulate.
   Executor& executor;
+  const GraphPorts& ports;  // where they are
 };
 // False ends the rehearsal.
 using StepWatcher = std::function<bool(const RehearsedStep&)>;

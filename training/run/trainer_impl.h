@@ -30,8 +30,9 @@ struct StepPlan {
   int ok = -1;
   int spike = -1;  // whether the spike guard kept the step from being applied; absent without it
   std::vector<int> loss_sums;  // LossTotals::places()
+  const GraphPorts* ports = nullptr;
 
-  StepPlan(Executor& made, const LossTotals& losses);
+  StepPlan(Executor& made, const GraphPorts& places);
   double number(int output) const;
 };
 

@@ -109,16 +109,13 @@ void Trainer::Impl::write_histograms() {
   records->guarded([&] {
     const Executor& executor = *last_plan->executor;
     const VariableStore& store = session.engine().store();
-    for (std::size_t i = 0; i < executor.plan().outputs.size(); ++i) {
-      const std::string& output = executor.plan().outputs[i].name;
-      if (!output.starts_with(kGradientOutput)) {
-        continue;
-      }
-      const std::string name = output.substr(kGradientOutput.size());
+    for (const TensorPort& gradient : last_plan->ports->gradients) {
+      const int id =
+          store.find(VariableIdentity::of_tensor(VariableKind::kParameter, gradient.number));
+      const std::string& name = store.variable(id).name;
       log->train().histogram(state.attempted, "gradients/" + name,
-                             executor.output(static_cast<int>(i)).to_plain().values<float>());
-      log->train().histogram(state.attempted, "weights/" + name,
-                             store.get(store.find(name)).values<float>());
+                             executor.output(gradient.output).to_plain().values<float>());
+      log->train().histogram(state.attempted, "weights/" + name, store.get(id).values<float>());
     }
   });
   restart_clock();

@@ -29,8 +29,13 @@ void Trainer::Impl::rehearse(std::int64_t steps, const RateSweep* sweep,
     const std::int64_t applied = state.applied;
     const double lr = rate(applied, base_lr());
     step();
-    const RehearsedStep seen{
-        i, lr, step_loss, state.last_norm, state.applied > applied, *last_plan->executor};
+    const RehearsedStep seen{i,
+                             lr,
+                             step_loss,
+                             state.last_norm,
+                             state.applied > applied,
+                             *last_plan->executor,
+                             *last_plan->ports};
     if (!watcher(seen)) {
       return;
     }

@@ -10,14 +10,15 @@
 
 namespace temper::training {
 
-StepPlan::StepPlan(Executor& made, const LossTotals& losses)
+StepPlan::StepPlan(Executor& made, const GraphPorts& places)
     : executor(&made),
-      loss(made.plan().find_output("loss")),
-      norm(made.plan().find_output("grad_norm")),
-      clipped(made.plan().find_output("grad_norm_clipped")),
-      ok(made.plan().find_output("ok")),
-      spike(made.plan().find_output("spike")),
-      loss_sums(losses.places(made.plan())) {}
+      loss(places.loss),
+      norm(places.norm),
+      clipped(places.clipped),
+      ok(places.ok),
+      spike(places.spike),
+      loss_sums(places.loss_sums),
+      ports(&places) {}
 
 double StepPlan::number(int output) const {
   const Tensor& tensor = executor->output(output);
@@ -67,9 +68,10 @@ const StepPlan& Trainer::Impl::step_plan(GraphKind kind, std::int64_t rows) {
   if (known != plans.end()) {
     return known->second;
   }
-  return plans
-      .emplace(key, StepPlan(session.engine().executor(session.request(kind, rows)), losses))
-      .first->second;
+  Engine& engine = session.engine();
+  const GraphRequest request = session.request(kind, rows);
+  Executor& executor = engine.executor(request);
+  return plans.emplace(key, StepPlan(executor, engine.ports(request))).first->second;
 }
 
 std::int64_t Trainer::Impl::step() {

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <map>
-#include <string>
 #include <vector>
 
 namespace temper::training {
@@ -30,24 +29,22 @@ class RunningMean {
 void update_batchnorm(Session& session) {
   const std::int64_t size = std::min(session.recipe().data.batch_size, session.train_count());
   VariableStore& store = session.engine().store();
-  std::map<std::string, RunningMean> means;
+  std::map<int, RunningMean> means;  // of the store's variables
   const auto loader = session.make_ordered_loader(size);
   while (const Batch* batch = loader->next()) {
     if (batch->rows < size && (batch->rows == 1 || session.recipe().data.drop_last)) {
       break;
     }
-    Executor& executor =
-        session.engine().executor(session.request(GraphKind::kStatistics, batch->rows));
+    const GraphRequest request = session.request(GraphKind::kStatistics, batch->rows);
+    Executor& executor = session.engine().executor(request);
     session.bind(executor, *batch);
     executor.run();
-    for (std::size_t i = 0; i < executor.plan().outputs.size(); ++i) {
-      const std::string& name = executor.plan().outputs[i].name;
-      means[name.substr(std::string(kStatisticOutput).size())].add(
-          executor.output(static_cast<int>(i)).to_plain().values<double>());
+    for (const TensorPort& statistic : session.engine().ports(request).statistics) {
+      const auto which = VariableIdentity::of_tensor(VariableKind::kStatistic, statistic.number);
+      means[store.find(which)].add(executor.output(statistic.output).to_plain().values<double>());
     }
   }
-  for (const auto& [name, mean] : means) {
-    const int id = store.find(name);
+  for (const auto& [id, mean] : means) {
     store.set(id, Tensor::from<double>(store.variable(id).dtype, store.variable(id).shape,
                                        mean.values()));
   }

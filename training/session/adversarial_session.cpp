@@ -117,7 +117,21 @@ AdversarialSession::AdversarialSession(Recipe recipe, EngineOptions options)
                           what_trains(discriminator, of_discriminator, settings.discriminator)));
   graphs_ = std::make_unique<AdversarialGraphs>(std::move(generator), std::move(discriminator),
                                                 std::move(settings), *reference_);
+  settle_field_ports();
   plans_ = std::make_unique<PlanSet>(*backend_, *reference_, std::move(options));
+}
+
+// As AdversarialGraphs numbers its inputs.
+void AdversarialSession::settle_field_ports() {
+  std::vector<std::string> names = wiring().conditions;
+  names.insert(names.begin(), wiring().sample);
+  for (const Field& field : data_->fields()) {
+    const auto found = std::find(names.begin(), names.end(), field.name);
+    field_ports_.push_back(
+        field.is_target || found == names.end()
+            ? std::nullopt
+            : std::optional(Port{PortRole::kModelInput, static_cast<int>(found - names.begin())}));
+  }
 }
 
 CompileSettings AdversarialSession::compile_settings(const AdversarialSide& side) const {
@@ -258,7 +272,7 @@ std::unique_ptr<BatchLoader> AdversarialSession::make_loader(DataPosition start)
 
 void AdversarialSession::bind_fields(Executor& executor, std::span<const Tensor> fields) const {
   for (std::size_t i = 0; i < fields.size(); ++i) {
-    const int input = executor.plan().find_input(data_->fields()[i].name);
+    const int input = field_ports_[i] ? executor.plan().input(*field_ports_[i]) : -1;
     if (input >= 0) {
       bind_checked(executor, input, fields[i]);
     }
@@ -273,7 +287,7 @@ Tensor AdversarialSession::sample() {
   Executor& plan = executor(AdversarialGraphKind::kSample);
   bind_fields(plan, sample_fields_);
   plan.run();
-  const Tensor& made = plan.output(plan.plan().find_output("samples"));
+  const Tensor& made = plan.output(plan.plan().output(PortRole::kSamples));
   return Tensor::from<double>(made.dtype(), made.shape(), made.values<double>());
 }
 

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -61,6 +62,7 @@ class AdversarialSession {
  private:
   void refuse_other_settings() const;
   CompileSettings compile_settings(const AdversarialSide& side) const;
+  void settle_field_ports();
   void open_data(graph::Graph& generator, graph::Graph& discriminator);
   std::int64_t batch_of(AdversarialGraphKind kind) const;
   void bind_fields(Executor& executor, std::span<const Tensor> fields) const;
@@ -76,7 +78,8 @@ class AdversarialSession {
   std::unique_ptr<Dataset> data_;
   std::unique_ptr<AdversarialGraphs> graphs_;
   std::unique_ptr<PlanSet> plans_;
-  std::vector<Tensor> sample_fields_;  // of the rows that condition the samples
+  std::vector<std::optional<Port>> field_ports_;  // the graphs' input for each field of the data
+  std::vector<Tensor> sample_fields_;             // of the rows that condition the samples
 };
 
 }  // namespace temper::training

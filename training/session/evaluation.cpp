@@ -44,7 +44,8 @@ Evaluation evaluate(Session& session, BatchLoader& loader, SetMetrics& set) {
     const Tensor* target = target_of(session, *batch);
     if (set.task() != Task::kNone && target != nullptr) {
       const RunLosses& forms = session.losses();
-      set.add(forms.readable(executor.output(executor.plan().find_output(session.loss_output()))),
+      set.add(forms.readable(executor.output(
+                  executor.plan().output(PortRole::kModelOutput, session.loss_output()))),
               forms.readable(*target));
     }
   }

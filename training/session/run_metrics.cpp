@@ -153,8 +153,8 @@ void count_batch(const Session& session, const MetricTask& task, Executor& execu
   }
   const RunLosses& losses = session.losses();
   const Tensor target = losses.readable(*given);
-  const Tensor output =
-      losses.readable(executor.output(executor.plan().find_output(session.loss_output())));
+  const Tensor output = losses.readable(
+      executor.output(executor.plan().output(PortRole::kModelOutput, session.loss_output())));
   switch (task.task) {
     case Task::kClassification:
     case Task::kSegmentation:

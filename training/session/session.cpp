@@ -37,6 +37,7 @@ Session::Session(Recipe recipe, EngineOptions options, SessionNeeds needs)
   }
   watch_steps_ = needs.watch_steps;
   needs.target ? open_data(data) : open_inputs(data);
+  settle_field_ports();
   settle_batch_size();
   keep_few_batches();
   CompileSettings settings;
@@ -139,7 +140,7 @@ graph::Graph Session::forward_graph(const Dataset& probe) {
   request.kind = GraphKind::kPredict;
   request.batch = 2;
   try {
-    return make_graph(*imported_, {}, request, *reference_);
+    return make_graph(*imported_, {}, request, *reference_).graph;
   } catch (Error& error) {
     error.add_note(concat("while compiling ", recipe_.model.path));
     throw;
@@ -218,6 +219,19 @@ void Session::open_inputs(DataOptions options) {
   check_data_indices(*imported_);
 }
 
+// Fields that are no targets have the names of the model's inputs.
+void Session::settle_field_ports() {
+  for (const Field& field : train_data().fields()) {
+    field_ports_.push_back(field.is_target ? losses_.port_of(field) : std::nullopt);
+    for (const graph::ValueId id : imported_->inputs) {
+      const graph::Value& input = imported_->value(id);
+      if (!field.is_target && input.name == field.name) {
+        field_ports_.back() = input.port;
+      }
+    }
+  }
+}
+
 void Session::keep_few_batches() {
   const std::int64_t batches = recipe_.train.overfit_batches;
   if (batches == 0) {
@@ -288,9 +302,8 @@ std::vector<GraphRequest> Session::requests() const {
 }
 
 void Session::bind(Executor& executor, const Batch& batch) const {
-  const std::vector<Field>& fields = train_data().fields();
-  for (std::size_t i = 0; i < fields.size(); ++i) {
-    const int input = executor.plan().find_input(losses_.input_of(fields[i]));
+  for (std::size_t i = 0; i < field_ports_.size(); ++i) {
+    const int input = field_ports_[i] ? executor.plan().input(*field_ports_[i]) : -1;
     if (input >= 0) {
       bind_checked(executor, input, batch.fields[i]);
     }

@@ -4,6 +4,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -81,10 +82,10 @@ class Session {
   // it. Values of variables stay; optimizer state of what was frozen begins anew, its steps counted
   // from `applied`. Executors of before are gone.
   void enter_stage(std::size_t stage, std::int64_t applied);
-  // Binds a batch to an executor's inputs by name.
+  // Binds those fields of a batch that the executor reads.
   void bind(Executor& executor, const Batch& batch) const;
-  // The name of the model output it reads, as a plan output ("output:NAME").
-  const std::string& loss_output() const { return losses_.lead_output; }
+  // Which of the model's outputs it reads.
+  int loss_output() const { return losses_.lead_output; }
   // Its shape, in batches of two.
   const Shape& loss_output_shape() const { return losses_.lead_shape; }
   // Beside model and data.
@@ -101,6 +102,7 @@ class Session {
   void mix_samples();
   void settle_batch_size();
   void keep_few_batches();
+  void settle_field_ports();
   graph::Graph forward_graph(const Dataset& probe);
 
   Recipe recipe_;
@@ -119,6 +121,7 @@ class Session {
   RunLosses losses_;
   std::vector<std::string> notes_;
   std::unique_ptr<RunData> data_;
+  std::vector<std::optional<Port>> field_ports_;  // the graphs' input for each field of the data
   std::unique_ptr<graph::Graph> imported_;
 };
 

@@ -15,7 +15,7 @@ SingleBatch::SingleBatch(const Recipe& recipe) : session_(recipe) {
   VariableStore& store = engine.store();
   RateTable(store, engine.settings()).fill_constant();
   executor_ = &engine.executor(request);
-  loss_output_ = executor_->plan().find_output("loss");
+  loss_output_ = executor_->plan().output(PortRole::kLoss);
   loader_ = session_.make_ordered_loader(rows);
   const Batch* batch = loader_->next();
   TEMPER_ASSERT(batch != nullptr && batch->rows == rows);

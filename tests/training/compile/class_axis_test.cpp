@@ -33,7 +33,7 @@ std::pair<double, double> both_orders(const std::string& loss, const Attrs& para
       {"second", scores}, {"last", builder.transpose(scores, {0, 2, 1})}};
   CompileSettings settings;
   settings.losses = {term_of(loss, "second", 1, parameters), term_of(loss, "last", -1, parameters)};
-  settings.losses[1].target_input = class_target ? settings.losses[0].target_input : "moved";
+  settings.losses[1].target_index = class_target ? 0 : 1;
   for (LossTermSettings& term : settings.losses) {
     term.class_target = class_target;
   }
@@ -46,7 +46,9 @@ std::pair<double, double> both_orders(const std::string& loss, const Attrs& para
     std::vector<double> values;
     for (std::int64_t i = 0; i < input.shape.element_count(); ++i) {
       // The target of the second order is the first's, transposed.
-      const std::int64_t from = input.name == "moved" ? i / 12 * 12 + i % 3 * 4 + i % 12 / 3 : i;
+      const std::int64_t from = input.port == graph::Port{graph::PortRole::kTarget, 1}
+                                    ? i / 12 * 12 + i % 3 * 4 + i % 12 / 3
+                                    : i;
       values.push_back(input.dtype == DType::kInt64 ? static_cast<double>(i * 5 % 3)
                                                     : 0.25 * static_cast<double>(from * 7 % 11));
     }

@@ -57,23 +57,24 @@ TEST(Distillation, HasPyTorchsLossAndGradient) {
   GraphRequest request;
   request.kind = GraphKind::kGradient;
   request.batch = 3;
-  request.wrt = {"weight"};
+  request.wrt = {gradient_of(student, "weight")};
   const CompileSettings settings = settings_for(teacher);
-  const graph::Graph joint = make_graph(student, settings, request, *backend);
+  const MadeGraph made = make_graph(student, settings, request, *backend);
+  const graph::Graph& joint = made.graph;
   std::map<graph::ValueId, Tensor> known;
   const std::vector<double> inputs = {1.0, -2.0, 0.5, 3.0, -1.0, 0.25};
   const std::vector<std::int64_t> labels = {0, 2, 1};
   known[joint.find_value("x")] = Tensor::from<double>(DType::kFloat64, Shape{3, 2}, inputs);
   known[joint.find_value(kTargetInput)] =
       Tensor::from<std::int64_t>(DType::kInt64, Shape{3}, labels);
-  std::map<std::string, graph::ValueId> outputs;
-  for (const graph::Graph::Output& output : joint.outputs) {
-    outputs[output.name] = output.value;
-  }
+  const auto output = [&](int place) {
+    return joint.outputs.at(static_cast<std::size_t>(place)).value;
+  };
+  const GraphPorts& ports = made.ports;
   const auto values =
       graph::evaluate(joint, *backend, known,
-                      {outputs.at("loss"), outputs.at("loss_sums:hard"),
-                       outputs.at("loss_sums:distillation"), outputs.at("grad:weight")});
+                      {output(ports.loss), output(ports.loss_sums.at(0)),
+                       output(ports.loss_sums.at(1)), output(ports.gradients.at(0).output)});
   const auto mean = [&](std::size_t i) {
     const std::vector<double> sums = values[i].values<double>();
     return sums.at(0) / sums.at(1);
@@ -98,7 +99,7 @@ TEST(Distillation, RefusesATeacherOfOtherClasses) {
   GraphRequest request;
   request.batch = 3;
   request.kind = GraphKind::kGradient;
-  request.wrt = {"weight"};
+  request.wrt = {gradient_of(student, "weight")};
   expect_error([&] { make_graph(student, settings, request, *backend); },
                ErrorCode::kInvalidArgument, "the teacher has no output 'logits'", "scores");
 }

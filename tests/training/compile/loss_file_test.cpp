@@ -45,18 +45,21 @@ graph::Graph load(const std::string& name, DType dtype) {
   return as_loss_file(graph::OnnxModel::load(path).build_graph(graph::standard_ops()), path);
 }
 
-// "target:NAME" for what the data would give.
+// What the data would give.
 std::vector<LossFileTarget> targets_of(const std::string& loss, DType dtype) {
   if (loss == "cross_entropy" || loss == "labelled") {
-    return {{"target", "target:target", DType::kInt64, Shape{}}};
+    return {{"target", 0, DType::kInt64, Shape{}}};
   }
-  return {{"price", "target:price", dtype, Shape{3}}};
+  return {{"price", 0, dtype, Shape{3}}};
 }
 
-Tensor value_for(const std::string& input, DType dtype) {
-  return input == "x"              ? Tensor::from<double>(dtype, Shape{4, 2}, expected::kX)
-         : input == "target:price" ? Tensor::from<double>(dtype, Shape{4, 3}, expected::kPrice)
-         : input == kSampleWeightInput
+Tensor value_for(const graph::Value& input, DType dtype) {
+  const graph::PortRole role = input.port.role;
+  return role == graph::PortRole::kModelInput
+             ? Tensor::from<double>(dtype, Shape{4, 2}, expected::kX)
+         : role == graph::PortRole::kTarget && is_float(input.dtype)
+             ? Tensor::from<double>(dtype, Shape{4, 3}, expected::kPrice)
+         : role == graph::PortRole::kSampleWeight
              ? Tensor::from<double>(dtype, Shape{4}, expected::kSampleWeight)
              : Tensor::from<std::int64_t>(DType::kInt64, Shape{4}, expected::kLabels);
 }
@@ -75,19 +78,18 @@ std::vector<std::vector<double>> measure(const expected::Loss& wanted, DType dty
   GraphRequest request;
   request.kind = GraphKind::kGradient;
   request.batch = 4;
-  request.wrt = {"w"};
+  request.wrt = {gradient_of(linear_model(dtype), "w")};
   const auto backend = make_backend(backend_name);
   const auto reference = make_backend("reference");
-  graph::Graph joint = make_graph(linear_model(dtype), settings, request, *reference);
+  MadeGraph made = make_graph(linear_model(dtype), settings, request, *reference);
+  graph::Graph& joint = made.graph;
   for (int i = 0; i < joint.variable_count(); ++i) {
     const std::string& name = joint.variable(graph::VariableId{i}).name;
     EXPECT_TRUE(name == "w" || name.starts_with("step.")) << name << ": nothing of the file is one";
   }
-  std::map<std::string, graph::ValueId> outputs;
-  for (const graph::Graph::Output& output : joint.outputs) {
-    outputs[output.name] = output.value;
-  }
-  std::vector<graph::ValueId> results = {outputs.at("loss"), outputs.at("grad:w")};
+  std::vector<graph::ValueId> results = {
+      joint.outputs.at(static_cast<std::size_t>(made.ports.loss)).value,
+      joint.outputs.at(static_cast<std::size_t>(made.ports.gradients.at(0).output)).value};
   if (!wanted.second.empty()) {
     graph::Builder builder(joint, "square");
     const graph::ValueId square = builder.mul(results[1], results[1]);
@@ -97,7 +99,7 @@ std::vector<std::vector<double>> measure(const expected::Loss& wanted, DType dty
   }
   std::map<graph::ValueId, Tensor> known;
   for (const graph::ValueId id : joint.inputs) {
-    known[id] = value_for(joint.value(id).name, dtype);
+    known[id] = value_for(joint.value(id), dtype);
   }
   std::vector<std::vector<double>> values;
   for (const Tensor& tensor : graph::evaluate(joint, *backend, known, results)) {

@@ -127,7 +127,11 @@ TEST(FieldWeights, StatisticsThatAreReadAreThoseOfTheBatchInTraining) {
   session.bind(executor, *loader->next());
   executor.run();
   const auto output = [&](const char* name) {
-    return executor.output(executor.plan().find_output(concat("output:", name))).to_plain();
+    const std::vector<PlanPort>& ports = executor.plan().outputs;
+    const auto found = std::find_if(ports.begin(), ports.end(), [&](const PlanPort& port) {
+      return port.port.role == PortRole::kModelOutput && port.name == name;
+    });
+    return executor.output(static_cast<int>(found - ports.begin())).to_plain();
   };
   expect_near(output("new_mean"), expected.read("1.running_mean"), "new_mean");
   expect_near(output("new_var"), expected.read("1.running_var"), "new_var");

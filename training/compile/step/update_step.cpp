@@ -19,6 +19,7 @@ namespace temper::training {
 
 using graph::Builder;
 using graph::Graph;
+using graph::PortRole;
 using graph::UpdateBinding;
 using graph::ValueId;
 using graph::VariableId;
@@ -50,7 +51,7 @@ ValueId add_spike_gate(Builder& builder, ValueId ok, ValueId value) {
       add_scalar_variable(graph, graph::ScalarRole::kSpikeLimit, builder.dtype(value), {},
                           std::numeric_limits<double>::infinity());
   const ValueId spike = builder.op("Greater", {value, graph.read_variable(limit)});
-  graph.add_output("spike", spike);
+  graph.add_output("spike", spike, {PortRole::kSpike, 0});
   return builder.op("And", {ok, builder.op("Not", {spike})});
 }
 
@@ -168,8 +169,9 @@ LossParts add_update_step(Graph& graph, const CompileSettings& settings,
   scaling.unscale(builder, update.gradients);
   if (request.watch_gradients) {
     for (std::size_t i = 0; i < update.parameters.size(); ++i) {
-      graph.add_output(concat(kGradientOutput, graph.variable(update.parameters[i]).name),
-                       update.gradients[i]);
+      const graph::Variable& parameter = graph.variable(update.parameters[i]);
+      graph.add_output(concat("gradient of ", parameter.name), update.gradients[i],
+                       {PortRole::kGradient, parameter.identity.slot});
     }
   }
   const ClippedGradients clip = clip_gradients(builder, settings.clip, update);
@@ -195,11 +197,11 @@ LossParts add_update_step(Graph& graph, const CompileSettings& settings,
   if (settings.average) {
     add_weight_average(graph, settings, step);
   }
-  graph.add_output("grad_norm", clip.norm);
+  graph.add_output("grad_norm", clip.norm, {PortRole::kNorm, 0});
   if (clip.clipped != clip.norm) {
-    graph.add_output("grad_norm_clipped", clip.clipped);
+    graph.add_output("grad_norm_clipped", clip.clipped, {PortRole::kClippedNorm, 0});
   }
-  graph.add_output("ok", graph.ok);
+  graph.add_output("ok", graph.ok, {PortRole::kOk, 0});
   return loss;
 }
 

@@ -9,7 +9,7 @@
 
 namespace temper::training {
 
-// For kTrain, kMicro and kLast; adds the outputs "grad_norm" and "ok" (not kMicro). Returns the
+// For kTrain, kMicro and kLast; adds the norm and ok to the outputs (not kMicro). Returns the
 // loss of the step: of kLast that of the group.
 LossParts add_update_step(graph::Graph& graph, const CompileSettings& settings,
                           const GraphRequest& request, const StepVariables& step,

@@ -2,13 +2,11 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <set>
 
 #include "graph/ir/op_def.h"
 #include "graph/ir/walk.h"
 #include "runtime/base/concat.h"
-#include "runtime/base/error.h"
 
 namespace temper::training {
 namespace {
@@ -75,26 +73,9 @@ std::vector<WatchedLayer> find_layers(const Graph& graph) {
     for (int number = 2; !names.insert(name).second; ++number) {
       name = concat(first, " ", number);
     }
-    layers.push_back({std::string(op), std::move(name), unit_axis(graph, value), value});
+    layers.push_back({std::string(op), std::move(name), unit_axis(graph, value), value, -1});
   }
   return layers;
-}
-
-std::string activation_output(const WatchedLayer& layer) {
-  return concat(kActivationOutput, layer.op, ":", layer.unit_axis, ":", layer.name);
-}
-
-WatchedLayer layer_of_output(std::string_view output) {
-  TEMPER_ASSERT(output.starts_with(kActivationOutput), output);
-  output.remove_prefix(kActivationOutput.size());
-  const std::size_t op = output.find(':');
-  const std::size_t axis = output.find(':', op + 1);
-  TEMPER_ASSERT(op != std::string_view::npos && axis != std::string_view::npos, output);
-  WatchedLayer layer;
-  layer.op = output.substr(0, op);
-  std::from_chars(output.data() + op + 1, output.data() + axis, layer.unit_axis);
-  layer.name = output.substr(axis + 1);
-  return layer;
 }
 
 }  // namespace temper::training

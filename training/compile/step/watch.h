@@ -4,15 +4,11 @@
 #pragma once
 
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "graph/ir/graph.h"
 
 namespace temper::training {
-
-inline constexpr std::string_view kGradientOutput = "grad:";  // "grad:name of the parameter"
-inline constexpr std::string_view kActivationOutput = "activation:";
 
 // A node with parameters, or an activation function.
 struct WatchedLayer {
@@ -20,14 +16,10 @@ struct WatchedLayer {
   std::string name;   // of the node, else of its value; no two are equal
   int unit_axis = 1;  // along which channels or neurons lie; -1: there is none
   graph::ValueId value;
+  int output = -1;  // of the plan: see GraphPorts
 };
 
 // Those whose output is of floats, producers first. REQUIRES: shapes are known.
 std::vector<WatchedLayer> find_layers(const graph::Graph& graph);
-
-// "activation:Relu:1:relu1"
-std::string activation_output(const WatchedLayer& layer);
-// The layer of such an output, without its value. REQUIRES: activation_output() made the name.
-WatchedLayer layer_of_output(std::string_view output);
 
 }  // namespace temper::training

@@ -61,8 +61,8 @@ class ScaledModel {
                              std::vector<float>(kRows * kInputs, value));
     target_ = Tensor(DType::kFloat32, {kRows, kOutputs});
     Executor& executor = engine_->executor(request(kind));
-    executor.bind_input(executor.plan().find_input("x"), x_.data());
-    executor.bind_input(executor.plan().find_input(kTargetInput), target_.data());
+    executor.bind_input(executor.plan().input({PortRole::kModelInput, 0}), x_.data());
+    executor.bind_input(executor.plan().input({PortRole::kTarget, 0}), target_.data());
     executor.run();
     return executor;
   }
@@ -176,7 +176,7 @@ INSTANTIATE_TEST_SUITE_P(Vectors, GradScalerTrace, testing::ValuesIn(grad_scaler
                          [](const auto& each) { return each.param.name; });
 
 double grad_norm(const Executor& executor) {
-  const Tensor& norm = executor.output(executor.plan().find_output("grad_norm"));
+  const Tensor& norm = executor.output(executor.plan().output(PortRole::kNorm));
   return norm.values<double>()[0];
 }
 
