@@ -69,7 +69,7 @@ std::vector<WantedField> wanted_targets(const ArraySource& source, const DataOpt
   std::vector<WantedField> targets = options.targets;
   if (targets.empty()) {
     for (const std::string& name : source.names) {
-      if (name.starts_with(kTargetPrefix)) {
+      if (name.starts_with(kTargetPrefix) && !is_input(options, name)) {
         targets.push_back(
             {name.substr(kTargetPrefix.size()), DType::kUndefined, std::nullopt, name});
       }
