@@ -4,11 +4,12 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <string_view>
 #include <tuple>
 #include <utility>
 
-#include "backends/common/index_math.h"
 #include "runtime/backend/kernel.h"
 #include "runtime/backend/kernel_table.h"
 #include "runtime/base/dtype_visit.h"
@@ -17,52 +18,36 @@ namespace temper::reference {
 
 inline constexpr std::string_view kFamily = "reference";
 
-// Output 0 may take the place of an input of its shape and element size.
-inline void allow_inplace(Kernel& kernel, const OpQuery& query) {
-  const TensorSpec& output = query.outputs[0];
-  for (std::size_t i = 0; i < query.inputs.size(); ++i) {
-    const TensorSpec& input = query.inputs[i];
-    if (input.present() && input.shape == output.shape &&
-        size_of(input.dtype) == size_of(output.dtype)) {
-      kernel.inplace.emplace_back(0, static_cast<int>(i));
-    }
-  }
-}
+// Elements of the output that lie one after the other, and where each input's are.
+struct Run {
+  std::int64_t out;  // the first one's place in the output
+  std::int64_t length;
+  const std::int64_t* offsets;  // the first one's place in each input
+  const std::int64_t* strides;  // in elements; 0 where an input is repeated
+};
+using RunFunction = std::function<void(const KernelArgs& args, const Run& run)>;
+
+// A kernel that calls `run` for all runs of the output, to which its 1 to 3 inputs broadcast. The
+// walk is one function for all types and ops; only the inner loop is made for each.
+std::unique_ptr<Kernel> kernel_of_runs(const OpQuery& query, int inputs, RunFunction run);
 
 // y[..] = f(x0[..], x1[..], ...): R is the type of y, Ts are those of the inputs.
 template <class R, class... Ts, class F>
 std::unique_ptr<Kernel> broadcast_kernel(const OpQuery& query, F f) {
-  constexpr int kInputs = sizeof...(Ts);
-  std::array<Shape, kInputs> shapes;
-  for (std::size_t i = 0; i < shapes.size(); ++i) {
-    shapes[i] = query.inputs[i].shape;
-  }
-  const auto plan = plan_broadcast<kInputs>(query.outputs[0].shape, shapes);
-  auto kernel = make_kernel([plan, f](const KernelArgs& args) {
-    R* y = static_cast<R*>(args.outputs[0]);
-    for_each_run(plan, [&](std::int64_t out, std::int64_t length, const std::int64_t* offsets,
-                           const std::int64_t* strides) {
-      [&]<std::size_t... I>(std::index_sequence<I...>) {
-        const std::tuple<const Ts*...> x{static_cast<const Ts*>(args.inputs[I]) + offsets[I]...};
-        for (std::int64_t i = 0; i < length; ++i) {
-          y[out + i] = static_cast<R>(f(std::get<I>(x)[i * strides[I]]...));
-        }
-      }(std::make_index_sequence<kInputs>());
-    });
+  return kernel_of_runs(query, sizeof...(Ts), [f](const KernelArgs& args, const Run& run) {
+    [&]<std::size_t... I>(std::index_sequence<I...>) {
+      R* y = static_cast<R*>(args.outputs[0]) + run.out;
+      const std::tuple<const Ts*...> x{static_cast<const Ts*>(args.inputs[I]) + run.offsets[I]...};
+      const std::array<std::int64_t, sizeof...(Ts)> strides{run.strides[I]...};
+      for (std::int64_t i = 0; i < run.length; ++i) {
+        y[i] = static_cast<R>(f(std::get<I>(x)[i * std::get<I>(strides)]...));
+      }
+    }(std::index_sequence_for<Ts...>());
   });
-  allow_inplace(*kernel, query);
-  return kernel;
 }
 
 // "Yes" when input `i` has a type that `allowed` accepts.
-template <class Allowed>
-KernelTable::SupportsFunction when_dtype(Allowed allowed, int i = 0) {
-  return [allowed, i](const OpQuery& query) {
-    const DType dtype = query.inputs[static_cast<std::size_t>(i)].dtype;
-    return allowed(dtype) ? Support::yes()
-                          : Support::no(concat("no reference arithmetic in ", to_string(dtype)));
-  };
-}
+KernelTable::SupportsFunction when_dtype(bool (*allowed)(DType), int i = 0);
 
 inline bool is_wide_float(DType dtype) {
   return dtype == DType::kFloat32 || dtype == DType::kFloat64;

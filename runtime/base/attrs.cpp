@@ -91,7 +91,7 @@ std::string to_string(const Attrs& attrs) {
           if constexpr (std::is_same_v<T, std::string>) {
             text += concat("\"", v, "\"");
           } else if constexpr (std::is_arithmetic_v<T>) {
-            append_part(text, v);
+            TextPart(v).append_to(text);
           } else {
             text += concat("[", join(v, ","), "]");
           }

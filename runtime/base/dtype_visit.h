@@ -1,6 +1,7 @@
 // Calls a template lambda with the C++ type of a dtype: visit_float(dtype, [&]<class T>() { ... }).
 #pragma once
 
+#include <bit>
 #include <cstdint>
 #include <type_traits>
 
@@ -127,6 +128,50 @@ decltype(auto) visit_any(DType dtype, F&& f) {
       return f.template operator()<bool>();
     default:
       return visit_numeric(dtype, f);
+  }
+}
+
+// The four types with a fraction.
+template <class F>
+decltype(auto) visit_any_float(DType dtype, F&& f) {
+  switch (dtype) {
+    case DType::kFloat16:
+      return f.template operator()<Float16>();
+    case DType::kBFloat16:
+      return f.template operator()<BFloat16>();
+    default:
+      return visit_float(dtype, f);
+  }
+}
+
+// An unsigned type of the dtype's size: for whoever moves elements and never looks at them.
+template <class F>
+decltype(auto) visit_bits(DType dtype, F&& f) {
+  switch (size_of(dtype)) {
+    case 1:
+      return f.template operator()<std::uint8_t>();
+    case 2:
+      return f.template operator()<std::uint16_t>();
+    case 4:
+      return f.template operator()<std::uint32_t>();
+    case 8:
+      return f.template operator()<std::uint64_t>();
+    default:
+      fail(ErrorCode::kInternal, "dtype ", dtype, " has no elements to move");
+  }
+}
+
+// The bits of an element, in the low end of the number.
+template <class T>
+std::uint64_t bits_of(T value) {
+  if constexpr (sizeof(T) == 1) {
+    return std::bit_cast<std::uint8_t>(value);
+  } else if constexpr (sizeof(T) == 2) {
+    return std::bit_cast<std::uint16_t>(value);
+  } else if constexpr (sizeof(T) == 4) {
+    return std::bit_cast<std::uint32_t>(value);
+  } else {
+    return std::bit_cast<std::uint64_t>(value);
   }
 }
 

@@ -27,6 +27,37 @@ void append_number(std::string& out, unsigned long long value) { append_chars(ou
 void append_number(std::string& out, double value) { append_chars(out, value); }
 void append_number(std::string& out, float value) { append_chars(out, value); }
 
+void TextPart::append_to(std::string& out) const {
+  switch (kind_) {
+    case Kind::kText:
+      out += text_;
+      return;
+    case Kind::kSigned:
+      append_number(out, signed_);
+      return;
+    case Kind::kUnsigned:
+      append_number(out, unsigned_);
+      return;
+    case Kind::kFloat:
+      append_number(out, float_);
+      return;
+    case Kind::kDouble:
+      append_number(out, double_);
+      return;
+    case Kind::kNamed:
+      named_.append(out, named_.value);
+      return;
+  }
+}
+
+std::string concat_parts(std::initializer_list<TextPart> parts) {
+  std::string out;
+  for (const TextPart& part : parts) {
+    part.append_to(out);
+  }
+  return out;
+}
+
 int exit_code(ErrorCode code) {
   switch (code) {
     case ErrorCode::kInternal:
@@ -89,7 +120,13 @@ void Error::add_note(std::string note) {
 
 void throw_error(ErrorCode code, std::string message) { throw Error(code, std::move(message)); }
 
-void throw_assertion(const char* condition, const char* file, int line, std::string message) {
+void fail_parts(ErrorCode code, std::initializer_list<TextPart> parts) {
+  throw_error(code, concat_parts(parts));
+}
+
+void throw_assertion(const char* condition, const char* file, int line,
+                     std::initializer_list<TextPart> parts) {
+  const std::string message = concat_parts(parts);
   throw Error(ErrorCode::kInternal,
               concat("internal error: ", condition, " does not hold at ", file, ":", line,
                      message.empty() ? "" : ": ", message, " (please report this)"));

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <exception>
+#include <initializer_list>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -54,30 +55,30 @@ class Error : public std::exception {
 };
 
 [[noreturn]] void throw_error(ErrorCode code, std::string message);
+[[noreturn]] void fail_parts(ErrorCode code, std::initializer_list<TextPart> parts);
 [[noreturn]] void throw_assertion(const char* condition, const char* file, int line,
-                                  std::string message);
+                                  std::initializer_list<TextPart> parts);
 
 // Throws an Error whose message is the parts written one after the other.
 template <class... Parts>
 [[noreturn]] void fail(ErrorCode code, const Parts&... parts) {
-  throw_error(code, concat(parts...));
+  fail_parts(code, {parts...});
 }
 
 }  // namespace temper
 
 // For input we were given. The parts are evaluated only on failure.
-#define TEMPER_CHECK(condition, code, ...) \
-  do {                                     \
-    if (!(condition)) {                    \
-      ::temper::fail((code), __VA_ARGS__); \
-    }                                      \
+#define TEMPER_CHECK(condition, code, ...)         \
+  do {                                             \
+    if (!(condition)) {                            \
+      ::temper::fail_parts((code), {__VA_ARGS__}); \
+    }                                              \
   } while (false)
 
 // For our own invariants; stays on in release builds.
-#define TEMPER_ASSERT(condition, ...)                                             \
-  do {                                                                            \
-    if (!(condition)) {                                                           \
-      ::temper::throw_assertion(#condition, __FILE__, __LINE__,                   \
-                                ::temper::concat("" __VA_OPT__(, ) __VA_ARGS__)); \
-    }                                                                             \
+#define TEMPER_ASSERT(condition, ...)                                           \
+  do {                                                                          \
+    if (!(condition)) {                                                         \
+      ::temper::throw_assertion(#condition, __FILE__, __LINE__, {__VA_ARGS__}); \
+    }                                                                           \
   } while (false)

@@ -9,7 +9,7 @@ target_link_libraries(temper_library INTERFACE ${modules})
 set_target_properties(temper_library PROPERTIES EXPORT_NAME temper)
 add_library(temper::temper ALIAS temper_library)
 
-install(TARGETS temper_library temper_options ${modules} EXPORT temperTargets)
+install(TARGETS temper_library temper_options temper_numerics ${modules} EXPORT temperTargets)
 if(TARGET temper_onnx_wire)
   install(TARGETS temper_onnx_wire EXPORT temperTargets)
 endif()

@@ -1,17 +1,18 @@
 # The modules, lowest first: each names only modules above it. tools/checks/layers.txt says the same for includes.
+# OPTIMIZE says less than -O3: O1 where a run passes once, O2 where it walks over values outside the step.
 temper_module(runtime/base)
 temper_module(runtime/platform DEPENDS runtime/base)
 temper_module(runtime/memory DEPENDS runtime/base)
 temper_module(runtime/backend DEPENDS runtime/base runtime/memory)
 temper_module(runtime/exec DEPENDS runtime/base runtime/memory runtime/backend)
 
-temper_module(graph/ir DEPENDS runtime/base runtime/memory)
+temper_module(graph/ir OPTIMIZE O1 DEPENDS runtime/base runtime/memory)
 temper_registration(ops_registration graph/ops temper::graph "OpRegistry&" "graph/ops/standard_ops.h" register_all_ops)
-temper_module(graph/ops DEPENDS graph/ir GENERATED ${ops_registration})
-temper_module(graph/autodiff DEPENDS graph/ir)
-temper_module(graph/passes DEPENDS graph/ir graph/autodiff runtime/backend)
+temper_module(graph/ops OPTIMIZE O1 DEPENDS graph/ir GENERATED ${ops_registration})
+temper_module(graph/autodiff OPTIMIZE O1 DEPENDS graph/ir)
+temper_module(graph/passes OPTIMIZE O1 DEPENDS graph/ir graph/autodiff runtime/backend)
 add_subdirectory(graph/onnx)
-temper_module(graph/lowering DEPENDS graph/ir graph/passes runtime/backend runtime/exec)
+temper_module(graph/lowering OPTIMIZE O1 DEPENDS graph/ir graph/passes runtime/backend runtime/exec)
 
 temper_module(backends/common DEPENDS runtime/base)
 temper_module(backends/host DEPENDS runtime/backend backends/common)
@@ -20,28 +21,30 @@ temper_module(backends/reference RECURSE DEPENDS runtime/backend backends/common
 temper_registration(cpu_registration backends/cpu/kernels temper::cpu "KernelTable&" "backends/cpu/cpu_backend.h" register_all_kernels)
 temper_module(backends/cpu RECURSE DEPENDS runtime/backend backends/common backends/host LINK DNNL::dnnl OpenMP::OpenMP_CXX GENERATED ${cpu_registration})
 # Neither changes a result: without them loops with sqrt or a choice between values do not become vector code.
-target_compile_options(temper_backends_cpu PRIVATE -fno-math-errno -fno-trapping-math)
+foreach(target temper_backends_cpu temper_parallel_headers)
+  target_compile_options(${target} PRIVATE -fno-math-errno -fno-trapping-math)
+endforeach()
 temper_module(backends DEPENDS runtime/platform backends/reference backends/cpu)
 
-temper_module(training/settings DEPENDS runtime/base)
+temper_module(training/settings OPTIMIZE O1 DEPENDS runtime/base)
 temper_module(training/formats DEPENDS runtime/base runtime/platform runtime/memory LINK PkgConfig::libzip ZLIB::ZLIB JPEG::JPEG PNG::PNG nlohmann_json::nlohmann_json)
 temper_module(training/data RECURSE DEPENDS training/settings training/formats backends/common)
-temper_module(training/losses DEPENDS training/settings graph/ir graph/ops)
-temper_module(training/optimizers DEPENDS training/settings graph/ir graph/ops)
-temper_module(training/schedules DEPENDS training/settings)
+temper_module(training/losses OPTIMIZE O1 DEPENDS training/settings graph/ir graph/ops)
+temper_module(training/optimizers OPTIMIZE O1 DEPENDS training/settings graph/ir graph/ops)
+temper_module(training/schedules OPTIMIZE O1 DEPENDS training/settings)
 temper_module(training/metrics DEPENDS runtime/memory)
-temper_module(training/compile RECURSE DEPENDS training/losses training/optimizers graph/ir graph/ops graph/autodiff graph/passes graph/lowering
+temper_module(training/compile RECURSE OPTIMIZE O1 DEPENDS training/losses training/optimizers graph/ir graph/ops graph/autodiff graph/passes graph/lowering
   runtime/exec backends)
-temper_module(training/recipe DEPENDS training/settings training/losses training/optimizers training/schedules training/compile training/metrics runtime/platform LINK tomlplusplus::tomlplusplus)
-temper_module(training/objective DEPENDS training/recipe training/data training/compile training/losses training/metrics graph/onnx)
-temper_module(training/session DEPENDS training/objective training/recipe training/compile training/data training/schedules training/metrics
+temper_module(training/recipe OPTIMIZE O1 DEPENDS training/settings training/losses training/optimizers training/schedules training/compile training/metrics runtime/platform LINK tomlplusplus::tomlplusplus)
+temper_module(training/objective OPTIMIZE O1 DEPENDS training/recipe training/data training/compile training/losses training/metrics graph/onnx)
+temper_module(training/session OPTIMIZE O1 DEPENDS training/objective training/recipe training/compile training/data training/schedules training/metrics
   graph/onnx backends)
-temper_module(training/records DEPENDS training/session training/formats)
-temper_module(training/run DEPENDS training/records training/session training/schedules)
-temper_module(training/adversarial DEPENDS training/run training/records training/session)
-temper_module(training/analysis DEPENDS training/run training/records training/session graph/onnx)
+temper_module(training/records OPTIMIZE O2 DEPENDS training/session training/formats)
+temper_module(training/run OPTIMIZE O2 DEPENDS training/records training/session training/schedules)
+temper_module(training/adversarial OPTIMIZE O1 DEPENDS training/run training/records training/session)
+temper_module(training/analysis OPTIMIZE O2 DEPENDS training/run training/records training/session graph/onnx)
 
-temper_module(tools/charts DEPENDS training/adversarial training/analysis LINK PkgConfig::cairo)
+temper_module(tools/charts OPTIMIZE O1 DEPENDS training/adversarial training/analysis LINK PkgConfig::cairo)
 temper_module(models DEPENDS graph/ir graph/ops graph/onnx)
 
 # The command. CLI11 is one file of its own, compiled without optimisation: it is slow to compile and runs once.
@@ -49,4 +52,6 @@ file(GLOB cli_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tools/cli/*.cpp)
 add_executable(temper ${cli_sources})
 set_source_files_properties(${PROJECT_SOURCE_DIR}/tools/cli/command_line.cpp PROPERTIES COMPILE_OPTIONS -O0)
 target_compile_definitions(temper PRIVATE TEMPER_VERSION="${PROJECT_VERSION}")
+temper_optimize(temper O1)
+temper_precompile(temper temper_standard_headers)
 target_link_libraries(temper PRIVATE temper_warnings temper_tools_charts temper_models CLI11::CLI11)

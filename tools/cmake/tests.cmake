@@ -11,6 +11,16 @@ file(CONFIGURE OUTPUT ${PROJECT_BINARY_DIR}/generated/temper_test_paths.h CONTEN
 #define TEMPER_BUILD_DIR \"${PROJECT_BINARY_DIR}\"
 " @ONLY)
 
+temper_precompiled_headers(temper_test_headers GTest::gtest GTest::gmock OpenMP::OpenMP_CXX
+  HEADERS ${temper_precompiled} <gmock/gmock.h> <gtest/gtest.h>)
+
+# temper_test_program(TARGET LIBRARY...): what all programs of the tests share. -O1: they are compiled more often than run.
+function(temper_test_program target)
+  temper_precompile(${target} temper_test_headers)
+  temper_optimize(${target} O1)
+  target_link_libraries(${target} PRIVATE ${modules} temper_warnings ${ARGN} OpenMP::OpenMP_CXX)
+endfunction()
+
 # temper_test(FOLDER SHARDS): the program test_FOLDER from all files of tests/FOLDER.
 function(temper_test folder shards)
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/${folder}/*.cpp)
@@ -19,7 +29,7 @@ function(temper_test folder shards)
   endif()
   set(target test_${folder})
   add_executable(${target} ${sources})
-  target_link_libraries(${target} PRIVATE ${modules} temper_warnings GTest::gtest_main GTest::gmock OpenMP::OpenMP_CXX)
+  temper_test_program(${target} GTest::gtest_main GTest::gmock)
   math(EXPR last "${shards} - 1")
   foreach(shard RANGE ${last})
     set(name ${folder})
@@ -66,6 +76,6 @@ if(TARGET test_training)
   # A process of its own for tests that kill it.
   add_executable(run_recipe ${PROJECT_SOURCE_DIR}/tests/programs/run_recipe.cpp
     ${PROJECT_SOURCE_DIR}/tests/programs/kill_at_call.cpp ${tiny_run})
-  target_link_libraries(run_recipe PRIVATE ${modules} temper_warnings OpenMP::OpenMP_CXX)
+  temper_test_program(run_recipe)
   add_dependencies(test_training run_recipe)
 endif()

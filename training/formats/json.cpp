@@ -216,7 +216,7 @@ void JsonValue::write(std::string& out, int indent, int depth) const {
   } else if (const bool* flag = std::get_if<bool>(&value_)) {
     out += *flag ? "true" : "false";
   } else if (const std::int64_t* integer = std::get_if<std::int64_t>(&value_)) {
-    append_part(out, *integer);
+    TextPart(*integer).append_to(out);
   } else if (const double* number = std::get_if<double>(&value_)) {
     append_json_number(out, *number);
   } else if (const std::string* string = std::get_if<std::string>(&value_)) {

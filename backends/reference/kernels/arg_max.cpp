@@ -57,28 +57,36 @@ std::unique_ptr<Kernel> prepare_arg_max(const OpQuery& query) {
   });
 }
 
+using IndexReader = std::int64_t (*)(const void* indices, std::int64_t at);
+
+IndexReader index_reader(DType dtype) {
+  return visit_any(dtype, []<class I>() -> IndexReader {
+    return [](const void* indices, std::int64_t at) {
+      return cast_element<std::int64_t>(static_cast<const I*>(indices)[at]);
+    };
+  });
+}
+
 std::unique_ptr<Kernel> prepare_one_hot(const OpQuery& query) {
   const Shape& indices = query.inputs[0].shape;
   const int axis = static_cast<int>(query.attrs->get_int("axis", 0));
   const std::int64_t depth = query.attrs->get_int("depth", 0);
   const std::int64_t outer = indices.count(0, axis);
   const std::int64_t inner = indices.count(axis, indices.rank());
-  return visit_any(query.inputs[0].dtype, [&]<class I>() -> std::unique_ptr<Kernel> {
-    return visit_any(query.outputs[0].dtype, [&]<class T>() -> std::unique_ptr<Kernel> {
-      return make_kernel([=](const KernelArgs& args) {
-        const I* index = static_cast<const I*>(args.inputs[0]);
-        const T* values = static_cast<const T*>(args.inputs[2]);
-        T* y = static_cast<T*>(args.outputs[0]);
-        for (std::int64_t o = 0; o < outer; ++o) {
-          for (std::int64_t i = 0; i < inner; ++i) {
-            std::int64_t hot = cast_element<std::int64_t>(index[o * inner + i]);
-            hot = hot < 0 ? hot + depth : hot;
-            for (std::int64_t d = 0; d < depth; ++d) {
-              y[(o * depth + d) * inner + i] = values[d == hot ? 1 : 0];
-            }
+  const IndexReader index_at = index_reader(query.inputs[0].dtype);
+  return visit_bits(query.outputs[0].dtype, [&]<class T>() -> std::unique_ptr<Kernel> {
+    return make_kernel([=](const KernelArgs& args) {
+      const T* values = static_cast<const T*>(args.inputs[2]);
+      T* y = static_cast<T*>(args.outputs[0]);
+      for (std::int64_t o = 0; o < outer; ++o) {
+        for (std::int64_t i = 0; i < inner; ++i) {
+          std::int64_t hot = index_at(args.inputs[0], o * inner + i);
+          hot = hot < 0 ? hot + depth : hot;
+          for (std::int64_t d = 0; d < depth; ++d) {
+            y[(o * depth + d) * inner + i] = values[d == hot ? 1 : 0];
           }
         }
-      });
+      }
     });
   });
 }

@@ -29,20 +29,21 @@ Geometry geometry(const Attrs& attrs, const Shape& data, const Shape& indices) {
           indices.element_count()};
 }
 
+// The bits of what stands where an index names nothing.
 template <class T>
-T no_element() {
+std::uint64_t no_element() {
   if constexpr (std::is_same_v<T, Float16> || std::is_same_v<T, BFloat16>) {
-    return T(std::numeric_limits<float>::quiet_NaN());
+    return bits_of(T(std::numeric_limits<float>::quiet_NaN()));
   } else if constexpr (std::is_floating_point_v<T>) {
-    return std::numeric_limits<T>::quiet_NaN();
+    return bits_of(std::numeric_limits<T>::quiet_NaN());
   } else {
-    return T(0);
+    return 0;
   }
 }
 
 template <class T, class I>
-std::unique_ptr<Kernel> gather_kernel(const Geometry& g) {
-  return make_kernel([g](const KernelArgs& args) {
+std::unique_ptr<Kernel> gather_kernel(const Geometry& g, T missing) {
+  return make_kernel([g, missing](const KernelArgs& args) {
     const T* x = static_cast<const T*>(args.inputs[0]);
     const I* indices = static_cast<const I*>(args.inputs[1]);
     T* y = static_cast<T*>(args.outputs[0]);
@@ -51,7 +52,7 @@ std::unique_ptr<Kernel> gather_kernel(const Geometry& g) {
         const std::int64_t row = g.row(indices[pick]);
         if (row < 0) {
           args.note_index(indices[pick], -g.dim, g.dim);
-          std::fill(y, y + g.inner, no_element<T>());
+          std::fill(y, y + g.inner, missing);
         } else {
           std::copy_n(x + (outer * g.dim + row) * g.inner, g.inner, y);
         }
@@ -90,9 +91,12 @@ std::unique_ptr<Kernel> gather_grad_kernel(const Geometry& g) {
 
 std::unique_ptr<Kernel> prepare_gather(const OpQuery& query) {
   const Geometry g = geometry(*query.attrs, query.inputs[0].shape, query.inputs[1].shape);
-  return visit_any(query.inputs[0].dtype, [&]<class T>() {
-    return query.inputs[1].dtype == DType::kInt32 ? gather_kernel<T, std::int32_t>(g)
-                                                  : gather_kernel<T, std::int64_t>(g);
+  const DType dtype = query.inputs[0].dtype;
+  const std::uint64_t missing = visit_any(dtype, []<class T>() { return no_element<T>(); });
+  return visit_bits(dtype, [&]<class T>() {
+    return query.inputs[1].dtype == DType::kInt32
+               ? gather_kernel<T, std::int32_t>(g, static_cast<T>(missing))
+               : gather_kernel<T, std::int64_t>(g, static_cast<T>(missing));
   });
 }
 
@@ -103,7 +107,7 @@ Support supports_gather_grad(const OpQuery& query) {
 
 std::unique_ptr<Kernel> prepare_gather_grad(const OpQuery& query) {
   const Geometry g = geometry(*query.attrs, query.outputs[0].shape, query.inputs[1].shape);
-  return visit_any(query.inputs[0].dtype, [&]<class T>() {
+  return visit_any_float(query.inputs[0].dtype, [&]<class T>() {
     return query.inputs[1].dtype == DType::kInt32 ? gather_grad_kernel<T, std::int32_t>(g)
                                                   : gather_grad_kernel<T, std::int64_t>(g);
   });

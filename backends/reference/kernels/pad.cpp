@@ -77,24 +77,27 @@ PadAxes pad_axes(const Attrs& attrs, const Shape& inner) {
   return axes;
 }
 
-template <class T, class Map>
-std::unique_ptr<Kernel> mapped_copy(const Shape& output, const std::array<Map, kMaxRank>& maps,
-                                    T fill) {
-  return make_kernel([output, maps, fill](const KernelArgs& args) {
-    const T* x = static_cast<const T*>(args.inputs[0]);
-    T* y = static_cast<T*>(args.outputs[0]);
-    walk_mapped(output, maps,
-                [&](std::int64_t to, std::int64_t from) { y[to] = from < 0 ? fill : x[from]; });
+// `fill` is the bits of what stands where the input has no element.
+template <class Map>
+std::unique_ptr<Kernel> mapped_copy(DType dtype, const Shape& output,
+                                    const std::array<Map, kMaxRank>& maps, std::uint64_t fill) {
+  return visit_bits(dtype, [&]<class T>() -> std::unique_ptr<Kernel> {
+    return make_kernel([output, maps, fill = static_cast<T>(fill)](const KernelArgs& args) {
+      const T* x = static_cast<const T*>(args.inputs[0]);
+      T* y = static_cast<T*>(args.outputs[0]);
+      walk_mapped(output, maps,
+                  [&](std::int64_t to, std::int64_t from) { y[to] = from < 0 ? fill : x[from]; });
+    });
   });
 }
 
 std::unique_ptr<Kernel> prepare_pad(const OpQuery& query) {
   const Shape& output = query.outputs[0].shape;
   const double value = query.attrs->get_double("value", 0);
-  return visit_any(query.inputs[0].dtype, [&]<class T>() -> std::unique_ptr<Kernel> {
-    return mapped_copy<T>(output, pad_axes(*query.attrs, query.inputs[0].shape),
-                          cast_element<T>(value));
-  });
+  const DType dtype = query.inputs[0].dtype;
+  const std::uint64_t fill =
+      visit_any(dtype, [&]<class T>() { return bits_of(cast_element<T>(value)); });
+  return mapped_copy(dtype, output, pad_axes(*query.attrs, query.inputs[0].shape), fill);
 }
 
 struct TileAxis {
@@ -111,9 +114,7 @@ std::unique_ptr<Kernel> prepare_tile(const OpQuery& query) {
   for (int axis = 0; axis < input.rank(); ++axis) {
     axes[static_cast<std::size_t>(axis)] = {std::max<std::int64_t>(input[axis], 1), strides[axis]};
   }
-  return visit_any(query.inputs[0].dtype, [&]<class T>() -> std::unique_ptr<Kernel> {
-    return mapped_copy<T>(query.outputs[0].shape, axes, T{});
-  });
+  return mapped_copy(query.inputs[0].dtype, query.outputs[0].shape, axes, 0);
 }
 
 Support supports_pad_grad(const OpQuery& query) {
@@ -125,7 +126,7 @@ Support supports_pad_grad(const OpQuery& query) {
 std::unique_ptr<Kernel> prepare_pad_grad(const OpQuery& query) {
   const Shape& padded = query.inputs[0].shape;
   const Shape& inner = query.outputs[0].shape;
-  auto kernel = visit_any(query.inputs[0].dtype, [&]<class T>() -> std::unique_ptr<Kernel> {
+  auto kernel = visit_any_float(query.inputs[0].dtype, [&]<class T>() -> std::unique_ptr<Kernel> {
     return make_kernel([padded, axes = pad_axes(*query.attrs, inner),
                         count = inner.element_count()](const KernelArgs& args) {
       const T* dy = static_cast<const T*>(args.inputs[0]);

@@ -20,7 +20,7 @@ Support supports_reorder(const OpQuery& query) {
 std::unique_ptr<Kernel> prepare_reorder(const OpQuery& query) {
   const TensorSpec& in = query.inputs[0];
   const TensorSpec& out = query.outputs[0];
-  auto kernel = visit_any(in.dtype, [&]<class T>() -> std::unique_ptr<Kernel> {
+  auto kernel = visit_bits(in.dtype, [&]<class T>() -> std::unique_ptr<Kernel> {
     return make_kernel([shape = in.shape, from = in.layout, to = out.layout,
                         bytes = static_cast<std::size_t>(out.bytes())](const KernelArgs& args) {
       const T* x = static_cast<const T*>(args.inputs[0]);

@@ -2,10 +2,13 @@
 // double, of integers in 64 bits. Nothing to reduce gives 0 for the sum, NaN for the mean, the
 // type's lowest (highest) value for max (min).
 #include <algorithm>
+#include <functional>
 #include <limits>
 #include <type_traits>
+#include <utility>
 
 #include "backends/common/functors.h"
+#include "backends/common/index_math.h"
 #include "backends/reference/elementwise.h"
 
 namespace temper::reference {
@@ -28,28 +31,55 @@ struct ReducePlan {
   }
 };
 
-// A: type of the accumulators, kept in the workspace.
-template <class T, class A, class Fold, class Finish>
-std::unique_ptr<Kernel> reduce_kernel(const OpQuery& query, A start, Fold fold, Finish finish) {
+// The loops of one reduction: the walk over them is one function for all types. The accumulators
+// lie in the workspace.
+struct ReduceLoops {
+  std::size_t accumulator_bytes;
+  std::function<void(void* folded, std::int64_t outputs)> start;
+  RunFunction fold;  // the run's input 1 is the accumulators
+  std::function<void(const KernelArgs& args, const ReducePlan& plan)> finish;
+};
+
+std::unique_ptr<Kernel> kernel_of_loops(const OpQuery& query, ReduceLoops loops) {
   const ReducePlan plan(query);
-  auto kernel = make_kernel([plan, start, fold, finish](const KernelArgs& args) {
-    const T* x = static_cast<const T*>(args.inputs[0]);
-    T* y = static_cast<T*>(args.outputs[0]);
-    A* folded = static_cast<A*>(args.workspace);
-    std::fill(folded, folded + plan.outputs, start);
+  const std::size_t bytes = static_cast<std::size_t>(plan.outputs) * loops.accumulator_bytes;
+  auto kernel = make_kernel([plan, loops = std::move(loops)](const KernelArgs& args) {
+    loops.start(args.workspace, plan.outputs);
     for_each_run(plan.walk, [&](std::int64_t in, std::int64_t length, const std::int64_t* offsets,
                                 const std::int64_t* strides) {
-      for (std::int64_t i = 0; i < length; ++i) {
-        A& target = folded[offsets[1] + i * strides[1]];
-        target = static_cast<A>(fold(target, static_cast<A>(x[in + i])));
-      }
+      loops.fold(args, {in, length, offsets, strides});
     });
+    loops.finish(args, plan);
+  });
+  kernel->workspace_bytes = bytes;
+  return kernel;
+}
+
+// A: type of the accumulators.
+template <class T, class A, class Fold, class Finish>
+std::unique_ptr<Kernel> reduce_kernel(const OpQuery& query, A start, Fold fold, Finish finish) {
+  ReduceLoops loops;
+  loops.accumulator_bytes = sizeof(A);
+  loops.start = [start](void* folded, std::int64_t outputs) {
+    std::fill_n(static_cast<A*>(folded), outputs, start);
+  };
+  loops.fold = [fold](const KernelArgs& args, const Run& run) {
+    const T* x = static_cast<const T*>(args.inputs[0]) + run.out;
+    A* folded = static_cast<A*>(args.workspace) + run.offsets[1];
+    const std::int64_t stride = run.strides[1];
+    for (std::int64_t i = 0; i < run.length; ++i) {
+      A& target = folded[i * stride];
+      target = static_cast<A>(fold(target, static_cast<A>(x[i])));
+    }
+  };
+  loops.finish = [finish](const KernelArgs& args, const ReducePlan& plan) {
+    const A* folded = static_cast<const A*>(args.workspace);
+    T* y = static_cast<T*>(args.outputs[0]);
     for (std::int64_t i = 0; i < plan.outputs; ++i) {
       y[i] = static_cast<T>(finish(folded[i], plan.reduced));
     }
-  });
-  kernel->workspace_bytes = static_cast<std::size_t>(plan.outputs) * sizeof(A);
-  return kernel;
+  };
+  return kernel_of_loops(query, std::move(loops));
 }
 
 template <class T>

@@ -16,7 +16,7 @@ struct StridedView {
 
 // y = the view of x
 std::unique_ptr<Kernel> copy_from(DType dtype, const StridedView& view) {
-  return visit_any(dtype, [&]<class T>() -> std::unique_ptr<Kernel> {
+  return visit_bits(dtype, [&]<class T>() -> std::unique_ptr<Kernel> {
     return make_kernel([view](const KernelArgs& args) {
       const T* x = static_cast<const T*>(args.inputs[0]);
       T* y = static_cast<T*>(args.outputs[0]);
@@ -71,7 +71,7 @@ std::unique_ptr<Kernel> prepare_slice_grad(const OpQuery& query) {
   const StridedView view = slice_view(*query.attrs, query.outputs[0].shape, query.inputs[0].shape);
   const auto bytes = static_cast<std::size_t>(query.outputs[0].shape.element_count()) *
                      size_of(query.outputs[0].dtype);
-  return visit_any(query.inputs[0].dtype, [&]<class T>() -> std::unique_ptr<Kernel> {
+  return visit_bits(query.inputs[0].dtype, [&]<class T>() -> std::unique_ptr<Kernel> {
     return make_kernel([view, bytes](const KernelArgs& args) {
       const T* dy = static_cast<const T*>(args.inputs[0]);
       T* dx = static_cast<T*>(args.outputs[0]);

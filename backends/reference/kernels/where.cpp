@@ -5,7 +5,7 @@ namespace temper::reference {
 
 void register_where(KernelTable& table) {
   table.add("Where", kFamily, {}, [](const OpQuery& query) {
-    return visit_any(query.outputs[0].dtype, [&]<class T>() {
+    return visit_bits(query.outputs[0].dtype, [&]<class T>() {
       return broadcast_kernel<T, bool, T, T>(query,
                                              [](bool chosen, T a, T b) { return chosen ? a : b; });
     });
