@@ -50,7 +50,8 @@ temper_module(models DEPENDS graph/ir graph/ops graph/onnx)
 # The command. CLI11 is one file of its own, compiled without optimisation: it is slow to compile and runs once.
 file(GLOB cli_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tools/cli/*.cpp)
 add_executable(temper ${cli_sources})
-set_source_files_properties(${PROJECT_SOURCE_DIR}/tools/cli/command_line.cpp PROPERTIES COMPILE_OPTIONS -O0)
+set_source_files_properties(${PROJECT_SOURCE_DIR}/tools/cli/command_line.cpp PROPERTIES COMPILE_OPTIONS -O0
+  SKIP_PRECOMPILE_HEADERS ON)
 target_compile_definitions(temper PRIVATE TEMPER_VERSION="${PROJECT_VERSION}")
 temper_optimize(temper O1)
 temper_precompile(temper temper_standard_headers)
