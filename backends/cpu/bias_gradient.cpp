@@ -19,7 +19,7 @@ WeightsGradKernel::WeightsGradKernel(int thread_count, std::optional<ChannelGrou
   }
 }
 
-void WeightsGradKernel::run(const KernelArgs& args) {
+void WeightsGradKernel::run(const KernelArgs& args) const {
   OneDnnKernel::run(args);
   if (bias_) {
     sum_channels(*bias_, bias_threads_, static_cast<const float*>(args.inputs[1]),

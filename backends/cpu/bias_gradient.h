@@ -20,7 +20,7 @@ class WeightsGradKernel final : public OneDnnKernel {
  public:
   WeightsGradKernel(int thread_count, std::optional<ChannelGroups> bias);
 
-  void run(const KernelArgs& args) override;  // input 1 is dy, output 1 the bias's gradient
+  void run(const KernelArgs& args) const override;  // input 1 is dy, output 1 the bias's gradient
 
  private:
   std::optional<ChannelGroups> bias_;

@@ -7,23 +7,31 @@
 namespace temper::cpu {
 
 void OneDnnCall::add(int argument, const Desc& desc, Place place) {
-  memories_.emplace_back(desc, engine(), nullptr);
-  places_.push_back(place);
-  addresses_.push_back(nullptr);
-  arguments_.push_back({argument, memories_.back().get()});
+  arguments_.push_back({argument, desc, place});
 }
 
-void OneDnnCall::run(const KernelArgs& args) {
+OneDnnArguments OneDnnCall::make_arguments() const {
+  OneDnnArguments made;
+  for (const Argument& argument : arguments_) {
+    made.memories.emplace_back(argument.desc, engine(), nullptr);
+    made.addresses.push_back(nullptr);
+    made.arguments.push_back({argument.number, made.memories.back().get()});
+  }
+  return made;
+}
+
+void OneDnnCall::run(const KernelArgs& args, OneDnnArguments& made) const {
   const LibraryCall marker;
-  for (std::size_t i = 0; i < places_.size(); ++i) {
-    void* address = places_[i].address(args);
-    if (address != addresses_[i]) {
-      dnnl_memory_set_data_handle(arguments_[i].memory, address);
-      addresses_[i] = address;
+  for (std::size_t i = 0; i < arguments_.size(); ++i) {
+    void* address = arguments_[i].place.address(args);
+    if (address != made.addresses[i]) {
+      dnnl_memory_set_data_handle(made.arguments[i].memory, address);
+      made.addresses[i] = address;
     }
   }
-  const dnnl_status_t status = dnnl_primitive_execute(
-      primitive_.get(), stream().get(), static_cast<int>(arguments_.size()), arguments_.data());
+  const dnnl_status_t status =
+      dnnl_primitive_execute(primitive_.get(), stream().get(),
+                             static_cast<int>(made.arguments.size()), made.arguments.data());
   if (status != dnnl_success) {
     const char* name = nullptr;
     const_dnnl_primitive_desc_t desc = nullptr;
@@ -47,10 +55,27 @@ void OneDnnKernel::reorder(const Desc& from, Place source, const Desc& to, Place
   added.add(DNNL_ARG_TO, to, target);
 }
 
-void OneDnnKernel::run(const KernelArgs& args) {
+namespace {
+
+struct CallStates final : KernelState {
+  std::vector<OneDnnArguments> calls;
+};
+
+}  // namespace
+
+std::unique_ptr<KernelState> OneDnnKernel::bind(const KernelArgs& /*args*/) const {
+  auto state = std::make_unique<CallStates>();
+  for (const OneDnnCall& step : calls) {
+    state->calls.push_back(step.make_arguments());
+  }
+  return state;
+}
+
+void OneDnnKernel::run(const KernelArgs& args) const {
   const ThreadCountScope scope(threads);
-  for (OneDnnCall& step : calls) {
-    step.run(args);
+  CallStates& state = args.state_as<CallStates>();
+  for (std::size_t i = 0; i < calls.size(); ++i) {
+    calls[i].run(args, state.calls[i]);
   }
 }
 

@@ -1,5 +1,5 @@
-// A kernel made of prepared oneDNN calls: memory objects and argument arrays exist from prepare()
-// on, run() only points them at the addresses and executes.
+// A kernel made of prepared oneDNN calls: memory objects and argument arrays exist from bind() on,
+// run() only points them at the addresses and executes.
 #pragma once
 
 #include <vector>
@@ -31,21 +31,31 @@ struct Place {
   }
 };
 
-// One primitive with its arguments. Move only.
+// The memory objects of one call. Move only.
+struct OneDnnArguments {
+  std::vector<dnnl::memory> memories;
+  std::vector<void*> addresses;
+  std::vector<dnnl_exec_arg_t> arguments;
+};
+
+// One primitive and what its arguments are.
 class OneDnnCall {
  public:
   explicit OneDnnCall(const dnnl::primitive& primitive) : primitive_(primitive) {}
 
   void add(int argument, const Desc& desc, Place place);
+  OneDnnArguments make_arguments() const;
   // THROWS: kDevice when the library reports an error.
-  void run(const KernelArgs& args);
+  void run(const KernelArgs& args, OneDnnArguments& made) const;
 
  private:
+  struct Argument {
+    int number;
+    Desc desc;
+    Place place;
+  };
   dnnl::primitive primitive_;
-  std::vector<dnnl::memory> memories_;
-  std::vector<Place> places_;
-  std::vector<void*> addresses_;
-  std::vector<dnnl_exec_arg_t> arguments_;
+  std::vector<Argument> arguments_;
 };
 
 class OneDnnKernel : public Kernel {
@@ -72,7 +82,8 @@ class OneDnnKernel : public Kernel {
   // A layout conversion before or after the main call.
   void reorder(const Desc& from, Place source, const Desc& to, Place target);
 
-  void run(const KernelArgs& args) override;
+  std::unique_ptr<KernelState> bind(const KernelArgs& args) const override;
+  void run(const KernelArgs& args) const override;
 
   int threads;
   std::vector<OneDnnCall> calls;

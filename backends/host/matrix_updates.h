@@ -71,32 +71,44 @@ class MuonKernel final : public UpdateKernel {
       const std::int64_t side = std::min(matrix.rows, matrix.columns);
       largest = std::max(largest, matrix.rows * matrix.columns);
       largest_gram = std::max(largest_gram, side * side);
-      row_squares_.resize(std::max(row_squares_.size(), static_cast<std::size_t>(matrix.rows)));
+      most_rows_ = std::max(most_rows_, static_cast<std::size_t>(matrix.rows));
     }
     matrix_elements_ = largest;
     gram_elements_ = largest_gram;
-    kept_bytes += row_squares_.size() * sizeof(double);
+    kept_bytes += most_rows_ * sizeof(double);
     workspace_bytes = static_cast<std::size_t>(2 * (largest + largest_gram)) * sizeof(T);
   }
 
-  void run(const KernelArgs& args) override {
+  std::unique_ptr<KernelState> bind(const KernelArgs& args) const override {
+    auto state = std::make_unique<State>();
+    set_ranges(*state, args);
+    state->row_squares.resize(most_rows_);
+    return state;
+  }
+
+  void run(const KernelArgs& args) const override {
     if (!wanted(args)) {
       return;
     }
+    State& state = args.state_as<State>();
     for (std::size_t i = 0; i < tensor_count(); ++i) {
-      if (chunk_begin(i) == chunk_begin(i + 1)) {
+      if (state.chunk_begin[i] == state.chunk_begin[i + 1]) {
         continue;  // an empty tensor
       }
-      const FlatRange& range = chunks()[chunk_begin(i)];
+      const FlatRange& range = state.chunks[state.chunk_begin[i]];
       const auto group = static_cast<std::size_t>(range.group);
       update(shapes_[i], step_of(args, group), numbers_of(group), slice_of<T>(range),
-             static_cast<T*>(args.workspace));
+             static_cast<T*>(args.workspace), state.row_squares);
     }
   }
 
  private:
+  struct State final : BoundUpdate {
+    std::vector<double> row_squares;
+  };
+
   void update(const MatrixShape& shape, const UpdateStep& step, const double* h,
-              const UpdateSlice<T>& slice, T* workspace) {
+              const UpdateSlice<T>& slice, T* workspace, std::vector<double>& row_squares) const {
     const double momentum = step.scheduled_or(h[1]);
     const auto rest = static_cast<T>(1.0 - momentum), kept = static_cast<T>(momentum);
     const auto scale = static_cast<T>(step.scale);
@@ -111,11 +123,11 @@ class MuonKernel final : public UpdateKernel {
         x[i] = nesterov ? lerp(g, buffer, kept) : buffer;
         squares += static_cast<double>(x[i]) * static_cast<double>(x[i]);
       }
-      row_squares_[static_cast<std::size_t>(r)] = squares;
+      row_squares[static_cast<std::size_t>(r)] = squares;
     });
     // In the rows' order, whatever the number of threads.
     const double squares =
-        std::accumulate(row_squares_.begin(), row_squares_.begin() + shape.rows, 0.0);
+        std::accumulate(row_squares.begin(), row_squares.begin() + shape.rows, 0.0);
     const auto norm = static_cast<T>(std::max(std::sqrt(squares), h[3]));
     for (std::int64_t i = 0; i < shape.rows * shape.columns; ++i) {
       x[i] = x[i] / norm;
@@ -162,7 +174,7 @@ class MuonKernel final : public UpdateKernel {
 
   std::vector<MatrixShape> shapes_;
   std::int64_t matrix_elements_ = 0, gram_elements_ = 0;
-  std::vector<double> row_squares_;
+  std::size_t most_rows_ = 0;
   int threads_;
 };
 
@@ -175,7 +187,6 @@ class AdafactorMatrixKernel final : public UpdateKernel {
       : UpdateKernel(query,
                      {AdafactorStep<T>::kParameters.begin(), AdafactorStep<T>::kParameters.end()},
                      std::int64_t{1} << 40, false),
-        steps_(group_count()),
         threads_(Host::threads(query.threads, total_elements())) {
     description = Host::kDescription;
     for (std::size_t i = 0; i < tensor_count(); ++i) {
@@ -188,25 +199,37 @@ class AdafactorMatrixKernel final : public UpdateKernel {
     workspace_bytes = static_cast<std::size_t>(column_sums_) * sizeof(double);
   }
 
-  void run(const KernelArgs& args) override {
+  std::unique_ptr<KernelState> bind(const KernelArgs& args) const override {
+    auto state = std::make_unique<State>();
+    set_ranges(*state, args);
+    state->steps.resize(group_count());
+    return state;
+  }
+
+  void run(const KernelArgs& args) const override {
     if (!wanted(args)) {
       return;
     }
-    for (std::size_t g = 0; g < steps_.size(); ++g) {
-      steps_[g] = AdafactorStep<T>::make(step_of(args, g), numbers_of(g));
+    State& state = args.state_as<State>();
+    for (std::size_t g = 0; g < state.steps.size(); ++g) {
+      state.steps[g] = AdafactorStep<T>::make(step_of(args, g), numbers_of(g));
     }
     // A tensor belongs to one thread, so the sums do not depend on their number.
     Host::run(threads_, static_cast<std::int64_t>(tensor_count()), [&](std::int64_t tensor) {
       const auto i = static_cast<std::size_t>(tensor);
-      if (chunk_begin(i) != chunk_begin(i + 1)) {
-        const FlatRange& range = chunks()[chunk_begin(i)];
-        update(steps_[static_cast<std::size_t>(range.group)], slice_of<T>(range), rows_[i],
+      if (state.chunk_begin[i] != state.chunk_begin[i + 1]) {
+        const FlatRange& range = state.chunks[state.chunk_begin[i]];
+        update(state.steps[static_cast<std::size_t>(range.group)], slice_of<T>(range), rows_[i],
                columns_[i], static_cast<double*>(args.workspace) + column_sums_at_[i]);
       }
     });
   }
 
  private:
+  struct State final : BoundUpdate {
+    std::vector<AdafactorStep<T>> steps;
+  };
+
   static void update(const AdafactorStep<T>& step, const UpdateSlice<T>& slice, std::int64_t rows,
                      std::int64_t columns, double* column_sums) {
     UpdateSums sums;
@@ -273,7 +296,6 @@ class AdafactorMatrixKernel final : public UpdateKernel {
     return std::max(static_cast<T>(sum / static_cast<double>(rows)), smallest);
   }
 
-  std::vector<AdafactorStep<T>> steps_;
   std::vector<std::int64_t> rows_, columns_, column_sums_at_;
   std::int64_t column_sums_ = 0;
   int threads_;

@@ -90,7 +90,7 @@ void UpdateKernel::take_layouts(const OpQuery& query) {
   }
 }
 
-void UpdateKernel::bind(const KernelArgs& args) {
+void UpdateKernel::set_ranges(BoundUpdate& state, const KernelArgs& args) const {
   std::vector<FlatRange> ranges;
   for (std::size_t i = 0; i < count_; ++i) {
     const auto output = [&](std::size_t set) {
@@ -110,8 +110,7 @@ void UpdateKernel::bind(const KernelArgs& args) {
   if (merge_) {
     merge_flat_ranges(ranges, bytes, over_padding_);
   }
-  chunks_.clear();
-  chunk_begin_ = {0};
+  state.chunk_begin = {0};
   for (const FlatRange& range : ranges) {
     for (std::int64_t begin = 0; begin < range.elements; begin += chunk_) {
       FlatRange part = range;
@@ -121,9 +120,9 @@ void UpdateKernel::bind(const KernelArgs& args) {
         part.states[s] += begin * bytes;
       }
       part.elements = std::min(chunk_, range.elements - begin);
-      chunks_.push_back(part);
+      state.chunks.push_back(part);
     }
-    chunk_begin_.push_back(chunks_.size());
+    state.chunk_begin.push_back(state.chunks.size());
   }
 }
 

@@ -23,6 +23,13 @@ std::vector<std::string> update_states(const Attrs& attrs);
 // "No" unless all tensors are f32, or (with `also_double`) all are f64.
 Support supports_update(const OpQuery& query, bool also_double);
 
+// The ranges of the buffers an executor bound, in pieces for threads.
+struct BoundUpdate : KernelState {
+  std::vector<FlatRange> chunks;
+  // Without merging: the chunks of tensor i are those from chunk_begin[i] to chunk_begin[i + 1].
+  std::vector<std::size_t> chunk_begin;
+};
+
 class UpdateKernel : public Kernel {
  public:
   // `parameters`: the attributes the arithmetic reads, one number per group each. `merge`: join
@@ -30,9 +37,9 @@ class UpdateKernel : public Kernel {
   UpdateKernel(const OpQuery& query, std::vector<std::string> parameters, std::int64_t chunk,
                bool merge);
 
-  void bind(const KernelArgs& args) override;
-
  protected:
+  // Sets the ranges of a state: what bind() of each update does.
+  void set_ranges(BoundUpdate& state, const KernelArgs& args) const;
   // False: this step must write nothing.
   static bool wanted(const KernelArgs& args) { return *static_cast<const bool*>(args.inputs[0]); }
 
@@ -45,11 +52,8 @@ class UpdateKernel : public Kernel {
   const double* numbers_of(std::size_t group) const {
     return numbers_.data() + group / phases_ * parameter_count_;
   }
-  const std::vector<FlatRange>& chunks() const { return chunks_; }
   std::int64_t total_elements() const { return total_; }
   std::size_t tensor_count() const { return count_; }
-  // Without merging: the chunks of tensor i are those from chunk_begin(i) to chunk_begin(i + 1).
-  std::size_t chunk_begin(std::size_t tensor) const { return chunk_begin_[tensor]; }
 
   template <class T>
   static UpdateSlice<T> slice_of(const FlatRange& range) {
@@ -76,8 +80,6 @@ class UpdateKernel : public Kernel {
   std::vector<bool> used_;
   std::vector<std::int64_t> group_of_, elements_;
   std::vector<double> numbers_, sign_, rate_factor_;
-  std::vector<FlatRange> chunks_;
-  std::vector<std::size_t> chunk_begin_;
 };
 
 // One pass over the flat buffers. Host gives run(threads, count, f), which calls f(i) for each i,
@@ -87,33 +89,44 @@ class FlatUpdateKernel final : public UpdateKernel {
  public:
   explicit FlatUpdateKernel(const OpQuery& query)
       : UpdateKernel(query, {U::kParameters.begin(), U::kParameters.end()}, Host::kChunk, true),
-        updates_(group_count()),
         threads_(Host::threads(query.threads, total_elements())) {
     description = Host::kDescription;
   }
 
-  void run(const KernelArgs& args) override {
+  std::unique_ptr<KernelState> bind(const KernelArgs& args) const override {
+    auto state = std::make_unique<State>();
+    set_ranges(*state, args);
+    state->updates.resize(group_count());
+    return state;
+  }
+
+  void run(const KernelArgs& args) const override {
     if (!wanted(args)) {
       return;
     }
-    for (std::size_t g = 0; g < updates_.size(); ++g) {
+    State& state = args.state_as<State>();
+    std::vector<U>& updates = state.updates;
+    for (std::size_t g = 0; g < updates.size(); ++g) {
       if (is_used(g)) {
-        updates_[g] = U::make(step_of(args, g), numbers_of(g));
+        updates[g] = U::make(step_of(args, g), numbers_of(g));
       }
     }
     if constexpr (requires(const U& update) { update.idle(); }) {
-      if (std::all_of(updates_.begin(), updates_.end(), [](const U& u) { return u.idle(); })) {
+      if (std::all_of(updates.begin(), updates.end(), [](const U& u) { return u.idle(); })) {
         return;
       }
     }
-    Host::run(threads_, static_cast<std::int64_t>(chunks().size()), [this](std::int64_t i) {
-      const FlatRange& chunk = chunks()[static_cast<std::size_t>(i)];
-      Host::loop(updates_[static_cast<std::size_t>(chunk.group)], slice_of<T>(chunk));
+    Host::run(threads_, static_cast<std::int64_t>(state.chunks.size()), [&](std::int64_t i) {
+      const FlatRange& chunk = state.chunks[static_cast<std::size_t>(i)];
+      Host::loop(updates[static_cast<std::size_t>(chunk.group)], slice_of<T>(chunk));
     });
   }
 
  private:
-  std::vector<U> updates_;
+  struct State final : BoundUpdate {
+    std::vector<U> updates;
+  };
+
   int threads_;
 };
 
@@ -124,56 +137,67 @@ class TensorUpdateKernel final : public UpdateKernel {
  public:
   explicit TensorUpdateKernel(const OpQuery& query)
       : UpdateKernel(query, {U::kParameters.begin(), U::kParameters.end()}, Host::kChunk, false),
-        groups_(group_count()),
-        tensors_(tensor_count()),
         threads_(Host::threads(query.threads, total_elements())) {
     description = Host::kDescription;
   }
 
-  void bind(const KernelArgs& args) override {
-    UpdateKernel::bind(args);
-    sums_.resize(chunks().size());
-    tensor_of_.clear();
+  std::unique_ptr<KernelState> bind(const KernelArgs& args) const override {
+    auto state = std::make_unique<State>();
+    set_ranges(*state, args);
+    state->groups.resize(group_count());
+    state->tensors.resize(tensor_count());
+    state->sums.resize(state->chunks.size());
     for (std::size_t i = 0; i < tensor_count(); ++i) {
-      tensor_of_.resize(chunk_begin(i + 1), i);
+      state->tensor_of.resize(state->chunk_begin[i + 1], i);
     }
+    return state;
   }
 
-  void run(const KernelArgs& args) override {
+  void run(const KernelArgs& args) const override {
     if (!wanted(args)) {
       return;
     }
-    for (std::size_t g = 0; g < groups_.size(); ++g) {
-      groups_[g] = U::make(step_of(args, g), numbers_of(g));
+    State& state = args.state_as<State>();
+    for (std::size_t g = 0; g < state.groups.size(); ++g) {
+      state.groups[g] = U::make(step_of(args, g), numbers_of(g));
     }
-    const auto count = static_cast<std::int64_t>(chunks().size());
-    Host::run(threads_, count, [this](std::int64_t i) {
-      const FlatRange& chunk = chunks()[static_cast<std::size_t>(i)];
-      sums_[static_cast<std::size_t>(i)] =
-          Host::measure(groups_[static_cast<std::size_t>(chunk.group)], slice_of<T>(chunk));
+    const auto count = static_cast<std::int64_t>(state.chunks.size());
+    Host::run(threads_, count, [&](std::int64_t i) {
+      const FlatRange& chunk = state.chunks[static_cast<std::size_t>(i)];
+      state.sums[static_cast<std::size_t>(i)] =
+          Host::measure(state.groups[static_cast<std::size_t>(chunk.group)], slice_of<T>(chunk));
     });
-    for (std::size_t i = 0; i < tensor_count(); ++i) {
-      if (chunk_begin(i) == chunk_begin(i + 1)) {
-        continue;  // an empty tensor
-      }
-      UpdateSums total;
-      for (std::size_t c = chunk_begin(i); c < chunk_begin(i + 1); ++c) {
-        total.first += sums_[c].first;
-        total.second += sums_[c].second;
-        total.count += sums_[c].count;
-      }
-      tensors_[i] = groups_[static_cast<std::size_t>(chunks()[chunk_begin(i)].group)].with(total);
-    }
-    Host::run(threads_, count, [this](std::int64_t i) {
+    join_sums(state);
+    Host::run(threads_, count, [&](std::int64_t i) {
       const auto c = static_cast<std::size_t>(i);
-      Host::loop(tensors_[tensor_of_[c]], slice_of<T>(chunks()[c]));
+      Host::loop(state.tensors[state.tensor_of[c]], slice_of<T>(state.chunks[c]));
     });
   }
 
  private:
-  std::vector<U> groups_, tensors_;
-  std::vector<UpdateSums> sums_;
-  std::vector<std::size_t> tensor_of_;
+  struct State final : BoundUpdate {
+    std::vector<U> groups, tensors;
+    std::vector<UpdateSums> sums;
+    std::vector<std::size_t> tensor_of;
+  };
+
+  void join_sums(State& state) const {
+    for (std::size_t i = 0; i < tensor_count(); ++i) {
+      const std::size_t begin = state.chunk_begin[i], end = state.chunk_begin[i + 1];
+      if (begin == end) {
+        continue;  // an empty tensor
+      }
+      UpdateSums total;
+      for (std::size_t c = begin; c < end; ++c) {
+        total.first += state.sums[c].first;
+        total.second += state.sums[c].second;
+        total.count += state.sums[c].count;
+      }
+      state.tensors[i] =
+          state.groups[static_cast<std::size_t>(state.chunks[begin].group)].with(total);
+    }
+  }
+
   int threads_;
 };
 

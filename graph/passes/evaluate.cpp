@@ -57,7 +57,7 @@ class Evaluation {
   }
 
  private:
-  void execute(const Node& node, const OpQuery& query, Kernel& kernel,
+  void execute(const Node& node, const OpQuery& query, const Kernel& kernel,
                std::vector<Tensor>& inputs) {
     std::vector<void*> in(inputs.size(), nullptr);
     std::vector<void*> out(node.outputs.size(), nullptr);
@@ -94,8 +94,9 @@ class Evaluation {
       return;  // nothing to compute, whatever the other dimensions are
     }
     const auto workspace = Buffer::allocate(kernel.workspace_bytes, "a workspace");
-    const KernelArgs args{in.data(), out.data(), workspace->data()};
-    kernel.bind(args);
+    KernelArgs args{in.data(), out.data(), workspace->data()};
+    const auto state = kernel.bind(args);
+    args.state = state.get();
     kernel.run(args);
   }
 

@@ -1,7 +1,9 @@
 // A kernel is chosen and prepared once, when a plan is made, and then only run. Two phases:
 // KernelImpl (a row of the table) answers supports(OpQuery) and makes a Kernel by prepare(OpQuery);
-// the Kernel holds all that was decided (a oneDNN primitive, collapsed shapes) and run() allocates
-// nothing.
+// the Kernel holds all that was decided (a oneDNN primitive, collapsed shapes), never changes after
+// that, and run() allocates nothing. What depends on addresses or must last from one run to the
+// next (a table of flat ranges, oneDNN's memory objects) is a KernelState, made by bind() and kept
+// by whoever runs the kernel: a plan may be run by several executors.
 //
 // Layouts. A query names the layout each input arrives in. prepare() sets the layouts the kernel
 // wants (`input_layouts`) and gives (`output_layouts`); lowering inserts a Reorder where an input
@@ -26,6 +28,7 @@
 namespace temper {
 
 class Kernel;
+class Stream;
 
 struct TensorSpec {
   DType dtype = DType::kUndefined;  // kUndefined: an optional input or output that is not there
@@ -84,12 +87,29 @@ class IndexFault {
   std::int64_t index_ = 0, low_ = 0, high_ = 0;
 };
 
+// What one executor keeps for one kernel.
+class KernelState {
+ public:
+  virtual ~KernelState() = default;
+  KernelState() = default;
+  KernelState(const KernelState&) = delete;
+  KernelState& operator=(const KernelState&) = delete;
+};
+
 // What run() gets: one pointer per input and output of the query (null when not present).
 struct KernelArgs {
   void* const* inputs = nullptr;
   void* const* outputs = nullptr;
-  void* workspace = nullptr;    // workspace_bytes, 64-byte aligned; contents undefined
-  IndexFault* fault = nullptr;  // null: nobody asks
+  void* workspace = nullptr;     // workspace_bytes, 64-byte aligned; contents undefined
+  IndexFault* fault = nullptr;   // null: nobody asks
+  KernelState* state = nullptr;  // what this kernel's bind() gave
+  Stream* stream = nullptr;      // where the work is queued; null: on the calling thread
+
+  // The state as the kernel's own type.
+  template <class S>
+  S& state_as() const {
+    return static_cast<S&>(*state);
+  }
 
   void note_index(std::int64_t index, std::int64_t low, std::int64_t high) const {
     if (fault != nullptr) {
@@ -105,11 +125,14 @@ class Kernel {
   Kernel(const Kernel&) = delete;
   Kernel& operator=(const Kernel&) = delete;
 
-  // Called once after all addresses are known, before the first run(). Addresses of graph inputs
-  // may change later.
-  virtual void bind(const KernelArgs& args) { static_cast<void>(args); }
-  // Threading: one thread at a time. Allocates nothing, never throws on data.
-  virtual void run(const KernelArgs& args) = 0;
+  // The state for these addresses, made before the first run() and given back in each; null: the
+  // kernel needs none. Addresses of graph inputs may change later, the others may not.
+  virtual std::unique_ptr<KernelState> bind(const KernelArgs& args) const {
+    static_cast<void>(args);
+    return nullptr;
+  }
+  // Threading: one thread at a time for each state. Allocates nothing, never throws on data.
+  virtual void run(const KernelArgs& args) const = 0;
 
   // Set by prepare().
   std::size_t workspace_bytes = 0;
@@ -138,7 +161,7 @@ template <class F>
 class FunctionKernel final : public Kernel {
  public:
   explicit FunctionKernel(F function) : function_(std::move(function)) {}
-  void run(const KernelArgs& args) override { function_(args); }
+  void run(const KernelArgs& args) const override { function_(args); }
 
  private:
   F function_;

@@ -40,8 +40,8 @@ class WidenedKernel final : public Kernel {
     opaque_bytes = inner_->opaque_bytes;
     description = inner_->description;
     kept_bytes = inner_->kept_bytes;
-    input_pointers_.resize(query.inputs.size());
-    output_pointers_.resize(query.outputs.size());
+    input_count_ = query.inputs.size();
+    output_count_ = query.outputs.size();
     reserve(query.inputs, input_layouts, inputs_);
     reserve(query.outputs, output_layouts, outputs_);
     inner_offset_ = workspace_bytes;
@@ -58,22 +58,34 @@ class WidenedKernel final : public Kernel {
 
   const Kernel& inner() const { return *inner_; }
 
-  void bind(const KernelArgs& args) override { inner_->bind(inner_args(args)); }
+  std::unique_ptr<KernelState> bind(const KernelArgs& args) const override {
+    auto state = std::make_unique<State>();
+    state->inputs.resize(input_count_);
+    state->outputs.resize(output_count_);
+    state->inner = inner_->bind(inner_args(args, *state));
+    return state;
+  }
 
-  void run(const KernelArgs& args) override {
-    const KernelArgs inner = inner_args(args);
+  void run(const KernelArgs& args) const override {
+    State& state = args.state_as<State>();
+    const KernelArgs inner = inner_args(args, state);
     for (const Converted& part : inputs_) {
       loops_.widen(part.dtype, args.inputs[part.index],
-                   static_cast<float*>(input_pointers_[part.index]), part.count, threads_);
+                   static_cast<float*>(state.inputs[part.index]), part.count, threads_);
     }
     inner_->run(inner);
     for (const Converted& part : outputs_) {
-      loops_.narrow(part.dtype, static_cast<const float*>(output_pointers_[part.index]),
+      loops_.narrow(part.dtype, static_cast<const float*>(state.outputs[part.index]),
                     args.outputs[part.index], part.count, threads_);
     }
   }
 
  private:
+  struct State final : KernelState {
+    std::vector<void*> inputs, outputs;  // as the inner kernel sees them
+    std::unique_ptr<KernelState> inner;
+  };
+
   void reserve(const std::vector<TensorSpec>& specs, const std::vector<Layout>& layouts,
                std::vector<Converted>& parts) {
     constexpr std::size_t kAlignment = 64;
@@ -88,25 +100,29 @@ class WidenedKernel final : public Kernel {
     }
   }
 
-  KernelArgs inner_args(const KernelArgs& args) {
+  KernelArgs inner_args(const KernelArgs& args, State& state) const {
     auto* workspace = static_cast<std::byte*>(args.workspace);
-    std::copy_n(args.inputs, input_pointers_.size(), input_pointers_.begin());
-    std::copy_n(args.outputs, output_pointers_.size(), output_pointers_.begin());
+    std::copy_n(args.inputs, input_count_, state.inputs.begin());
+    std::copy_n(args.outputs, output_count_, state.outputs.begin());
     for (const Converted& part : inputs_) {
-      input_pointers_[part.index] = workspace + part.offset;
+      state.inputs[part.index] = workspace + part.offset;
     }
     for (const Converted& part : outputs_) {
-      output_pointers_[part.index] = workspace + part.offset;
+      state.outputs[part.index] = workspace + part.offset;
     }
-    return {input_pointers_.data(), output_pointers_.data(), workspace + inner_offset_, args.fault};
+    KernelArgs inner = args;
+    inner.inputs = state.inputs.data();
+    inner.outputs = state.outputs.data();
+    inner.workspace = workspace + inner_offset_;
+    inner.state = state.inner.get();
+    return inner;
   }
 
-  std::unique_ptr<Kernel> inner_;
+  std::unique_ptr<const Kernel> inner_;
   ConversionLoops loops_;
   int threads_;
   std::vector<Converted> inputs_, outputs_;
-  std::vector<void*> input_pointers_, output_pointers_;
-  std::size_t inner_offset_ = 0;
+  std::size_t input_count_ = 0, output_count_ = 0, inner_offset_ = 0;
 };
 
 class WidenedRow final : public KernelImpl {

@@ -80,9 +80,10 @@ Executor::Executor(const Plan& plan, VariableStore& store, Arena& arena)
     }
     const auto& outputs = pointers_[pointers_.size() - 1];
     const auto& inputs = pointers_[pointers_.size() - 2];
-    const KernelArgs args{inputs.data(), outputs.data(), address(step.workspace), fault_.get()};
-    steps_.push_back({step.kernel.get(), args});
-    step.kernel->bind(args);
+    KernelArgs args{inputs.data(), outputs.data(), address(step.workspace), fault_.get()};
+    std::unique_ptr<KernelState> state = step.kernel->bind(args);
+    args.state = state.get();
+    steps_.push_back({step.kernel.get(), args, std::move(state)});
   }
   for (const PlanPort& port : plan.outputs) {
     if (port.location.kind == Location::Kind::kInput) {

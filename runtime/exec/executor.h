@@ -57,8 +57,9 @@ class Executor {
 
  private:
   struct BoundStep {
-    Kernel* kernel;
+    const Kernel* kernel;
     KernelArgs args;
+    std::unique_ptr<KernelState> state;
   };
   void* address(const Location& location) const;
   [[noreturn]] void fail_index(std::size_t step) const;

@@ -28,7 +28,7 @@ struct Location {
 };
 
 struct PlanStep {
-  std::unique_ptr<Kernel> kernel;
+  std::unique_ptr<const Kernel> kernel;
   std::vector<Location> inputs;
   std::vector<Location> outputs;
   Location workspace;

@@ -204,8 +204,9 @@ void CaseKernel::execute(Memory& memory) {
   for (Tensor& tensor : memory.outputs) {
     outputs.push_back(tensor.data());
   }
-  const KernelArgs args{inputs.data(), outputs.data(), memory.workspace.data()};
-  kernel_->bind(args);
+  KernelArgs args{inputs.data(), outputs.data(), memory.workspace.data()};
+  const auto state = kernel_->bind(args);
+  args.state = state.get();
   kernel_->run(args);
 }
 

@@ -88,7 +88,7 @@ class Node {
       family = selected.family;
     }
     workspace_ = Buffer::allocate(kernel_->workspace_bytes + 64);
-    kernel_->bind(args());
+    state_ = kernel_->bind(args());
   }
 
   void run() {
@@ -137,7 +137,8 @@ class Node {
     }
   }
   KernelArgs args() {
-    return {inputs_.data(), outputs_.data(), workspace_ ? workspace_->data() : nullptr};
+    return {inputs_.data(), outputs_.data(), workspace_ ? workspace_->data() : nullptr, nullptr,
+            state_.get()};
   }
 
   std::vector<std::size_t> tensors_;
@@ -148,7 +149,8 @@ class Node {
   std::vector<void*> inputs_, outputs_;
   OpQuery query_;
   std::shared_ptr<Buffer> workspace_;
-  std::unique_ptr<Kernel> kernel_;
+  std::unique_ptr<const Kernel> kernel_;
+  std::unique_ptr<KernelState> state_;
 };
 
 // The nodes that the optimizer of a trajectory makes.

@@ -109,13 +109,13 @@ struct UpdateRun {
       family = selected.family;
       kernel = std::move(selected.kernel);
     }
-    kernel->bind(args());
+    bound = kernel->bind(args());
   }
   static void add(std::vector<void*>& pointers, Pair<T>& pair) {
     pointers.push_back(pair.first());
     pointers.push_back(pair.second());
   }
-  KernelArgs args() { return {inputs.data(), outputs.data(), nullptr}; }
+  KernelArgs args() { return {inputs.data(), outputs.data(), nullptr, nullptr, bound.get()}; }
   void run(const std::vector<double>& g) {
     gradient.set(g);
     kernel->run(args());
@@ -144,7 +144,8 @@ struct UpdateRun {
   Attrs attrs;
   std::string family;
   std::vector<void*> inputs, outputs;
-  std::unique_ptr<Kernel> kernel;
+  std::unique_ptr<const Kernel> kernel;
+  std::unique_ptr<KernelState> bound;
 };
 
 // |actual - expected| / |expected|

@@ -90,7 +90,7 @@ class BatchNormKernel final : public Kernel {
     description = "vector, sums in double";
   }
 
-  void run(const KernelArgs& args) override {
+  void run(const KernelArgs& args) const override {
     const ChannelGroups& groups = plan_.groups;
     const auto* x = static_cast<const float*>(args.inputs[kX]);
     auto* y = static_cast<float*>(args.outputs[kY]);
@@ -215,7 +215,7 @@ class BatchNormGradKernel final : public Kernel {
     description = "vector, sums in double";
   }
 
-  void run(const KernelArgs& args) override {
+  void run(const KernelArgs& args) const override {
     const ChannelGroups& groups = plan_.groups;
     const auto* x = static_cast<const float*>(args.inputs[kGradX]);
     const auto* dy = static_cast<const float*>(args.inputs[kGradDy]);

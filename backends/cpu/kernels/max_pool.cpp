@@ -92,7 +92,7 @@ class MaxPoolKernel final : public Kernel {
     description = "vector over channels";
   }
 
-  void run(const KernelArgs& args) override {
+  void run(const KernelArgs& args) const override {
     const auto* x = static_cast<const float*>(args.inputs[0]);
     auto* y = static_cast<float*>(args.outputs[0]);
     auto* saved = static_cast<std::uint8_t*>(opaque_bytes.empty() ? nullptr : args.outputs[2]);

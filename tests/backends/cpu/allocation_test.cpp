@@ -52,6 +52,7 @@ struct Runnable {
   std::vector<Tensor> tensors;
   std::vector<void*> in, out;
   std::shared_ptr<Buffer> workspace;
+  std::unique_ptr<KernelState> state;
 
   Runnable(std::string_view op, const Attrs& attrs, const std::vector<Tensor>& inputs,
            const std::vector<Value>& outputs) {
@@ -69,10 +70,12 @@ struct Runnable {
       out.push_back(tensors.back().data());
     }
     workspace = Buffer::allocate(kernel.workspace_bytes + 1);
-    selected.kernel->bind(args());
+    state = selected.kernel->bind(args());
     selected.kernel->run(args());
   }
-  KernelArgs args() const { return {in.data(), out.data(), workspace->data()}; }
+  KernelArgs args() const {
+    return {in.data(), out.data(), workspace->data(), nullptr, state.get()};
+  }
 
   int allocations() {
     const KernelArgs arguments = args();

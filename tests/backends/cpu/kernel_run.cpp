@@ -61,7 +61,7 @@ RunResult run_op(const Backend& backend, std::string_view op, const Attrs& attrs
                  const RunOptions& options) {
   const OpQuery query = make_query(op, attrs, inputs, outputs, options);
   SelectedKernel selected = select_kernel(backend, query, options.family);
-  Kernel& kernel = *selected.kernel;
+  const Kernel& kernel = *selected.kernel;
   std::vector<Tensor> held;
   std::vector<void*> in, out;
   for (std::size_t i = 0; i < inputs.size(); ++i) {
@@ -104,8 +104,9 @@ RunResult run_op(const Backend& backend, std::string_view op, const Attrs& attrs
   }
   Storage workspace(kernel.workspace_bytes);
   std::memset(workspace.buffer->data(), 0x7f, workspace.bytes);
-  const KernelArgs args{in.data(), out.data(), workspace.buffer->data()};
-  kernel.bind(args);
+  KernelArgs args{in.data(), out.data(), workspace.buffer->data()};
+  const auto state = kernel.bind(args);
+  args.state = state.get();
   kernel.run(args);
   for (const Storage& block : storage) {
     EXPECT_TRUE(block.intact()) << op << " wrote behind an output";

@@ -183,8 +183,9 @@ void update(const Backend& backend, std::string_view op, const Attrs& attrs, Opt
   const OpQuery query = make_query(op, attrs, inputs, outputs, {.threads = threads});
   const SelectedKernel selected = select_kernel(backend, query);
   EXPECT_EQ(selected.family == "cpu", &backend == &cpu_backend());
-  const KernelArgs args{in.data(), out.data(), nullptr};
-  selected.kernel->bind(args);
+  KernelArgs args{in.data(), out.data(), nullptr};
+  const auto bound = selected.kernel->bind(args);
+  args.state = bound.get();
   selected.kernel->run(args);
 }
 
