@@ -153,6 +153,24 @@ void Lowering::assign_flat_offsets() {
   }
 }
 
+// What is small and read after each step lies in a block of its own, so that it is read together.
+void Lowering::assign_readings() {
+  for (const PhysicalId id : outputs_) {
+    Physical& block = physicals_[static_cast<std::size_t>(root(id))];
+    const Physical& output = physicals_[static_cast<std::size_t>(id)];
+    if (output.spec.bytes() > kLargestReading || block.home == Physical::Home::kInput ||
+        readings_.contains(root(id))) {
+      continue;
+    }
+    readings_[root(id)] = readings_bytes_;
+    readings_bytes_ += aligned(output.spec.bytes());
+    if (block.home == Physical::Home::kBlock && block.spec.bytes() == output.spec.bytes()) {
+      block.home = Physical::Home::kReadings;
+      block.offset = readings_.at(root(id));
+    }
+  }
+}
+
 Location Lowering::locate(PhysicalId id) const {
   if (id < 0) {
     return {};
@@ -169,6 +187,8 @@ Location Lowering::locate(PhysicalId id) const {
       return {Location::Kind::kConstant, physical_tensor.index, 0};
     case Physical::Home::kInput:
       return {Location::Kind::kInput, physical_tensor.index, 0};
+    case Physical::Home::kReadings:
+      return {Location::Kind::kReadings, -1, physical_tensor.offset};
   }
   return {};
 }
@@ -177,6 +197,7 @@ void Lowering::assign_addresses(Plan& plan) {
   touch_lives();
   share_in_place();
   assign_flat_offsets();
+  assign_readings();
   std::vector<ArenaBlock> blocks;
   std::vector<PhysicalId> owners;  // -1: the workspace of step `first`
   for (std::size_t i = 0; i < physicals_.size(); ++i) {
@@ -228,13 +249,16 @@ void Lowering::assign_addresses(Plan& plan) {
   for (std::size_t i = 0; i < outputs_.size(); ++i) {
     const Graph::Output& output = graph_.outputs[i];
     const TensorSpec& spec = physicals_[static_cast<std::size_t>(outputs_[i])].spec;
-    plan.outputs.push_back({output.name, spec.dtype, spec.shape, locate(outputs_[i]), output.port});
+    const auto reading = readings_.find(root(outputs_[i]));
+    plan.outputs.push_back({output.name, spec.dtype, spec.shape, locate(outputs_[i]), output.port,
+                            reading == readings_.end() ? -1 : reading->second});
   }
   for (const auto& [id, stored_id] : store_ids_) {  // in the order of ids
     plan.variables.push_back(stored_id);
   }
   plan.constants = std::move(constants_);
   plan.flat_bytes = flat_bytes_;
+  plan.readings_bytes = readings_bytes_;
 }
 
 Plan lower(const Graph& graph, const Backend& backend, VariableStore& store,

@@ -25,12 +25,13 @@ struct Physical {
     kVariable,  // graph variable
     kConstant,
     kInput,
+    kReadings,  // offset in the block of readings
   };
   TensorSpec spec;
   Home home = Home::kBlock;
   int index = -1;           // constant or input index
   VariableId variable;      // kVariable; also the variable whose gradient this is (kFlat)
-  std::int64_t offset = 0;  // kFlat
+  std::int64_t offset = 0;  // kFlat, kReadings
   std::size_t opaque_bytes = 0;
   int first = -1;  // first and last step that touch it
   int last = -1;
@@ -84,6 +85,7 @@ class Lowering {
   void touch_lives();
   void share_in_place();
   void assign_flat_offsets();
+  void assign_readings();
   Location locate(PhysicalId id) const;
   PhysicalId root(PhysicalId id) const;
   void assign_addresses(Plan& plan);
@@ -104,6 +106,8 @@ class Lowering {
   std::vector<PhysicalId> outputs_;                                  // of the graph's
   std::vector<std::string> missing_;
   std::int64_t flat_bytes_ = 0;
+  std::map<PhysicalId, std::int64_t> readings_;  // offsets of roots
+  std::int64_t readings_bytes_ = 0;
   std::map<VariableId, int> store_ids_;
 };
 

@@ -1,11 +1,12 @@
-// A device as the rest of Temper sees it: a name and its kernel table. Memory is host memory so
-// far. Threading: immutable, shared freely.
+// A device as the rest of Temper sees it: a name, its kernel table, its memory and its streams.
+// Threading: immutable, shared freely.
 #pragma once
 
 #include <string>
 #include <string_view>
 
 #include "runtime/backend/kernel_table.h"
+#include "runtime/memory/device_memory.h"
 
 namespace temper {
 
@@ -14,6 +15,10 @@ class Backend {
   virtual ~Backend() = default;
   virtual std::string_view name() const = 0;
   virtual const KernelTable& kernels() const = 0;
+  // Where its kernels find their tensors; lives as long as the backend.
+  virtual DeviceMemory& memory() const { return host_memory(); }
+  // A stream for its kernels and for copies of its memory. THROWS: kDevice.
+  virtual std::unique_ptr<Stream> make_stream() const { return make_host_stream(); }
   // Library versions and instruction set: part of a checkpoint's numerics fingerprint and of
   // `doctor`.
   virtual std::string fingerprint() const = 0;

@@ -2,9 +2,10 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cmath>
+#include <utility>
 
 #include "runtime/base/error.h"
+#include "runtime/memory/finite_values.h"
 
 namespace temper {
 namespace {
@@ -38,34 +39,92 @@ int Plan::input(Port port) const { return find_port(inputs, port); }
 int Plan::output(PortRole role, int index) const { return find_port(outputs, {role, index}); }
 
 void Arena::reserve(const Plan& plan) {
-  TEMPER_ASSERT((buffer_ == nullptr && flat_buffer_ == nullptr) || holds(plan),
-                "the arena is in use");
+  if (holds(plan)) {
+    return;
+  }
+  for (Executor* user : users_) {
+    user->unbind();
+  }
+  buffer_ = nullptr;
+  flat_buffer_ = nullptr;
   bytes_ = std::max(bytes_, plan.arena_bytes);
   flat_bytes_ = std::max(flat_bytes_, plan.flat_bytes);
 }
 
 std::byte* Arena::data() {
   if (buffer_ == nullptr) {
-    buffer_ = Buffer::allocate(static_cast<std::size_t>(bytes_), "the plan's arena");
+    buffer_ = Buffer::allocate(static_cast<std::size_t>(bytes_), "the plan's arena", *memory_);
   }
-  return buffer_->data();
+  return buffer_->address();
 }
 
 std::byte* Arena::flat() {
   if (flat_buffer_ == nullptr) {
-    flat_buffer_ = Buffer::allocate(static_cast<std::size_t>(flat_bytes_), "the gradients");
+    flat_buffer_ =
+        Buffer::allocate(static_cast<std::size_t>(flat_bytes_), "the gradients", *memory_);
   }
-  return flat_buffer_->data();
+  return flat_buffer_->address();
+}
+
+std::shared_ptr<Buffer> Arena::constant(const Tensor& tensor, Stream& stream) {
+  std::weak_ptr<Buffer>& known = constants_[tensor.data()];
+  std::shared_ptr<Buffer> buffer = known.lock();
+  const auto bytes = static_cast<std::size_t>(tensor.bytes());
+  if (buffer == nullptr || buffer->bytes() != bytes) {
+    buffer = Buffer::allocate(bytes, "a constant", *memory_);
+    memory_->copy_in(buffer->address(), tensor.data(), bytes, stream);
+    known = buffer;
+    std::erase_if(constants_, [](const auto& entry) { return entry.second.expired(); });
+  }
+  return buffer;
 }
 
 Executor::Executor(const Plan& plan, VariableStore& store, Arena& arena)
-    : plan_(&plan), store_(&store), arena_(&arena), fault_(std::make_unique<IndexFault>()) {
-  TEMPER_ASSERT(arena.holds(plan), "the arena has ", arena.bytes(), " bytes, the plan needs ",
-                plan.arena_bytes);
-  arena.data();
-  input_uses_.resize(plan.inputs.size());
-  pointers_.reserve(plan.steps.size() * 2);
-  for (const PlanStep& step : plan.steps) {
+    : plan_(&plan),
+      store_(&store),
+      arena_(&arena),
+      faults_(std::make_unique<IndexFault[]>(plan.steps.size())) {
+  TEMPER_ASSERT(&store.memory() == arena.memory_, "store and arena are of different memories");
+  arena.reserve(plan);
+  inputs_.resize(plan.inputs.size());
+  const auto readings = static_cast<std::size_t>(plan.readings_bytes);
+  readings_ = Buffer::allocate(readings, "the readings of a step", memory());
+  if (!memory().is_host()) {
+    host_readings_ = memory().make_host_buffer(readings, "the readings of a step");
+    for (const PlanPort& port : plan.inputs) {
+      const auto bytes = static_cast<std::size_t>(storage_bytes(port.dtype, port.shape, {}));
+      staged_.push_back(Buffer::allocate(bytes, "an input", memory()));
+    }
+    for (const Tensor& constant : plan.constants) {
+      constants_.push_back(arena.constant(constant, stream()));
+    }
+  }
+  arena.users_.push_back(this);
+  bind();
+}
+
+Executor::~Executor() {
+  try {
+    stream().wait_all();  // what is queued uses what goes now
+  } catch (const Error&) {
+    // A device that failed: whatever asks it next says so.
+  }
+  std::erase(arena_->users_, this);
+}
+
+void Executor::unbind() {
+  stream().wait_all();
+  bound_ = false;
+  steps_.clear();
+  pointers_.clear();
+  input_uses_.clear();
+  outputs_.clear();
+}
+
+void Executor::bind() {
+  input_uses_.resize(plan_->inputs.size());
+  pointers_.reserve(plan_->steps.size() * 2);
+  for (const PlanStep& step : plan_->steps) {
     for (const auto* locations : {&step.inputs, &step.outputs}) {
       auto& pointers = pointers_.emplace_back();
       pointers.resize(locations->size() + 1, nullptr);
@@ -73,101 +132,211 @@ Executor::Executor(const Plan& plan, VariableStore& store, Arena& arena)
         const Location& location = (*locations)[i];
         if (location.kind == Location::Kind::kInput) {
           input_uses_[static_cast<std::size_t>(location.index)].push_back(&pointers[i]);
-        } else {
-          pointers[i] = address(location);
         }
+        pointers[i] = address(location);
       }
     }
     const auto& outputs = pointers_[pointers_.size() - 1];
     const auto& inputs = pointers_[pointers_.size() - 2];
-    KernelArgs args{inputs.data(), outputs.data(), address(step.workspace), fault_.get()};
+    KernelArgs args;
+    args.inputs = inputs.data();
+    args.outputs = outputs.data();
+    args.workspace = address(step.workspace);
+    args.fault = &faults_[steps_.size()];
+    args.stream = &stream();
     std::unique_ptr<KernelState> state = step.kernel->bind(args);
     args.state = state.get();
     steps_.push_back({step.kernel.get(), args, std::move(state)});
   }
-  for (const PlanPort& port : plan.outputs) {
-    if (port.location.kind == Location::Kind::kInput) {
-      outputs_.emplace_back();  // an input handed through: bind_input() sets it
-      continue;
-    }
+  bind_outputs();
+  bound_ = true;
+}
+
+void Executor::bind_outputs() {
+  is_read_.assign(plan_->outputs.size(), false);
+  readings_read_ = false;
+  for (const PlanPort& port : plan_->outputs) {
+    Tensor& output = outputs_.emplace_back();
     const auto bytes = static_cast<std::size_t>(storage_bytes(port.dtype, port.shape, {}));
-    outputs_.emplace_back(port.dtype, port.shape, Layout{},
-                          Buffer::wrap(address(port.location), bytes, arena.owner()));
+    if (port.location.kind == Location::Kind::kInput) {
+      const Tensor& given = inputs_[static_cast<std::size_t>(port.location.index)];
+      output = given.defined() ? given.reshaped(port.shape) : Tensor();
+    } else if (memory().is_host()) {
+      output = Tensor(port.dtype, port.shape, Layout{},
+                      Buffer::wrap(address(port.location), bytes, owner(port.location)));
+    } else if (port.reading >= 0) {
+      output = Tensor(port.dtype, port.shape, Layout{}, host_readings_,
+                      static_cast<std::size_t>(port.reading));
+    }
   }
 }
 
 void* Executor::address(const Location& location) const {
+  const auto index = static_cast<std::size_t>(location.index);
+  const bool on_host = memory().is_host();
   switch (location.kind) {
     case Location::Kind::kArena:
       return arena_->data() + location.offset;
     case Location::Kind::kFlat:
       return arena_->flat() + location.offset;
     case Location::Kind::kVariable:
-      return store_->tensor(location.index).data();
+      return store_->address(location.index);
     case Location::Kind::kConstant:
-      return const_cast<void*>(plan_->constants[static_cast<std::size_t>(location.index)].data());
-    case Location::Kind::kNone:
+      return on_host ? plan_->constants[index].address() : constants_[index]->address();
     case Location::Kind::kInput:
+      return !on_host                   ? staged_[index]->address()
+             : inputs_[index].defined() ? inputs_[index].address()
+                                        : nullptr;
+    case Location::Kind::kReadings:
+      return readings_->address() + location.offset;
+    case Location::Kind::kNone:
       break;
   }
   return nullptr;
 }
 
-void Executor::bind_input(int index, const void* data) {
-  for (void** use : input_uses_[static_cast<std::size_t>(index)]) {
-    *use = const_cast<void*>(data);
+// What keeps a view of the host's memory alive.
+std::shared_ptr<const void> Executor::owner(const Location& location) const {
+  switch (location.kind) {
+    case Location::Kind::kArena:
+      return arena_->buffer_;
+    case Location::Kind::kFlat:
+      return arena_->flat_buffer_;
+    case Location::Kind::kReadings:
+      return readings_;
+    default:
+      return nullptr;  // the store or the plan, which outlive the executor
   }
-  for (std::size_t i = 0; i < outputs_.size(); ++i) {
-    const PlanPort& port = plan_->outputs[i];
-    if (port.location.kind == Location::Kind::kInput && port.location.index == index) {
-      const auto bytes = static_cast<std::size_t>(storage_bytes(port.dtype, port.shape, {}));
-      outputs_[i] = Tensor(port.dtype, port.shape, Layout{},
-                           Buffer::wrap(const_cast<void*>(data), bytes, arena_->owner()));
+}
+
+void Executor::bind_input(int index, const Tensor& value) {
+  const auto i = static_cast<std::size_t>(index);
+  const PlanPort& port = plan_->inputs[i];
+  TEMPER_ASSERT(value.dtype() == port.dtype && value.layout().plain &&
+                    value.element_count() == port.shape.element_count(),
+                "input ", port.name, " is ", port.dtype, port.shape, ", given ", value.dtype(),
+                value.shape());
+  inputs_[i] = value;
+  if (memory().is_host()) {
+    for (std::size_t use = 0; bound_ && use < input_uses_[i].size(); ++use) {
+      *input_uses_[i][use] = inputs_[i].address();
+    }
+  } else {
+    memory().copy_in(staged_[i]->address(), value.data(), static_cast<std::size_t>(value.bytes()),
+                     stream());
+  }
+  for (std::size_t o = 0; bound_ && o < outputs_.size(); ++o) {
+    const PlanPort& output = plan_->outputs[o];
+    if (output.location.kind == Location::Kind::kInput && output.location.index == index) {
+      outputs_[o] = value.reshaped(output.shape);
+    }
+  }
+}
+
+// For all that was queued.
+void Executor::wait() const {
+  stream().wait_all();
+  check_faults();
+}
+
+// Those that run() could not see, because the kernels ran later.
+void Executor::check_faults() const {
+  if (!memory().is_host()) {
+    for (std::size_t i = 0; i < plan_->steps.size(); ++i) {
+      if (faults_[i].noted()) {
+        fail_index(i);
+      }
     }
   }
 }
 
 void Executor::fail_index(std::size_t step) const {
-  fail(ErrorCode::kInvalidData, plan_->steps[step].origin, " got the index ", fault_->index(),
-       ", expected ", fault_->low(), " to ", fault_->high() - 1,
+  IndexFault& fault = faults_[step];
+  fault.clear();  // reported; the next run is another one
+  fail(ErrorCode::kInvalidData, plan_->steps[step].origin, " got the index ", fault.index(),
+       ", expected ", fault.low(), " to ", fault.high() - 1,
        ": the model computed it from its inputs, or it stands in them");
 }
 
 void Executor::run() {
-  fault_->clear();
+  if (!bound_) [[unlikely]] {
+    bind();
+  }
   for (std::size_t i = 0; i < steps_.size(); ++i) {
     steps_[i].kernel->run(steps_[i].args);
-    if (fault_->noted()) [[unlikely]] {
+    if (faults_[i].noted()) [[unlikely]] {
       fail_index(i);
     }
   }
+  finish_run();
 }
 
 void Executor::run_profiled(std::vector<double>& seconds) {
+  if (!bound_) {
+    bind();
+  }
   seconds.resize(steps_.size(), 0.0);
-  fault_->clear();
   for (std::size_t i = 0; i < steps_.size(); ++i) {
+    stream().wait_all();
     const auto began = std::chrono::steady_clock::now();
     steps_[i].kernel->run(steps_[i].args);
+    stream().wait_all();
     seconds[i] += std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
-    if (fault_->noted()) [[unlikely]] {
+    if (faults_[i].noted()) [[unlikely]] {
       fail_index(i);
     }
   }
+  finish_run();
+}
+
+// Readings that are variables, so not in the block by themselves, come to the others.
+void Executor::finish_run() {
+  for (const PlanPort& port : plan_->outputs) {
+    if (port.reading >= 0 && port.location.kind != Location::Kind::kReadings) {
+      const auto bytes = static_cast<std::size_t>(storage_bytes(port.dtype, port.shape, {}));
+      memory().copy_within(readings_->address() + port.reading,
+                           static_cast<const std::byte*>(address(port.location)), bytes, stream());
+    }
+  }
+  readings_read_ = false;
+  is_read_.assign(is_read_.size(), false);
+}
+
+void Executor::copy_readings(void* to) const {
+  memory().copy_out(to, readings_->address(), readings_->bytes(), stream());
+}
+
+const Tensor& Executor::read_output(int index) const {
+  TEMPER_ASSERT(bound_, "an output is read after its memory went");
+  const auto i = static_cast<std::size_t>(index);
+  const PlanPort& port = plan_->outputs[i];
+  if (memory().is_host() || port.location.kind == Location::Kind::kInput) {
+    wait();
+    return outputs_[i];
+  }
+  if (port.reading >= 0) {
+    if (!readings_read_) {
+      copy_readings(host_readings_->data());
+      wait();
+      readings_read_ = true;
+    }
+    return outputs_[i];
+  }
+  if (!is_read_[i]) {
+    const auto bytes = static_cast<std::size_t>(storage_bytes(port.dtype, port.shape, {}));
+    if (!outputs_[i].defined()) {
+      outputs_[i] =
+          Tensor(port.dtype, port.shape, Layout{}, memory().make_host_buffer(bytes, "an output"));
+    }
+    memory().copy_out(outputs_[i].data(), static_cast<const std::byte*>(address(port.location)),
+                      bytes, stream());
+    wait();
+    is_read_[i] = true;
+  }
+  return outputs_[i];
 }
 
 namespace {
-
-bool all_finite(const TensorSpec& spec, const void* data) {
-  if (data == nullptr || (spec.dtype != DType::kFloat32 && spec.dtype != DType::kFloat64)) {
-    return true;
-  }
-  return visit_float(spec.dtype, [&]<class T>() {
-    const T* values = static_cast<const T*>(data);
-    return std::all_of(values, values + storage_elements(spec.shape, spec.layout),
-                       [](T value) { return std::isfinite(value); });
-  });
-}
 
 bool writes_variables(const PlanStep& step) {
   return std::any_of(step.outputs.begin(), step.outputs.end(), [](const Location& location) {
@@ -177,17 +346,39 @@ bool writes_variables(const PlanStep& step) {
 
 }  // namespace
 
+bool Executor::outputs_finite(std::size_t step) const {
+  const PlanStep& planned = plan_->steps[step];
+  for (std::size_t j = 0; j < planned.outputs.size(); ++j) {
+    const TensorSpec& spec = planned.output_specs[j];
+    const auto* data = static_cast<const std::byte*>(steps_[step].args.outputs[j]);
+    if (data == nullptr || (spec.dtype != DType::kFloat32 && spec.dtype != DType::kFloat64)) {
+      continue;
+    }
+    std::shared_ptr<Buffer> copy;
+    if (!memory().is_host()) {
+      copy = Buffer::allocate(static_cast<std::size_t>(spec.bytes()), "a value to look at");
+      memory().copy_out(copy->data(), data, copy->bytes(), stream());
+      data = copy->data();
+    }
+    stream().wait_all();
+    if (!all_finite(spec.dtype, data, storage_elements(spec.shape, spec.layout))) {
+      return false;
+    }
+  }
+  return true;
+}
+
 int Executor::first_non_finite_step() {
+  if (!bound_) {
+    bind();
+  }
   for (std::size_t i = 0; i < steps_.size(); ++i) {
-    const PlanStep& step = plan_->steps[i];
-    if (writes_variables(step)) {
+    if (writes_variables(plan_->steps[i])) {
       continue;
     }
     steps_[i].kernel->run(steps_[i].args);
-    for (std::size_t j = 0; j < step.outputs.size(); ++j) {
-      if (!all_finite(step.output_specs[j], steps_[i].args.outputs[j])) {
-        return static_cast<int>(i);
-      }
+    if (!outputs_finite(i)) {
+      return static_cast<int>(i);
     }
   }
   return -1;

@@ -21,6 +21,7 @@ struct Location {
     kVariable,  // variable `index` of the store
     kConstant,  // constant `index` of the plan
     kInput,     // wherever input `index` is bound
+    kReadings,  // at `offset` of the executor's block of readings
   };
   Kind kind = Kind::kNone;
   int index = -1;
@@ -50,7 +51,13 @@ struct PlanPort {
   Shape shape;  // plain layout
   Location location;
   Port port;
+  // Outputs: where the value lies in the block of readings (the loss, the norm, counts: what is
+  // small and read at each step is read together); -1 for larger ones.
+  std::int64_t reading = -1;
 };
+
+// Outputs of up to so many bytes are readings.
+inline constexpr std::int64_t kLargestReading = 256;
 
 struct Plan {
   std::vector<PlanStep> steps;
@@ -58,7 +65,8 @@ struct Plan {
   std::vector<PlanPort> outputs;
   std::vector<Tensor> constants;
   std::int64_t arena_bytes = 0;
-  std::int64_t flat_bytes = 0;    // gradients of the trainable parameters
+  std::int64_t flat_bytes = 0;  // gradients of the trainable parameters
+  std::int64_t readings_bytes = 0;
   std::int64_t kernel_bytes = 0;  // what the kernels keep for themselves
   int threads = 1;
   std::vector<int> variables;  // of the store: each of the graph's

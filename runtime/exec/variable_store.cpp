@@ -1,12 +1,17 @@
 #include "runtime/exec/variable_store.h"
 
+#include <algorithm>
 #include <cstring>
 #include <utility>
 
 #include "runtime/base/error.h"
+#include "runtime/memory/finite_values.h"
+#include "runtime/memory/plain_pieces.h"
 
 namespace temper {
 namespace {
+
+constexpr std::size_t kPieceBytes = std::size_t{1} << 20;
 
 std::size_t aligned_bytes(const StoreVariable& variable) {
   const auto bytes =
@@ -44,7 +49,7 @@ void VariableStore::allocate() {
   for (const auto& [group, bytes] : group_bytes) {
     const std::string label =
         group.second < 0 ? "group " + group.first : "variable " + variable(group.second).name;
-    buffers[group] = Buffer::allocate(bytes, label.c_str());
+    buffers[group] = Buffer::allocate(bytes, label.c_str(), *memory_);
   }
   for (std::size_t i = 0; i < variables_.size(); ++i) {
     const StoreVariable& variable = variables_[i];
@@ -62,6 +67,11 @@ std::int64_t VariableStore::bytes() const {
   return sum;
 }
 
+std::int64_t VariableStore::bytes(int id) const {
+  const StoreVariable& asked = variable(id);
+  return storage_bytes(asked.dtype, asked.shape, asked.layout);
+}
+
 int VariableStore::find(const VariableIdentity& identity) const {
   const auto it = by_identity_.find(identity);
   return it == by_identity_.end() ? -1 : it->second;
@@ -72,15 +82,154 @@ int VariableStore::find(std::string_view name) const {
   return it == by_name_.end() ? -1 : it->second;
 }
 
-void VariableStore::set(int id, const Tensor& value) {
-  Tensor& target = tensor(id);
-  TEMPER_CHECK(value.shape() == target.shape(), ErrorCode::kInvalidModel, "variable '",
-               variable(id).name, "' has the shape ", target.shape(), ", the value given ",
-               value.shape());
-  if (has_padding(target.shape(), target.layout())) {
-    std::memset(target.data(), 0, static_cast<std::size_t>(target.bytes()));
+std::byte* VariableStore::address(int id) const {
+  return tensors_[static_cast<std::size_t>(id)].address();
+}
+
+Tensor VariableStore::get_stored(int id) const {
+  const StoreVariable& asked = variable(id);
+  Tensor stored(asked.dtype, asked.shape, asked.layout, "a variable's value");
+  memory_->copy_out(stored.data(), address(id), static_cast<std::size_t>(bytes(id)), *stream_);
+  stream_->wait_all();
+  return stored;
+}
+
+const Tensor VariableStore::look_at(int id) const {
+  return memory_->is_host() ? tensors_[static_cast<std::size_t>(id)] : get_stored(id);
+}
+
+Tensor VariableStore::get(int id) const {
+  if (memory_->is_host()) {
+    return tensors_[static_cast<std::size_t>(id)].to_plain();
   }
-  copy_elements(value, target);
+  Tensor stored = get_stored(id);
+  return stored.layout().plain ? stored : stored.to_plain();
+}
+
+void VariableStore::set_stored(int id, const Tensor& value) {
+  const StoreVariable& target = variable(id);
+  TEMPER_ASSERT(value.dtype() == target.dtype && value.shape() == target.shape &&
+                    value.layout() == target.layout,
+                "variable ", target.name, " is stored in another form");
+  write_bytes(id, 0, value.data(), static_cast<std::size_t>(bytes(id)));
+}
+
+void VariableStore::set(int id, const Tensor& value) {
+  const StoreVariable& target = variable(id);
+  TEMPER_CHECK(value.shape() == target.shape, ErrorCode::kInvalidModel, "variable '", target.name,
+               "' has the shape ", target.shape, ", the value given ", value.shape());
+  if (!memory_->is_host()) {
+    if (value.dtype() == target.dtype && value.layout() == target.layout &&
+        !has_padding(target.shape, target.layout)) {
+      set_stored(id, value);
+      return;
+    }
+    Tensor staged(target.dtype, target.shape, target.layout, "a variable's value");
+    copy_elements(value, staged);
+    set_stored(id, staged);
+    return;
+  }
+  Tensor& tensor = tensors_[static_cast<std::size_t>(id)];
+  if (has_padding(target.shape, target.layout)) {
+    std::memset(tensor.data(), 0, static_cast<std::size_t>(tensor.bytes()));
+  }
+  copy_elements(value, tensor);
+}
+
+void VariableStore::read_first(int id, void* element) const {
+  memory_->copy_out(element, address(id), size_of(variable(id).dtype), *stream_);
+  stream_->wait_all();
+}
+
+void VariableStore::write_bytes(int id, std::size_t offset, const void* from, std::size_t count) {
+  TEMPER_ASSERT(offset + count <= static_cast<std::size_t>(bytes(id)), "bytes ", offset, " to ",
+                offset + count, " of variable ", variable(id).name, ", which has ", bytes(id));
+  memory_->copy_in(address(id) + offset, from, count, *stream_);
+}
+
+void VariableStore::require_equal(int a, int b) const {
+  const StoreVariable &x = variable(a), &y = variable(b);
+  TEMPER_ASSERT(x.dtype == y.dtype && x.shape == y.shape && x.layout == y.layout, "variables ",
+                x.name, " and ", y.name, " are stored in different forms");
+}
+
+void VariableStore::copy(int from, int to) {
+  require_equal(from, to);
+  if (from != to) {
+    memory_->copy_within(address(to), address(from), static_cast<std::size_t>(bytes(from)),
+                         *stream_);
+  }
+}
+
+void VariableStore::swap(int a, int b) {
+  require_equal(a, b);
+  const auto size = static_cast<std::size_t>(bytes(a));
+  std::byte *x = address(a), *y = address(b);
+  if (memory_->is_host()) {
+    std::swap_ranges(x, x + size, y);
+    return;
+  }
+  const auto spare = Buffer::allocate(std::min(size, kPieceBytes), "a swap", *memory_);
+  for (std::size_t at = 0; at < size; at += kPieceBytes) {
+    const std::size_t piece = std::min(kPieceBytes, size - at);
+    memory_->copy_within(spare->address(), x + at, piece, *stream_);
+    memory_->copy_within(x + at, y + at, piece, *stream_);
+    memory_->copy_within(y + at, spare->address(), piece, *stream_);
+  }
+  stream_->wait_all();  // the spare memory goes
+}
+
+void VariableStore::zero(int id) {
+  memory_->zero(address(id), static_cast<std::size_t>(bytes(id)), *stream_);
+}
+
+// Storage order; stops when `take` says no.
+bool VariableStore::for_each_stored_piece(
+    int id, const std::function<bool(std::span<const std::byte>)>& take) const {
+  const auto size = static_cast<std::size_t>(bytes(id));
+  const std::byte* from = address(id);
+  if (memory_->is_host()) {
+    return size == 0 || take({from, size});
+  }
+  const auto staged =
+      memory_->make_host_buffer(std::min(size, kPieceBytes), "a piece of a variable");
+  for (std::size_t at = 0; at < size; at += kPieceBytes) {
+    const std::size_t piece = std::min(kPieceBytes, size - at);
+    memory_->copy_out(staged->data(), from + at, piece, *stream_);
+    stream_->wait_all();
+    if (!take({staged->data(), piece})) {
+      return false;
+    }
+  }
+  return true;
+}
+
+bool VariableStore::all_finite(int id) const {
+  const StoreVariable& asked = variable(id);
+  const std::size_t element = size_of(asked.dtype);
+  const bool stored = for_each_stored_piece(id, [&](std::span<const std::byte> piece) {
+    return temper::all_finite(asked.dtype, piece.data(),
+                              static_cast<std::int64_t>(piece.size() / element));
+  });
+  if (stored || asked.layout.plain) {
+    return stored;
+  }
+  const Tensor plain = get(id);  // what lies between the elements says nothing
+  return temper::all_finite(asked.dtype, plain.data(), plain.element_count());
+}
+
+void VariableStore::for_each_plain_piece(
+    int id, const std::function<void(std::span<const std::byte>)>& take) const {
+  if (memory_->is_host()) {
+    temper::for_each_plain_piece(tensors_[static_cast<std::size_t>(id)], take);
+  } else if (!variable(id).layout.plain) {
+    temper::for_each_plain_piece(get_stored(id), take);
+  } else {
+    for_each_stored_piece(id, [&](std::span<const std::byte> piece) {
+      take(piece);
+      return true;
+    });
+  }
 }
 
 }  // namespace temper

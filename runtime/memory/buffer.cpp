@@ -1,31 +1,44 @@
 #include "runtime/memory/buffer.h"
 
-#include <cstdlib>
-#include <cstring>
+#include <utility>
 
 #include "runtime/base/error.h"
+#include "runtime/memory/device_memory.h"
 
 namespace temper {
 
+Buffer::Buffer(std::byte* data, std::size_t bytes, std::shared_ptr<const void> owner,
+               DeviceMemory* memory)
+    : data_(data),
+      bytes_(bytes),
+      owner_(std::move(owner)),
+      memory_(memory),
+      is_host_(memory == nullptr || memory->is_host()) {}
+
 std::shared_ptr<Buffer> Buffer::allocate(std::size_t bytes, const char* purpose) {
-  const std::size_t rounded = (bytes + kBufferAlignment) / kBufferAlignment * kBufferAlignment;
-  void* data = rounded < bytes ? nullptr : std::aligned_alloc(kBufferAlignment, rounded);
-  TEMPER_CHECK(data != nullptr, ErrorCode::kOutOfMemory, "cannot allocate ", bytes, " bytes for ",
-               purpose);
-  std::memset(data, 0, rounded);
-  return std::shared_ptr<Buffer>(new Buffer(static_cast<std::byte*>(data), bytes, nullptr, true));
+  return allocate(bytes, purpose, host_memory());
+}
+
+std::shared_ptr<Buffer> Buffer::allocate(std::size_t bytes, const char* purpose,
+                                         DeviceMemory& memory) {
+  std::byte* data = memory.allocate(bytes, purpose);
+  return std::shared_ptr<Buffer>(new Buffer(data, bytes, nullptr, &memory));
 }
 
 std::shared_ptr<Buffer> Buffer::wrap(void* data, std::size_t bytes,
                                      std::shared_ptr<const void> owner) {
   return std::shared_ptr<Buffer>(
-      new Buffer(static_cast<std::byte*>(data), bytes, std::move(owner), false));
+      new Buffer(static_cast<std::byte*>(data), bytes, std::move(owner), nullptr));
 }
 
 Buffer::~Buffer() {
-  if (allocated_) {
-    std::free(data_);
+  if (memory_ != nullptr) {
+    memory_->release(data_, bytes_);
   }
+}
+
+void Buffer::fail_not_host() const {
+  fail(ErrorCode::kInternal, "the host reached for ", bytes_, " bytes of a device's memory");
 }
 
 }  // namespace temper

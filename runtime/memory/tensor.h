@@ -42,8 +42,12 @@ class Tensor {
   std::int64_t bytes() const { return storage_bytes(dtype_, shape_, layout_); }
   const std::shared_ptr<Buffer>& buffer() const { return buffer_; }
 
+  // THROWS: kInternal for memory of a device: there is a VariableStore or an Executor to ask.
   void* data() { return buffer_ == nullptr ? nullptr : buffer_->data() + offset_; }
   const void* data() const { return buffer_ == nullptr ? nullptr : buffer_->data() + offset_; }
+
+  // For kernels and copies of the buffer's device only.
+  std::byte* address() const { return buffer_ == nullptr ? nullptr : buffer_->address() + offset_; }
 
   // Typed access to storage order. THROWS: kInternal when T is not the dtype.
   template <class T>

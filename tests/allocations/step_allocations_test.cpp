@@ -152,13 +152,14 @@ TEST_F(Allocations, OfPrepareAreThePlannedBytes) {
     std::int64_t variables = 0, constants = 0, expected = 0;
     VariableStore& store = session.engine().store();
     for (int i = 0; i < store.count(); ++i) {
-      const Buffer* buffer = store.tensor(i).buffer().get();
+      const Buffer* buffer = store.look_at(i).buffer().get();
       if (buffers.insert(buffer).second) {
         variables += static_cast<std::int64_t>(buffer->bytes());
         expected += rounded(static_cast<std::int64_t>(buffer->bytes()));
       }
     }
     for (const GraphRequest& request : session.requests()) {
+      expected += rounded(session.engine().plan(request).readings_bytes);
       for (const Tensor& constant : session.engine().plan(request).constants) {
         constants += constant.bytes();
         expected += buffers.insert(constant.buffer().get()).second

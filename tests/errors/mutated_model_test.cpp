@@ -195,9 +195,8 @@ void use(const std::string& path, const Backend& reference, const Backend& cpu) 
     Arena arena;
     arena.reserve(plan);
     Executor executor(plan, store, arena);
-    const std::vector<std::byte> zeros(static_cast<std::size_t>(kSmallPlan));
     for (std::size_t i = 0; i < plan.inputs.size(); ++i) {
-      executor.bind_input(static_cast<int>(i), zeros.data());
+      executor.bind_input(static_cast<int>(i), Tensor(plan.inputs[i].dtype, plan.inputs[i].shape));
     }
     executor.run();
   }

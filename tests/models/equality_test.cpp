@@ -63,9 +63,10 @@ class TrainedModel {
     if (store.find(ScalarRole::kRates) >= 0) {
       training::RateTable(store, settings).fill_constant();
     }
-    Executor& executor = engine_->executor(request);
-    executor.bind_input(executor.plan().input({PortRole::kModelInput, 0}), expected_.input.data());
-    executor.bind_input(executor.plan().input({PortRole::kTarget, 0}), expected_.target.data());
+    const training::HeldExecutor held = engine_->executor(request);
+    Executor& executor = *held;
+    executor.bind_input(executor.plan().input({PortRole::kModelInput, 0}), expected_.input);
+    executor.bind_input(executor.plan().input({PortRole::kTarget, 0}), expected_.target);
     return *engine_;
   }
 
@@ -92,7 +93,7 @@ class TrainedModel {
 const Tensor& output(const Executor& executor, PortRole role, int number = 0) {
   const int index = executor.plan().output(role, number);
   TEMPER_CHECK(index >= 0, ErrorCode::kInternal, "the plan has no output ", number);
-  return executor.output(index);
+  return executor.read_output(index);
 }
 
 double norm_of(const std::vector<double>& values) {
@@ -140,7 +141,9 @@ TEST_P(EqualityWithPyTorch, EveryParametersGradientIsPyTorchs) {
     request.wrt.push_back(model.gradient_of(gradient.name));
     total = std::hypot(total, gradient.norm);
   }
-  Executor& executor = model.prepare(expected_.curves.at(0), request).executor(request);
+  const training::HeldExecutor held =
+      model.prepare(expected_.curves.at(0), request).executor(request);
+  Executor& executor = *held;
   executor.run();
   EXPECT_NEAR(output(executor, PortRole::kLoss).values<double>().at(0), expected_.first_loss,
               1e-5 * expected_.first_loss);
@@ -175,7 +178,8 @@ TEST_P(EqualityWithPyTorch, LossCurvesAndBatchNormStatisticsArePyTorchs) {
     TrainedModel model(GetParam(), expected_);
     const GraphRequest request = model.request(GraphKind::kTrain);
     Engine& engine = model.prepare(curve, request);
-    Executor& executor = engine.executor(request);
+    const training::HeldExecutor held = engine.executor(request);
+    Executor& executor = *held;
     for (std::size_t step = 0; step < curve.losses.size(); ++step) {
       executor.run();
       EXPECT_NEAR(output(executor, PortRole::kLoss).values<double>().at(0), curve.losses[step],

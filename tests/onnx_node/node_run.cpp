@@ -167,13 +167,13 @@ std::vector<Tensor> run_plan(Graph& graph, const std::map<ValueId, Tensor>& give
   for (const auto& [id, tensor] : given) {
     const int port = plan.input(graph.value(id).port);
     if (port >= 0) {
-      executor.bind_input(port, tensor.data());
+      executor.bind_input(port, tensor);
     }
   }
   executor.run();
   std::vector<Tensor> outputs;
   for (std::size_t i = 0; i < plan.outputs.size(); ++i) {
-    outputs.push_back(executor.output(static_cast<int>(i)).to_plain());
+    outputs.push_back(executor.read_output(static_cast<int>(i)).to_plain());
   }
   return outputs;
 }

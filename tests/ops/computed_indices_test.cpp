@@ -50,12 +50,13 @@ std::vector<std::vector<float>> run(const Graph& graph, const Backend& backend, 
   arena.reserve(plan);
   Executor executor(plan, store, arena);
   for (std::size_t i = 0; i < inputs.size(); ++i) {
-    executor.bind_input(static_cast<int>(i), inputs[i].data());
+    executor.bind_input(static_cast<int>(i),
+                        Tensor::from<float>(DType::kFloat32, plan.inputs[i].shape, inputs[i]));
   }
   executor.run();
   std::vector<std::vector<float>> outputs;
   for (std::size_t i = 0; i < plan.outputs.size(); ++i) {
-    outputs.push_back(executor.output(static_cast<int>(i)).values<float>());
+    outputs.push_back(executor.read_output(static_cast<int>(i)).values<float>());
   }
   return outputs;
 }

@@ -100,14 +100,14 @@ struct SizedGraph {
 };
 
 void run_if_small(const Plan& plan, VariableStore& store) {
-  std::vector<std::vector<std::byte>> inputs;
+  std::vector<Tensor> inputs;
   std::int64_t bytes = plan.arena_bytes;
   for (const PlanPort& port : plan.inputs) {
     const std::int64_t size = storage_bytes(port.dtype, port.shape, {});
     if (size > kSmall || (bytes += size) > kSmall) {
       return;
     }
-    inputs.emplace_back(static_cast<std::size_t>(size) + 1);
+    inputs.emplace_back(port.dtype, port.shape);
   }
   if (bytes > kSmall) {
     return;
@@ -117,7 +117,7 @@ void run_if_small(const Plan& plan, VariableStore& store) {
   arena.reserve(plan);
   Executor executor(plan, store, arena);
   for (std::size_t i = 0; i < inputs.size(); ++i) {
-    executor.bind_input(static_cast<int>(i), inputs[i].data());
+    executor.bind_input(static_cast<int>(i), inputs[i]);
   }
   executor.run();
 }

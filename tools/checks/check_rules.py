@@ -29,8 +29,10 @@ PATTERNS = [
         r"\b(strto(d|f|ld)|atof|v?s?n?scanf|setlocale|localeconv|imbue)\s*\(|std::(locale|stod|stof|stold|to_string)\b"
         r"|std::[io]?stringstream\b|\b(tolower|toupper|is(alpha|alnum|digit|space|upper|lower|print|cntrl|punct))\s*\("),
      ("tests/",), "follows the locale of an application: see number_text.h and text_bytes.h of runtime/base"),
-    ("shared", re.compile(r"\b(shared_ptr(?!<(const )?Buffer>|<const void>)|make_shared|weak_ptr)\b"),
+    ("shared", re.compile(r"\b((shared|weak)_ptr(?!<(const )?Buffer>|<const void>)|make_shared)\b"),
      ("tests/",), "only buffers are shared; use unique_ptr or a value"),
+    ("device", re.compile(r"(\.|->)address\s*\(\s*\)"), ("runtime/", "backends/", "tests/"),
+     "addresses may be a device's: ask the VariableStore or the Executor for values"),
     ("format", re.compile(r"#\s*include\s*<(format|expected|print|generator)>"),
      (), "not in the standard library of g++ 12"),
     ("namespaces", re.compile(r"^using\s+namespace\s+(?!.*literals)", re.M),

@@ -64,6 +64,11 @@ if(TARGET test_errors AND TARGET temper)
 endif()
 
 set(tiny_run ${PROJECT_SOURCE_DIR}/tests/training/support/tiny_run.cpp)
+foreach(target test_runtime test_training)
+  if(TARGET ${target})
+    target_sources(${target} PRIVATE ${PROJECT_SOURCE_DIR}/tests/guarded_backend.cpp)
+  endif()
+endforeach()
 if(TARGET test_allocations)
   target_sources(test_allocations PRIVATE ${tiny_run}
     ${PROJECT_SOURCE_DIR}/tests/training/support/tiny_gan.cpp)

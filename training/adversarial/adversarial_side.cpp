@@ -28,16 +28,16 @@ AdversarialSideLoop::AdversarialSideLoop(AdversarialSession& session, Adversaria
                                          std::string name, const RunLength& length)
     : name_(std::move(name)),
       executor_(session.executor(kind)),
+      store_(session.store()),
       rates_(session.store(), session.settings(kind)),
       schedule_(make_schedule(session, session.side(kind), to_string(kind), length)),
-      applied_(session.store().tensor(
-          session.store().find(ScalarRole::kApplied, session.settings(kind).model))),
-      norm_(executor_.plan().output(PortRole::kNorm)),
-      ok_(executor_.plan().output(PortRole::kOk)) {
+      applied_(session.store().find(ScalarRole::kApplied, session.settings(kind).model)),
+      norm_(executor_->plan().output(PortRole::kNorm)),
+      ok_(executor_->plan().output(PortRole::kOk)) {
   for (const auto& [role, metric] :
        {std::pair(PortRole::kLoss, "loss"), std::pair(PortRole::kReal, "real"),
         std::pair(PortRole::kFake, "fake"), std::pair(PortRole::kPenalty, "penalty")}) {
-    const int index = executor_.plan().output(role);
+    const int index = executor_->plan().output(role);
     if (index >= 0) {
       logged_.push_back({concat(name_, "/", metric), index});
     }
@@ -46,10 +46,10 @@ AdversarialSideLoop::AdversarialSideLoop(AdversarialSession& session, Adversaria
 
 bool AdversarialSideLoop::run(std::map<std::string, double>& sums) {
   refill_rates();
-  executor_.run();
+  executor_->run();
   loss_ = number(logged_.front().output);
   last_norm_ = number(norm_);
-  if (!executor_.output(ok_).span<bool>()[0]) {
+  if (!executor_->read_number<bool>(ok_)) {
     return false;
   }
   for (const Logged& logged : logged_) {
@@ -74,9 +74,7 @@ void AdversarialSideLoop::report(std::map<std::string, double>& sums,
 }
 
 double AdversarialSideLoop::number(int output) const {
-  const Tensor& tensor = executor_.output(output);
-  return visit_float(tensor.dtype(),
-                     [&]<class T>() { return static_cast<double>(tensor.span<T>()[0]); });
+  return executor_->read_number<double>(output);
 }
 
 double AdversarialSideLoop::lr() const {

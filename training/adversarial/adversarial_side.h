@@ -21,10 +21,10 @@ class AdversarialSideLoop {
   AdversarialSideLoop(AdversarialSession& session, AdversarialGraphKind kind, std::string name,
                       const RunLength& length);
 
-  Executor& executor() { return executor_; }
+  Executor& executor() { return *executor_; }
   double loss() const { return loss_; }  // of the last step
   // Steps that changed the model.
-  std::int64_t applied() const { return applied_.span<std::int64_t>()[0]; }
+  std::int64_t applied() const { return store_.get_scalar<std::int64_t>(applied_); }
 
   // Runs the step. Its outputs go to `sums`, unless it was skipped: false.
   bool run(std::map<std::string, double>& sums);
@@ -42,10 +42,11 @@ class AdversarialSideLoop {
   void refill_rates();
 
   std::string name_;
-  Executor& executor_;
+  HeldExecutor executor_;
+  const VariableStore& store_;
   RateTable rates_;
   RunSchedule schedule_;
-  Tensor applied_;
+  int applied_;  // the variable
   int norm_;
   int ok_;
   std::vector<Logged> logged_;

@@ -132,7 +132,7 @@ struct AdversarialTrainer::Impl {
       batch = loader->next();
       step(*discriminator, *batch);
       if (session.clips_weights()) {
-        session.executor(AdversarialGraphKind::kClipWeights).run();
+        session.executor(AdversarialGraphKind::kClipWeights)->run();
       }
       state.data = batch->end;
     }

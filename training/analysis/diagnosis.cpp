@@ -104,7 +104,7 @@ class Watch {
     for (std::size_t i = 0; i < diagnosis_.tensors.size(); ++i) {
       TensorDiagnosis& tensor = diagnosis_.tensors[i];
       const int output = step.ports.gradients[i].output;
-      const std::vector<float> gradient = step.executor.output(output).values<float>();
+      const std::vector<float> gradient = step.executor.read_output(output).values<float>();
       std::vector<float> now = store.get(ids_[i]).values<float>();
       const double before = norm_of(values_[i]);
       double change = 0;
@@ -130,7 +130,7 @@ class Watch {
   void see_layers(const RehearsedStep& step, bool writes) {
     for (std::size_t i = 0; i < diagnosis_.layers.size(); ++i) {
       ActivationStats& stats = diagnosis_.layers[i];
-      const Tensor& tensor = step.executor.output(step.ports.layers[i].output);
+      const Tensor& tensor = step.executor.read_output(step.ports.layers[i].output);
       const std::vector<float> values = tensor.values<float>();
       stats.add(values, tensor.shape(), step.step);
       if (writes) {

@@ -72,13 +72,14 @@ Wanted wanted_tensors(const Session& session, const graph::Graph& imported,
 
 }  // namespace
 
-Gradients compute_gradients(const Recipe& recipe, const GradientOptions& options) {
+Gradients compute_gradients(const Recipe& recipe, const GradientOptions& options,
+                            EngineOptions engine_options) {
   SessionNeeds needs;
   needs.trains = false;
   if (!options.wrt.empty()) {
     needs.as_variables = chosen_tensors(recipe, options.wrt);
   }
-  Session session(recipe, {}, needs);
+  Session session(recipe, std::move(engine_options), needs);
   Gradients gradients;
   gradients.notes = session.notes();
   Engine& engine = session.engine();
@@ -91,11 +92,12 @@ Gradients compute_gradients(const Recipe& recipe, const GradientOptions& options
   const auto loader = session.make_ordered_loader(rows);
   const Batch* batch = loader->next();
   TEMPER_ASSERT(batch != nullptr && batch->rows == rows);
-  Executor& executor = engine.executor(request);
+  const HeldExecutor held = engine.executor(request);
+  Executor& executor = *held;
   session.bind(executor, *batch);
   executor.run();
   gradients.loss =
-      executor.output(executor.plan().output(PortRole::kLoss)).values<double>().front();
+      executor.read_output(executor.plan().output(PortRole::kLoss)).values<double>().front();
   const std::string trouble = std::isfinite(gradients.loss)
                                   ? std::string{}
                                   : outside_probabilities(session.losses(), executor);
@@ -105,7 +107,7 @@ Gradients compute_gradients(const Recipe& recipe, const GradientOptions& options
   for (std::size_t i = 0; i < wanted.wrt.size(); ++i) {
     const int output = executor.plan().output(PortRole::kGradient, static_cast<int>(i));
     TEMPER_ASSERT(output >= 0);
-    gradients.tensors.emplace_back(wanted.reported[i], executor.output(output).to_plain());
+    gradients.tensors.emplace_back(wanted.reported[i], executor.read_output(output).to_plain());
   }
   return gradients;
 }

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "training/compile/plan_set.h"
 #include "training/formats/npz.h"
 #include "training/recipe/recipe.h"
 
@@ -23,6 +24,7 @@ struct Gradients {
 
 // The whole data of `recipe.data.train` as one batch, in training mode with Dropout off.
 // THROWS: as Session does; kInvalidArgument when nothing is left to differentiate.
-Gradients compute_gradients(const Recipe& recipe, const GradientOptions& options);
+Gradients compute_gradients(const Recipe& recipe, const GradientOptions& options,
+                            EngineOptions engine_options = {});
 
 }  // namespace temper::training

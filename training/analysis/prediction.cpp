@@ -29,11 +29,11 @@ Tensor whole_output(const Tensor& part, std::int64_t rows, std::int64_t count,
 
 }  // namespace
 
-Prediction predict(const Recipe& recipe) {
+Prediction predict(const Recipe& recipe, EngineOptions options) {
   SessionNeeds needs;
   needs.target = false;
   needs.stored_preprocessing = true;
-  Session session(recipe, {}, needs);
+  Session session(recipe, std::move(options), needs);
   const std::int64_t count = session.train_count();
   const std::int64_t size = std::min(session.recipe().data.batch_size, count);
   Engine& engine = session.engine();
@@ -51,11 +51,12 @@ Prediction predict(const Recipe& recipe) {
   std::vector<std::size_t> written;
   const auto loader = session.make_ordered_loader(size);
   while (const Batch* batch = loader->next()) {
-    Executor& executor = engine.executor(session.request(GraphKind::kPredict, batch->rows));
+    const HeldExecutor held = engine.executor(session.request(GraphKind::kPredict, batch->rows));
+    Executor& executor = *held;
     session.bind(executor, *batch);
     executor.run();
     for (std::size_t i = 0; i < executor.plan().outputs.size(); ++i) {
-      const Tensor part = executor.output(static_cast<int>(i)).to_plain();
+      const Tensor part = executor.read_output(static_cast<int>(i)).to_plain();
       if (results.size() <= i) {
         const std::string& name = executor.plan().outputs[i].name;
         results.emplace_back(name, whole_output(part, batch->rows, count, name));

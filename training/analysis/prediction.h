@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "training/compile/plan_set.h"
 #include "training/formats/npz.h"
 #include "training/recipe/recipe.h"
 
@@ -16,6 +17,6 @@ struct Prediction {
   std::vector<NamedTensor> outputs;
   std::vector<std::string> files;  // of the rows, where each is a file of its own
 };
-Prediction predict(const Recipe& recipe);
+Prediction predict(const Recipe& recipe, EngineOptions options = {});
 
 }  // namespace temper::training

@@ -53,7 +53,7 @@ void Engine::prepare(const std::vector<GraphRequest>& requests) {
   plans_.allocate();
 }
 
-Executor& Engine::executor(const GraphRequest& request) {
+HeldExecutor Engine::executor(const GraphRequest& request) {
   return plans_.executor(key(request), [&] { return make(request); });
 }
 

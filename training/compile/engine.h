@@ -24,11 +24,11 @@ class Engine {
   // of the variables, so the training graph comes first. Variables get their initial values.
   void prepare(const std::vector<GraphRequest>& requests);
 
-  // The executor of a graph; compiles it when it is new and keeps it.
-  // REQUIRES: prepare() was called.
-  Executor& executor(const GraphRequest& request);
+  // The executor of a graph, compiled when it is not there. REQUIRES: prepare() was called.
+  HeldExecutor executor(const GraphRequest& request);
 
   MemoryPlan memory() const { return plans_.memory(); }
+  int plan_count() const { return plans_.plan_count(); }
   VariableStore& store() { return plans_.store(); }
   const VariableStore& store() const { return plans_.store(); }
   const graph::Graph& imported() const { return imported_; }

@@ -39,13 +39,17 @@ PlanSet::PlanSet(const Backend& backend, const Backend& reference, EngineOptions
     : backend_(backend),
       reference_(reference),
       options_(std::move(options)),
-      arena_(std::make_unique<Arena>()) {}
+      stream_(backend.make_stream()),
+      store_(backend.memory(), *stream_),
+      arena_(backend.memory()) {}
 
-PlanSet::Compiled& PlanSet::compile(const std::string& name, const MakeGraph& make) {
+CompiledPlan& PlanSet::compile(const std::string& name, const MakeGraph& make) {
   const auto known = compiled_.find(name);
   if (known != compiled_.end()) {
-    return known->second;
+    known->second->last_used = ++uses_;
+    return *known->second;
   }
+  make_room();
   graph::Graph made = make();
   graph::PipelineOptions pipeline;
   pipeline.verify = options_.verify;
@@ -55,15 +59,35 @@ PlanSet::Compiled& PlanSet::compile(const std::string& name, const MakeGraph& ma
     };
   }
   graph::run_pipeline(made, reference_, pipeline);
-  Compiled compiled;
-  compiled.plan = graph::lower(made, backend_, store_, lower_options(options_.threads));
+  auto compiled = std::make_unique<CompiledPlan>();
+  compiled->plan = graph::lower(made, backend_, store_, lower_options(options_.threads));
+  compiled->stays = !store_.allocated();
+  compiled->last_used = ++uses_;
   for (int i = 0; i < made.variable_count() && !store_.allocated(); ++i) {
     const graph::Variable& variable = made.variable(graph::VariableId{i});
     if (variable.initial.defined()) {
-      initial_.emplace(compiled.plan.variables[static_cast<std::size_t>(i)], variable.initial);
+      initial_.emplace(compiled->plan.variables[static_cast<std::size_t>(i)], variable.initial);
     }
   }
-  return compiled_.emplace(name, std::move(compiled)).first->second;
+  return *compiled_.emplace(name, std::move(compiled)).first->second;
+}
+
+// For one more plan: drops the least recently used of those that may go.
+void PlanSet::make_room() {
+  while (plan_count() >= options_.plan_cache) {
+    auto oldest = compiled_.end();
+    for (auto it = compiled_.begin(); it != compiled_.end(); ++it) {
+      const CompiledPlan& plan = *it->second;
+      if (!plan.stays && plan.holders == 0 &&
+          (oldest == compiled_.end() || plan.last_used < oldest->second->last_used)) {
+        oldest = it;
+      }
+    }
+    if (oldest == compiled_.end()) {
+      return;
+    }
+    compiled_.erase(oldest);
+  }
 }
 
 const Plan& PlanSet::plan(const std::string& name, const MakeGraph& make) {
@@ -86,7 +110,7 @@ void PlanSet::add_snapshots(const std::function<bool(const StoreVariable&)>& wan
 
 void PlanSet::allocate() {
   for (const auto& [name, compiled] : compiled_) {
-    arena_->reserve(compiled.plan);
+    arena_.reserve(compiled->plan);
   }
   MemoryPlan needed = memory();
   needed.constants = 0;  // read already
@@ -100,43 +124,33 @@ void PlanSet::allocate() {
   }
   initial_.clear();  // the store has them now
   for (auto& [name, compiled] : compiled_) {
-    compiled.executor = std::make_unique<Executor>(compiled.plan, store_, *arena_);
+    compiled->executor = std::make_unique<Executor>(compiled->plan, store_, arena_);
   }
 }
 
-Executor& PlanSet::executor(const std::string& name, const MakeGraph& make) {
+HeldExecutor PlanSet::executor(const std::string& name, const MakeGraph& make) {
   TEMPER_ASSERT(store_.allocated(), "allocate() comes first");
-  Compiled& compiled = compile(name, make);
+  CompiledPlan& compiled = compile(name, make);
   if (compiled.executor == nullptr) {
-    if (!arena_->holds(compiled.plan)) {  // a larger arena: all executors move to it
-      auto larger = std::make_unique<Arena>();
-      for (auto& [other_name, other] : compiled_) {
-        other.executor.reset();
-        larger->reserve(other.plan);
-      }
-      arena_ = std::move(larger);
+    if (!arena_.holds(compiled.plan)) {  // a larger one takes the place of this one
       MemoryPlan needed;
-      needed.arena = arena_->bytes();
-      needed.gradients = arena_->flat_bytes();
+      needed.arena = std::max(compiled.plan.arena_bytes, arena_.bytes());
+      needed.gradients = std::max(compiled.plan.flat_bytes, arena_.flat_bytes());
       check_fits(needed);
     }
-    for (auto& [other_name, other] : compiled_) {
-      if (other.executor == nullptr) {
-        other.executor = std::make_unique<Executor>(other.plan, store_, *arena_);
-      }
-    }
+    compiled.executor = std::make_unique<Executor>(compiled.plan, store_, arena_);
   }
-  return *compiled.executor;
+  return HeldExecutor(compiled);
 }
 
 MemoryPlan PlanSet::memory() const {
   MemoryPlan memory;
   memory.variables = store_.bytes();
-  memory.arena = arena_->bytes();
-  memory.gradients = arena_->flat_bytes();
+  memory.arena = arena_.bytes();
+  memory.gradients = arena_.flat_bytes();
   for (const auto& [name, compiled] : compiled_) {
-    memory.kernels += compiled.plan.kernel_bytes;
-    for (const Tensor& constant : compiled.plan.constants) {
+    memory.kernels += compiled->plan.kernel_bytes + compiled->plan.readings_bytes;
+    for (const Tensor& constant : compiled->plan.constants) {
       memory.constants += constant.bytes();
     }
   }

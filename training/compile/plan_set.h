@@ -1,6 +1,7 @@
 // Compiled plans over one variable store, by name: what every engine is made of. Plans share the
-// variables of equal identity, without copies, and one arena, the largest's. Threading: one thread
-// at a time.
+// variables of equal identity, without copies, and one arena, the largest's. Those made for a run
+// stay; of those that come later (evaluations of other batch sizes) a bounded number is kept, and
+// one that was dropped is compiled again when it is asked for. Threading: one thread at a time.
 #pragma once
 
 #include <cstdint>
@@ -8,6 +9,8 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
+#include <utility>
 
 #include "graph/ir/graph.h"
 #include "runtime/backend/backend.h"
@@ -18,6 +21,11 @@ namespace temper::training {
 struct EngineOptions {
   int threads = 1;
   bool verify = false;
+  // Gives the backend of a device; empty: make_backend() of backends.h. For backends of one's own.
+  std::function<std::unique_ptr<Backend>(std::string_view device)> make_backend;
+  // Plans kept at the same time: those made before allocate() and those that are held count, but
+  // are never dropped.
+  std::int64_t plan_cache = 8;
   // Called after each pass of each graph, for --dump-passes.
   std::function<void(const std::string& graph, std::string_view pass, const graph::Graph&)>
       observer;
@@ -29,8 +37,41 @@ struct MemoryPlan {
   std::int64_t gradients = 0;
   std::int64_t arena = 0;  // activations and workspaces, the largest plan's
   std::int64_t constants = 0;
-  std::int64_t kernels = 0;  // tables of the kernels
+  std::int64_t kernels = 0;  // tables of the kernels, readings of steps
   std::int64_t total() const { return variables + gradients + arena + constants + kernels; }
+};
+
+// A plan of a set with the executor that runs it.
+struct CompiledPlan {
+  Plan plan;
+  std::unique_ptr<Executor> executor;
+  bool stays = false;          // made before allocate()
+  int holders = 0;             // HeldExecutors
+  std::int64_t last_used = 0;  // by the set's count of uses
+};
+
+// An executor that its set keeps for as long as this is there. Move only; gone before the set.
+class HeldExecutor {
+ public:
+  HeldExecutor() = default;
+  explicit HeldExecutor(CompiledPlan& compiled) : compiled_(&compiled) { ++compiled.holders; }
+  HeldExecutor(HeldExecutor&& other) noexcept
+      : compiled_(std::exchange(other.compiled_, nullptr)) {}
+  HeldExecutor& operator=(HeldExecutor&& other) noexcept {
+    std::swap(compiled_, other.compiled_);
+    return *this;
+  }
+  ~HeldExecutor() {
+    if (compiled_ != nullptr) {
+      --compiled_->holders;
+    }
+  }
+
+  Executor& operator*() const { return *compiled_->executor; }
+  Executor* operator->() const { return compiled_->executor.get(); }
+
+ private:
+  CompiledPlan* compiled_ = nullptr;
 };
 
 class PlanSet {
@@ -40,8 +81,8 @@ class PlanSet {
   // The backends outlive the set.
   PlanSet(const Backend& backend, const Backend& reference, EngineOptions options);
 
-  // The plan called `name`; `make` is asked for its graph when it is new. The first plan to name a
-  // variable decides its layout.
+  // The plan called `name`; `make` is asked for its graph when it is not there. The first plan to
+  // name a variable decides its layout. After allocate() valid until another plan is asked for.
   const Plan& plan(const std::string& name, const MakeGraph& make);
   // Before allocate(): adds to each variable that `wanted` chooses its snapshot.
   void add_snapshots(const std::function<bool(const StoreVariable&)>& wanted);
@@ -49,26 +90,26 @@ class PlanSet {
   // Called once; no later plan may name a new variable.
   void allocate();
   // REQUIRES: allocate() was called.
-  Executor& executor(const std::string& name, const MakeGraph& make);
+  HeldExecutor executor(const std::string& name, const MakeGraph& make);
 
+  int plan_count() const { return static_cast<int>(compiled_.size()); }
   MemoryPlan memory() const;
   VariableStore& store() { return store_; }
   const VariableStore& store() const { return store_; }
   const Backend& reference() const { return reference_; }
 
  private:
-  struct Compiled {
-    Plan plan;
-    std::unique_ptr<Executor> executor;
-  };
-  Compiled& compile(const std::string& name, const MakeGraph& make);
+  CompiledPlan& compile(const std::string& name, const MakeGraph& make);
+  void make_room();
 
   const Backend& backend_;
   const Backend& reference_;
   EngineOptions options_;
+  std::unique_ptr<Stream> stream_;
   VariableStore store_;
-  std::unique_ptr<Arena> arena_;
-  std::map<std::string, Compiled> compiled_;
+  Arena arena_;
+  std::map<std::string, std::unique_ptr<CompiledPlan>> compiled_;
+  std::int64_t uses_ = 0;
   std::map<int, Tensor> initial_;  // of store variables, until allocate() has stored them
 };
 

@@ -74,6 +74,7 @@ class GraphMaker {
         add_gradients(made.total);
       } else {
         if (training) {
+          add_accuracy(graph_, settings_.accuracy, outputs);
           made = add_update_step(graph_, settings_, request_, step_, made);
         }
         if (request_.kind != GraphKind::kMicro) {

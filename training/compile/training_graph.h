@@ -10,6 +10,7 @@
 #include "graph/ir/graph.h"
 #include "runtime/backend/backend.h"
 #include "training/compile/graph_ports.h"
+#include "training/compile/step/accuracy.h"
 #include "training/compile/step/gradient_clip.h"
 #include "training/compile/step/loss_scaling.h"
 #include "training/settings/component.h"
@@ -86,6 +87,7 @@ enum class SpikeGate { kNone, kGradientNorm, kLoss };
 struct CompileSettings {
   std::vector<LossTermSettings> losses;  // the loss is their weighted sum
   bool sample_weight = false;  // the data weigh each sample: PortRole::kSampleWeight, floats
+  AccuracySettings accuracy;   // of steps
   PenaltySettings penalty;
   TeacherSettings teacher;  // in training alone
   ComponentSettings optimizer;
@@ -138,8 +140,9 @@ struct GraphRequest {
 };
 
 // What the graph gives is told by the ports of its outputs: the loss (a scalar; of kLast the
-// group's), the sums of each part of it (of kLast the group's), norm, ok, the model's outputs,
-// gradients. `imported` is left as it is. THROWS: kInvalidArgument, kInvalidModel, kUnsupported.
+// group's), the sums of each part of it (of kLast the group's), norm, ok, the right predictions of
+// a step's batch, the model's outputs, gradients. `imported` is left as it is. THROWS:
+// kInvalidArgument, kInvalidModel, kUnsupported.
 MadeGraph make_graph(const graph::Graph& imported, const CompileSettings& settings,
                      const GraphRequest& request, const Backend& reference);
 

@@ -18,17 +18,6 @@ struct AccuracyCount {
   }
 };
 
-// Scores [N, C, d...]: the first largest class against the label, i64 [N, d...] or the first
-// largest of floats of the scores' shape. Labels equal to `ignore_index` do not count. Allocates
-// nothing.
-void count_classes(const Tensor& scores, const Tensor& target, std::int64_t ignore_index,
-                   AccuracyCount& count);
-
-// Scores and targets of one shape: (score > threshold) against (target > 0.5), element by element.
-// Allocates nothing.
-void count_binary(const Tensor& scores, const Tensor& target, double threshold,
-                  AccuracyCount& count);
-
 // The score above which a probability lies above `probability`: a logit is compared as a logit,
 // exactly, where its probability would be rounded.
 double score_threshold(Scores scores, double probability);

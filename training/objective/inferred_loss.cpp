@@ -142,7 +142,7 @@ std::string outside_probabilities(const RunLosses& losses, const Executor& execu
       continue;
     }
     const int output = output_of(executor.plan(), losses, term);
-    for (const double value : executor.output(output).values<double>()) {
+    for (const double value : executor.read_output(output).values<double>()) {
       if (value < 0 || value > 1) {
         return concat(term.loss.name,
                       " takes probabilities from 0 to 1, but the model's output has ", value,

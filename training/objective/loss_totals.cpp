@@ -54,7 +54,7 @@ void LossTotals::add(const Executor& executor, std::span<const int> places,
   }
   std::size_t at = 0;
   for (const int place : places) {
-    const Tensor& sums = executor.output(place);
+    const Tensor& sums = executor.read_output(place);
     visit_float(sums.dtype(), [&]<class T>() {
       for (const T number : sums.span<T>()) {
         totals[at++] += static_cast<double>(number);

@@ -35,6 +35,7 @@ constexpr KeyRule kRules[] = {
     {"train.max_time", ResumeRule::kFree},
     {"train.eval_every", ResumeRule::kFree},
     {"train.max_consecutive_skips", ResumeRule::kFree},
+    {"train.plan_cache", ResumeRule::kFree},
     // What was best so far was counted by these two.
     {"checkpoint.monitor", ResumeRule::kSame},
     {"checkpoint.mode", ResumeRule::kSame},

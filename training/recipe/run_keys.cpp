@@ -75,6 +75,9 @@ std::vector<RecipeKey> train_keys() {
           "train.max_consecutive_skips", "skipped steps in a row that stop the run",
           [](Recipe& r) -> auto& { return r.train.max_consecutive_skips; }, positive),
       key(
+          "train.plan_cache", "compiled plans kept; the run's own always are",
+          [](Recipe& r) -> auto& { return r.train.plan_cache; }, positive),
+      key(
           "train.spike",
           "on a jump of the loss or the gradient norm: \"off\", \"warn\", \"skip\" the step, or "
           "skip "

@@ -77,11 +77,11 @@ void write_files(const std::string& folder, const VariableStore& store, const Ru
     if (!place) {
       continue;
     }
-    const Tensor& value = store.tensor(i);  // nothing else writes to the store meanwhile
     const bool is_state = !store.variable(i).identity.is_of_model();
-    TEMPER_CHECK(is_state || all_finite(value), ErrorCode::kDiverged, "parameter '",
+    TEMPER_CHECK(is_state || store.all_finite(i), ErrorCode::kDiverged, "parameter '",
                  store.variable(i).name, "' is not finite; no checkpoint is written");
-    files[place->file].emplace_back(std::move(place->name), value);
+    // Nothing else writes to the store meanwhile.
+    files[place->file].emplace_back(std::move(place->name), store.look_at(i));
   }
   // Large ones at the same time: what takes long is the hash.
   constexpr std::int64_t kWorthAThread = 1 << 20;

@@ -13,6 +13,7 @@ std::int64_t fill_rates(RateTable& table, std::int64_t applied, const RunSchedul
       table.set_momentum(group, slot, schedule.momentum(first + slot));
     }
   }
+  table.write();
   return first + kRateSlots;
 }
 

@@ -23,16 +23,17 @@ namespace temper::training {
 
 // An executor with the outputs the loop reads looked up once.
 struct StepPlan {
-  Executor* executor = nullptr;
+  HeldExecutor executor;
   int loss = -1;
   int norm = -1;
   int clipped = -1;  // the norm after clipping by value or tensor; absent without it
   int ok = -1;
-  int spike = -1;  // whether the spike guard kept the step from being applied; absent without it
+  int spike = -1;     // whether the spike guard kept the step from being applied; absent without it
+  int accuracy = -1;  // absent where nothing is right or wrong
   std::vector<int> loss_sums;  // LossTotals::places()
   const GraphPorts* ports = nullptr;
 
-  StepPlan(Executor& made, const GraphPorts& places);
+  StepPlan(HeldExecutor made, const GraphPorts& places);
   double number(int output) const;
 };
 
@@ -115,6 +116,7 @@ struct Trainer::Impl {
 
   // trainer_steps.cpp
   void refill_rates();
+  void count_right(const StepPlan& plan);
   // The rate of an applied step of a group without a rate of its own.
   double rate(std::int64_t applied, double base) const;
   std::int64_t group_size() const;

@@ -114,7 +114,7 @@ void Trainer::Impl::write_histograms() {
           store.find(VariableIdentity::of_tensor(VariableKind::kParameter, gradient.number));
       const std::string& name = store.variable(id).name;
       log->train().histogram(state.attempted, "gradients/" + name,
-                             executor.output(gradient.output).to_plain().values<float>());
+                             executor.read_output(gradient.output).to_plain().values<float>());
       log->train().histogram(state.attempted, "weights/" + name, store.get(id).values<float>());
     }
   });

@@ -17,9 +17,7 @@ void Trainer::Impl::set_spike_limit() {
   VariableStore& store = session.engine().store();
   const int limit = store.find(ScalarRole::kSpikeLimit);
   if (limit >= 0) {
-    Tensor& tensor = store.tensor(limit);
-    visit_float(tensor.dtype(),
-                [&]<class T>() { tensor.span<T>()[0] = static_cast<T>(spike_limit_now); });
+    store.set_scalar(limit, spike_limit_now);
   }
 }
 

@@ -26,8 +26,8 @@ void Trainer::Impl::enter_stage(std::int64_t epoch) {
     return;
   }
   const StageSettings& settings = recipe.stages[static_cast<std::size_t>(wanted)];
+  plans.clear();  // before the engine that has them
   session.enter_stage(static_cast<std::size_t>(wanted), state.applied);
-  plans.clear();
   rates_until = 0;
   if (stage >= 0) {
     keep_snapshot();  // an earlier one has no moments of what was frozen

@@ -10,21 +10,18 @@
 
 namespace temper::training {
 
-StepPlan::StepPlan(Executor& made, const GraphPorts& places)
-    : executor(&made),
+StepPlan::StepPlan(HeldExecutor made, const GraphPorts& places)
+    : executor(std::move(made)),
       loss(places.loss),
       norm(places.norm),
       clipped(places.clipped),
       ok(places.ok),
       spike(places.spike),
+      accuracy(places.accuracy),
       loss_sums(places.loss_sums),
       ports(&places) {}
 
-double StepPlan::number(int output) const {
-  const Tensor& tensor = executor->output(output);
-  return visit_float(tensor.dtype(),
-                     [&]<class T>() { return static_cast<double>(tensor.span<T>()[0]); });
-}
+double StepPlan::number(int output) const { return executor->read_number<double>(output); }
 
 void Trainer::Impl::refill_rates() {
   if (state.applied < rates_until) {
@@ -70,8 +67,8 @@ const StepPlan& Trainer::Impl::step_plan(GraphKind kind, std::int64_t rows) {
   }
   Engine& engine = session.engine();
   const GraphRequest request = session.request(kind, rows);
-  Executor& executor = engine.executor(request);
-  return plans.emplace(key, StepPlan(executor, engine.ports(request))).first->second;
+  HeldExecutor executor = engine.executor(request);
+  return plans.emplace(key, StepPlan(std::move(executor), engine.ports(request))).first->second;
 }
 
 std::int64_t Trainer::Impl::step() {
@@ -81,14 +78,13 @@ std::int64_t Trainer::Impl::step() {
   if (recipe.train.accumulate > 1) {
     const bool by_batches = session.engine().settings().by_batches;
     const std::int64_t weight = by_batches ? group : group_rows(group);
-    Tensor& count = store.tensor(store.find(ScalarRole::kGroup));
-    visit_float(count.dtype(), [&]<class T>() { count.span<T>()[0] = static_cast<T>(weight); });
+    store.set_scalar(store.find(ScalarRole::kGroup), weight);
   }
   set_spike_limit();
   set_average_weights(store, average, state.applied + 1);
   const DataPosition begin = state.data;
   const std::int64_t first_sample =
-      store.tensor(store.find(ScalarRole::kPosition)).span<std::int64_t>()[0];
+      store.get_scalar<std::int64_t>(store.find(ScalarRole::kPosition));
   std::int64_t samples = 0;
   step_count = {};
   for (std::int64_t i = 0; i < group; ++i) {
@@ -97,7 +93,7 @@ std::int64_t Trainer::Impl::step() {
     session.bind(*plan.executor, *batch);
     plan.executor->run();
     samples += batch->rows;
-    count_batch(session, metrics_task, *plan.executor, *batch, step_count);
+    count_right(plan);
     state.data = batch->end;
     if (i + 1 == group) {
       finish_step(plan, plan.number(plan.loss), begin, first_sample);
@@ -106,10 +102,18 @@ std::int64_t Trainer::Impl::step() {
   return samples;
 }
 
+void Trainer::Impl::count_right(const StepPlan& plan) {
+  if (plan.accuracy >= 0) {
+    const auto counts = plan.executor->read_output(plan.accuracy).span<std::int64_t>();
+    step_count.correct += counts[0];
+    step_count.total += counts[1];
+  }
+}
+
 double Trainer::Impl::loss_scale() const {
   const VariableStore& store = session.engine().store();
   const int scale = store.find(ScalarRole::kLossScale);
-  return scale < 0 ? 0 : static_cast<double>(store.tensor(scale).span<float>()[0]);
+  return scale < 0 ? 0 : store.get_scalar<double>(scale);
 }
 
 bool Trainer::Impl::scale_still_falls() const {
@@ -132,7 +136,7 @@ void Trainer::Impl::finish_step(const StepPlan& plan, double loss, const DataPos
   step_loss = loss;
   state.last_norm = plan.number(plan.norm);
   state.last_norm_clipped = clipped_norm(plan);
-  if (plan.executor->output(plan.ok).span<bool>()[0]) {
+  if (plan.executor->read_number<bool>(plan.ok)) {
     ++state.applied;
     state.consecutive_skips = 0;
     state.largest_norm = std::max(state.largest_norm, state.last_norm);
@@ -151,7 +155,7 @@ void Trainer::Impl::finish_step(const StepPlan& plan, double loss, const DataPos
   }
   ++state.skipped;
   ++state.consecutive_skips;
-  if (plan.spike >= 0 && plan.executor->output(plan.spike).span<bool>()[0] &&
+  if (plan.spike >= 0 && plan.executor->read_number<bool>(plan.spike) &&
       std::isfinite(watched(loss))) {
     after_spike(watched(loss));
     return;
@@ -193,8 +197,9 @@ std::string Trainer::Impl::first_bad_node(const DataPosition& begin, std::int64_
   state.data = begin;
   const std::int64_t group = group_size();
   VariableStore& store = session.engine().store();
-  std::int64_t& position = store.tensor(store.find(ScalarRole::kPosition)).span<std::int64_t>()[0];
-  position = first_sample;
+  const int position = store.find(ScalarRole::kPosition);
+  std::int64_t sample = first_sample;
+  store.set_scalar(position, sample);
   loader->restart(begin);
   for (std::int64_t i = 0; i < group; ++i) {
     const Batch* batch = loader->next();
@@ -206,7 +211,8 @@ std::string Trainer::Impl::first_bad_node(const DataPosition& begin, std::int64_
       return concat(step.origin, " (samples ", batch->begin.position, " to ",
                     batch->begin.position + batch->rows - 1, " of epoch ", begin.epoch, ")");
     }
-    position += batch->rows;
+    sample += batch->rows;
+    store.set_scalar(position, sample);
   }
   return "";
 }

@@ -36,12 +36,14 @@ void update_batchnorm(Session& session) {
       break;
     }
     const GraphRequest request = session.request(GraphKind::kStatistics, batch->rows);
-    Executor& executor = session.engine().executor(request);
+    const HeldExecutor held = session.engine().executor(request);
+    Executor& executor = *held;
     session.bind(executor, *batch);
     executor.run();
     for (const TensorPort& statistic : session.engine().ports(request).statistics) {
       const auto which = VariableIdentity::of_tensor(VariableKind::kStatistic, statistic.number);
-      means[store.find(which)].add(executor.output(statistic.output).to_plain().values<double>());
+      means[store.find(which)].add(
+          executor.read_output(statistic.output).to_plain().values<double>());
     }
   }
   for (const auto& [id, mean] : means) {

@@ -51,33 +51,34 @@ void set_average_weights(VariableStore& store, const AveragePlan& plan, std::int
   const auto set = [&](ScalarRole role, double weight) {
     const int id = store.find(role);
     if (id >= 0) {
-      store.tensor(id).span<double>()[0] = weight;
+      store.set_scalar(id, weight);
     }
   };
   set(ScalarRole::kAverageWeight, plan.weight(applied));
   set(ScalarRole::kAverageBuffers, plan.buffer_weight(applied));
 }
 
-AveragesInPlace::AveragesInPlace(VariableStore& store) {
-  const auto bytes_of = [&](int id) {
-    Tensor& tensor = store.tensor(id);
-    return std::span(static_cast<std::byte*>(tensor.data()),
-                     static_cast<std::size_t>(tensor.bytes()));
-  };
+AveragesInPlace::AveragesInPlace(VariableStore& store) : store_(store) {
   for (int i = 0; i < store.count(); ++i) {
     const int average = store.find(VariableIdentity::beside(i, VariableKind::kAverage));
     if (average >= 0) {
-      pairs_.push_back({bytes_of(i), bytes_of(average)});
-      TEMPER_ASSERT(pairs_.back().weight.size() == pairs_.back().average.size(),
-                    "an average of another size");
+      pairs_.push_back({i, average});
     }
   }
   swap();
 }
 
-void AveragesInPlace::swap() noexcept {
+AveragesInPlace::~AveragesInPlace() {
+  try {
+    swap();
+  } catch (const Error&) {
+    // A device that failed: whatever asks it next says so.
+  }
+}
+
+void AveragesInPlace::swap() {
   for (const Pair& pair : pairs_) {
-    std::swap_ranges(pair.weight.begin(), pair.weight.end(), pair.average.begin());
+    store_.swap(pair.weight, pair.average);
   }
 }
 

@@ -1,9 +1,7 @@
 // When and how far the averages of a run's weights move, and exchanging weights and averages.
 #pragma once
 
-#include <cstddef>
 #include <cstdint>
-#include <span>
 #include <vector>
 
 #include "runtime/exec/variable_store.h"
@@ -45,15 +43,16 @@ void set_average_weights(VariableStore& store, const AveragePlan& plan, std::int
 class AveragesInPlace {
  public:
   explicit AveragesInPlace(VariableStore& store);
-  ~AveragesInPlace() { swap(); }
+  ~AveragesInPlace();
   AveragesInPlace(const AveragesInPlace&) = delete;
   AveragesInPlace& operator=(const AveragesInPlace&) = delete;
 
  private:
   struct Pair {
-    std::span<std::byte> weight, average;
+    int weight, average;
   };
-  void swap() noexcept;
+  void swap();
+  VariableStore& store_;
   std::vector<Pair> pairs_;
 };
 

@@ -81,10 +81,12 @@ AdversarialSession::AdversarialSession(Recipe recipe, EngineOptions options)
     : recipe_(std::move(recipe)) {
   refuse_other_settings();
   reference_ = make_backend("reference");
-  backend_ = make_backend(recipe_.train.device);
+  backend_ = options.make_backend ? options.make_backend(recipe_.train.device)
+                                  : make_backend(recipe_.train.device);
   threads_ =
       recipe_.train.threads > 0 ? static_cast<int>(recipe_.train.threads) : available_processors();
   options.threads = threads_;
+  options.plan_cache = recipe_.train.plan_cache;
   const AdversarialRecipe& adversarial = recipe_.adversarial;
   generator_ = std::make_unique<graph::OnnxModel>(
       load(adversarial.generator.model, "models.generator.path", recipe_));
@@ -253,7 +255,7 @@ MemoryPlan AdversarialSession::prepare() {
   return plans_->memory();
 }
 
-Executor& AdversarialSession::executor(AdversarialGraphKind kind) {
+HeldExecutor AdversarialSession::executor(AdversarialGraphKind kind) {
   return plans_->executor(to_string(kind), [&] { return graphs_->make(kind, batch_of(kind)); });
 }
 
@@ -284,10 +286,11 @@ void AdversarialSession::bind(Executor& executor, const Batch& batch) const {
 }
 
 Tensor AdversarialSession::sample() {
-  Executor& plan = executor(AdversarialGraphKind::kSample);
+  const HeldExecutor held = executor(AdversarialGraphKind::kSample);
+  Executor& plan = *held;
   bind_fields(plan, sample_fields_);
   plan.run();
-  const Tensor& made = plan.output(plan.plan().output(PortRole::kSamples));
+  const Tensor& made = plan.read_output(plan.plan().output(PortRole::kSamples));
   return Tensor::from<double>(made.dtype(), made.shape(), made.values<double>());
 }
 

@@ -44,7 +44,7 @@ class AdversarialSession {
   MemoryPlan prepare();
   VariableStore& store() { return plans_->store(); }
   // REQUIRES: prepare() was called.
-  Executor& executor(AdversarialGraphKind kind);
+  HeldExecutor executor(AdversarialGraphKind kind);
   bool clips_weights() const;
 
   std::int64_t batches_per_epoch() const;

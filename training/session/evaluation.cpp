@@ -29,8 +29,9 @@ Evaluation evaluate(Session& session, BatchLoader& loader, SetMetrics& set) {
   LossTotals losses;
   std::vector<double> totals;
   while (const Batch* batch = loader.next()) {
-    Executor& executor =
+    const HeldExecutor held =
         session.engine().executor(session.request(GraphKind::kEvaluate, batch->rows));
+    Executor& executor = *held;
     if (totals.empty()) {
       losses = LossTotals(session.engine().settings(), false, executor.plan());
     }
@@ -44,7 +45,7 @@ Evaluation evaluate(Session& session, BatchLoader& loader, SetMetrics& set) {
     const Tensor* target = target_of(session, *batch);
     if (set.task() != Task::kNone && target != nullptr) {
       const RunLosses& forms = session.losses();
-      set.add(forms.readable(executor.output(
+      set.add(forms.readable(executor.read_output(
                   executor.plan().output(PortRole::kModelOutput, session.loss_output()))),
               forms.readable(*target));
     }

@@ -168,7 +168,7 @@ void bind_checked(Executor& executor, int input, const Tensor& tensor) {
   TEMPER_CHECK(port.dtype == tensor.dtype() && port.shape.element_count() == tensor.element_count(),
                ErrorCode::kInvalidData, "'", port.name, "' of the data is ", tensor.dtype(),
                tensor.shape(), " in a batch, the model takes ", port.dtype, port.shape);
-  executor.bind_input(input, tensor.data());
+  executor.bind_input(input, tensor);
 }
 
 }  // namespace temper::training

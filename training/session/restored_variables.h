@@ -2,9 +2,9 @@
 // back, also after an error.
 #pragma once
 
-#include <cstring>
 #include <vector>
 
+#include "runtime/base/error.h"
 #include "runtime/exec/variable_store.h"
 
 namespace temper::training {
@@ -14,15 +14,18 @@ class RestoredVariables {
   // REQUIRES: `store` outlives this.
   explicit RestoredVariables(VariableStore& store) : store_(store) {
     for (int i = 0; i < store_.count(); ++i) {
-      const StoreVariable& variable = store_.variable(i);
-      values_.emplace_back(variable.dtype, variable.shape, variable.layout, "a saved variable");
-      copy_bytes(store_.tensor(i), values_.back());
+      values_.push_back(store_.get_stored(i));
     }
   }
-  // Byte by byte in the variable's own layout: nothing that can fail while an error is on its way.
+  // Byte by byte in the variable's own layout: nothing of ours that can fail while an error is on
+  // its way.
   ~RestoredVariables() {
-    for (int i = 0; i < store_.count(); ++i) {
-      copy_bytes(value(i), store_.tensor(i));
+    try {
+      for (int i = 0; i < store_.count(); ++i) {
+        store_.set_stored(i, value(i));
+      }
+    } catch (const Error&) {
+      // A device that failed: whatever asks it next says so.
     }
   }
   RestoredVariables(const RestoredVariables&) = delete;
@@ -32,10 +35,6 @@ class RestoredVariables {
   const Tensor& value(int variable) const { return values_[static_cast<std::size_t>(variable)]; }
 
  private:
-  static void copy_bytes(const Tensor& from, Tensor& to) {
-    std::memcpy(to.data(), from.data(), static_cast<std::size_t>(from.bytes()));
-  }
-
   VariableStore& store_;
   std::vector<Tensor> values_;
 };

@@ -145,26 +145,27 @@ const Tensor* target_of(const Session& session, const Batch& batch) {
   return nullptr;
 }
 
-void count_batch(const Session& session, const MetricTask& task, Executor& executor,
-                 const Batch& batch, AccuracyCount& count) {
-  const Tensor* given = target_of(session, batch);
-  if (!task.counts_accuracy() || given == nullptr) {
-    return;
-  }
+AccuracySettings accuracy_settings(const Session& session) {
+  AccuracySettings settings;
+  const MetricTask task = metric_task(session);
   const RunLosses& losses = session.losses();
-  const Tensor target = losses.readable(*given);
-  const Tensor output = losses.readable(
-      executor.output(executor.plan().output(PortRole::kModelOutput, session.loss_output())));
-  switch (task.task) {
-    case Task::kClassification:
-    case Task::kSegmentation:
-    case Task::kLanguage:
-      count_classes(output, target, task.ignore_index, count);
-      break;
-    default:
-      count_binary(output, target, score_threshold(task.scores, session.recipe().metrics.threshold),
-                   count);
+  const std::vector<Field>& fields = session.train_data().fields();
+  const auto target = std::find_if(fields.begin(), fields.end(),
+                                   [](const Field& field) { return field.is_target; });
+  const std::optional<Port> port = target == fields.end() ? std::nullopt : losses.port_of(*target);
+  if (!task.counts_accuracy() || !port) {
+    return settings;
   }
+  const bool classes = task.task == Task::kClassification || task.task == Task::kSegmentation ||
+                       task.task == Task::kLanguage;
+  settings.kind = classes ? AccuracySettings::Kind::kClasses : AccuracySettings::Kind::kBinary;
+  settings.output = session.loss_output();
+  settings.target = *port;
+  settings.classes_last =
+      classes_last(losses.lead_term().loss.parameters) && session.loss_output_shape().rank() > 2;
+  settings.ignore_index = task.ignore_index;
+  settings.threshold = score_threshold(task.scores, session.recipe().metrics.threshold);
+  return settings;
 }
 
 std::vector<std::string> class_names(const Session& session) {

@@ -34,9 +34,8 @@ std::vector<std::string> monitor_names(const Session& session);
 // The batch's field that is the target, as the loss takes it. Null: there is none.
 const Tensor* target_of(const Session& session, const Batch& batch);
 
-// Counts right predictions of one batch. Allocates nothing.
-void count_batch(const Session& session, const MetricTask& task, Executor& executor,
-                 const Batch& batch, AccuracyCount& count);
+// What the graphs of steps count of their batches' right predictions.
+AccuracySettings accuracy_settings(const Session& session);
 
 // One name per class, for people: data.class_names, else the data's own, else the numbers. Two of a
 // binary task, one per label of a multi-label one. THROWS: kInvalidArgument when data.class_names

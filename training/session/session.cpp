@@ -12,6 +12,7 @@
 #include "training/session/input_ranges.h"
 #include "training/session/input_shapes.h"
 #include "training/session/precision.h"
+#include "training/session/run_metrics.h"
 #include "training/session/what_trains.h"
 
 namespace temper::training {
@@ -25,10 +26,12 @@ Session::Session(Recipe recipe, EngineOptions options, SessionNeeds needs)
   TEMPER_CHECK(!recipe_.data.train.empty(), ErrorCode::kInvalidArgument,
                "data.train is not set: which data?");
   reference_ = make_backend("reference");
-  backend_ = make_backend(recipe_.train.device);
+  backend_ = options.make_backend ? options.make_backend(recipe_.train.device)
+                                  : make_backend(recipe_.train.device);
   options.threads =
       recipe_.train.threads > 0 ? static_cast<int>(recipe_.train.threads) : available_processors();
   threads_ = options.threads;
+  options.plan_cache = recipe_.train.plan_cache;
   import_model(needs.as_variables);
   DataOptions data = data_options(*imported_, recipe_);
   const std::string prepared = preprocessing_path(recipe_.model.path);
@@ -43,6 +46,7 @@ Session::Session(Recipe recipe, EngineOptions options, SessionNeeds needs)
   CompileSettings settings;
   settings.losses = losses_.terms;
   settings.sample_weight = !recipe_.sample_weight.empty();
+  settings.accuracy = needs.target ? accuracy_settings(*this) : AccuracySettings{};
   settings.penalty = recipe_.penalty;
   settings.teacher = recipe_.teacher;
   if (needs.target && !recipe_.teacher.model.empty()) {
@@ -130,7 +134,8 @@ void Session::enter_stage(std::size_t stage, std::int64_t applied) {
       store.set(same.back(), value);
     }
   }
-  store.tensor(store.find(ScalarRole::kStarts)).span<std::int64_t>()[stage] = applied;
+  store.set_range<std::int64_t>(store.find(ScalarRole::kStarts), static_cast<std::int64_t>(stage),
+                                {&applied, 1});
 }
 
 // The model for a batch of two, made without choosing kernels: its shapes and dtypes.

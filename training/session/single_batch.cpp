@@ -14,7 +14,7 @@ SingleBatch::SingleBatch(const Recipe& recipe) : session_(recipe) {
   engine.prepare({request});
   VariableStore& store = engine.store();
   RateTable(store, engine.settings()).fill_constant();
-  executor_ = &engine.executor(request);
+  executor_ = engine.executor(request);
   loss_output_ = executor_->plan().output(PortRole::kLoss);
   loader_ = session_.make_ordered_loader(rows);
   const Batch* batch = loader_->next();
@@ -23,7 +23,7 @@ SingleBatch::SingleBatch(const Recipe& recipe) : session_(recipe) {
 }
 
 double SingleBatch::loss() const {
-  return executor_->output(loss_output_).values<double>().front();
+  return executor_->read_output(loss_output_).values<double>().front();
 }
 
 double SingleBatch::step() {

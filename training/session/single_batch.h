@@ -25,7 +25,7 @@ class SingleBatch {
 
   Session session_;
   std::unique_ptr<BatchLoader> loader_;
-  Executor* executor_ = nullptr;
+  HeldExecutor executor_;
   int loss_output_ = -1;
 };
 

@@ -87,12 +87,15 @@ class AdversarialStep : public Adversarial {
     AdversarialSession session(recipe("run"));
     session.prepare();
     for (const int model : {kGeneratorModel, kDiscriminatorModel}) {
-      Tensor& rates = session.store().tensor(session.store().find(ScalarRole::kRates, model));
-      std::fill(rates.span<double>().begin(), rates.span<double>().end(), 0.1);
+      const int rates = session.store().find(ScalarRole::kRates, model);
+      const auto count = session.store().variable(rates).shape.element_count();
+      session.store().set_range<double>(rates, 0,
+                                        std::vector<double>(static_cast<std::size_t>(count), 0.1));
     }
     const auto loader = session.make_loader({});
     const Values before = values_of(session.store());
-    Executor& executor = session.executor(kind);
+    const HeldExecutor held = session.executor(kind);
+    Executor& executor = *held;
     session.bind(executor, *loader->next());
     executor.run();
     return changed(before, values_of(session.store()));
@@ -139,7 +142,7 @@ TEST_F(Adversarial, ClipsEveryWeightOfTheDiscriminatorAndNoneOfTheGenerator) {
   AdversarialSession session(
       recipe("run", {"adversarial.loss=\"wasserstein\"", "adversarial.weight_clip=0.05"}));
   session.prepare();
-  session.executor(AdversarialGraphKind::kClipWeights).run();
+  session.executor(AdversarialGraphKind::kClipWeights)->run();
   const auto largest = [&](const std::string& name) {
     double most = 0;
     const Tensor weight = session.store().get(session.store().find(name));

@@ -32,15 +32,19 @@ class Checkpoint : public testing::Test {
                 VariableIdentity::beside(0, VariableKind::kMoment),
                 "exp_avg"});
     store_.allocate();
+    Tensor counting = store_.get(0);
     float value = 0;
-    for (float& each : store_.tensor(0).span<float>()) {
+    for (float& each : counting.span<float>()) {
       each = value += 0.25f;
     }
+    store_.set(0, counting);
     state_.attempted = 7;
     state_.applied = 6;
     state_.data = {2, 5};
     state_.best_metric = 0.125;
   }
+  // Of the parameter 'b'.
+  void set_last(double value) { store_.set_range<double>(1, 2, {&value, 1}); }
 
   std::string save() {
     save_checkpoint(folder_.path(""), store_, state_, 3);
@@ -95,7 +99,7 @@ TEST_F(Checkpoint, ListsEachFileWithItsHash) {
   other.allocate();
   ASSERT_TRUE(load(other).has_value());
   for (int i = 0; i < store_.count(); ++i) {
-    EXPECT_TRUE(equal_bits(other.tensor(i), store_.tensor(i)));
+    EXPECT_TRUE(equal_bits(other.get(i), store_.get(i)));
   }
 }
 
@@ -164,14 +168,15 @@ TEST(CheckpointPlaces, NeverMeet) {
 }
 
 TEST_F(Checkpoint, ThatCannotBeWrittenLeavesNothingAndItsOwnError) {
-  store_.tensor(1).span<double>()[2] = std::numeric_limits<double>::infinity();
+  set_last(std::numeric_limits<double>::infinity());
   expect_error([&] { save(); }, ErrorCode::kDiverged, "parameter 'b' is not finite");
   EXPECT_TRUE(list_directory(folder_.path("checkpoints")).empty());
-  store_.tensor(1).span<double>()[2] = -std::numeric_limits<double>::quiet_NaN();
+  set_last(-std::numeric_limits<double>::quiet_NaN());
   expect_error([&] { save(); }, ErrorCode::kDiverged, "parameter 'b'");
-  store_.tensor(1).span<double>()[2] = std::numeric_limits<double>::max();
+  set_last(std::numeric_limits<double>::max());
   save();
-  store_.tensor(2).span<float>()[5] = std::numeric_limits<float>::infinity();
+  const float infinite = std::numeric_limits<float>::infinity();
+  store_.set_range<float>(2, 5, {&infinite, 1});
   state_.attempted = 8;  // moments may overflow
   EXPECT_NO_THROW(save_checkpoint(folder_.path(""), store_, state_, 3));
 }

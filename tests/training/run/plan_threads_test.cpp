@@ -17,7 +17,7 @@ int plan_threads(const std::string& sample, const std::string& threads) {
   Session session(read_recipe(sources));
   const GraphRequest request = session.request(GraphKind::kTrain, session.recipe().data.batch_size);
   session.engine().prepare({request});
-  return session.engine().executor(request).plan().threads;
+  return session.engine().executor(request)->plan().threads;
 }
 
 TEST(PlanThreads, OfTheDigitsSampleAreOne) {

@@ -123,7 +123,8 @@ TEST(FieldWeights, StatisticsThatAreReadAreThoseOfTheBatchInTraining) {
   const GraphRequest request = session.request(GraphKind::kTrain, 4);
   session.engine().prepare({request});
   const auto loader = session.make_ordered_loader(4);
-  Executor& executor = session.engine().executor(request);
+  const HeldExecutor held = session.engine().executor(request);
+  Executor& executor = *held;
   session.bind(executor, *loader->next());
   executor.run();
   const auto output = [&](const char* name) {
@@ -131,7 +132,7 @@ TEST(FieldWeights, StatisticsThatAreReadAreThoseOfTheBatchInTraining) {
     const auto found = std::find_if(ports.begin(), ports.end(), [&](const PlanPort& port) {
       return port.port.role == PortRole::kModelOutput && port.name == name;
     });
-    return executor.output(static_cast<int>(found - ports.begin())).to_plain();
+    return executor.read_output(static_cast<int>(found - ports.begin())).to_plain();
   };
   expect_near(output("new_mean"), expected.read("1.running_mean"), "new_mean");
   expect_near(output("new_var"), expected.read("1.running_var"), "new_var");

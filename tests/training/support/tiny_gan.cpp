@@ -110,10 +110,10 @@ Recipe tiny_gan_recipe(const std::string& folder, const std::string& out,
   return read_recipe(sources);
 }
 
-GanRecord run_tiny_gan(const Recipe& recipe, bool resume, std::int64_t stop_after) {
-  EngineOptions options;
+GanRecord run_tiny_gan(const Recipe& recipe, bool resume, std::int64_t stop_after,
+                       EngineOptions options) {
   options.verify = true;
-  AdversarialSession session(recipe, options);
+  AdversarialSession session(recipe, std::move(options));
   GanRecord record;
   Watcher watcher(record, stop_after);
   AdversarialTrainer trainer(session, watcher, resume);

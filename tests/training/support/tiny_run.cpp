@@ -165,10 +165,9 @@ std::string log_without_speed(const std::string& metrics_path) {
   return kept;
 }
 
-RunRecord run_tiny(const Recipe& recipe, bool resume, const StopWhen& stop) {
-  EngineOptions options;
+RunRecord run_tiny(const Recipe& recipe, bool resume, const StopWhen& stop, EngineOptions options) {
   options.verify = true;
-  Session session(recipe, options);
+  Session session(recipe, std::move(options));
   RunRecord record;
   Watcher watcher(session, record, stop);
   Trainer trainer(session, watcher, resume);

@@ -56,7 +56,8 @@ struct StepView {
 // Called after each step; true ends the run.
 using StopWhen = std::function<bool(const StepView&)>;
 
-RunRecord run_tiny(const Recipe& recipe, bool resume, const StopWhen& stop = nullptr);
+RunRecord run_tiny(const Recipe& recipe, bool resume, const StopWhen& stop = nullptr,
+                   EngineOptions options = {});
 
 // The bytes of each variable, by name.
 std::map<std::string, std::string> bytes_of_variables(const VariableStore& store);

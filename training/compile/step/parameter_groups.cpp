@@ -72,15 +72,18 @@ std::vector<Attrs> group_parameters(const CompileSettings& settings) {
 }
 
 RateTable::RateTable(VariableStore& store, const CompileSettings& settings)
-    : rates_(store.tensor(store.find(ScalarRole::kRates, settings.model)).span<double>()) {
+    : store_(store), variable_(store.find(ScalarRole::kRates, settings.model)) {
   for (const Attrs& group : group_parameters(settings)) {
     lr_.push_back(group.get_double("lr", 0));
   }
+  rates_.resize(static_cast<std::size_t>(store.variable(variable_).shape.element_count()));
 }
 
 void RateTable::set_rate(std::int64_t group, std::int64_t slot, double rate) {
   rates_[static_cast<std::size_t>(group * kRateSlots + slot)] = rate;
 }
+
+void RateTable::write() { store_.set_range<double>(variable_, 0, rates_); }
 
 void RateTable::set_momentum(std::int64_t group, std::int64_t slot, double momentum) {
   set_rate(groups() + group, slot, momentum);
@@ -93,6 +96,7 @@ void RateTable::fill_constant() {
       set_momentum(group, slot, std::numeric_limits<double>::quiet_NaN());
     }
   }
+  write();
 }
 
 std::vector<std::int64_t> phases_of(const Graph& graph, const CompileSettings& settings,

@@ -23,7 +23,7 @@ std::int64_t group_count(const CompileSettings& settings);
 // All parameters of the optimizer, for each group.
 std::vector<Attrs> group_parameters(const CompileSettings& settings);
 
-// The rows of the table of rates (step_variables.h) of a store.
+// The rows of the table of rates (step_variables.h) of a store: all are set, then written.
 class RateTable {
  public:
   RateTable(VariableStore& store, const CompileSettings& settings);
@@ -33,11 +33,15 @@ class RateTable {
   void set_rate(std::int64_t group, std::int64_t slot, double rate);
   // NaN: the optimizer's own.
   void set_momentum(std::int64_t group, std::int64_t slot, double momentum);
-  // Every step of the run has the groups' own rates and momentum.
+  // To the store.
+  void write();
+  // Writes that every step of the run has the groups' own rates and momentum.
   void fill_constant();
 
  private:
-  std::span<double> rates_;
+  VariableStore& store_;
+  int variable_;
+  std::vector<double> rates_;
   std::vector<double> lr_;
 };
 

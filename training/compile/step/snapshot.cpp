@@ -1,16 +1,7 @@
 #include "training/compile/step/snapshot.h"
 
-#include <cstring>
-
-#include "runtime/base/error.h"
-
 namespace temper::training {
 namespace {
-
-void copy_bytes(const Tensor& from, Tensor& to) {
-  TEMPER_ASSERT(from.bytes() == to.bytes(), "a snapshot of another size");
-  std::memcpy(to.data(), from.data(), static_cast<std::size_t>(from.bytes()));
-}
 
 // Calls f(variable, its copy).
 template <class F>
@@ -45,14 +36,12 @@ bool belongs_to_snapshot(const StoreVariable& variable) {
 }
 
 void take_snapshot(VariableStore& store) {
-  for_each_pair(store, [&](int variable, int copy) {
-    copy_bytes(store.tensor(variable), store.tensor(copy));
-  });
+  for_each_pair(store, [&](int variable, int copy) { store.copy(variable, copy); });
 }
 
 void restore_snapshot(VariableStore& store) {
   for_each_pair(store, [&](int variable, int copy) {
-    copy_bytes(store.tensor(copy), store.tensor(variable));
+    store.copy(copy, variable);
     // Between steps a statistic and its staged copy are equal.
     const int staged = store.find(VariableIdentity::beside(variable, VariableKind::kStaged));
     if (staged >= 0) {

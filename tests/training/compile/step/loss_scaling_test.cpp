@@ -60,11 +60,12 @@ class ScaledModel {
     x_ = Tensor::from<float>(DType::kFloat32, {kRows, kInputs},
                              std::vector<float>(kRows * kInputs, value));
     target_ = Tensor(DType::kFloat32, {kRows, kOutputs});
-    Executor& executor = engine_->executor(request(kind));
-    executor.bind_input(executor.plan().input({PortRole::kModelInput, 0}), x_.data());
-    executor.bind_input(executor.plan().input({PortRole::kTarget, 0}), target_.data());
+    const HeldExecutor held = engine_->executor(request(kind));
+    Executor& executor = *held;
+    executor.bind_input(executor.plan().input({PortRole::kModelInput, 0}), x_);
+    executor.bind_input(executor.plan().input({PortRole::kTarget, 0}), target_);
     executor.run();
-    return executor;
+    return executor;  // a plan of prepare() stays
   }
 
   double number(ScalarRole variable) const {
@@ -176,7 +177,7 @@ INSTANTIATE_TEST_SUITE_P(Vectors, GradScalerTrace, testing::ValuesIn(grad_scaler
                          [](const auto& each) { return each.param.name; });
 
 double grad_norm(const Executor& executor) {
-  const Tensor& norm = executor.output(executor.plan().output(PortRole::kNorm));
+  const Tensor& norm = executor.read_output(executor.plan().output(PortRole::kNorm));
   return norm.values<double>()[0];
 }
 
