@@ -16,6 +16,16 @@ T to_id(std::size_t index) {
 
 }  // namespace
 
+Tensor initial_value(const Variable& variable) {
+  if (variable.initial.defined() || variable.stored == nullptr) {
+    return variable.initial;
+  }
+  Tensor value(variable.dtype, variable.shape, {}, "a tensor of the model");
+  variable.stored->read(
+      0, {static_cast<std::byte*>(value.data()), static_cast<std::size_t>(value.bytes())});
+  return value;
+}
+
 ValueId Graph::add_input(std::string input_name, DType dtype, std::vector<Dim> dims,
                          bool rank_known) {
   Value value;

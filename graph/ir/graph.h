@@ -15,6 +15,7 @@
 #include <string_view>
 #include <vector>
 
+#include "graph/ir/stored_value.h"
 #include "runtime/base/attrs.h"
 #include "runtime/base/dtype.h"
 #include "runtime/base/ids.h"
@@ -83,7 +84,9 @@ struct Variable {
   DType dtype = DType::kFloat32;
   Shape shape;
   bool trainable = false;
-  Tensor initial;          // plain; undefined means zeros
+  Tensor initial;  // plain; undefined: `stored`, and without that zeros
+  // Large values of a file stay there: a graph holds no copy of them.
+  SharedValue stored;
   std::string why;         // why it is, or is not, trainable: for `inspect`
   std::string flat_group;  // variables of one group lie in one buffer, in order of their ids
   // Order within the flat group, before the id: parameters of one optimizer group lie together.
@@ -95,6 +98,10 @@ struct Variable {
 
   bool is(VariableKind kind) const { return identity.kind == kind; }
 };
+
+// The values a variable begins with, as a plain tensor; undefined means zeros. COST: large ones are
+// read from their file.
+Tensor initial_value(const Variable& variable);
 
 // At the end of a step `variable` takes `value`.
 struct UpdateBinding {

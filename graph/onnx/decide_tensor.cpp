@@ -68,11 +68,12 @@ bool looks_like_sines(const Shape& shape, std::span<const T> values) {
 }
 
 // Why its values speak against training what stands in a place that is trained, or "".
-std::string objection(const TensorUse& use, const Tensor& tensor) {
+std::string objection(const TensorUse& use, const std::function<Tensor()>& value) {
   const bool table = use.weight.starts_with("embedding");
   if (!use.weight.empty() && !table) {
     return {};
   }
+  const Tensor tensor = value();
   const std::string& place = table ? use.weight : !use.scale.empty() ? use.scale : use.bias;
   return visit_float(tensor.dtype(), [&]<class T>() -> std::string {
     const std::span<const T> values = tensor.span<T>();
@@ -91,7 +92,7 @@ std::string objection(const TensorUse& use, const Tensor& tensor) {
 
 }  // namespace
 
-void decide_tensor(TensorDecision& d, const TensorUse& use, const Tensor& value,
+void decide_tensor(TensorDecision& d, const TensorUse& use, const std::function<Tensor()>& value,
                    const DecisionOptions& options) {
   const bool scalar = d.shape.rank() == 0;
   const bool weight = !use.weight.empty() && !scalar &&

@@ -2,6 +2,8 @@
 // or a constant.
 #pragma once
 
+#include <functional>
+
 #include "graph/onnx/import.h"
 #include "graph/onnx/tensor_uses.h"
 
@@ -14,7 +16,8 @@ struct DecisionOptions {
 
 // Fills in what `decision`, whose name and shape are set, leaves open. The place decides; of the
 // values only such as no training leaves behind: those of a mask or of a table of sines.
-void decide_tensor(TensorDecision& decision, const TensorUse& use, const Tensor& value,
-                   const DecisionOptions& options);
+// `value` is asked for them where they matter.
+void decide_tensor(TensorDecision& decision, const TensorUse& use,
+                   const std::function<Tensor()>& value, const DecisionOptions& options);
 
 }  // namespace temper::graph

@@ -1,20 +1,19 @@
 // Trained values into a copy of the imported file.
 #include "graph/onnx/export.h"
 
-#include <google/protobuf/io/zero_copy_stream_impl_lite.h>
-
 #include <algorithm>
 #include <cstring>
-#include <exception>
-#include <limits>
 #include <set>
+#include <utility>
 #include <vector>
 
 #include <onnx.pb.h>
 
 #include "graph/onnx/external_writer.h"
+#include "graph/onnx/file_tensor.h"
 #include "graph/onnx/inference_form.h"
 #include "graph/onnx/model_file.h"
+#include "graph/onnx/model_writer.h"
 #include "graph/onnx/tensor_codec.h"
 #include "runtime/base/error.h"
 #include "runtime/platform/files.h"
@@ -23,33 +22,6 @@
 namespace temper::graph {
 namespace {
 
-constexpr int kBlockBytes = 1 << 20;
-
-// protobuf's writer in front of an AtomicFile; a failed write is rethrown after protobuf has
-// returned.
-class FileStream final : public google::protobuf::io::CopyingOutputStream {
- public:
-  explicit FileStream(AtomicFile& file) : file_(file) {}
-  bool Write(const void* buffer, int size) override {
-    try {
-      file_.write(std::span(static_cast<const std::byte*>(buffer), static_cast<std::size_t>(size)));
-      return true;
-    } catch (...) {
-      failure_ = std::current_exception();
-      return false;
-    }
-  }
-  void rethrow() const {
-    if (failure_) {
-      std::rethrow_exception(failure_);
-    }
-  }
-
- private:
-  AtomicFile& file_;
-  std::exception_ptr failure_;
-};
-
 std::string stem_of(const std::string& path) {
   const std::string name = file_name_of(path);
   return name.ends_with(".onnx") && name.size() > 5 ? name.substr(0, name.size() - 5) : name;
@@ -57,9 +29,9 @@ std::string stem_of(const std::string& path) {
 
 class Exporter {
  public:
-  Exporter(const OnnxModel::Impl& impl, const std::map<std::string, Tensor>& trained,
+  Exporter(const OnnxModel::Impl& impl, const std::map<std::string, PlainValue>& trained,
            const std::string& path)
-      : impl_(impl), trained_(trained), path_(path), proto_(*impl.proto), reader_(impl.external) {}
+      : impl_(impl), trained_(trained), path_(path), proto_(*impl.proto) {}
 
   void run() {
     to_inference_form(proto_);
@@ -79,7 +51,7 @@ class Exporter {
       }
     }
     write_data();
-    write_model();
+    write_model_file(proto_, held_, path_);
     remove_stale_data(folder_of(path_), stem_of(path_));
   }
 
@@ -105,38 +77,109 @@ class Exporter {
     }
   }
 
-  static void check_shape(const std::string& name, const Shape& in_file, const Tensor& value) {
-    TEMPER_CHECK(in_file == value.shape(), ErrorCode::kInvalidArgument, "cannot export '", name,
-                 "': its shape is ", value.shape(), ", but in the file it is ", in_file);
+  static void check_shape(const std::string& name, const Shape& in_file, const PlainValue& value) {
+    TEMPER_CHECK(in_file == value.shape, ErrorCode::kInvalidArgument, "cannot export '", name,
+                 "': its shape is ", value.shape, ", but in the file it is ", in_file);
+  }
+
+  static Tensor whole(const PlainValue& value) {
+    Tensor tensor(value.dtype, value.shape, {}, "a tensor to export");
+    auto* to = static_cast<std::byte*>(tensor.data());
+    value.for_each_piece([&](std::span<const std::byte> piece) {
+      std::memcpy(to, piece.data(), piece.size());
+      to += piece.size();
+    });
+    return tensor;
+  }
+
+  // Equal values keep their bytes, also those that a round trip would change (NaN payloads of
+  // 16-bit floats).
+  bool is_unchanged(const ExternalRange& range, const TensorHeader& header,
+                    const PlainValue& value) const {
+    if (header.dtype != value.dtype) {
+      return false;
+    }
+    const FileTensor before(impl_.external, range, header);
+    std::vector<std::byte> buffer;
+    std::int64_t first = 0;
+    bool same = true;
+    value.for_each_piece([&](std::span<const std::byte> piece) {
+      if (!same) {
+        return;
+      }
+      buffer.resize(piece.size());
+      before.read(first, buffer);
+      same = std::equal(piece.begin(), piece.end(), buffer.begin());
+      first += static_cast<std::int64_t>(piece.size() / size_of(value.dtype));
+    });
+    return same;
+  }
+
+  // What a trained tensor is in the file. A value that its type does not hold is refused here,
+  // before anything is written.
+  static StreamedBytes encoded(const TensorHeader& header, const PlainValue& value,
+                               const std::string& what) {
+    const StreamedBytes bytes{static_cast<std::uint64_t>(header.file_bytes),
+                              [type = header.file_type, value, what](const TakePiece& take) {
+                                encode_pieces(type, value, what, take);
+                              }};
+    if (value.dtype != header.dtype || size_of(value.dtype) != header.file_element_bytes) {
+      bytes.for_each_piece([](std::span<const std::byte>) {});
+    }
+    return bytes;
+  }
+
+  OriginalData as_it_was(const ExternalRange& range) const {
+    return {range.bytes, [this, range](std::uint64_t skip, std::span<std::byte> out) {
+              impl_.external->read(range, skip, out);
+            }};
+  }
+
+  // A tensor whose bytes stayed in the model's own file.
+  void take_held(const wire::TensorProto& tensor, const PlainValue* value,
+                 const std::string& what) {
+    const ExternalRange range = held_range(tensor);
+    if (value != nullptr) {
+      const TensorHeader header = check_tensor(tensor, what);
+      check_shape(tensor.name(), header.shape, *value);
+      if (!is_unchanged(range, header, *value)) {
+        held_[&tensor] = encoded(header, *value, what);
+        return;
+      }
+    }
+    held_[&tensor] = {range.bytes, [file = as_it_was(range)](const TakePiece& take) {
+                        for_each_piece(file, 0, file.bytes, take);
+                      }};
   }
 
   void take(const std::string& name, wire::TensorProto& tensor) {
     const auto found = trained_.find(name);
+    const std::string what = tensor_label(name);
+    if (tensor.has_held_at()) {
+      take_held(tensor, found == trained_.end() ? nullptr : &found->second, what);
+      return;
+    }
     if (tensor.data_location() != 1) {
       if (found == trained_.end()) {
         return;
       }
-      const std::string what = tensor_label(name);
       const Tensor before = decode_tensor(tensor, what, nullptr);
       check_shape(name, before.shape(), found->second);
-      // Equal values keep their bytes, also those that a round trip would change (NaN payloads of
-      // 16-bit floats).
-      if (!equal_bits(before, found->second)) {
-        encode_inline(tensor, found->second, what);
+      const Tensor now = whole(found->second);
+      if (!equal_bits(before, now)) {
+        encode_inline(tensor, now, what);
       }
       return;
     }
     // A tensor of an unsupported type still moves to the new file with the others.
     External external{&tensor, location_of(tensor)};
     if (found != trained_.end()) {
-      const std::string what = tensor_label(name);
       const TensorHeader header = check_tensor(tensor, what);
-      external.range = external_range(tensor, static_cast<std::uint64_t>(header.file_bytes), what);
+      external.range = data_range(tensor, header, what);
       check_shape(name, header.shape, found->second);
-      const Tensor before = decode_tensor(tensor, what, &reader_);
-      if (!equal_bits(before, found->second)) {
+      if (!is_unchanged(external.range, header, found->second)) {
         changed_[external.range.location].push_back(
-            {&tensor, external.range.offset, encode_raw(header.file_type, found->second, what)});
+            {&tensor, external.range.offset, encoded(header, found->second, what)});
       }
     }
     externals_.push_back(external);
@@ -174,7 +217,7 @@ class Exporter {
       }
       const std::int64_t count = attribute.floats_size();
       check_shape(node.output(0), one ? Shape{} : Shape{count}, found->second);
-      const std::string raw = encode_raw(1, found->second, tensor_label(node.output(0)));
+      const std::string raw = encode_raw(1, whole(found->second), tensor_label(node.output(0)));
       const auto* values = reinterpret_cast<const char*>(raw.data());
       for (std::int64_t i = 0; i < (one ? 1 : count); ++i) {
         float value = 0;
@@ -205,45 +248,47 @@ class Exporter {
       if (locations_.contains(old_name)) {
         continue;
       }
-      const std::span<const std::byte> original = reader_.whole(old_name);
+      ExternalRange all;
+      all.location = old_name;
+      all.bytes = impl_.external->size(old_name);
       const Ranges kept = kept_ranges(old_name);
       DataPatches patches;
-      std::uint64_t end = original.size();
+      std::uint64_t end = all.bytes;
       for (Change& change : changed_[old_name]) {
         const auto same = patches.find(change.offset);
-        if (same != patches.end() && same->second == change.bytes) {
+        if (same != patches.end() && same_content(same->second, change.data)) {
           continue;  // tied, and trained to the same values
         }
-        if (overlaps(patches, change.offset, change.bytes) || touches(kept, change)) {
+        if (overlaps(patches, change) || touches(kept, change)) {
           end = (end + 63) / 64 * 64;
           change.offset = end;
-          end += change.bytes.size();
+          end += change.data.bytes;
           set_entry(*change.tensor, "offset", concat(change.offset));
         }
-        patches[change.offset] = std::move(change.bytes);
+        patches[change.offset] = change.data;
       }
       locations_[old_name] =
-          write_patched_data(original, patches, folder_of(path_), stem_of(path_));
+          write_patched_data(as_it_was(all), patches, folder_of(path_), stem_of(path_));
     }
     for (const External& external : externals_) {
       set_entry(*external.tensor, "location", locations_.at(external.range.location));
     }
   }
 
-  static bool overlaps(const DataPatches& patches, std::uint64_t offset, const std::string& bytes) {
-    const auto next = patches.lower_bound(offset);
-    if (next != patches.end() && next->first < offset + bytes.size()) {
-      return true;
-    }
-    return next != patches.begin() &&
-           std::prev(next)->first + std::prev(next)->second.size() > offset;
-  }
-
   struct Change {
     wire::TensorProto* tensor;
     std::uint64_t offset;
-    std::string bytes;
+    StreamedBytes data;
   };
+
+  static bool overlaps(const DataPatches& patches, const Change& change) {
+    const auto next = patches.lower_bound(change.offset);
+    if (next != patches.end() && next->first < change.offset + change.data.bytes) {
+      return true;
+    }
+    return next != patches.begin() &&
+           std::prev(next)->first + std::prev(next)->second.bytes > change.offset;
+  }
 
   using Ranges = std::vector<std::pair<std::uint64_t, std::uint64_t>>;  // offset, bytes
 
@@ -264,7 +309,7 @@ class Exporter {
 
   static bool touches(const Ranges& ranges, const Change& change) {
     return std::any_of(ranges.begin(), ranges.end(), [&](const auto& range) {
-      return range.first < change.offset + change.bytes.size() &&
+      return range.first < change.offset + change.data.bytes &&
              change.offset < range.first + range.second;
     });
   }
@@ -280,29 +325,11 @@ class Exporter {
     return {range.offset, range.bytes};
   }
 
-  void write_model() {
-    const std::size_t size = proto_.ByteSizeLong();
-    TEMPER_CHECK(size <= static_cast<std::size_t>(std::numeric_limits<int>::max()),
-                 ErrorCode::kUnsupported, "'", path_, "' would have ", size,
-                 " bytes, but an ONNX file ends at 2 GiB");
-    AtomicFile file(path_);
-    file.reserve(size);
-    FileStream stream(file);
-    bool written = false;
-    {
-      google::protobuf::io::CopyingOutputStreamAdaptor adaptor(&stream, kBlockBytes);
-      written = proto_.SerializeToZeroCopyStream(&adaptor) && adaptor.Flush();
-    }
-    stream.rethrow();
-    TEMPER_CHECK(written, ErrorCode::kInternal, "protobuf could not write '", path_, "'");
-    file.commit();
-  }
-
   const OnnxModel::Impl& impl_;
-  const std::map<std::string, Tensor>& trained_;
+  const std::map<std::string, PlainValue>& trained_;
   const std::string& path_;
   wire::ModelProto proto_;
-  ExternalReader reader_;
+  HeldData held_;
   std::vector<External> externals_;
   std::map<std::string, std::vector<Change>> changed_;  // by the old location
   std::map<std::string, std::string> locations_;        // old -> new
@@ -310,7 +337,7 @@ class Exporter {
 
 }  // namespace
 
-void export_model(const OnnxModel& model, const std::map<std::string, Tensor>& trained,
+void export_model(const OnnxModel& model, const std::map<std::string, PlainValue>& trained,
                   const std::string& path) {
   try {
     Exporter(model.impl(), trained, path).run();
@@ -318,6 +345,22 @@ void export_model(const OnnxModel& model, const std::map<std::string, Tensor>& t
     error.add_note(concat("while exporting to ", path));
     throw;
   }
+}
+
+void export_model(const OnnxModel& model, const std::map<std::string, Tensor>& trained,
+                  const std::string& path) {
+  std::map<std::string, PlainValue> values;
+  for (const auto& [name, tensor] : trained) {
+    values.emplace(name, plain_value(tensor));
+  }
+  export_model(model, values, path);
+}
+
+// The messages without the large tensors, a copy of them to change and that as text, and a piece of
+// a tensor as it was, as it is and as it is written.
+std::int64_t export_bytes(const OnnxModel& model) {
+  constexpr std::int64_t kPieces = std::int64_t{3} << 20;
+  return kPieces + 3 * static_cast<std::int64_t>(model.impl().proto->ByteSizeLong());
 }
 
 }  // namespace temper::graph

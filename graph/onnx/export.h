@@ -2,11 +2,12 @@
 // encodings.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <string>
 
 #include "graph/onnx/import.h"
-#include "runtime/memory/tensor.h"
+#include "runtime/memory/plain_pieces.h"
 
 namespace temper::graph {
 
@@ -18,7 +19,14 @@ namespace temper::graph {
 // temporary name, synced and renamed: a reader sees the old pair or the new one. THROWS:
 // kInvalidArgument (unknown name, other shape, or a finite value that the file's type cannot hold),
 // kIo, kUnsupported (over 2 GiB in one file).
+// COST: no whole tensor is in memory: values are asked for a piece at a time, what is not trained
+// is read from the file again.
+void export_model(const OnnxModel& model, const std::map<std::string, PlainValue>& trained,
+                  const std::string& path);
 void export_model(const OnnxModel& model, const std::map<std::string, Tensor>& trained,
                   const std::string& path);
+
+// What export_model() takes in memory beside the values, at most.
+std::int64_t export_bytes(const OnnxModel& model);
 
 }  // namespace temper::graph

@@ -54,6 +54,14 @@ ExternalRange external_range(const wire::TensorProto& proto, std::uint64_t bytes
   return range;
 }
 
+ExternalRange held_range(const wire::TensorProto& proto) {
+  ExternalRange range;
+  range.in_model = true;
+  range.offset = proto.held_at();
+  range.bytes = proto.held_bytes();
+  return range;
+}
+
 ExternalFiles::ExternalFiles(const std::string& model_path, const std::string& wider_root)
     : folder_(folder_of(model_path)) {
   root_ = folder_;
@@ -137,19 +145,51 @@ void ExternalFiles::check_total() const {
                ": the same bytes are named over and over");
 }
 
-std::span<const std::byte> ExternalReader::whole(const std::string& location) {
-  if (map_ == nullptr || location != location_) {
+SharedFiles share(ExternalFiles files) {
+  return std::make_shared<const ExternalFiles>(std::move(files));
+}
+
+void ExternalFiles::keep_model_file(FileDescriptor file, const std::string& path) {
+  model_file_ = std::make_shared<const FileDescriptor>(std::move(file));
+  model_path_ = path;
+}
+
+std::uint64_t ExternalFiles::size(const std::string& location) const {
+  const std::shared_ptr<const FileDescriptor> file = open(location);
+  return static_cast<std::uint64_t>(require_regular_file(*file, shown_path(location)));
+}
+
+std::shared_ptr<const FileDescriptor> ExternalFiles::open(const ExternalRange& range) const {
+  return range.in_model ? model_file_ : open(range.location);
+}
+
+std::string ExternalFiles::shown_path(const ExternalRange& range) const {
+  return range.in_model ? model_path_ : shown_path(range.location);
+}
+
+void ExternalFiles::read(const ExternalRange& range, std::uint64_t skip,
+                         std::span<std::byte> out) const {
+  TEMPER_ASSERT(skip <= range.bytes && out.size() <= range.bytes - skip, "outside a tensor");
+  try {
+    read_at(*open(range), range.offset + skip, out, shown_path(range));
+  } catch (const Error& error) {
+    fail(ErrorCode::kInvalidModel, error.message());
+  }
+}
+
+std::span<const std::byte> ExternalReader::whole(const ExternalRange& range) {
+  if (map_ == nullptr || range.in_model != mapped_.in_model || range.location != mapped_.location) {
     map_.reset();
-    map_ = std::make_unique<MappedFile>(*files_.open(location), files_.shown_path(location));
-    location_ = location;
+    map_ = std::make_unique<MappedFile>(*files_.open(range), files_.shown_path(range));
+    mapped_ = range;
   }
   return map_->bytes();
 }
 
 std::span<const std::byte> ExternalReader::bytes(const ExternalRange& range,
                                                  const std::string& what) {
-  const std::span<const std::byte> file = whole(range.location);
-  check_range(range, file.size(), files_.shown_path(range.location), what);
+  const std::span<const std::byte> file = whole(range);
+  check_range(range, file.size(), files_.shown_path(range), what);
   return file.subspan(range.offset, range.bytes);
 }
 

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
-#include <functional>
 #include <vector>
 
 #include "runtime/base/error.h"
@@ -22,19 +21,32 @@ constexpr std::size_t kHexDigits = 8;
 class ContentHash {
  public:
   void add(std::span<const std::byte> bytes) {
-    for (const std::byte byte : bytes) {
-      word_ |= static_cast<std::uint64_t>(byte) << (8 * (count_ % 8));
+    while (!bytes.empty()) {
+      if (count_ % 8 == 0 && bytes.size() >= 8) {
+        std::memcpy(&word_, bytes.data(), 8);
+        count_ += 8;
+        bytes = bytes.subspan(8);
+        mix();
+        continue;
+      }
+      word_ |= std::to_integer<std::uint64_t>(bytes.front()) << (8 * (count_ % 8));
+      bytes = bytes.subspan(1);
       if (++count_ % 8 == 0) {
         mix();
       }
     }
   }
 
-  std::string hex() {
+  std::uint64_t finish() {
     mix();
     word_ = count_;
     mix();
-    const std::uint64_t folded = state_ ^ (state_ >> 32);
+    return state_;
+  }
+
+  std::string hex() {
+    const std::uint64_t state = finish();
+    const std::uint64_t folded = state ^ (state >> 32);
     std::string text;
     for (std::size_t digit = kHexDigits; digit-- > 0;) {
       text += "0123456789abcdef"[(folded >> (4 * digit)) & 15];
@@ -54,14 +66,12 @@ class ContentHash {
   std::uint64_t count_ = 0;
 };
 
-using Sink = std::function<void(std::span<const std::byte>)>;
-
-void each_piece(std::span<const std::byte> original, const DataPatches& patches, const Sink& sink) {
+void each_piece(const OriginalData& original, const DataPatches& patches, const TakePiece& sink) {
   std::uint64_t at = 0;
   const auto copy_until = [&](std::uint64_t end) {
-    const std::uint64_t stop = std::min<std::uint64_t>(end, original.size());
+    const std::uint64_t stop = std::min(end, original.bytes);
     if (at < stop) {
-      sink(original.subspan(at, stop - at));
+      for_each_piece(original, at, stop, sink);
       at = stop;
     }
     static constexpr std::array<std::byte, 4096> kZeros{};
@@ -71,15 +81,23 @@ void each_piece(std::span<const std::byte> original, const DataPatches& patches,
       at += count;
     }
   };
-  for (const auto& [offset, bytes] : patches) {
+  for (const auto& [offset, patch] : patches) {
     TEMPER_ASSERT(offset >= at, "overlapping data at ", offset);
     copy_until(offset);
-    sink(std::as_bytes(std::span(bytes.data(), bytes.size())));
-    at += bytes.size();
+    patch.for_each_piece(sink);
+    at += patch.bytes;
   }
-  if (at < original.size()) {
-    copy_until(original.size());
+  if (at < original.bytes) {
+    copy_until(original.bytes);
   }
+}
+
+std::uint64_t end_of(const OriginalData& original, const DataPatches& patches) {
+  std::uint64_t end = original.bytes;
+  for (const auto& [offset, patch] : patches) {
+    end = std::max(end, offset + patch.bytes);
+  }
+  return end;
 }
 
 bool is_data_name(const std::string& name, const std::string& stem) {
@@ -99,19 +117,40 @@ bool names_file(const std::string& model_path, const std::string& name) {
 
 }  // namespace
 
-std::string write_patched_data(std::span<const std::byte> original, const DataPatches& patches,
+void for_each_piece(const OriginalData& file, std::uint64_t begin, std::uint64_t end,
+                    const TakePiece& take) {
+  constexpr std::uint64_t kPieceBytes = std::uint64_t{1} << 20;
+  std::vector<std::byte> buffer(std::min(end - begin, kPieceBytes));
+  while (begin < end) {
+    const std::span<std::byte> piece(buffer.data(),
+                                     std::min<std::uint64_t>(end - begin, buffer.size()));
+    file.read(begin, piece);
+    take(piece);
+    begin += piece.size();
+  }
+}
+
+bool same_content(const StreamedBytes& a, const StreamedBytes& b) {
+  const auto hash_of = [](const StreamedBytes& bytes) {
+    ContentHash hash;
+    bytes.for_each_piece([&](std::span<const std::byte> piece) { hash.add(piece); });
+    return hash.finish();
+  };
+  return a.bytes == b.bytes && hash_of(a) == hash_of(b);
+}
+
+// The name is that of the content, which is known when it is written.
+std::string write_patched_data(const OriginalData& original, const DataPatches& patches,
                                const std::string& folder, const std::string& stem) {
+  AtomicFile file(join_path(folder, concat(stem, kSuffix)));
+  file.reserve(end_of(original, patches));
   ContentHash hash;
-  std::uint64_t size = 0;
   each_piece(original, patches, [&](std::span<const std::byte> piece) {
     hash.add(piece);
-    size += piece.size();
+    file.write(piece);
   });
   const std::string name = concat(stem, "-", hash.hex(), kSuffix);
-  AtomicFile file(join_path(folder, name));
-  file.reserve(size);
-  each_piece(original, patches, [&](std::span<const std::byte> piece) { file.write(piece); });
-  file.commit();
+  file.commit_as(join_path(folder, name));
   return name;
 }
 

@@ -10,6 +10,8 @@
 
 #include "graph/onnx/attributes.h"
 #include "graph/onnx/decide_tensor.h"
+#include "graph/onnx/file_tensor.h"
+#include "graph/onnx/left_in_file.h"
 #include "graph/onnx/model_file.h"
 #include "graph/onnx/opset_upgrade.h"
 #include "graph/onnx/problems.h"
@@ -32,7 +34,7 @@ class GraphImporter {
         decisions_(decisions),
         found_problems_(found),
         graph_(registry),
-        reader_(impl_.external),
+        reader_(*impl_.external),
         uses_(find_tensor_uses(impl_.flat)) {
     graph_.name = model.graph_name();
     for (const FlatNode& node : impl_.flat.nodes) {
@@ -128,6 +130,24 @@ class GraphImporter {
     return shared;
   }
 
+  // A large tensor outside the message stays where it is, and `decision` gets its dtype and shape
+  // from its header; null: it is to be decoded.
+  SharedValue left_in_file(const std::string& name, const Stored& stored,
+                           TensorDecision& decision) const {
+    if (stored.proto == nullptr || (stored.node != nullptr && stored.node->inlined) ||
+        (!stored.proto->has_held_at() && stored.proto->data_location() != 1)) {
+      return nullptr;
+    }
+    const std::string what = tensor_label(name);
+    const TensorHeader header = check_tensor(*stored.proto, what);
+    if (header.file_bytes < kLeftInFileBytes) {
+      return nullptr;
+    }
+    decision.dtype = header.dtype;
+    decision.shape = header.shape;
+    return make_file_tensor(impl_.external, data_range(*stored.proto, header, what), header);
+  }
+
   // Decides what a stored tensor becomes; false when its type is not supported.
   bool add_stored(const std::string& name, bool may_be_variable) {
     const Stored& stored = stored_.at(name);
@@ -161,19 +181,24 @@ class GraphImporter {
       report(decision);
       return true;
     }
-    const Tensor value = decode(name, stored);
-    decision.dtype = value.dtype();
-    decision.shape = value.shape();
-    decide_tensor(decision, use, value, {may_be_variable, as_variables_.contains(name)});
+    const SharedValue left = left_in_file(name, stored, decision);
+    const Tensor value = left == nullptr ? decode(name, stored) : Tensor{};
+    if (value.defined()) {
+      decision.dtype = value.dtype();
+      decision.shape = value.shape();
+    }
+    decide_tensor(decision, use, [&] { return value.defined() ? value : decode(name, stored); },
+                  {may_be_variable, as_variables_.contains(name)});
     if (decision.is_variable) {
       Variable variable;
       variable.name = name;
-      variable.dtype = value.dtype();
-      variable.shape = value.shape();
+      variable.dtype = decision.dtype;
+      variable.shape = decision.shape;
       variable.identity.kind = decision.kind;
       variable.trainable = decision.trainable;
       variable.why = decision.why;
       variable.initial = value;
+      variable.stored = left;
       values_[name] = graph_.read_variable(graph_.add_variable(std::move(variable)));
     }
     report(decision);

@@ -99,7 +99,7 @@ class Body {
     }
     const auto mode = tensors_.find(node.input(2));
     return mode == tensors_.end() || !unsupported_reason(*mode->second).empty() ||
-           mode->second->data_location() == 1 ||
+           mode->second->data_location() == 1 || mode->second->has_held_at() ||
            decode_tensor(*mode->second, tensor_label(node.input(2)), nullptr).values<double>() !=
                std::vector<double>{0};
   }

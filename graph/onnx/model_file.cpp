@@ -4,10 +4,13 @@
 #include <algorithm>
 #include <limits>
 #include <map>
+#include <optional>
 #include <unordered_set>
+#include <utility>
 
 #include <onnx.pb.h>
 
+#include "graph/onnx/left_in_file.h"
 #include "graph/onnx/tensor_codec.h"
 #include "graph/onnx/wire_scan.h"
 #include "runtime/base/error.h"
@@ -19,7 +22,8 @@ namespace {
 constexpr std::int64_t kOldestIr = 3;
 constexpr std::int64_t kNewestIr = 14;
 
-std::unique_ptr<wire::ModelProto> parse(std::span<const std::byte> file, const std::string& path) {
+std::unique_ptr<wire::ModelProto> parse(std::span<const std::byte> file, const std::string& path,
+                                        bool& left_in_file) {
   TEMPER_CHECK(!file.empty(), ErrorCode::kInvalidModel, "'", path, "' is empty, not an ONNX file");
   const std::string foreign = foreign_format(file);
   TEMPER_CHECK(foreign.empty(), ErrorCode::kInvalidModel, "'", path, "' is ", foreign,
@@ -30,7 +34,10 @@ std::unique_ptr<wire::ModelProto> parse(std::span<const std::byte> file, const s
       " bytes, but an ONNX file ends at 2 GiB (larger models keep their tensors in data files)");
   scan_wire(file, path);
   auto proto = std::make_unique<wire::ModelProto>();
-  TEMPER_CHECK(proto->ParseFromArray(file.data(), static_cast<int>(file.size())),
+  const std::optional<std::string> slim = without_large_data(file);
+  left_in_file = slim.has_value();
+  TEMPER_CHECK(slim.has_value() ? proto->ParseFromString(*slim)
+                                : proto->ParseFromArray(file.data(), static_cast<int>(file.size())),
                ErrorCode::kInvalidModel, "'", path,
                "' is not a valid ONNX file: its structure is damaged");
   TEMPER_CHECK(proto->has_graph() && proto->has_ir_version(), ErrorCode::kInvalidModel, "'", path,
@@ -87,12 +94,17 @@ const wire::TensorProto* constant_tensor(const FlatNode& node) {
 }
 
 OnnxModel::Impl::Impl(const std::string& model_path, const ImportOptions& options)
-    : path(model_path), external(model_path, options.external_data_root) {
+    : path(model_path) {
+  ExternalFiles files(model_path, options.external_data_root);
   std::uint64_t file_bytes = 0;
   {
-    const MappedFile file(model_path);
-    file_bytes = file.size();
-    proto = parse(file.bytes(), model_path);
+    FileDescriptor opened = open_file(model_path, file_bytes);
+    const MappedFile file(opened, model_path);
+    bool left_in_file = false;
+    proto = parse(file.bytes(), model_path, left_in_file);
+    if (left_in_file) {
+      files.keep_model_file(std::move(opened), model_path);
+    }
   }
   flat = flatten(*proto, file_bytes);
   // Sizes are settled here, so that building the graph meets no surprise. Types that are not
@@ -104,8 +116,7 @@ OnnxModel::Impl::Impl(const std::string& model_path, const ImportOptions& option
     const std::string what = tensor_label(name);
     const TensorHeader header = check_tensor(tensor, what);
     if (header.external) {
-      external.add(external_range(tensor, static_cast<std::uint64_t>(header.file_bytes), what),
-                   what);
+      files.add(external_range(tensor, static_cast<std::uint64_t>(header.file_bytes), what), what);
     }
   };
   for (const auto& [name, tensor] : flat.initializers) {
@@ -118,7 +129,8 @@ OnnxModel::Impl::Impl(const std::string& model_path, const ImportOptions& option
       check(node.outputs[0], *tensor);
     }
   }
-  external.check_total();
+  files.check_total();
+  external = share(std::move(files));
 }
 
 OnnxModel::Impl::~Impl() = default;
@@ -230,7 +242,7 @@ std::vector<std::pair<std::string, std::int64_t>> OnnxModel::op_counts() const {
 }
 
 std::vector<std::string> OnnxModel::files() const {
-  std::vector<std::string> paths = impl_->external.paths();
+  std::vector<std::string> paths = impl_->external->paths();
   paths.insert(paths.begin(), impl_->path);
   return paths;
 }

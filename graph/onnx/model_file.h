@@ -17,7 +17,8 @@ struct OnnxModel::Impl {
   std::string path;
   std::unique_ptr<wire::ModelProto> proto;  // as read: export starts from it
   FlatGraph flat;                           // points into *proto
-  ExternalFiles external;
+  // Of this model and of the graphs made from it, whose large tensors stay there.
+  SharedFiles external;
 };
 
 // "tensor 'fc.weight'", cut to a length fit for messages.

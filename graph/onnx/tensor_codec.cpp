@@ -7,10 +7,11 @@
 #include <cstring>
 #include <limits>
 #include <type_traits>
+#include <utility>
+#include <vector>
 
 #include <onnx.pb.h>
 
-#include "graph/onnx/external_data.h"
 #include "runtime/base/error.h"
 #include "runtime/base/float16.h"
 
@@ -163,18 +164,30 @@ D narrow(S value, std::int64_t index, const std::string& what, std::int32_t file
   return stored;
 }
 
-// Calls f(index, value of the file's type) for each element of a plain tensor.
+// Elements of a tensor in logical order.
+struct ElementRange {
+  std::int64_t first = 0, count = 0;
+};
+
+// Calls f(index from 0, value of the file's type) for these elements, which begin at `data`.
 template <class F>
-void each_narrowed(std::int32_t file_type, const Tensor& values, const std::string& what, F&& f) {
-  const std::int64_t count = values.element_count();
-  visit_any(values.dtype(), [&]<class S>() {
-    const S* in = static_cast<const S*>(values.data());
+void each_narrowed(std::int32_t file_type, DType dtype, const void* data, ElementRange range,
+                   const std::string& what, F&& f) {
+  visit_any(dtype, [&]<class S>() {
+    const S* in = static_cast<const S*>(data);
     visit_any(facts(file_type).dtype, [&]<class D>() {
-      for (std::int64_t i = 0; i < count; ++i) {
-        f(static_cast<std::size_t>(i), narrow<D>(in[i], i, what, file_type));
+      for (std::int64_t i = 0; i < range.count; ++i) {
+        f(static_cast<std::size_t>(i), narrow<D>(in[i], range.first + i, what, file_type));
       }
     });
   });
+}
+
+// The same for each element of a plain tensor.
+template <class F>
+void each_narrowed(std::int32_t file_type, const Tensor& values, const std::string& what, F&& f) {
+  each_narrowed(file_type, values.dtype(), values.data(), {0, values.element_count()}, what,
+                std::forward<F>(f));
 }
 
 }  // namespace
@@ -234,14 +247,15 @@ TensorHeader check_tensor(const wire::TensorProto& proto, const std::string& wha
   const std::int64_t all = all_typed_counts(proto);
   TEMPER_CHECK(all == typed, ErrorCode::kInvalidModel, what, " of type ", type.name,
                " keeps values in a field of another type");
-  const bool raw = proto.has_raw_data() && !proto.raw_data().empty();
+  const bool raw = proto.has_held_at() || (proto.has_raw_data() && !proto.raw_data().empty());
   TEMPER_CHECK((header.external ? 1 : 0) + (raw ? 1 : 0) + (typed > 0 ? 1 : 0) <= 1,
                ErrorCode::kInvalidModel, what, " has data of two kinds");
   if (header.external) {
     return header;
   }
   if (raw || proto.has_raw_data()) {
-    const auto size = static_cast<std::int64_t>(proto.raw_data().size());
+    const auto size = static_cast<std::int64_t>(proto.has_held_at() ? proto.held_bytes()
+                                                                    : proto.raw_data().size());
     TEMPER_CHECK(size == header.file_bytes || (size == 0 && typed == header.elements),
                  ErrorCode::kInvalidModel, what, " of type ", type.name, " and shape ",
                  header.shape, " takes ", header.file_bytes, " bytes, but its raw_data has ", size);
@@ -253,15 +267,21 @@ TensorHeader check_tensor(const wire::TensorProto& proto, const std::string& wha
   return header;
 }
 
+ExternalRange data_range(const wire::TensorProto& proto, const TensorHeader& header,
+                         const std::string& what) {
+  return proto.has_held_at()
+             ? held_range(proto)
+             : external_range(proto, static_cast<std::uint64_t>(header.file_bytes), what);
+}
+
 Tensor decode_tensor(const wire::TensorProto& proto, const std::string& what,
                      ExternalReader* external) {
   const TensorHeader header = check_tensor(proto, what);
   const DType stored = facts(header.file_type).dtype;
   std::span<const std::byte> raw;
-  if (header.external) {
+  if (header.external || proto.has_held_at()) {
     TEMPER_ASSERT(external != nullptr, what);
-    raw = external->bytes(
-        external_range(proto, static_cast<std::uint64_t>(header.file_bytes), what), what);
+    raw = external->bytes(data_range(proto, header, what), what);
   } else if (proto.has_raw_data()) {
     raw = std::as_bytes(std::span<const char>(proto.raw_data().data(), proto.raw_data().size()));
   }
@@ -283,6 +303,44 @@ Tensor decode_tensor(const wire::TensorProto& proto, const std::string& what,
     }
   });
   return out;
+}
+
+void decode_floats(std::int32_t file_type, std::span<const std::byte> raw,
+                   std::span<std::byte> out) {
+  const DType stored = facts(file_type).dtype;
+  if (stored == graph_dtype(file_type)) {
+    std::memcpy(out.data(), raw.data(), out.size());
+    return;
+  }
+  visit_any(stored, [&]<class S>() {
+    for (std::size_t i = 0; i < out.size() / sizeof(float); ++i) {
+      S value;
+      std::memcpy(&value, raw.data() + i * sizeof(S), sizeof value);
+      const auto wide = convert_element<float>(value);
+      std::memcpy(out.data() + i * sizeof wide, &wide, sizeof wide);
+    }
+  });
+}
+
+void encode_pieces(std::int32_t file_type, const PlainValue& value, const std::string& what,
+                   const TakePiece& sink) {
+  if (value.dtype == facts(file_type).dtype) {
+    value.for_each_piece(sink);
+    return;
+  }
+  const std::size_t width = size_of(facts(file_type).dtype);
+  std::vector<std::byte> stored;
+  std::int64_t first = 0;
+  value.for_each_piece([&](std::span<const std::byte> piece) {
+    const auto count = static_cast<std::int64_t>(piece.size() / size_of(value.dtype));
+    stored.resize(static_cast<std::size_t>(count) * width);
+    each_narrowed(file_type, value.dtype, piece.data(), {first, count}, what,
+                  [&](std::size_t i, auto narrowed) {
+                    std::memcpy(stored.data() + i * width, &narrowed, sizeof narrowed);
+                  });
+    sink(stored);
+    first += count;
+  });
 }
 
 std::string encode_raw(std::int32_t file_type, const Tensor& values, const std::string& what) {

@@ -2,9 +2,13 @@
 // when written.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
 
+#include "graph/onnx/external_data.h"
+#include "runtime/memory/plain_pieces.h"
 #include "runtime/memory/tensor.h"
 
 namespace temper::wire {
@@ -12,8 +16,6 @@ class TensorProto;
 }
 
 namespace temper::graph {
-
-class ExternalReader;
 
 // What the file says of a tensor, checked: nothing has been allocated yet.
 struct TensorHeader {
@@ -42,9 +44,22 @@ std::string unsupported_reason(const wire::TensorProto& proto);
 // above 12.
 TensorHeader check_tensor(const wire::TensorProto& proto, const std::string& what);
 
-// The values. `external` may be null when the header says the data is inside the file.
+// Where the bytes are of a tensor that is external, or held (held_at): outside the message.
+ExternalRange data_range(const wire::TensorProto& proto, const TensorHeader& header,
+                         const std::string& what);
+
+// The values. `external` may be null when the data is inside the message.
 Tensor decode_tensor(const wire::TensorProto& proto, const std::string& what,
                      ExternalReader* external);
+
+// Floats as a file stores them raw into `out`, in the graph's type.
+void decode_floats(std::int32_t file_type, std::span<const std::byte> raw,
+                   std::span<std::byte> out);
+
+// Calls `sink` with the values as the file's type stores them raw, a piece at a time. THROWS: as
+// encode_raw.
+void encode_pieces(std::int32_t file_type, const PlainValue& value, const std::string& what,
+                   const TakePiece& sink);
 
 // The values as the file's type stores them raw. THROWS: kInvalidArgument when a finite value
 // becomes infinite.

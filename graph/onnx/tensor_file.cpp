@@ -18,8 +18,8 @@ Tensor read_tensor_file(const std::string& path) {
   TEMPER_CHECK(file.size() <= static_cast<std::size_t>(std::numeric_limits<int>::max()) &&
                    proto.ParseFromArray(file.data(), static_cast<int>(file.size())),
                ErrorCode::kInvalidModel, "'", path, "' is not an ONNX tensor file");
-  TEMPER_CHECK(!check_tensor(proto, what).external, ErrorCode::kInvalidModel, what,
-               " keeps its data in another file");
+  TEMPER_CHECK(!check_tensor(proto, what).external && !proto.has_held_at(),
+               ErrorCode::kInvalidModel, what, " keeps its data in another file");
   return decode_tensor(proto, what, nullptr);
 }
 

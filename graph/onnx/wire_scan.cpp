@@ -77,6 +77,11 @@ constexpr FieldRule kRules[] = {
     {Kind::kSharding, 4, Kind::kShardedDim, 0}, {Kind::kShardedDim, 2, Kind::kLeaf, 0},
 };
 
+// Fields of a tensor that are ours (onnx.proto): they say where bytes are and come from nowhere
+// else.
+constexpr std::uint64_t kHeldAt = 15000;
+constexpr std::uint64_t kHeldBytes = 15001;
+
 // protobuf parses 100 levels; a subgraph takes 3.
 constexpr std::size_t kMaxDepth = 96;
 constexpr std::uint64_t kStringCost = 48;
@@ -175,6 +180,9 @@ class Scanner {
     const std::uint64_t number = tag >> 3;
     if (number == 0 || tag > UINT32_MAX) {
       damaged("there is no field number ", number);
+    }
+    if (stack_[depth_].kind == Kind::kTensor && (number == kHeldAt || number == kHeldBytes)) {
+      damaged("a tensor has the field ", number, ", which ONNX does not define");
     }
     const FieldRule* rule = find_rule(stack_[depth_].kind, static_cast<std::uint32_t>(number));
     switch (tag & 7) {

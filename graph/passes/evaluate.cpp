@@ -30,8 +30,9 @@ class Evaluation {
     TEMPER_ASSERT(value.kind == ValueKind::kVariable, "value '", value.name, "' (", id.index,
                   ") was not given");
     const Variable& variable = graph_.variable(value.variable);
-    return tensors_[id] = variable.initial.defined() ? variable.initial.to_plain()
-                                                     : Tensor(variable.dtype, variable.shape);
+    const Tensor begin = initial_value(variable);
+    return tensors_[id] =
+               begin.defined() ? begin.to_plain() : Tensor(variable.dtype, variable.shape);
   }
 
   void run(NodeId id) {

@@ -218,8 +218,7 @@ bool VariableStore::all_finite(int id) const {
   return temper::all_finite(asked.dtype, plain.data(), plain.element_count());
 }
 
-void VariableStore::for_each_plain_piece(
-    int id, const std::function<void(std::span<const std::byte>)>& take) const {
+void VariableStore::for_each_plain_piece(int id, const TakePiece& take) const {
   if (memory_->is_host()) {
     temper::for_each_plain_piece(tensors_[static_cast<std::size_t>(id)], take);
   } else if (!variable(id).layout.plain) {
@@ -229,6 +228,32 @@ void VariableStore::for_each_plain_piece(
       take(piece);
       return true;
     });
+  }
+}
+
+PlainValue VariableStore::pieces(int id) const {
+  return {variable(id).dtype, variable(id).shape,
+          [this, id](const TakePiece& take) { for_each_plain_piece(id, take); }};
+}
+
+void VariableStore::fill(int id, const GivePiece& give) {
+  if (memory_->is_host()) {
+    fill_from_plain_pieces(tensors_[static_cast<std::size_t>(id)], give);
+    return;
+  }
+  const StoreVariable& target = variable(id);
+  if (!target.layout.plain) {
+    Tensor staged(target.dtype, target.shape, target.layout, "a variable's value");
+    fill_from_plain_pieces(staged, give);
+    set_stored(id, staged);
+    return;
+  }
+  const auto size = static_cast<std::size_t>(bytes(id));
+  const auto staged = memory_->make_host_buffer(std::min(size, kPieceBytes), "a piece of a value");
+  for (std::size_t at = 0; at < size; at += kPieceBytes) {
+    const std::size_t piece = std::min(kPieceBytes, size - at);
+    give({staged->data(), piece});
+    write_bytes(id, at, staged->data(), piece);
   }
 }
 

@@ -15,6 +15,7 @@
 
 #include "runtime/base/variable_identity.h"
 #include "runtime/memory/device_memory.h"
+#include "runtime/memory/plain_pieces.h"
 #include "runtime/memory/tensor.h"
 
 namespace temper {
@@ -88,10 +89,14 @@ class VariableStore {
 
   // Whether all logical elements are finite.
   bool all_finite(int id) const;
-  // Calls `take` with the bytes of get(), about a megabyte at a time; they are valid during the
-  // call.
-  void for_each_plain_piece(int id,
-                            const std::function<void(std::span<const std::byte>)>& take) const;
+  // Calls `take` with the bytes of get(), about a megabyte at a time. Where the store is in the
+  // host's memory, several threads may do so.
+  void for_each_plain_piece(int id, const TakePiece& take) const;
+  // The same as something to be asked later; the store outlives it.
+  PlainValue pieces(int id) const;
+  // Sets the logical elements to what `give` fills in, about a megabyte at a time; padding becomes
+  // zero. Threads as above, each with variables of its own.
+  void fill(int id, const GivePiece& give);
 
  private:
   friend class Executor;  // gives kernels the addresses

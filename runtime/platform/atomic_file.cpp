@@ -96,6 +96,12 @@ void AtomicFile::commit() {
   sync_directory(folder_of(path_));
 }
 
+void AtomicFile::commit_as(std::string path) {
+  TEMPER_ASSERT(folder_of(path) == folder_of(path_), "'", path, "' is in another folder");
+  path_ = std::move(path);
+  commit();
+}
+
 void write_file_atomically(const std::string& path, std::span<const std::byte> data) {
   AtomicFile file(path);
   file.reserve(data.size());

@@ -95,6 +95,29 @@ std::string read_text_file(const std::string& path, std::uint64_t max_bytes) {
   return read_all<std::string>(path, max_bytes);
 }
 
+FileDescriptor open_file(const std::string& path, std::uint64_t& bytes) {
+  FileDescriptor file = open_for_reading(path);
+  bytes = static_cast<std::uint64_t>(require_regular_file(file, path));
+  return file;
+}
+
+void read_at(const FileDescriptor& file, std::uint64_t offset, std::span<std::byte> out,
+             const std::string& path) {
+  while (!out.empty()) {
+    const ssize_t got = ::pread(file.get(), out.data(), out.size(), static_cast<off_t>(offset));
+    if (got < 0 && errno == EINTR) {
+      continue;
+    }
+    if (got < 0) {
+      fail_io("read", path, errno);
+    }
+    TEMPER_CHECK(got > 0, ErrorCode::kIo, "cannot read '", path, "': it ends at byte ", offset,
+                 ", where more was expected; was it cut meanwhile?");
+    out = out.subspan(static_cast<std::size_t>(got));
+    offset += static_cast<std::uint64_t>(got);
+  }
+}
+
 MappedFile::MappedFile(const std::string& path) { map(open_for_reading(path), path); }
 
 MappedFile::MappedFile(const FileDescriptor& file, const std::string& path) { map(file, path); }

@@ -34,6 +34,8 @@ class AtomicFile {
 
   // fsync, rename, fsync of the folder.
   void commit();
+  // The same under another name of the same folder, for one that follows from what was written.
+  void commit_as(std::string path);
 
  private:
   std::string path_;
@@ -68,6 +70,14 @@ class AppendFile {
 // The whole of a regular file. THROWS: kIo, also when it is larger than `max_bytes`.
 std::vector<std::byte> read_file(const std::string& path, std::uint64_t max_bytes);
 std::string read_text_file(const std::string& path, std::uint64_t max_bytes);
+
+// A regular file open for reading; `bytes` is its size. THROWS: kIo.
+FileDescriptor open_file(const std::string& path, std::uint64_t& bytes);
+// Fills `out` with the bytes from `offset` on, which takes no memory but `out`: pages of a mapping
+// count as the process's own. THROWS: kIo, also when the file ends before; `path` is for messages
+// only. Threading: several threads may read one file.
+void read_at(const FileDescriptor& file, std::uint64_t offset, std::span<std::byte> out,
+             const std::string& path);
 
 // A regular file mapped read-only. As an owner for Buffer::wrap:
 //   auto file = std::make_shared<const MappedFile>(path);

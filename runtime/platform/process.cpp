@@ -73,6 +73,18 @@ double seconds_since_process_start() {
   return now && ticks ? *now - *ticks / static_cast<double>(::sysconf(_SC_CLK_TCK)) : 0;
 }
 
+std::int64_t resident_bytes() {
+  std::ifstream statm("/proc/self/statm");
+  std::string text;
+  if (!std::getline(statm, text)) {
+    return 0;
+  }
+  std::string_view fields = text;
+  take_word(fields);  // the size of the address space
+  const std::optional<double> pages = read_number(take_word(fields));
+  return pages ? static_cast<std::int64_t>(*pages) * ::sysconf(_SC_PAGESIZE) : 0;
+}
+
 std::int64_t peak_resident_bytes() {
   rusage usage{};
   ::getrusage(RUSAGE_SELF, &usage);

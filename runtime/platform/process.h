@@ -18,6 +18,8 @@ int process_id();
 std::string host_name();
 // Wall time since the system started this process; in steps of 10 ms. 0 where /proc does not say.
 double seconds_since_process_start();
+// Memory that is resident now. 0 where /proc does not say.
+std::int64_t resident_bytes();
 // The most memory that was resident at any moment so far.
 std::int64_t peak_resident_bytes();
 

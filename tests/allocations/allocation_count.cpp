@@ -3,6 +3,7 @@
 #include "tests/allocations/allocation_count.h"
 
 #include <execinfo.h>
+#include <malloc.h>
 
 #include <algorithm>
 #include <array>
@@ -17,6 +18,10 @@ namespace temper::test {
 bool can_count() { return false; }
 void start_counting() {}
 AllocationCount stop_counting() { return {}; }
+void start_measuring() {}
+void restart_peak() {}
+MeasuredBytes measured() { return {}; }
+void stop_measuring() {}
 void trace_allocations(int) {}
 }  // namespace temper::test
 #else
@@ -46,6 +51,22 @@ struct Block {
 };
 std::array<Block, 65536> live;
 
+std::atomic<bool> measuring{false};
+std::atomic<std::int64_t> live_bytes{0};
+std::atomic<std::int64_t> peak_bytes{0};
+
+// `sign` 1: the block is there now; -1: it is about to go.
+void* measure(void* data, int sign) {
+  if (data != nullptr && measuring.load(std::memory_order_relaxed)) {
+    const auto bytes = sign * static_cast<std::int64_t>(malloc_usable_size(data));
+    const std::int64_t now = live_bytes.fetch_add(bytes) + bytes;
+    std::int64_t most = peak_bytes.load();
+    while (now > most && !peak_bytes.compare_exchange_weak(most, now)) {
+    }
+  }
+  return data;
+}
+
 void note() {
   if (!counting.load(std::memory_order_relaxed)) {
     return;
@@ -65,7 +86,7 @@ void note() {
 
 void* aligned(std::size_t alignment, std::size_t bytes) {
   note();
-  void* data = __libc_memalign(alignment, bytes);
+  void* data = measure(__libc_memalign(alignment, bytes), 1);
   if (counting.load(std::memory_order_relaxed) && !cpu::in_library_call()) {
     const auto at = static_cast<std::size_t>(live_count.fetch_add(1));
     if (at < live.size()) {
@@ -105,6 +126,17 @@ AllocationCount stop_counting() {
   return {ours, library, bytes};
 }
 
+void start_measuring() {
+  live_bytes = peak_bytes = 0;
+  measuring = true;
+}
+
+void restart_peak() { peak_bytes = live_bytes.load(); }
+
+MeasuredBytes measured() { return {live_bytes, peak_bytes}; }
+
+void stop_measuring() { measuring = false; }
+
 void trace_allocations(int count) {
   void* frames[1];
   backtrace(frames, 1);  // loads its library now
@@ -117,20 +149,24 @@ extern "C" {
 
 void* malloc(std::size_t bytes) {
   temper::test::note();
-  return __libc_malloc(bytes);
+  return temper::test::measure(__libc_malloc(bytes), 1);
 }
 void* calloc(std::size_t count, std::size_t bytes) {
   temper::test::note();
-  return __libc_calloc(count, bytes);
+  return temper::test::measure(__libc_calloc(count, bytes), 1);
 }
 void* realloc(void* old, std::size_t bytes) {
   temper::test::note();
-  return __libc_realloc(old, bytes);
+  temper::test::measure(old, -1);
+  void* data = __libc_realloc(old, bytes);
+  temper::test::measure(data == nullptr && bytes > 0 ? old : data, 1);
+  return data;
 }
 void free(void* data) {
   if (data != nullptr && temper::test::counting.load(std::memory_order_relaxed)) {
     temper::test::forget(data);
   }
+  temper::test::measure(data, -1);
   __libc_free(data);
 }
 void* memalign(std::size_t alignment, std::size_t bytes) {
@@ -141,7 +177,7 @@ void* aligned_alloc(std::size_t alignment, std::size_t bytes) {
 }
 int posix_memalign(void** out, std::size_t alignment, std::size_t bytes) {
   temper::test::note();
-  *out = __libc_memalign(alignment, bytes);
+  *out = temper::test::measure(__libc_memalign(alignment, bytes), 1);
   return *out == nullptr ? ENOMEM : 0;
 }
 

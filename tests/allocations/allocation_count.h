@@ -20,6 +20,17 @@ bool can_count();
 // Counts from zero.
 void start_counting();
 AllocationCount stop_counting();
+// Bytes in use, as malloc rounds them, against start_measuring(): what was there before and is
+// freed since counts below zero.
+struct MeasuredBytes {
+  std::int64_t live = 0;
+  std::int64_t peak = 0;  // the most since start_measuring() or restart_peak()
+};
+void start_measuring();
+void restart_peak();
+MeasuredBytes measured();
+void stop_measuring();
+
 // Print a stack trace at each of the first `count` of our allocations: for finding them.
 void trace_allocations(int count);
 

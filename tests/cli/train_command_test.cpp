@@ -142,6 +142,15 @@ TEST(TrainCommand, DryRunPrintsTheMemoryPlanAndLeavesNoRun) {
             bytes.at("variables").as_int("b") + bytes.at("gradients").as_int("b") +
                 bytes.at("activations").as_int("b") + bytes.at("constants").as_int("b") +
                 bytes.at("kernels").as_int("b"));
+  const training::JsonValue& peaks = line.at("peak_bytes");
+  const auto peak = [&](const char* name) { return peaks.at(name).as_int("b"); };
+  EXPECT_EQ(peak("step"), bytes.at("total").as_int("b") + peak("program"));
+  EXPECT_GT(peak("program"), 4 << 20);
+  EXPECT_EQ(peak("evaluation"), peak("step"));
+  for (const char* writing : {"checkpoint", "export"}) {
+    EXPECT_GT(peak(writing), peak("step"));
+    EXPECT_LT(peak(writing), peak("step") + (64 << 20));
+  }
   EXPECT_FALSE(fs::exists(scratch / "run"));
 }
 

@@ -156,7 +156,7 @@ TEST_P(EqualityWithPyTorch, EveryParametersGradientIsPyTorchs) {
 
 void expect_statistics(const ExpectedTraining& expected, const Engine& engine) {
   for (const ExpectedStatistics& statistics : expected.statistics_after_sgd) {
-    const Tensor value = engine.model_values().at(statistics.name);
+    const Tensor value = engine.store().get(engine.store().find(statistics.name));
     const std::vector<double> actual = value.values<double>();
     ASSERT_EQ(actual.size(), statistics.values.size()) << statistics.name;
     std::vector<double> difference;

@@ -157,8 +157,9 @@ std::vector<Tensor> run_plan(Graph& graph, const std::map<ValueId, Tensor>& give
   for (int i = 0; i < graph.variable_count(); ++i) {
     const graph::Variable& variable = graph.variable(VariableId{i});
     const int id = store.find(variable.name);
-    if (id >= 0 && variable.initial.defined()) {
-      store.set(id, variable.initial);
+    const Tensor value = graph::initial_value(variable);
+    if (id >= 0 && value.defined()) {
+      store.set(id, value);
     }
   }
   Arena arena;

@@ -144,7 +144,7 @@ int run_adversarial(const Arguments& arguments, training::Recipe recipe) {
   AdversarialTrainer trainer(session, watcher, arguments.has("--resume"));
   watcher.watch(trainer);
   if (arguments.has("--dry-run")) {
-    print_memory({trainer.prepare()}, arguments.has("--json"));
+    print_memory({trainer.prepare()}, arguments.has("--json"), session.export_bytes());
     return 0;
   }
   const AdversarialResult result = trainer.run();

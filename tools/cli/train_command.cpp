@@ -3,6 +3,7 @@
 #include <iterator>
 #include <utility>
 
+#include "graph/onnx/export.h"
 #include "runtime/base/error.h"
 #include "runtime/base/number_text.h"
 #include "runtime/platform/folders.h"
@@ -280,7 +281,7 @@ int run(const Arguments& arguments) {
   if (arguments.has("--dry-run")) {
     const std::vector<training::MemoryPlan> memory = trainer.memory_of_stages();
     const int casts = session.engine().plan(session.requests().front()).float_casts();
-    print_memory(memory, arguments.has("--json"), casts);
+    print_memory(memory, arguments.has("--json"), graph::export_bytes(session.model()), casts);
     return 0;
   }
   const RunResult result = trainer.run();

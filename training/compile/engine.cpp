@@ -66,13 +66,13 @@ const Plan& Engine::plan(const GraphRequest& request) {
   return plans_.plan(key(request), [&] { return make(request); });
 }
 
-std::map<std::string, Tensor> Engine::model_values() const {
-  std::map<std::string, Tensor> values;
+std::map<std::string, PlainValue> Engine::model_values() const {
+  std::map<std::string, PlainValue> values;
   for (int i = 0; i < imported_.variable_count(); ++i) {
     const graph::Variable& variable = imported_.variable(graph::VariableId{i});
     const int stored = store().find(variable.identity);
     if (stored >= 0) {
-      values[variable.name] = store().get(stored);
+      values[variable.name] = store().pieces(stored);
     }
   }
   return values;

@@ -34,8 +34,9 @@ class Engine {
   const graph::Graph& imported() const { return imported_; }
   const CompileSettings& settings() const { return settings_; }
 
-  // Logical values of all variables the model file has (parameters and statistics), by name.
-  std::map<std::string, Tensor> model_values() const;
+  // Logical values of all variables the model file has (parameters and statistics), by name: views
+  // of the store, which they are read from when they are asked for.
+  std::map<std::string, PlainValue> model_values() const;
   // Where the plan of a request has what its step gives; compiles it when it is new.
   const GraphPorts& ports(const GraphRequest& request);
   // The plan of a request that was prepared, for inspection.

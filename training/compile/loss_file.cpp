@@ -115,9 +115,10 @@ Graph as_loss_file(Graph imported, const std::string& path) {
     graph::Value& value = imported.value(ValueId{i});
     if (value.kind == graph::ValueKind::kVariable) {
       const graph::Variable& variable = imported.variable(value.variable);
-      value.constant = variable.initial.defined()
-                           ? variable.initial
-                           : Tensor(variable.dtype, variable.shape, {}, "a tensor of a loss");
+      value.constant = graph::initial_value(variable);
+      if (!value.constant.defined()) {
+        value.constant = Tensor(variable.dtype, variable.shape, {}, "a tensor of a loss");
+      }
       value.kind = graph::ValueKind::kConstant;
     }
   }

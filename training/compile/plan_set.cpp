@@ -1,8 +1,12 @@
 #include "training/compile/plan_set.h"
 
 #include <algorithm>
+#include <atomic>
+#include <future>
 #include <utility>
+#include <vector>
 
+#include "graph/lowering/initial_values.h"
 #include "graph/lowering/lower.h"
 #include "graph/passes/pipeline.h"
 #include "runtime/base/error.h"
@@ -65,8 +69,8 @@ CompiledPlan& PlanSet::compile(const std::string& name, const MakeGraph& make) {
   compiled->last_used = ++uses_;
   for (int i = 0; i < made.variable_count() && !store_.allocated(); ++i) {
     const graph::Variable& variable = made.variable(graph::VariableId{i});
-    if (variable.initial.defined()) {
-      initial_.emplace(compiled->plan.variables[static_cast<std::size_t>(i)], variable.initial);
+    if (variable.initial.defined() || variable.stored != nullptr) {
+      initial_.emplace(compiled->plan.variables[static_cast<std::size_t>(i)], variable);
     }
   }
   return *compiled_.emplace(name, std::move(compiled)).first->second;
@@ -108,6 +112,34 @@ void PlanSet::add_snapshots(const std::function<bool(const StoreVariable&)>& wan
   }
 }
 
+// By several threads, each variable by one: what takes long is reading the file and putting weights
+// into the layout of their kernels.
+void PlanSet::set_initial_values() {
+  std::vector<int> ids;
+  std::int64_t bytes = 0;
+  for (const auto& [id, variable] : initial_) {
+    ids.push_back(id);
+    bytes += storage_bytes(variable.dtype, variable.shape, {});
+  }
+  std::atomic<std::size_t> next{0};
+  const auto work = [&] {
+    for (std::size_t at = next++; at < ids.size(); at = next++) {
+      graph::set_initial_value(store_, ids[at], initial_.at(ids[at]));
+    }
+  };
+  constexpr std::int64_t kWorthAThread = std::int64_t{16} << 20;
+  std::vector<std::future<void>> others;
+  const bool share = bytes >= kWorthAThread && store_.memory().is_host();
+  for (int i = 1; i < options_.threads && share; ++i) {
+    others.push_back(std::async(std::launch::async, work));
+  }
+  work();
+  for (std::future<void>& other : others) {
+    other.get();
+  }
+  initial_.clear();  // the store has them now
+}
+
 void PlanSet::allocate() {
   for (const auto& [name, compiled] : compiled_) {
     arena_.reserve(compiled->plan);
@@ -116,13 +148,7 @@ void PlanSet::allocate() {
   needed.constants = 0;  // read already
   check_fits(needed);
   store_.allocate();
-  for (int i = 0; i < store_.count(); ++i) {
-    const auto value = initial_.find(i);
-    if (value != initial_.end()) {
-      store_.set(i, value->second);
-    }
-  }
-  initial_.clear();  // the store has them now
+  set_initial_values();
   for (auto& [name, compiled] : compiled_) {
     compiled->executor = std::make_unique<Executor>(compiled->plan, store_, arena_);
   }

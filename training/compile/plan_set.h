@@ -101,6 +101,7 @@ class PlanSet {
  private:
   CompiledPlan& compile(const std::string& name, const MakeGraph& make);
   void make_room();
+  void set_initial_values();
 
   const Backend& backend_;
   const Backend& reference_;
@@ -110,7 +111,8 @@ class PlanSet {
   Arena arena_;
   std::map<std::string, std::unique_ptr<CompiledPlan>> compiled_;
   std::int64_t uses_ = 0;
-  std::map<int, Tensor> initial_;  // of store variables, until allocate() has stored them
+  // What store variables begin with, until allocate() has stored it.
+  std::map<int, graph::Variable> initial_;
 };
 
 }  // namespace temper::training

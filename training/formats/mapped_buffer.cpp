@@ -22,6 +22,10 @@ std::shared_ptr<Buffer> map_buffer(const std::string& path) {
   return as_buffer(std::make_shared<const MappedFile>(path));
 }
 
+std::shared_ptr<Buffer> map_buffer(const FileDescriptor& file, const std::string& path) {
+  return as_buffer(std::make_shared<const MappedFile>(file, path));
+}
+
 std::shared_ptr<Buffer> map_buffer_beneath(const std::string& folder, const std::string& relative) {
   return as_buffer(std::make_shared<const MappedFile>(open_beneath(folder, relative),
                                                       join_path(folder, relative)));

@@ -8,6 +8,7 @@
 #include <cstring>
 #include <set>
 #include <span>
+#include <utility>
 
 #include "runtime/memory/plain_pieces.h"
 #include "runtime/platform/files.h"
@@ -183,7 +184,7 @@ class Reader {
 
 // The JSON header of tensors that are already in file order, padded so that the data is aligned.
 std::string header_text(const std::string& path,
-                        const std::vector<std::pair<std::string, Tensor>>& sorted,
+                        const std::vector<std::pair<std::string, PlainValue>>& sorted,
                         const std::map<std::string, std::string>& metadata) {
   std::string text = "{";
   if (!metadata.empty()) {
@@ -198,19 +199,19 @@ std::string header_text(const std::string& path,
   }
   std::int64_t position = 0;
   std::set<std::string_view> seen;
-  for (const auto& [name, tensor] : sorted) {
+  for (const auto& [name, value] : sorted) {
     TEMPER_CHECK(name != kMetadata && seen.insert(name).second, ErrorCode::kInvalidArgument, path,
                  ": the tensor name '", name, "' is reserved or used twice");
-    const auto type = std::find_if(
-        kTypes.begin(), kTypes.end(),
-        [&, dtype = tensor.dtype()](const TypeName& row) { return row.dtype == dtype; });
+    const auto type =
+        std::find_if(kTypes.begin(), kTypes.end(),
+                     [dtype = value.dtype](const TypeName& row) { return row.dtype == dtype; });
     TEMPER_CHECK(type != kTypes.end(), ErrorCode::kUnsupported, path, ": tensor '", name,
-                 "' of dtype ", tensor.dtype(), " has no safetensors form");
+                 "' of dtype ", value.dtype, " has no safetensors form");
     text += text.size() == 1 ? "" : ", ";
     append_json_string(text, name);
-    text += concat(": {\"dtype\": \"", type->name, "\", \"shape\": [", join(tensor.shape(), ", "),
-                   "], \"data_offsets\": [", position, ", ", position + plain_bytes(tensor), "]}");
-    position += plain_bytes(tensor);
+    text += concat(": {\"dtype\": \"", type->name, "\", \"shape\": [", join(value.shape, ", "),
+                   "], \"data_offsets\": [", position, ", ", position + value.bytes(), "]}");
+    position += value.bytes();
   }
   text += '}';
   text.append((64 - (8 + text.size()) % 64) % 64, ' ');
@@ -233,17 +234,59 @@ SafetensorsFile decode_safetensors(std::shared_ptr<Buffer> buffer, std::string_v
   return Reader(std::move(buffer), where, code).read();
 }
 
+void SafetensorsFile::read(const Tensor& tensor, std::uint64_t skip,
+                           std::span<std::byte> out) const {
+  const auto* data = static_cast<const std::byte*>(tensor.data()) + skip;
+  if (file.is_open() && tensor.buffer() == mapped) {
+    read_at(file, static_cast<std::uint64_t>(data - mapped->data()), out, path);
+  } else if (!out.empty()) {
+    std::memcpy(out.data(), data, out.size());
+  }
+}
+
+PlainValue plain_value(const SafetensorsFile& file, const Tensor& tensor) {
+  return {tensor.dtype(), tensor.shape(), [&file, tensor](const TakePiece& take) {
+            constexpr std::int64_t kPieceBytes = std::int64_t{1} << 20;
+            std::vector<std::byte> buffer(
+                static_cast<std::size_t>(std::min(tensor.bytes(), kPieceBytes)));
+            for (std::int64_t at = 0; at < tensor.bytes(); at += kPieceBytes) {
+              const std::span<std::byte> piece(
+                  buffer.data(),
+                  static_cast<std::size_t>(std::min(tensor.bytes() - at, kPieceBytes)));
+              file.read(tensor, static_cast<std::uint64_t>(at), piece);
+              take(piece);
+            }
+          }};
+}
+
 SafetensorsFile read_safetensors(const std::string& path, ErrorCode code) {
-  return decode_safetensors(map_buffer(path), path, code);
+  std::uint64_t bytes = 0;
+  FileDescriptor file = open_file(path, bytes);
+  const std::shared_ptr<Buffer> mapped = map_buffer(file, path);
+  SafetensorsFile read = decode_safetensors(mapped, path, code);
+  read.path = path;
+  read.file = std::move(file);
+  read.mapped = mapped;
+  return read;
 }
 
 std::string write_safetensors(const std::string& path,
                               const std::vector<std::pair<std::string, Tensor>>& tensors,
                               const std::map<std::string, std::string>& metadata) {
-  std::vector<std::pair<std::string, Tensor>> sorted = tensors;
+  std::vector<std::pair<std::string, PlainValue>> values;
+  for (const auto& [name, tensor] : tensors) {
+    values.emplace_back(name, plain_value(tensor));
+  }
+  return write_safetensors(path, values, metadata);
+}
+
+std::string write_safetensors(const std::string& path,
+                              const std::vector<std::pair<std::string, PlainValue>>& tensors,
+                              const std::map<std::string, std::string>& metadata) {
+  std::vector<std::pair<std::string, PlainValue>> sorted = tensors;
   std::sort(sorted.begin(), sorted.end(), [](const auto& a, const auto& b) {
-    const std::size_t wide_a = size_of(a.second.dtype());
-    const std::size_t wide_b = size_of(b.second.dtype());
+    const std::size_t wide_a = size_of(a.second.dtype);
+    const std::size_t wide_b = size_of(b.second.dtype);
     return wide_a != wide_b ? wide_a > wide_b : a.first < b.first;
   });
   const std::string text = header_text(path, sorted, metadata);
@@ -252,8 +295,8 @@ std::string write_safetensors(const std::string& path,
     length[i] = static_cast<std::byte>(text.size() >> (8 * i));
   }
   std::uint64_t bytes = 8 + text.size();
-  for (const auto& [name, tensor] : sorted) {
-    bytes += static_cast<std::uint64_t>(plain_bytes(tensor));
+  for (const auto& [name, value] : sorted) {
+    bytes += static_cast<std::uint64_t>(value.bytes());
   }
   AtomicFile file(path);
   file.reserve(bytes);
@@ -264,8 +307,8 @@ std::string write_safetensors(const std::string& path,
   };
   write(length);
   write(std::as_bytes(std::span(text)));
-  for (const auto& [name, tensor] : sorted) {
-    for_each_plain_piece(tensor, write);
+  for (const auto& [name, value] : sorted) {
+    value.for_each_piece(write);
   }
   file.commit();
   return hash.finish();

@@ -10,7 +10,9 @@
 #include <vector>
 
 #include "runtime/base/error.h"
+#include "runtime/memory/plain_pieces.h"
 #include "runtime/memory/tensor.h"
+#include "runtime/platform/file_descriptor.h"
 
 namespace temper::training {
 
@@ -20,7 +22,17 @@ struct SafetensorsFile {
 
   // Null when there is no such tensor.
   const Tensor* find(std::string_view name) const;
+  // Bytes of one of `tensors` from `skip` on, read from the file: looking at a mapped tensor adds
+  // its pages to what the process takes, this does not. THROWS: kIo.
+  void read(const Tensor& tensor, std::uint64_t skip, std::span<std::byte> out) const;
+
+  std::string path;
+  FileDescriptor file;  // not open: of a buffer
+  std::shared_ptr<const Buffer> mapped;
 };
+
+// One of the tensors of a file, which outlives it: read a piece at a time when it is asked for.
+PlainValue plain_value(const SafetensorsFile& file, const Tensor& tensor);
 
 // Maps the file: the tensors are read-only views of it (copies where they are not aligned).
 // THROWS: `code` when it breaks a rule of the format, kUnsupported for 8-bit floats and the like.
@@ -33,6 +45,10 @@ SafetensorsFile decode_safetensors(std::shared_ptr<Buffer> buffer, std::string_v
 // 64, so every tensor is aligned for its type; equal contents give equal files. Returns the SHA-256
 // of the file, taken while it is written.
 // THROWS: kInvalidArgument for duplicate names or "__metadata__", kUnsupported for opaque bytes.
+// COST: holds about a megabyte of the values.
+std::string write_safetensors(const std::string& path,
+                              const std::vector<std::pair<std::string, PlainValue>>& tensors,
+                              const std::map<std::string, std::string>& metadata = {});
 std::string write_safetensors(const std::string& path,
                               const std::vector<std::pair<std::string, Tensor>>& tensors,
                               const std::map<std::string, std::string>& metadata = {});

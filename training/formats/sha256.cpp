@@ -5,6 +5,7 @@
 #include <bit>
 #include <cstring>
 #include <string_view>
+#include <vector>
 
 #include "runtime/platform/files.h"
 #include "training/formats/sha256_blocks.h"
@@ -117,8 +118,18 @@ std::string sha256_hex(std::span<const std::byte> bytes) {
 }
 
 std::string sha256_of_file(const std::string& path) {
-  const MappedFile file(path);
-  return sha256_hex(file.bytes());
+  std::uint64_t left = 0;
+  const FileDescriptor file = open_file(path, left);
+  std::vector<std::byte> piece(std::min<std::uint64_t>(left, std::uint64_t{1} << 20));
+  Sha256 hash;
+  for (std::uint64_t at = 0; left > 0;) {
+    const std::span<std::byte> next(piece.data(), std::min<std::uint64_t>(left, piece.size()));
+    read_at(file, at, next, path);
+    hash.update(next);
+    at += next.size();
+    left -= next.size();
+  }
+  return hash.finish();
 }
 
 }  // namespace temper::training

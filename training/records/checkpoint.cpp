@@ -70,8 +70,8 @@ void list_file(JsonValue& manifest, const std::string& name, const std::string& 
 // The files of a checkpoint into `folder`, at last the manifest of their sizes and hashes, which is
 // what makes the folder one.
 void write_files(const std::string& folder, const VariableStore& store, const RunState& state) {
-  std::map<std::string, std::vector<std::pair<std::string, Tensor>>> files{{kWeightsFile, {}},
-                                                                           {kOptimizerFile, {}}};
+  std::map<std::string, std::vector<std::pair<std::string, PlainValue>>> files{
+      {kWeightsFile, {}}, {kOptimizerFile, {}}};
   for (int i = 0; i < store.count(); ++i) {
     std::optional<CheckpointPlace> place = checkpoint_place(store, i);
     if (!place) {
@@ -80,12 +80,11 @@ void write_files(const std::string& folder, const VariableStore& store, const Ru
     const bool is_state = !store.variable(i).identity.is_of_model();
     TEMPER_CHECK(is_state || store.all_finite(i), ErrorCode::kDiverged, "parameter '",
                  store.variable(i).name, "' is not finite; no checkpoint is written");
-    // Nothing else writes to the store meanwhile.
-    files[place->file].emplace_back(std::move(place->name), store.look_at(i));
+    files[place->file].emplace_back(std::move(place->name), store.pieces(i));
   }
   // Large ones at the same time: what takes long is the hash.
   constexpr std::int64_t kWorthAThread = 1 << 20;
-  const std::launch how = store.bytes() < kWorthAThread
+  const std::launch how = store.bytes() < kWorthAThread || !store.memory().is_host()
                               ? std::launch::deferred
                               : std::launch::async | std::launch::deferred;
   std::vector<std::pair<std::string, std::future<std::string>>> written;
@@ -164,24 +163,49 @@ void load_variables(const std::string& folder, VariableStore& store) {
       files[file] = read_safetensors(join_path(folder, file));
     }
   }
-  std::vector<std::pair<int, const Tensor*>> values;
+  struct Found {
+    int id;
+    const SafetensorsFile* file;
+    const Tensor* value;
+  };
+  std::vector<Found> values;
   for (int i = 0; i < store.count(); ++i) {  // look before anything is changed
     const std::optional<CheckpointPlace> place = checkpoint_place(store, i);
     if (!place) {
       continue;
     }
     const std::string& name = place->name;
-    const Tensor* value = files[place->file].find(name);
+    const SafetensorsFile& file = files[place->file];
+    const Tensor* value = file.find(name);
     TEMPER_CHECK(value != nullptr, ErrorCode::kInvalidModel, folder, ": ", place->file,
                  " holds no tensor '", name, "': it is of another model or optimizer");
     TEMPER_CHECK(value->shape() == store.variable(i).shape, ErrorCode::kInvalidModel, folder, ": '",
                  name, "' has the shape ", value->shape(), ", the model's ",
                  store.variable(i).shape);
-    values.emplace_back(i, value);
+    values.push_back({i, &file, value});
   }
-  for (const auto& [i, value] : values) {
-    store.set(i, *value);
+  for (const Found& found : values) {
+    if (found.value->dtype() != store.variable(found.id).dtype) {
+      store.set(found.id, *found.value);
+      continue;
+    }
+    std::uint64_t at = 0;
+    store.fill(found.id, [&](std::span<std::byte> piece) {
+      found.file->read(*found.value, at, piece);
+      at += piece.size();
+    });
   }
+}
+
+// The values of a file, which `saved` keeps open.
+std::map<std::string, PlainValue> values_of(const std::string& path, SavedTensors& saved) {
+  saved.files.push_back(std::make_unique<SafetensorsFile>(read_safetensors(path)));
+  const SafetensorsFile& file = *saved.files.back();
+  std::map<std::string, PlainValue> values;
+  for (const auto& [name, tensor] : file.tensors) {
+    values[name_of_tensor(name)] = plain_value(file, tensor);
+  }
+  return values;
 }
 
 bool is_whole(const std::string& folder) {
@@ -251,13 +275,9 @@ SavedTensors read_newest_checkpoint(const std::string& run_directory,
     try {
       SavedTensors saved;
       saved.state = read_state(folder);
-      for (auto& [tensor, value] : read_safetensors(join_path(folder, kWeightsFile)).tensors) {
-        saved.weights[name_of_tensor(tensor)] = value;
-      }
+      saved.weights = values_of(join_path(folder, kWeightsFile), saved);
       if (has_averages(folder)) {
-        for (auto& [tensor, value] : read_safetensors(join_path(folder, kAveragesFile)).tensors) {
-          saved.averages[name_of_tensor(tensor)] = value;
-        }
+        saved.averages = values_of(join_path(folder, kAveragesFile), saved);
       }
       return saved;
     } catch (const Error& error) {

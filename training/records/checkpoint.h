@@ -7,14 +7,19 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "runtime/exec/variable_store.h"
+#include "training/formats/safetensors.h"
 #include "training/records/run_state.h"
 
 namespace temper::training {
+
+// What writing a checkpoint takes in memory, at most: a piece of each file at a time.
+inline constexpr std::int64_t kCheckpointBytes = std::int64_t{4} << 20;
 
 // Writes checkpoints/step-<12 digits> of `run_directory`, then removes the oldest up to this step
 // until `keep` are left. THROWS: kIo (nothing is lost then: the older ones stay); kDiverged instead
@@ -30,11 +35,12 @@ std::optional<RunState> load_newest_checkpoint(
     const std::string& run_directory, std::vector<std::string>& notes,
     const std::function<VariableStore&(const RunState&)>& accept);
 
-// What a checkpoint holds of the model, by name.
+// What a checkpoint holds of the model, by name; values are read when they are asked for.
 struct SavedTensors {
   RunState state;
-  std::map<std::string, Tensor> weights;
-  std::map<std::string, Tensor> averages;  // of weights and statistics; empty: the run has none
+  std::map<std::string, PlainValue> weights;
+  std::map<std::string, PlainValue> averages;  // of weights and statistics; empty: the run has none
+  std::vector<std::unique_ptr<SafetensorsFile>> files;  // where they are
 };
 
 // The newest whole checkpoint, of any recipe; damaged ones are skipped, each with a line in

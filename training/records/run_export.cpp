@@ -13,11 +13,11 @@ namespace temper::training {
 namespace {
 
 // The model's tensors of a checkpoint, with the averages in their place where they are asked for.
-std::map<std::string, Tensor> model_values(const SavedTensors& saved, bool averages) {
-  std::map<std::string, Tensor> values = saved.weights;
+std::map<std::string, PlainValue> model_values(const SavedTensors& saved, bool averages) {
+  std::map<std::string, PlainValue> values = saved.weights;
   if (averages) {
-    for (const auto& [name, tensor] : saved.averages) {
-      values[name] = tensor;
+    for (const auto& [name, value] : saved.averages) {
+      values[name] = value;
     }
   }
   return values;

@@ -297,17 +297,21 @@ Tensor AdversarialSession::sample() {
 void AdversarialSession::export_model(const graph::OnnxModel& model, int number,
                                       const std::string& path) const {
   const graph::Graph graph = model.build_graph(graph::standard_ops());
-  std::map<std::string, Tensor> values;
+  std::map<std::string, PlainValue> values;
   for (int i = 0; i < graph.variable_count(); ++i) {
     const graph::Variable& variable = graph.variable(graph::VariableId{i});
     VariableIdentity identity = variable.identity;
     identity.model = number;
     const int stored = plans_->store().find(identity);
     if (stored >= 0) {
-      values[variable.name] = plans_->store().get(stored);
+      values[variable.name] = plans_->store().pieces(stored);
     }
   }
   graph::export_model(model, values, path);
+}
+
+std::int64_t AdversarialSession::export_bytes() const {
+  return std::max(graph::export_bytes(*generator_), graph::export_bytes(*discriminator_));
 }
 
 std::pair<std::string, std::string> AdversarialSession::export_models(

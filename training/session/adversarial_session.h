@@ -58,6 +58,8 @@ class AdversarialSession {
   // Writes generator.onnx and discriminator.onnx into the folder, the trained values in the files'
   // own form. Returns their paths.
   std::pair<std::string, std::string> export_models(const std::string& folder) const;
+  // What that takes in memory beside the values, at most.
+  std::int64_t export_bytes() const;
 
  private:
   void refuse_other_settings() const;

@@ -4,12 +4,14 @@
 #include <cmath>
 #include <utility>
 
+#include "graph/lowering/initial_values.h"
 #include "graph/ops/standard_ops.h"
 #include "runtime/base/error.h"
+#include "runtime/platform/folders.h"
 #include "training/objective/inferred_loss.h"
 #include "training/objective/loss_totals.h"
-#include "training/session/restored_variables.h"
 #include "training/session/run_metrics.h"
+#include "training/session/spilled_variables.h"
 
 namespace temper::training {
 namespace {
@@ -64,16 +66,28 @@ Evaluation evaluate_file(Session& session, const std::string& model, SetMetrics&
       graph::OnnxModel::load(model, {session.recipe().model.external_data_root})
           .build_graph(graph::standard_ops(), session.as_variables());
   VariableStore& store = session.engine().store();
-  const RestoredVariables restored(store);
+  std::vector<std::pair<int, graph::VariableId>> both;
+  std::vector<int> ids;
   for (int i = 0; i < graph.variable_count(); ++i) {
-    const graph::Variable& variable = graph.variable(graph::VariableId{i});
-    const int same = store.find(variable.name);
-    if (same >= 0 && variable.initial.defined()) {
-      store.set(same, variable.initial);
+    const int same = store.find(graph.variable(graph::VariableId{i}).name);
+    if (same >= 0) {
+      both.emplace_back(same, graph::VariableId{i});
+      ids.push_back(same);
     }
   }
-  const auto loader = session.make_val_loader();
-  return evaluate(session, *loader, set);
+  SpilledVariables own(store, ids, folder_of(model));
+  try {
+    for (const auto& [id, variable] : both) {
+      graph::set_initial_value(store, id, graph.variable(variable));
+    }
+    const auto loader = session.make_val_loader();
+    Evaluation evaluation = evaluate(session, *loader, set);
+    own.restore();
+    return evaluation;
+  } catch (...) {
+    own.restore();
+    throw;
+  }
 }
 
 Evaluation evaluate_training_rows(Session& session, SetMetrics& set) {

@@ -114,8 +114,9 @@ TEST(OnnxExport, LeavesTheOldFileWhenItCannotWrite) {
   expect_error(ErrorCode::kInvalidArgument, "element 1 is 1.00000001",
                [&] { graph::export_model(model, {{"b", vector({0, 1e30f})}}, path); });
   EXPECT_EQ(folder.read("model.onnx"), parts.bytes());
-  expect_error(ErrorCode::kIo, "nowhere",
-               [&] { graph::export_model(model, {}, folder.path("nowhere/out.onnx")); });
+  expect_error(ErrorCode::kIo, "nowhere", [&] {
+    graph::export_model(model, std::map<std::string, Tensor>{}, folder.path("nowhere/out.onnx"));
+  });
 }
 
 }  // namespace

@@ -181,7 +181,7 @@ TEST(ExternalData, IsFoundWhenItWasRenamedSinceTheImport) {
   folder.write("m.data", data_bytes());
   const OnnxModel model = OnnxModel::load(folder.write("m.onnx", model_bytes("m.data")));
   fs::rename(folder.path("m.data"), folder.path("elsewhere"));
-  graph::export_model(model, {}, folder.path("best.onnx"));
+  graph::export_model(model, std::map<std::string, Tensor>{}, folder.path("best.onnx"));
   EXPECT_EQ(read(load(folder.path("best.onnx")), "w"), (std::vector<float>{1, 2, 3, 4}));
 }
 

@@ -16,6 +16,8 @@ namespace temper::test {
 
 class Message {
  public:
+  Message() = default;
+  explicit Message(std::string bytes) : bytes_(std::move(bytes)) {}
   Message& number(int field, std::int64_t value) {
     varint(static_cast<std::uint64_t>(field) << 3);
     varint(static_cast<std::uint64_t>(value));

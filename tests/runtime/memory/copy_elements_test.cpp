@@ -90,6 +90,29 @@ TEST(CopyElements, FindsEachElementInEveryPairOfLayouts) {
   }
 }
 
+TEST(PlainPieces, FillATensorAsAPlainOneWould) {
+  for (const Shape& shape : {Shape{5, 3, 3, 2}, Shape{3, 40, 17, 9}, Shape{64, 96, 9, 9}}) {
+    for (const Layout& layout : {Layout{}, blocked(shape, 4, 2), channels_last(shape)}) {
+      const Tensor given = numbered(shape, {});
+      Tensor wanted(given.dtype(), shape, layout);
+      copy_elements(given, wanted);
+      Tensor filled(given.dtype(), shape, layout);
+      std::memset(filled.data(), 1, static_cast<std::size_t>(filled.bytes()));
+      std::size_t at = 0, largest = 0;
+      fill_from_plain_pieces(filled, [&](std::span<std::byte> piece) {
+        std::memcpy(piece.data(), static_cast<const std::byte*>(given.data()) + at, piece.size());
+        at += piece.size();
+        largest = std::max(largest, piece.size());
+      });
+      EXPECT_EQ(at, static_cast<std::size_t>(given.bytes()));
+      EXPECT_LE(largest, std::size_t{1} << 20);
+      EXPECT_EQ(std::memcmp(filled.data(), wanted.data(), static_cast<std::size_t>(wanted.bytes())),
+                0)
+          << to_string(layout);  // padding too
+    }
+  }
+}
+
 TEST(PlainPieces, AreTheBytesOfAPlainCopy) {
   for (const Shape& shape : {Shape{5, 3, 3, 2}, Shape{3, 40, 17, 9}, Shape{64, 96, 9, 9}}) {
     for (const Layout& layout : {Layout{}, blocked(shape, 4, 2), channels_last(shape)}) {

@@ -6,11 +6,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <array>
 #include <fstream>
 
 #include "runtime/base/error.h"
 #include "runtime/memory/buffer.h"
 #include "runtime/platform/folders.h"
+#include "runtime/platform/scratch_file.h"
 #include "runtime/platform/signals.h"
 #include "tests/runtime/platform/temporary_folder.h"
 
@@ -55,6 +57,45 @@ TEST(AtomicFile, WithoutCommitLeavesTheOldFileAndNothingElse) {
   }
   EXPECT_EQ(read_text_file(path, 100), "old");
   EXPECT_EQ(list_directory(folder.path()).size(), 1u);
+}
+
+TEST(AtomicFile, TakesANameThatFollowsFromItsContent) {
+  const TemporaryFolder folder;
+  {
+    AtomicFile file(folder.file("out"));
+    file.write("text");
+    file.commit_as(folder.file("out-4"));
+    EXPECT_EQ(file.path(), folder.file("out-4"));
+  }
+  EXPECT_EQ(read_text_file(folder.file("out-4"), 100), "text");
+  EXPECT_EQ(list_directory(folder.path()), (std::vector<std::string>{"out-4"}));
+}
+
+TEST(ReadAt, GivesTheAskedBytesOrSaysThatTheFileIsCut) {
+  const TemporaryFolder folder;
+  write_file_atomically(folder.file("a"), "0123456789");
+  std::uint64_t bytes = 0;
+  const FileDescriptor file = open_file(folder.file("a"), bytes);
+  EXPECT_EQ(bytes, 10u);
+  std::array<std::byte, 3> out{};
+  read_at(file, 7, out, "a");
+  EXPECT_EQ(out, (std::array{std::byte{'7'}, std::byte{'8'}, std::byte{'9'}}));
+  EXPECT_NE(io_message([&] { read_at(file, 8, out, "a"); }).find("ends at byte 10"),
+            std::string::npos);
+  EXPECT_NE(io_message([&] { open_file(folder.path(), bytes); }), "");
+}
+
+TEST(ScratchFile, HoldsWhatIsWrittenAndHasNoName) {
+  const TemporaryFolder folder;
+  ScratchFile file(folder.path());
+  file.write(std::as_bytes(std::span("0123456789", 10)));
+  file.write(std::as_bytes(std::span("ab", 2)));
+  EXPECT_EQ(file.bytes(), 12u);
+  std::array<char, 4> out{};
+  file.read(8, std::as_writable_bytes(std::span(out)));
+  EXPECT_EQ(std::string(out.data(), out.size()), "89ab");
+  EXPECT_TRUE(list_directory(folder.path()).empty());
+  EXPECT_NE(io_message([&] { ScratchFile(folder.file("missing")); }), "");
 }
 
 TEST(AtomicFile, ReservedBytesThatAreNotWrittenAreCutOff) {

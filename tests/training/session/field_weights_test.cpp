@@ -34,7 +34,7 @@ std::map<std::string, Tensor> tensors_of(const std::string& path) {
   std::map<std::string, Tensor> values;
   for (int i = 0; i < graph.variable_count(); ++i) {
     const graph::Variable& variable = graph.variable(graph::VariableId{i});
-    values[variable.name] = variable.initial;
+    values[variable.name] = graph::initial_value(variable);
   }
   return values;
 }
