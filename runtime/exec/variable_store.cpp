@@ -33,30 +33,36 @@ int VariableStore::add(StoreVariable variable) {
   return id;
 }
 
-void VariableStore::allocate() {
-  using Group = std::pair<std::string, int>;  // its name, or none and the one variable
-  std::map<Group, std::size_t> group_bytes;
-  std::vector<std::size_t> offsets;
-  std::vector<Group> groups;
-  for (const StoreVariable& variable : variables_) {
-    const bool alone = variable.flat_group.empty();
-    groups.emplace_back(variable.flat_group, alone ? static_cast<int>(groups.size()) : -1);
-    std::size_t& end = group_bytes[groups.back()];
-    offsets.push_back(end);
-    end += aligned_bytes(variable);
+void VariableStore::allocate(const std::function<void(int)>& ready) {
+  struct Group {
+    std::vector<int> members;
+    std::vector<std::size_t> offsets;
+    std::size_t bytes = 0;
+  };
+  std::map<std::pair<std::string, int>, Group> groups;  // by name, or none and the one variable
+  for (int i = 0; i < count(); ++i) {
+    const std::string& name = variable(i).flat_group;
+    Group& group = groups[{name, name.empty() ? i : -1}];
+    group.members.push_back(i);
+    group.offsets.push_back(group.bytes);
+    group.bytes += aligned_bytes(variable(i));
   }
-  std::map<Group, std::shared_ptr<Buffer>> buffers;
-  for (const auto& [group, bytes] : group_bytes) {
-    const std::string label =
-        group.second < 0 ? "group " + group.first : "variable " + variable(group.second).name;
-    buffers[group] = Buffer::allocate(bytes, label.c_str(), *memory_);
-  }
-  for (std::size_t i = 0; i < variables_.size(); ++i) {
-    const StoreVariable& variable = variables_[i];
-    tensors_.emplace_back(variable.dtype, variable.shape, variable.layout, buffers[groups[i]],
-                          offsets[i]);
-  }
+  tensors_.resize(variables_.size());
   allocated_ = true;
+  for (const auto& [key, group] : groups) {
+    const std::string label =
+        key.second < 0 ? "group " + key.first : "variable " + variable(key.second).name;
+    const auto buffer = Buffer::allocate(group.bytes, label.c_str(), *memory_);
+    for (std::size_t i = 0; i < group.members.size(); ++i) {
+      const int id = group.members[i];
+      const StoreVariable& member = variable(id);
+      tensors_[static_cast<std::size_t>(id)] =
+          Tensor(member.dtype, member.shape, member.layout, buffer, group.offsets[i]);
+      if (ready) {
+        ready(id);
+      }
+    }
+  }
 }
 
 std::int64_t VariableStore::bytes() const {

@@ -42,8 +42,12 @@ class VariableStore {
   // REQUIRES: before allocate(); no variable of this identity is there, nor a tensor of the model
   // with the name of this one.
   int add(StoreVariable variable);
-  // Makes the buffers, zeroed. THROWS: kOutOfMemory.
-  void allocate();
+  // Makes the buffers, zeroed, one flat group after the other; `ready` is called with each variable
+  // as soon as it has its memory. THROWS: kOutOfMemory.
+  void allocate(const std::function<void(int)>& ready = {});
+  // Gives up the memory of a variable that nothing reads any more: that of a flat group is free
+  // once all its variables are released.
+  void release(int id) { tensors_[static_cast<std::size_t>(id)] = Tensor{}; }
   bool allocated() const { return allocated_; }
 
   int count() const { return static_cast<int>(variables_.size()); }

@@ -168,6 +168,22 @@ TEST_P(MemoryAroundStep, IsTheSameWhenARunIsResumed) {
             test::TemporaryFolder::read_all(path("whole/last.onnx")));
 }
 
+TEST_P(MemoryAroundStep, HasVariablesOnceAtTheBorderOfTwoStages) {
+  Recipe staged = recipe();
+  staged.train.steps = 0;
+  staged.stages.resize(2);
+  staged.stages[0].epochs = staged.stages[1].epochs = 1;
+  staged.stages[0].freeze = {"w2"};
+  Session session(staged);
+  PeakBetweenSteps peak;
+  Trainer trainer(session, peak, false);
+  test::start_measuring();
+  trainer.run();
+  EXPECT_EQ(peak.steps, 12);
+  EXPECT_LT(peak.over, kSmall);                         // over the second stage, which takes more
+  EXPECT_GT(peak.grown, 3 * kWeightBytes / 2 - kMebi);  // two moments and a gradient of w2
+}
+
 INSTANTIATE_TEST_SUITE_P(Weights, MemoryAroundStep, testing::Bool(),
                          [](const auto& it) { return it.param ? "BesideTheFile" : "InTheFile"; });
 

@@ -43,14 +43,14 @@ graph::Graph Engine::make(const GraphRequest& request) {
   return std::move(made.graph);
 }
 
-void Engine::prepare(const std::vector<GraphRequest>& requests) {
+void Engine::prepare(const std::vector<GraphRequest>& requests, VariableStore* before) {
   for (const GraphRequest& request : requests) {
     plan(request);
   }
   if (settings_.snapshots) {
     plans_.add_snapshots(belongs_to_snapshot);
   }
-  plans_.allocate();
+  plans_.allocate(before);
 }
 
 HeldExecutor Engine::executor(const GraphRequest& request) {

@@ -22,7 +22,10 @@ class Engine {
 
   // Compiles these graphs and allocates everything for them. The first request decides the layouts
   // of the variables, so the training graph comes first. Variables get their initial values.
-  void prepare(const std::vector<GraphRequest>& requests);
+  // Those that `before` has too take its values and its memory (PlanSet::allocate).
+  void prepare(const std::vector<GraphRequest>& requests, VariableStore* before = nullptr);
+  // See PlanSet.
+  KeptVariables take_variables() { return plans_.take_variables(); }
 
   // The executor of a graph, compiled when it is not there. REQUIRES: prepare() was called.
   HeldExecutor executor(const GraphRequest& request);

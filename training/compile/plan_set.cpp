@@ -140,14 +140,50 @@ void PlanSet::set_initial_values() {
   initial_.clear();  // the store has them now
 }
 
-void PlanSet::allocate() {
+// Of each variable the one of `before`, or -1. In both stores the owner of a variable stands before
+// it.
+std::vector<int> PlanSet::same_in(const VariableStore& before) const {
+  std::vector<int> of_before(static_cast<std::size_t>(store_.count()), -1);
+  std::vector<int> same;  // the other way round
+  for (int i = 0; i < before.count(); ++i) {
+    VariableIdentity identity = before.variable(i).identity;
+    const bool owned = identity.of >= 0;
+    identity.of = owned ? same[static_cast<std::size_t>(identity.of)] : -1;
+    same.push_back(owned && identity.of < 0 ? -1 : store_.find(identity));
+    if (same.back() >= 0) {
+      of_before[static_cast<std::size_t>(same.back())] = i;
+    }
+  }
+  return of_before;
+}
+
+KeptVariables PlanSet::take_variables() {
+  compiled_.clear();
+  return {std::move(stream_), std::move(store_)};
+}
+
+void PlanSet::allocate(VariableStore* before) {
   for (const auto& [name, compiled] : compiled_) {
     arena_.reserve(compiled->plan);
   }
   MemoryPlan needed = memory();
   needed.constants = 0;  // read already
-  check_fits(needed);
-  store_.allocate();
+  if (before == nullptr) {
+    check_fits(needed);
+    store_.allocate();
+  } else {
+    needed.variables = std::max<std::int64_t>(needed.variables - before->bytes(), 0);
+    check_fits(needed);
+    const std::vector<int> same = same_in(*before);
+    store_.allocate([&](int id) {
+      const int kept = same[static_cast<std::size_t>(id)];
+      if (kept >= 0) {
+        store_.set(id, before->look_at(kept));
+        before->release(kept);
+        initial_.erase(id);
+      }
+    });
+  }
   set_initial_values();
   for (auto& [name, compiled] : compiled_) {
     compiled->executor = std::make_unique<Executor>(compiled->plan, store_, arena_);

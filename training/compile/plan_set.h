@@ -11,6 +11,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "graph/ir/graph.h"
 #include "runtime/backend/backend.h"
@@ -74,6 +75,12 @@ class HeldExecutor {
   CompiledPlan* compiled_ = nullptr;
 };
 
+// The variables of a set without its plans.
+struct KeptVariables {
+  std::unique_ptr<Stream> stream;
+  VariableStore store;
+};
+
 class PlanSet {
  public:
   using MakeGraph = std::function<graph::Graph()>;
@@ -87,8 +94,12 @@ class PlanSet {
   // Before allocate(): adds to each variable that `wanted` chooses its snapshot.
   void add_snapshots(const std::function<bool(const StoreVariable&)>& wanted);
   // Allocates the variables of the plans so far, sets their initial values and makes the executors.
-  // Called once; no later plan may name a new variable.
-  void allocate();
+  // Variables that `before` has too take its values, and its memory is given up on the way. Called
+  // once; no later plan may name a new variable.
+  void allocate(VariableStore* before = nullptr);
+  // The variables, for such a successor; all plans are gone. REQUIRES: nothing is held; the set is
+  // not used any more.
+  KeptVariables take_variables();
   // REQUIRES: allocate() was called.
   HeldExecutor executor(const std::string& name, const MakeGraph& make);
 
@@ -102,6 +113,7 @@ class PlanSet {
   CompiledPlan& compile(const std::string& name, const MakeGraph& make);
   void make_room();
   void set_initial_values();
+  std::vector<int> same_in(const VariableStore& before) const;
 
   const Backend& backend_;
   const Backend& reference_;

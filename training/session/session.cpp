@@ -1,6 +1,7 @@
 #include "training/session/session.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "backends/backends.h"
 #include "graph/ops/standard_ops.h"
@@ -111,29 +112,18 @@ void Session::enter_stage(std::size_t stage, std::int64_t applied) {
   for (std::size_t before = 0; before < stage; ++before) {
     settings.earlier_freezes.push_back(frozen_in(before));
   }
-  std::vector<std::pair<VariableIdentity, Tensor>> values;
-  const VariableStore& before = engine_->store();
-  for (int i = 0; before.allocated() && i < before.count(); ++i) {
-    values.emplace_back(before.variable(i).identity, before.get(i));
+  std::optional<KeptVariables> before;
+  if (engine_->store().allocated()) {
+    before = engine_->take_variables();
   }
   // Frees the plans of the stage before, so that there is never memory for two.
   engine_ =
       std::make_unique<Engine>(*imported_, std::move(settings), *backend_, *reference_, options_);
-  if (values.empty()) {
+  if (!before) {
     return;
   }
-  engine_->prepare(requests());
+  engine_->prepare(requests(), &before->store);
   VariableStore& store = engine_->store();
-  std::vector<int>
-      same;  // of each variable of before, whose owner stands before it: -1: it is gone
-  for (auto& [identity, value] : values) {
-    const bool owned = identity.of >= 0;
-    identity.of = owned ? same[static_cast<std::size_t>(identity.of)] : -1;
-    same.push_back(owned && identity.of < 0 ? -1 : store.find(identity));
-    if (same.back() >= 0) {
-      store.set(same.back(), value);
-    }
-  }
   store.set_range<std::int64_t>(store.find(ScalarRole::kStarts), static_cast<std::int64_t>(stage),
                                 {&applied, 1});
 }
