@@ -51,6 +51,26 @@ TEST(AdversarialCommand, PrintsTheSettingsOfARunOfTwoModelsAndNoOthers) {
   EXPECT_THAT(result.out, Not(HasSubstr("loss.name")));
 }
 
+TEST(AdversarialCommand, SavesOnASignalAndGoesOnWithResume) {
+  const ScratchFolder scratch;
+  const std::string run = scratch / "run";
+  CommandOptions options;
+  options.terminate_after = "step 2/";
+  const std::vector<std::string> arguments = {"train", kRecipe, "train.steps=500", "log.every=1",
+                                              "train.out=" + run};
+  const CommandResult first = run_temper(arguments, options);
+  EXPECT_EQ(first.exit_code, 75) << first.err;
+  EXPECT_THAT(first.err, HasSubstr("stopped by SIGTERM after step "));
+  EXPECT_THAT(first.err, HasSubstr("temper train " + run + " --resume"));
+  EXPECT_FALSE(fs::exists(run + "/generator.onnx"));
+  const CommandResult resumed =
+      run_temper({"train", run, "--resume", "train.max_time=0 s", "--json"});
+  EXPECT_EQ(resumed.exit_code, 0) << resumed.err;
+  EXPECT_THAT(resumed.out, HasSubstr("\"outcome\": \"time is up\""));
+  EXPECT_THAT(resumed.err, HasSubstr("train.max_time is over after step "));
+  EXPECT_TRUE(fs::exists(run + "/generator.onnx"));
+}
+
 TEST(AdversarialCommand, SaysWhatIsWrong) {
   const CommandResult loss = run_temper({"train", kRecipe, "adversarial.loss=wasserstain"});
   EXPECT_EQ(loss.exit_code, 2);

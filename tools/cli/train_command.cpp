@@ -1,6 +1,5 @@
 // `temper train`: runs a recipe, shows its progress and says where everything is.
 #include <cstdio>
-#include <iterator>
 #include <utility>
 
 #include "graph/onnx/export.h"
@@ -14,10 +13,9 @@
 #include "tools/cli/help_keys.h"
 #include "tools/cli/memory_report.h"
 #include "tools/cli/pass_dump.h"
-#include "tools/cli/progress.h"
 #include "tools/cli/quick_recipe.h"
 #include "tools/cli/recipe_words.h"
-#include "tools/cli/run_charts.h"
+#include "tools/cli/run_watcher.h"
 #include "training/analysis/group_report.h"
 #include "training/formats/json.h"
 #include "training/recipe/recipe_keys.h"
@@ -42,65 +40,23 @@ std::vector<std::string> shown_metrics(const Session& session) {
   return shown;
 }
 
-class Watcher final : public training::RunObserver {
+class Watcher final : public RunWatcher {
  public:
   Watcher(const Session& session, const StopSignals& signals, bool quiet)
-      : signals_(signals),
-        draws_charts_(session.recipe().log.charts),
-        progress_(session.has_validation() && session.recipe().train.eval_every == 0, quiet,
-                  shown_metrics(session)) {}
+      : RunWatcher(session.recipe(), signals,
+                   Progress(session.has_validation() && session.recipe().train.eval_every == 0,
+                            quiet, shown_metrics(session))) {}
 
-  void watch(Trainer& trainer) { trainer_ = &trainer; }
-  const std::vector<std::string>& charts() const { return charts_; }
-  bool charts_failed() const { return charts_failed_; }
-
-  void started(const std::string& run_directory, const training::RunProgress& progress) override {
-    progress_.started(run_directory, progress);
-  }
-  void stepped(const training::RunProgress& progress) override {
-    progress_.stepped(progress);
-    if (signals_.requested()) {
-      trainer_->request_stop();
-    }
-  }
-  void logged(std::int64_t step, std::int64_t epoch,
-              std::span<const training::Metric> metrics) override {
-    static_cast<void>(epoch);
-    progress_.logged(step, metrics);
-  }
-  void message(std::string_view text) override { progress_.message(text); }
-  bool judges_best() const override { return draws_charts_; }
+  bool judges_best() const override { return draws_charts(); }
   void best_judged(const training::SetMetrics& metrics,
                    const std::vector<std::string>& class_names) override {
     of_best_ = evaluation_charts(metrics, class_names, "best model, validation set");
   }
-  std::vector<training::DrawnChart> finished(const std::string& run_directory) override {
-    progress_.finished();
-    if (!draws_charts_) {
-      return {};
-    }
-    try {  // from the file, which after a resume also has the lines of before
-      RunCharts charts;
-      charts.read(join_path(run_directory, "metrics.jsonl"));
-      std::vector<NamedChart> all = charts.charts();
-      std::move(of_best_.begin(), of_best_.end(), std::back_inserter(all));
-      charts_ = write_charts(all, join_path(run_directory, "charts"));
-      return drawn_charts(all);
-    } catch (const Error& error) {
-      charts_failed_ = true;
-      progress_.message(concat("could not draw the charts: ", error.message()));
-      return {};
-    }
-  }
 
  private:
-  const StopSignals& signals_;
-  bool draws_charts_;
-  Progress progress_;
-  Trainer* trainer_ = nullptr;
+  std::vector<NamedChart> other_charts() override { return std::move(of_best_); }
+
   std::vector<NamedChart> of_best_;
-  std::vector<std::string> charts_;
-  bool charts_failed_ = false;
 };
 
 // What was typed: a recipe, a run directory to resume, or a model with its data; then key=value.
@@ -204,31 +160,6 @@ void print_result(const RunResult& result, const Session& session, const Watcher
   }
 }
 
-int exit_code_of(const RunResult& result, const Watcher& watcher, const StopSignals& signals) {
-  switch (result.outcome) {
-    case RunOutcome::kInterrupted:
-      std::fprintf(stderr, "stopped by %s after step %lld; go on with: temper train %s --resume\n",
-                   signals.signal_name(), static_cast<long long>(result.steps),
-                   result.run_directory.c_str());
-      return kStoppedExitCode;
-    case RunOutcome::kStoppedEarly:
-      std::fprintf(stderr, "stopped early after step %lld: %s did not improve any more\n",
-                   static_cast<long long>(result.steps), result.monitor.c_str());
-      break;
-    case RunOutcome::kTimeIsUp:
-      std::fprintf(stderr,
-                   "train.max_time is over after step %lld; go on with: temper train %s --resume "
-                   "train.max_time=\"...\"\n",
-                   static_cast<long long>(result.steps), result.run_directory.c_str());
-      break;
-    case RunOutcome::kSaveFailed:
-      return exit_code(ErrorCode::kIo);
-    case RunOutcome::kFinished:
-      break;
-  }
-  return watcher.charts_failed() ? exit_code(ErrorCode::kIo) : 0;
-}
-
 void print_settings(const Recipe& recipe, bool as_json) {
   if (!as_json) {
     std::fputs(training::describe_settings(recipe).c_str(), stdout);
@@ -277,7 +208,7 @@ int run(const Arguments& arguments) {
   }
   Watcher watcher(session, signals, quiet);
   Trainer trainer(session, watcher, arguments.has("--resume"));
-  watcher.watch(trainer);
+  watcher.stop_by([&] { trainer.request_stop(); });
   if (arguments.has("--dry-run")) {
     const std::vector<training::MemoryPlan> memory = trainer.memory_of_stages();
     const int casts = session.engine().plan(session.requests().front()).float_casts();
@@ -287,7 +218,8 @@ int run(const Arguments& arguments) {
   const RunResult result = trainer.run();
   arguments.has("--json") ? print_json(result, session, watcher)
                           : print_result(result, session, watcher);
-  return exit_code_of(result, watcher, signals);
+  return tell_end({result.outcome, result.steps, result.run_directory, result.monitor}, watcher,
+                  signals);
 }
 
 }  // namespace

@@ -3,34 +3,31 @@
 #include <algorithm>
 #include <utility>
 
-#include "runtime/base/dtype_visit.h"
 #include "runtime/base/error.h"
-#include "training/run/run_rates.h"
 #include "training/schedules/schedule.h"
 
 namespace temper::training {
 namespace {
 
-RunSchedule make_schedule(const AdversarialSession& session, const AdversarialSide& side,
-                          const char* model, const RunLength& length) {
+RunRates make_rates(const AdversarialSession& session, AdversarialGraphKind kind,
+                    const RunLength& length) {
+  const AdversarialSide& side = session.side(kind);
   const ScheduleSettings& settings = schedule_of(side, session.recipe());
   TEMPER_CHECK(settings.schedule.name != kPlateauSchedule, ErrorCode::kInvalidArgument,
                "schedule.name is \"plateau\", which follows a metric; the losses of two models "
                "against each other do not say which is better, so choose another schedule");
-  RunSchedule made(settings, length);
-  check_moved_momentum(made, settings, side.optimizer, concat("optimizer.", model));
-  return made;
+  return {settings, length, side.optimizer, concat("optimizer.", to_string(kind))};
 }
 
 }  // namespace
 
 AdversarialSideLoop::AdversarialSideLoop(AdversarialSession& session, AdversarialGraphKind kind,
                                          std::string name, const RunLength& length)
-    : name_(std::move(name)),
+    : session_(session),
+      kind_(kind),
+      name_(std::move(name)),
       executor_(session.executor(kind)),
-      store_(session.store()),
-      rates_(session.store(), session.settings(kind)),
-      schedule_(make_schedule(session, session.side(kind), to_string(kind), length)),
+      rates_(make_rates(session, kind, length)),
       applied_(session.store().find(ScalarRole::kApplied, session.settings(kind).model)),
       norm_(executor_->plan().output(PortRole::kNorm)),
       ok_(executor_->plan().output(PortRole::kOk)) {
@@ -44,23 +41,32 @@ AdversarialSideLoop::AdversarialSideLoop(AdversarialSession& session, Adversaria
   }
 }
 
-bool AdversarialSideLoop::run(std::map<std::string, double>& sums) {
-  refill_rates();
+SideReport AdversarialSideLoop::run() {
+  rates_.refill(session_.store(), session_.settings(kind_), applied());
   executor_->run();
-  loss_ = number(logged_.front().output);
-  last_norm_ = number(norm_);
-  if (!executor_->read_number<bool>(ok_)) {
-    return false;
-  }
+  SideReport report;
+  report.norm = executor_->read_number<double>(norm_);
+  report.applied = executor_->read_number<bool>(ok_);
   for (const Logged& logged : logged_) {
-    sums[logged.metric] += number(logged.output);
+    report.values.push_back(executor_->read_number<double>(logged.output));
   }
-  sums[name_ + "/steps"] += 1;
-  return true;
+  return report;
 }
 
-void AdversarialSideLoop::report(std::map<std::string, double>& sums,
-                                 std::vector<Metric>& line) const {
+void AdversarialSideLoop::take(const SideReport& report, std::map<std::string, double>& sums) {
+  loss_ = report.values.front();
+  last_norm_ = report.norm;
+  if (!report.applied) {
+    return;
+  }
+  for (std::size_t i = 0; i < logged_.size(); ++i) {
+    sums[logged_[i].metric] += report.values[i];
+  }
+  sums[name_ + "/steps"] += 1;
+}
+
+void AdversarialSideLoop::log(std::map<std::string, double>& sums,
+                              std::vector<Metric>& line) const {
   const double steps = sums[name_ + "/steps"];
   for (const auto& [metric, output] : logged_) {
     if (steps > 0) {
@@ -73,20 +79,8 @@ void AdversarialSideLoop::report(std::map<std::string, double>& sums,
   line.push_back({name_ + "/grad_norm", last_norm_});
 }
 
-double AdversarialSideLoop::number(int output) const {
-  return executor_->read_number<double>(output);
-}
-
 double AdversarialSideLoop::lr() const {
-  return schedule_.rate(std::max<std::int64_t>(applied() - 1, 0), rates_.lr(0));
-}
-
-void AdversarialSideLoop::refill_rates() {
-  if (applied() >= rates_until_) {
-    rates_until_ = fill_rates(rates_, applied(), schedule_, [this](std::int64_t step, double base) {
-      return schedule_.rate(step, base);
-    });
-  }
+  return rates_.rate(std::max<std::int64_t>(applied() - 1, 0));
 }
 
 }  // namespace temper::training

@@ -1,4 +1,4 @@
-// One of the two models of an adversarial run as the loop sees it: its step's plan, its schedule,
+// One of the two models of an adversarial run as the loop sees it: its step's plan, its rates,
 // what is logged of it. Private to training/.
 #pragma once
 
@@ -7,12 +7,19 @@
 #include <string>
 #include <vector>
 
-#include "training/compile/step/parameter_groups.h"
 #include "training/records/metrics_log.h"
-#include "training/schedules/run_schedule.h"
+#include "training/run/run_length.h"
+#include "training/run/run_rates.h"
 #include "training/session/adversarial_session.h"
 
 namespace temper::training {
+
+// What a step of a model gave.
+struct SideReport {
+  bool applied = false;
+  double norm = 0;
+  std::vector<double> values;  // in the order of what is logged; the loss first
+};
 
 class AdversarialSideLoop {
  public:
@@ -22,14 +29,17 @@ class AdversarialSideLoop {
                       const RunLength& length);
 
   Executor& executor() { return *executor_; }
-  double loss() const { return loss_; }  // of the last step
+  std::string_view model() const { return to_string(kind_); }
+  double loss() const { return loss_; }  // of the last step that was reported
   // Steps that changed the model.
-  std::int64_t applied() const { return store_.get_scalar<std::int64_t>(applied_); }
+  std::int64_t applied() const { return session_.store().get_scalar<std::int64_t>(applied_); }
 
-  // Runs the step. Its outputs go to `sums`, unless it was skipped: false.
-  bool run(std::map<std::string, double>& sums);
+  // Runs the step.
+  SideReport run();
+  // Takes in what a step gave; its values go to `sums`, unless it was skipped.
+  void take(const SideReport& report, std::map<std::string, double>& sums);
   // The means since the last line; leaves `sums` without them.
-  void report(std::map<std::string, double>& sums, std::vector<Metric>& line) const;
+  void log(std::map<std::string, double>& sums, std::vector<Metric>& line) const;
 
  private:
   struct Logged {
@@ -37,22 +47,19 @@ class AdversarialSideLoop {
     int output;
   };
 
-  double number(int output) const;
   double lr() const;
-  void refill_rates();
 
+  AdversarialSession& session_;
+  AdversarialGraphKind kind_;
   std::string name_;
   HeldExecutor executor_;
-  const VariableStore& store_;
-  RateTable rates_;
-  RunSchedule schedule_;
+  RunRates rates_;
   int applied_;  // the variable
   int norm_;
   int ok_;
   std::vector<Logged> logged_;
   double loss_ = 0;
   double last_norm_ = 0;
-  std::int64_t rates_until_ = 0;
 };
 
 }  // namespace temper::training

@@ -1,14 +1,14 @@
-// The loop of adversarial training: discriminator and generator steps by turns, logs, pictures of
-// samples, checkpoints, exact resume, stopping. Threading: run() belongs to one thread;
+// Adversarial training: discriminator and generator steps by turns, pictures of samples, and all
+// that a run of one model has of the loop. Threading: run() belongs to one thread;
 // request_stop() may be called from any.
 #pragma once
 
-#include <atomic>
+#include <cstdint>
 #include <memory>
 #include <string>
 
 #include "training/records/run_observer.h"
-#include "training/run/trainer.h"
+#include "training/run/run_outcome.h"
 #include "training/session/adversarial_session.h"
 
 namespace temper::training {
@@ -16,7 +16,8 @@ namespace temper::training {
 struct AdversarialResult {
   RunOutcome outcome = RunOutcome::kFinished;
   std::string run_directory;
-  std::string generator;      // path of generator.onnx, written when the run has finished
+  // Path of generator.onnx, written unless the run was interrupted.
+  std::string generator;
   std::string discriminator;  // path of discriminator.onnx
   std::int64_t steps = 0;     // of the generator
   std::int64_t skipped = 0;   // steps of either model that were not finite
@@ -34,12 +35,11 @@ class AdversarialTrainer {
   // iterations. THROWS: kDiverged, kIo, kInvalidModel, ... what was saved before stays.
   AdversarialResult run();
   // Ends the run after the current iteration, with a checkpoint.
-  void request_stop() { stop_.store(true, std::memory_order_relaxed); }
+  void request_stop();
 
  private:
   struct Impl;
   std::unique_ptr<Impl> impl_;
-  std::atomic<bool> stop_{false};
 };
 
 }  // namespace temper::training

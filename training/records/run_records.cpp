@@ -60,15 +60,16 @@ bool RunRecords::load(const RunIdentity& identity, const StoreFor& store, RunSta
   return true;
 }
 
-void RunRecords::write(RunState& state, std::span<const Metric> line) {
+void RunRecords::write(RunState& state, std::int64_t step, std::int64_t epoch,
+                       std::span<const Metric> line) {
   guarded([&] {
-    metrics_->write(state.attempted, state.data.epoch, line);
+    metrics_->write(step, epoch, line);
     state.metrics_bytes = metrics_->offset();
     if (tensorboard_ != nullptr) {
-      tensorboard_->write(state.attempted, line);
+      tensorboard_->write(step, line);
     }
   });
-  observer_.logged(state.attempted, state.data.epoch, line);
+  observer_.logged(step, epoch, line);
 }
 
 void RunRecords::show(const RunState& state, const std::vector<DrawnChart>& charts) {

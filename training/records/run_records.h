@@ -36,8 +36,9 @@ class RunRecords {
   bool resumed() const { return resumed_; }
   bool save_failed() const { return save_failed_; }
 
-  // A line of metrics at the state's step, also for TensorBoard and the observer.
-  void write(RunState& state, std::span<const Metric> line);
+  // A line of metrics at a step, also for TensorBoard and the observer; the state learns how long
+  // the file of lines is.
+  void write(RunState& state, std::int64_t step, std::int64_t epoch, std::span<const Metric> line);
   // Charts at the state's step, for TensorBoard.
   void show(const RunState& state, const std::vector<DrawnChart>& charts);
   void checkpoint(const VariableStore& store, const RunState& state);

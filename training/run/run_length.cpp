@@ -2,8 +2,40 @@
 
 #include "runtime/base/concat.h"
 #include "runtime/base/number_text.h"
+#include "training/schedules/length_notes.h"
 
 namespace temper::training {
+
+std::vector<std::string> notes_of_lengths(const std::vector<ScheduledModel>& models,
+                                          std::int64_t total_steps) {
+  std::vector<std::string> notes;
+  for (const ScheduledModel& model : models) {
+    for (const std::string& note : length_notes(*model.schedule, model.length(total_steps))) {
+      notes.push_back(model.name.empty() ? note : concat(model.name, ": ", note));
+    }
+  }
+  return notes;
+}
+
+std::vector<std::string> notes_of_changed_length(const std::vector<ScheduledModel>& models,
+                                                 std::int64_t before, std::int64_t now,
+                                                 std::int64_t done) {
+  if (before <= 0 || before == now) {
+    return {};
+  }
+  std::vector<std::string> notes = {length_change(before, now, done)};
+  for (const ScheduledModel& model : models) {
+    const std::string key =
+        model.name.empty() ? "schedule" : concat("the ", model.name, "'s schedule");
+    std::string note = schedule_change(key, *model.schedule, model.length(before),
+                                       model.length(now), model.applied, model.base_rate);
+    if (!note.empty()) {
+      notes.push_back(std::move(note));
+    }
+  }
+  return notes;
+}
+
 std::string length_change(std::int64_t before, std::int64_t now, std::int64_t done) {
   return concat("this run was to have ", before, " steps, it now has ", now,
                 done < now ? "" : concat("; it has done ", done, " already, so none is left"));

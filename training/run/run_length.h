@@ -11,6 +11,31 @@
 
 namespace temper::training {
 
+// A schedule of a run and the model whose steps it goes by.
+struct ScheduledModel {
+  std::string name;  // "generator"; empty where there is one model
+  const ScheduleSettings* schedule = nullptr;
+  std::int64_t steps_per_epoch = 1;  // of this model
+  std::int64_t steps_per_step = 1;   // of this model in one of the run
+  std::int64_t applied = 0;          // of this model, so far
+  double base_rate = 0;
+
+  // Of a run of so many steps, in steps of this model.
+  RunLength length(std::int64_t total_steps) const {
+    return {steps_per_epoch, total_steps * steps_per_step};
+  }
+};
+
+// What a person should know where the lengths of the schedules are not the run's.
+std::vector<std::string> notes_of_lengths(const std::vector<ScheduledModel>& models,
+                                          std::int64_t total_steps);
+
+// What a person should know of a run that was to have `before` steps and is resumed as one of
+// `now`; nothing where these are equal or it is not known.
+std::vector<std::string> notes_of_changed_length(const std::vector<ScheduledModel>& models,
+                                                 std::int64_t before, std::int64_t now,
+                                                 std::int64_t done);
+
 // What a schedule whose rate depends on the length does from the coming step on; empty: nothing.
 // `key` names it, "schedule".
 std::string schedule_change(const std::string& key, const ScheduleSettings& settings,

@@ -2,30 +2,18 @@
 // stopping. Threading: run() belongs to one thread; request_stop() may be called from any.
 #pragma once
 
-#include <atomic>
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <string>
-#include <string_view>
+#include <vector>
 
-#include "training/records/checkpoint.h"
 #include "training/records/run_observer.h"
+#include "training/run/rehearsal.h"
+#include "training/run/run_outcome.h"
 #include "training/session/evaluation.h"
 #include "training/session/session.h"
 
 namespace temper::training {
-
-// How a run ended; to_string() gives "finished", "stopped early", ...
-enum class RunOutcome {
-  kFinished,
-  kStoppedEarly,  // patience ran out
-  kInterrupted,   // request_stop(): state saved, go on with resume
-  kTimeIsUp,      // train.max_time: state saved and exported; a larger one and resume go on
-  kSaveFailed,    // finished, but something could not be written (exit code 4)
-};
-
-std::string_view to_string(RunOutcome outcome);
 
 struct RunResult {
   RunOutcome outcome = RunOutcome::kFinished;
@@ -42,27 +30,6 @@ struct RunResult {
   std::int64_t steps = 0;
   std::int64_t skipped = 0;
 };
-
-// How the rate rises over a rehearsal, from its first step to its last.
-struct RateSweep {
-  double from = 0;
-  double to = 0;
-  bool linear = false;  // by equal differences; else by equal factors
-};
-
-// A step of a rehearsal, after it was done.
-struct RehearsedStep {
-  std::int64_t step = 0;  // 0-based
-  double lr = 0;
-  double loss = 0;
-  double grad_norm = 0;
-  bool applied = true;  // false: skipped, as something was not finite
-  // Its plan's outputs, until the next step; of the last micro-batch when gradients accumulate.
-  Executor& executor;
-  const GraphPorts& ports;  // where they are
-};
-// False ends the rehearsal.
-using StepWatcher = std::function<bool(const RehearsedStep&)>;
 
 class Trainer {
  public:
@@ -82,12 +49,11 @@ class Trainer {
   // THROWS: kDiverged as the recipe says.
   void rehearse(std::int64_t steps, const RateSweep* sweep, const StepWatcher& watcher);
   // Ends the run after the current step, with a checkpoint.
-  void request_stop() { stop_.store(true, std::memory_order_relaxed); }
+  void request_stop();
 
  private:
   struct Impl;
   std::unique_ptr<Impl> impl_;
-  std::atomic<bool> stop_{false};
 };
 
 }  // namespace temper::training

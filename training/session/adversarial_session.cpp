@@ -10,6 +10,7 @@
 #include "runtime/platform/threads.h"
 #include "training/data/batch_tensors.h"
 #include "training/data/open_dataset.h"
+#include "training/recipe/recipe_keys.h"
 #include "training/session/data_options.h"
 #include "training/session/input_ranges.h"
 #include "training/session/input_shapes.h"
@@ -18,6 +19,16 @@
 
 namespace temper::training {
 namespace {
+
+// What they set has no meaning for two models against each other: they have no validation and no
+// metric, and one kind of step.
+constexpr const char* kKeysOfOneModel[] = {
+    "data.val",         "data.val_split",      "train.precision", "train.accumulate",
+    "train.eval_every", "train.accumulate_by", "metrics.names",   "train.limit_val_batches",
+    "metrics.top_k",    "metrics.threshold",   "metrics.average", "average.validate",
+    "checkpoint.top_k", "checkpoint.monitor",  "checkpoint.mode", "checkpoint.patience",
+    "log.histograms",
+};
 
 graph::OnnxModel load(const std::string& path, const char* key, const Recipe& recipe) {
   TEMPER_CHECK(!path.empty(), ErrorCode::kInvalidArgument, key, " is not set: which ONNX file?");
@@ -72,9 +83,10 @@ std::vector<std::int64_t> rows_to_show(const Dataset& data, const Wiring& wiring
 }  // namespace
 
 std::vector<SideFile> AdversarialSession::files() const {
-  return {side_model("models.generator.path", *generator_),
-          side_model("models.discriminator.path", *discriminator_),
-          {"data.train", recipe_.data.train, data_->fingerprint()}};
+  std::vector<SideFile> files = data_->files();
+  files.push_back(side_model("models.generator.path", *generator_));
+  files.push_back(side_model("models.discriminator.path", *discriminator_));
+  return files;
 }
 
 AdversarialSession::AdversarialSession(Recipe recipe, EngineOptions options)
@@ -127,7 +139,7 @@ AdversarialSession::AdversarialSession(Recipe recipe, EngineOptions options)
 void AdversarialSession::settle_field_ports() {
   std::vector<std::string> names = wiring().conditions;
   names.insert(names.begin(), wiring().sample);
-  for (const Field& field : data_->fields()) {
+  for (const Field& field : data_->train().fields()) {
     const auto found = std::find(names.begin(), names.end(), field.name);
     field_ports_.push_back(
         field.is_target || found == names.end()
@@ -182,15 +194,13 @@ void AdversarialSession::refuse_other_settings() const {
   note(!r.teacher.model.empty(), "loss.teacher");
   note(r.augment.mixes(), "augment.mixup or cutmix");
   note(!r.groups.empty(), "optimizer.group");
-  note(!r.data.val.empty(), "data.val");
-  note(r.data.val_split > 0, "data.val_split");
-  note(r.train.accumulate > 1, "train.accumulate");
-  note(r.train.precision != "f32", "train.precision");
-  note(r.train.eval_every > 0, "train.eval_every");
-  note(!r.checkpoint.monitor.empty(), "checkpoint.monitor");
-  note(r.checkpoint.patience > 0, "checkpoint.patience");
-  note(r.log.histograms > 0, "log.histograms");
+  note(!r.stages.empty(), "train.stage");
   note(!r.compare.empty(), "compare.run");
+  const Recipe plain;
+  for (const char* key : kKeysOfOneModel) {
+    const RecipeKey& found = *find_recipe_key(key);
+    note(found.get(r) != found.get(plain), key);
+  }
   for (const auto& [key, origin] : r.origins) {
     const bool own =
         key.starts_with("optimizer.generator.") || key.starts_with("optimizer.discriminator.");
@@ -206,28 +216,30 @@ void AdversarialSession::open_data(graph::Graph& generator, graph::Graph& discri
   TEMPER_CHECK(!recipe_.data.train.empty(), ErrorCode::kInvalidArgument,
                "data.train is not set: which data?");
   const Wiring wiring = wire(generator, discriminator, recipe_.adversarial.latent);
-  data_ = open_dataset(recipe_.data.train, wanted_data(generator, discriminator, wiring, recipe_));
-  settle_input_shapes(discriminator, *data_);
-  settle_input_shapes(generator, *data_, wiring.latent);
-  check_indices(discriminator, *data_, recipe_.model.allow_negative_ids);
-  check_indices(generator, *data_, recipe_.model.allow_negative_ids);
-  const std::int64_t count = data_->count();
-  std::vector<std::int64_t> rows(static_cast<std::size_t>(count));
-  for (std::int64_t i = 0; i < count; ++i) {
-    rows[static_cast<std::size_t>(i)] = i;
-  }
-  data_->fit(rows);
-  if (recipe_.data.batch_size > count) {
-    TEMPER_CHECK(!recipe_.data.batch_size_given, ErrorCode::kInvalidArgument, "data.batch_size is ",
-                 recipe_.data.batch_size, ", but there are only ", count, " samples in ",
-                 recipe_.data.train, "; write ", count, " or less");
-    recipe_.data.batch_size = count;
-    notes_.push_back(concat("data.batch_size = ", count, " (there are no more samples)"));
-  }
+  data_ = std::make_unique<RunData>(recipe_, wanted_data(generator, discriminator, wiring, recipe_),
+                                    false);
+  data_->leave_out_short_batches();  // a step has one batch size
+  const Dataset& data = data_->train();
+  settle_input_shapes(discriminator, data);
+  settle_input_shapes(generator, data, wiring.latent);
+  check_indices(discriminator, data, recipe_.model.allow_negative_ids);
+  check_indices(generator, data, recipe_.model.allow_negative_ids);
+  data_->settle(recipe_, notes_);
+  note_short_batch();
   const std::int64_t side = recipe_.adversarial.sample_grid;
-  const std::vector<std::int64_t> shown = rows_to_show(*data_, wiring, side);
-  sample_fields_ = batch_tensors(*data_, side * side);
-  data_->read(shown, sample_fields_);
+  const std::vector<std::int64_t> shown = rows_to_show(data, wiring, side);
+  sample_fields_ = batch_tensors(data, side * side);
+  data.read(shown, sample_fields_);
+}
+
+void AdversarialSession::note_short_batch() {
+  const std::int64_t size = recipe_.data.batch_size;
+  const std::int64_t rest = data_->train_count() % size;
+  if (!recipe_.data.drop_last && rest > 0) {
+    notes_.push_back(concat("data.drop_last = true: every step of two models has ", size,
+                            " rows, so each epoch leaves out ", rest, " of ", data_->train_count(),
+                            " samples"));
+  }
 }
 
 std::int64_t AdversarialSession::batch_of(AdversarialGraphKind kind) const {
@@ -257,19 +269,6 @@ MemoryPlan AdversarialSession::prepare() {
 
 HeldExecutor AdversarialSession::executor(AdversarialGraphKind kind) {
   return plans_->executor(to_string(kind), [&] { return graphs_->make(kind, batch_of(kind)); });
-}
-
-std::int64_t AdversarialSession::batches_per_epoch() const {
-  return data_->count() / recipe_.data.batch_size;
-}
-
-std::unique_ptr<BatchLoader> AdversarialSession::make_loader(DataPosition start) const {
-  LoaderOptions options;
-  options.batch_size = recipe_.data.batch_size;
-  options.drop_last = true;  // a step has one batch size
-  options.training = true;
-  const SamplerOptions order{recipe_.data.shuffle, static_cast<std::uint64_t>(recipe_.data.seed)};
-  return std::make_unique<BatchLoader>(*data_, Sampler(data_->count(), order), options, start);
 }
 
 void AdversarialSession::bind_fields(Executor& executor, std::span<const Tensor> fields) const {

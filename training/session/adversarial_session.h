@@ -15,9 +15,9 @@
 #include "training/compile/adversarial_graph.h"
 #include "training/compile/plan_set.h"
 #include "training/data/batch_loader.h"
-#include "training/data/dataset.h"
 #include "training/objective/side_files.h"
 #include "training/recipe/recipe.h"
+#include "training/session/run_data.h"
 
 namespace temper::training {
 
@@ -47,8 +47,11 @@ class AdversarialSession {
   HeldExecutor executor(AdversarialGraphKind kind);
   bool clips_weights() const;
 
-  std::int64_t batches_per_epoch() const;
-  std::unique_ptr<BatchLoader> make_loader(DataPosition start) const;
+  const RunData& data() const { return *data_; }
+  std::int64_t batches_per_epoch() const { return data_->batches_per_epoch(); }
+  std::unique_ptr<BatchLoader> make_train_loader(DataPosition start) const {
+    return data_->make_train_loader(start);
+  }
   // Binds those fields of a batch that the executor reads.
   void bind(Executor& executor, const Batch& batch) const;
 
@@ -66,6 +69,7 @@ class AdversarialSession {
   CompileSettings compile_settings(const AdversarialSide& side) const;
   void settle_field_ports();
   void open_data(graph::Graph& generator, graph::Graph& discriminator);
+  void note_short_batch();
   std::int64_t batch_of(AdversarialGraphKind kind) const;
   void bind_fields(Executor& executor, std::span<const Tensor> fields) const;
   void export_model(const graph::OnnxModel& model, int number, const std::string& path) const;
@@ -77,7 +81,7 @@ class AdversarialSession {
   std::unique_ptr<Backend> reference_;
   std::unique_ptr<graph::OnnxModel> generator_;
   std::unique_ptr<graph::OnnxModel> discriminator_;
-  std::unique_ptr<Dataset> data_;
+  std::unique_ptr<RunData> data_;
   std::unique_ptr<AdversarialGraphs> graphs_;
   std::unique_ptr<PlanSet> plans_;
   std::vector<std::optional<Port>> field_ports_;  // the graphs' input for each field of the data

@@ -57,7 +57,8 @@ std::size_t target_index(const Dataset& data) {
   fail(ErrorCode::kInvalidData, "the data has no target (an array named `target`)");
 }
 
-RunData::RunData(const Recipe& recipe, DataOptions options, bool validates) : recipe_(recipe) {
+RunData::RunData(const Recipe& recipe, DataOptions options, bool validates)
+    : recipe_(recipe), validates_(validates) {
   train_ = open_dataset(recipe_.data.train, options);
   split(validates && recipe_.data.stratify && has_labels(*train_));
   train_->fit(train_rows_);
@@ -107,6 +108,27 @@ void RunData::mix(std::int64_t classes) {
   }
 }
 
+// Those of the target; where the data need none and have none, of an input that is a label.
+std::vector<std::int64_t> RunData::classes_of_rows() const {
+  const std::vector<Field>& fields = train_->fields();
+  const auto is_target = [](const Field& field) { return field.is_target; };
+  const auto is_label = [](const Field& field) {
+    return is_integer(field.dtype) && field.row_shape.element_count() == 1;
+  };
+  auto found = std::find_if(fields.begin(), fields.end(), is_target);
+  found = found == fields.end() ? std::find_if(fields.begin(), fields.end(), is_label) : found;
+  TEMPER_CHECK(found != fields.end(), ErrorCode::kInvalidArgument,
+               "data.sampling = \"balanced\" needs a class for each row, but ", recipe_.data.train,
+               " has neither a target nor an input of class indices");
+  const std::vector<std::int64_t> all =
+      train_->labels(static_cast<std::size_t>(found - fields.begin()));
+  std::vector<std::int64_t> classes;
+  for (const std::int64_t row : train_rows_) {
+    classes.push_back(all[static_cast<std::size_t>(row)]);
+  }
+  return classes;
+}
+
 SamplerOptions RunData::training_order() const {
   const DataSettings& data = recipe_.data;
   SamplerOptions order{data.shuffle, static_cast<std::uint64_t>(data.seed), {}};
@@ -116,14 +138,35 @@ SamplerOptions RunData::training_order() const {
                  "number per training row");
     order.weights = read_sampling_weights(data.sampling_weights, train_->count(), train_rows_);
   } else if (data.sampling == "balanced") {
-    const std::vector<std::int64_t> all = train_->labels(target_index(*train_));
-    std::vector<std::int64_t> labels;
-    for (const std::int64_t row : train_rows_) {
-      labels.push_back(all[static_cast<std::size_t>(row)]);
-    }
-    order.weights = balanced_weights(labels);
+    order.weights = balanced_weights(classes_of_rows());
   }
   return order;
+}
+
+void RunData::settle(Recipe& recipe, std::vector<std::string>& notes) {
+  TEMPER_ASSERT(&recipe == &recipe_, "another recipe than the data are of");
+  DataSettings& data = recipe.data;
+  if (data.batch_size > train_count()) {
+    TEMPER_CHECK(!data.batch_size_given, ErrorCode::kInvalidArgument, "data.batch_size is ",
+                 data.batch_size, ", but there are only ", train_count(), " training samples in ",
+                 data.train,
+                 val_count() > 0 && data.val.empty()
+                     ? concat(" (", train_count() + val_count(),
+                              " rows, of which data.val_split = ", data.val_split, " holds out ",
+                              val_count(), ")")
+                     : "",
+                 "; write ", train_count(), " or less, or leave it out");
+    notes.push_back(
+        concat("data.batch_size = ", train_count(), " (the training set has no more samples)"));
+    data.batch_size = train_count();
+  }
+  if (const std::int64_t batches = recipe.train.overfit_batches; batches > 0) {
+    const std::int64_t kept = keep_few_batches(batches);
+    data.shuffle = false;
+    notes.push_back(concat("train.overfit_batches = ", batches, ": ", kept,
+                           " samples, in one order, to train on",
+                           validates_ ? " and to validate on" : ""));
+  }
 }
 
 std::int64_t RunData::keep_few_batches(std::int64_t batches) {
@@ -143,8 +186,7 @@ std::int64_t RunData::keep_few_batches(std::int64_t batches) {
 
 std::int64_t RunData::batches_per_epoch() const {
   const std::int64_t size = recipe_.data.batch_size;
-  const std::int64_t all =
-      recipe_.data.drop_last ? train_count() / size : (train_count() + size - 1) / size;
+  const std::int64_t all = drops_last() ? train_count() / size : (train_count() + size - 1) / size;
   const std::int64_t limit = recipe_.train.limit_batches;
   return limit > 0 ? std::min(limit, all) : all;
 }
@@ -152,7 +194,7 @@ std::int64_t RunData::batches_per_epoch() const {
 std::unique_ptr<BatchLoader> RunData::make_train_loader(DataPosition start) const {
   LoaderOptions options;
   options.batch_size = recipe_.data.batch_size;
-  options.drop_last = recipe_.data.drop_last;
+  options.drop_last = drops_last();
   options.training = true;
   options.limit_batches = recipe_.train.limit_batches;
   return std::make_unique<BatchLoader>(*train_, Sampler(train_rows_, training_order()), options,
@@ -182,6 +224,10 @@ std::vector<SideFile> RunData::files() const {
   std::vector<SideFile> files = {{"data.train", recipe_.data.train + with, train_->fingerprint()}};
   if (val_ != nullptr) {
     files.push_back({"data.val", recipe_.data.val + with, val_->fingerprint()});
+  }
+  const std::string& weights = recipe_.data.sampling_weights;
+  if (recipe_.data.sampling == "weighted" && !weights.empty()) {
+    files.push_back(side_file("data.sampling_weights", weights));
   }
   return files;
 }

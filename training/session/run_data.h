@@ -26,13 +26,17 @@ class RunData {
   // THROWS: as open_dataset().
   RunData(const Recipe& recipe, DataOptions options, bool validates);
 
+  // Every batch has data.batch_size rows, whatever data.drop_last says. Before any loader is made.
+  void leave_out_short_batches() { whole_batches_ = true; }
+
+  // Makes the recipe that was given fit the data: a batch size that was not written is clamped;
+  // train.overfit_batches keeps the first batches alone, in one order. `notes`: what was changed,
+  // for people. THROWS: kInvalidArgument for a written batch size larger than the training set.
+  void settle(Recipe& recipe, std::vector<std::string>& notes);
+
   // augment.mixup and cutmix: labels become probabilities of `classes`, mixed in training. Before
   // any loader is made. THROWS: kInvalidArgument when the inputs cannot be mixed.
   void mix(std::int64_t classes);
-
-  // train.overfit_batches: only the rows of the first batches, to train on and to validate on.
-  // Returns how many.
-  std::int64_t keep_few_batches(std::int64_t batches);
 
   const Dataset& train() const { return *train_; }
   const Dataset& val() const { return val_ == nullptr ? *train_ : *val_; }
@@ -49,20 +53,27 @@ class RunData {
   // All training rows in their own order, once: for evaluation and prediction.
   std::unique_ptr<BatchLoader> make_ordered_loader(std::int64_t batch_size) const;
 
-  // The training data, and the validation data when that is a file of its own.
+  // The training data, the validation data when that is a file of its own, and the rows' weights.
   std::vector<SideFile> files() const;
 
  private:
   // Over `data`, where data.workers asks for several threads.
   std::unique_ptr<Dataset> read_by_workers(std::unique_ptr<Dataset> data) const;
   void split(bool by_class);
+  // Only the rows of the first batches, to train on and to validate on. Returns how many.
+  std::int64_t keep_few_batches(std::int64_t batches);
   SamplerOptions training_order() const;
+  // The class of each training row, for data.sampling = "balanced".
+  std::vector<std::int64_t> classes_of_rows() const;
+  bool drops_last() const { return whole_batches_ || recipe_.data.drop_last; }
 
   const Recipe& recipe_;
+  const bool validates_;
   std::unique_ptr<Dataset> train_;
   std::unique_ptr<Dataset> val_;  // null: a part of train_
   std::vector<std::int64_t> train_rows_;
   std::vector<std::int64_t> val_rows_;
+  bool whole_batches_ = false;
 };
 
 }  // namespace temper::training

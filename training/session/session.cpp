@@ -42,8 +42,7 @@ Session::Session(Recipe recipe, EngineOptions options, SessionNeeds needs)
   watch_steps_ = needs.watch_steps;
   needs.target ? open_data(data) : open_inputs(data);
   settle_field_ports();
-  settle_batch_size();
-  keep_few_batches();
+  data_->settle(recipe_, notes_);
   CompileSettings settings;
   settings.losses = losses_.terms;
   settings.sample_weight = !recipe_.sample_weight.empty();
@@ -158,9 +157,6 @@ std::unique_ptr<Dataset> Session::open_probe(DataOptions options) const {
 void Session::open_data(const DataOptions& wanted) {
   loss_files_ = LossFiles(recipe_, *imported_);
   side_files_ = loss_files_.side_files();
-  if (recipe_.data.sampling == "weighted" && !recipe_.data.sampling_weights.empty()) {
-    side_files_.push_back(side_file("data.sampling_weights", recipe_.data.sampling_weights));
-  }
   DataOptions options = asked_targets(recipe_, loss_files_, wanted);
   const std::unique_ptr<Dataset> probe = open_probe(options);
   losses_ = settle_losses(recipe_, loss_files_, forward_graph(*probe), *probe, *reference_, notes_);
@@ -225,34 +221,6 @@ void Session::settle_field_ports() {
       }
     }
   }
-}
-
-void Session::keep_few_batches() {
-  const std::int64_t batches = recipe_.train.overfit_batches;
-  if (batches == 0) {
-    return;
-  }
-  const std::int64_t kept = data_->keep_few_batches(batches);
-  recipe_.data.shuffle = false;
-  notes_.push_back(concat("train.overfit_batches = ", batches, ": ", kept,
-                          " samples, in one order, to train on and to validate on"));
-}
-
-void Session::settle_batch_size() {
-  if (recipe_.data.batch_size <= train_count()) {
-    return;
-  }
-  TEMPER_CHECK(!recipe_.data.batch_size_given, ErrorCode::kInvalidArgument, "data.batch_size is ",
-               recipe_.data.batch_size, ", but there are only ", train_count(),
-               " training samples in ", recipe_.data.train,
-               val_count() > 0 && recipe_.data.val.empty()
-                   ? concat(" (", train_count() + val_count(), " rows, of which data.val_split = ",
-                            recipe_.data.val_split, " holds out ", val_count(), ")")
-                   : "",
-               "; write ", train_count(), " or less, or leave it out");
-  notes_.push_back(
-      concat("data.batch_size = ", train_count(), " (the training set has no more samples)"));
-  recipe_.data.batch_size = train_count();
 }
 
 GraphRequest Session::request(GraphKind kind, std::int64_t batch) const {

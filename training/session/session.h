@@ -100,8 +100,6 @@ class Session {
   void check_data_indices(const graph::Graph& graph) const;
   void load_teacher();
   void mix_samples();
-  void settle_batch_size();
-  void keep_few_batches();
   void settle_field_ports();
   graph::Graph forward_graph(const Dataset& probe);
 

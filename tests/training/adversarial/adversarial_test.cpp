@@ -92,7 +92,7 @@ class AdversarialStep : public Adversarial {
       session.store().set_range<double>(rates, 0,
                                         std::vector<double>(static_cast<std::size_t>(count), 0.1));
     }
-    const auto loader = session.make_loader({});
+    const auto loader = session.make_train_loader({});
     const Values before = values_of(session.store());
     const HeldExecutor held = session.executor(kind);
     Executor& executor = *held;

@@ -1,0 +1,68 @@
+// The steps of a run of two models, for the loop: a step is `ratio` discriminator steps and one
+// generator step.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "training/adversarial/adversarial_side.h"
+#include "training/run/run_context.h"
+#include "training/run/run_steps.h"
+#include "training/session/adversarial_session.h"
+
+namespace temper::training {
+
+class AdversarialSteps final : public RunSteps {
+ public:
+  AdversarialSteps(AdversarialSession& session, RunContext& context);
+
+  // Compiles and allocates everything; called again, only says what it took.
+  MemoryPlan prepare();
+  // Paths of what export_models() wrote; empty without it.
+  const std::string& generator_path() const { return generator_path_; }
+  const std::string& discriminator_path() const { return discriminator_path_; }
+
+  std::int64_t total_steps() const override { return total_steps_; }
+  std::int64_t total_epochs() const override;
+  RunIdentity identity() const override { return run_identity(session_); }
+  std::vector<ScheduledModel> schedules() const override;
+  VariableStore& store_of(const RunState&) override { return session_.store(); }
+  RunAverages& averages() override { return averages_; }
+  void begin() override;
+  IssuedStep issue() override;
+  double take_report(const IssuedStep& step) override;
+  bool logs_epochs() const override { return false; }
+  void log(const IssuedStep& step, std::vector<Metric>& line) override;
+  bool acts_after(const IssuedStep& step) const override;
+  void act_after(const IssuedStep& step) override;  // shows samples
+  VariableStore& store() override { return session_.store(); }
+  void export_models() override;
+
+ private:
+  // Of a model that makes so many steps in each of the run's.
+  ScheduledModel scheduled(AdversarialGraphKind kind, std::int64_t steps_per_step) const;
+  void step(AdversarialSideLoop& side, const Batch& batch);
+  void take_skipped(const IssuedStep& step, const AdversarialSideLoop& side);
+
+  // A step of a model that was run and is not yet reported.
+  struct Unreported {
+    AdversarialSideLoop* side;
+    SideReport report;
+  };
+
+  AdversarialSession& session_;
+  RunContext& context_;
+  const Recipe& recipe_;
+  std::optional<AdversarialSideLoop> discriminator_;
+  std::optional<AdversarialSideLoop> generator_;
+  RunAverages averages_;  // of the generator's weights
+  std::unique_ptr<BatchLoader> loader_;
+  std::int64_t total_steps_ = 0;
+  std::vector<Unreported> unreported_;  // of the step that was issued last
+  std::string generator_path_, discriminator_path_;
+};
+
+}  // namespace temper::training

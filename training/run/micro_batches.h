@@ -1,0 +1,34 @@
+// The batches of one optimizer step: one, or a group of micro-batches whose gradients accumulate.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+#include "training/compile/training_graph.h"
+#include "training/data/batch_loader.h"
+#include "training/session/session.h"
+
+namespace temper::training {
+
+struct MicroBatches {
+  std::int64_t count = 1;
+  std::int64_t rows = 0;  // of all
+  bool accumulates = false;
+
+  // Of the step that begins at a position. The last group of an epoch may be short.
+  MicroBatches(const Session& session, const DataPosition& begin) {
+    const Recipe& recipe = session.recipe();
+    accumulates = recipe.train.accumulate > 1;
+    if (accumulates) {
+      const std::int64_t done = begin.position / recipe.data.batch_size;
+      count = std::min(recipe.train.accumulate, session.batches_per_epoch() - done);
+    }
+    rows = std::min(count * recipe.data.batch_size, session.train_count() - begin.position);
+  }
+
+  GraphKind kind_of(std::int64_t i) const {
+    return !accumulates ? GraphKind::kTrain : i + 1 == count ? GraphKind::kLast : GraphKind::kMicro;
+  }
+};
+
+}  // namespace temper::training

@@ -1,0 +1,47 @@
+// The spike guard of a run: the limit a step must keep, and what happens when it does not. A step
+// over it is not applied by the graph itself (SpikeGate), as one that is not finite.
+#pragma once
+
+#include <cstdint>
+#include <limits>
+#include <string>
+
+#include "runtime/exec/variable_store.h"
+#include "training/run/run_context.h"
+
+namespace temper::training {
+
+class SpikeWatch {
+ public:
+  explicit SpikeWatch(RunContext& context)
+      : context_(context), settings_(context.recipe.train.spike) {}
+
+  // Before a step: its limit goes to the store.
+  void before_step(VariableStore& store);
+  // The number that is watched.
+  double watched(double loss, double norm) const { return settings_.of == "loss" ? loss : norm; }
+  // After step `step` was applied.
+  void after_applied(std::int64_t step, double value);
+  // After step `step` was kept from being applied, and counted. True: the store and the state's
+  // applied steps are again those of the snapshot. THROWS: kDiverged when it is one too many in a
+  // row.
+  bool after_spike(VariableStore& store, std::int64_t step, double value);
+
+  // Whether a snapshot is due after this step, if it was no spike.
+  bool keeps_snapshot(std::int64_t step) const {
+    return settings_.action == "rollback" && step % settings_.snapshot == 0;
+  }
+  // With train.spike = "rollback": this state is the one to go back to.
+  void keep_snapshot(VariableStore& store);
+
+ private:
+  // Not in a rehearsal.
+  bool is_on() const { return settings_.action != "off" && context_.records != nullptr; }
+  std::string text(double value) const;
+
+  RunContext& context_;
+  const SpikeSettings& settings_;
+  double limit_ = std::numeric_limits<double>::infinity();  // of the step that runs
+};
+
+}  // namespace temper::training

@@ -1,0 +1,96 @@
+// The steps of a run of one model, for the loop, and of a rehearsal.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "training/run/micro_batches.h"
+#include "training/run/run_context.h"
+#include "training/run/run_model.h"
+#include "training/run/run_rates.h"
+#include "training/run/run_stages.h"
+#include "training/run/run_steps.h"
+#include "training/run/spike_watch.h"
+#include "training/run/step_plans.h"
+#include "training/run/train_figures.h"
+#include "training/run/validation.h"
+
+namespace temper::training {
+
+class TrainSteps final : public RunSteps {
+ public:
+  TrainSteps(Session& session, RunContext& context);
+
+  // Compiles and allocates everything; called again, only says what it took.
+  MemoryPlan prepare();
+  // The same for each stage of the run, one after another. Afterwards nothing can be run.
+  std::vector<MemoryPlan> memory_of_stages();
+  // REQUIRES, of all below: prepare().
+  RunRates& rates() { return *rates_; }
+  Validation& validation() { return validation_; }
+  // Of the last step; null before the first.
+  const StepPlan* last_plan() const { return last_plan_; }
+  std::string last_model_path() const { return context_.records->path("last.onnx"); }
+  const std::string& verdict() const { return verdict_; }
+
+  std::int64_t total_steps() const override { return total_steps_; }
+  std::int64_t total_epochs() const override {
+    return (total_steps_ + steps_per_epoch_ - 1) / steps_per_epoch_;
+  }
+  RunIdentity identity() const override { return run_identity(session_); }
+  std::vector<ScheduledModel> schedules() const override;
+  VariableStore& store_of(const RunState& saved) override;
+  RunAverages& averages() override { return model_.averages; }
+  void begin() override;
+  void begin_anew() override;
+  IssuedStep issue() override;
+  double take_report(const IssuedStep& step) override;
+  bool logs_epochs() const override { return true; }
+  void log(const IssuedStep& step, std::vector<Metric>& line) override;
+  bool acts_after(const IssuedStep& step) const override;
+  void act_after(const IssuedStep& step) override;
+  bool wants_more() const override { return validation_.best().patient(); }
+  VariableStore& store() override { return session_.engine().store(); }
+  void export_models() override;
+  void conclude(RunOutcome outcome) override;
+
+ private:
+  void enter_stage(std::int64_t epoch);
+  // Right predictions of the micro-batch that was run last.
+  void count_right();
+  bool evaluates_after(const IssuedStep& step) const;
+  bool writes_histograms_after(const IssuedStep& step) const;
+  void write_histograms();
+  // The loss scale that coming steps use; 0 without loss scaling.
+  double loss_scale() const;
+  // Whether a step that is not finite is one of the overflows by which a dynamic loss scale finds
+  // its place.
+  bool scale_still_falls() const;
+  void take_skipped(const IssuedStep& step, double loss);
+  [[noreturn]] void fail_diverged(const IssuedStep& step, double loss, const std::string& why);
+  std::string first_bad_node(const IssuedStep& step);
+
+  Session& session_;
+  RunContext& context_;
+  const Recipe& recipe_;
+  StepPlans plans_;
+  RunStages stages_;
+  SpikeWatch spikes_;
+  TrainFigures figures_;
+  RunModel model_;
+  Validation validation_;
+  std::optional<RunRates> rates_;
+  std::unique_ptr<BatchLoader> loader_;
+  std::int64_t steps_per_epoch_ = 1;
+  std::int64_t total_steps_ = 0;
+  // Of the step that was issued last:
+  const StepPlan* last_plan_ = nullptr;
+  AccuracyCount right_;
+  std::int64_t first_sample_ = 0;
+  std::string verdict_;
+};
+
+}  // namespace temper::training
