@@ -47,8 +47,8 @@ SideReport AdversarialSideLoop::run() {
   SideReport report;
   report.norm = executor_->read_number<double>(norm_);
   report.applied = executor_->read_number<bool>(ok_);
-  for (const Logged& logged : logged_) {
-    report.values.push_back(executor_->read_number<double>(logged.output));
+  for (std::size_t i = 0; i < logged_.size(); ++i) {
+    report.values[i] = executor_->read_number<double>(logged_[i].output);
   }
   return report;
 }

@@ -2,6 +2,7 @@
 // what is logged of it. Private to training/.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <string>
@@ -18,7 +19,7 @@ namespace temper::training {
 struct SideReport {
   bool applied = false;
   double norm = 0;
-  std::vector<double> values;  // in the order of what is logged; the loss first
+  std::array<double, 4> values{};  // in the order of what is logged; the loss first
 };
 
 class AdversarialSideLoop {

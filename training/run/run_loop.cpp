@@ -103,7 +103,7 @@ void RunLoop::take_step() {
 void RunLoop::take_reports(std::int64_t left) {
   while (static_cast<std::int64_t>(without_report_.size()) > left) {
     const IssuedStep step = without_report_.front();
-    without_report_.pop_front();
+    without_report_.erase(without_report_.begin());
     take_report(step);
   }
 }

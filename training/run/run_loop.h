@@ -5,8 +5,8 @@
 
 #include <atomic>
 #include <cstdint>
-#include <deque>
 #include <optional>
+#include <vector>
 
 #include "runtime/platform/clock.h"
 #include "training/records/run_observer.h"
@@ -49,7 +49,7 @@ class RunLoop {
   RunSteps& steps_;
   const bool resume_;
   std::atomic<bool> stop_{false};
-  std::deque<IssuedStep> without_report_;
+  std::vector<IssuedStep> without_report_;  // the oldest first
   RunClock clock_;
   StepWindow window_;
   std::optional<double> time_limit_;  // seconds
