@@ -1,5 +1,6 @@
 // What the graph knows about an op, written in one file of graph/ops/: name, arity, shape rule,
-// gradient, flags. Kernels are the backends' affair and are found by the op's name.
+// gradient, and each fact that passes, import or analyses ask for. Nobody else lists op names.
+// Kernels are the backends' affair and are found by the op's name.
 #pragma once
 
 #include <functional>
@@ -7,29 +8,37 @@
 #include <string_view>
 #include <vector>
 
+#include "graph/ir/op_facts.h"
 #include "runtime/base/ids.h"
 
 namespace temper::graph {
 
+class BatchContext;
 class Builder;
-class InferContext;
+class Graph;
 class GradContext;
+class InferContext;
+class RebatchContext;
+class TrainingContext;
 struct Node;
+struct NodeDraft;
 
 using InferFunction = void (*)(InferContext&);
 using GradFunction = void (*)(GradContext&);
 // Computes the outputs of `node` from `inputs` by other ops, all of which have gradients.
 using ExpandFunction = std::vector<ValueId> (*)(Builder&, const Node& node,
                                                 const std::vector<ValueId>& inputs);
-
-// What mixed precision makes of an op: torch.amp's autocast lists.
-enum class PrecisionClass {
-  kFloat32,  // computes in float32: losses, exp, log, pow, softmax, sums
-  kLow,      // gains from 16 bits: matmul, conv
-  // Computes in the type its inputs have; where they differ, in the widest of them. Scalar
-  // constants have no say, as PyTorch's type promotion gives numbers none.
-  kFollowInputs,
-};
+// The axis in all outputs where the batch lies (batch_context.h).
+using BatchFunction = int (*)(const BatchContext&);
+// Writes the new batch size where the node holds the file's as a number (batch_context.h).
+using RebatchFunction = void (*)(RebatchContext&);
+// Puts the form for training, or for inference, in the node's place (training_context.h).
+using TrainingFunction = void (*)(TrainingContext&);
+using NodeTest = bool (*)(const Graph&, const Node&);
+// Floating-point operations of a product, from the shapes.
+using WorkFunction = double (*)(const Graph&, const Node&);
+// Brings a node of an older opset to the canonical form (node_draft.h).
+using UpgradeFunction = void (*)(NodeDraft&);
 
 class OpDef {
  public:
@@ -90,10 +99,102 @@ class OpDef {
     is_stateful = true;
     return *this;
   }
-  // Same elements in the same order under another shape: lowered to an alias when the input is
-  // plain.
-  OpDef& reshape_only() {
-    is_reshape = true;
+  // Moves elements and computes nothing. A reshape is lowered to an alias when its input is plain.
+  OpDef& moves(Movement m) {
+    movement = m;
+    return *this;
+  }
+  // Where the batch lies in the outputs. Without it a batch that flows into the op is refused.
+  OpDef& batch(BatchFunction f) {
+    batch_function = f;
+    return *this;
+  }
+  OpDef& rebatch(RebatchFunction f) {
+    rebatch_function = f;
+    return *this;
+  }
+  // A stored tensor at this input is a weight, a bias, a running statistic.
+  OpDef& weight(int input, const char* what) { return place(input, Place::kWeight, what); }
+  OpDef& bias(int input, const char* what) { return place(input, Place::kBias, what); }
+  OpDef& statistic(int input, const char* what) { return place(input, Place::kStatistic, what); }
+  OpDef& computes(Arithmetic a) {
+    arithmetic = a;
+    return *this;
+  }
+  OpDef& activates(Activation a) {
+    activation = a;
+    return *this;
+  }
+  // A product with a weight [inputs, outputs] at input 1, transposed where attribute `transpose` is
+  // not 0, or a convolution.
+  OpDef& is_linear(Linear l, const char* transpose = "") {
+    linear = l;
+    weight_transpose = transpose;
+    return *this;
+  }
+  // The axis of the output along which features or channels lie; -1 is the last.
+  OpDef& units_along(int axis) {
+    unit_axis = axis;
+    has_units = true;
+    return *this;
+  }
+  // Input i picks elements of input 0 along attribute `axis`.
+  OpDef& index_input(int i) {
+    picking_input = i;
+    return *this;
+  }
+  // The one op that computes its gradient.
+  OpDef& gradient_op(std::string name) {
+    gradient_op_name = std::move(name);
+    return *this;
+  }
+  // With attribute relu = 1 its kernels apply a Relu to output 0. An op that must save the mask for
+  // its gradient names the output and the gradient op's input.
+  OpDef& takes_relu(int mask_output = -1, int mask_input = -1) {
+    can_take_relu = true;
+    relu_mask_output = mask_output;
+    relu_mask_input = mask_input;
+    return *this;
+  }
+  // With attribute wide = 1 it gives float32 from 16-bit inputs: it sums in float32 anyway.
+  OpDef& widens() {
+    can_widen = true;
+    return *this;
+  }
+  // Puts the training form in the place of an imported node, or the inference form where that is
+  // what the options ask for; `exported` tells whether the file has the node in training form.
+  OpDef& training(TrainingFunction f, NodeTest exported) {
+    training_function = f;
+    exported_for_training = exported;
+    return *this;
+  }
+  // Attribute `momentum` is the share of the old running statistics in the new ones.
+  OpDef& updates_statistics() {
+    has_running_statistics = true;
+    return *this;
+  }
+  // A product: what it costs beside reading and writing its tensors.
+  OpDef& work(WorkFunction f) {
+    work_function = f;
+    return *this;
+  }
+  // Files call it by this name; the op's own name is internal.
+  OpDef& imported_as(std::string name) {
+    onnx_name = std::move(name);
+    return *this;
+  }
+  // Its attribute of this name is a tensor of one element, which gives `value` and `dtype`.
+  OpDef& filler_attribute(std::string name) {
+    filler_name = std::move(name);
+    return *this;
+  }
+  // Its attribute of this name is an element type, a number in files and a name in the graph.
+  OpDef& type_attribute(std::string name) {
+    type_name = std::move(name);
+    return *this;
+  }
+  OpDef& upgrade(UpgradeFunction f) {
+    upgrade_function = f;
     return *this;
   }
   // Writes its variables in place under `ok` (optimizer updates): output i aliases the variable
@@ -122,13 +223,48 @@ class OpDef {
   PrecisionClass precision_class = PrecisionClass::kFollowInputs;
   bool is_internal = false;
   bool is_stateful = false;
-  bool is_reshape = false;
   bool is_commit = false;
   bool is_expanded = false;
   std::vector<int> absorbed_inputs;
   std::vector<int> float32_inputs;
+  Movement movement = Movement::kNone;
+  // Whether the memory of the output is that of the input.
+  bool is_reshape() const { return movement == Movement::kReshape || movement == Movement::kSame; }
+  // Whether output 0 has the elements of input 0, all of them and no others.
+  bool keeps_elements() const {
+    return is_reshape() || movement == Movement::kPermute || movement == Movement::kConvert;
+  }
+  BatchFunction batch_function = nullptr;
+  RebatchFunction rebatch_function = nullptr;
+  std::vector<PlaceOfInput> places;
+  Arithmetic arithmetic = Arithmetic::kNone;
+  Activation activation = Activation::kNone;
+  Linear linear = Linear::kNone;
+  // MatMul: a product of matrices that takes no bias itself.
+  bool is_bare_product() const { return linear == Linear::kMatrix && max_inputs == 2; }
+  std::string weight_transpose;
+  bool has_units = false;
+  int unit_axis = 0;
+  int picking_input = -1;
+  std::string gradient_op_name;
+  bool can_take_relu = false;
+  int relu_mask_output = -1, relu_mask_input = -1;
+  bool can_widen = false;
+  TrainingFunction training_function = nullptr;
+  NodeTest exported_for_training = nullptr;
+  bool has_running_statistics = false;
+  WorkFunction work_function = nullptr;
+  std::string onnx_name;
+  std::string filler_name;
+  std::string type_name;
+  UpgradeFunction upgrade_function = nullptr;
 
  private:
+  OpDef& place(int input, Place place, const char* what) {
+    places.push_back({input, place, what});
+    return *this;
+  }
+
   std::string name_;
 };
 

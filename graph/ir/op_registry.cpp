@@ -16,6 +16,19 @@ const OpDef* OpRegistry::find(std::string_view name) const {
   return it == ops_.end() ? nullptr : it->second.get();
 }
 
+const OpDef* OpRegistry::find_imported(std::string_view onnx_name) const {
+  const OpDef* op = find(onnx_name);
+  if (op != nullptr && !op->is_internal) {
+    return op;
+  }
+  for (const auto& [name, other] : ops_) {
+    if (other->onnx_name == onnx_name && !onnx_name.empty()) {
+      return other.get();
+    }
+  }
+  return nullptr;
+}
+
 const OpDef& OpRegistry::get(std::string_view name) const {
   const OpDef* op = find(name);
   TEMPER_ASSERT(op != nullptr, "no op ", name);

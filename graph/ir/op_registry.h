@@ -17,6 +17,8 @@ class OpRegistry {
   OpDef& add(std::string_view name);
   // The op, or null.
   const OpDef* find(std::string_view name) const;
+  // The op that files call by this name, or null: an internal op only if it says so (imported_as).
+  const OpDef* find_imported(std::string_view onnx_name) const;
   // THROWS: kInternal when there is no such op.
   const OpDef& get(std::string_view name) const;
   std::vector<const OpDef*> all() const;  // sorted by name

@@ -92,7 +92,7 @@ PhysicalId Lowering::emit(std::string_view op, const Attrs& attrs, std::vector<P
 
 // Reshape, Flatten and the like of a plain value: the same memory under another shape.
 bool Lowering::lower_as_alias(const Node& node) {
-  if (!node.op->is_reshape) {
+  if (!node.op->is_reshape()) {
     return false;
   }
   const Value& output = graph_.value(node.outputs.front());
@@ -231,6 +231,7 @@ void Lowering::emit_selected(const Node& node, OpQuery& query, SelectedKernel se
   pending.step.family = std::move(selected.family);
   pending.step.refusals = std::move(selected.refusals);
   pending.step.op = node.op->name();
+  pending.step.converts = node.op->movement == Movement::kConvert;
   pending.step.origin = node.origin;
   note_types(query, pending.step);
   pending.inputs = std::move(inputs);

@@ -3,6 +3,7 @@
 
 #include <onnx.pb.h>
 
+#include "graph/ir/op_def.h"
 #include "graph/onnx/tensor_codec.h"
 #include "runtime/base/error.h"
 
@@ -62,7 +63,7 @@ void read_shape_filler(const wire::TensorProto& tensor, const FlatNode& node, At
 
 }  // namespace
 
-Attrs read_attributes(const FlatNode& node) {
+Attrs read_attributes(const FlatNode& node, const OpDef& op) {
   Attrs attrs;
   for (const auto& [name, attribute] : node.attributes) {
     const wire::AttributeProto& a = *attribute;
@@ -87,7 +88,7 @@ Attrs read_attributes(const FlatNode& node) {
         attrs.set(name, std::vector<std::string>(a.strings().begin(), a.strings().end()));
         break;
       case kTensor:
-        TEMPER_CHECK(node.op == "ConstantOfShape" && name == "value", ErrorCode::kUnsupported,
+        TEMPER_CHECK(!name.empty() && name == op.filler_name, ErrorCode::kUnsupported,
                      "the attribute ", name, " is a tensor");
         read_shape_filler(a.t(), node, attrs);
         break;

@@ -3,15 +3,16 @@
 
 #include <string>
 
+#include "graph/ir/op_def.h"
 #include "graph/onnx/flatten.h"
 #include "runtime/base/attrs.h"
 #include "runtime/memory/tensor.h"
 
 namespace temper::graph {
 
-// ConstantOfShape's tensor becomes `value` and `dtype`. THROWS: kUnsupported for tensors, graphs
-// and types elsewhere, kInvalidModel for a type ONNX does not know.
-Attrs read_attributes(const FlatNode& node);
+// The tensor of `op`'s filler attribute becomes `value` and `dtype`. THROWS: kUnsupported for
+// tensors, graphs and types elsewhere, kInvalidModel for a type ONNX does not know.
+Attrs read_attributes(const FlatNode& node, const OpDef& op);
 
 // Of a Constant node: why its value cannot be read ("Constant nodes with sparse_value"), or "".
 std::string constant_problem(const FlatNode& node);

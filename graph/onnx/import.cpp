@@ -244,17 +244,15 @@ class GraphImporter {
   }
 
   void add_node(const FlatNode& node) {
-    // The one op of a loss that files have; its inputs, attributes and outputs are the same.
-    const bool is_loss = node.op == "SoftmaxCrossEntropyLoss";
-    const std::string name = is_loss ? "CrossEntropy" : node.op;
-    const OpDef* op = node.domain.empty() ? registry_.find(name) : nullptr;
-    if (op == nullptr || (op->is_internal && !is_loss)) {
+    const OpDef* op = node.domain.empty() ? registry_.find_imported(node.op) : nullptr;
+    if (op == nullptr) {
       problems_.add_op(node.domain, node.op, node.name.empty() ? node.label() : node.name);
       give_placeholders(node);
       return;
     }
-    NodeDraft draft{graph_,       node.opset, name,      {},   node.outputs, read_attributes(node),
-                    node.label(), node.scope, node.name, read_};
+    NodeDraft draft{
+        graph_,       node.opset, op->name(), {},   node.outputs, read_attributes(node, *op),
+        node.label(), node.scope, node.name,  read_};
     for (std::size_t i = 0; i < node.inputs.size(); ++i) {
       const auto& absorbed = op->absorbed_inputs;
       const bool needed =

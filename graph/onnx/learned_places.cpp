@@ -1,8 +1,6 @@
 #include "graph/onnx/learned_places.h"
 
 #include <algorithm>
-#include <array>
-#include <string_view>
 
 #include <onnx.pb.h>
 
@@ -16,19 +14,21 @@ namespace {
 constexpr int kMaxSteps = 16;  // through ops that only move elements: a hostile file has many
 constexpr std::int64_t kSeveral = 2;
 
-template <std::size_t N>
-bool is_one_of(const FlatNode& node, const std::array<std::string_view, N>& ops) {
-  return node.domain.empty() && std::find(ops.begin(), ops.end(), node.op) != ops.end();
+template <class... Kinds>
+bool computes(const FlatNode& node, Kinds... kinds) {
+  const Arithmetic arithmetic = facts_of(node).arithmetic;
+  return ((arithmetic == kinds) || ...);
 }
 
 bool is_product(const FlatNode& node) {
-  return is_one_of(node, std::array<std::string_view, 2>{"Mul", "Div"});
+  return computes(node, Arithmetic::kMultiply, Arithmetic::kDivide);
 }
 
 // Elements keep their order or are only dropped in training.
 bool passes_on(const FlatNode& node) {
-  return keeps_all_elements(node) ||
-         is_one_of(node, std::array<std::string_view, 2>{"Dropout", "Expand"});
+  const OpDef& op = facts_of(node);
+  return op.keeps_elements() || op.movement == Movement::kDrop ||
+         op.movement == Movement::kBroadcast;
 }
 
 std::vector<std::int64_t> dims_of(const FlatNode& constant) {
@@ -69,9 +69,9 @@ void LearnedPlaces::count_elements() {
     std::vector<std::int64_t>& dims = dims_[node.outputs[0]];
     if (node.op == "Constant") {
       dims = dims_of(node);
-    } else if (keeps_all_elements(node)) {
+    } else if (const OpDef& op = facts_of(node); op.keeps_elements()) {
       const bool one = is_one(node.inputs[0]);
-      const bool same = node.op == "Identity" || node.op == "Cast";
+      const bool same = op.movement == Movement::kSame || op.movement == Movement::kConvert;
       dims = same  ? dims_[node.inputs[0]]
              : one ? std::vector<std::int64_t>{1}
                    : std::vector<std::int64_t>{kSeveral};
@@ -107,7 +107,7 @@ void LearnedPlaces::follow_forward() {
   for (const FlatNode& node : graph_.nodes) {
     Trait made = norm_trait(node);
     for (std::size_t slot = 0; slot < node.inputs.size(); ++slot) {
-      const PlaceRule* rule = find_place(node, static_cast<int>(slot));
+      const PlaceOfInput* rule = find_place(node, static_cast<int>(slot));
       const bool weight = rule != nullptr && rule->place == Place::kWeight;
       made.before = made.before || trait(node.inputs[slot]).before ||
                     (weight && is_stored(node.inputs[slot]));
@@ -126,7 +126,7 @@ void LearnedPlaces::follow_backward() {
     bool after = std::any_of(node.outputs.begin(), node.outputs.end(),
                              [&](const std::string& output) { return trait(output).after; });
     for (std::size_t slot = 0; slot < node.inputs.size(); ++slot) {
-      const PlaceRule* rule = find_place(node, static_cast<int>(slot));
+      const PlaceOfInput* rule = find_place(node, static_cast<int>(slot));
       after = after ||
               (rule != nullptr && rule->place == Place::kWeight && is_stored(node.inputs[slot]));
     }
@@ -141,38 +141,52 @@ void LearnedPlaces::follow_backward() {
 // What the statistics of a norm are made of: x - mean(x) is divided by the root of mean of squares,
 // or multiplied by the root's inverse, with a small number added before or after the root.
 LearnedPlaces::Trait LearnedPlaces::norm_trait(const FlatNode& node) const {
-  constexpr std::array<std::string_view, 4> kReductions = {"ReduceMean", "ReduceSum",
-                                                           "ReduceSumSquare", "GlobalAveragePool"};
-  constexpr std::array<std::string_view, 3> kNorms = {
-      "InstanceNormalization", "MeanVarianceNormalization", "LpNormalization"};
-  constexpr std::array<std::string_view, 4> kUnary = {"Reciprocal", "Abs", "Neg", "Clip"};
-  constexpr std::array<std::string_view, 6> kBinary = {"Add", "Sub", "Mul", "Div", "Max", "Min"};
   Trait made;
-  if (node.inputs.empty() || !node.domain.empty()) {
+  if (node.inputs.empty()) {
     return made;
   }
   const Trait& first = trait(node.inputs[0]);
   const bool stored = is_stored(node.inputs[0]);
-  if (is_one_of(node, kReductions)) {
-    made.reduced = !stored;
-  } else if (node.op == "ReduceL2") {
-    made.deviation = !stored;
-  } else if (is_one_of(node, kNorms)) {
-    made.normal = true;
-  } else if (node.op == "Sqrt") {
-    made.deviation = first.is_spread();
-  } else if (node.op == "Pow") {
-    made.reduced = first.reduced;
-    made.deviation = first.is_spread();
-  } else if (is_one_of(node, kUnary)) {
-    made.reduced = first.reduced;
-    made.deviation = first.deviation;
-  } else if (passes_on(node)) {
-    made.reduced = first.reduced;
-    made.deviation = first.deviation;
-    made.normal = first.normal;
-  } else if (is_one_of(node, kBinary)) {
-    made = combined(node);
+  switch (facts_of(node).arithmetic) {
+    case Arithmetic::kMean:
+      made.reduced = !stored;
+      break;
+    case Arithmetic::kLength:
+      made.deviation = !stored;
+      break;
+    case Arithmetic::kNormalise:
+      made.normal = true;
+      break;
+    case Arithmetic::kRoot:
+      made.deviation = first.is_spread();
+      break;
+    case Arithmetic::kPower:
+      made.reduced = first.reduced;
+      made.deviation = first.is_spread();
+      break;
+    case Arithmetic::kInverse:
+    case Arithmetic::kSign:
+    case Arithmetic::kClip:
+      made.reduced = first.reduced;
+      made.deviation = first.deviation;
+      break;
+    case Arithmetic::kAdd:
+    case Arithmetic::kSubtract:
+    case Arithmetic::kMultiply:
+    case Arithmetic::kDivide:
+    case Arithmetic::kExtremum:
+      made = combined(node);
+      break;
+    case Arithmetic::kAddAll:
+    case Arithmetic::kLogarithm:
+      break;
+    case Arithmetic::kNone:
+      if (passes_on(node)) {
+        made.reduced = first.reduced;
+        made.deviation = first.deviation;
+        made.normal = first.normal;
+      }
+      break;
   }
   return made;
 }
@@ -197,7 +211,8 @@ LearnedPlaces::Trait LearnedPlaces::combined(const FlatNode& node) const {
     result.reduced = made.reduced;
     result.deviation = made.deviation;
   } else if (product && dynamic == 2) {
-    result.normal = node.op == "Div" ? trait(node.inputs[1]).deviation : made.deviation;
+    result.normal =
+        computes(node, Arithmetic::kDivide) ? trait(node.inputs[1]).deviation : made.deviation;
   } else if (product && dynamic == 1) {
     result.normal = made.normal && (is_one(node.inputs[0]) || is_one(node.inputs[1]));
   }
@@ -259,9 +274,7 @@ bool LearnedPlaces::is_scaled(const FlatNode* node) const {
 // The result of a matrix product or convolution with stored weights.
 bool LearnedPlaces::is_linear(const std::string& name, bool without_bias) const {
   const FlatNode* node = made_by(name);
-  if (node == nullptr || node->inputs.size() < 2 ||
-      !is_one_of(*node,
-                 std::array<std::string_view, 4>{"MatMul", "Gemm", "Conv", "ConvTranspose"})) {
+  if (node == nullptr || node->inputs.size() < 2 || facts_of(*node).linear == Linear::kNone) {
     return false;
   }
   const bool bias = node->inputs.size() > 2 && !node->inputs[2].empty();
@@ -271,7 +284,7 @@ bool LearnedPlaces::is_linear(const std::string& name, bool without_bias) const 
 // The same, perhaps with a bias of its own.
 bool LearnedPlaces::is_layer_output(const std::string& name) const {
   const FlatNode* node = made_by(name);
-  if (node != nullptr && node->op == "Add" && node->inputs.size() == 2) {
+  if (node != nullptr && computes(*node, Arithmetic::kAdd) && node->inputs.size() == 2) {
     return (is_stored(node->inputs[0]) && is_linear(node->inputs[1], false)) ||
            (is_stored(node->inputs[1]) && is_linear(node->inputs[0], false));
   }
@@ -280,14 +293,14 @@ bool LearnedPlaces::is_layer_output(const std::string& name) const {
 
 // x scale + shift between two layers, both of one size.
 bool LearnedPlaces::is_affine_pair(const FlatNode& mul, const FlatNode& add) const {
-  if (mul.op != "Mul" || add.op != "Add" || mul.inputs.size() != 2 || add.inputs.size() != 2) {
+  if (!computes(mul, Arithmetic::kMultiply) || !computes(add, Arithmetic::kAdd) ||
+      mul.inputs.size() != 2 || add.inputs.size() != 2) {
     return false;
   }
   const std::size_t scale = is_stored(mul.inputs[1]) ? 1 : 0;
   const std::size_t shift = is_stored(add.inputs[1]) ? 1 : 0;
   const FlatNode* next = only_reader(add.outputs[0]);
-  const bool bounded =
-      next != nullptr && is_one_of(*next, std::array<std::string_view, 3>{"Clip", "Min", "Max"});
+  const bool bounded = next != nullptr && computes(*next, Arithmetic::kClip, Arithmetic::kExtremum);
   return is_stored(mul.inputs[scale]) && is_stored(add.inputs[shift]) &&
          is_one(mul.inputs[scale]) == is_one(add.inputs[shift]) && !bounded &&
          trait(mul.inputs[1 - scale]).before && trait(add.outputs[0]).after;
@@ -302,11 +315,11 @@ LearnedPlace LearnedPlaces::addend(const FlatNode& node, std::size_t slot) const
   }
   const FlatNode* next = only_reader(node.outputs[0]);
   const FlatNode* from = made_by(other);
-  if (next != nullptr && next->op == "Sqrt") {
+  if (next != nullptr && computes(*next, Arithmetic::kRoot)) {
     return {Kind::kOther, concat("added under the root of ", next->label())};
   }
   if (is_one(node.inputs[slot])) {
-    const bool bounded = next != nullptr && next->op == "Clip";
+    const bool bounded = next != nullptr && computes(*next, Arithmetic::kClip);
     const bool pair = from != nullptr && is_affine_pair(*from, node);
     return pair || (is_linear(other, true) && !bounded)
                ? learned
@@ -332,7 +345,7 @@ LearnedPlace LearnedPlaces::factor(const FlatNode& node, std::size_t slot) const
   const LearnedPlace fixed = {Kind::kOther, concat("a factor of ", node.label())};
   const std::string& other = other_input(node, slot);
   if (other.empty() || node.outputs.empty() || is_stored(other) ||
-      (node.op == "Div" && slot == 0)) {
+      (computes(node, Arithmetic::kDivide) && slot == 0)) {
     return fixed;
   }
   const Trait& from = trait(other);
@@ -341,14 +354,14 @@ LearnedPlace LearnedPlaces::factor(const FlatNode& node, std::size_t slot) const
     if (from.normal || from.deviation) {
       return {Kind::kScale, concat("scale of the normalisation at ", node.label())};
     }
-    if (next != nullptr && next->op == "Add" && next->inputs.size() == 2 &&
+    if (next != nullptr && computes(*next, Arithmetic::kAdd) && next->inputs.size() == 2 &&
         !is_stored(next->inputs[0]) && !is_stored(next->inputs[1]) && is_layer_output(other) &&
         trait(node.outputs[0]).after) {
       return {Kind::kScale, concat("scale of the branch that ", next->label(), " adds")};
     }
     const FlatNode* scores = made_by(other);
-    if (is_per_head(node.inputs[slot]) && scores != nullptr && scores->op == "MatMul" &&
-        trait(node.outputs[0]).after) {
+    if (is_per_head(node.inputs[slot]) && scores != nullptr &&
+        facts_of(*scores).is_bare_product() && trait(node.outputs[0]).after) {
       return {Kind::kScale, concat("scale per head at ", node.label())};
     }
   }
@@ -361,14 +374,14 @@ LearnedPlace LearnedPlaces::factor(const FlatNode& node, std::size_t slot) const
 LearnedPlace LearnedPlaces::at(std::size_t index, std::size_t slot) const {
   const FlatNode& node = graph_.nodes[index];
   using Kind = LearnedPlace::Kind;
-  if (is_one_of(node, std::array<std::string_view, 2>{"Add", "Sum"})) {
+  if (computes(node, Arithmetic::kAdd, Arithmetic::kAddAll)) {
     return addend(node, slot);
   }
   if (is_product(node)) {
     return factor(node, slot);
   }
   // Keras writes x a + (shift - mean a).
-  if (node.domain.empty() && node.op == "Sub" && slot == 0 && node.inputs.size() == 2 &&
+  if (computes(node, Arithmetic::kSubtract) && slot == 0 && node.inputs.size() == 2 &&
       !is_one(node.inputs[0]) && trait(node.inputs[1]).is_spread()) {
     return {Kind::kBias, concat("shift of the normalisation at ", node.label())};
   }

@@ -1,46 +1,12 @@
-// Brings one node from its opset (7 to 28) to the canonical form, opset 28's. Old attributes that
-// later became inputs stay attributes under the canonical names: shape rules take either. Shapes
-// are not known here, so a rule may add Shape nodes.
+// Brings one node from its opset (7 to 28) to the canonical form, opset 28's.
 #pragma once
 
-#include <string>
-#include <unordered_set>
-#include <vector>
-
-#include "graph/ir/graph.h"
-#include "runtime/base/error.h"
+#include "graph/ir/node_draft.h"
 
 namespace temper::graph {
 
-// A node on its way into the graph. Rules edit the fields; what remains is added as it stands.
-struct NodeDraft {
-  Graph& graph;
-  std::int64_t opset;  // of the file
-  std::string op;
-  std::vector<ValueId> inputs;
-  std::vector<std::string> outputs;  // "" is left out
-  Attrs attrs;
-  std::string origin;
-  std::string scope;
-  std::string name;
-  const std::unordered_set<std::string>& read;  // the values that nodes or the graph's outputs read
-
-  bool has_input(std::size_t i) const { return i < inputs.size() && inputs[i].valid(); }
-  bool has_output(std::size_t i) const { return i < outputs.size() && !outputs[i].empty(); }
-
-  bool is_read(std::size_t i) const { return has_output(i) && read.contains(outputs[i]); }
-
-  // An extra node with one unnamed output, in front of this one.
-  ValueId emit(std::string_view op_name, std::vector<ValueId> op_inputs, Attrs op_attrs = {});
-
-  // A form that has no canonical counterpart: the importer collects these. THROWS: kUnsupported.
-  template <class... Parts>
-  [[noreturn]] void refuse(const Parts&... parts) const {
-    fail(ErrorCode::kUnsupported, parts...);
-  }
-};
-
-// Applies the op's rule, if it has one. THROWS: kUnsupported through refuse(), kInvalidModel for
+// Applies the op's rule, if it has one (OpDef::upgrade): ops without a rule mean the same in all
+// opsets, apart from the types they take. THROWS: kUnsupported through refuse(), kInvalidModel for
 // attributes that make no sense.
 void upgrade(NodeDraft& draft);
 

@@ -1,88 +1,64 @@
 #include "graph/onnx/places.h"
 
+#include "graph/ops/standard_ops.h"
+
 namespace temper::graph {
 namespace {
 
-// An op without kernels may stand here: it costs nothing and new ops find their row.
-constexpr PlaceRule kPlaces[] = {
-    {"Conv", 1, Place::kWeight, "weight"},
-    {"Conv", 2, Place::kWeight, "bias"},
-    {"ConvTranspose", 1, Place::kWeight, "weight"},
-    {"ConvTranspose", 2, Place::kWeight, "bias"},
-    {"Gemm", 0, Place::kWeight, "weight"},
-    {"Gemm", 1, Place::kWeight, "weight"},
-    {"Gemm", 2, Place::kBias, "bias"},
-    {"MatMul", 0, Place::kWeight, "weight"},
-    {"MatMul", 1, Place::kWeight, "weight"},
-    {"BatchNormalization", 1, Place::kWeight, "scale"},
-    {"BatchNormalization", 2, Place::kWeight, "bias"},
-    {"BatchNormalization", 3, Place::kStatistic, "running mean"},
-    {"BatchNormalization", 4, Place::kStatistic, "running variance"},
-    {"LayerNormalization", 1, Place::kWeight, "scale"},
-    {"LayerNormalization", 2, Place::kWeight, "bias"},
-    {"GroupNormalization", 1, Place::kWeight, "scale"},
-    {"GroupNormalization", 2, Place::kWeight, "bias"},
-    {"InstanceNormalization", 1, Place::kWeight, "scale"},
-    {"InstanceNormalization", 2, Place::kWeight, "bias"},
-    {"RMSNormalization", 1, Place::kWeight, "scale"},
-    {"PRelu", 1, Place::kWeight, "slope"},
-    {"Gather", 0, Place::kWeight, "embedding table"},
-    {"LSTM", 1, Place::kWeight, "weight"},
-    {"LSTM", 2, Place::kWeight, "recurrent weight"},
-    {"LSTM", 3, Place::kWeight, "bias"},
-    {"GRU", 1, Place::kWeight, "weight"},
-    {"GRU", 2, Place::kWeight, "recurrent weight"},
-    {"GRU", 3, Place::kWeight, "bias"},
-    {"RNN", 1, Place::kWeight, "weight"},
-    {"RNN", 2, Place::kWeight, "recurrent weight"},
-    {"RNN", 3, Place::kWeight, "bias"},
-};
-
-struct Mover {
-  std::string_view op;
-  int data_inputs;  // -1: all
-  bool keeps_all;
-};
-constexpr Mover kMovers[] = {
-    {"Identity", 1, true}, {"Transpose", 1, true}, {"Reshape", 1, true}, {"Flatten", 1, true},
-    {"Squeeze", 1, true},  {"Unsqueeze", 1, true}, {"Cast", 1, true},    {"Slice", 1, false},
-    {"Split", 1, false},   {"Concat", -1, false},
-};
-
-const Mover* find_mover(const FlatNode& node) {
-  if (node.domain.empty()) {
-    for (const Mover& mover : kMovers) {
-      if (mover.op == node.op) {
-        return &mover;
-      }
-    }
+void register_norms(OpRegistry& ops) {
+  for (const char* name : {"LayerNormalization", "GroupNormalization"}) {
+    ops.add(name).weight(1, "scale").weight(2, "bias");
   }
-  return nullptr;
+  ops.add("RMSNormalization").weight(1, "scale");
+  ops.add("InstanceNormalization")
+      .weight(1, "scale")
+      .weight(2, "bias")
+      .computes(Arithmetic::kNormalise);
+  ops.add("MeanVarianceNormalization").computes(Arithmetic::kNormalise);
+  ops.add("LpNormalization").computes(Arithmetic::kNormalise);
+  ops.add("ReduceSumSquare").computes(Arithmetic::kMean);
+  ops.add("ReduceL2").computes(Arithmetic::kLength);
 }
 
 }  // namespace
 
-const PlaceRule* find_place(const FlatNode& node, int input) {
-  if (node.domain.empty()) {
-    for (const PlaceRule& rule : kPlaces) {
-      if (rule.op == node.op && rule.input == input) {
-        return &rule;
-      }
+const OpRegistry& ops_without_file() {
+  static const OpRegistry registry = [] {
+    OpRegistry ops;
+    register_norms(ops);
+    ops.add("PRelu").weight(1, "slope");
+    for (const char* name : {"LSTM", "GRU", "RNN"}) {
+      ops.add(name).weight(1, "weight").weight(2, "recurrent weight").weight(3, "bias");
+    }
+    return ops;
+  }();
+  return registry;
+}
+
+const OpDef& facts_of(const FlatNode& node) {
+  static const OpDef unknown("");
+  if (!node.domain.empty()) {
+    return unknown;
+  }
+  const OpDef* op = standard_ops().find_imported(node.op);
+  op = op != nullptr ? op : ops_without_file().find(node.op);
+  return op != nullptr ? *op : unknown;
+}
+
+const PlaceOfInput* find_place(const FlatNode& node, int input) {
+  for (const PlaceOfInput& place : facts_of(node).places) {
+    if (place.input == input) {
+      return &place;
     }
   }
   return nullptr;
 }
 
 int moved_inputs(const FlatNode& node) {
-  const Mover* mover = find_mover(node);
-  return mover == nullptr         ? 0
-         : mover->data_inputs < 0 ? static_cast<int>(node.inputs.size())
-                                  : mover->data_inputs;
-}
-
-bool keeps_all_elements(const FlatNode& node) {
-  const Mover* mover = find_mover(node);
-  return mover != nullptr && mover->keeps_all;
+  const OpDef& op = facts_of(node);
+  return op.movement == Movement::kJoin ? static_cast<int>(node.inputs.size())
+         : op.keeps_elements() || op.movement == Movement::kPart ? 1
+                                                                 : 0;
 }
 
 }  // namespace temper::graph

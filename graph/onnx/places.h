@@ -1,30 +1,25 @@
-// The weight-like inputs of ONNX's ops, and the ops that only move elements.
+// What is known of the ops of a file's nodes before they are in a graph: facts of op_def.h.
 #pragma once
 
-#include <string>
-#include <string_view>
-
+#include "graph/ir/op_registry.h"
 #include "graph/onnx/flatten.h"
 
 namespace temper::graph {
 
-enum class Place { kWeight, kBias, kStatistic };
+// The facts of the node's op, one of ONNX that has a file in graph/ops or is named here as one that
+// still has none; else of an op about which nothing is known.
+const OpDef& facts_of(const FlatNode& node);
 
-struct PlaceRule {
-  std::string_view op;
-  int input;
-  Place place;
-  const char* what;
-};
-
-// Null where the input is no such place. Addends are in learned_places.h.
-const PlaceRule* find_place(const FlatNode& node, int input);
+// What a stored tensor is at this input. Null where the input is no such place. Addends are in
+// learned_places.h.
+const PlaceOfInput* find_place(const FlatNode& node, int input);
 
 // Of an op that only moves elements (Transpose, Reshape, Slice, ...) how many inputs, the first
 // ones, carry the data; 0 for all other ops.
 int moved_inputs(const FlatNode& node);
 
-// Whether the node's output has the elements of its first input, all of them.
-bool keeps_all_elements(const FlatNode& node);
+// The ops of ONNX without a file in graph/ops whose facts matter all the same: which tensors of a
+// model that has them are weights. Such an op moves into its file when it gets one.
+const OpRegistry& ops_without_file();
 
 }  // namespace temper::graph

@@ -84,7 +84,7 @@ std::unordered_map<std::string, TensorUse> find_tensor_uses(const FlatGraph& gra
         merge(use, through);
         continue;
       }
-      if (const PlaceRule* rule = find_place(node, static_cast<int>(slot))) {
+      if (const PlaceOfInput* rule = find_place(node, static_cast<int>(slot))) {
         std::string& text = rule->place == Place::kWeight ? use.weight
                             : rule->place == Place::kBias ? use.bias
                                                           : use.statistic;

@@ -16,14 +16,12 @@ constexpr double kGeluCubic = 0.044715;
 
 // dx = f'(x) * dy, where f' is written in terms of x
 void gradient_from_input(GradContext& g) {
-  const std::string grad_op = g.node().op->name() + "Grad";
-  g.set(0, g.builder().op(grad_op, {g.dy(), g.x(0)}, g.attrs()));
+  g.set(0, g.builder().op(g.node().op->gradient_op_name, {g.dy(), g.x(0)}, g.attrs()));
 }
 
 // The same in terms of y
 void gradient_from_output(GradContext& g) {
-  const std::string grad_op = g.node().op->name() + "Grad";
-  g.set(0, g.builder().op(grad_op, {g.dy(), g.y()}, g.attrs()));
+  g.set(0, g.builder().op(g.node().op->gradient_op_name, {g.dy(), g.y()}, g.attrs()));
 }
 
 // Second order: dx = dy * f'(v), where v is x or y, so with the gradient e of dx
@@ -142,12 +140,15 @@ void register_activation(OpRegistry& ops) {
     GradFunction gradient;
     GradFunction second;
     PrecisionClass precision = PrecisionClass::kFollowInputs;
+    Activation activation = Activation::kOther;
   };
   constexpr GradFunction kPiecewiseLinear = grad_gradient<nullptr>;
   const std::array rows = {
       Row{"LeakyRelu", infer_leaky_relu, gradient_from_input, kPiecewiseLinear},
-      Row{"Sigmoid", infer_float_unary, gradient_from_output, grad_gradient<sigmoid_second>},
-      Row{"Tanh", infer_float_unary, gradient_from_output, grad_gradient<tanh_second>},
+      Row{"Sigmoid", infer_float_unary, gradient_from_output, grad_gradient<sigmoid_second>,
+          PrecisionClass::kFollowInputs, Activation::kSigmoid},
+      Row{"Tanh", infer_float_unary, gradient_from_output, grad_gradient<tanh_second>,
+          PrecisionClass::kFollowInputs, Activation::kTanh},
       Row{"Softplus", infer_float_unary, gradient_from_input, grad_gradient<softplus_second>,
           PrecisionClass::kFloat32},
       Row{"Elu", infer_elu, gradient_from_input, grad_gradient<exponential_second>},
@@ -157,14 +158,22 @@ void register_activation(OpRegistry& ops) {
       Row{"Gelu", infer_gelu, gradient_from_input, grad_gradient<gelu_second>},
   };
   for (const Row& row : rows) {
-    ops.add(row.name).infer(row.infer).gradient(row.gradient).precision(row.precision);
-    ops.add(row.name + std::string("Grad"))
-        .inputs(2, 2)
+    const std::string grad_op = row.name + std::string("Grad");
+    ops.add(row.name)
+        .batch(batch_elementwise)
         .infer(row.infer)
-        .gradient(row.second)
-        .internal();
+        .gradient(row.gradient)
+        .gradient_op(grad_op)
+        .precision(row.precision)
+        .activates(row.activation);
+    ops.add(grad_op).inputs(2, 2).infer(row.infer).gradient(row.second).internal();
   }
-  ops.add("Relu").infer(infer_number_unary).gradient(gradient_from_output);
+  ops.add("Relu")
+      .batch(batch_elementwise)
+      .infer(infer_number_unary)
+      .gradient(gradient_from_output)
+      .gradient_op("ReluGrad")
+      .activates(Activation::kRelu);
   ops.add("ReluGrad").inputs(2, 2).infer(infer_float_unary).gradient(kPiecewiseLinear).internal();
 }
 

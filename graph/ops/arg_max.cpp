@@ -1,5 +1,6 @@
 // ArgMax: the index (i64) of the largest element along an axis; the first of equal ones unless
 // select_last_index. NaN counts as largest.
+#include "graph/ir/batch_context.h"
 #include "graph/ir/infer_context.h"
 #include "graph/ops/standard_ops.h"
 
@@ -25,10 +26,12 @@ void infer_arg_max(InferContext& c) {
   c.set_output(0, DType::kInt64, output);
 }
 
+int batch_of_arg_max(const BatchContext& c) { return c.without({c.number("axis")}); }
+
 }  // namespace
 
 void register_arg_max(OpRegistry& ops) {
-  ops.add("ArgMax").infer(infer_arg_max).no_gradient("integer output");
+  ops.add("ArgMax").batch(batch_of_arg_max).infer(infer_arg_max).no_gradient("integer output");
 }
 
 }  // namespace temper::graph

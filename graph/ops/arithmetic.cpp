@@ -60,13 +60,41 @@ void sign_gradient(GradContext& g) { g.set(0, g.builder().zeros_like(g.x(0))); }
 }  // namespace
 
 void register_arithmetic(OpRegistry& ops) {
-  ops.add("Add").inputs(2, 2).infer(infer_number_broadcast).gradient(add_gradient);
-  ops.add("Sub").inputs(2, 2).infer(infer_number_broadcast).gradient(sub_gradient);
-  ops.add("Mul").inputs(2, 2).infer(infer_number_broadcast).gradient(mul_gradient);
-  ops.add("Div").inputs(2, 2).infer(infer_number_broadcast).gradient(div_gradient);
-  ops.add("Neg").infer(infer_number_unary).gradient(neg_gradient);
-  ops.add("Abs").infer(infer_number_unary).gradient(abs_gradient);
-  ops.add("Sign").infer(infer_number_unary).gradient(sign_gradient);
+  ops.add("Add")
+      .batch(batch_elementwise)
+      .computes(Arithmetic::kAdd)
+      .inputs(2, 2)
+      .infer(infer_number_broadcast)
+      .gradient(add_gradient);
+  ops.add("Sub")
+      .batch(batch_elementwise)
+      .computes(Arithmetic::kSubtract)
+      .inputs(2, 2)
+      .infer(infer_number_broadcast)
+      .gradient(sub_gradient);
+  ops.add("Mul")
+      .batch(batch_elementwise)
+      .computes(Arithmetic::kMultiply)
+      .inputs(2, 2)
+      .infer(infer_number_broadcast)
+      .gradient(mul_gradient);
+  ops.add("Div")
+      .batch(batch_elementwise)
+      .computes(Arithmetic::kDivide)
+      .inputs(2, 2)
+      .infer(infer_number_broadcast)
+      .gradient(div_gradient);
+  ops.add("Neg")
+      .batch(batch_elementwise)
+      .computes(Arithmetic::kSign)
+      .infer(infer_number_unary)
+      .gradient(neg_gradient);
+  ops.add("Abs")
+      .batch(batch_elementwise)
+      .computes(Arithmetic::kSign)
+      .infer(infer_number_unary)
+      .gradient(abs_gradient);
+  ops.add("Sign").batch(batch_elementwise).infer(infer_number_unary).gradient(sign_gradient);
 }
 
 }  // namespace temper::graph

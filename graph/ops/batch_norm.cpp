@@ -1,12 +1,19 @@
 // BatchNormalization: ONNX's op (frozen statistics) and the training form with its gradient.
 #include <numeric>
 
+#include "graph/ir/batch_context.h"
 #include "graph/ir/grad_context.h"
 #include "graph/ir/infer_context.h"
+#include "graph/ir/node_draft.h"
 #include "graph/ir/op_registry.h"
+#include "graph/ir/training_context.h"
 
 namespace temper::graph {
 namespace {
+
+// Where a fused Relu saves what it let through, and where the gradient reads it.
+constexpr int kMaskOutput = 5;
+constexpr int kMaskInput = 6;
 
 // x [N, C, d...]; scale, bias, mean, var [C].
 void check_operands(InferContext& c, std::initializer_list<int> per_channel) {
@@ -105,7 +112,7 @@ void infer_batch_norm_train(InferContext& c) {
   c.set_output(2, c.dtype(4), c.shape(4));
   c.set_output(3, c.dtype(3), c.shape(3));
   c.set_output(4, c.dtype(4), c.shape(4));
-  c.set_output(5, DType::kOpaque, Shape{});
+  c.set_output(kMaskOutput, DType::kOpaque, Shape{});
 }
 
 // The part of dx that comes through the statistics, where something reads them. With m and v those
@@ -161,7 +168,7 @@ void batch_norm_train_gradient(GradContext& g) {
   const ValueId mean = g.saved(3);
   const ValueId var = g.saved(4);
   const std::vector<ValueId> made = g.builder().ops(
-      "BatchNormTrainGrad", {g.dy(), g.x(0), g.x(1), g.x(2), mean, var}, 3,
+      g.node().op->gradient_op_name, {g.dy(), g.x(0), g.x(1), g.x(2), mean, var}, 3,
       {{"epsilon", g.attrs().get_double("epsilon", 1e-5)}, {"relu", g.attrs().get_int("relu", 0)}},
       {g.needs(0), g.needs(1), g.needs(2)});
   for (int i = 0; i < 3; ++i) {
@@ -212,18 +219,104 @@ std::vector<ValueId> expand_batch_norm_train_grad(Builder& b, const Node& node,
   return {dx, per_channel(dscale, inputs[2]), per_channel(dbias, inputs[3])};
 }
 
+bool is_exported_for_training(const Graph&, const Node& node) {
+  return node.attrs.get_int("training_mode", 0) != 0;
+}
+
+// Exported in training form or not: the running statistics, left as they are. Those are also what
+// its other outputs then are: the new ones are the old ones, and they are what x was normalised by.
+void freeze_batch_normalization(TrainingContext& c) {
+  const Node& node = c.node();
+  for (std::size_t i = 1; i < node.outputs.size(); ++i) {
+    if (node.outputs[i].valid()) {
+      c.graph().replace_uses(node.outputs[i], node.inputs[i % 2 == 1 ? 3 : 4]);
+    }
+  }
+  c.edited().attrs.set("training_mode", std::int64_t{0});
+  c.edited().outputs.resize(1);
+}
+
+// BatchNormTrain: a node in inference form gets PyTorch's update (unbiased variance), one with
+// training_mode = 1 ONNX's.
+void train_batch_normalization(TrainingContext& c) {
+  if (c.options().frozen_batchnorm) {
+    return freeze_batch_normalization(c);
+  }
+  const Node& node = c.node();
+  Graph& graph = c.graph();
+  const Shape x = graph.value(node.inputs[0]).shape;
+  const std::int64_t channels = x.rank() > 1 ? x[1] : 1;
+  TEMPER_CHECK(
+      channels == 0 || x.element_count() / channels != 1, ErrorCode::kInvalidArgument, node.origin,
+      " would see one value per channel (input ", x,
+      "): batch statistics need more; use a larger data.batch_size or data.drop_last = true");
+  const bool onnx_form = is_exported_for_training(graph, node);
+  Builder builder(graph, node.origin);
+  const std::vector<ValueId> made = builder.ops(
+      "BatchNormTrain",
+      {node.inputs[0], node.inputs[1], node.inputs[2], c.statistic(3), c.statistic(4)}, 5,
+      {{"epsilon", node.attrs.get_double("epsilon", 1e-5)},
+       {"momentum", node.attrs.get_double("momentum", 0.9)},
+       {"unbiased", std::int64_t{onnx_form ? 0 : 1}},
+       {"relu", std::int64_t{0}}});
+  c.set_statistic(3, made[1]);
+  c.set_statistic(4, made[2]);
+  graph.value(made[0]).name = graph.value(node.outputs[0]).name;
+  graph.value(node.outputs[0]).name.clear();
+  c.replace(made);
+}
+
+void upgrade_batch_normalization(NodeDraft& d) {
+  if (d.opset >= 14) {
+    TEMPER_CHECK(d.outputs.size() <= 3, ErrorCode::kInvalidModel, d.origin, " has ",
+                 d.outputs.size(), " outputs, expected 1 to 3 from opset 14 on");
+    return;
+  }
+  if (d.opset < 9) {
+    // With one number per feature and no other dimensions both forms are the same.
+    const bool vector = d.has_input(1) && d.graph.value(d.inputs[1]).shape_known &&
+                        d.graph.value(d.inputs[1]).shape.rank() == 1;
+    if (d.attrs.get_int("spatial", 1) == 0 && !vector) {
+      d.refuse("spatial=0 (statistics per activation) is not supported");
+    }
+    d.attrs.erase("spatial");
+  }
+  // Before opset 14 a node is in training form when it gives statistics: the new running ones, and
+  // those of the batch (saved_mean, saved_var). Exporters list them though nobody reads them.
+  bool training = false;
+  for (std::size_t i = 1; i < d.outputs.size(); ++i) {
+    training = training || d.has_output(i);
+    if (!d.is_read(i)) {
+      d.outputs[i].clear();
+    }
+  }
+  d.attrs.set("training_mode", std::int64_t{training});
+}
+
 }  // namespace
 
 void register_batch_norm(OpRegistry& ops) {
   // Outputs 3 and 4, the statistics of the batch, are those of opsets 7 to 13.
   ops.add("BatchNormalization")
+      .upgrade(upgrade_batch_normalization)
+      .training(train_batch_normalization, is_exported_for_training)
+      .batch(batch_of_images)
       .inputs(5, 5)
+      .weight(1, "scale")
+      .weight(2, "bias")
+      .statistic(3, "running mean")
+      .statistic(4, "running variance")
+      .units_along(1)
       .outputs(1, 5)
       .infer(infer_batch_normalization)
       .gradient(batch_normalization_gradient)
       .wide_inputs({1, 2, 3, 4});
   ops.add("BatchNormTrain")
       .inputs(5, 5)
+      .units_along(1)
+      .updates_statistics()
+      .gradient_op("BatchNormTrainGrad")
+      .takes_relu(kMaskOutput, kMaskInput)
       .outputs(1, 6)
       .infer(infer_batch_norm_train)
       .gradient(batch_norm_train_gradient)

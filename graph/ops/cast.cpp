@@ -1,6 +1,8 @@
 // Cast to the type named by `to` ("f32"), and CastLike, which takes the type of its second input.
+#include "graph/ir/batch_context.h"
 #include "graph/ir/grad_context.h"
 #include "graph/ir/infer_context.h"
+#include "graph/ir/node_draft.h"
 #include "graph/ops/standard_ops.h"
 
 namespace temper::graph {
@@ -29,11 +31,30 @@ void cast_gradient(GradContext& g) {
   }
 }
 
+// Both matter for float8 only.
+void upgrade_cast(NodeDraft& d) {
+  d.attrs.erase("saturate");
+  d.attrs.erase("round_mode");
+}
+
 }  // namespace
 
 void register_cast(OpRegistry& ops) {
-  ops.add("Cast").infer(infer_cast).gradient(cast_gradient);
-  ops.add("CastLike").inputs(2, 2).absorbs({1}).infer(infer_cast_like).gradient(cast_gradient);
+  ops.add("Cast")
+      .type_attribute("to")
+      .upgrade(upgrade_cast)
+      .batch(batch_elementwise)
+      .moves(Movement::kConvert)
+      .infer(infer_cast)
+      .gradient(cast_gradient);
+  ops.add("CastLike")
+      .upgrade(upgrade_cast)
+      .batch(batch_elementwise)
+      .moves(Movement::kConvert)
+      .inputs(2, 2)
+      .absorbs({1})
+      .infer(infer_cast_like)
+      .gradient(cast_gradient);
 }
 
 }  // namespace temper::graph

@@ -19,14 +19,26 @@ void infer_logic(InferContext& c) {
 }  // namespace
 
 void register_comparison(OpRegistry& ops) {
-  ops.add("Equal").inputs(2, 2).infer(infer_broadcast_to_bool).no_gradient("bool output");
+  ops.add("Equal")
+      .batch(batch_elementwise)
+      .inputs(2, 2)
+      .infer(infer_broadcast_to_bool)
+      .no_gradient("bool output");
   for (const char* name : {"Less", "LessOrEqual", "Greater", "GreaterOrEqual"}) {
-    ops.add(name).inputs(2, 2).infer(infer_order).no_gradient("bool output");
+    ops.add(name)
+        .batch(batch_elementwise)
+        .inputs(2, 2)
+        .infer(infer_order)
+        .no_gradient("bool output");
   }
   for (const char* name : {"And", "Or", "Xor"}) {
-    ops.add(name).inputs(2, 2).infer(infer_logic).no_gradient("bool output");
+    ops.add(name)
+        .batch(batch_elementwise)
+        .inputs(2, 2)
+        .infer(infer_logic)
+        .no_gradient("bool output");
   }
-  ops.add("Not").infer(infer_logic).no_gradient("bool output");
+  ops.add("Not").batch(batch_elementwise).infer(infer_logic).no_gradient("bool output");
 }
 
 }  // namespace temper::graph

@@ -1,8 +1,10 @@
 // Concat and Split along one axis: each is the other's gradient.
 #include <numeric>
 
+#include "graph/ir/batch_context.h"
 #include "graph/ir/grad_context.h"
 #include "graph/ir/infer_context.h"
+#include "graph/ir/node_draft.h"
 #include "graph/ops/standard_ops.h"
 
 namespace temper::graph {
@@ -111,11 +113,43 @@ void split_gradient(GradContext& g) {
                              : g.builder().op("Concat", std::move(parts), {{"axis", axis}}));
 }
 
+int batch_of_concat(const BatchContext& c) {
+  return batch_along_others(c, "joins values along the batch dimension");
+}
+
+// A value that all samples share, such as a class token, beside values of each sample.
+void rebatch_concat(RebatchContext& c) {
+  for (std::size_t i = 0; i < c.axes().size(); ++i) {
+    if (!c.axes()[i]) {
+      c.repeat_input(static_cast<int>(i));
+    }
+  }
+}
+
+int batch_of_split(const BatchContext& c) { return batch_along_others(c, "splits the batch"); }
+
+// Without sizes all parts are equal before opset 18; from then on num_outputs says how many there
+// are.
+void upgrade_split(NodeDraft& d) {
+  if (!d.has_input(1) && !d.attrs.has("split")) {
+    d.attrs.set("num_outputs", static_cast<std::int64_t>(d.outputs.size()));
+  }
+}
+
 }  // namespace
 
 void register_concat_split(OpRegistry& ops) {
-  ops.add("Concat").inputs(1, -1).infer(infer_concat).gradient(concat_gradient);
+  ops.add("Concat")
+      .batch(batch_of_concat)
+      .rebatch(rebatch_concat)
+      .moves(Movement::kJoin)
+      .inputs(1, -1)
+      .infer(infer_concat)
+      .gradient(concat_gradient);
   ops.add("Split")
+      .upgrade(upgrade_split)
+      .batch(batch_of_split)
+      .moves(Movement::kPart)
       .inputs(1, 2)
       .outputs(1, -1)
       .absorbs({1})

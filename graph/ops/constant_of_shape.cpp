@@ -2,6 +2,7 @@
 #include <cmath>
 
 #include "graph/ir/infer_context.h"
+#include "graph/ir/node_draft.h"
 #include "graph/ops/standard_ops.h"
 
 namespace temper::graph {
@@ -60,15 +61,19 @@ void infer_range(InferContext& c) {
   c.set_output(0, c.dtype(0), {count});
 }
 
+void upgrade_range(NodeDraft& d) { d.attrs.erase("stash_type"); }
+
 }  // namespace
 
 void register_constant_of_shape(OpRegistry& ops) {
   ops.add("ConstantOfShape")
+      .filler_attribute("value")
       .inputs(0, 1)
       .absorbs({0})
       .infer(infer_constant_of_shape)
       .no_gradient("a constant");
   ops.add("Range")
+      .upgrade(upgrade_range)
       .inputs(3, 3)
       .absorbs({0, 1, 2})
       .infer(infer_range)

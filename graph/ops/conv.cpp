@@ -1,9 +1,11 @@
 // Conv over one to three spatial dimensions and its two gradients.
 #include <numeric>
 
+#include "graph/ir/batch_context.h"
 #include "graph/ir/grad_context.h"
 #include "graph/ir/infer_context.h"
 #include "graph/ir/op_registry.h"
+#include "graph/ops/product_work.h"
 #include "graph/ops/weight_gradient.h"
 #include "runtime/base/window.h"
 
@@ -142,22 +144,45 @@ void conv_grad_weights_gradient(GradContext& g) {
   }
 }
 
+double conv_work(const Graph& graph, const Node& node) {
+  return convolution_work(graph, node.outputs[0], node.inputs[1]);
+}
+
+double conv_grad_data_work(const Graph& graph, const Node& node) {
+  return convolution_work(graph, node.inputs[1], node.inputs[0]);
+}
+
+double conv_grad_weights_work(const Graph& graph, const Node& node) {
+  const ValueId dw = node.outputs[0];
+  return dw.valid() ? convolution_work(graph, node.inputs[1], dw) : 0;
+}
+
 }  // namespace
 
 void register_conv(OpRegistry& ops) {
   ops.add("Conv")
+      .batch(batch_of_images)
       .inputs(2, 3)
+      .weight(1, "weight")
+      .weight(2, "bias")
+      .is_linear(Linear::kConvolution)
+      .units_along(1)
+      .takes_relu()
+      .work(conv_work)
       .infer(infer_conv)
       .gradient(conv_gradient)
       .precision(PrecisionClass::kLow);
   ops.add("ConvGradData")
       .inputs(2, 2)
+      .work(conv_grad_data_work)
       .infer(infer_conv_grad_data)
       .gradient(conv_grad_data_gradient)
       .precision(PrecisionClass::kLow)
       .internal();
   ops.add("ConvGradWeights")
       .inputs(2, 2)
+      .widens()
+      .work(conv_grad_weights_work)
       .outputs(1, 2)
       .infer(infer_conv_grad_weights)
       .gradient(conv_grad_weights_gradient)

@@ -1,8 +1,10 @@
 // ConvTranspose over one to three spatial dimensions: the transpose of Conv as a linear map, plus a
 // bias. Its gradient is that of its expansion, and so is its kernel on the fast backends.
+#include "graph/ir/batch_context.h"
 #include "graph/ir/builder.h"
 #include "graph/ir/infer_context.h"
 #include "graph/ir/op_registry.h"
+#include "graph/ops/product_work.h"
 #include "runtime/base/window.h"
 
 namespace temper::graph {
@@ -106,11 +108,21 @@ std::vector<ValueId> expand_conv_transpose(Builder& b, const Node& node,
   return {made};
 }
 
+double conv_transpose_work(const Graph& graph, const Node& node) {
+  return convolution_work(graph, node.inputs[0], node.inputs[1]);
+}
+
 }  // namespace
 
 void register_conv_transpose(OpRegistry& ops) {
   ops.add("ConvTranspose")
+      .batch(batch_of_images)
       .inputs(2, 3)
+      .weight(1, "weight")
+      .weight(2, "bias")
+      .is_linear(Linear::kConvolution)
+      .units_along(1)
+      .work(conv_transpose_work)
       .infer(infer_conv_transpose)
       .expands(expand_conv_transpose)
       .expanded_in_plans()

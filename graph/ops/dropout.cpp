@@ -1,8 +1,11 @@
 // Dropout: ONNX's op (identity outside training) and the training form with counter-based random
 // numbers.
+#include "graph/ir/batch_context.h"
 #include "graph/ir/grad_context.h"
 #include "graph/ir/infer_context.h"
+#include "graph/ir/node_draft.h"
 #include "graph/ir/op_registry.h"
+#include "graph/ir/training_context.h"
 
 namespace temper::graph {
 namespace {
@@ -49,10 +52,57 @@ void dropout_train_gradient(GradContext& g) {
   g.set(0, b.op("Where", {mask, scaled, b.scalar(g.dtype(g.dy()), 0)}));
 }
 
+bool is_exported_for_training(const Graph& graph, const Node& node) {
+  if (node.inputs.size() < 3 || !node.inputs[2].valid()) {
+    return false;
+  }
+  const Value& mode = graph.value(node.inputs[2]);
+  return mode.kind == ValueKind::kConstant && mode.constant.values<double>() != std::vector{0.0};
+}
+
+// DropoutTrain; where nothing is dropped, nothing or a node that gives its mask, all true.
+void train_dropout(TrainingContext& c) {
+  const std::int64_t random_id = c.next_random_id();
+  const Node& node = c.node();
+  const double ratio = node.attrs.get_double("ratio", 0.5);
+  const bool drops = c.options().dropout && ratio != 0;
+  if (!drops && node.outputs.size() > 1) {
+    c.edited().attrs.set("training_mode", std::int64_t{0});
+    return;
+  }
+  if (!drops) {
+    return c.replace({node.inputs[0]});
+  }
+  TEMPER_ASSERT(c.options().position.valid());
+  Builder builder(c.graph(), node.origin);
+  c.replace(builder.ops("DropoutTrain",
+                        {node.inputs[0], c.graph().read_variable(c.options().position)}, 2,
+                        {{"ratio", ratio},
+                         {"seed", static_cast<std::int64_t>(c.options().seed)},
+                         {"random_id", random_id}}));
+}
+
+void upgrade_dropout(NodeDraft& d) {
+  if (d.opset >= 12) {
+    return;
+  }
+  d.attrs.set("ratio", d.attrs.get_double("ratio", 0.5));
+  if (d.opset < 10 && d.has_output(1)) {
+    if (d.is_read(1)) {
+      d.refuse("reading the mask of opsets before 10, which is no bool, is not supported");
+    }
+    d.outputs.resize(1);
+  }
+}
+
 }  // namespace
 
 void register_dropout(OpRegistry& ops) {
   ops.add("Dropout")
+      .upgrade(upgrade_dropout)
+      .training(train_dropout, is_exported_for_training)
+      .batch(batch_elementwise)
+      .moves(Movement::kDrop)
       .inputs(1, 3)
       .outputs(1, 2)
       .infer(infer_dropout)

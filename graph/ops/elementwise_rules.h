@@ -1,6 +1,7 @@
 // Shape rules shared by the elementwise ops.
 #pragma once
 
+#include "graph/ir/batch_context.h"
 #include "graph/ir/broadcast.h"
 #include "graph/ir/infer_context.h"
 

@@ -1,4 +1,5 @@
 // Expand (broadcast to a shape) and Tile (whole copies along each axis).
+#include "graph/ir/batch_context.h"
 #include "graph/ir/broadcast.h"
 #include "graph/ir/grad_context.h"
 #include "graph/ir/infer_context.h"
@@ -58,11 +59,36 @@ void tile_gradient(GradContext& g) {
   g.set(0, g.builder().reshape(dx, data));
 }
 
+void rebatch_expand(RebatchContext& c) {
+  if (c.has_fixed_target()) {
+    const Shape target = c.scaled(c.old_output());
+    c.set_resolved({{"shape", std::vector<std::int64_t>(target.begin(), target.end())}});
+  }
+}
+
+int batch_of_tile(const BatchContext& c) {
+  const int at = c.data_axis();
+  c.check(c.ints("repeats")[static_cast<std::size_t>(at)] == 1, "repeats the batch");
+  return at;
+}
+
 }  // namespace
 
 void register_expand_tile(OpRegistry& ops) {
-  ops.add("Expand").inputs(1, 2).absorbs({1}).infer(infer_expand).gradient(expand_gradient);
-  ops.add("Tile").inputs(1, 2).absorbs({1}).infer(infer_tile).gradient(tile_gradient);
+  ops.add("Expand")
+      .batch(batch_elementwise)
+      .rebatch(rebatch_expand)
+      .moves(Movement::kBroadcast)
+      .inputs(1, 2)
+      .absorbs({1})
+      .infer(infer_expand)
+      .gradient(expand_gradient);
+  ops.add("Tile")
+      .batch(batch_of_tile)
+      .inputs(1, 2)
+      .absorbs({1})
+      .infer(infer_tile)
+      .gradient(tile_gradient);
 }
 
 }  // namespace temper::graph

@@ -1,5 +1,8 @@
 // Max, Min (any number of inputs, broadcasting) and Clip.
+#include <limits>
+
 #include "graph/ir/grad_context.h"
+#include "graph/ir/node_draft.h"
 #include "graph/ops/elementwise_rules.h"
 #include "graph/ops/standard_ops.h"
 
@@ -83,14 +86,46 @@ void masked_gradient(GradContext& g) {
   g.set(0, g.builder().op(g.node().op->name(), std::move(inputs), g.attrs()));
 }
 
+// Up to opset 10 the bounds are attributes whose defaults are the largest floats: no bound at all.
+void upgrade_clip(NodeDraft& d) {
+  if (d.opset >= 11) {
+    return;
+  }
+  constexpr double kLargest = std::numeric_limits<float>::max();
+  if (d.attrs.get_double("min", -kLargest) <= -kLargest) {
+    d.attrs.erase("min");
+  }
+  if (d.attrs.get_double("max", kLargest) >= kLargest) {
+    d.attrs.erase("max");
+  }
+}
+
 }  // namespace
 
 void register_extremum(OpRegistry& ops) {
-  ops.add("Max").inputs(1, -1).infer(infer_number_broadcast).gradient(max_gradient);
-  ops.add("Min").inputs(1, -1).infer(infer_number_broadcast).gradient(min_gradient);
+  ops.add("Max")
+      .batch(batch_elementwise)
+      .computes(Arithmetic::kExtremum)
+      .inputs(1, -1)
+      .infer(infer_number_broadcast)
+      .gradient(max_gradient);
+  ops.add("Min")
+      .batch(batch_elementwise)
+      .computes(Arithmetic::kExtremum)
+      .inputs(1, -1)
+      .infer(infer_number_broadcast)
+      .gradient(min_gradient);
   ops.add("MaxGrad").inputs(3, 3).infer(infer_broadcast).gradient(masked_gradient).internal();
   ops.add("MinGrad").inputs(3, 3).infer(infer_broadcast).gradient(masked_gradient).internal();
-  ops.add("Clip").inputs(1, 3).absorbs({1, 2}).infer(infer_clip).gradient(clip_gradient);
+  ops.add("Clip")
+      .upgrade(upgrade_clip)
+      .batch(batch_elementwise)
+      .computes(Arithmetic::kClip)
+      .activates(Activation::kOther)
+      .inputs(1, 3)
+      .absorbs({1, 2})
+      .infer(infer_clip)
+      .gradient(clip_gradient);
   ops.add("ClipGrad")
       .inputs(2, 4)
       .absorbs({2, 3})

@@ -1,5 +1,6 @@
 // Gather: rows of x along an axis by index, y = x[.., indices, ..]; negative indices count from the
 // end.
+#include "graph/ir/batch_context.h"
 #include "graph/ir/grad_context.h"
 #include "graph/ir/infer_context.h"
 #include "graph/ops/standard_ops.h"
@@ -67,10 +68,27 @@ void gather_grad_gradient(GradContext& g) {
   }
 }
 
+int batch_of_gather(const BatchContext& c) {
+  const int along = c.number("axis");
+  const BatchAxis table = c.axis(0), indices = c.axis(1);
+  c.check(!table || !indices, "picks from each sample by indices of each sample");
+  if (indices) {
+    return along + *indices;
+  }
+  c.check(*table != along, "picks samples of the batch");
+  return *table < along ? *table : *table + c.shape(1).rank() - 1;
+}
+
 }  // namespace
 
 void register_gather(OpRegistry& ops) {
-  ops.add("Gather").inputs(2, 2).infer(infer_gather).gradient(gather_gradient);
+  ops.add("Gather")
+      .batch(batch_of_gather)
+      .inputs(2, 2)
+      .index_input(1)
+      .weight(0, "embedding table")
+      .infer(infer_gather)
+      .gradient(gather_gradient);
   ops.add("GatherGrad")
       .inputs(2, 2)
       .internal()

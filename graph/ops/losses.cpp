@@ -1,4 +1,5 @@
 // Softmax cross entropy with class indices, PyTorch's semantics, and its gradient.
+#include "graph/ir/batch_context.h"
 #include "graph/ir/grad_context.h"
 #include "graph/ir/infer_context.h"
 #include "graph/ir/op_registry.h"
@@ -66,10 +67,18 @@ void infer_cross_entropy_grad(InferContext& c) {
   c.set_output(0, c.dtype(1), c.shape(1));
 }
 
+int batch_of_cross_entropy(const BatchContext& c) {
+  c.check(c.node().attrs.get_string("reduction", "mean") == "none" && c.data_axis() == 0,
+          "reduces the batch to one number");
+  return 0;
+}
+
 }  // namespace
 
 void register_losses(OpRegistry& ops) {
   ops.add("CrossEntropy")
+      .batch(batch_of_cross_entropy)
+      .imported_as("SoftmaxCrossEntropyLoss")
       .inputs(2, 3)
       .outputs(1, 2)
       .infer(infer_cross_entropy)

@@ -1,10 +1,12 @@
 // MatMul, Gemm and the weight gradient of a linear layer.
 #include <algorithm>
 
+#include "graph/ir/batch_context.h"
 #include "graph/ir/broadcast.h"
 #include "graph/ir/grad_context.h"
 #include "graph/ir/infer_context.h"
 #include "graph/ir/op_registry.h"
+#include "graph/ops/product_work.h"
 #include "graph/ops/weight_gradient.h"
 
 namespace temper::graph {
@@ -192,21 +194,72 @@ void linear_grad_weights_gradient(GradContext& g) {
   }
 }
 
+// 2 M K N: each element of A meets a row of B.
+double matmul_work(const Graph& graph, const Node& node) {
+  return 2 * element_count(graph, node.inputs[0]) * last_dim(graph, node.inputs[1]);
+}
+
+double gemm_work(const Graph& graph, const Node& node) {
+  return 2 * element_count(graph, node.inputs[0]) * last_dim(graph, node.outputs[0]);
+}
+
+int batch_of_matmul(const BatchContext& c) {
+  const Shape a = c.shape(0), b = c.shape(1);
+  BatchAxis found;
+  if (c.axis(0)) {
+    c.check(*c.axis(0) != a.rank() - 1, "sums over the samples of a batch");
+    found = c.aligned(0, b.rank() == 1 ? a.rank() - 1 : a.rank());
+  }
+  if (c.axis(1)) {
+    c.check(b.rank() > 1 && *c.axis(1) != b.rank() - 2, "sums over the samples of a batch");
+    const bool column = *c.axis(1) == b.rank() - 1;
+    c.check(a.rank() > 1 || column, "multiplies the batch by a vector from the left");
+    found = c.agreed(found, column ? c.output().rank() - 1 : c.aligned(1, b.rank()));
+  }
+  return *found;
+}
+
+int batch_of_gemm(const BatchContext& c) {
+  c.check(c.axis(0) && !c.axis(1), "multiplies by the batch");
+  c.check(*c.axis(0) == (c.number("transA") != 0 ? 1 : 0), "sums over the samples of a batch");
+  if (c.axis(2)) {
+    c.agreed(0, c.aligned(2, c.shape(2).rank()));
+  }
+  return 0;
+}
+
 }  // namespace
 
 void register_matmul(OpRegistry& ops) {
   ops.add("MatMul")
+      .batch(batch_of_matmul)
       .inputs(2, 2)
+      .weight(0, "weight")
+      .weight(1, "weight")
+      .is_linear(Linear::kMatrix)
+      .units_along(-1)
+      .takes_relu()
+      .work(matmul_work)
       .infer(infer_matmul)
       .gradient(matmul_gradient)
       .precision(PrecisionClass::kLow);
   ops.add("Gemm")
+      .batch(batch_of_gemm)
       .inputs(2, 3)
+      .weight(0, "weight")
+      .weight(1, "weight")
+      .bias(2, "bias")
+      .is_linear(Linear::kMatrix, "transB")
+      .units_along(-1)
+      .takes_relu()
+      .work(gemm_work)
       .infer(infer_gemm)
       .gradient(gemm_gradient)
       .precision(PrecisionClass::kLow);
   ops.add("LinearGradWeights")
       .inputs(2, 2)
+      .widens()
+      .work(matmul_work)
       .outputs(1, 2)
       .infer(infer_linear_grad_weights)
       .gradient(linear_grad_weights_gradient)

@@ -1,5 +1,6 @@
 // OneHot: y[.., k, ..] = values[1] where k is the index, values[0] elsewhere. An index outside
 // [-depth, depth) gives no 1.
+#include "graph/ir/batch_context.h"
 #include "graph/ir/infer_context.h"
 #include "graph/ops/standard_ops.h"
 
@@ -29,10 +30,15 @@ void infer_one_hot(InferContext& c) {
   c.set_output(0, c.dtype(2), output);
 }
 
+int batch_of_one_hot(const BatchContext& c) {
+  return c.data_axis() < c.number("axis") ? c.data_axis() : c.data_axis() + 1;
+}
+
 }  // namespace
 
 void register_one_hot(OpRegistry& ops) {
   ops.add("OneHot")
+      .batch(batch_of_one_hot)
       .inputs(3, 3)
       .absorbs({1})
       .infer(infer_one_hot)

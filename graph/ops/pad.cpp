@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <numeric>
 
+#include "graph/ir/batch_context.h"
 #include "graph/ir/grad_context.h"
 #include "graph/ir/infer_context.h"
+#include "graph/ir/node_draft.h"
 #include "graph/ops/standard_ops.h"
 
 namespace temper::graph {
@@ -116,10 +118,33 @@ void pad_grad_gradient(GradContext& g) {
   g.set(0, g.builder().op("Pad", {g.dy()}, std::move(attrs)));
 }
 
+int batch_of_pad(const BatchContext& c) {
+  const int at = c.data_axis();
+  const std::vector<std::int64_t> pads = c.ints("pads");
+  const auto begin = static_cast<std::size_t>(at);
+  c.check(pads[begin] == 0 && pads[begin + static_cast<std::size_t>(c.shape(0).rank())] == 0,
+          "pads or crops the batch");
+  return at;
+}
+
+void upgrade_pad(NodeDraft& d) {
+  if (d.opset >= 11) {
+    for (const char* name : {"pads", "value", "axes"}) {
+      d.attrs.erase(name);
+    }
+  }
+}
+
 }  // namespace
 
 void register_pad(OpRegistry& ops) {
-  ops.add("Pad").inputs(1, 4).absorbs({1, 2, 3}).infer(infer_pad).gradient(pad_gradient);
+  ops.add("Pad")
+      .upgrade(upgrade_pad)
+      .batch(batch_of_pad)
+      .inputs(1, 4)
+      .absorbs({1, 2, 3})
+      .infer(infer_pad)
+      .gradient(pad_gradient);
   ops.add("PadGrad").internal().infer(infer_pad_grad).gradient(pad_grad_gradient);
 }
 

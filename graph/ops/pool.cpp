@@ -1,5 +1,6 @@
 // Max and average pooling over windows of one to three dimensions, their gradients, and pooling
 // over all of space.
+#include "graph/ir/batch_context.h"
 #include "graph/ir/grad_context.h"
 #include "graph/ir/infer_context.h"
 #include "graph/ir/op_registry.h"
@@ -141,19 +142,33 @@ void global_max_pool_gradient(GradContext& g) {
 }  // namespace
 
 void register_pool(OpRegistry& ops) {
-  ops.add("MaxPool").outputs(1, 3).infer(infer_max_pool).gradient(max_pool_gradient);
+  ops.add("MaxPool")
+      .batch(batch_of_images)
+      .outputs(1, 3)
+      .infer(infer_max_pool)
+      .gradient(max_pool_gradient);
   ops.add("MaxPoolGrad")
       .inputs(2, 2)
       .infer(infer_pool_gradient)
       .gradient(max_pool_grad_gradient)
       .internal();
-  ops.add("AveragePool").infer(infer_average_pool).gradient(average_pool_gradient);
+  ops.add("AveragePool")
+      .batch(batch_of_images)
+      .infer(infer_average_pool)
+      .gradient(average_pool_gradient);
   ops.add("AveragePoolGrad")
       .infer(infer_pool_gradient)
       .gradient(average_pool_grad_gradient)
       .internal();
-  ops.add("GlobalAveragePool").infer(infer_global_pool).gradient(global_average_pool_gradient);
-  ops.add("GlobalMaxPool").infer(infer_global_pool).gradient(global_max_pool_gradient);
+  ops.add("GlobalAveragePool")
+      .batch(batch_of_images)
+      .computes(Arithmetic::kMean)
+      .infer(infer_global_pool)
+      .gradient(global_average_pool_gradient);
+  ops.add("GlobalMaxPool")
+      .batch(batch_of_images)
+      .infer(infer_global_pool)
+      .gradient(global_max_pool_gradient);
 }
 
 }  // namespace temper::graph

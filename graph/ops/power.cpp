@@ -99,14 +99,42 @@ void erf_grad_gradient(GradContext& g) {
 
 void register_power(OpRegistry& ops) {
   constexpr PrecisionClass kWide = PrecisionClass::kFloat32;
-  ops.add("Pow").inputs(2, 2).infer(infer_pow).gradient(pow_gradient).precision(kWide);
-  ops.add("Sqrt").infer(infer_float_unary).gradient(sqrt_gradient);
-  ops.add("Exp").infer(infer_float_unary).gradient(exp_gradient).precision(kWide);
-  ops.add("Log").infer(infer_float_unary).gradient(log_gradient).precision(kWide);
-  ops.add("Reciprocal").infer(infer_float_unary).gradient(reciprocal_gradient).precision(kWide);
+  ops.add("Pow")
+      .batch(batch_elementwise)
+      .computes(Arithmetic::kPower)
+      .inputs(2, 2)
+      .infer(infer_pow)
+      .gradient(pow_gradient)
+      .precision(kWide);
+  ops.add("Sqrt")
+      .batch(batch_elementwise)
+      .computes(Arithmetic::kRoot)
+      .infer(infer_float_unary)
+      .gradient(sqrt_gradient);
+  ops.add("Exp")
+      .batch(batch_elementwise)
+      .infer(infer_float_unary)
+      .gradient(exp_gradient)
+      .precision(kWide);
+  ops.add("Log")
+      .batch(batch_elementwise)
+      .computes(Arithmetic::kLogarithm)
+      .infer(infer_float_unary)
+      .gradient(log_gradient)
+      .precision(kWide);
+  ops.add("Reciprocal")
+      .batch(batch_elementwise)
+      .computes(Arithmetic::kInverse)
+      .infer(infer_float_unary)
+      .gradient(reciprocal_gradient)
+      .precision(kWide);
   // Not in PyTorch's lists, but exporters spell GELU with it, whose 1 + erf(x) must not be rounded
   // to 16 bits (PyTorch's own GELU computes inside in float).
-  ops.add("Erf").infer(infer_float_unary).gradient(erf_gradient).precision(kWide);
+  ops.add("Erf")
+      .batch(batch_elementwise)
+      .infer(infer_float_unary)
+      .gradient(erf_gradient)
+      .precision(kWide);
   ops.add("ErfGrad").inputs(2, 2).infer(infer_float_unary).gradient(erf_grad_gradient).internal();
 }
 

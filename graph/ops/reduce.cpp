@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "graph/ir/grad_context.h"
+#include "graph/ir/node_draft.h"
 #include "graph/ops/elementwise_rules.h"
 #include "graph/ops/standard_ops.h"
 
@@ -88,17 +89,45 @@ void reduce_extremum_gradient(GradContext& g) {
   g.set(0, b.mul(mask, b.div(dy, count)));
 }
 
+int batch_of_reduction(const BatchContext& c) { return c.without(c.ints("axes")); }
+
+// The axes are an input from opset `kInputSince` on; an attribute of that name means nothing
+// afterwards.
+template <std::int64_t kInputSince>
+void upgrade_reduce(NodeDraft& d) {
+  if (d.opset >= kInputSince) {
+    d.attrs.erase("axes");
+  } else {
+    d.attrs.erase("noop_with_empty_axes");
+  }
+}
+
 }  // namespace
 
 void register_reduce(OpRegistry& ops) {
   constexpr PrecisionClass kWide = PrecisionClass::kFloat32;
   const auto add = [&](const char* name) -> OpDef& {
-    return ops.add(name).inputs(1, 2).absorbs({1});
+    return ops.add(name).inputs(1, 2).absorbs({1}).batch(batch_of_reduction);
   };
-  add("ReduceSum").infer(infer_reduce_number).gradient(reduce_sum_gradient).precision(kWide);
-  add("ReduceMean").infer(infer_reduce_number).gradient(reduce_mean_gradient);
-  add("ReduceMax").infer(infer_reduce_extremum).gradient(reduce_extremum_gradient);
-  add("ReduceMin").infer(infer_reduce_extremum).gradient(reduce_extremum_gradient);
+  add("ReduceSum")
+      .upgrade(upgrade_reduce<13>)
+      .computes(Arithmetic::kMean)
+      .infer(infer_reduce_number)
+      .gradient(reduce_sum_gradient)
+      .precision(kWide);
+  add("ReduceMean")
+      .upgrade(upgrade_reduce<18>)
+      .computes(Arithmetic::kMean)
+      .infer(infer_reduce_number)
+      .gradient(reduce_mean_gradient);
+  add("ReduceMax")
+      .upgrade(upgrade_reduce<18>)
+      .infer(infer_reduce_extremum)
+      .gradient(reduce_extremum_gradient);
+  add("ReduceMin")
+      .upgrade(upgrade_reduce<18>)
+      .infer(infer_reduce_extremum)
+      .gradient(reduce_extremum_gradient);
 }
 
 }  // namespace temper::graph

@@ -1,7 +1,12 @@
 // Reshape, Flatten, Squeeze, Unsqueeze, Identity: the same elements in the same order under another
 // shape.
+#include <algorithm>
+#include <numeric>
+
+#include "graph/ir/batch_context.h"
 #include "graph/ir/grad_context.h"
 #include "graph/ir/infer_context.h"
+#include "graph/ir/node_draft.h"
 #include "graph/ops/standard_ops.h"
 
 namespace temper::graph {
@@ -116,32 +121,97 @@ void reshape_gradient(GradContext& g) {
   g.set(0, g.builder().reshape(g.dy(), input));
 }
 
+// The elements keep their order, so the batch goes where as many elements lie in front of it.
+int batch_of_reshape(const BatchContext& c) {
+  const int at = c.data_axis();
+  const Shape in = c.shape(0), out = c.output();
+  const std::int64_t before = in.count(0, at);
+  if (at < out.rank() && out.count(0, at) == before && out[at] == in[at]) {
+    return at;
+  }
+  std::int64_t passed = 1;
+  for (int b = 0; b < out.rank() && passed <= before; ++b) {
+    if (passed == before && out[b] % c.batch() == 0 && out[b] > 0) {
+      return b;
+    }
+    passed *= out[b];
+  }
+  fail(ErrorCode::kUnsupported, c.node().origin, " makes ", out, " of ", in,
+       ", which puts the batch size ", c.batch(), " into another dimension", kRebatchAdvice);
+}
+
+void rebatch_reshape(RebatchContext& c) {
+  if (c.has_fixed_target()) {
+    const Shape target = c.scaled(c.old_output());
+    c.set_resolved({{"shape", std::vector<std::int64_t>(target.begin(), target.end())},
+                    {"allowzero", std::int64_t{1}}});
+  }
+}
+
+int batch_of_squeeze(const BatchContext& c) {
+  const int at = c.data_axis();
+  const std::vector<std::int64_t> axes = c.ints("axes");
+  c.check(std::find(axes.begin(), axes.end(), at) == axes.end(), "removes the batch dimension");
+  return at - static_cast<int>(std::count_if(axes.begin(), axes.end(),
+                                             [&](std::int64_t axis) { return axis < at; }));
+}
+
+// Without axes it removed the file's dimensions of 1: those, also where the new batch is 1.
+void rebatch_squeeze(RebatchContext& c) { c.set_resolved(c.old_node().attrs); }
+
+int batch_of_unsqueeze(const BatchContext& c) {
+  const std::vector<std::int64_t> axes = c.ints("axes");  // of the output, ascending
+  return std::accumulate(axes.begin(), axes.end(), c.data_axis(),
+                         [](int to, std::int64_t axis) { return axis <= to ? to + 1 : to; });
+}
+
+void upgrade_squeeze(NodeDraft& d) {
+  if (d.opset >= 13) {
+    d.attrs.erase("axes");
+  }
+}
+
 }  // namespace
 
 void register_reshape(OpRegistry& ops) {
   ops.add("Reshape")
+      .batch(batch_of_reshape)
+      .rebatch(rebatch_reshape)
       .inputs(1, 2)
       .absorbs({1})
-      .reshape_only()
+      .moves(Movement::kReshape)
       .infer(infer_reshape)
       .gradient(reshape_gradient);
-  ops.add("Flatten").reshape_only().infer(infer_flatten).gradient(reshape_gradient);
+  ops.add("Flatten")
+      .batch(batch_of_reshape)
+      .moves(Movement::kReshape)
+      .infer(infer_flatten)
+      .gradient(reshape_gradient);
   ops.add("Squeeze")
+      .upgrade(upgrade_squeeze)
+      .batch(batch_of_squeeze)
+      .rebatch(rebatch_squeeze)
       .inputs(1, 2)
       .absorbs({1})
-      .reshape_only()
+      .moves(Movement::kReshape)
       .infer(infer_squeeze)
       .gradient(reshape_gradient);
   ops.add("Unsqueeze")
+      .upgrade(upgrade_squeeze)
+      .batch(batch_of_unsqueeze)
       .inputs(1, 2)
       .absorbs({1})
-      .reshape_only()
+      .moves(Movement::kReshape)
       .infer(infer_unsqueeze)
       .gradient(reshape_gradient);
-  ops.add("Identity").reshape_only().infer(infer_identity).gradient(reshape_gradient);
+  ops.add("Identity")
+      .batch(batch_of_reshape)
+      .moves(Movement::kSame)
+      .infer(infer_identity)
+      .gradient(reshape_gradient);
   // The same value as a constant: what a formula treats as given.
   ops.add("StopGradient")
-      .reshape_only()
+      .moves(Movement::kSame)
       .infer(infer_identity)
       .no_gradient("it stops the gradient on purpose")
       .internal();

@@ -3,8 +3,10 @@
 #include <limits>
 #include <numeric>
 
+#include "graph/ir/batch_context.h"
 #include "graph/ir/grad_context.h"
 #include "graph/ir/infer_context.h"
+#include "graph/ir/node_draft.h"
 #include "graph/ops/standard_ops.h"
 
 namespace temper::graph {
@@ -112,10 +114,61 @@ void slice_grad_gradient(GradContext& g) {
   g.set(0, g.builder().op("Slice", {g.dy()}, std::move(attrs)));
 }
 
+bool takes_whole_axis(const Attrs& slice, int axis, std::int64_t dim) {
+  const std::vector<std::int64_t> axes = slice.get_ints("axes");
+  const auto found = std::find(axes.begin(), axes.end(), axis);
+  if (found == axes.end()) {
+    return true;
+  }
+  const auto i = static_cast<std::size_t>(found - axes.begin());
+  return slice.get_ints("starts")[i] == 0 && slice.get_ints("steps")[i] == 1 &&
+         slice.get_ints("ends")[i] == dim;
+}
+
+int batch_of_slice(const BatchContext& c) {
+  const int at = c.data_axis();
+  c.check(takes_whole_axis(c.node().attrs, at, c.shape(0)[at]), "takes a part of the batch");
+  return at;
+}
+
+// All of the batch was taken by its number: its axis is no longer sliced.
+void rebatch_slice(RebatchContext& c) {
+  const Attrs& attrs = c.old_node().attrs;
+  const std::vector<std::int64_t> axes = attrs.get_ints("axes");
+  Attrs made;
+  for (const char* name : {"starts", "ends", "axes", "steps"}) {
+    std::vector<std::int64_t> kept;
+    const std::vector<std::int64_t> all = attrs.get_ints(name);
+    for (std::size_t i = 0; i < axes.size(); ++i) {
+      if (axes[i] != c.output_axis()) {
+        kept.push_back(all[i]);
+      }
+    }
+    made.set(name, std::move(kept));
+  }
+  c.set_resolved(made);
+}
+
+// Opsets before 10 have attributes only, and their `axes` default to the first ones, as later.
+void upgrade_slice(NodeDraft& d) {
+  if (d.opset < 10) {
+    TEMPER_CHECK(d.attrs.has("starts") && d.attrs.has("ends"), ErrorCode::kInvalidModel, d.origin,
+                 " has no starts or no ends");
+  }
+}
+
 }  // namespace
 
 void register_slice(OpRegistry& ops) {
-  ops.add("Slice").inputs(1, 5).absorbs({1, 2, 3, 4}).infer(infer_slice).gradient(slice_gradient);
+  ops.add("Slice")
+      .upgrade(upgrade_slice)
+      .batch(batch_of_slice)
+      .rebatch(rebatch_slice)
+      .moves(Movement::kPart)
+      .inputs(1, 5)
+      .absorbs({1, 2, 3, 4})
+      .infer(infer_slice)
+      .gradient(slice_gradient);
   ops.add("SliceGrad").internal().infer(infer_slice_grad).gradient(slice_grad_gradient);
 }
 

@@ -1,6 +1,8 @@
 // Softmax: y = exp(x - max(x)) / sum(exp(x - max(x))) along `axis`; LogSoftmax: its logarithm. ONNX
 // opsets 13 and later.
+#include "graph/ir/batch_context.h"
 #include "graph/ir/grad_context.h"
+#include "graph/ir/node_draft.h"
 #include "graph/ops/elementwise_rules.h"
 #include "graph/ops/standard_ops.h"
 
@@ -53,12 +55,49 @@ void log_softmax_grad_gradient(GradContext& g) {
   }
 }
 
+int batch_of_softmax(const BatchContext& c) {
+  return batch_along_others(c, "normalises over the samples of a batch");
+}
+
+// Up to opset 12 Softmax flattens its input to two dimensions at `axis` (default 1) and normalises
+// over all of the second.
+void upgrade_softmax(NodeDraft& d) {
+  if (d.opset >= 13) {
+    return;
+  }
+  const std::int64_t axis = d.attrs.get_int("axis", 1);
+  if (axis == -1 || d.inputs.size() != 1) {
+    d.attrs.set("axis", std::int64_t{-1});
+    return;
+  }
+  const ValueId input = d.inputs[0];
+  const ValueId shape = d.emit("Shape", {input});
+  const ValueId flat = d.emit("Flatten", {input}, {{"axis", axis}});
+  const ValueId normalised = d.emit(d.op, {flat}, {{"axis", std::int64_t{1}}});
+  d.op = "Reshape";
+  d.inputs = {normalised, shape};
+  // A dimension of 0 is a 0 here, not "copy the input's".
+  d.attrs = Attrs{{"allowzero", std::int64_t{1}}};
+}
+
 }  // namespace
 
 void register_softmax(OpRegistry& ops) {
   constexpr PrecisionClass kWide = PrecisionClass::kFloat32;
-  ops.add("Softmax").infer(infer_softmax).gradient(softmax_gradient).precision(kWide);
-  ops.add("LogSoftmax").infer(infer_softmax).gradient(log_softmax_gradient).precision(kWide);
+  ops.add("Softmax")
+      .upgrade(upgrade_softmax)
+      .batch(batch_of_softmax)
+      .activates(Activation::kSoftmax)
+      .infer(infer_softmax)
+      .gradient(softmax_gradient)
+      .precision(kWide);
+  ops.add("LogSoftmax")
+      .upgrade(upgrade_softmax)
+      .batch(batch_of_softmax)
+      .activates(Activation::kLogSoftmax)
+      .infer(infer_softmax)
+      .gradient(log_softmax_gradient)
+      .precision(kWide);
   ops.add("SoftmaxGrad")
       .inputs(2, 2)
       .infer(infer_softmax)

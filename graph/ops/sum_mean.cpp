@@ -33,8 +33,17 @@ void mean_gradient(GradContext& g) {
 }  // namespace
 
 void register_sum_mean(OpRegistry& ops) {
-  ops.add("Sum").inputs(1, -1).infer(infer_variadic_float).gradient(sum_gradient);
-  ops.add("Mean").inputs(1, -1).infer(infer_variadic_float).gradient(mean_gradient);
+  ops.add("Sum")
+      .batch(batch_elementwise)
+      .computes(Arithmetic::kAddAll)
+      .inputs(1, -1)
+      .infer(infer_variadic_float)
+      .gradient(sum_gradient);
+  ops.add("Mean")
+      .batch(batch_elementwise)
+      .inputs(1, -1)
+      .infer(infer_variadic_float)
+      .gradient(mean_gradient);
 }
 
 }  // namespace temper::graph

@@ -1,6 +1,8 @@
 // Transpose: y[i_perm[0], i_perm[1], ...] = x[i_0, i_1, ...]; without perm the axes are reversed.
+#include <algorithm>
 #include <numeric>
 
+#include "graph/ir/batch_context.h"
 #include "graph/ir/grad_context.h"
 #include "graph/ir/infer_context.h"
 #include "graph/ops/standard_ops.h"
@@ -37,10 +39,19 @@ void transpose_gradient(GradContext& g) {
   g.set(0, g.builder().transpose(g.dy(), std::move(inverse)));
 }
 
+int batch_of_transpose(const BatchContext& c) {
+  const std::vector<std::int64_t> perm = c.ints("perm");
+  return static_cast<int>(std::find(perm.begin(), perm.end(), c.data_axis()) - perm.begin());
+}
+
 }  // namespace
 
 void register_transpose(OpRegistry& ops) {
-  ops.add("Transpose").infer(infer_transpose).gradient(transpose_gradient);
+  ops.add("Transpose")
+      .batch(batch_of_transpose)
+      .moves(Movement::kPermute)
+      .infer(infer_transpose)
+      .gradient(transpose_gradient);
 }
 
 }  // namespace temper::graph

@@ -27,7 +27,11 @@ void where_gradient(GradContext& g) {
 }  // namespace
 
 void register_where(OpRegistry& ops) {
-  ops.add("Where").inputs(3, 3).infer(infer_where).gradient(where_gradient);
+  ops.add("Where")
+      .batch(batch_elementwise)
+      .inputs(3, 3)
+      .infer(infer_where)
+      .gradient(where_gradient);
 }
 
 }  // namespace temper::graph

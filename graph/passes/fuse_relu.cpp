@@ -1,8 +1,6 @@
 #include "graph/passes/fuse_relu.h"
 
 #include <algorithm>
-#include <array>
-#include <string_view>
 
 #include "graph/ir/infer_context.h"
 #include "graph/ir/op_def.h"
@@ -10,8 +8,6 @@
 
 namespace temper::graph {
 namespace {
-
-constexpr std::array<std::string_view, 3> kPlainHosts = {"Conv", "Gemm", "MatMul"};
 
 bool is_op(const Graph& graph, NodeId id, std::string_view op) {
   return !graph.node(id).removed && graph.node(id).op->name() == op;
@@ -34,12 +30,11 @@ class ReluFusion {
       return;
     }
     const NodeId host = value.producer;
-    const std::string& op = graph_.node(host).op->name();
-    if (std::find(kPlainHosts.begin(), kPlainHosts.end(), op) != kPlainHosts.end()) {
-      if (is_float(value.dtype)) {
-        absorb(host, relu);
-      }
-    } else if (op == "BatchNormTrain" && fuse_batchnorm_gradient(host, relu)) {
+    const OpDef& op = *graph_.node(host).op;
+    if (!op.can_take_relu) {
+      return;
+    }
+    if (op.relu_mask_output < 0 ? is_float(value.dtype) : fuse_gradient(host, relu)) {
       absorb(host, relu);
     }
   }
@@ -59,16 +54,17 @@ class ReluFusion {
     graph_.replace_uses(outer, inner);
   }
 
-  // True when there is no gradient, or when it could be rewritten: ReluGrad(dy, y) ->
-  // BatchNormTrainGrad becomes the latter with relu = 1 and the forward's saved mask.
-  bool fuse_batchnorm_gradient(NodeId host, NodeId relu) {
+  // True when there is no gradient, or when it could be rewritten: ReluGrad(dy, y) -> the host's
+  // gradient becomes the latter with relu = 1 and the forward's saved mask.
+  bool fuse_gradient(NodeId host, NodeId relu) {
+    const OpDef& op = *graph_.node(host).op;
     NodeId grad;
     for (const ValueId output : graph_.node(host).outputs) {
       if (!output.valid()) {
         continue;
       }
       for (const NodeId user : users_of(output)) {
-        if (is_op(graph_, user, "BatchNormTrainGrad")) {
+        if (is_op(graph_, user, op.gradient_op_name)) {
           grad = user;
         }
       }
@@ -78,17 +74,19 @@ class ReluFusion {
     }
     const ValueId dy = graph_.node(grad).inputs.front();
     const Value& dy_value = graph_.value(dy);
-    if (dy_value.kind != ValueKind::kNode || !is_op(graph_, dy_value.producer, "ReluGrad") ||
+    if (dy_value.kind != ValueKind::kNode ||
+        !is_op(graph_, dy_value.producer, graph_.node(relu).op->gradient_op_name) ||
         users_of(dy).size() != 1 ||
         graph_.node(dy_value.producer).inputs[1] != graph_.node(relu).outputs.front()) {
       return false;
     }
     const NodeId relu_grad = dy_value.producer;
-    const ValueId saved = graph_.ensure_output(host, 5);
+    const ValueId saved = graph_.ensure_output(host, op.relu_mask_output);
     Node& node = graph_.node(grad);
     node.inputs.front() = graph_.node(relu_grad).inputs.front();
-    node.inputs.resize(7);
-    node.inputs[6] = saved;
+    const auto mask = static_cast<std::size_t>(op.relu_mask_input);
+    node.inputs.resize(mask + 1);
+    node.inputs[mask] = saved;
     node.attrs.set("relu", std::int64_t{1});
     graph_.node(host).attrs.set("relu", std::int64_t{1});
     graph_.remove_node(relu_grad);
@@ -106,7 +104,8 @@ void fuse_relu(Graph& graph) {
   const std::vector<NodeId> order = topological_order(graph);
   ReluFusion fusion(graph);
   for (const NodeId id : order) {
-    if (is_op(graph, id, "Relu")) {
+    const Node& node = graph.node(id);
+    if (!node.removed && node.op->activation == Activation::kRelu) {
       fusion.try_fuse(id);
     }
   }

@@ -6,8 +6,8 @@
 
 namespace temper::graph {
 
-// Conv, Gemm, MatMul: when the Relu is the only reader. BatchNormTrain: when its gradient is also
-// fed by that Relu's gradient alone; then both carry relu = 1 and the mask is saved.
+// Nodes whose op takes a Relu (OpDef::takes_relu), when the Relu is the only reader. One that saves
+// the mask: when its gradient is also fed by that Relu's gradient alone; then both carry relu = 1.
 void fuse_relu(Graph& graph);
 
 }  // namespace temper::graph

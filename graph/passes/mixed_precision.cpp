@@ -48,14 +48,14 @@ class MixedPrecision {
   // The bias of a linear layer that the exporter wrote as MatMul and Add: PyTorch's linear() casts
   // its bias with the weight.
   bool is_linear_bias(const Node& node, std::size_t input) const {
-    if (node.op->name() != "Add") {
+    if (node.op->arithmetic != Arithmetic::kAdd) {
       return false;
     }
     const Value& bias = graph_.value(node.inputs[input]);
     const Value& other = graph_.value(node.inputs[1 - input]);
     return bias.kind == ValueKind::kVariable && bias.shape.rank() == 1 &&
            other.kind == ValueKind::kNode && other.dtype == low_ &&
-           graph_.node(other.producer).op->name() == "MatMul";
+           graph_.node(other.producer).op->is_bare_product();
   }
 
   DType target_of(const Node& node) const {
@@ -132,7 +132,7 @@ class MixedPrecision {
     }
     const NodeId producer = value.producer;
     const OpDef& op = *graph_.node(producer).op;
-    if (!op.is_reshape && op.name() != "Transpose") {
+    if (!op.is_reshape() && op.movement != Movement::kPermute) {
       return false;
     }
     const ValueId moved = in_type(graph_.node(producer).inputs.front(), low_);

@@ -3,20 +3,15 @@
 #include <algorithm>
 #include <vector>
 
-#include "graph/ir/builder.h"
+#include "graph/ir/batch_context.h"
 #include "graph/ir/infer_context.h"
 #include "graph/ir/op_def.h"
 #include "graph/ir/walk.h"
-#include "graph/passes/batch_axis.h"
 #include "graph/passes/bind_shapes.h"
 #include "runtime/base/error.h"
 
 namespace temper::graph {
 namespace {
-
-using Ints = std::vector<std::int64_t>;
-
-Ints to_ints(const Shape& shape) { return {shape.begin(), shape.end()}; }
 
 class Rebatcher {
  public:
@@ -56,16 +51,15 @@ class Rebatcher {
 
   void visit(NodeId id) {
     const Node& was = old_node(id);
-    BatchedNode batched{old_, was, from_, {}};
+    std::vector<BatchAxis> axes;
     for (const ValueId input : was.inputs) {
-      batched.axes.push_back(input.valid() ? axis(input) : BatchAxis{});
+      axes.push_back(input.valid() ? axis(input) : BatchAxis{});
     }
-    const bool follows = std::any_of(batched.axes.begin(), batched.axes.end(),
-                                     [](const BatchAxis& one) { return one.has_value(); });
+    const bool follows =
+        std::any_of(axes.begin(), axes.end(), [](const BatchAxis& one) { return one.has_value(); });
     BatchAxis expected;
     if (follows) {
-      expected = batch_axis_of_outputs(batched);
-      rewrite(id, batched.axes, *expected);
+      expected = follow(id, axes);
     }
     infer(id);
     for (std::size_t i = 0; i < was.outputs.size(); ++i) {
@@ -74,6 +68,20 @@ class Rebatcher {
       }
     }
     folder_.fold_if_constant(graph_, id);
+  }
+
+  // The batch's axis in the outputs; numbers that hold the old batch size become the new one's.
+  int follow(NodeId id, const std::vector<BatchAxis>& axes) {
+    const OpDef& op = *old_node(id).op;
+    TEMPER_CHECK(op.batch_function != nullptr, ErrorCode::kUnsupported, old_node(id).origin,
+                 " may mix the samples of a batch", kRebatchAdvice);
+    const int expected = op.batch_function(BatchContext(old_, old_node(id), from_, axes));
+    if (op.rebatch_function != nullptr) {
+      RebatchContext context(graph_, old_, id, from_, to_, axes, expected);
+      op.rebatch_function(context);
+      axes_.resize(static_cast<std::size_t>(graph_.value_count()));
+    }
+    return expected;
   }
 
   void infer(NodeId id) {
@@ -109,76 +117,6 @@ class Rebatcher {
     }
     fail(ErrorCode::kUnsupported, was.origin, " gives ", then, " for a batch of ", from_, " and ",
          now, " for one of ", to_, kRebatchAdvice);
-  }
-
-  // Numbers that hold the old batch size become the new one's.
-  void rewrite(NodeId id, const std::vector<BatchAxis>& axes, int expected) {
-    const std::string& op = old_node(id).op->name();
-    if (op == "Reshape" || op == "Expand") {
-      if (has_fixed_target(id)) {
-        const Shape target = scaled(old_shape(old_node(id).outputs[0]), expected);
-        set_resolved(id, {{"shape", to_ints(target)}, {"allowzero", std::int64_t{1}}});
-      }
-    } else if (op == "Squeeze") {
-      set_resolved(id, old_node(id).attrs);
-    } else if (op == "Slice") {
-      set_resolved(id, without_axis(old_node(id).attrs, expected));
-    } else if (op == "Concat") {
-      for (std::size_t i = 0; i < axes.size(); ++i) {
-        if (!axes[i]) {
-          repeat_input(id, i, expected);
-        }
-      }
-    }
-  }
-
-  // Whether the target is a number of the file, rather than computed from the batch.
-  bool has_fixed_target(NodeId id) const {
-    const Node& node = graph_.node(id);
-    if (node.inputs.size() < 2 || !node.inputs[1].valid()) {
-      return true;
-    }
-    const Value &now = graph_.value(node.inputs[1]), &then = old_.value(node.inputs[1]);
-    return now.kind == ValueKind::kConstant && then.kind == ValueKind::kConstant &&
-           now.constant.values<std::int64_t>() == then.constant.values<std::int64_t>();
-  }
-
-  // Attributes in place of the inputs that the shape rule would turn into attributes.
-  void set_resolved(NodeId id, const Attrs& attrs) {
-    Node& node = graph_.node(id);
-    for (const auto& [name, value] : attrs) {
-      node.attrs.set(name, value);
-    }
-    node.inputs.resize(1);
-  }
-
-  static Attrs without_axis(const Attrs& attrs, int axis) {
-    Attrs made;
-    const Ints axes = attrs.get_ints("axes");
-    for (const char* name : {"starts", "ends", "axes", "steps"}) {
-      Ints kept;
-      const Ints all = attrs.get_ints(name);
-      for (std::size_t i = 0; i < axes.size(); ++i) {
-        if (axes[i] != axis) {
-          kept.push_back(all[i]);
-        }
-      }
-      made.set(name, std::move(kept));
-    }
-    return made;
-  }
-
-  // A value that all samples share, such as a class token, beside values of each sample.
-  void repeat_input(NodeId id, std::size_t i, int at) {
-    const ValueId input = graph_.node(id).inputs[i];
-    Shape shape = graph_.value(input).shape;
-    TEMPER_CHECK(from_ == 1 && shape[at] == 1, ErrorCode::kUnsupported, graph_.node(id).origin,
-                 " joins the batch with ", shape, ", which the file gives for ", shape[at],
-                 " samples", kRebatchAdvice);
-    shape[at] = to_;
-    const ValueId repeated = Builder(graph_, graph_.node(id).origin).expand(input, shape);
-    graph_.node(id).inputs[i] = repeated;
-    axes_.resize(static_cast<std::size_t>(graph_.value_count()));
   }
 
   Graph& graph_;

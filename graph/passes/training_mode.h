@@ -2,19 +2,12 @@
 // BatchNormalization uses batch statistics and updates its running ones, Dropout drops.
 #pragma once
 
-#include <cstdint>
+#include <map>
+#include <string>
 
-#include "graph/ir/graph.h"
+#include "graph/ir/training_context.h"
 
 namespace temper::graph {
-
-struct TrainingModeOptions {
-  bool frozen_batchnorm = false;  // keep running statistics: BatchNormalization stays as it is
-  bool dropout = true;            // false: Dropout is the identity (gradient checks)
-  std::uint64_t seed = 0;
-  // i64 scalar: samples consumed before this batch. Needed when a Dropout is there.
-  VariableId position;
-};
 
 // Nodes in inference form become BatchNormTrain with PyTorch's update (unbiased variance), nodes
 // with training_mode = 1 with ONNX's. Several uses of the same statistics chain in topological
@@ -27,12 +20,11 @@ void apply_training_mode(Graph& graph, const TrainingModeOptions& options);
 // inference. Statistics that something reads are then the running ones.
 void apply_inference_mode(Graph& graph);
 
-// How many nodes of an imported graph its exporter left in training form.
+// How many nodes of an imported graph its exporter left in training form, of each op that has one.
 struct TrainingForm {
-  int batch_normalizations = 0;
-  int dropouts = 0;
+  std::map<std::string, int> counts;
 
-  bool any() const { return batch_normalizations + dropouts > 0; }
+  bool any() const;
 };
 TrainingForm training_form(const Graph& imported);
 

@@ -43,7 +43,7 @@ class WeightGradients {
       return false;
     }
     const Node& reader = graph_.node(readers.front());
-    return reader.op->name() == "Cast" &&
+    return reader.op->movement == Movement::kConvert &&
            graph_.value(reader.outputs.front()).dtype == DType::kFloat32;
   }
 
@@ -56,8 +56,7 @@ class WeightGradients {
 void widen_weight_gradients(Graph& graph) {
   WeightGradients gradients(graph);
   for (const NodeId id : topological_order(graph)) {
-    const std::string& op = graph.node(id).op->name();
-    if (op == "ConvGradWeights" || op == "LinearGradWeights") {
+    if (graph.node(id).op->can_widen) {
       gradients.try_widen(id);
     }
   }

@@ -6,8 +6,8 @@
 
 namespace temper::graph {
 
-// ConvGradWeights and LinearGradWeights whose outputs are only read by Casts to float32 give
-// float32 (attribute wide = 1); the Casts go.
+// Nodes whose op widens (OpDef::widens: ConvGradWeights, LinearGradWeights) and whose outputs are
+// only read by Casts to float32 give float32 (attribute wide = 1); the Casts go.
 void widen_weight_gradients(Graph& graph);
 
 }  // namespace temper::graph

@@ -1,7 +1,6 @@
 #include "runtime/backend/widened_rows.h"
 
 #include <algorithm>
-#include <array>
 #include <string>
 #include <utility>
 
@@ -11,8 +10,6 @@ namespace temper {
 namespace {
 
 constexpr std::string_view kSuffix = " via f32";
-// Ops that convert or move bytes: every backend runs them on any type itself.
-constexpr std::array<std::string_view, 4> kByBytes = {"Cast", "CastLike", "Copy", "CommitIf"};
 
 bool is_16_bit(const TensorSpec& spec) {
   return spec.dtype == DType::kFloat16 || spec.dtype == DType::kBFloat16;
@@ -173,7 +170,7 @@ class WidenedRow final : public KernelImpl {
 
 void add_widened_rows(KernelTable& table, const ConversionLoops& loops) {
   for (const std::string& op : table.ops()) {
-    if (std::find(kByBytes.begin(), kByBytes.end(), op) != kByBytes.end()) {
+    if (table.takes_any_type(op)) {
       continue;
     }
     const auto& rows = table.rows(op);

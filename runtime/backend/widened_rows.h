@@ -18,7 +18,7 @@ struct ConversionLoops {
 
 // Adds, behind each op's rows, one more for each of them that was not widened yet: family "F via
 // f32" for family F. It takes a query with 16-bit tensors if row F takes the same query in f32. Ops
-// whose result is the type or the bytes themselves (Cast, Copy, ...) are left out.
+// that take any type themselves (Cast, Copy, ...) are left out.
 void add_widened_rows(KernelTable& table, const ConversionLoops& loops);
 
 }  // namespace temper

@@ -31,7 +31,7 @@ std::string PlanStep::precision() const {
 
 int Plan::float_casts() const {
   return static_cast<int>(std::count_if(steps.begin(), steps.end(), [](const PlanStep& step) {
-    return step.op == "Cast" && is_float(step.input_type) && is_float(step.output_type);
+    return step.converts && is_float(step.input_type) && is_float(step.output_type);
   }));
 }
 

@@ -40,6 +40,7 @@ struct PlanStep {
   std::vector<std::string> refusals;      // why the rows before it were not taken
   DType input_type = DType::kUndefined;   // of the first float input; kUndefined: there is none
   DType output_type = DType::kUndefined;  // of the first float output
+  bool converts = false;                  // does nothing but change the type
 
   // "bf16", "f32>bf16" where they differ, "" where neither is there.
   std::string precision() const;

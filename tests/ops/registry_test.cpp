@@ -42,7 +42,7 @@ TEST(OpRegistry, EveryOpHasAShapeRule) {
 
 TEST(OpRegistry, EveryOpHasAReferenceKernel) {
   for (const graph::OpDef* op : graph::standard_ops().all()) {
-    if (!op->is_reshape && !kNeverRun.contains(op->name())) {
+    if (!op->is_reshape() && !kNeverRun.contains(op->name())) {
       const KernelImpl* row = reference_row(op->name());
       EXPECT_TRUE(row != nullptr && row->family() == "reference") << op->name();
     }

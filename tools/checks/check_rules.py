@@ -57,6 +57,15 @@ GLOBAL = re.compile(
 FLOAT_FORMAT = re.compile(r"(?<!%)(?:%%)*%[-+#0]*(?:\d+|\*)?(?:\.(?:\d+|\*)?)?[lL]?[aefgAEFG]")
 MARKS = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b")
 
+# Names of ops stand in graph/ops, in the kernels of the backends and in calls that make nodes; what else
+# is to be known of an op is a field of graph/ir/op_def.h, set in the op's file.
+OP_FOLDERS = re.compile(r"(graph/ops|backends/[^/]+/kernels|tests)/")
+OP_NAME = re.compile(r'"([A-Z][A-Za-z0-9]*)"')
+# What may stand in front of the name of an op that is made: builder.op("Add", b.ops("Split", emit("Copy",
+# adder.add<SgdUpdate>("SgdUpdate", node.op = "Reshape", set_op_type("Identity").
+MAKES_NODE = re.compile(r"(\bops?\(|\bemit\(|\badd<[\w<>,\s]*>\(|[.>]op\s*=|\bset_op_type\()\s*$")
+OP_PREFIX = re.compile(r"\bname\(\)\s*\.\s*(?:starts|ends)_with\b")
+
 
 def line_of(text, position):
     return text.count("\n", 0, position) + 1
@@ -143,8 +152,29 @@ def check_functions(bare):
         statement = "" if char in ";{}" else statement + char
 
 
-def check_code(path, text):
+def op_names():
+    """Every op that a file of graph/ops registers: their strings that look like an op's name and are no attribute."""
+    names = set()
+    for path in source_tree.code_files():
+        if path.startswith("graph/ops/"):
+            names |= {m.group(1) for _, s in source_tree.strings(source_tree.read(path)) for m in [OP_NAME.fullmatch(s)] if m}
+    return names - {"NOTSET", "Grad"}
+
+
+def check_op_names(path, text, bare, ops):
+    for position, literal in source_tree.strings(text):
+        match = OP_NAME.fullmatch(literal)
+        if match and match.group(1) in ops and not MAKES_NODE.search(bare[max(0, position - 200):position]):
+            yield "ops", line_of(text, position), (
+                f"names the op {match.group(1)}: a fact of an op is a field of op_def.h, set in the op's file")
+    for match in OP_PREFIX.finditer(bare):
+        yield "ops", line_of(bare, match.start()), "tells ops by the beginning of their names: use a field of op_def.h"
+
+
+def check_code(path, text, ops):
     bare = source_tree.bare_code(text)
+    if not OP_FOLDERS.match(path):
+        yield from check_op_names(path, text, bare, ops)
     for rule, pattern, exempt, message in PATTERNS:
         if path.startswith(tuple(e for e in exempt if e.endswith("/"))) or (
                 "*.cpp" in exempt and path.endswith(".cpp")):
@@ -171,7 +201,7 @@ def forbidden_words():
     return [line.strip().lower() for line in lines if line.strip() and not line.startswith("#")]
 
 
-def violations(path, words):
+def violations(path, words, ops):
     if VAGUE_NAMES.search(os.path.basename(path)):
         yield "names", 1, "has a catch-all name: name the thing it holds"
     if not path.endswith(TEXT) or path.startswith(("models/", "tests/")) and path.endswith((".json", ".txt")):
@@ -181,7 +211,7 @@ def violations(path, words):
     if path.endswith(source_tree.CODE + SCRIPTS):
         yield from check_first_line(path, text)
     if path.endswith(source_tree.CODE):
-        yield from check_code(path, text)
+        yield from check_code(path, text, ops)
     lower = text.lower()
     for word in words:
         if word in lower and path != "tools/checks/forbidden_words.txt":
@@ -191,9 +221,10 @@ def violations(path, words):
 def main():
     exceptions = Exceptions()
     words = forbidden_words()
+    ops = op_names()
     problems = []
     for path in source_tree.all_files():
-        for rule, line, message in violations(path, words):
+        for rule, line, message in violations(path, words, ops):
             if not exceptions.cover(rule, path):
                 problems.append(f"{path}:{line}: {message} [{rule}]")
     problems += exceptions.problems()

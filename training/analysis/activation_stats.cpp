@@ -6,7 +6,7 @@
 namespace temper::training {
 
 void ActivationStats::add(std::span<const float> values, const Shape& shape, std::int64_t step) {
-  const float low = layer_.op == "Sigmoid" ? 0.01f : -0.99f;
+  const float low = layer_.activation == graph::Activation::kSigmoid ? 0.01f : -0.99f;
   constexpr float kHigh = 0.99f;
   const bool watches_saturation = saturates();
   values_ += static_cast<std::int64_t>(values.size());

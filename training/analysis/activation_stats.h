@@ -28,10 +28,15 @@ class ActivationStats {
   // for other layers.
   double saturated_share() const { return share(saturated_); }
   double not_finite_share() const { return share(values_ - finite_); }
-  bool saturates() const { return layer_.op == "Sigmoid" || layer_.op == "Tanh"; }
+  bool saturates() const {
+    return layer_.activation == graph::Activation::kSigmoid ||
+           layer_.activation == graph::Activation::kTanh;
+  }
 
   // Only units of Relu are dead when they are never above zero: nothing passes them back.
-  bool can_die() const { return layer_.op == "Relu" && layer_.unit_axis >= 0; }
+  bool can_die() const {
+    return layer_.activation == graph::Activation::kRelu && layer_.unit_axis >= 0;
+  }
   std::int64_t units() const { return static_cast<std::int64_t>(last_active_.size()); }
   // Units never above zero so far.
   std::int64_t dead() const { return idle_since(0); }

@@ -1,8 +1,5 @@
 #include "training/compile/output_end.h"
 
-#include <array>
-#include <string_view>
-
 #include "graph/ir/op_def.h"
 
 namespace temper::training {
@@ -13,20 +10,11 @@ using graph::Graph;
 using graph::Node;
 using graph::ValueId;
 
-constexpr std::array<std::string_view, 3> kSameShape = {"Identity", "Cast", "Clip"};
-constexpr std::array<std::string_view, 4> kReshaping = {"Reshape", "Squeeze", "Unsqueeze",
-                                                        "Flatten"};
 // Of a float32 probability: its logarithm is -87.
 constexpr double kLeastProbability = 1.2e-38;
 
-template <class Names>
-bool is_one_of(std::string_view name, const Names& names) {
-  for (const std::string_view other : names) {
-    if (name == other) {
-      return true;
-    }
-  }
-  return false;
+bool keeps_shape(const graph::OpDef& op) {
+  return op.movement == graph::Movement::kSame || op.movement == graph::Movement::kConvert;
 }
 
 const Node* producer_of(const Graph& graph, ValueId value) {
@@ -53,27 +41,30 @@ bool is_axis(const Graph& graph, const Node& softmax, ValueId output, int class_
 
 EndOfOutput end_of(const Graph& graph, ValueId output, int class_axis) {
   EndOfOutput end;
-  bool logarithm = false;
+  std::string logarithm;  // the op that took it, behind the Softmax
   ValueId at = output;
   while (const Node* node = producer_of(graph, at)) {
-    const std::string_view name = node->op->name();
-    const bool softmax = name == "Softmax" || name == "LogSoftmax";
+    const graph::OpDef& op = *node->op;
+    const bool log_softmax = op.activation == graph::Activation::kLogSoftmax;
+    const bool softmax = op.activation == graph::Activation::kSoftmax || log_softmax;
     if (softmax && is_axis(graph, *node, output, class_axis)) {
-      end.kind = logarithm || name == "LogSoftmax" ? OutputEnd::kLogSoftmax : OutputEnd::kSoftmax;
-    } else if (name == "Sigmoid" && !logarithm) {
+      end.kind = !logarithm.empty() || log_softmax ? OutputEnd::kLogSoftmax : OutputEnd::kSoftmax;
+    } else if (op.activation == graph::Activation::kSigmoid && logarithm.empty()) {
       end.kind = OutputEnd::kSigmoid;
     }
     if (end.kind != OutputEnd::kOther) {
+      end.op =
+          end.kind == OutputEnd::kLogSoftmax && !log_softmax ? logarithm + op.name() : op.name();
       end.origin = node->origin;
       end.squashed = node->inputs[0];
       return end;
     }
-    const bool log = name == "Log" && !logarithm;
-    if (!log && !is_one_of(name, kSameShape) && !is_one_of(name, kReshaping)) {
+    const bool log = op.arithmetic == graph::Arithmetic::kLogarithm && logarithm.empty();
+    if (!log && !keeps_shape(op) && !op.is_reshape() && op.arithmetic != graph::Arithmetic::kClip) {
       return end;
     }
-    logarithm = logarithm || log;
-    end.direct = end.direct && (name == "Identity" || name == "Cast" || log);
+    logarithm = log ? op.name() : logarithm;
+    end.direct = end.direct && (keeps_shape(op) || log);
     at = node->inputs[0];
   }
   return end;

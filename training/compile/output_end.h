@@ -12,7 +12,8 @@ enum class OutputEnd { kOther, kSigmoid, kSoftmax, kLogSoftmax };
 
 struct EndOfOutput {
   OutputEnd kind = OutputEnd::kOther;
-  std::string origin;       // of the operator: "Softmax 'probs'"
+  std::string op;           // the operator: "Softmax"
+  std::string origin;       // "Softmax 'probs'"
   graph::ValueId squashed;  // what it is applied to
   // The output's elements are the operator's, in its shape: the logits can stand in for it.
   bool direct = true;

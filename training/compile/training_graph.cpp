@@ -97,7 +97,7 @@ class GraphMaker {
   void add_statistics() {
     for (int i = 0; i < graph_.node_count(); ++i) {
       graph::Node& node = graph_.node(graph::NodeId{i});
-      if (!node.removed && node.op->name() == "BatchNormTrain") {
+      if (!node.removed && node.op->has_running_statistics) {
         node.attrs.set("momentum", 0.0);  // new = momentum old + (1 - momentum) of the batch
       }
     }

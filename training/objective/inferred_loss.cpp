@@ -53,13 +53,6 @@ std::string for_integers(const Dataset& data, const Field& target, const Shape& 
                                                                             : "bce_with_logits";
 }
 
-std::string_view name_of(OutputEnd end) {
-  return end == OutputEnd::kSigmoid      ? "Sigmoid"
-         : end == OutputEnd::kSoftmax    ? "Softmax"
-         : end == OutputEnd::kLogSoftmax ? "LogSoftmax"
-                                         : "";
-}
-
 }  // namespace
 
 InferredLoss infer_loss(const graph::Graph& forward, graph::ValueId output, const Dataset& data,
@@ -82,7 +75,7 @@ InferredLoss infer_loss(const graph::Graph& forward, graph::ValueId output, cons
   }
   const bool told = end.kind != OutputEnd::kOther && made.name != "mse";
   made.why = concat("the target is ", target.dtype, target.row_shape, " per sample", values,
-                    told ? concat(", and the model ends in ", name_of(end.kind)) : "");
+                    told ? concat(", and the model ends in ", end.op) : "");
   return made;
 }
 
@@ -90,8 +83,8 @@ std::string end_problem(const Loss& loss, const Attrs& parameters, const EndOfOu
   const OutputForm form = form_taken(loss, parameters);
   const bool squashed = end.kind == OutputEnd::kSigmoid || end.kind == OutputEnd::kSoftmax;
   const auto told = [&](const char* what, const char* then) {
-    return concat(loss.name, " takes ", what, ", but the model ends in ", name_of(end.kind), " (",
-                  end.origin, "): ", then);
+    return concat(loss.name, " takes ", what, ", but the model ends in ", end.op, " (", end.origin,
+                  "): ", then);
   };
   if (form == OutputForm::kLogits && squashed) {
     constexpr const char* kTwice =

@@ -18,9 +18,7 @@ using graph::ValueKind;
 ValueId source_of(const Graph& graph, ValueId id) {
   while (id.valid() && graph.value(id).kind == ValueKind::kNode) {
     const graph::Node& node = graph.node(graph.value(id).producer);
-    constexpr std::string_view kSame[] = {"Cast",    "Identity",  "Reshape",   "Flatten",
-                                          "Squeeze", "Unsqueeze", "Transpose", "Expand"};
-    if (std::find(std::begin(kSame), std::end(kSame), node.op->name()) == std::end(kSame)) {
+    if (!node.op->keeps_elements() && node.op->movement != graph::Movement::kBroadcast) {
       return {};
     }
     id = node.inputs.front();
@@ -34,11 +32,12 @@ std::map<std::string, PickedTable> picked_tables(const Graph& graph) {
   std::map<std::string, PickedTable> tables;
   for (int i = 0; i < graph.node_count(); ++i) {
     const graph::Node& node = graph.node(graph::NodeId{i});
-    if (node.removed || node.op->name() != "Gather") {
+    const int picking = node.op->picking_input;
+    if (node.removed || picking < 0) {
       continue;
     }
     const graph::Value& table = graph.value(node.inputs[0]);
-    const ValueId index = source_of(graph, node.inputs[1]);
+    const ValueId index = source_of(graph, node.inputs[static_cast<std::size_t>(picking)]);
     const bool stored = table.kind == ValueKind::kVariable || table.kind == ValueKind::kConstant;
     if (!stored || !index.valid() || graph.value(index).kind != ValueKind::kInput) {
       continue;

@@ -92,8 +92,11 @@ std::string training_form_note(const std::string& path, const graph::Graph& impo
   if (!form.any()) {
     return {};
   }
-  return concat("'", path, "' was exported in training mode (BatchNormalization ",
-                form.batch_normalizations, ", Dropout ", form.dropouts,
+  std::string counts;
+  for (const auto& [op, count] : form.counts) {
+    counts += concat(counts.empty() ? "" : ", ", op, " ", count);
+  }
+  return concat("'", path, "' was exported in training mode (", counts,
                 "): it is evaluated, and written, in inference form");
 }
 

@@ -42,6 +42,7 @@ std::unique_ptr<Kernel> prepare(const OpQuery& query) {
 void register_cast(KernelTable& table) {
   for (const char* op : {"Cast", "CastLike"}) {
     table.add(op, "cpu", supports, prepare);
+    table.set_any_type(op);
   }
 }
 

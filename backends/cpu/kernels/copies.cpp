@@ -57,6 +57,8 @@ Support supports_commit(const OpQuery& query) {
 void register_copies(KernelTable& table) {
   table.add("Copy", "cpu", {}, prepare_copy);
   table.add("CommitIf", "cpu", supports_commit, prepare_commit);
+  table.set_any_type("Copy");
+  table.set_any_type("CommitIf");
 }
 
 }  // namespace temper::cpu

@@ -88,6 +88,8 @@ std::unique_ptr<Kernel> prepare_cast(const OpQuery& query) {
 void register_cast(KernelTable& table) {
   table.add("Cast", "reference", {}, prepare_cast);
   table.add("CastLike", "reference", {}, prepare_cast);
+  table.set_any_type("Cast");
+  table.set_any_type("CastLike");
 }
 
 }  // namespace temper::reference

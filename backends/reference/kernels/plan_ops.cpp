@@ -113,6 +113,7 @@ std::unique_ptr<Kernel> prepare_all_finite(const OpQuery& query) {
 void register_plan_ops(KernelTable& table) {
   table.add("Reorder", "reference", supports_reorder, prepare_reorder);
   table.add("CommitIf", "reference", supports_commit, prepare_commit);
+  table.set_any_type("CommitIf");
   table.add("AllFinite", "reference", {}, prepare_all_finite);
 }
 

@@ -47,6 +47,7 @@ void register_reshape(KernelTable& table) {
     table.add(op, "reference", {}, prepare_reshape);
   }
   table.add("Copy", "reference", supports_copy, prepare_copy);
+  table.set_any_type("Copy");
 }
 
 }  // namespace temper::reference

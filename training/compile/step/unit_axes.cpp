@@ -17,12 +17,15 @@ bool multiplies_as_it_lies(const Graph& graph, ValueId weight,
                            const std::vector<std::vector<NodeId>>& users) {
   for (const NodeId id : users[static_cast<std::size_t>(weight.index)]) {
     const Node& node = graph.node(id);
-    const std::string& op = node.op->name();
-    if (op == "Cast" && multiplies_as_it_lies(graph, node.outputs[0], users)) {
+    const graph::OpDef& op = *node.op;
+    if (op.movement == graph::Movement::kConvert &&
+        multiplies_as_it_lies(graph, node.outputs[0], users)) {
       return true;
     }
     const bool right = node.inputs.size() > 1 && node.inputs[1] == weight;
-    if (right && (op == "MatMul" || (op == "Gemm" && node.attrs.get_int("transB", 0) == 0))) {
+    const bool transposed =
+        !op.weight_transpose.empty() && node.attrs.get_int(op.weight_transpose, 0) != 0;
+    if (right && op.linear == graph::Linear::kMatrix && !transposed) {
       return true;
     }
   }

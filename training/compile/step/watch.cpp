@@ -1,7 +1,6 @@
 #include "training/compile/step/watch.h"
 
 #include <algorithm>
-#include <array>
 #include <set>
 
 #include "graph/ir/op_def.h"
@@ -17,11 +16,6 @@ using graph::NodeId;
 using graph::Value;
 using graph::ValueId;
 using graph::ValueKind;
-
-constexpr std::array<std::string_view, 19> kActivations = {
-    "Relu",     "LeakyRelu", "PRelu",   "ThresholdedRelu", "Elu",       "Selu", "Celu",
-    "Gelu",     "Sigmoid",   "Tanh",    "HardSigmoid",     "HardSwish", "Mish", "Swish",
-    "Softplus", "Softsign",  "Softmax", "LogSoftmax",      "Clip"};
 
 bool has_parameter(const Graph& graph, const Node& node) {
   return std::any_of(node.inputs.begin(), node.inputs.end(), [&](ValueId id) {
@@ -39,11 +33,10 @@ int unit_axis(const Graph& graph, ValueId id) {
   }
   while (graph.value(id).kind == ValueKind::kNode) {
     const Node& node = graph.node(graph.value(id).producer);
-    const std::string_view op = node.op->name();
-    if (op.starts_with("Conv") || op.starts_with("BatchNorm")) {
-      return 1;
+    if (node.op->has_units) {
+      return node.op->unit_axis < 0 ? node.op->unit_axis + rank : node.op->unit_axis;
     }
-    if (op == "MatMul" || op == "Gemm" || node.inputs.empty() || !node.inputs.front().valid()) {
+    if (node.inputs.empty() || !node.inputs.front().valid()) {
       return 2;
     }
     id = node.inputs.front();
@@ -60,8 +53,7 @@ std::vector<WatchedLayer> find_layers(const Graph& graph) {
     const Node& node = graph.node(id);
     const std::string_view op = node.op->name();
     const bool watched =
-        std::find(kActivations.begin(), kActivations.end(), op) != kActivations.end() ||
-        has_parameter(graph, node);
+        node.op->activation != graph::Activation::kNone || has_parameter(graph, node);
     const ValueId value = node.outputs.front();
     if (!watched || !value.valid() || !is_float(graph.value(value).dtype)) {
       continue;
@@ -73,7 +65,8 @@ std::vector<WatchedLayer> find_layers(const Graph& graph) {
     for (int number = 2; !names.insert(name).second; ++number) {
       name = concat(first, " ", number);
     }
-    layers.push_back({std::string(op), std::move(name), unit_axis(graph, value), value, -1});
+    layers.push_back({std::string(op), std::move(name), unit_axis(graph, value), value, -1,
+                      node.op->activation});
   }
   return layers;
 }

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "graph/ir/graph.h"
+#include "graph/ir/op_facts.h"
 
 namespace temper::training {
 
@@ -17,6 +18,7 @@ struct WatchedLayer {
   int unit_axis = 1;  // along which channels or neurons lie; -1: there is none
   graph::ValueId value;
   int output = -1;  // of the plan: see GraphPorts
+  graph::Activation activation = graph::Activation::kNone;
 };
 
 // Those whose output is of floats, producers first. REQUIRES: shapes are known.
