@@ -6,6 +6,7 @@
 #include "graph/ir/builder.h"
 #include "graph/ir/grad_context.h"
 #include "graph/ir/op_def.h"
+#include "graph/ir/verify.h"
 #include "graph/ir/walk.h"
 #include "runtime/base/error.h"
 
@@ -221,6 +222,7 @@ std::vector<ValueId> gradient(Graph& graph, ValueId y, std::span<const ValueId> 
     }
     grads.push_back(grad);
   }
+  verify(graph, "gradient");
   return grads;
 }
 

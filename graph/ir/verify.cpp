@@ -25,14 +25,22 @@ void verify_value(const Graph& graph, ValueId id, const char* after, const std::
 }  // namespace
 
 void verify(const Graph& graph, const char* after) {
-  for (const NodeId id : topological_order(graph)) {
-    const Node& node = graph.node(id);
+  for (int i = 0; i < graph.node_count(); ++i) {
+    const Node& node = graph.node(NodeId{i});
+    if (node.removed) {
+      continue;
+    }
     TEMPER_ASSERT(node.op != nullptr, "after ", after);
     for (const ValueId input : node.inputs) {
       if (input.valid()) {
         verify_value(graph, input, after, node.origin.empty() ? node.op->name() : node.origin);
       }
     }
+  }
+  try {
+    topological_order(graph);
+  } catch (const Error& error) {
+    fail(ErrorCode::kInternal, "after ", after, ": ", error.what());
   }
   for (const auto& output : graph.outputs) {
     verify_value(graph, output.value, after, output.name);

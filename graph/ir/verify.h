@@ -1,4 +1,5 @@
-// Checks a graph's invariants: run after each pass in debug builds and in all tests.
+// Checks a graph's invariants: run after each pass, in every build (its cost is linear in the
+// graph).
 #pragma once
 
 #include "graph/ir/graph.h"

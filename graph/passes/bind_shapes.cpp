@@ -4,6 +4,7 @@
 
 #include "graph/ir/infer_context.h"
 #include "graph/ir/op_def.h"
+#include "graph/ir/verify.h"
 #include "graph/ir/walk.h"
 #include "graph/passes/evaluate.h"
 
@@ -121,6 +122,7 @@ void bind_shapes(Graph& graph, const std::map<std::string, std::int64_t>& symbol
                  std::int64_t unnamed_first, const Backend& reference) {
   bind_inputs(graph, symbols, unnamed_first);
   infer_and_fold(graph, reference);
+  verify(graph, "bind_shapes");
 }
 
 }  // namespace temper::graph

@@ -7,6 +7,7 @@
 #include "graph/ir/builder.h"
 #include "graph/ir/infer_context.h"
 #include "graph/ir/op_def.h"
+#include "graph/ir/verify.h"
 #include "graph/ir/walk.h"
 #include "runtime/base/error.h"
 
@@ -164,6 +165,7 @@ class MixedPrecision {
 void apply_mixed_precision(Graph& graph, DType low) {
   TEMPER_ASSERT(low == DType::kFloat16 || low == DType::kBFloat16, low);
   MixedPrecision(graph, low).run();
+  verify(graph, "apply_mixed_precision");
 }
 
 }  // namespace temper::graph

@@ -38,11 +38,10 @@ constexpr std::array<Pass, 8> kPasses = {{
 }  // namespace
 
 void run_pipeline(Graph& graph, const Backend& reference, const PipelineOptions& options) {
+  verify(graph, "making it");
   for (const Pass& pass : kPasses) {
     pass.run(graph, reference);
-    if (options.verify) {
-      verify(graph, pass.name);
-    }
+    verify(graph, pass.name);
     if (options.observer) {
       options.observer(pass.name, graph);
     }

@@ -10,11 +10,11 @@
 namespace temper::graph {
 
 struct PipelineOptions {
-  bool verify = false;  // check the graph's invariants after each pass
   // Called after each pass with its name (--dump-passes).
   std::function<void(std::string_view pass, const Graph&)> observer;
 };
 
-void run_pipeline(Graph& graph, const Backend& reference, const PipelineOptions& options);
+// Each pass, and what was done to the graph before, is verified. THROWS: kInternal naming the pass.
+void run_pipeline(Graph& graph, const Backend& reference, const PipelineOptions& options = {});
 
 }  // namespace temper::graph

@@ -6,6 +6,7 @@
 #include "graph/ir/batch_context.h"
 #include "graph/ir/infer_context.h"
 #include "graph/ir/op_def.h"
+#include "graph/ir/verify.h"
 #include "graph/ir/walk.h"
 #include "graph/passes/bind_shapes.h"
 #include "runtime/base/error.h"
@@ -152,6 +153,7 @@ void rebatch(Graph& graph, const std::map<std::string, std::int64_t>& symbols, s
   bind_shapes(old, old_symbols, from, reference);
   bind_inputs(graph, symbols, to);
   Rebatcher(graph, old, from, to, reference).run();
+  verify(graph, "rebatch");
 }
 
 }  // namespace temper::graph

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "graph/ir/op_registry.h"
+#include "graph/ir/verify.h"
 #include "graph/ir/walk.h"
 
 namespace temper::graph {
@@ -17,6 +18,7 @@ void apply_training_mode(Graph& graph, const TrainingModeOptions& options) {
     }
   }
   context.bind_statistics();
+  verify(graph, "apply_training_mode");
 }
 
 void apply_inference_mode(Graph& graph) {

@@ -183,7 +183,7 @@ void use(const std::string& path, const Backend& reference, const Backend& cpu) 
     }
   }
   graph::bind_shapes(graph, symbols, 2, reference);
-  graph::run_pipeline(graph, reference, {});
+  graph::run_pipeline(graph, reference);
   VariableStore store;
   const Plan plan = graph::lower(graph, cpu, store, {});
   std::int64_t bytes = plan.arena_bytes + store.bytes();

@@ -90,9 +90,7 @@ TEST(PassPrints, TheTrainingGraphAsMadeAndAfterThePasses) {
   graph::Graph graph = make_graph(small_network(), settings(), request, *reference).graph;
   graph.name = "train";
   expect_golden("train_as_made", graph::print(graph));
-  graph::PipelineOptions options;
-  options.verify = true;
-  graph::run_pipeline(graph, *reference, options);
+  graph::run_pipeline(graph, *reference);
   expect_golden("train_after_passes", graph::print(graph));
 }
 
@@ -103,9 +101,7 @@ TEST(PassPrints, TheEvaluationGraphAfterThePasses) {
   request.batch = 8;
   graph::Graph graph = make_graph(small_network(), settings(), request, *reference).graph;
   graph.name = "evaluate";
-  graph::PipelineOptions options;
-  options.verify = true;
-  graph::run_pipeline(graph, *reference, options);
+  graph::run_pipeline(graph, *reference);
   expect_golden("evaluate_after_passes", graph::print(graph));
 }
 

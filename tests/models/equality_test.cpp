@@ -55,7 +55,6 @@ class TrainedModel {
                                                         optimizer.parameters, curve.parameters)};
     training::EngineOptions options;
     options.threads = 1;  // a second one stalls at every barrier when the machine is busy
-    options.verify = true;
     engine_ = std::make_unique<Engine>(onnx_.build_graph(graph::standard_ops()), settings,
                                        *backend_, *reference_, options);
     engine_->prepare({request});

@@ -148,9 +148,7 @@ std::pair<Graph, std::map<ValueId, Tensor>> compile(const OnnxModel& model,
 }
 
 std::vector<Tensor> run_plan(Graph& graph, const std::map<ValueId, Tensor>& given) {
-  graph::PipelineOptions options;
-  options.verify = true;
-  graph::run_pipeline(graph, backend("reference"), options);
+  graph::run_pipeline(graph, backend("reference"));
   VariableStore store;
   const Plan plan = graph::lower(graph, backend("cpu"), store, {2});
   store.allocate();

@@ -95,7 +95,7 @@ struct SizedGraph {
         graph.add_output(concat("d", i), grads[i]);
       }
     }
-    graph::run_pipeline(graph, reference_backend(), {});
+    graph::run_pipeline(graph, reference_backend());
   }
 };
 

@@ -56,7 +56,6 @@ CompiledPlan& PlanSet::compile(const std::string& name, const MakeGraph& make) {
   make_room();
   graph::Graph made = make();
   graph::PipelineOptions pipeline;
-  pipeline.verify = options_.verify;
   if (options_.observer) {
     pipeline.observer = [&](std::string_view pass, const graph::Graph& graph) {
       options_.observer(name, pass, graph);

@@ -112,7 +112,6 @@ Recipe tiny_gan_recipe(const std::string& folder, const std::string& out,
 
 GanRecord run_tiny_gan(const Recipe& recipe, bool resume, std::int64_t stop_after,
                        EngineOptions options) {
-  options.verify = true;
   AdversarialSession session(recipe, std::move(options));
   GanRecord record;
   Watcher watcher(record, stop_after);

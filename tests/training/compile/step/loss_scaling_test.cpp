@@ -39,7 +39,6 @@ class ScaledModel {
     settings.precision = precision;
     settings.scaler = scaler;
     EngineOptions options;
-    options.verify = true;
     engine_ = std::make_unique<Engine>(linear_model(), settings, *backend_, *reference_, options);
     engine_->prepare(accumulates
                          ? std::vector{request(GraphKind::kLast), request(GraphKind::kMicro)}
