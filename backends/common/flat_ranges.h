@@ -9,6 +9,8 @@
 #include <utility>
 #include <vector>
 
+#include "runtime/base/alignment.h"
+
 namespace temper {
 
 // One parameter with its gradient and states, or several that follow each other in all buffers.
@@ -19,9 +21,6 @@ struct FlatRange {
   std::int64_t elements = 0;
   std::int64_t group = 0;
 };
-
-// Variables of a flat buffer start at multiples of this, so a smaller gap holds no other variable.
-inline constexpr std::int64_t kFlatAlignment = 64;
 
 // Merges neighbours of `tensors` (in place): of one group, all pointers advanced by the same
 // distance, and the gap either empty or, with `over_padding`, less than the alignment and ended by
@@ -39,8 +38,9 @@ inline void merge_flat_ranges(std::vector<FlatRange>& tensors, std::int64_t elem
     if (gap < 0 || a.group != b.group || distance % element_bytes != 0) {
       return false;
     }
-    if (gap > 0 && (!over_padding || gap >= kFlatAlignment ||
-                    reinterpret_cast<std::uintptr_t>(b.parameter) % kFlatAlignment != 0)) {
+    // Variables are aligned, so a smaller gap holds no other variable.
+    if (gap > 0 && (!over_padding || gap >= static_cast<std::int64_t>(kBufferAlignment) ||
+                    reinterpret_cast<std::uintptr_t>(b.parameter) % kBufferAlignment != 0)) {
       return false;
     }
     const auto same_distance = [&](const std::byte* from, const std::byte* to) {

@@ -2,6 +2,7 @@
 
 #include "backends/cpu/library_calls.h"
 #include "backends/cpu/parallel.h"
+#include "runtime/base/alignment.h"
 #include "runtime/base/error.h"
 
 namespace temper::cpu {
@@ -44,7 +45,7 @@ void OneDnnCall::run(const KernelArgs& args, OneDnnArguments& made) const {
 
 Place OneDnnKernel::reserve(std::size_t bytes) {
   const Place place = Place::workspace(workspace_bytes);
-  workspace_bytes += (bytes + 63) / 64 * 64;
+  workspace_bytes += aligned_bytes(bytes);
   return place;
 }
 

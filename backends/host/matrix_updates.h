@@ -27,7 +27,7 @@ struct MatrixProduct {
 
 // "No" unless every tensor is plain.
 inline Support plain_tensors(const OpQuery& query) {
-  for (std::size_t i = kUpdateScalars; i < query.inputs.size(); ++i) {
+  for (std::size_t i = UpdateLayout::kScalars; i < query.inputs.size(); ++i) {
     if (!query.inputs[i].layout.plain) {
       return Support::no(concat("input ", i, " is not plain"));
     }
@@ -60,7 +60,7 @@ class MuonKernel final : public UpdateKernel {
         query.attrs->get_ints("units_last", std::vector<std::int64_t>(tensor_count(), 0));
     std::int64_t largest = 0, largest_gram = 0;
     for (std::size_t i = 0; i < tensor_count(); ++i) {
-      const Shape& shape = query.inputs[kUpdateScalars + i].shape;
+      const Shape& shape = query.inputs[layout().parameter(i)].shape;
       MatrixShape matrix;
       matrix.units_last = units_last[i] != 0;
       const int split = matrix.units_last ? shape.rank() - 1 : 1;
@@ -190,7 +190,7 @@ class AdafactorMatrixKernel final : public UpdateKernel {
         threads_(Host::threads(query.threads, total_elements())) {
     description = Host::kDescription;
     for (std::size_t i = 0; i < tensor_count(); ++i) {
-      const Shape& shape = query.inputs[kUpdateScalars + i].shape;
+      const Shape& shape = query.inputs[layout().parameter(i)].shape;
       rows_.push_back(shape[shape.rank() - 2]);
       columns_.push_back(shape[shape.rank() - 1]);
       column_sums_at_.push_back(column_sums_);

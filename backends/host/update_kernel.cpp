@@ -4,18 +4,11 @@
 
 namespace temper {
 
-std::vector<std::string> update_states(const Attrs& attrs) {
-  const AttrValue* value = attrs.find("states");
-  const auto* names = value == nullptr ? nullptr : std::get_if<std::vector<std::string>>(value);
-  return names == nullptr ? std::vector<std::string>{} : *names;
-}
-
 Support supports_update(const OpQuery& query, bool also_double) {
-  const auto count = static_cast<std::size_t>(query.attrs->get_int("count", 0));
-  const std::size_t end = kUpdateScalars + count * (2 + update_states(*query.attrs).size());
-  for (std::size_t i = kUpdateScalars; i < end; ++i) {
+  const UpdateLayout layout = UpdateLayout::of(*query.attrs);
+  for (std::size_t i = UpdateLayout::kScalars; i < layout.memory(); ++i) {
     const DType dtype = query.inputs[i].dtype;
-    if (dtype != query.inputs[kUpdateScalars].dtype ||
+    if (dtype != query.inputs[layout.parameter(0)].dtype ||
         (dtype != DType::kFloat32 && !(also_double && dtype == DType::kFloat64))) {
       return Support::no(concat("input ", i, " is ", dtype,
                                 also_double ? ", not all f32 or all f64" : ", not f32"));
@@ -26,19 +19,17 @@ Support supports_update(const OpQuery& query, bool also_double) {
 
 UpdateKernel::UpdateKernel(const OpQuery& query, std::vector<std::string> parameters,
                            std::int64_t chunk, bool merge)
-    : states_(update_states(*query.attrs).size()),
-      count_(static_cast<std::size_t>(query.attrs->get_int("count", 0))),
-      element_bytes_(size_of(query.inputs[kUpdateScalars].dtype)),
-      rate_slots_(query.inputs[1].shape[1]),
+    : layout_(UpdateLayout::of(*query.attrs)),
+      element_bytes_(size_of(query.inputs[layout_.parameter(0)].dtype)),
+      rate_slots_(query.inputs[UpdateLayout::kRates].shape[1]),
       chunk_(chunk),
-      scale_type_(query.inputs[3].dtype),
+      scale_type_(query.inputs[UpdateLayout::kScale].dtype),
       merge_(merge) {
-  phases_ = static_cast<std::size_t>(query.inputs[2].shape.element_count());
+  phases_ = static_cast<std::size_t>(query.inputs[UpdateLayout::kStep].shape.element_count());
   read_groups(*query.attrs, parameters);
   take_layouts(query);
-  const std::size_t tensors = kUpdateScalars + count_ * (2 + states_);
-  memory_input_ = query.inputs.size() > tensors ? tensors : 0;
-  kept_bytes = (static_cast<std::size_t>(total_ / chunk_) + count_) * sizeof(FlatRange);
+  has_memory_ = query.inputs.size() > layout_.memory();
+  kept_bytes = (static_cast<std::size_t>(total_ / chunk_) + layout_.count) * sizeof(FlatRange);
 }
 
 void UpdateKernel::read_groups(const Attrs& attrs, const std::vector<std::string>& parameters) {
@@ -74,33 +65,29 @@ void UpdateKernel::read_groups(const Attrs& attrs, const std::vector<std::string
 // The update is elementwise: it takes whatever layout the parameter has, for its gradient and
 // states too.
 void UpdateKernel::take_layouts(const OpQuery& query) {
-  const std::size_t end = kUpdateScalars + count_ * (2 + states_);
   input_layouts.resize(query.inputs.size());
-  for (std::size_t i = kUpdateScalars; i < end; ++i) {
-    const TensorSpec& p = query.inputs[kUpdateScalars + (i - kUpdateScalars) % count_];
-    input_layouts[i] = p.layout;
-    if (i < kUpdateScalars + count_) {
-      elements_.push_back(storage_elements(p.shape, p.layout));
-      total_ += elements_.back();
-    }
+  for (std::size_t i = UpdateLayout::kScalars; i < layout_.memory(); ++i) {
+    input_layouts[i] = query.inputs[layout_.parameter(layout_.parameter_of_input(i))].layout;
+  }
+  for (std::size_t i = 0; i < layout_.count; ++i) {
+    const TensorSpec& p = query.inputs[layout_.parameter(i)];
+    elements_.push_back(storage_elements(p.shape, p.layout));
+    total_ += elements_.back();
   }
   output_layouts.resize(query.outputs.size());
-  for (std::size_t i = 0; i < count_ * (1 + states_); ++i) {
-    output_layouts[i] = query.inputs[kUpdateScalars + i % count_].layout;
+  for (std::size_t i = 0; i < layout_.written_memory(); ++i) {
+    output_layouts[i] = input_layouts[layout_.input_of_output(i)];
   }
 }
 
 void UpdateKernel::set_ranges(BoundUpdate& state, const KernelArgs& args) const {
   std::vector<FlatRange> ranges;
-  for (std::size_t i = 0; i < count_; ++i) {
-    const auto output = [&](std::size_t set) {
-      return static_cast<std::byte*>(args.outputs[set * count_ + i]);
-    };
+  for (std::size_t i = 0; i < layout_.count; ++i) {
     FlatRange range;
-    range.parameter = output(0);
-    range.gradient = static_cast<const std::byte*>(args.inputs[kUpdateScalars + count_ + i]);
-    for (std::size_t s = 0; s < states_; ++s) {
-      range.states[s] = output(1 + s);
+    range.parameter = static_cast<std::byte*>(args.outputs[layout_.written_parameter(i)]);
+    range.gradient = static_cast<const std::byte*>(args.inputs[layout_.gradient(i)]);
+    for (std::size_t s = 0; s < layout_.states; ++s) {
+      range.states[s] = static_cast<std::byte*>(args.outputs[layout_.written_state(s, i)]);
     }
     range.elements = elements_[i];
     range.group = group_of_[i];
@@ -116,7 +103,7 @@ void UpdateKernel::set_ranges(BoundUpdate& state, const KernelArgs& args) const 
       FlatRange part = range;
       part.parameter += begin * bytes;
       part.gradient += begin * bytes;
-      for (std::size_t s = 0; s < states_; ++s) {
+      for (std::size_t s = 0; s < layout_.states; ++s) {
         part.states[s] += begin * bytes;
       }
       part.elements = std::min(chunk_, range.elements - begin);
@@ -128,22 +115,23 @@ void UpdateKernel::set_ranges(BoundUpdate& state, const KernelArgs& args) const 
 
 UpdateStep UpdateKernel::step_of(const KernelArgs& args, std::size_t group) const {
   UpdateStep made;
-  const auto* steps = static_cast<const std::int64_t*>(args.inputs[2]);
+  const auto* steps = static_cast<const std::int64_t*>(args.inputs[UpdateLayout::kStep]);
   made.step = steps[group % phases_];
-  if (memory_input_ > 0) {
-    made.memory = static_cast<double*>(args.outputs[count_ * (1 + states_)]) + group;
+  if (has_memory_) {
+    made.memory = static_cast<double*>(args.outputs[layout_.written_memory()]) + group;
   }
   group /= phases_;
   const auto slot = static_cast<std::size_t>(steps[0] % rate_slots_);
   const auto slots = static_cast<std::size_t>(rate_slots_);
-  const auto* rates = static_cast<const double*>(args.inputs[1]);
+  const auto* rates = static_cast<const double*>(args.inputs[UpdateLayout::kRates]);
   made.rate = rates[group * slots + slot] * rate_factor_[group];
   made.momentum = rates[(groups_ + group) * slots + slot];
   made.scale = sign_[group];
   if (scale_type_ == DType::kFloat32) {
-    made.scale *= static_cast<double>(*static_cast<const float*>(args.inputs[3]));
+    made.scale *=
+        static_cast<double>(*static_cast<const float*>(args.inputs[UpdateLayout::kScale]));
   } else if (scale_type_ == DType::kFloat64) {
-    made.scale *= *static_cast<const double*>(args.inputs[3]);
+    made.scale *= *static_cast<const double*>(args.inputs[UpdateLayout::kScale]);
   }
   return made;
 }

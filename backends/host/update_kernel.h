@@ -12,13 +12,9 @@
 #include "backends/common/optimizers/trust_ratio.h"
 #include "runtime/backend/kernel_table.h"
 #include "runtime/base/dtype.h"
+#include "runtime/base/update_layout.h"
 
 namespace temper {
-
-inline constexpr std::size_t kUpdateScalars = 4;  // ok, rates, step, scale
-
-// The states a node names: "exp_avg", "exp_avg_sq".
-std::vector<std::string> update_states(const Attrs& attrs);
 
 // "No" unless all tensors are f32, or (with `also_double`) all are f64.
 Support supports_update(const OpQuery& query, bool also_double);
@@ -41,7 +37,9 @@ class UpdateKernel : public Kernel {
   // Sets the ranges of a state: what bind() of each update does.
   void set_ranges(BoundUpdate& state, const KernelArgs& args) const;
   // False: this step must write nothing.
-  static bool wanted(const KernelArgs& args) { return *static_cast<const bool*>(args.inputs[0]); }
+  static bool wanted(const KernelArgs& args) {
+    return *static_cast<const bool*>(args.inputs[UpdateLayout::kOk]);
+  }
 
   // A group here is a group of the node in one phase: parameters with the same step.
   std::size_t group_count() const { return groups_ * phases_; }
@@ -53,7 +51,8 @@ class UpdateKernel : public Kernel {
     return numbers_.data() + group / phases_ * parameter_count_;
   }
   std::int64_t total_elements() const { return total_; }
-  std::size_t tensor_count() const { return count_; }
+  const UpdateLayout& layout() const { return layout_; }
+  std::size_t tensor_count() const { return layout_.count; }
 
   template <class T>
   static UpdateSlice<T> slice_of(const FlatRange& range) {
@@ -71,12 +70,11 @@ class UpdateKernel : public Kernel {
   void read_groups(const Attrs& attrs, const std::vector<std::string>& parameters);
   void take_layouts(const OpQuery& query);
 
-  std::size_t states_ = 0, count_ = 0, groups_ = 1, phases_ = 1, parameter_count_ = 0,
-              memory_input_ = 0;
-  std::size_t element_bytes_ = 0;
+  UpdateLayout layout_;
+  std::size_t groups_ = 1, phases_ = 1, parameter_count_ = 0, element_bytes_ = 0;
   std::int64_t rate_slots_ = 1, chunk_ = 0, total_ = 0;
   DType scale_type_;
-  bool merge_, over_padding_ = true;
+  bool merge_, over_padding_ = true, has_memory_ = false;
   std::vector<bool> used_;
   std::vector<std::int64_t> group_of_, elements_;
   std::vector<double> numbers_, sign_, rate_factor_;
@@ -204,7 +202,7 @@ class TensorUpdateKernel final : public UpdateKernel {
 // The kernel of the first form whose states are the node's.
 template <class Host, class T, template <class> class First, template <class> class... Rest>
 std::unique_ptr<Kernel> prepare_update(const OpQuery& query) {
-  const std::vector<std::string> states = update_states(*query.attrs);
+  const std::vector<std::string> states = UpdateLayout::state_names(*query.attrs);
   if (std::equal(states.begin(), states.end(), First<T>::kStates.begin(),
                  First<T>::kStates.end())) {
     if constexpr (requires { &First<T>::measure; }) {

@@ -197,8 +197,8 @@ class OpDef {
     upgrade_function = f;
     return *this;
   }
-  // Writes its variables in place under `ok` (optimizer updates): output i aliases the variable
-  // read as input `i` of `aliased_inputs`.
+  // Writes its variables in place under `ok` (optimizer updates): inputs and outputs are those of
+  // runtime/base/update_layout.h.
   OpDef& commits() {
     is_commit = true;
     is_stateful = true;

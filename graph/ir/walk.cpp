@@ -104,9 +104,4 @@ std::vector<bool> live_nodes(const Graph& graph) {
   return live;
 }
 
-int committed_input(const Node& node, int output) {
-  const int count = static_cast<int>(node.attrs.get_int("count", 0));
-  return output < count ? 4 + output : 4 + count + output;
-}
-
 }  // namespace temper::graph

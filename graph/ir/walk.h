@@ -17,9 +17,4 @@ std::vector<bool> live_nodes(const Graph& graph);
 // Per value index: the nodes that read it (with repetition).
 std::vector<std::vector<NodeId>> users(const Graph& graph);
 
-// For an op that commits (OpDef::commits): the input whose memory output i is. Such nodes have four
-// scalar inputs, then n parameters, n gradients and further states, n = attribute "count"; outputs
-// are parameters, then states.
-int committed_input(const Node& node, int output);
-
 }  // namespace temper::graph

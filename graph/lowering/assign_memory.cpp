@@ -4,19 +4,11 @@
 #include "graph/ir/op_def.h"
 #include "graph/lowering/lowering.h"
 #include "graph/lowering/plan_threads.h"
+#include "runtime/base/alignment.h"
 #include "runtime/base/error.h"
 #include "runtime/memory/arena_plan.h"
 
 namespace temper::graph {
-namespace {
-
-std::int64_t aligned(std::int64_t bytes) {
-  constexpr auto kStep = static_cast<std::int64_t>(kBufferAlignment);
-  return (bytes + kStep - 1) / kStep * kStep;
-}
-
-}  // namespace
-
 Lowering::Lowering(const Graph& graph, const Backend& backend, VariableStore& store,
                    const LowerOptions& options)
     : graph_(graph), backend_(backend), store_(store), options_(options) {
@@ -149,7 +141,7 @@ void Lowering::assign_flat_offsets() {
   for (const PhysicalId id : flats) {
     Physical& flat = physicals_[static_cast<std::size_t>(id)];
     flat.offset = flat_bytes_;
-    flat_bytes_ += aligned(flat.spec.bytes());
+    flat_bytes_ += aligned_bytes(flat.spec.bytes());
   }
 }
 
@@ -163,7 +155,7 @@ void Lowering::assign_readings() {
       continue;
     }
     readings_[root(id)] = readings_bytes_;
-    readings_bytes_ += aligned(output.spec.bytes());
+    readings_bytes_ += aligned_bytes(output.spec.bytes());
     if (block.home == Physical::Home::kBlock && block.spec.bytes() == output.spec.bytes()) {
       block.home = Physical::Home::kReadings;
       block.offset = readings_.at(root(id));

@@ -7,6 +7,7 @@
 #include "graph/lowering/lowering.h"
 #include "graph/passes/evaluate.h"
 #include "runtime/base/error.h"
+#include "runtime/base/update_layout.h"
 
 namespace temper::graph {
 namespace {
@@ -37,14 +38,14 @@ void Lowering::find_gradients_of_variables() {
     if (node.removed || !node.op->is_commit) {
       continue;
     }
-    const auto count = static_cast<std::size_t>(node.attrs.get_int("count", 0));
-    for (std::size_t k = 0; k < count; ++k) {
-      const Value& parameter = graph_.value(node.inputs[4 + k]);
+    const UpdateLayout layout = UpdateLayout::of(node.attrs);
+    for (std::size_t k = 0; k < layout.count; ++k) {
+      const Value& parameter = graph_.value(node.inputs[layout.parameter(k)]);
       TEMPER_ASSERT(parameter.kind == ValueKind::kVariable);
       if (!graph_.variable(parameter.variable).is(VariableKind::kParameter)) {
         continue;
       }
-      gradient_of_.emplace(node.inputs[4 + count + k], parameter.variable);
+      gradient_of_.emplace(node.inputs[layout.gradient(k)], parameter.variable);
     }
   }
 }
@@ -129,18 +130,15 @@ bool Lowering::lower_as_empty(const Node& node) {
 
 // All of p, g and state of one parameter are read in the parameter's layout.
 void Lowering::lower_commit_layouts(const Node& node, OpQuery& query) {
-  const auto count = static_cast<std::size_t>(node.attrs.get_int("count", 0));
-  const AttrValue* states = node.attrs.find("states");
-  const std::size_t sets =
-      2 + (states == nullptr ? 0 : std::get<std::vector<std::string>>(*states).size());
-  for (std::size_t i = 4; i < 4 + count * sets; ++i) {
-    const VariableId variable = graph_.value(node.inputs[4 + (i - 4) % count]).variable;
+  const UpdateLayout layout = UpdateLayout::of(node.attrs);
+  for (std::size_t i = UpdateLayout::kScalars; i < layout.memory(); ++i) {
+    const ValueId parameter = node.inputs[layout.parameter(layout.parameter_of_input(i))];
+    const VariableId variable = graph_.value(parameter).variable;
     query.inputs[i].layout = variable_layout(variable);
     query.inputs[i].layout_free = false;
   }
   for (std::size_t i = 0; i < query.outputs.size(); ++i) {
-    query.outputs[i].layout =
-        query.inputs[static_cast<std::size_t>(committed_input(node, static_cast<int>(i)))].layout;
+    query.outputs[i].layout = query.inputs[layout.input_of_output(i)].layout;
     query.outputs[i].layout_free = false;
   }
 }
@@ -221,7 +219,7 @@ void Lowering::emit_selected(const Node& node, OpQuery& query, SelectedKernel se
     }
     if (node.op->is_commit) {
       physical_tensor.home = Physical::Home::kVariable;
-      const auto source = static_cast<std::size_t>(committed_input(node, static_cast<int>(i)));
+      const std::size_t source = UpdateLayout::of(node.attrs).input_of_output(i);
       physical_tensor.variable = graph_.value(node.inputs[source]).variable;
     }
     pending.outputs.push_back(made);

@@ -10,11 +10,10 @@
 
 #include "graph/ir/infer_context.h"
 #include "graph/ir/op_registry.h"
+#include "runtime/base/update_layout.h"
 
 namespace temper::graph {
 namespace {
-
-constexpr int kFirstParameter = 4;  // after ok, rates, step, scale
 
 struct UpdateOp {
   const char* name;
@@ -113,13 +112,10 @@ void infer_update(InferContext& c) {
   check_scalars(c);
   const UpdateOp& op = update_op(c);
   Attrs& attrs = c.attrs();
-  const AttrValue* states = attrs.find("states");
-  std::vector<std::string> names;  // a copy: the attributes move when others are set
-  if (states != nullptr && std::holds_alternative<std::vector<std::string>>(*states)) {
-    names = std::get<std::vector<std::string>>(*states);
-  }
-  const int sets = 2 + static_cast<int>(names.size());
-  const int given = c.input_count() - kFirstParameter - (op.group_memory ? 1 : 0);
+  const std::vector<std::string> names = UpdateLayout::state_names(attrs);
+  const auto sets = static_cast<int>(UpdateLayout{0, names.size()}.sets());
+  const int given =
+      c.input_count() - static_cast<int>(UpdateLayout::kScalars) - (op.group_memory ? 1 : 0);
   const std::int64_t count = attrs.get_int("count", given / sets);
   c.check(count > 0 && given == count * sets, "there are ", given, " tensors, expected ", sets,
           " for each of ", count, " parameters");
@@ -128,31 +124,31 @@ void infer_update(InferContext& c) {
           written);
   attrs.set("count", count);
   check_groups(c, op, count);
-  const int n = static_cast<int>(count);
-  for (int i = 0; i < n; ++i) {
-    const int parameter = kFirstParameter + i;
-    for (int set = 1; set < sets; ++set) {
-      const int other = parameter + set * n;
-      const Shape wanted =
-          set == 1 ? c.shape(parameter)
-                   : state_shape(c, names[static_cast<std::size_t>(set - 2)], c.shape(parameter));
-      c.check(c.shape(other) == wanted && c.dtype(other) == c.dtype(parameter), "input ", other,
-              " is ", c.dtype(other), " ", c.shape(other), ", but its parameter is ",
-              c.dtype(parameter), " ", c.shape(parameter));
-    }
-    c.set_output(i, c.dtype(parameter), c.shape(parameter));
-    for (int state = 0; state < sets - 2; ++state) {
-      c.set_output((1 + state) * n + i, c.dtype(parameter),
-                   state_shape(c, names[static_cast<std::size_t>(state)], c.shape(parameter)));
+  const UpdateLayout layout = UpdateLayout::of(attrs);
+  for (std::size_t i = 0; i < layout.count; ++i) {
+    const auto at = static_cast<int>(layout.parameter(i));
+    const Shape parameter = c.shape(at);
+    const auto require = [&](std::size_t input, const Shape& wanted) {
+      const auto other = static_cast<int>(input);
+      c.check(c.shape(other) == wanted && c.dtype(other) == c.dtype(at), "input ", other, " is ",
+              c.dtype(other), " ", c.shape(other), ", but its parameter is ", c.dtype(at), " ",
+              parameter);
+    };
+    require(layout.gradient(i), parameter);
+    c.set_output(static_cast<int>(layout.written_parameter(i)), c.dtype(at), parameter);
+    for (std::size_t state = 0; state < names.size(); ++state) {
+      const Shape shape = state_shape(c, names[state], parameter);
+      require(layout.state(state, i), shape);
+      c.set_output(static_cast<int>(layout.written_state(state, i)), c.dtype(at), shape);
     }
   }
   if (op.group_memory) {
-    const int memory = c.input_count() - 1;
+    const auto memory = static_cast<int>(layout.memory());
     const std::int64_t wanted = c.shape(1)[0] / 2 * c.shape(2).element_count();
     c.check(c.dtype(memory) == DType::kFloat64 && c.shape(memory) == Shape{wanted},
             "the groups' memory must be one f64 per group and phase, but is ", c.dtype(memory), " ",
             c.shape(memory));
-    c.set_output(c.output_count() - 1, c.dtype(memory), c.shape(memory));
+    c.set_output(static_cast<int>(layout.written_memory()), c.dtype(memory), c.shape(memory));
   }
 }
 
@@ -161,7 +157,7 @@ void infer_update(InferContext& c) {
 void register_optimizer_updates(OpRegistry& ops) {
   for (const UpdateOp& op : update_ops()) {
     ops.add(op.name)
-        .inputs(kFirstParameter + 2, -1)
+        .inputs(static_cast<int>(UpdateLayout{1, 0}.memory()), -1)
         .outputs(1, -1)
         .infer(infer_update)
         .no_gradient("an update is not part of the loss")

@@ -8,6 +8,7 @@
 #include "graph/ir/op_def.h"
 #include "graph/ir/walk.h"
 #include "runtime/base/error.h"
+#include "runtime/base/update_layout.h"
 
 namespace temper::graph {
 namespace {
@@ -81,7 +82,7 @@ class Evaluation {
       }
       Tensor& made = tensors_[output];
       if (node.op->is_commit) {
-        made = inputs[static_cast<std::size_t>(committed_input(node, static_cast<int>(i)))];
+        made = inputs[UpdateLayout::of(node.attrs).input_of_output(i)];
       } else if (query.outputs[i].dtype == DType::kOpaque) {
         made = Tensor(DType::kUInt8, {static_cast<std::int64_t>(kernel.opaque_bytes.at(i))});
       } else {

@@ -4,6 +4,7 @@
 #include <string>
 #include <utility>
 
+#include "runtime/base/alignment.h"
 #include "runtime/base/concat.h"
 
 namespace temper {
@@ -85,14 +86,13 @@ class WidenedKernel final : public Kernel {
 
   void reserve(const std::vector<TensorSpec>& specs, const std::vector<Layout>& layouts,
                std::vector<Converted>& parts) {
-    constexpr std::size_t kAlignment = 64;
     for (std::size_t i = 0; i < specs.size(); ++i) {
       if (is_16_bit(specs[i])) {
         const Layout layout = i < layouts.size() ? layouts[i] : Layout{};
         const std::int64_t count = storage_elements(specs[i].shape, layout);
         parts.push_back({i, specs[i].dtype, count, workspace_bytes});
         const std::size_t bytes = static_cast<std::size_t>(count) * sizeof(float);
-        workspace_bytes += (bytes + kAlignment - 1) / kAlignment * kAlignment;
+        workspace_bytes += aligned_bytes(bytes);
       }
     }
   }

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <utility>
 
+#include "runtime/base/alignment.h"
 #include "runtime/base/error.h"
 #include "runtime/memory/finite_values.h"
 #include "runtime/memory/plain_pieces.h"
@@ -13,10 +14,10 @@ namespace {
 
 constexpr std::size_t kPieceBytes = std::size_t{1} << 20;
 
-std::size_t aligned_bytes(const StoreVariable& variable) {
+std::size_t room_of(const StoreVariable& variable) {
   const auto bytes =
       static_cast<std::size_t>(storage_bytes(variable.dtype, variable.shape, variable.layout));
-  return (bytes + kBufferAlignment - 1) / kBufferAlignment * kBufferAlignment;
+  return aligned_bytes(bytes);
 }
 
 }  // namespace
@@ -45,7 +46,7 @@ void VariableStore::allocate(const std::function<void(int)>& ready) {
     Group& group = groups[{name, name.empty() ? i : -1}];
     group.members.push_back(i);
     group.offsets.push_back(group.bytes);
-    group.bytes += aligned_bytes(variable(i));
+    group.bytes += room_of(variable(i));
   }
   tensors_.resize(variables_.size());
   allocated_ = true;
@@ -68,7 +69,7 @@ void VariableStore::allocate(const std::function<void(int)>& ready) {
 std::int64_t VariableStore::bytes() const {
   std::int64_t sum = 0;
   for (const StoreVariable& variable : variables_) {
-    sum += static_cast<std::int64_t>(aligned_bytes(variable));
+    sum += static_cast<std::int64_t>(room_of(variable));
   }
   return sum;
 }

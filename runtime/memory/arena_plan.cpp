@@ -3,18 +3,9 @@
 #include <algorithm>
 #include <numeric>
 
-#include "runtime/memory/buffer.h"
+#include "runtime/base/alignment.h"
 
 namespace temper {
-namespace {
-
-std::int64_t aligned(std::int64_t bytes) {
-  constexpr auto kStep = static_cast<std::int64_t>(kBufferAlignment);
-  return (bytes + kStep - 1) / kStep * kStep;
-}
-
-}  // namespace
-
 std::int64_t plan_arena(std::vector<ArenaBlock>& blocks) {
   std::vector<std::size_t> order(blocks.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
@@ -30,13 +21,13 @@ std::int64_t plan_arena(std::vector<ArenaBlock>& blocks) {
       if (other.last < block.first || block.last < other.first) {
         continue;
       }
-      if (offset + aligned(block.bytes) <= other.offset) {
+      if (offset + aligned_bytes(block.bytes) <= other.offset) {
         break;
       }
-      offset = std::max(offset, other.offset + aligned(other.bytes));
+      offset = std::max(offset, other.offset + aligned_bytes(other.bytes));
     }
     block.offset = offset;
-    total = std::max(total, offset + aligned(block.bytes));
+    total = std::max(total, offset + aligned_bytes(block.bytes));
     placed.insert(std::upper_bound(placed.begin(), placed.end(), i,
                                    [&](std::size_t a, std::size_t b) {
                                      return blocks[a].offset < blocks[b].offset;

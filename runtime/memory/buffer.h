@@ -6,11 +6,11 @@
 #include <cstddef>
 #include <memory>
 
+#include "runtime/base/alignment.h"
+
 namespace temper {
 
 class DeviceMemory;
-
-inline constexpr std::size_t kBufferAlignment = 64;
 
 class Buffer {
  public:

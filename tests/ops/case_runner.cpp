@@ -13,6 +13,7 @@
 #include "graph/ir/walk.h"
 #include "graph/ops/standard_ops.h"
 #include "graph/passes/evaluate.h"
+#include "runtime/base/update_layout.h"
 
 namespace temper::op_suite {
 namespace {
@@ -172,8 +173,8 @@ CaseKernel::Memory CaseKernel::make_memory(const std::vector<Tensor>& inputs, in
       continue;
     }
     if (node.op->is_commit) {
-      const int source = graph::committed_input(node, static_cast<int>(i));
-      memory.outputs.push_back(memory.inputs[static_cast<std::size_t>(source)]);
+      const std::size_t source = UpdateLayout::of(node.attrs).input_of_output(i);
+      memory.outputs.push_back(memory.inputs[source]);
       continue;
     }
     Tensor output = guarded(spec, layout_of(kernel_->output_layouts, i),

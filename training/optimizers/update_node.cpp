@@ -4,6 +4,7 @@
 
 #include "runtime/base/dtype_visit.h"
 #include "runtime/base/error.h"
+#include "runtime/base/update_layout.h"
 #include "training/optimizers/state_variable.h"
 
 namespace temper::training {
@@ -166,19 +167,26 @@ void add_update(graph::Builder& builder, const UpdateInputs& inputs, const Updat
   if (!node.units_last.empty()) {
     attrs.set("units_last", node.units_last);
   }
-  std::vector<ValueId> node_inputs = {inputs.ok, inputs.rates, inputs.step, inputs.scale};
-  std::vector<VariableId> written = inputs.parameters;
-  for (const VariableId id : inputs.parameters) {
-    node_inputs.push_back(graph.read_variable(id));
+  const UpdateLayout layout{inputs.parameters.size(), node.states.size()};
+  std::vector<ValueId> node_inputs(layout.memory());
+  std::vector<VariableId> written(layout.written_memory());
+  node_inputs[UpdateLayout::kOk] = inputs.ok;
+  node_inputs[UpdateLayout::kRates] = inputs.rates;
+  node_inputs[UpdateLayout::kStep] = inputs.step;
+  node_inputs[UpdateLayout::kScale] = inputs.scale;
+  for (std::size_t i = 0; i < layout.count; ++i) {
+    node_inputs[layout.parameter(i)] = graph.read_variable(inputs.parameters[i]);
+    node_inputs[layout.gradient(i)] = inputs.gradients[i];
+    written[layout.written_parameter(i)] = inputs.parameters[i];
   }
-  node_inputs.insert(node_inputs.end(), inputs.gradients.begin(), inputs.gradients.end());
   std::vector<std::string> names;
-  for (const StateSpec& state : node.states) {
-    names.push_back(state.name);
-    for (const VariableId id :
-         add_states(graph, inputs, state, static_cast<int>(names.size()) - 1)) {
-      node_inputs.push_back(graph.read_variable(id));
-      written.push_back(id);
+  for (std::size_t s = 0; s < layout.states; ++s) {
+    names.push_back(node.states[s].name);
+    const std::vector<VariableId> states =
+        add_states(graph, inputs, node.states[s], static_cast<int>(s));
+    for (std::size_t i = 0; i < layout.count; ++i) {
+      node_inputs[layout.state(s, i)] = graph.read_variable(states[i]);
+      written[layout.written_state(s, i)] = states[i];
     }
   }
   if (!names.empty()) {

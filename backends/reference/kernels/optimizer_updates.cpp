@@ -53,7 +53,7 @@ struct Adder {
     table.add(
         op, "reference", [](const OpQuery& query) { return supports_update(query, true); },
         [](const OpQuery& query) {
-          return visit_float(query.inputs[kUpdateScalars].dtype, [&]<class T>() {
+          return visit_float(query.inputs[UpdateLayout::kScalars].dtype, [&]<class T>() {
             return prepare_update<PlainHost, T, Forms...>(query);
           });
         });
@@ -65,7 +65,7 @@ void add_matrix_update(KernelTable& table, const char* op) {
   table.add(
       op, "reference", [](const OpQuery& query) { return supports_update(query, true); },
       [](const OpQuery& query) {
-        return visit_float(query.inputs[kUpdateScalars].dtype,
+        return visit_float(query.inputs[UpdateLayout::kScalars].dtype,
                            [&]<class T>() -> std::unique_ptr<Kernel> {
                              return std::make_unique<MatrixKernel<T, PlainHost>>(query);
                            });

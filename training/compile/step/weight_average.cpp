@@ -3,6 +3,7 @@
 #include <map>
 #include <vector>
 
+#include "runtime/base/update_layout.h"
 #include "training/optimizers/state_variable.h"
 
 namespace temper::training {
@@ -56,15 +57,20 @@ void add_averages(graph::Builder& builder, const Averaged& of, ScalarRole weight
   }
   Graph& graph = builder.graph();
   const VariableId share = add_scalar_variable(graph, weight, DType::kFloat64, {}, 0);
-  std::vector<ValueId> inputs = {graph.ok, graph.read_variable(step.rates),
-                                 graph.read_variable(step.applied), graph.read_variable(share)};
+  // An average stands in a parameter's place, the weight it follows in its gradient's.
+  const UpdateLayout layout{of.variables.size(), 0};
+  std::vector<ValueId> inputs(layout.memory());
+  inputs[UpdateLayout::kOk] = graph.ok;
+  inputs[UpdateLayout::kRates] = graph.read_variable(step.rates);
+  inputs[UpdateLayout::kStep] = graph.read_variable(step.applied);
+  inputs[UpdateLayout::kScale] = graph.read_variable(share);
   std::vector<VariableId> averages;
-  for (const VariableId id : of.variables) {
-    averages.push_back(
-        graph.add_variable(state_beside(graph, id, VariableKind::kAverage, 0, "average")));
-    inputs.push_back(graph.read_variable(averages.back()));
+  for (std::size_t i = 0; i < layout.count; ++i) {
+    averages.push_back(graph.add_variable(
+        state_beside(graph, of.variables[i], VariableKind::kAverage, 0, "average")));
+    inputs[layout.parameter(i)] = graph.read_variable(averages.back());
+    inputs[layout.gradient(i)] = of.values[i];
   }
-  inputs.insert(inputs.end(), of.values.begin(), of.values.end());
   const std::vector<ValueId> outputs =
       builder.ops("AverageUpdate", std::move(inputs), static_cast<int>(averages.size()),
                   {{"count", static_cast<std::int64_t>(averages.size())}});
