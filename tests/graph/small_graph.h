@@ -1,8 +1,11 @@
 // A graph of a few nodes, built and looked at in one line each.
 #pragma once
 
+#include <map>
+#include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "backends/backends.h"
@@ -71,21 +74,5 @@ struct SmallGraph {
     return graph::evaluate(graph, reference(), known, {wanted}).front().values<double>();
   }
 };
-
-// The code of the Error that `f` throws; its message must contain `part`.
-template <class F>
-::testing::AssertionResult throws(ErrorCode code, std::string_view part, F&& f) {
-  try {
-    f();
-  } catch (const Error& error) {
-    if (error.code() != code) {
-      return ::testing::AssertionFailure() << "another code, with: " << error.what();
-    }
-    return std::string_view(error.what()).find(part) != std::string_view::npos
-               ? ::testing::AssertionSuccess()
-               : ::testing::AssertionFailure() << "the message is: " << error.what();
-  }
-  return ::testing::AssertionFailure() << "nothing was thrown";
-}
 
 }  // namespace temper::test

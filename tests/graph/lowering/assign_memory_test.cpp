@@ -1,0 +1,193 @@
+// Where a plan's values lie: lives, memory handed on in place, the flat block of gradients.
+#include <gtest/gtest.h>
+
+#include "tests/graph/lowering/wishing_backend.h"
+
+namespace temper::test {
+namespace {
+
+using Kind = Location::Kind;
+
+// 64 bytes each, the alignment of blocks.
+constexpr std::int64_t kBlock = 64;
+
+Plan lower(const SmallGraph& g, const Backend& backend) {
+  VariableStore store;
+  return graph::lower(g.graph, backend, store, {});
+}
+
+bool overlap(const Location& a, const Location& b) {
+  return a.kind == b.kind && a.offset < b.offset + kBlock && b.offset < a.offset + kBlock;
+}
+
+TEST(AssignMemory, AChainNeedsTwoBlocksHoweverLongItIs) {
+  SmallGraph g;
+  ValueId at = g.input("x", {16});
+  for (int i = 0; i < 6; ++i) {
+    at = g.b.neg(at);
+  }
+  g.output("y", at);
+  const Plan plan = lower(g, WishingBackend{"Neg"});
+  EXPECT_EQ(plan.arena_bytes, 2 * kBlock);
+  for (const PlanStep& step : plan.steps) {
+    EXPECT_FALSE(overlap(step.inputs[0], step.outputs[0]));
+  }
+}
+
+TEST(AssignMemory, AValueLivesUntilItsLastReader) {
+  SmallGraph g;
+  const ValueId x = g.input("x", {16});
+  const ValueId first = g.b.neg(x);
+  const ValueId late = g.b.neg(g.b.neg(g.b.neg(first)));
+  g.output("y", g.b.add(first, late));
+  const Plan plan = lower(g, WishingBackend{"Neg", "Add"});
+  for (std::size_t s = 1; s < plan.steps.size(); ++s) {
+    EXPECT_FALSE(overlap(plan.steps[0].outputs[0], plan.steps[s].outputs[0])) << s;
+  }
+  EXPECT_EQ(plan.arena_bytes, 3 * kBlock);
+}
+
+TEST(AssignMemory, OutputsAreReadableAfterTheRun) {
+  SmallGraph g;
+  const ValueId x = g.input("x", {16});
+  const ValueId early = g.b.neg(x);
+  g.output("early", early);
+  g.output("late", g.b.neg(g.b.neg(early)));
+  const Plan plan = lower(g, WishingBackend{"Neg"});
+  for (std::size_t s = 1; s < plan.steps.size(); ++s) {
+    EXPECT_FALSE(overlap(plan.outputs[0].location, plan.steps[s].outputs[0])) << s;
+  }
+}
+
+// Neg, then Exp, which may write over its input, then what `use` makes of them.
+Plan with_inplace(const std::function<void(SmallGraph&, ValueId, ValueId)>& use) {
+  SmallGraph g;
+  const ValueId before = g.b.neg(g.input("x", {16}));
+  const ValueId after = g.b.op("Exp", {before});
+  use(g, before, after);
+  WishingBackend backend{"Neg", "Add"};
+  backend.wish("Exp", {.inplace = {{0, 0}}});
+  return lower(g, backend);
+}
+
+TEST(AssignMemory, AStepWritesOverAnInputThatDiesThere) {
+  const Plan plan =
+      with_inplace([](SmallGraph& g, ValueId, ValueId after) { g.output("y", g.b.neg(after)); });
+  EXPECT_TRUE(same_place(plan.steps[1].inputs[0], plan.steps[1].outputs[0]));
+}
+
+TEST(AssignMemory, AnInputThatIsReadLaterIsNotWrittenOver) {
+  const Plan plan = with_inplace(
+      [](SmallGraph& g, ValueId before, ValueId after) { g.output("y", g.b.add(before, after)); });
+  EXPECT_FALSE(overlap(plan.steps[1].inputs[0], plan.steps[1].outputs[0]));
+}
+
+TEST(AssignMemory, AnOutputOfTheGraphIsNotWrittenOver) {
+  const Plan plan = with_inplace([](SmallGraph& g, ValueId before, ValueId after) {
+    g.output("before", before);
+    g.output("y", after);
+  });
+  EXPECT_FALSE(overlap(plan.steps[1].inputs[0], plan.steps[1].outputs[0]));
+}
+
+TEST(AssignMemory, InputsVariablesAndConstantsAreNotWrittenOver) {
+  SmallGraph g;
+  g.output("a", g.b.op("Exp", {g.input("x", {16})}));
+  g.output("b", g.b.op("Exp", {g.weight("w", {16})}));
+  g.output("c", g.b.op("Exp", {g.constant({16}, Doubles(16, 1))}));
+  WishingBackend backend{};
+  backend.wish("Exp", {.inplace = {{0, 0}}});
+  const Plan plan = lower(g, backend);
+  const std::vector<Kind> kinds = {Kind::kInput, Kind::kVariable, Kind::kConstant};
+  for (std::size_t s = 0; s < 3; ++s) {
+    EXPECT_EQ(plan.steps[s].inputs[0].kind, kinds[s]);
+    EXPECT_EQ(plan.steps[s].outputs[0].kind, Kind::kArena);
+  }
+}
+
+TEST(AssignMemory, AnInputThatIsReadTwiceByTheStepIsNotWrittenOver) {
+  SmallGraph g;
+  const ValueId before = g.b.neg(g.input("x", {16}));
+  g.output("y", g.b.mul(before, before));
+  WishingBackend backend{"Neg"};
+  backend.wish("Mul", {.inplace = {{0, 0}}});
+  const Plan plan = lower(g, backend);
+  EXPECT_FALSE(overlap(plan.steps[1].inputs[0], plan.steps[1].outputs[0]));
+}
+
+TEST(AssignMemory, AnAliasKeepsTheMemoryItSharesAlive) {
+  SmallGraph g;
+  const ValueId made = g.b.neg(g.input("x", {16}));
+  const ValueId alias = g.b.reshape(made, {4, 4});
+  const ValueId other = g.b.neg(g.b.neg(made));
+  g.output("y", g.b.add(g.b.reshape(other, {4, 4}), alias));
+  const Plan plan = lower(g, WishingBackend{"Neg", "Add"});
+  EXPECT_TRUE(same_place(plan.steps[3].inputs[1], plan.steps[0].outputs[0]));
+  EXPECT_FALSE(overlap(plan.steps[1].outputs[0], plan.steps[0].outputs[0]));
+  EXPECT_FALSE(overlap(plan.steps[2].outputs[0], plan.steps[0].outputs[0]));
+}
+
+TEST(AssignMemory, AWorkspaceIsApartFromWhatLivesAtItsStep) {
+  SmallGraph g;
+  const ValueId y = g.b.op("Exp", {g.b.neg(g.input("x", {16}))});
+  g.output("y", g.b.neg(y));
+  WishingBackend backend{"Neg"};
+  backend.wish("Exp", {.workspace_bytes = kBlock});
+  const Plan plan = lower(g, backend);
+  const PlanStep& step = plan.steps[1];
+  EXPECT_EQ(step.workspace.kind, Kind::kArena);
+  EXPECT_FALSE(overlap(step.workspace, step.inputs[0]));
+  EXPECT_FALSE(overlap(step.workspace, step.outputs[0]));
+  EXPECT_EQ(plan.arena_bytes, 3 * kBlock);
+}
+
+// ok, rates, step, scale, then `count` parameters w0.. of 3 floats and their gradients.
+struct SgdGraph : SmallGraph {
+  std::vector<VariableId> parameters;
+  std::vector<ValueId> gradients;
+
+  explicit SgdGraph(int count) {
+    const ValueId x = input("x", {3});
+    graph.ok = b.op("AllFinite", {x});
+    std::vector<ValueId> inputs = {graph.ok, input("rates", {2, 1}, DType::kFloat64),
+                                   input("step", {}, DType::kInt64), ValueId{}};
+    for (int i = 0; i < count; ++i) {
+      parameters.push_back(variable(concat("w", i).c_str(), {3}));
+      inputs.push_back(graph.read_variable(parameters.back()));
+    }
+    for (int i = 0; i < count; ++i) {
+      gradients.push_back(b.mul(x, graph.read_variable(parameters[static_cast<std::size_t>(i)])));
+      inputs.push_back(gradients.back());
+    }
+    const std::vector<ValueId> written = b.ops("SgdUpdate", inputs, count);
+    for (int i = 0; i < count; ++i) {
+      graph.add_update(
+          {parameters[static_cast<std::size_t>(i)], written[static_cast<std::size_t>(i)]});
+    }
+  }
+};
+
+TEST(AssignMemory, GradientsLieInOneBlockInTheOrderOfTheirParameters) {
+  SgdGraph g(3);
+  g.graph.variable(g.parameters[0]).flat_order = 1;  // behind the other two
+  const Plan plan = lower(g, WishingBackend{"AllFinite", "Mul", "SgdUpdate"});
+  const PlanStep& update = plan.steps.back();
+  ASSERT_EQ(update.op, "SgdUpdate");
+  const std::vector<std::int64_t> expected = {2 * kBlock, 0, kBlock};
+  for (std::size_t i = 0; i < 3; ++i) {
+    EXPECT_EQ(update.inputs[7 + i].kind, Kind::kFlat);
+    EXPECT_EQ(update.inputs[7 + i].offset, expected[i]) << i;
+    EXPECT_TRUE(same_place(update.outputs[i], update.inputs[4 + i])) << i;
+  }
+  EXPECT_EQ(plan.flat_bytes, 3 * kBlock);
+}
+
+TEST(AssignMemory, AnUpdateRunsBehindEverythingThatReadsItsVariables) {
+  SgdGraph g(1);
+  g.output("w", g.b.neg(g.graph.read_variable(g.parameters[0])));
+  const Plan plan = lower(g, WishingBackend{"AllFinite", "Mul", "Neg", "SgdUpdate"});
+  EXPECT_EQ(plan.steps.back().op, "SgdUpdate");
+}
+
+}  // namespace
+}  // namespace temper::test
