@@ -27,7 +27,11 @@ void softsign_gradient(GradContext& g) {
 }
 
 void register_softsign(OpRegistry& ops) {
-  ops.add("Softsign").infer(infer_float_unary).gradient(softsign_gradient);
+  ops.add("Softsign")
+      .infer(infer_float_unary)
+      .gradient(softsign_gradient)
+      .batch(batch_elementwise)
+      .activates(Activation::kOther);
 }
 
 }  // namespace
