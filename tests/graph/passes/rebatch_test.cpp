@@ -235,6 +235,13 @@ TEST(Rebatch, DoesNotChangeAConstantThatOthersRead) {
   EXPECT_EQ(chain.graph.value(chain.last).shape, (Shape{5, 12}));
 }
 
+// An op's file says where the batch goes; what says nothing is not guessed.
+TEST(Rebatch, RefusesAnOpThatSaysNothingOfTheBatch) {
+  Chain chain({1, 4});
+  expect_refused(chain.node("ReluGrad", {chain.x, chain.x}), 1,
+                 "ReluGrad 'it' may mix the samples of a batch");
+}
+
 TEST(Rebatch, RefusesASizeThatNoInputHas) {
   Chain chain({2, 3});
   EXPECT_THROW(rebatch(chain.graph, 1, 5), Error);

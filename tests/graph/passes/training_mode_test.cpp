@@ -60,7 +60,7 @@ struct NormGraph : SmallGraph {
 
   VariableId statistic(const char* name) {
     const VariableId id = variable(name, {2});
-    graph.variable(id).role = graph::VariableRole::kStatistic;
+    graph.variable(id).identity.kind = VariableKind::kStatistic;
     return id;
   }
   ValueId norm(ValueId of, Attrs attrs = {}) {
@@ -100,7 +100,7 @@ TEST(TrainingMode, SeveralUsesOfTheSameStatisticsChain) {
 // Exporters merge equal tensors: a statistic that is also a weight does not move.
 TEST(TrainingMode, ATensorThatIsNoStatisticIsNotUpdated) {
   NormGraph g;
-  g.graph.variable(g.mean).role = graph::VariableRole::kParameter;
+  g.graph.variable(g.mean).identity.kind = VariableKind::kParameter;
   g.output("y", g.norm(g.x));
   graph::apply_training_mode(g.graph, {});
   ASSERT_EQ(g.graph.updates.size(), 1u);
