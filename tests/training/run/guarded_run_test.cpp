@@ -45,7 +45,7 @@ class GuardedRun : public TinyRuns, public testing::WithParamInterface<Lines> {
 
 TEST_P(GuardedRun, HasTheBitsOfTheHost) {
   Lines lines = GetParam();
-  lines.insert(lines.end(), {"train.device=\"reference\"", "checkpoint.every=5", "data.seed=3"});
+  lines.insert(lines.begin(), {"train.device=\"reference\"", "checkpoint.every=5", "data.seed=3"});
   // The folder's name is in some messages.
   const TempFolder elsewhere;
   const RunRecord host = run_tiny(recipe("run", lines), false);
