@@ -1,10 +1,13 @@
-// Values of a variable that lie in a file: read when they are wanted, not kept in memory.
+// Values of a variable that are read when they are wanted, not kept in memory: from a file, or all
+// the same.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <span>
+
+#include "runtime/base/dtype.h"
 
 namespace temper::graph {
 
@@ -19,5 +22,8 @@ class StoredValue {
 
 // Copies of a graph share what its variables begin with.
 using SharedValue = std::shared_ptr<const StoredValue>;
+
+// Elements of a float type that all are `value`: an accumulator's, as large as its parameter.
+SharedValue make_filled_value(DType dtype, double value);
 
 }  // namespace temper::graph

@@ -47,7 +47,8 @@ std::vector<VariableId> add_states(graph::Graph& graph, const UpdateInputs& inpu
     }
     if (!spec.initial_parameter.empty()) {
       const Attrs& group = inputs.groups[static_cast<std::size_t>(inputs.group_of[i])];
-      state.initial = filled(state.dtype, state.shape, group.get_double(spec.initial_parameter, 0));
+      const double begin = group.get_double(spec.initial_parameter, 0);
+      state.stored = begin == 0 ? nullptr : graph::make_filled_value(state.dtype, begin);
     }
     states.push_back(graph.add_variable(std::move(state)));
   }
