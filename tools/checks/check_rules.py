@@ -41,6 +41,9 @@ PATTERNS = [
      ("*.cpp",), "protobuf stays out of headers: declare the class instead"),
     ("macros", re.compile(r"^\s*#\s*define\s+(?!TEMPER_(CHECK|ASSERT|DCHECK|HOST_DEVICE)\b)", re.M),
      ("tests/",), "no macros beyond TEMPER_CHECK and TEMPER_ASSERT: write a function or a constant"),
+    ("identity", re.compile(r"(\.|->)name\s*\.\s*(starts_with|ends_with|substr|remove_(prefix|suffix)|r?find\w*|compare)\("),
+     ("tests/", "tools/", "models/", "graph/onnx/", "training/recipe/", "training/data/"),
+     "reads what a thing is off its name: names are for people, a kind or a role and a number tell it"),
     ("conditions", re.compile(r"^\s*#\s*if(?!\s*0x)", re.M),
      ("backends/", "tests/", "tools/bench/"), "conditional compilation belongs in backends/"),
 ]

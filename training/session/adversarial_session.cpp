@@ -59,7 +59,7 @@ std::vector<std::int64_t> rows_to_show(const Dataset& data, const Wiring& wiring
   for (std::size_t f = 0; f < data.fields().size() && first_of.empty(); ++f) {
     const Field& field = data.fields()[f];
     const auto& names = wiring.conditions;
-    if (std::find(names.begin(), names.end(), field.name) != names.end() &&
+    if (!field.is_target && std::find(names.begin(), names.end(), field.name) != names.end() &&
         is_integer(field.dtype) && field.row_shape.element_count() == 1) {
       const std::vector<std::int64_t> labels = data.labels(f);
       for (std::size_t row = 0; row < labels.size(); ++row) {
