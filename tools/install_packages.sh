@@ -1,7 +1,7 @@
 #!/bin/sh
-# Installs the Debian packages of tools/packages.txt; does nothing when all are there. As root or through sudo.
+# Installs the Debian packages of tools/packages.txt, or of another list; does nothing when all are there. As root or through sudo.
 set -eu
-list="$(dirname "$0")/packages.txt"
+list=${1:-"$(dirname "$0")/packages.txt"}
 missing=""
 for package in $(sed 's/#.*//' "$list"); do
   status=$(dpkg-query -W -f='${Status}' "$package" 2>/dev/null || true)

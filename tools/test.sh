@@ -3,7 +3,8 @@
 set -eu
 cd "$(dirname "$0")/.."
 tools/install_packages.sh
-cmake --preset release -DTEMPER_TESTS=ON
+# In CI, whose compiler is known, warnings are errors.
+cmake --preset release -DTEMPER_TESTS=ON -DTEMPER_WERROR="${CI:+ON}"
 cmake --build --preset release
 tools/test_venv.sh
 status=0

@@ -16,4 +16,9 @@ void narrow(DType to, const float* x, void* y, std::int64_t n);
 void widen_parallel(DType from, const void* x, float* y, std::int64_t n, int threads);
 void narrow_parallel(DType to, const float* x, void* y, std::int64_t n, int threads);
 
+// Private to these loops: how many elements, from the first on, the processor's own instructions
+// converted; 0 where it has none.
+std::int64_t widen_f16_by_instruction(const std::uint16_t* x, float* y, std::int64_t n);
+std::int64_t narrow_f16_by_instruction(const float* x, std::uint16_t* y, std::int64_t n);
+
 }  // namespace temper::cpu

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "backends/cpu/instruction_sets.h"
+
 // Written in vectors, which the compiler splits where registers are shorter: left to
 // itself it takes the conversions to double one by one.
 namespace temper::cpu {
@@ -220,7 +222,7 @@ template <int V, bool Part, bool Relu>
 
 }  // namespace
 
-[[gnu::target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")]]
+TEMPER_CLONES("arch=x86-64-v4", "arch=x86-64-v3", "default")
 void add_moments(const NormRows& rows, const float* x, LaneMoments& moments) {
   switch (rows.width) {
     case 16:
@@ -232,7 +234,7 @@ void add_moments(const NormRows& rows, const float* x, LaneMoments& moments) {
   }
 }
 
-[[gnu::target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")]]
+TEMPER_CLONES("arch=x86-64-v4", "arch=x86-64-v3", "default")
 void normalise(const NormRows& rows, const float* x, const LaneAffine& affine, bool relu,
                float* y) {
   switch (rows.width) {
@@ -248,7 +250,7 @@ void normalise(const NormRows& rows, const float* x, const LaneAffine& affine, b
   }
 }
 
-[[gnu::target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")]]
+TEMPER_CLONES("arch=x86-64-v4", "arch=x86-64-v3", "default")
 void add_gradient_sums(const NormRows& rows, const float* x, const float* dy,
                        const LaneAffine& affine, bool relu, LaneGradientSums& sums) {
   switch (rows.width) {
@@ -264,7 +266,7 @@ void add_gradient_sums(const NormRows& rows, const float* x, const float* dy,
   }
 }
 
-[[gnu::target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")]]
+TEMPER_CLONES("arch=x86-64-v4", "arch=x86-64-v3", "default")
 void normalise_grad(const NormRows& rows, const float* x, const float* dy, const LaneAffine& affine,
                     bool relu, const LaneGradient& gradient, float* dx) {
   switch (rows.width) {

@@ -5,6 +5,8 @@
 #include <map>
 #include <mutex>
 
+#include "backends/cpu/instruction_sets.h"
+
 namespace temper::cpu {
 namespace {
 
@@ -112,6 +114,14 @@ bool is_row_major(const Layout& layout, const Dims& dims) {
   return layout.inner_count == 0;
 }
 
+// The values are sets of bits: each instruction set contains those it builds on. On other
+// processors than x86 the library answers "all".
+bool has_isa(dnnl::cpu_isa isa) {
+  const auto effective = static_cast<unsigned>(dnnl::get_effective_cpu_isa());
+  const auto needed = static_cast<unsigned>(isa);
+  return kX86 && (effective & needed) == needed;
+}
+
 std::string_view isa_name() {
   switch (dnnl::get_effective_cpu_isa()) {
     case dnnl::cpu_isa::sse41:
@@ -152,11 +162,7 @@ std::string library_fingerprint() {
                 isa_name());
 }
 
-bool has_bfloat16_products() {
-  // The values are sets of bits: each instruction set contains those it builds on.
-  constexpr auto kNeeded = static_cast<unsigned>(dnnl::cpu_isa::avx512_core_bf16);
-  return (static_cast<unsigned>(dnnl::get_effective_cpu_isa()) & kNeeded) == kNeeded;
-}
+bool has_bfloat16_products() { return has_isa(dnnl::cpu_isa::avx512_core_bf16); }
 
 bool has_data_type(DType dtype) {
   switch (dtype) {
@@ -275,9 +281,7 @@ Layout channel_blocks(const Shape& shape, std::int64_t block) {
 }
 
 Layout channel_blocked(const Shape& shape) {
-  constexpr auto kAvx512 = static_cast<unsigned>(dnnl::cpu_isa::avx512_core);
-  const auto isa = static_cast<unsigned>(dnnl::get_effective_cpu_isa());
-  return channel_blocks(shape, (isa & kAvx512) == kAvx512 ? 16 : 8);
+  return channel_blocks(shape, has_isa(dnnl::cpu_isa::avx512_core) ? 16 : 8);
 }
 
 Layout channels_last(const Shape& shape) {

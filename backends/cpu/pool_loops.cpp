@@ -4,6 +4,8 @@
 #include <cstring>
 #include <limits>
 
+#include "backends/cpu/instruction_sets.h"
+
 namespace temper::cpu {
 namespace {
 
@@ -85,11 +87,10 @@ constexpr int kWidth = 64;  // most lanes taken at once
 
 }  // namespace
 
-[[gnu::target_clones("arch=x86-64-v3", "default")]]
+TEMPER_CLONES("arch=x86-64-v3", "default")
 void max_pool(const PoolWindow& window, std::int64_t lanes, const float* x, float* y,
               std::uint8_t* taps, std::int64_t begin, std::int64_t end) {
-  if (lanes % 16 == 0 && __builtin_cpu_supports("avx512f")) {
-    max_pool_avx512(window, lanes, x, y, taps, begin, end);
+  if (max_pool_avx512(window, lanes, x, y, taps, begin, end)) {
     return;
   }
   const PoolWindow p = window;
@@ -111,11 +112,10 @@ void max_pool(const PoolWindow& window, std::int64_t lanes, const float* x, floa
   }
 }
 
-[[gnu::target_clones("arch=x86-64-v3", "default")]]
+TEMPER_CLONES("arch=x86-64-v3", "default")
 void max_pool_grad(const PoolWindow& window, std::int64_t lanes, const float* dy,
                    const std::uint8_t* taps, float* dx, std::int64_t begin, std::int64_t end) {
-  if (lanes % 16 == 0 && __builtin_cpu_supports("avx512f")) {
-    max_pool_grad_avx512(window, lanes, dy, taps, dx, begin, end);
+  if (max_pool_grad_avx512(window, lanes, dy, taps, dx, begin, end)) {
     return;
   }
   const PoolWindow p = window;

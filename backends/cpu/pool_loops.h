@@ -46,10 +46,11 @@ void max_pool(const PoolWindow& window, std::int64_t lanes, const float* x, floa
 void max_pool_grad(const PoolWindow& window, std::int64_t lanes, const float* dy,
                    const std::uint8_t* taps, float* dx, std::int64_t begin, std::int64_t end);
 
-// The same for lanes in multiples of 16. REQUIRES: the processor has AVX-512.
-void max_pool_avx512(const PoolWindow& window, std::int64_t lanes, const float* x, float* y,
+// The same by AVX-512, for lanes in multiples of 16. False, and nothing done: other lanes, or not
+// such a processor.
+bool max_pool_avx512(const PoolWindow& window, std::int64_t lanes, const float* x, float* y,
                      std::uint8_t* taps, std::int64_t begin, std::int64_t end);
-void max_pool_grad_avx512(const PoolWindow& window, std::int64_t lanes, const float* dy,
+bool max_pool_grad_avx512(const PoolWindow& window, std::int64_t lanes, const float* dy,
                           const std::uint8_t* taps, float* dx, std::int64_t begin,
                           std::int64_t end);
 

@@ -7,6 +7,7 @@
 
 #include "backends/common/activations.h"
 #include "backends/common/functors.h"
+#include "backends/cpu/instruction_sets.h"
 #include "backends/cpu/vector_math.h"
 
 // target_clones makes one copy per instruction set; the functors are inlined into each.
@@ -96,7 +97,7 @@ template <class F>
 
 }  // namespace
 
-[[gnu::target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")]]
+TEMPER_CLONES("arch=x86-64-v4", "arch=x86-64-v3", "default")
 void unary_loop(Unary op, const float* x, float* y, std::int64_t n, float p, float q) {
   switch (op) {
     case Unary::kRelu:
@@ -130,7 +131,7 @@ void unary_loop(Unary op, const float* x, float* y, std::int64_t n, float p, flo
   }
 }
 
-[[gnu::target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")]]
+TEMPER_CLONES("arch=x86-64-v4", "arch=x86-64-v3", "default")
 void binary_loop(Binary op, const float* a, std::int64_t as, const float* b, std::int64_t bs,
                  float* y, std::int64_t n, float p) {
   switch (op) {
@@ -157,17 +158,17 @@ void binary_loop(Binary op, const float* a, std::int64_t as, const float* b, std
   }
 }
 
-[[gnu::target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")]]
+TEMPER_CLONES("arch=x86-64-v4", "arch=x86-64-v3", "default")
 double sum(const float* x, std::int64_t n) {
   return lane_sum([](double v) { return v; }, x, n);
 }
 
-[[gnu::target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")]]
+TEMPER_CLONES("arch=x86-64-v4", "arch=x86-64-v3", "default")
 double sum_of_squares(const float* x, std::int64_t n) {
   return lane_sum([](double v) { return v * v; }, x, n);
 }
 
-[[gnu::target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")]]
+TEMPER_CLONES("arch=x86-64-v4", "arch=x86-64-v3", "default")
 void add_to(double* totals, const float* x, std::int64_t n) {
 #pragma GCC ivdep
   for (std::int64_t i = 0; i < n; ++i) {
@@ -175,7 +176,7 @@ void add_to(double* totals, const float* x, std::int64_t n) {
   }
 }
 
-[[gnu::target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")]]
+TEMPER_CLONES("arch=x86-64-v4", "arch=x86-64-v3", "default")
 bool all_finite(const float* x, std::int64_t n) {
   std::uint32_t bad = 0;
   for (std::int64_t i = 0; i < n; ++i) {
@@ -185,7 +186,7 @@ bool all_finite(const float* x, std::int64_t n) {
   return bad == 0;
 }
 
-[[gnu::target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")]]
+TEMPER_CLONES("arch=x86-64-v4", "arch=x86-64-v3", "default")
 void log_softmax_row(const float* x, float* y, std::int64_t n) {
   float tops[kLanes];
   std::fill(tops, tops + kLanes, -std::numeric_limits<float>::infinity());
@@ -220,7 +221,7 @@ void log_softmax_row(const float* x, float* y, std::int64_t n) {
   }
 }
 
-[[gnu::target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")]]
+TEMPER_CLONES("arch=x86-64-v4", "arch=x86-64-v3", "default")
 void cross_entropy_grad_row(const float* log_prob, const float* weights, float factor,
                             float target_sum, float spread, float* y, std::int64_t n) {
   if (weights == nullptr) {

@@ -1,6 +1,7 @@
 // Names and order of the flat graph: each name has one producer, each reader finds it, and no node
 // waits for itself.
 #include <algorithm>
+#include <functional>
 #include <queue>
 #include <unordered_map>
 

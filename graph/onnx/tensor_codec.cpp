@@ -1,6 +1,7 @@
 // Reading and writing TensorProto: raw bytes, the typed lists, external ranges.
 #include "graph/onnx/tensor_codec.h"
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cmath>

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 #include <temper_test_paths.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <memory>

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <temper_test_paths.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdlib>
 #include <filesystem>

@@ -1,6 +1,7 @@
 // Cases of the activations: part of the elementwise family.
 #include "tests/ops/activation_cases.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 

@@ -1,4 +1,6 @@
 // Cases of Conv and its two gradients, and of ConvTranspose.
+#include <algorithm>
+
 #include "tests/ops/nn_cases.h"
 #include "tests/ops/window_forms.h"
 

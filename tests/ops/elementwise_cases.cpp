@@ -1,4 +1,5 @@
 // Cases of arithmetic, comparisons, logic and activations.
+#include <algorithm>
 #include <cmath>
 #include <limits>
 

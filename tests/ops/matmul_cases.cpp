@@ -1,4 +1,6 @@
 // Cases of MatMul, Gemm and LinearGradWeights.
+#include <algorithm>
+
 #include "tests/ops/closed_form.h"
 #include "tests/ops/nn_cases.h"
 

@@ -2,6 +2,7 @@
 // family.
 #include "tests/ops/nn_cases.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "backends/common/philox.h"

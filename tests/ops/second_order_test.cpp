@@ -3,6 +3,8 @@
 // directions (torch.autograd.gradgradcheck's fast mode).
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cmath>
 #include <map>
 #include <random>
 #include <set>

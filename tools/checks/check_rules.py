@@ -39,7 +39,7 @@ PATTERNS = [
      (), "no using-directives: name what is used"),
     ("protobuf", re.compile(r'#\s*include\s*["<].*(\.pb\.h|google/protobuf/)'),
      ("*.cpp",), "protobuf stays out of headers: declare the class instead"),
-    ("macros", re.compile(r"^\s*#\s*define\s+(?!TEMPER_(CHECK|ASSERT|DCHECK|HOST_DEVICE)\b)", re.M),
+    ("macros", re.compile(r"^\s*#\s*define\s+(?!TEMPER_(CHECK|ASSERT|CLONES|HOST_DEVICE)\b)", re.M),
      ("tests/",), "no macros beyond TEMPER_CHECK and TEMPER_ASSERT: write a function or a constant"),
     ("identity", re.compile(r"(\.|->)name\s*\.\s*(starts_with|ends_with|substr|remove_(prefix|suffix)|r?find\w*|compare)\("),
      ("tests/", "tools/", "models/", "graph/onnx/", "training/recipe/", "training/data/"),

@@ -16,6 +16,7 @@ step() {
 step layers python3 tools/checks/check_layers.py
 step rules python3 tools/checks/check_rules.py
 step edits python3 tools/checks/check_edits.py
+step includes python3 tools/checks/check_includes.py
 step format sh tools/checks/check_format.sh
 step headers python3 tools/checks/check_headers.py
 if [ -n "$failed" ]; then

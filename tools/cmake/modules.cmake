@@ -44,8 +44,12 @@ temper_module(training/run OPTIMIZE O2 DEPENDS training/records training/session
 temper_module(training/adversarial OPTIMIZE O1 DEPENDS training/run training/records training/session)
 temper_module(training/analysis OPTIMIZE O2 DEPENDS training/run training/records training/session graph/onnx)
 
-temper_module(tools/charts OPTIMIZE O1 DEPENDS training/adversarial training/analysis LINK PkgConfig::cairo)
 temper_module(models DEPENDS graph/ir graph/ops graph/onnx)
+
+if(NOT TEMPER_TOOLS)
+  return()
+endif()
+temper_module(tools/charts OPTIMIZE O1 DEPENDS training/adversarial training/analysis LINK PkgConfig::cairo)
 
 # The command. CLI11 is one file of its own, compiled without optimisation: it is slow to compile and runs once.
 file(GLOB cli_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tools/cli/*.cpp)

@@ -1,5 +1,6 @@
 // A recipe as text: TOML that reads back to the same settings, and a list of settings with their
 // origins.
+#include <algorithm>
 #include <filesystem>
 #include <set>
 

@@ -1,5 +1,6 @@
 // CrossEntropy and its gradient: stable log-softmax over axis 1, PyTorch's reductions, sums in
 // double.
+#include <algorithm>
 #include <cmath>
 #include <limits>
 

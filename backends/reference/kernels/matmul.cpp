@@ -1,5 +1,6 @@
 // MatMul, Gemm and LinearGradWeights: plain loops; floats are summed in double, integers modulo
 // 2^64.
+#include <algorithm>
 #include <array>
 #include <type_traits>
 

@@ -2,6 +2,7 @@
 // models are called, and settings that make no sense.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <map>
 #include <set>

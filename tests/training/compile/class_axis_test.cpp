@@ -1,6 +1,8 @@
 // Losses of outputs whose classes are last, against the same scores in PyTorch's order.
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "backends/reference/reference_backend.h"
 #include "graph/ir/builder.h"
 #include "graph/ops/standard_ops.h"

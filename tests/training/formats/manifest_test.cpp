@@ -5,6 +5,7 @@
 
 #include <cstring>
 #include <filesystem>
+#include <limits>
 
 #include "tests/training/test_files.h"
 #include "training/data/open_dataset.h"

@@ -1,5 +1,6 @@
 #include "training/compile/step/gradient_penalty.h"
 
+#include <algorithm>
 #include <numeric>
 
 #include "graph/autodiff/gradient.h"

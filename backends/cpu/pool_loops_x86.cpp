@@ -74,11 +74,9 @@ bool windows_tile(const PoolWindow& p) {
   return true;
 }
 
-}  // namespace
-
 [[gnu::target("avx512f")]]
-void max_pool_avx512(const PoolWindow& window, std::int64_t lanes, const float* x, float* y,
-                     std::uint8_t* taps, std::int64_t begin, std::int64_t end) {
+void pool_all(const PoolWindow& window, std::int64_t lanes, const float* x, float* y,
+              std::uint8_t* taps, std::int64_t begin, std::int64_t end) {
   const PoolWindow p = window;
   for (std::int64_t outer = begin; outer < end; ++outer) {
     const float* in = x + outer * p.input_pixels() * lanes;
@@ -99,9 +97,8 @@ void max_pool_avx512(const PoolWindow& window, std::int64_t lanes, const float* 
 }
 
 [[gnu::target("avx512f")]]
-void max_pool_grad_avx512(const PoolWindow& window, std::int64_t lanes, const float* dy,
-                          const std::uint8_t* taps, float* dx, std::int64_t begin,
-                          std::int64_t end) {
+void grad_all(const PoolWindow& window, std::int64_t lanes, const float* dy,
+              const std::uint8_t* taps, float* dx, std::int64_t begin, std::int64_t end) {
   const PoolWindow p = window;
   const bool tiles = windows_tile(p);
   for (std::int64_t outer = begin; outer < end; ++outer) {
@@ -122,6 +119,31 @@ void max_pool_grad_avx512(const PoolWindow& window, std::int64_t lanes, const fl
       }
     }
   }
+}
+
+bool is_taken(std::int64_t lanes) {
+  return lanes % kWidth == 0 && __builtin_cpu_supports("avx512f") != 0;
+}
+
+}  // namespace
+
+bool max_pool_avx512(const PoolWindow& window, std::int64_t lanes, const float* x, float* y,
+                     std::uint8_t* taps, std::int64_t begin, std::int64_t end) {
+  const bool taken = is_taken(lanes);
+  if (taken) {
+    pool_all(window, lanes, x, y, taps, begin, end);
+  }
+  return taken;
+}
+
+bool max_pool_grad_avx512(const PoolWindow& window, std::int64_t lanes, const float* dy,
+                          const std::uint8_t* taps, float* dx, std::int64_t begin,
+                          std::int64_t end) {
+  const bool taken = is_taken(lanes);
+  if (taken) {
+    grad_all(window, lanes, dy, taps, dx, begin, end);
+  }
+  return taken;
 }
 
 }  // namespace temper::cpu

@@ -1,0 +1,42 @@
+#!/bin/sh
+# Builds what the op suite needs for arm64 with Debian's cross compiler, and runs a part of the suite under qemu: code that names x86 must
+# not be in the way, and the kernels must agree with the reference there too. Libraries for arm64 are unpacked into the build folder;
+# nothing of arm64 is installed. Arguments go to the test program.
+set -eu
+cd "$(dirname "$0")/.."
+tools/install_packages.sh
+tools/install_packages.sh tools/packages_arm64.txt
+build=$PWD/build-arm64
+root=$build/sysroot
+libraries=$root/usr/lib/aarch64-linux-gnu
+
+packages="libdnnl-dev libdnnl2 ocl-icd-opencl-dev ocl-icd-libopencl1 opencl-c-headers
+  libprotobuf-dev libprotobuf32 libprotobuf-lite32 nlohmann-json3-dev libtomlplusplus-dev libtomlplusplus3
+  zlib1g-dev zlib1g libzip-dev libzip4 libjpeg62-turbo-dev libjpeg62-turbo libpng-dev libpng16-16
+  libgtest-dev libgmock-dev"
+if [ ! -e "$root/complete" ]; then
+  rm -rf "$root" "$build/apt"
+  mkdir -p "$root" "$build/apt/lists/partial" "$build/apt/archives/partial" "$build/apt/packages"
+  touch "$build/apt/status"
+  apt_arm64() {
+    apt-get -q -o APT::Architecture=arm64 -o APT::Architectures=arm64 -o Acquire::Retries=3 -o Dir::Cache="$build/apt" \
+      -o Dir::State::lists="$build/apt/lists" -o Dir::State::status="$build/apt/status" -o APT::Sandbox::User=root "$@"
+  }
+  apt_arm64 update
+  # shellcheck disable=SC2086  # one word per package
+  (cd "$build/apt/packages" && apt_arm64 download $packages)
+  for package in "$build"/apt/packages/*.deb; do
+    dpkg-deb -x "$package" "$root"
+  done
+  touch "$root/complete"
+fi
+
+PKG_CONFIG_LIBDIR="$libraries/pkgconfig:$root/usr/share/pkgconfig" PKG_CONFIG_SYSROOT_DIR="$root" \
+  cmake -S . -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=Release -DCMAKE_TOOLCHAIN_FILE=tools/cmake/arm64.cmake \
+  -DTEMPER_SYSROOT="$root" -DTEMPER_TOOLS=OFF
+cmake --build "$build" --target test_ops
+
+readelf -h "$build/test_ops" | grep AArch64
+# Under qemu a case takes fifty times as long: every tenth of them.
+GTEST_TOTAL_SHARDS=${SHARDS:-10} GTEST_SHARD_INDEX=${SHARD:-0} qemu-aarch64-static -L /usr/aarch64-linux-gnu \
+  -E LD_LIBRARY_PATH="$libraries:/usr/aarch64-linux-gnu/lib" "$build/test_ops" --gtest_brief=1 "$@"
