@@ -23,11 +23,9 @@ StepReadings::~StepReadings() {
   }
 }
 
-void StepReadings::push(const Executor& executor) {
-  TEMPER_ASSERT(waiting_ <= late_, waiting_, " readings were not taken");
+// The slot holds a block for the executor's readings, and its outputs are views of it.
+void StepReadings::fit(StepReading& slot, const Executor& executor) {
   const Plan& plan = executor.plan();
-  StepReading& slot = slots_[static_cast<std::size_t>(pushed_) % slots_.size()];
-  slot.number_ = pushed_++;
   const auto bytes = static_cast<std::size_t>(plan.readings_bytes);
   if (slot.block_ == nullptr || slot.block_->bytes() < bytes) {
     slot.block_ = executor.memory().make_host_buffer(bytes, "the readings of a step");
@@ -43,6 +41,20 @@ void StepReadings::push(const Executor& executor) {
                                            static_cast<std::size_t>(port.reading)));
     }
   }
+}
+
+void StepReadings::reserve(const Executor& executor) {
+  TEMPER_ASSERT(waiting_ == 0, waiting_, " readings were not taken");
+  for (StepReading& slot : slots_) {
+    fit(slot, executor);
+  }
+}
+
+void StepReadings::push(const Executor& executor) {
+  TEMPER_ASSERT(waiting_ <= late_, waiting_, " readings were not taken");
+  StepReading& slot = slots_[static_cast<std::size_t>(pushed_) % slots_.size()];
+  slot.number_ = pushed_++;
+  fit(slot, executor);
   slot.executor_ = &executor;
   executor.copy_readings(slot.block_->data());
   stream_ = &executor.stream();

@@ -45,6 +45,9 @@ class StepReadings {
   StepReadings(const StepReadings&) = delete;
   StepReadings& operator=(const StepReadings&) = delete;
 
+  // Makes room for readings of this executor, so that no push() of it allocates any more, as long
+  // as no other one is pushed.
+  void reserve(const Executor& executor);
   // After executor.run(): queues the copy of its readings. The executor outlives what is read of
   // it.
   void push(const Executor& executor);
@@ -57,6 +60,8 @@ class StepReadings {
   int waiting() const { return waiting_; }
 
  private:
+  static void fit(StepReading& slot, const Executor& executor);
+
   std::vector<StepReading> slots_;
   Stream* stream_ = nullptr;
   std::int64_t pushed_ = 0;

@@ -22,13 +22,13 @@ RunRates make_rates(const AdversarialSession& session, AdversarialGraphKind kind
 }  // namespace
 
 AdversarialSideLoop::AdversarialSideLoop(AdversarialSession& session, AdversarialGraphKind kind,
-                                         std::string name, const RunLength& length)
+                                         std::string name, const RunLength& length, int late)
     : session_(session),
       kind_(kind),
       name_(std::move(name)),
       executor_(session.executor(kind)),
+      readings_(late),
       rates_(make_rates(session, kind, length)),
-      applied_(session.store().find(ScalarRole::kApplied, session.settings(kind).model)),
       norm_(executor_->plan().output(PortRole::kNorm)),
       ok_(executor_->plan().output(PortRole::kOk)) {
   for (const auto& [role, metric] :
@@ -41,28 +41,41 @@ AdversarialSideLoop::AdversarialSideLoop(AdversarialSession& session, Adversaria
   }
 }
 
-SideReport AdversarialSideLoop::run() {
-  rates_.refill(session_.store(), session_.settings(kind_), applied());
-  executor_->run();
-  SideReport report;
-  report.norm = executor_->read_number<double>(norm_);
-  report.applied = executor_->read_number<bool>(ok_);
-  for (std::size_t i = 0; i < logged_.size(); ++i) {
-    report.values[i] = executor_->read_number<double>(logged_[i].output);
-  }
-  return report;
+std::int64_t AdversarialSideLoop::applied_in_store() const {
+  const VariableStore& store = session_.store();
+  return store.get_scalar<std::int64_t>(
+      store.find(ScalarRole::kApplied, session_.settings(kind_).model));
 }
 
-void AdversarialSideLoop::take(const SideReport& report, std::map<std::string, double>& sums) {
-  loss_ = report.values.front();
-  last_norm_ = report.norm;
-  if (!report.applied) {
-    return;
+void AdversarialSideLoop::begin() {
+  applied_ = applied_in_store();
+  readings_.reserve(*executor_);
+}
+
+// Where the table may lack the coming step's rate, the store is asked which step that is: by then
+// those whose rates are overwritten are done.
+void AdversarialSideLoop::run() {
+  if (!rates_.holds(applied_ + readings_.waiting())) {
+    rates_.refill(session_.store(), session_.settings(kind_), applied_in_store());
   }
-  for (std::size_t i = 0; i < logged_.size(); ++i) {
-    sums[logged_[i].metric] += report.values[i];
+  executor_->run();
+  readings_.push(*executor_);
+}
+
+bool AdversarialSideLoop::take_report(std::map<std::string, double>& sums) {
+  const StepReading* reading = readings_.take_now();
+  TEMPER_ASSERT(reading != nullptr, "every step has its report");
+  loss_ = reading->value<double>(logged_.front().output);
+  last_norm_ = reading->value<double>(norm_);
+  if (!reading->value<bool>(ok_)) {
+    return false;
+  }
+  ++applied_;
+  for (const Logged& logged : logged_) {
+    sums[logged.metric] += reading->value<double>(logged.output);
   }
   sums[name_ + "/steps"] += 1;
+  return true;
 }
 
 void AdversarialSideLoop::log(std::map<std::string, double>& sums,

@@ -2,12 +2,12 @@
 // what is logged of it. Private to training/.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <map>
 #include <string>
 #include <vector>
 
+#include "runtime/exec/step_readings.h"
 #include "training/records/metrics_log.h"
 #include "training/run/run_length.h"
 #include "training/run/run_rates.h"
@@ -15,30 +15,29 @@
 
 namespace temper::training {
 
-// What a step of a model gave.
-struct SideReport {
-  bool applied = false;
-  double norm = 0;
-  std::array<double, 4> values{};  // in the order of what is logged; the loss first
-};
-
 class AdversarialSideLoop {
  public:
-  // `name` begins its metrics: "d" or "g". `length`: of the run in steps of this model. THROWS:
-  // kInvalidArgument for a schedule that does not suit.
+  // `name` begins its metrics: "d" or "g". `length`: of the run in steps of this model; `late`: of
+  // them whose readings are not looked at yet, at most. THROWS: kInvalidArgument for a schedule
+  // that does not suit.
   AdversarialSideLoop(AdversarialSession& session, AdversarialGraphKind kind, std::string name,
-                      const RunLength& length);
+                      const RunLength& length, int late);
 
   Executor& executor() { return *executor_; }
   std::string_view model() const { return to_string(kind_); }
   double loss() const { return loss_; }  // of the last step that was reported
-  // Steps that changed the model.
-  std::int64_t applied() const { return session_.store().get_scalar<std::int64_t>(applied_); }
+  // Steps that changed the model, as far as they are reported.
+  std::int64_t applied() const { return applied_; }
+  // The same as the store has them.
+  std::int64_t applied_in_store() const;
 
+  // Before the first step of this part of the run.
+  void begin();
   // Runs the step.
-  SideReport run();
-  // Takes in what a step gave; its values go to `sums`, unless it was skipped.
-  void take(const SideReport& report, std::map<std::string, double>& sums);
+  void run();
+  // Takes in the report of the oldest step without one; its values go to `sums`, unless it was
+  // skipped: false.
+  bool take_report(std::map<std::string, double>& sums);
   // The means since the last line; leaves `sums` without them.
   void log(std::map<std::string, double>& sums, std::vector<Metric>& line) const;
 
@@ -54,11 +53,12 @@ class AdversarialSideLoop {
   AdversarialGraphKind kind_;
   std::string name_;
   HeldExecutor executor_;
+  StepReadings readings_;
   RunRates rates_;
-  int applied_;  // the variable
   int norm_;
   int ok_;
   std::vector<Logged> logged_;
+  std::int64_t applied_ = 0;
   double loss_ = 0;
   double last_norm_ = 0;
 };

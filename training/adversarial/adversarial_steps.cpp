@@ -8,8 +8,13 @@
 
 namespace temper::training {
 
-AdversarialSteps::AdversarialSteps(AdversarialSession& session, RunContext& context)
-    : session_(session), context_(context), recipe_(session.recipe()) {}
+// How far a step moves the averages is decided once it is known whether the one before was applied.
+AdversarialSteps::AdversarialSteps(AdversarialSession& session, RunContext& context,
+                                   std::int64_t late)
+    : session_(session),
+      context_(context),
+      recipe_(session.recipe()),
+      late_(session.recipe().average.is_on() ? 0 : late) {}
 
 MemoryPlan AdversarialSteps::prepare() {
   const MemoryPlan memory = session_.prepare();
@@ -22,9 +27,10 @@ MemoryPlan AdversarialSteps::prepare() {
     const ScheduledModel of_discriminator = scheduled(AdversarialGraphKind::kDiscriminator, ratio);
     const ScheduledModel of_generator = scheduled(AdversarialGraphKind::kGenerator, 1);
     discriminator_.emplace(session_, AdversarialGraphKind::kDiscriminator, "d",
-                           of_discriminator.length(total_steps_));
+                           of_discriminator.length(total_steps_),
+                           static_cast<int>((late_ + 1) * ratio));
     generator_.emplace(session_, AdversarialGraphKind::kGenerator, "g",
-                       of_generator.length(total_steps_));
+                       of_generator.length(total_steps_), static_cast<int>(late_ + 1));
     averages_ = RunAverages(recipe_.average, of_generator.length(total_steps_));
     for (const std::string& note :
          notes_of_lengths({of_generator, of_discriminator}, total_steps_)) {
@@ -56,16 +62,20 @@ std::vector<ScheduledModel> AdversarialSteps::schedules() const {
   ScheduledModel generator = scheduled(AdversarialGraphKind::kGenerator, 1);
   ScheduledModel discriminator =
       scheduled(AdversarialGraphKind::kDiscriminator, recipe_.adversarial.ratio);
-  generator.applied = generator_->applied();
-  discriminator.applied = discriminator_->applied();
+  generator.applied = generator_->applied_in_store();
+  discriminator.applied = discriminator_->applied_in_store();
   return {generator, discriminator};
 }
 
-void AdversarialSteps::begin() { loader_ = session_.make_train_loader(context_.state.data); }
+void AdversarialSteps::begin() {
+  discriminator_->begin();
+  generator_->begin();
+  loader_ = session_.make_train_loader(context_.state.data);
+}
 
 void AdversarialSteps::step(AdversarialSideLoop& side, const Batch& batch) {
   session_.bind(side.executor(), batch);
-  unreported_.push_back({&side, side.run()});
+  side.run();
 }
 
 IssuedStep AdversarialSteps::issue() {
@@ -91,22 +101,21 @@ IssuedStep AdversarialSteps::issue() {
 }
 
 double AdversarialSteps::take_report(const IssuedStep& step) {
-  for (const Unreported& each : unreported_) {
-    each.side->take(each.report, context_.state.sums);
-    if (each.report.applied) {
-      context_.state.consecutive_skips = 0;
-    } else {
-      take_skipped(step, *each.side);
-    }
+  for (std::int64_t i = 0; i < recipe_.adversarial.ratio; ++i) {
+    take_report(step, *discriminator_);
   }
-  unreported_.clear();
+  take_report(step, *generator_);
   context_.state.average_updates = averages_.updates(generator_->applied());
   return generator_->loss();
 }
 
 // A step of one model that is not finite changes nothing.
-void AdversarialSteps::take_skipped(const IssuedStep& step, const AdversarialSideLoop& side) {
+void AdversarialSteps::take_report(const IssuedStep& step, AdversarialSideLoop& side) {
   RunState& state = context_.state;
+  if (side.take_report(state.sums)) {
+    state.consecutive_skips = 0;
+    return;
+  }
   count_skipped(state);
   const std::string_view part = what_is_not_finite(side.loss());
   TEMPER_CHECK(!ends_the_run(recipe_.train, state), ErrorCode::kDiverged, "iteration ", step.number,

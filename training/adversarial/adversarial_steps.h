@@ -17,7 +17,8 @@ namespace temper::training {
 
 class AdversarialSteps final : public RunSteps {
  public:
-  AdversarialSteps(AdversarialSession& session, RunContext& context);
+  // `late`: how many steps' reports may be on their way, where the recipe allows any.
+  AdversarialSteps(AdversarialSession& session, RunContext& context, std::int64_t late);
 
   // Compiles and allocates everything; called again, only says what it took.
   MemoryPlan prepare();
@@ -32,6 +33,7 @@ class AdversarialSteps final : public RunSteps {
   VariableStore& store_of(const RunState&) override { return session_.store(); }
   RunAverages& averages() override { return averages_; }
   void begin() override;
+  std::int64_t report_lag() const override { return late_; }
   IssuedStep issue() override;
   double take_report(const IssuedStep& step) override;
   bool logs_epochs() const override { return false; }
@@ -45,13 +47,7 @@ class AdversarialSteps final : public RunSteps {
   // Of a model that makes so many steps in each of the run's.
   ScheduledModel scheduled(AdversarialGraphKind kind, std::int64_t steps_per_step) const;
   void step(AdversarialSideLoop& side, const Batch& batch);
-  void take_skipped(const IssuedStep& step, const AdversarialSideLoop& side);
-
-  // A step of a model that was run and is not yet reported.
-  struct Unreported {
-    AdversarialSideLoop* side;
-    SideReport report;
-  };
+  void take_report(const IssuedStep& step, AdversarialSideLoop& side);
 
   AdversarialSession& session_;
   RunContext& context_;
@@ -61,7 +57,7 @@ class AdversarialSteps final : public RunSteps {
   RunAverages averages_;  // of the generator's weights
   std::unique_ptr<BatchLoader> loader_;
   std::int64_t total_steps_ = 0;
-  std::vector<Unreported> unreported_;  // of the step that was issued last
+  std::int64_t late_;
   std::string generator_path_, discriminator_path_;
 };
 

@@ -6,9 +6,9 @@
 namespace temper::training {
 
 struct AdversarialTrainer::Impl {
-  Impl(AdversarialSession& session, RunObserver& observer, bool resume)
+  Impl(AdversarialSession& session, RunObserver& observer, bool resume, std::int64_t late)
       : context{session.recipe(), observer, {}, nullptr},
-        steps(session, context),
+        steps(session, context, late),
         loop(context, steps, resume) {}
 
   RunContext context;
@@ -17,8 +17,8 @@ struct AdversarialTrainer::Impl {
 };
 
 AdversarialTrainer::AdversarialTrainer(AdversarialSession& session, RunObserver& observer,
-                                       bool resume)
-    : impl_(std::make_unique<Impl>(session, observer, resume)) {}
+                                       bool resume, std::int64_t late)
+    : impl_(std::make_unique<Impl>(session, observer, resume, late)) {}
 
 AdversarialTrainer::~AdversarialTrainer() = default;
 

@@ -26,7 +26,9 @@ struct AdversarialResult {
 class AdversarialTrainer {
  public:
   // `resume`: go on in recipe.train.out (a run directory) from its newest checkpoint.
-  AdversarialTrainer(AdversarialSession& session, RunObserver& observer, bool resume);
+  // `late`: as Trainer's.
+  AdversarialTrainer(AdversarialSession& session, RunObserver& observer, bool resume,
+                     std::int64_t late = 0);
   ~AdversarialTrainer();
 
   // Compiles and allocates everything, without a step: for --dry-run.

@@ -45,6 +45,19 @@ std::vector<int> LossTotals::places(const Plan& plan) const {
 
 void LossTotals::add(const Executor& executor, std::span<const int> places,
                      std::vector<double>& totals) const {
+  const auto output = [&](int place) -> const Tensor& { return executor.read_output(place); };
+  add_from(output, places, totals);
+}
+
+void LossTotals::add(const StepReading& reading, std::span<const int> places,
+                     std::vector<double>& totals) const {
+  const auto output = [&](int place) -> const Tensor& { return reading.output(place); };
+  add_from(output, places, totals);
+}
+
+template <class Output>
+void LossTotals::add_from(const Output& output, std::span<const int> places,
+                          std::vector<double>& totals) const {
   if (totals.empty()) {
     std::size_t size = 0;
     for (const Part& part : parts_) {
@@ -54,7 +67,7 @@ void LossTotals::add(const Executor& executor, std::span<const int> places,
   }
   std::size_t at = 0;
   for (const int place : places) {
-    const Tensor& sums = executor.read_output(place);
+    const Tensor& sums = output(place);
     visit_float(sums.dtype(), [&]<class T>() {
       for (const T number : sums.span<T>()) {
         totals[at++] += static_cast<double>(number);

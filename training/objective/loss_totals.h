@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "runtime/exec/executor.h"
+#include "runtime/exec/step_readings.h"
 #include "training/compile/loss_graph.h"
 #include "training/metrics/set_metrics.h"
 
@@ -24,6 +25,9 @@ class LossTotals {
   // them. `places`: of the executor's plan. Allocates nothing once `totals` hold numbers.
   void add(const Executor& executor, std::span<const int> places,
            std::vector<double>& totals) const;
+  // The same of a batch whose sums are readings.
+  void add(const StepReading& reading, std::span<const int> places,
+           std::vector<double>& totals) const;
   // Whether anything counts; of nothing there is no mean.
   bool any(std::span<const double> totals) const;
   // NaN where nothing counts; a part of which nothing counts is left out.
@@ -32,6 +36,11 @@ class LossTotals {
   std::vector<MetricValue> parts(std::span<const double> totals) const;
 
  private:
+  // `output(place)`: the tensor of sums.
+  template <class Output>
+  void add_from(const Output& output, std::span<const int> places,
+                std::vector<double>& totals) const;
+
   struct Part {
     LossPartForm of;
     std::size_t size = 0;

@@ -86,6 +86,9 @@ std::optional<RunOutcome> RunLoop::end() const {
 bool RunLoop::time_is_up() const { return time_limit_ && clock_.seconds() >= *time_limit_; }
 
 void RunLoop::take_step() {
+  if (steps_.needs_reports()) {
+    take_reports(0);
+  }
   IssuedStep step = steps_.issue();
   step.last = step.number >= total_steps_;
   without_report_.push_back(step);

@@ -35,7 +35,7 @@ double RunRates::rate(std::int64_t applied, double base) const {
 // The device reads the rate of applied step s at s % kRateSlots. The whole block that the step lies
 // in is filled, so that the table depends on the step alone and a resumed run has the same.
 void RunRates::refill(VariableStore& store, const CompileSettings& settings, std::int64_t applied) {
-  if (applied < filled_until_) {
+  if (holds(applied)) {
     return;
   }
   RateTable table(store, settings);

@@ -28,6 +28,8 @@ class RunRates {
 
   // Before a step after `applied` ones: what the table does not hold yet goes into it.
   void refill(VariableStore& store, const CompileSettings& settings, std::int64_t applied);
+  // Whether the table holds the rate of the step after `applied` ones.
+  bool holds(std::int64_t applied) const { return applied < filled_until_; }
   // The table holds rates from before.
   void forget_table() { filled_until_ = 0; }
 

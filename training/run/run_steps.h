@@ -47,6 +47,8 @@ class RunSteps {
   // Before the first step of a run that is no resumed one.
   virtual void begin_anew() {}
 
+  // Whether the coming step can only be issued once all reports have arrived.
+  virtual bool needs_reports() const { return false; }
   // Issues the coming step, and moves the state's count and data position behind it.
   virtual IssuedStep issue() = 0;
   // How many issued steps may be without a report. Reports are asked for before whatever needs all.

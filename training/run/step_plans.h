@@ -3,14 +3,17 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <utility>
 #include <vector>
 
+#include "runtime/exec/step_readings.h"
 #include "training/objective/loss_totals.h"
 #include "training/session/session.h"
 
 namespace temper::training {
 
+// Its readings (loss, norm, flags) may be looked at some steps later, in the order of the runs.
 struct StepPlan {
   HeldExecutor executor;
   int loss = -1;
@@ -19,28 +22,39 @@ struct StepPlan {
   int ok = -1;
   int spike = -1;     // whether the spike guard kept the step from being applied; absent without it
   int accuracy = -1;  // absent where nothing is right or wrong
-  std::vector<int> loss_sums;  // LossTotals::places()
-
+  std::vector<int> loss_sums;     // LossTotals::places()
+  bool sums_are_readings = true;  // else they are the executor's of its last run
   const GraphPorts* ports = nullptr;
+  std::unique_ptr<StepReadings> readings;
 
-  StepPlan(HeldExecutor made, const GraphPorts& places);
-  double number(int output) const { return executor->read_number<double>(output); }
-  bool applied() const { return executor->read_number<bool>(ok); }
-  bool spiked() const { return spike >= 0 && executor->read_number<bool>(spike); }
+  // `late`: runs whose readings are not looked at yet, at most.
+  StepPlan(HeldExecutor made, const GraphPorts& places, int late);
+  void run() const {
+    executor->run();
+    readings->push(*executor);
+  }
+  // The oldest that was not looked at.
+  const StepReading& take_reading() const;
 };
 
 class StepPlans {
  public:
-  explicit StepPlans(Session& session) : session_(session) {}
+  // `late`: of every plan.
+  StepPlans(Session& session, int late) : session_(session), late_(late) {}
   // REQUIRES: the session's engine is prepared, so in at(). The first request is a whole step's.
   void prepare(const std::vector<GraphRequest>& requests);
+  // Makes room for the readings of those that are there.
+  void reserve();
   const StepPlan& at(GraphKind kind, std::int64_t rows);
   const LossTotals& losses() const { return losses_; }
+  // Whether all that a step gives the loop are readings.
+  bool all_readings() const;
   // Before the engine makes others.
   void forget() { plans_.clear(); }
 
  private:
   Session& session_;
+  const int late_;
   LossTotals losses_;
   std::map<std::pair<GraphKind, std::int64_t>, StepPlan> plans_;
 };

@@ -5,27 +5,31 @@
 
 namespace temper::training {
 
-double TrainFigures::clipped_norm(const StepPlan& plan) const {
-  const double norm = plan.number(plan.clipped >= 0 ? plan.clipped : plan.norm);
+double TrainFigures::clipped_norm(const StepPlan& plan, const StepReading& reading) const {
+  const double norm = reading.value<double>(plan.clipped >= 0 ? plan.clipped : plan.norm);
   const double limit = context_.recipe.clip.norm;
   constexpr double kEpsilon = 1e-6;  // as ClipFactor and clip_grad_norm_
   const double factor = limit > 0 ? limit / (norm + kEpsilon) : 1;
   return factor < 1 ? norm * factor : norm;
 }
 
-void TrainFigures::take_norms(const StepPlan& plan) {
-  context_.state.last_norm = plan.number(plan.norm);
-  context_.state.last_norm_clipped = clipped_norm(plan);
+void TrainFigures::take_norms(const StepPlan& plan, const StepReading& reading) {
+  context_.state.last_norm = reading.value<double>(plan.norm);
+  context_.state.last_norm_clipped = clipped_norm(plan, reading);
 }
 
-void TrainFigures::add_applied(const StepPlan& plan, double loss, const AccuracyCount& right) {
+void TrainFigures::add_applied(const StepPlan& plan, const StepReading& reading,
+                               const AccuracyCount& right) {
   RunState& state = context_.state;
+  const auto loss = reading.value<double>(plan.loss);
   state.largest_norm = std::max(state.largest_norm, state.last_norm);
   state.clipped_steps += state.last_norm_clipped < state.last_norm ? 1 : 0;
   state.nonfinite += std::isfinite(loss) && std::isfinite(state.last_norm) ? 0 : 1;
   ++state.loss_steps;
-  plans_.losses().add(*plan.executor, plan.loss_sums, state.loss_sums);
-  plans_.losses().add(*plan.executor, plan.loss_sums, state.epoch_loss_sums);
+  for (std::vector<double>* sums : {&state.loss_sums, &state.epoch_loss_sums}) {
+    plan.sums_are_readings ? plans_.losses().add(reading, plan.loss_sums, *sums)
+                           : plans_.losses().add(*plan.executor, plan.loss_sums, *sums);
+  }
   state.correct += right.correct;
   state.counted += right.total;
   state.epoch_correct += right.correct;

@@ -16,9 +16,9 @@ class TrainFigures {
   TrainFigures(RunContext& context, const StepPlans& plans) : context_(context), plans_(plans) {}
 
   // A step's norms, whether it was applied or not.
-  void take_norms(const StepPlan& plan);
-  // An applied step, the last that `plan` ran. `right`: its predictions.
-  void add_applied(const StepPlan& plan, double loss, const AccuracyCount& right);
+  void take_norms(const StepPlan& plan, const StepReading& reading);
+  // An applied step. `right`: its predictions.
+  void add_applied(const StepPlan& plan, const StepReading& reading, const AccuracyCount& right);
 
   // The loss and accuracy of the steps since the last line, at an epoch's end of the epoch.
   void log_losses(bool epoch_end, std::vector<Metric>& line);
@@ -27,7 +27,7 @@ class TrainFigures {
 
  private:
   // The norm of the gradients that the optimizer got.
-  double clipped_norm(const StepPlan& plan) const;
+  double clipped_norm(const StepPlan& plan, const StepReading& reading) const;
 
   RunContext& context_;
   const StepPlans& plans_;

@@ -1,7 +1,7 @@
 // A run of one model around its steps: what is prepared before, done between and left after them.
 #include <utility>
 
-#include "runtime/base/concat.h"
+#include "runtime/base/error.h"
 #include "training/compile/step/watch.h"
 #include "training/records/history.h"
 #include "training/run/train_steps.h"
@@ -27,6 +27,7 @@ MemoryPlan TrainSteps::prepare() {
     const std::vector<GraphRequest> requests = session_.requests();
     session_.engine().prepare(requests);
     plans_.prepare(requests);
+    late_ = steps_wait() ? 0 : late_;
   }
   return session_.engine().memory();
 }
@@ -50,6 +51,7 @@ void TrainSteps::enter_stage(std::int64_t epoch) {
     return;
   }
   const bool another = stages_.current() >= 0;
+  TEMPER_ASSERT(unreported_.empty(), "a stage begins before the steps of the last are done");
   plans_.forget();  // before the engine that has them
   last_plan_ = nullptr;
   stages_.enter(epoch, context_.state.applied);
@@ -70,6 +72,8 @@ void TrainSteps::begin() {
     validation_.resume();
     rates_->resume(context_.state.plateau);
   }
+  plans_.reserve();
+  samples_ = store().get_scalar<std::int64_t>(store().find(ScalarRole::kPosition));
   loader_ = session_.make_train_loader(context_.state.data);
 }
 

@@ -8,17 +8,45 @@
 #include "training/run/skipped_steps.h"
 
 namespace temper::training {
+namespace {
 
-TrainSteps::TrainSteps(Session& session, RunContext& context)
+void count_right(const StepPlan& plan, const StepReading& reading, AccuracyCount& right) {
+  if (plan.accuracy >= 0) {
+    const auto counts = reading.output(plan.accuracy).span<std::int64_t>();
+    right.correct += counts[0];
+    right.total += counts[1];
+  }
+}
+
+}  // namespace
+
+// Of a plan as many runs are late as late steps have micro-batches, and those of the coming one.
+TrainSteps::TrainSteps(Session& session, RunContext& context, std::int64_t late)
     : session_(session),
       context_(context),
       recipe_(session.recipe()),
-      plans_(session),
+      plans_(session, static_cast<int>((late + 1) * session.recipe().train.accumulate)),
       stages_(session),
       spikes_(context),
       figures_(context, plans_),
       model_(session, context),
-      validation_(session, context, model_) {}
+      validation_(session, context, model_),
+      late_(late) {}
+
+bool TrainSteps::steps_wait() const {
+  const TrainSettings& train = recipe_.train;
+  return recipe_.average.is_on() || train.spike.action != "off" || train.precision == "fp16" ||
+         train.on_nonfinite == "stop" || !plans_.all_readings();
+}
+
+// The last step of too many skipped ones in a row is run again to find its bad node, so none may be
+// issued after it. The rates of steps on their way stand in the table until they are done.
+bool TrainSteps::needs_reports() const {
+  const auto waiting = static_cast<std::int64_t>(unreported_.size());
+  const RunState& state = context_.state;
+  return waiting > 0 && (!rates_->holds(state.applied + waiting) ||
+                         state.consecutive_skips + waiting >= recipe_.train.max_consecutive_skips);
+}
 
 IssuedStep TrainSteps::issue() {
   RunState& state = context_.state;
@@ -33,43 +61,51 @@ IssuedStep TrainSteps::issue() {
   }
   spikes_.before_step(store);
   model_.averages.before_step(store, state.applied + 1);
-  first_sample_ = store.get_scalar<std::int64_t>(store.find(ScalarRole::kPosition));
-  right_ = {};
+  Unreported run;
+  run.batches = group.count;
+  run.first_sample = samples_;
   for (std::int64_t i = 0; i < group.count; ++i) {
     const Batch* batch = loader_->next();
-    last_plan_ = &plans_.at(group.kind_of(i), batch->rows);
-    session_.bind(*last_plan_->executor, *batch);
-    last_plan_->executor->run();
+    run.micro = run.plan;
+    run.plan = &plans_.at(group.kind_of(i), batch->rows);
+    session_.bind(*run.plan->executor, *batch);
+    run.plan->run();
     step.samples += batch->rows;
-    count_right();
     state.data = batch->end;
   }
+  last_plan_ = run.plan;
+  unreported_.push_back(run);
+  samples_ += step.samples;
   step.number = ++state.attempted;
   step.end = state.data;
   step.ends_epoch = step.end.position == 0;
   return step;
 }
 
-void TrainSteps::count_right() {
-  if (last_plan_->accuracy >= 0) {
-    const auto counts =
-        last_plan_->executor->read_output(last_plan_->accuracy).span<std::int64_t>();
-    right_.correct += counts[0];
-    right_.total += counts[1];
+AccuracyCount TrainSteps::take_right(const Unreported& run) {
+  AccuracyCount right;
+  for (std::int64_t i = 0; i + 1 < run.batches; ++i) {
+    count_right(*run.micro, run.micro->take_reading(), right);
   }
+  return right;
 }
 
 double TrainSteps::take_report(const IssuedStep& step) {
   RunState& state = context_.state;
-  const double loss = last_plan_->number(last_plan_->loss);
-  figures_.take_norms(*last_plan_);
-  if (!last_plan_->applied()) {
-    take_skipped(step, loss);
+  const Unreported run = unreported_.front();
+  unreported_.erase(unreported_.begin());
+  AccuracyCount right = take_right(run);
+  const StepReading& reading = run.plan->take_reading();
+  count_right(*run.plan, reading, right);
+  const auto loss = reading.value<double>(run.plan->loss);
+  figures_.take_norms(*run.plan, reading);
+  if (!reading.value<bool>(run.plan->ok)) {
+    take_skipped(step, run, reading);
     return loss;
   }
   ++state.applied;
   state.consecutive_skips = 0;
-  figures_.add_applied(*last_plan_, loss, right_);
+  figures_.add_applied(*run.plan, reading, right);
   model_.after_applied(step.number);
   spikes_.after_applied(step.number, spikes_.watched(loss, state.last_norm));
   return loss;
@@ -87,11 +123,13 @@ bool TrainSteps::scale_still_falls() const {
          loss_scale() > std::max(recipe_.scaler.min_scale, 1.0);
 }
 
-void TrainSteps::take_skipped(const IssuedStep& step, double loss) {
+void TrainSteps::take_skipped(const IssuedStep& step, const Unreported& run,
+                              const StepReading& reading) {
   RunState& state = context_.state;
   count_skipped(state);
+  const auto loss = reading.value<double>(run.plan->loss);
   const double watched = spikes_.watched(loss, state.last_norm);
-  if (last_plan_->spiked() && std::isfinite(watched)) {
+  if (run.plan->spike >= 0 && reading.value<bool>(run.plan->spike) && std::isfinite(watched)) {
     if (spikes_.after_spike(session_.engine().store(), step.number, watched)) {
       model_.count_updates();
       rates_->forget_table();
@@ -106,20 +144,24 @@ void TrainSteps::take_skipped(const IssuedStep& step, double loss) {
     }
     return;
   }
-  const std::string why = std::isfinite(loss)
-                              ? std::string{}
-                              : outside_probabilities(session_.losses(), *last_plan_->executor);
+  const std::string why = std::isfinite(loss) ? std::string{} : why_not_finite();
   if (ends_the_run(recipe_.train, state)) {
-    fail_diverged(step, loss, why);
+    fail_diverged(step, loss, run.first_sample, why);
   }
   context_.observer.message(concat("step ", step.number, " was skipped: its ",
                                    what_is_not_finite(loss), " is not finite",
                                    why.empty() ? "" : "; ", why));
 }
 
-void TrainSteps::fail_diverged(const IssuedStep& step, double loss, const std::string& why) {
+// The outputs are those of the step that was issued last.
+std::string TrainSteps::why_not_finite() const {
+  return unreported_.empty() ? outside_probabilities(session_.losses(), *last_plan_->executor) : "";
+}
+
+void TrainSteps::fail_diverged(const IssuedStep& step, double loss, std::int64_t first_sample,
+                               const std::string& why) {
   const std::int64_t in_a_row = context_.state.consecutive_skips;
-  const std::string node = first_bad_node(step);
+  const std::string node = first_bad_node(step, first_sample);
   fail(ErrorCode::kDiverged, "step ", step.number, " gave a non-finite ", what_is_not_finite(loss),
        in_a_row > 1 ? concat(" (", in_a_row, " skipped steps in a row)") : "",
        node.empty() ? "" : concat("; the first bad values come from ", node), "; ",
@@ -128,12 +170,12 @@ void TrainSteps::fail_diverged(const IssuedStep& step, double loss, const std::s
 
 // Runs the step's micro-batches again, without changing parameters, and with Dropout's masks as
 // they were.
-std::string TrainSteps::first_bad_node(const IssuedStep& step) {
+std::string TrainSteps::first_bad_node(const IssuedStep& step, std::int64_t first_sample) {
   context_.state.data = step.begin;
   const MicroBatches group(session_, step.begin);
   VariableStore& store = session_.engine().store();
   const int position = store.find(ScalarRole::kPosition);
-  std::int64_t sample = first_sample_;
+  std::int64_t sample = first_sample;
   store.set_scalar(position, sample);
   loader_->restart(step.begin);
   for (std::int64_t i = 0; i < group.count; ++i) {

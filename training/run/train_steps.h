@@ -22,7 +22,8 @@ namespace temper::training {
 
 class TrainSteps final : public RunSteps {
  public:
-  TrainSteps(Session& session, RunContext& context);
+  // `late`: how many steps' reports may be on their way, where the recipe allows any.
+  TrainSteps(Session& session, RunContext& context, std::int64_t late);
 
   // Compiles and allocates everything; called again, only says what it took.
   MemoryPlan prepare();
@@ -46,6 +47,8 @@ class TrainSteps final : public RunSteps {
   RunAverages& averages() override { return model_.averages; }
   void begin() override;
   void begin_anew() override;
+  std::int64_t report_lag() const override { return late_; }
+  bool needs_reports() const override;
   IssuedStep issue() override;
   double take_report(const IssuedStep& step) override;
   bool logs_epochs() const override { return true; }
@@ -59,8 +62,8 @@ class TrainSteps final : public RunSteps {
 
  private:
   void enter_stage(std::int64_t epoch);
-  // Right predictions of the micro-batch that was run last.
-  void count_right();
+  // Whether a step depends on what the one before it gave, in a way that the host decides.
+  bool steps_wait() const;
   bool evaluates_after(const IssuedStep& step) const;
   bool writes_histograms_after(const IssuedStep& step) const;
   void write_histograms();
@@ -69,9 +72,11 @@ class TrainSteps final : public RunSteps {
   // Whether a step that is not finite is one of the overflows by which a dynamic loss scale finds
   // its place.
   bool scale_still_falls() const;
-  void take_skipped(const IssuedStep& step, double loss);
-  [[noreturn]] void fail_diverged(const IssuedStep& step, double loss, const std::string& why);
-  std::string first_bad_node(const IssuedStep& step);
+  // Of the loss that is not finite; empty where it is not known.
+  std::string why_not_finite() const;
+  [[noreturn]] void fail_diverged(const IssuedStep& step, double loss, std::int64_t first_sample,
+                                  const std::string& why);
+  std::string first_bad_node(const IssuedStep& step, std::int64_t first_sample);
 
   Session& session_;
   RunContext& context_;
@@ -86,10 +91,20 @@ class TrainSteps final : public RunSteps {
   std::unique_ptr<BatchLoader> loader_;
   std::int64_t steps_per_epoch_ = 1;
   std::int64_t total_steps_ = 0;
-  // Of the step that was issued last:
-  const StepPlan* last_plan_ = nullptr;
-  AccuracyCount right_;
-  std::int64_t first_sample_ = 0;
+  // A step that was issued and has no report yet: `micro` ran all batches of it but the last.
+  struct Unreported {
+    const StepPlan* plan = nullptr;
+    const StepPlan* micro = nullptr;
+    std::int64_t batches = 1;
+    std::int64_t first_sample = 0;  // counted over the run: where its Dropout masks begin
+  };
+  void take_skipped(const IssuedStep& step, const Unreported& run, const StepReading& reading);
+  AccuracyCount take_right(const Unreported& run);
+
+  std::int64_t late_;
+  std::vector<Unreported> unreported_;   // the oldest first
+  const StepPlan* last_plan_ = nullptr;  // of the step that was issued last
+  std::int64_t samples_ = 0;             // of all steps so far, as the store counts them
   std::string verdict_;
 };
 

@@ -7,9 +7,9 @@
 namespace temper::training {
 
 struct Trainer::Impl {
-  Impl(Session& session, RunObserver& observer, bool resume)
+  Impl(Session& session, RunObserver& observer, bool resume, std::int64_t late)
       : context{session.recipe(), observer, {}, nullptr},
-        steps(session, context),
+        steps(session, context, late),
         loop(context, steps, resume) {}
 
   RunContext context;
@@ -17,8 +17,8 @@ struct Trainer::Impl {
   RunLoop loop;
 };
 
-Trainer::Trainer(Session& session, RunObserver& observer, bool resume)
-    : impl_(std::make_unique<Impl>(session, observer, resume)) {}
+Trainer::Trainer(Session& session, RunObserver& observer, bool resume, std::int64_t late)
+    : impl_(std::make_unique<Impl>(session, observer, resume, late)) {}
 
 Trainer::~Trainer() = default;
 

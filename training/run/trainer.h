@@ -34,7 +34,9 @@ struct RunResult {
 class Trainer {
  public:
   // `resume`: go on in recipe.train.out (a run directory) from its newest checkpoint.
-  Trainer(Session& session, RunObserver& observer, bool resume);
+  // `late`: steps that may be issued before the host looks at what the first of them gave, so that
+  // a device need not wait for it; where the recipe lets it. Results do not depend on it.
+  Trainer(Session& session, RunObserver& observer, bool resume, std::int64_t late = 0);
   ~Trainer();
 
   // Compiles and allocates everything, without a step: for --dry-run.

@@ -146,6 +146,27 @@ TEST_F(AdversarialLimits, WeightedRowsAreDrawnByTheirWeightsWhichTheRunKnowsAgai
                "data.sampling_weights");
 }
 
+// Row 17 makes its step not finite.
+TEST_F(AdversarialLimits, LateReportsChangeNothing) {
+  write_tiny_data(folder_.path("train.npz"), 38, 5, {17});
+  const Lines lines[] = {{},
+                         {"adversarial.ratio=2", "schedule.name=\"cosine\""},
+                         {"average.kind=\"ema\"", "average.decay=0.8"}};
+  for (const Lines& setting : lines) {
+    const std::string plain_out =
+        concat("plain", setting.size(), setting.empty() ? "" : setting[0].substr(0, 5));
+    const std::string late_out = "late" + plain_out;
+    const GanRecord plain = run_tiny_gan(recipe(plain_out, setting), false);
+    const GanRecord late = run_tiny_gan(recipe(late_out, setting), false, 0, {}, 3);
+    EXPECT_GT(plain.result.skipped, 0);
+    EXPECT_EQ(plain.variables, late.variables);
+    EXPECT_EQ(plain.log, late.log);
+    EXPECT_EQ(plain.losses, late.losses);
+    EXPECT_EQ(plain.messages, late.messages);
+    EXPECT_EQ(plain.generator, late.generator);
+  }
+}
+
 TEST_F(AdversarialLimits, WorkersGiveTheSameBits) {
   const GanRecord one = run_tiny_gan(recipe("one", {"data.workers=1"}), false);
   const GanRecord three = run_tiny_gan(recipe("three", {"data.workers=3"}), false);

@@ -43,6 +43,27 @@ class AdversarialSides : public TinyGans {
   }
 };
 
+// A table of rates holds 1024 steps, and an iteration here has three of the discriminator: the
+// 342nd goes over its end. From step 1023 on, which is that iteration's first, its rate is next to
+// nothing.
+TEST_F(AdversarialSides, RatesGoOnWhereATableEndsWithinAnIteration) {
+  const auto discriminator_after = [&](const char* steps, std::int64_t late) {
+    const Lines lines = {"adversarial.ratio=3",
+                         concat("train.steps=", steps),
+                         "checkpoint.every=1000",
+                         "optimizer.discriminator.name=\"sgd\"",
+                         "schedule.discriminator.name=\"step\"",
+                         "schedule.discriminator.step_size=1023",
+                         "schedule.discriminator.gamma=1e-30"};
+    return run_tiny_gan(recipe(concat("run", steps, "-", late), lines), false, 0, {}, late)
+        .discriminator;
+  };
+  const std::string before = discriminator_after("341", 0);
+  EXPECT_NE(discriminator_after("340", 0), before);
+  EXPECT_EQ(discriminator_after("345", 0), before);
+  EXPECT_EQ(discriminator_after("345", 2), before);
+}
+
 TEST_F(AdversarialSides, WhatOneModelsClippingLeavesOutIsThatOfBoth) {
   const Recipe made = recipe("run", {"clip.norm=2", "clip.norm_type=1", "clip.generator.norm=0.5",
                                      "clip.discriminator.value=3"});

@@ -111,11 +111,11 @@ Recipe tiny_gan_recipe(const std::string& folder, const std::string& out,
 }
 
 GanRecord run_tiny_gan(const Recipe& recipe, bool resume, std::int64_t stop_after,
-                       EngineOptions options) {
+                       EngineOptions options, std::int64_t late) {
   AdversarialSession session(recipe, std::move(options));
   GanRecord record;
   Watcher watcher(record, stop_after);
-  AdversarialTrainer trainer(session, watcher, resume);
+  AdversarialTrainer trainer(session, watcher, resume, late);
   watcher.trainer = &trainer;
   record.result = trainer.run();
   record.variables = hash_of_variables(session.store());

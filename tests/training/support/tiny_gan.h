@@ -37,7 +37,7 @@ struct GanRecord {
 
 // `stop_after`: iterations after which the run is asked to stop; 0: never.
 GanRecord run_tiny_gan(const Recipe& recipe, bool resume, std::int64_t stop_after = 0,
-                       EngineOptions options = {});
+                       EngineOptions options = {}, std::int64_t late = 0);
 
 // A folder with both models and 38 rows of data, and recipes for them.
 class TinyGans : public testing::Test {

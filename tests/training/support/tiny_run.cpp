@@ -165,11 +165,12 @@ std::string log_without_speed(const std::string& metrics_path) {
   return kept;
 }
 
-RunRecord run_tiny(const Recipe& recipe, bool resume, const StopWhen& stop, EngineOptions options) {
+RunRecord run_tiny(const Recipe& recipe, bool resume, const StopWhen& stop, EngineOptions options,
+                   std::int64_t late) {
   Session session(recipe, std::move(options));
   RunRecord record;
   Watcher watcher(session, record, stop);
-  Trainer trainer(session, watcher, resume);
+  Trainer trainer(session, watcher, resume, late);
   watcher.trainer = &trainer;
   record.result = trainer.run();
   record.variables = hash_of_variables(session.engine().store());

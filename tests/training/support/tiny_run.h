@@ -56,8 +56,9 @@ struct StepView {
 // Called after each step; true ends the run.
 using StopWhen = std::function<bool(const StepView&)>;
 
+// `late`: as Trainer's.
 RunRecord run_tiny(const Recipe& recipe, bool resume, const StopWhen& stop = nullptr,
-                   EngineOptions options = {});
+                   EngineOptions options = {}, std::int64_t late = 0);
 
 // The bytes of each variable, by name.
 std::map<std::string, std::string> bytes_of_variables(const VariableStore& store);
