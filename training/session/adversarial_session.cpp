@@ -2,19 +2,17 @@
 
 #include <algorithm>
 
-#include "backends/backends.h"
 #include "graph/onnx/export.h"
 #include "graph/ops/standard_ops.h"
 #include "runtime/base/error.h"
 #include "runtime/platform/folders.h"
-#include "runtime/platform/threads.h"
 #include "training/data/batch_tensors.h"
 #include "training/data/open_dataset.h"
 #include "training/recipe/recipe_keys.h"
 #include "training/session/data_options.h"
 #include "training/session/input_ranges.h"
 #include "training/session/input_shapes.h"
-#include "training/session/session.h"
+#include "training/session/run_device.h"
 #include "training/session/what_trains.h"
 
 namespace temper::training {
@@ -92,13 +90,10 @@ std::vector<SideFile> AdversarialSession::files() const {
 AdversarialSession::AdversarialSession(Recipe recipe, EngineOptions options)
     : recipe_(std::move(recipe)) {
   refuse_other_settings();
-  reference_ = make_backend("reference");
-  backend_ = options.make_backend ? options.make_backend(recipe_.train.device)
-                                  : make_backend(recipe_.train.device);
-  threads_ =
-      recipe_.train.threads > 0 ? static_cast<int>(recipe_.train.threads) : available_processors();
-  options.threads = threads_;
-  options.plan_cache = recipe_.train.plan_cache;
+  RunDevice device = open_device(recipe_.train, options);
+  reference_ = std::move(device.reference);
+  backend_ = std::move(device.backend);
+  threads_ = options.threads;
   const AdversarialRecipe& adversarial = recipe_.adversarial;
   generator_ = std::make_unique<graph::OnnxModel>(
       load(adversarial.generator.model, "models.generator.path", recipe_));
@@ -271,23 +266,14 @@ HeldExecutor AdversarialSession::executor(AdversarialGraphKind kind) {
   return plans_->executor(to_string(kind), [&] { return graphs_->make(kind, batch_of(kind)); });
 }
 
-void AdversarialSession::bind_fields(Executor& executor, std::span<const Tensor> fields) const {
-  for (std::size_t i = 0; i < fields.size(); ++i) {
-    const int input = field_ports_[i] ? executor.plan().input(*field_ports_[i]) : -1;
-    if (input >= 0) {
-      bind_checked(executor, input, fields[i]);
-    }
-  }
-}
-
 void AdversarialSession::bind(Executor& executor, const Batch& batch) const {
-  bind_fields(executor, batch.fields);
+  bind_fields(executor, field_ports_, batch.fields);
 }
 
 Tensor AdversarialSession::sample() {
   const HeldExecutor held = executor(AdversarialGraphKind::kSample);
   Executor& plan = *held;
-  bind_fields(plan, sample_fields_);
+  bind_fields(plan, field_ports_, sample_fields_);
   plan.run();
   const Tensor& made = plan.read_output(plan.plan().output(PortRole::kSamples));
   return Tensor::from<double>(made.dtype(), made.shape(), made.values<double>());

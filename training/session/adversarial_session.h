@@ -71,7 +71,6 @@ class AdversarialSession {
   void open_data(graph::Graph& generator, graph::Graph& discriminator);
   void note_short_batch();
   std::int64_t batch_of(AdversarialGraphKind kind) const;
-  void bind_fields(Executor& executor, std::span<const Tensor> fields) const;
   void export_model(const graph::OnnxModel& model, int number, const std::string& path) const;
 
   Recipe recipe_;

@@ -163,12 +163,26 @@ void settle_teacher_shapes(Graph& teacher, const Graph& model) {
   }
 }
 
+namespace {
+
 void bind_checked(Executor& executor, int input, const Tensor& tensor) {
   const PlanPort& port = executor.plan().inputs.at(static_cast<std::size_t>(input));
   TEMPER_CHECK(port.dtype == tensor.dtype() && port.shape.element_count() == tensor.element_count(),
                ErrorCode::kInvalidData, "'", port.name, "' of the data is ", tensor.dtype(),
                tensor.shape(), " in a batch, the model takes ", port.dtype, port.shape);
   executor.bind_input(input, tensor);
+}
+
+}  // namespace
+
+void bind_fields(Executor& executor, std::span<const std::optional<Port>> ports,
+                 std::span<const Tensor> fields) {
+  for (std::size_t i = 0; i < ports.size(); ++i) {
+    const int input = ports[i] ? executor.plan().input(*ports[i]) : -1;
+    if (input >= 0) {
+      bind_checked(executor, input, fields[i]);
+    }
+  }
 }
 
 }  // namespace temper::training

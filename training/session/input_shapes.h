@@ -2,6 +2,8 @@
 // not leave open.
 #pragma once
 
+#include <optional>
+#include <span>
 #include <string_view>
 
 #include "graph/ir/graph.h"
@@ -22,8 +24,10 @@ void settle_input_shapes(graph::Graph& graph, const Dataset& data, std::string_v
 // an input that the model has not.
 void settle_teacher_shapes(graph::Graph& teacher, const graph::Graph& model);
 
-// Binds the input to a tensor. THROWS: kInvalidData unless type and number of elements are those
+// Binds those fields of a batch that the executor reads; `ports`: the graphs' input for each field,
+// empty where it goes nowhere. THROWS: kInvalidData unless types and numbers of elements are those
 // that the plan was made for.
-void bind_checked(Executor& executor, int input, const Tensor& tensor);
+void bind_fields(Executor& executor, std::span<const std::optional<Port>> ports,
+                 std::span<const Tensor> fields);
 
 }  // namespace temper::training

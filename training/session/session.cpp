@@ -3,16 +3,15 @@
 #include <algorithm>
 #include <optional>
 
-#include "backends/backends.h"
 #include "graph/ops/standard_ops.h"
 #include "runtime/base/error.h"
 #include "runtime/platform/files.h"
 #include "runtime/platform/folders.h"
-#include "runtime/platform/threads.h"
 #include "training/session/data_options.h"
 #include "training/session/input_ranges.h"
 #include "training/session/input_shapes.h"
 #include "training/session/precision.h"
+#include "training/session/run_device.h"
 #include "training/session/run_metrics.h"
 #include "training/session/what_trains.h"
 
@@ -26,13 +25,10 @@ Session::Session(Recipe recipe, EngineOptions options, SessionNeeds needs)
                "model.path is not set: which ONNX file?");
   TEMPER_CHECK(!recipe_.data.train.empty(), ErrorCode::kInvalidArgument,
                "data.train is not set: which data?");
-  reference_ = make_backend("reference");
-  backend_ = options.make_backend ? options.make_backend(recipe_.train.device)
-                                  : make_backend(recipe_.train.device);
-  options.threads =
-      recipe_.train.threads > 0 ? static_cast<int>(recipe_.train.threads) : available_processors();
+  RunDevice device = open_device(recipe_.train, options);
+  reference_ = std::move(device.reference);
+  backend_ = std::move(device.backend);
   threads_ = options.threads;
-  options.plan_cache = recipe_.train.plan_cache;
   import_model(needs.as_variables);
   DataOptions data = data_options(*imported_, recipe_);
   const std::string prepared = preprocessing_path(recipe_.model.path);
@@ -265,12 +261,7 @@ std::vector<GraphRequest> Session::requests() const {
 }
 
 void Session::bind(Executor& executor, const Batch& batch) const {
-  for (std::size_t i = 0; i < field_ports_.size(); ++i) {
-    const int input = field_ports_[i] ? executor.plan().input(*field_ports_[i]) : -1;
-    if (input >= 0) {
-      bind_checked(executor, input, batch.fields[i]);
-    }
-  }
+  bind_fields(executor, field_ports_, batch.fields);
 }
 
 }  // namespace temper::training
