@@ -3,9 +3,11 @@
 
 For each row one sample that is there: the files that name it are those an addition of its kind touches. Files that could be
 new ones (found by CMake, named for what they hold) are told apart by folder; the others are existing files to edit, and must be
-those of the table's last column, no more than the row's limit. Prints one line per violation and exits 1 when there is any.
+those of the table's last column, no more than the row's limit. Prints one line per violation and exits 1 when there is any;
+with --fix it writes the last column first.
 """
 
+import os
 import re
 import sys
 
@@ -63,15 +65,31 @@ def table_rows():
     return rows
 
 
+def fix(existing):
+    """Writes the last column: per kind the existing files."""
+    lines = source_tree.read(PAGE).split("\n")
+    for number, line in enumerate(lines):
+        cells = line.split("|")
+        kind = cells[1].strip() if len(cells) == 5 else ""
+        if kind in existing:
+            cells[3] = " " + (", ".join(f"`{path}`" for path in sorted(existing[kind])) or "none") + " "
+            lines[number] = "|".join(cells)
+    with open(os.path.join(source_tree.ROOT, PAGE), "w", encoding="utf-8") as file:
+        file.write("\n".join(lines))
+
+
 def main():
     texts = {p: source_tree.read(p) for p in source_tree.code_files() if not p.startswith(ELSEWHERE)}
+    named = {kind: files_of(kind, pattern, texts) for kind, (pattern, _, _) in SAMPLES.items()}
+    edited = {kind: {path for path in named[kind] if not re.match(new, path)} for kind, (_, new, _) in SAMPLES.items()}
+    if "--fix" in sys.argv[1:]:
+        fix(edited)
     rows = table_rows()
     problems = [f"{PAGE}: the table has no row '{kind}'" for kind in SAMPLES if kind not in rows]
     problems += [f"{PAGE}: '{kind}' has no sample in check_edits.py" for kind in rows if kind not in SAMPLES]
-    for kind, (pattern, new, most) in SAMPLES.items():
-        found = files_of(kind, pattern, texts)
-        existing = {path for path in found if not re.match(new, path)}
-        if not found - existing:
+    for kind, (_, _, most) in SAMPLES.items():
+        existing = edited[kind]
+        if not named[kind] - existing:
             problems.append(f"tools/checks/check_edits.py: the sample of '{kind}' is gone: no file is its own")
         if existing != rows.get(kind, existing):
             problems.append(f"{PAGE}: to add a '{kind}' edits {', '.join(sorted(existing)) or 'nothing'}, the table says "
