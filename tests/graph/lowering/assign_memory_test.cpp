@@ -1,6 +1,7 @@
 // Where a plan's values lie: lives, memory handed on in place, the flat block of gradients.
 #include <gtest/gtest.h>
 
+#include "runtime/base/alignment.h"
 #include "tests/graph/lowering/wishing_backend.h"
 
 namespace temper::test {
@@ -8,8 +9,11 @@ namespace {
 
 using Kind = Location::Kind;
 
-// 64 bytes each, the alignment of blocks.
-constexpr std::int64_t kBlock = 64;
+// Elements of a value whose block is a whole number of alignments, and too large to be read with
+// the small outputs of a step.
+constexpr std::int64_t kCount = 128;
+constexpr std::int64_t kBlock = kCount * 4;
+static_assert(kBlock > kLargestReading && aligned_bytes(kBlock) == kBlock);
 
 Plan lower(const SmallGraph& g, const Backend& backend) {
   VariableStore store;
@@ -22,7 +26,7 @@ bool overlap(const Location& a, const Location& b) {
 
 TEST(AssignMemory, AChainNeedsTwoBlocksHoweverLongItIs) {
   SmallGraph g;
-  ValueId at = g.input("x", {16});
+  ValueId at = g.input("x", {kCount});
   for (int i = 0; i < 6; ++i) {
     at = g.b.neg(at);
   }
@@ -36,7 +40,7 @@ TEST(AssignMemory, AChainNeedsTwoBlocksHoweverLongItIs) {
 
 TEST(AssignMemory, AValueLivesUntilItsLastReader) {
   SmallGraph g;
-  const ValueId x = g.input("x", {16});
+  const ValueId x = g.input("x", {kCount});
   const ValueId first = g.b.neg(x);
   const ValueId late = g.b.neg(g.b.neg(g.b.neg(first)));
   g.output("y", g.b.add(first, late));
@@ -49,7 +53,7 @@ TEST(AssignMemory, AValueLivesUntilItsLastReader) {
 
 TEST(AssignMemory, OutputsAreReadableAfterTheRun) {
   SmallGraph g;
-  const ValueId x = g.input("x", {16});
+  const ValueId x = g.input("x", {kCount});
   const ValueId early = g.b.neg(x);
   g.output("early", early);
   g.output("late", g.b.neg(g.b.neg(early)));
@@ -62,7 +66,7 @@ TEST(AssignMemory, OutputsAreReadableAfterTheRun) {
 // Neg, then Exp, which may write over its input, then what `use` makes of them.
 Plan with_inplace(const std::function<void(SmallGraph&, ValueId, ValueId)>& use) {
   SmallGraph g;
-  const ValueId before = g.b.neg(g.input("x", {16}));
+  const ValueId before = g.b.neg(g.input("x", {kCount}));
   const ValueId after = g.b.op("Exp", {before});
   use(g, before, after);
   WishingBackend backend{"Neg", "Add"};
@@ -92,22 +96,26 @@ TEST(AssignMemory, AnOutputOfTheGraphIsNotWrittenOver) {
 
 TEST(AssignMemory, InputsVariablesAndConstantsAreNotWrittenOver) {
   SmallGraph g;
-  g.output("a", g.b.op("Exp", {g.input("x", {16})}));
-  g.output("b", g.b.op("Exp", {g.weight("w", {16})}));
-  g.output("c", g.b.op("Exp", {g.constant({16}, Doubles(16, 1))}));
-  WishingBackend backend{};
+  const std::vector<ValueId> sources = {g.input("x", {kCount}), g.weight("w", {kCount}),
+                                        g.constant({kCount}, Doubles(kCount, 1))};
+  for (const ValueId source : sources) {
+    g.output("y", g.b.neg(g.b.op("Exp", {source})));
+  }
+  WishingBackend backend{"Neg"};
   backend.wish("Exp", {.inplace = {{0, 0}}});
   const Plan plan = lower(g, backend);
   const std::vector<Kind> kinds = {Kind::kInput, Kind::kVariable, Kind::kConstant};
-  for (std::size_t s = 0; s < 3; ++s) {
-    EXPECT_EQ(plan.steps[s].inputs[0].kind, kinds[s]);
-    EXPECT_EQ(plan.steps[s].outputs[0].kind, Kind::kArena);
+  for (std::size_t i = 0; i < 3; ++i) {
+    const PlanStep& exp = plan.steps[2 * i];
+    ASSERT_EQ(exp.op, "Exp");
+    EXPECT_EQ(exp.inputs[0].kind, kinds[i]);
+    EXPECT_EQ(exp.outputs[0].kind, Kind::kArena);
   }
 }
 
 TEST(AssignMemory, AnInputThatIsReadTwiceByTheStepIsNotWrittenOver) {
   SmallGraph g;
-  const ValueId before = g.b.neg(g.input("x", {16}));
+  const ValueId before = g.b.neg(g.input("x", {kCount}));
   g.output("y", g.b.mul(before, before));
   WishingBackend backend{"Neg"};
   backend.wish("Mul", {.inplace = {{0, 0}}});
@@ -117,19 +125,33 @@ TEST(AssignMemory, AnInputThatIsReadTwiceByTheStepIsNotWrittenOver) {
 
 TEST(AssignMemory, AnAliasKeepsTheMemoryItSharesAlive) {
   SmallGraph g;
-  const ValueId made = g.b.neg(g.input("x", {16}));
-  const ValueId alias = g.b.reshape(made, {4, 4});
+  const ValueId made = g.b.neg(g.input("x", {kCount}));
+  const ValueId alias = g.b.reshape(made, {kCount / 4, 4});
   const ValueId other = g.b.neg(g.b.neg(made));
-  g.output("y", g.b.add(g.b.reshape(other, {4, 4}), alias));
+  g.output("y", g.b.add(g.b.reshape(other, {kCount / 4, 4}), alias));
   const Plan plan = lower(g, WishingBackend{"Neg", "Add"});
   EXPECT_TRUE(same_place(plan.steps[3].inputs[1], plan.steps[0].outputs[0]));
   EXPECT_FALSE(overlap(plan.steps[1].outputs[0], plan.steps[0].outputs[0]));
   EXPECT_FALSE(overlap(plan.steps[2].outputs[0], plan.steps[0].outputs[0]));
 }
 
+TEST(AssignMemory, SmallOutputsLieTogetherInABlockOfTheirOwn) {
+  SmallGraph g;
+  const ValueId x = g.input("x", {3});
+  g.output("a", g.b.neg(x));
+  g.output("large", g.b.neg(g.input("y", {kCount})));
+  g.output("b", g.b.op("Exp", {x}));
+  const Plan plan = lower(g, WishingBackend{"Neg", "Exp"});
+  EXPECT_EQ(plan.outputs[0].location.kind, Kind::kReadings);
+  EXPECT_EQ(plan.outputs[1].location.kind, Kind::kArena);
+  EXPECT_EQ(plan.outputs[2].location.kind, Kind::kReadings);
+  EXPECT_EQ(plan.outputs[2].location.offset, static_cast<std::int64_t>(kBufferAlignment));
+  EXPECT_EQ(plan.readings_bytes, 2 * static_cast<std::int64_t>(kBufferAlignment));
+}
+
 TEST(AssignMemory, AWorkspaceIsApartFromWhatLivesAtItsStep) {
   SmallGraph g;
-  const ValueId y = g.b.op("Exp", {g.b.neg(g.input("x", {16}))});
+  const ValueId y = g.b.op("Exp", {g.b.neg(g.input("x", {kCount}))});
   g.output("y", g.b.neg(y));
   WishingBackend backend{"Neg"};
   backend.wish("Exp", {.workspace_bytes = kBlock});
@@ -173,13 +195,14 @@ TEST(AssignMemory, GradientsLieInOneBlockInTheOrderOfTheirParameters) {
   const Plan plan = lower(g, WishingBackend{"AllFinite", "Mul", "SgdUpdate"});
   const PlanStep& update = plan.steps.back();
   ASSERT_EQ(update.op, "SgdUpdate");
-  const std::vector<std::int64_t> expected = {2 * kBlock, 0, kBlock};
+  constexpr auto kStep = static_cast<std::int64_t>(kBufferAlignment);
+  const std::vector<std::int64_t> expected = {2 * kStep, 0, kStep};
   for (std::size_t i = 0; i < 3; ++i) {
     EXPECT_EQ(update.inputs[7 + i].kind, Kind::kFlat);
     EXPECT_EQ(update.inputs[7 + i].offset, expected[i]) << i;
     EXPECT_TRUE(same_place(update.outputs[i], update.inputs[4 + i])) << i;
   }
-  EXPECT_EQ(plan.flat_bytes, 3 * kBlock);
+  EXPECT_EQ(plan.flat_bytes, 3 * kStep);
 }
 
 TEST(AssignMemory, AnUpdateRunsBehindEverythingThatReadsItsVariables) {
