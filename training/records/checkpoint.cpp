@@ -2,12 +2,9 @@
 
 #include <algorithm>
 #include <array>
-#include <bit>
 #include <cstdio>
 #include <future>
-#include <limits>
 #include <span>
-#include <type_traits>
 
 #include "runtime/base/error.h"
 #include "runtime/platform/files.h"
@@ -34,29 +31,6 @@ std::string folder_name(std::int64_t step) {
   char text[32];
   std::snprintf(text, sizeof text, "step-%012lld", static_cast<long long>(step));
   return text;
-}
-
-// By the exponent, which is all ones in what is not finite: a loop over whole registers.
-template <class T>
-bool all_finite(std::span<const T> values) {
-  using Bits = std::conditional_t<sizeof(T) == 4, std::uint32_t, std::uint64_t>;
-  constexpr Bits kExponent = std::bit_cast<Bits>(std::numeric_limits<T>::infinity());
-  std::int64_t bad = 0;
-  for (const T value : values) {
-    bad += (std::bit_cast<Bits>(value) & kExponent) == kExponent ? 1 : 0;
-  }
-  return bad == 0;
-}
-
-bool all_finite(const Tensor& tensor) {
-  if (tensor.dtype() != DType::kFloat32 && tensor.dtype() != DType::kFloat64) {
-    return true;
-  }
-  return visit_float(tensor.dtype(), [&]<class T>() {
-    // What lies between the elements says nothing.
-    return all_finite<T>(tensor.span<T>()) ||
-           (!tensor.layout().plain && all_finite<T>(tensor.to_plain().span<T>()));
-  });
 }
 
 void list_file(JsonValue& manifest, const std::string& name, const std::string& path,
