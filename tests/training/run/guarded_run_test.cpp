@@ -75,6 +75,20 @@ class GuardedRuns : public TinyRuns {
   }
 };
 
+// There the reports of steps are on their way while the device has not even begun them.
+TEST_F(GuardedRuns, WithLateReportsHaveTheBitsOfTheHost) {
+  for (const Lines& wanted : {lines(), lines({"train.accumulate=3"})}) {
+    const std::string name = std::to_string(wanted.size());
+    const RunRecord host = run_tiny(recipe("host" + name, wanted), false);
+    for (const std::int64_t late : {1, 4}) {
+      const std::string out = concat("late", name, "_", late);
+      const RunRecord device = run_tiny(recipe(out, wanted), false, nullptr, guarded(), late);
+      EXPECT_EQ(host.variables, device.variables);
+      EXPECT_EQ(host.log, device.log);
+    }
+  }
+}
+
 TEST_F(GuardedRuns, StagesKeepTheirValues) {
   Recipe host = recipe("run", lines({"train.epochs=3"}));
   host.stages = {{1, {"w1"}, 1.0}, {2, {}, 0.5}};
