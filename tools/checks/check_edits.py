@@ -23,9 +23,9 @@ ELSEWHERE = ("docs/", "tests/", "models/", "tools/checks/", "tools/oracle/")
 SAMPLES = {
     "op": ("OneHot", r"(graph/ops|backends/[^/]+/kernels)/", 0),
     "elementwise op with a fast kernel": (r"\b(HardSwish|kHardSwish)\b", r"graph/ops/|backends/reference/kernels/|backends/common/", 3),
-    "optimizer": (r"\b(SgdUpdate|sgd_family)\b", r"backends/common/optimizers/|training/optimizers/sgd\.", 6),
-    "loss": (r"\bsequence_losses\b", r"training/losses/sequence\.", 2),
-    "schedule": (r"\bcyclic_schedules\b", r"training/schedules/cyclic\.", 2),
+    "optimizer": (r"\b(SgdUpdate|sgd_family)\b", r"backends/common/optimizers/|training/optimizers/sgd\.", 5),
+    "loss": (r"\bsequence_losses\b", r"training/losses/sequence\.", 1),
+    "schedule": (r"\bcyclic_schedules\b", r"training/schedules/cyclic\.", 1),
     "data kind": (r"\b(kTokens|open_tokens|tokens_dataset\.h)\b", r"training/data/tokens/", 3),
     "subcommand": (r"\bdoctor_command\b", r"tools/cli/doctor_command\.", 2),
     "recipe key": (r"\blimit_batches\b", r"training/(?!settings/|recipe/)", 2),

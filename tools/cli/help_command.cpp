@@ -10,6 +10,7 @@
 #include "tools/cli/help_text.h"
 #include "training/losses/loss.h"
 #include "training/losses/loss_sources.h"
+#include "training/metrics/metric_spec.h"
 #include "training/metrics/task.h"
 #include "training/optimizers/optimizer.h"
 #include "training/recipe/recipe_keys.h"

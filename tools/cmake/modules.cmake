@@ -32,10 +32,10 @@ temper_module(training/data RECURSE DEPENDS training/settings training/formats b
 temper_module(training/losses OPTIMIZE O1 DEPENDS training/settings graph/ir graph/ops)
 temper_module(training/optimizers OPTIMIZE O1 DEPENDS training/settings graph/ir graph/ops)
 temper_module(training/schedules OPTIMIZE O1 DEPENDS training/settings)
-temper_module(training/metrics DEPENDS runtime/memory)
+temper_module(training/metrics DEPENDS training/settings runtime/memory)
 temper_module(training/compile RECURSE OPTIMIZE O1 DEPENDS training/losses training/optimizers graph/ir graph/ops graph/autodiff graph/passes graph/lowering
   runtime/exec backends)
-temper_module(training/recipe OPTIMIZE O1 DEPENDS training/settings training/losses training/optimizers training/schedules training/compile training/metrics runtime/platform LINK tomlplusplus::tomlplusplus)
+temper_module(training/recipe OPTIMIZE O1 DEPENDS training/settings training/losses training/optimizers training/schedules training/metrics runtime/platform LINK tomlplusplus::tomlplusplus)
 temper_module(training/objective OPTIMIZE O1 DEPENDS training/recipe training/data training/compile training/losses training/metrics graph/onnx)
 temper_module(training/session OPTIMIZE O1 DEPENDS training/objective training/recipe training/compile training/data training/schedules training/metrics
   graph/onnx backends)

@@ -44,7 +44,7 @@ AdversarialSideLoop::AdversarialSideLoop(AdversarialSession& session, Adversaria
 std::int64_t AdversarialSideLoop::applied_in_store() const {
   const VariableStore& store = session_.store();
   return store.get_scalar<std::int64_t>(
-      store.find(ScalarRole::kApplied, session_.settings(kind_).model));
+      store.find(ScalarRole::kApplied, session_.settings(kind_).model_index));
 }
 
 void AdversarialSideLoop::begin() {

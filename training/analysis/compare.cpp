@@ -9,7 +9,7 @@
 #include "runtime/base/error.h"
 #include "runtime/platform/clock.h"
 #include "runtime/platform/folders.h"
-#include "training/metrics/metric_settings.h"
+#include "training/metrics/metric_spec.h"
 #include "training/run/trainer.h"
 
 namespace temper::training {

@@ -30,7 +30,7 @@ double norm_of(std::span<const float> values) {
 std::vector<FrozenTensor> frozen_tensors(Session& session) {
   graph::Graph graph = session.engine().imported();
   const CompileSettings& settings = session.engine().settings();
-  choose_trainable(graph, settings.trainable, settings.freeze);
+  choose_trainable(graph, settings.model.trainable, settings.model.freeze);
   std::vector<FrozenTensor> frozen;
   for (int i = 0; i < graph.variable_count(); ++i) {
     const graph::Variable& variable = graph.variable(graph::VariableId{i});

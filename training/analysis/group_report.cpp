@@ -42,7 +42,7 @@ std::vector<TensorSettings> tensor_settings(const Recipe& recipe) {
   choose_trainable(graph, recipe.model.trainable, recipe.model.freeze);
   CompileSettings settings;
   settings.optimizer = recipe.optimizer;
-  settings.groups = merged_groups(graph, recipe.groups);
+  settings.groups = merged_groups(graph, {recipe.groups.begin(), recipe.groups.end()});
   const std::vector<Attrs> parameters = group_parameters(settings);
   std::set<std::string> shown;
   std::map<std::string, std::size_t> group_of;  // 0: none

@@ -45,12 +45,12 @@ ValueId input_named(const Graph& model, const std::string& name) {
 class AdversarialGraphMaker {
  public:
   AdversarialGraphMaker(const Graph& generator, const Graph& discriminator,
-                        const AdversarialSettings& settings, const Wiring& wiring,
+                        const AdversarialCompileSettings& settings, const Wiring& wiring,
                         const Backend& reference, std::int64_t batch)
       : generator_(generator),
         discriminator_(discriminator),
         settings_(settings),
-        loss_(find_adversarial_loss(settings.loss.name)),
+        loss_(find_adversarial_loss(settings.adversarial.loss.name)),
         wiring_(wiring),
         reference_(reference),
         batch_(batch),
@@ -59,7 +59,7 @@ class AdversarialGraphMaker {
 
   Graph discriminator_step() {
     graph_.name = "discriminator";
-    begin_step(settings_.discriminator, settings_.discriminator.seed);
+    begin_step(settings_.discriminator, settings_.discriminator.seed());
     add_inputs(true);
     const ValueId real = inputs_.at(wiring_.sample);
     const ValueId fake = generate(latent(kLatentStream, position_));
@@ -82,7 +82,7 @@ class AdversarialGraphMaker {
   Graph generator_step() {
     graph_.name = "generator";
     // Another stream than the discriminator's steps, which count their samples from 0, too.
-    begin_step(settings_.generator, settings_.generator.seed ^ (std::uint64_t{1} << 63));
+    begin_step(settings_.generator, settings_.generator.seed() ^ (std::uint64_t{1} << 63));
     add_inputs(false);
     const ValueId fake = generate(latent(kLatentStream, position_));
     const ValueId scores = score(fake, Use::kFake);
@@ -95,7 +95,7 @@ class AdversarialGraphMaker {
     graph_.name = "sample";
     training_ = false;
     add_inputs(false);
-    seed_ = settings_.seed;
+    seed_ = settings_.generator.seed();
     const ValueId noise = latent(kSampleStream, builder_.scalar(DType::kInt64, 0));
     graph_.add_output("samples", generate(noise), {PortRole::kSamples, 0});
     return std::move(graph_);
@@ -120,9 +120,10 @@ class AdversarialGraphMaker {
 
  private:
   void begin_step(const CompileSettings& settings, std::uint64_t seed) {
-    trained_ = settings.model;
+    trained_ = settings.model_index;
     seed_ = seed;
-    step_ = add_step_variables(graph_, group_count(settings), settings.model, settings.prefix);
+    step_ =
+        add_step_variables(graph_, group_count(settings), settings.model_index, settings.prefix);
     position_ = graph_.read_variable(step_.position);
   }
 
@@ -135,7 +136,7 @@ class AdversarialGraphMaker {
       return part;
     }
     graph::TrainingModeOptions mode;
-    mode.frozen_batchnorm = settings_.generator.frozen_batchnorm;
+    mode.frozen_batchnorm = settings_.generator.model.freezes_batchnorm();
     mode.seed = seed_ ^ (static_cast<std::uint64_t>(use) << 32);
     mode.position = add_scalar_variable(part, graph::ScalarRole::kPosition, DType::kInt64, {}, 0);
     graph::apply_training_mode(part, mode);
@@ -169,7 +170,7 @@ class AdversarialGraphMaker {
     TEMPER_CHECK(is_float(input.dtype), ErrorCode::kInvalidArgument, "the generator's input '",
                  wiring_.latent, "' is ", input.dtype, "; noise is a float");
     Builder builder(graph_, "latent noise");
-    const bool uniform = settings_.distribution == "uniform";
+    const bool uniform = settings_.adversarial.distribution == "uniform";
     const ValueId drawn = random(builder, input.dtype, input.shape, uniform, stream, position);
     return uniform ? builder.sub(builder.scale(drawn, 2), builder.scalar(input.dtype, 1)) : drawn;
   }
@@ -187,13 +188,14 @@ class AdversarialGraphMaker {
   // A use of a model. Its statistics move only in its own steps; several uses chain.
   Appended use_model(const Graph& graph, const CompileSettings& model, Use use,
                      const std::map<std::string, ValueId>& inputs) {
-    const bool own = training_ && model.model == trained_;
+    const bool own = training_ && model.model_index == trained_;
     std::map<VariableIdentity, ValueId> reads = own ? moved_ : decltype(moved_){};
     if (training_) {
-      reads[VariableIdentity::of_scalar(graph::ScalarRole::kPosition, model.model)] = position_;
+      reads[VariableIdentity::of_scalar(graph::ScalarRole::kPosition, model.model_index)] =
+          position_;
     }
     Appended made =
-        graph::append(graph_, bound(graph, use), model.model, model.prefix, inputs, reads);
+        graph::append(graph_, bound(graph, use), model.model_index, model.prefix, inputs, reads);
     for (const UpdateBinding& update : made.updates) {
       if (own) {
         moved_[graph_.variable(update.variable).identity] = update.value;
@@ -232,8 +234,8 @@ class AdversarialGraphMaker {
 
   // The weighted penalty the loss asks for; invalid when it asks for none.
   ValueId add_penalties(ValueId real, ValueId fake, ValueId real_scores) {
-    const double lambda = settings_.loss.parameters.get_double(kGradientPenalty, 0);
-    const double gamma = settings_.loss.parameters.get_double(kR1Penalty, 0);
+    const double lambda = settings_.adversarial.loss.parameters.get_double(kGradientPenalty, 0);
+    const double gamma = settings_.adversarial.loss.parameters.get_double(kR1Penalty, 0);
     if (lambda > 0) {
       Builder builder(graph_, "gradient penalty");
       Shape shape = builder.shape(real);
@@ -260,7 +262,7 @@ class AdversarialGraphMaker {
       std::vector<VariableId> others;
       for (int i = 0; i < graph_.variable_count(); ++i) {
         graph::Variable& variable = graph_.variable(VariableId{i});
-        if (variable.trainable && variable.identity.model != settings->model) {
+        if (variable.trainable && variable.identity.model != settings->model_index) {
           variable.trainable = false;
           others.push_back(VariableId{i});
         }
@@ -292,7 +294,7 @@ class AdversarialGraphMaker {
 
   const Graph& generator_;
   const Graph& discriminator_;
-  const AdversarialSettings& settings_;
+  const AdversarialCompileSettings& settings_;
   const AdversarialLoss& loss_;
   const Wiring& wiring_;
   const Backend& reference_;
@@ -310,14 +312,15 @@ class AdversarialGraphMaker {
 };
 
 // Dimensions of the noise that the file leaves open.
-void bind_latent(Graph& generator, const AdversarialSettings& settings, const Wiring& wiring) {
+void bind_latent(Graph& generator, const AdversarialCompileSettings& settings,
+                 const Wiring& wiring) {
   std::vector<graph::Dim>& dims = generator.value(input_named(generator, wiring.latent)).dims;
   for (std::size_t axis = 1; axis < dims.size(); ++axis) {
     if (dims[axis].value < 0) {
-      TEMPER_CHECK(settings.latent_size > 0, ErrorCode::kInvalidArgument, "dimension ", axis,
-                   " of the generator's input '", wiring.latent,
+      TEMPER_CHECK(settings.adversarial.latent_size > 0, ErrorCode::kInvalidArgument, "dimension ",
+                   axis, " of the generator's input '", wiring.latent,
                    "' is open; set adversarial.latent_size");
-      dims[axis].value = settings.latent_size;
+      dims[axis].value = settings.adversarial.latent_size;
     }
   }
 }
@@ -325,14 +328,14 @@ void bind_latent(Graph& generator, const AdversarialSettings& settings, const Wi
 }  // namespace
 
 AdversarialGraphs::AdversarialGraphs(Graph generator, Graph discriminator,
-                                     AdversarialSettings settings, const Backend& reference)
+                                     AdversarialCompileSettings settings, const Backend& reference)
     : generator_(std::move(generator)),
       discriminator_(std::move(discriminator)),
       settings_(std::move(settings)),
       reference_(reference),
-      wiring_(wire(generator_, discriminator_, settings_.latent)) {
-  settings_.generator.model = kGeneratorModel;
-  settings_.discriminator.model = kDiscriminatorModel;
+      wiring_(wire(generator_, discriminator_, settings_.adversarial.latent)) {
+  settings_.generator.model_index = kGeneratorModel;
+  settings_.discriminator.model_index = kDiscriminatorModel;
   settings_.generator.prefix = kGeneratorPrefix;
   settings_.discriminator.prefix = kDiscriminatorPrefix;
   bind_latent(generator_, settings_, wiring_);
@@ -350,7 +353,7 @@ Graph AdversarialGraphs::make(AdversarialGraphKind kind, std::int64_t batch) con
     case AdversarialGraphKind::kSample:
       return maker.sample();
     case AdversarialGraphKind::kClipWeights:
-      return maker.clip_weights(settings_.loss.parameters.get_double(kWeightClip, 0));
+      return maker.clip_weights(settings_.adversarial.loss.parameters.get_double(kWeightClip, 0));
   }
   fail(ErrorCode::kInternal, "no such graph");
 }

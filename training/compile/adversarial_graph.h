@@ -12,6 +12,7 @@
 #include "runtime/backend/backend.h"
 #include "training/compile/training_graph.h"
 #include "training/losses/adversarial.h"
+#include "training/settings/adversarial_settings.h"
 
 namespace temper::training {
 
@@ -21,14 +22,10 @@ inline constexpr const char* kDiscriminatorPrefix = "discriminator::";
 inline constexpr int kGeneratorModel = 0;
 inline constexpr int kDiscriminatorModel = 1;
 
-struct AdversarialSettings {
-  ComponentSettings loss{"", {}};  // of adversarial_losses(), parameters complete
-  CompileSettings generator;       // optimizer, groups, clipping of each model's own step
+struct AdversarialCompileSettings {
+  AdversarialSettings adversarial;  // the loss's parameters complete; empty latent: see wire()
+  CompileSettings generator;        // optimizer, groups, clipping of each model's own step
   CompileSettings discriminator;
-  std::string latent;                   // the generator's noise input; empty: see wire()
-  std::string distribution = "normal";  // or "uniform": -1 to 1
-  std::int64_t latent_size = 0;         // of the noise's dimensions that the file leaves open
-  std::uint64_t seed = 0;
 };
 
 // How the two models fit together.
@@ -71,10 +68,10 @@ class AdversarialGraphs {
  public:
   // Imported graphs whose inputs have numbers as dimensions, but for the batch and the noise.
   AdversarialGraphs(graph::Graph generator, graph::Graph discriminator,
-                    AdversarialSettings settings, const Backend& reference);
+                    AdversarialCompileSettings settings, const Backend& reference);
 
   const Wiring& wiring() const { return wiring_; }
-  const AdversarialSettings& settings() const { return settings_; }
+  const AdversarialCompileSettings& settings() const { return settings_; }
   // Input 0 is the sample, i + 1 condition i. Steps have also the outputs norm and ok. THROWS:
   // kInvalidArgument, kInvalidModel, kUnsupported (naming what has no second derivative, for
   // penalties).
@@ -83,7 +80,7 @@ class AdversarialGraphs {
  private:
   graph::Graph generator_;
   graph::Graph discriminator_;
-  AdversarialSettings settings_;
+  AdversarialCompileSettings settings_;
   const Backend& reference_;
   Wiring wiring_;
 };

@@ -21,7 +21,7 @@ using graph::ValueId;
 // The teacher as it predicts, for this batch.
 Graph bound_teacher(const CompileSettings& settings, const GraphRequest& request,
                     const Backend& reference) {
-  Graph part = *settings.teacher.graph;
+  Graph part = *settings.teacher_graph;
   bind_batch(part, request.symbols, request.batch, reference);
   graph::apply_inference_mode(part);
   for (int i = 0; i < part.variable_count(); ++i) {

@@ -16,7 +16,7 @@ inline constexpr const char* kTeacherPrefix = "teacher::";
 //   (1 - alpha) loss + alpha T^2 mean KL(softmax(teacher / T) || softmax(output / T))
 // along the axis of the classes, the mean over everything else. The output is the first loss's;
 // `model_inputs` are the joint graph's without targets. Parts "hard" and "distillation" are named.
-// REQUIRES: settings.teacher has a graph. THROWS: kInvalidArgument when the teacher has other
+// REQUIRES: settings.teacher_graph. THROWS: kInvalidArgument when the teacher has other
 // inputs or another output.
 LossParts add_distillation(graph::Graph& graph, const CompileSettings& settings,
                            const GraphRequest& request, const Backend& reference,

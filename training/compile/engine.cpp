@@ -47,7 +47,7 @@ void Engine::prepare(const std::vector<GraphRequest>& requests, VariableStore* b
   for (const GraphRequest& request : requests) {
     plan(request);
   }
-  if (settings_.snapshots) {
+  if (settings_.keeps_snapshot()) {
     plans_.add_snapshots(belongs_to_snapshot);
   }
   plans_.allocate(before);

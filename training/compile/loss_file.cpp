@@ -44,7 +44,7 @@ std::string declared(const graph::Value& value) {
 }
 
 // The file with the shapes of what it is given.
-Graph bound_file(const Graph& graph, const LossTermSettings& term,
+Graph bound_file(const Graph& graph, const LossTerm& term,
                  const std::map<std::string, ValueId>& given, const Backend& reference) {
   Graph part = *term.graph;
   LossSymbols symbols;
@@ -183,7 +183,7 @@ void check_loss_input(const graph::Value& value, const std::string& path, std::s
       value.dtype != dtype ? "; declare that type in the file, and Cast where it is used" : "");
 }
 
-ValueId add_loss_file(Graph& graph, const LossTermSettings& term,
+ValueId add_loss_file(Graph& graph, const LossTerm& term,
                       const std::map<std::string, ValueId>& given, const Backend& reference) {
   const Graph part = bound_file(graph, term, given, reference);
   const ValueId loss = graph::append(graph, part, 0, kPrefix, given).outputs.front().value;

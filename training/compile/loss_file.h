@@ -57,7 +57,7 @@ void check_loss_input(const graph::Value& value, const std::string& path, std::s
 
 // The loss, a scalar in the file's type. `given`: a value of `graph` for each input of the file.
 // THROWS: kInvalidArgument for values that do not fit, and when the loss is not one number.
-graph::ValueId add_loss_file(graph::Graph& graph, const LossTermSettings& term,
+graph::ValueId add_loss_file(graph::Graph& graph, const LossTerm& term,
                              const std::map<std::string, graph::ValueId>& given,
                              const Backend& reference);
 

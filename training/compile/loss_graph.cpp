@@ -22,7 +22,7 @@ using graph::ValueId;
 
 namespace {
 
-std::vector<ValueId> chosen_outputs(const Loss& loss, const LossTermSettings& term,
+std::vector<ValueId> chosen_outputs(const Loss& loss, const LossTerm& term,
                                     const std::vector<Graph::Output>& outputs) {
   std::vector<std::string> names;
   for (const Graph::Output& output : outputs) {
@@ -92,7 +92,7 @@ void flatten_positions(LossInputs& in) {
   }
 }
 
-ValueId add_file_term(Graph& graph, const CompileSettings& settings, const LossTermSettings& term,
+ValueId add_file_term(Graph& graph, const CompileSettings& settings, const LossTerm& term,
                       const ModelValues& model, const Backend& reference) {
   std::map<std::string, ValueId> given;
   const std::int64_t batch = model.batch(graph);
@@ -118,7 +118,7 @@ ValueId add_file_term(Graph& graph, const CompileSettings& settings, const LossT
   return add_loss_file(graph, term, given, reference);
 }
 
-LossSums add_term(Graph& graph, const CompileSettings& settings, const LossTermSettings& term,
+LossSums add_term(Graph& graph, const CompileSettings& settings, const LossTerm& term,
                   const std::vector<Graph::Output>& outputs) {
   const Loss& loss = find_loss(term.loss.name);
   Builder builder(graph, concat("loss ", loss.name));
@@ -157,13 +157,13 @@ LossSums add_term(Graph& graph, const CompileSettings& settings, const LossTermS
 
 }  // namespace
 
-std::vector<std::string> term_labels(const std::vector<LossTermSettings>& terms) {
-  const auto name_of = [](const LossTermSettings& term) {
+std::vector<std::string> term_labels(const std::vector<LossTerm>& terms) {
+  const auto name_of = [](const LossTerm& term) {
     return term.is_file() ? std::string("file") : term.loss.name;
   };
   std::set<std::string> taken;
   std::vector<std::string> labels;
-  for (const LossTermSettings& term : terms) {
+  for (const LossTerm& term : terms) {
     const auto alike = std::count_if(terms.begin(), terms.end(), [&](const auto& other) {
       return other.label.empty() && name_of(other) == name_of(term);
     });
@@ -183,10 +183,10 @@ std::vector<std::string> term_labels(const std::vector<LossTermSettings>& terms)
 std::vector<LossPartForm> loss_part_forms(const CompileSettings& settings, bool training) {
   const std::vector<std::string> labels = term_labels(settings.losses);
   const bool penalised = training && settings.penalty.is_on();
-  const bool taught = training && settings.teacher.is_on();
+  const bool taught = training && settings.teacher_graph != nullptr;
   std::vector<LossPartForm> parts;
   for (std::size_t i = 0; i < settings.losses.size(); ++i) {
-    const LossTermSettings& term = settings.losses[i];
+    const LossTerm& term = settings.losses[i];
     parts.push_back({labels[i], {}, term.loss_weight});
     if (!term.is_file()) {
       parts.back().form = loss_form(find_loss(term.loss.name), term.loss.parameters);
@@ -253,7 +253,7 @@ LossParts add_loss(Graph& graph, const CompileSettings& settings,
   const std::vector<LossPartForm> forms = loss_part_forms(settings, training);
   Builder builder(graph, "loss");
   for (std::size_t i = 0; i < settings.losses.size(); ++i) {
-    const LossTermSettings& term = settings.losses[i];
+    const LossTerm& term = settings.losses[i];
     if (term.is_file()) {
       const ValueId value = add_file_term(graph, settings, term, model, reference);
       made.parts.push_back(part_of_batch(builder, forms[i], value, rows));

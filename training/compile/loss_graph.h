@@ -52,7 +52,7 @@ std::vector<LossPartForm> loss_part_forms(const CompileSettings& settings, bool 
 
 // The names of the terms in the log, all different: the label, the loss's name ("file" for a file)
 // or, where two are alike, that with the output or a number.
-std::vector<std::string> term_labels(const std::vector<LossTermSettings>& terms);
+std::vector<std::string> term_labels(const std::vector<LossTerm>& terms);
 
 // Their names; empty for a loss of one part.
 std::vector<std::string> loss_part_labels(const CompileSettings& settings, bool training);

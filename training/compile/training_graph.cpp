@@ -36,15 +36,15 @@ class GraphMaker {
     const bool training =
         request_.kind != GraphKind::kEvaluate && request_.kind != GraphKind::kPredict;
     if (training && request_.kind != GraphKind::kGradient) {
-      choose_trainable(graph_, settings_.trainable, settings_.freeze);
+      choose_trainable(graph_, settings_.model.trainable, settings_.model.freeze);
     }
     bind_batch(graph_, request_.symbols, request_.batch, reference_);
     if (training) {
       step_ = add_step_variables(graph_, group_count(settings_));
       graph::TrainingModeOptions mode;
-      mode.frozen_batchnorm = settings_.frozen_batchnorm;
+      mode.frozen_batchnorm = settings_.model.freezes_batchnorm();
       mode.dropout = request_.kind != GraphKind::kGradient;
-      mode.seed = settings_.seed;
+      mode.seed = settings_.seed();
       mode.position = step_.position;
       graph::apply_training_mode(graph_, mode);
     } else {
@@ -65,7 +65,7 @@ class GraphMaker {
     if (request_.kind != GraphKind::kPredict) {
       const std::vector<ValueId> model_inputs = graph_.inputs;
       LossParts made = add_loss(graph_, settings_, outputs, training, request_.batch, reference_);
-      if (training && settings_.teacher.is_on()) {
+      if (training && settings_.teacher_graph != nullptr) {
         made = add_distillation(graph_, settings_, request_, reference_, model_inputs, outputs,
                                 std::move(made));
       }

@@ -5,25 +5,33 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "graph/ir/graph.h"
 #include "runtime/backend/backend.h"
 #include "training/compile/graph_ports.h"
 #include "training/compile/step/accuracy.h"
-#include "training/compile/step/gradient_clip.h"
-#include "training/compile/step/loss_scaling.h"
+#include "training/settings/average_settings.h"
+#include "training/settings/clip_settings.h"
 #include "training/settings/component.h"
+#include "training/settings/loss_settings.h"
+#include "training/settings/model_settings.h"
+#include "training/settings/optimizer_settings.h"
+#include "training/settings/scaler_settings.h"
+#include "training/settings/train_settings.h"
 
 namespace temper::training {
 
 inline constexpr std::int64_t kRateSlots = 1024;
 
-struct OptimizerGroupSettings {
-  std::string match;
-  Attrs parameters;  // those that the group sets apart; the others are the optimizer's
+// A group of tensors with settings of their own.
+struct OptimizerGroup : OptimizerGroupSettings {
+  OptimizerGroup() = default;
+  OptimizerGroup(OptimizerGroupSettings settings) : OptimizerGroupSettings(std::move(settings)) {}
+
   // Of merged groups (merged_groups()): exactly these, whatever `match` says.
-  std::vector<std::string> tensors = {};
+  std::vector<std::string> tensors;
 };
 
 // What the data and loss files call the only target, and the weights of samples.
@@ -38,80 +46,52 @@ struct LossFileTarget {
   Shape row_shape;
 };
 
-// One loss of those that a run adds up.
-struct LossTermSettings {
-  ComponentSettings loss;
-  std::string file;                     // an ONNX file in place of `loss`: see loss_file.h
-  const graph::Graph* graph = nullptr;  // loaded from it; outlives all that is compiled
-  std::vector<LossFileTarget> file_targets;
-  std::vector<std::string> outputs;  // empty: the model's first ones, as many as the loss takes
+// A loss as a run settled it.
+struct LossTerm : LossTermSettings {
+  LossTerm() = default;
+  LossTerm(LossTermSettings settings) : LossTermSettings(std::move(settings)) {}
+
+  const graph::Graph* graph = nullptr;       // loaded from `file`; outlives all that is compiled
+  std::vector<LossFileTarget> file_targets;  // see loss_file.h
   bool class_target = true;        // where the loss takes either: class indices, else as the output
   std::int64_t target_labels = 0;  // S of a target [N, S] of label sequences
-  std::string target;              // its array or column in the data; empty: the data's only target
-  double loss_weight = 1;          // factor in the sum
-  std::string label;               // its name in the log; empty: the loss's name, or "file"
-  std::string class_weight;        // "balanced": the loss's `weight` from the counts of the labels
   // The joint graph's inputs that it reads: PortRole::kTarget, and kInputLengths (i64, one number
   // of frames per sample).
   int target_index = 0;
   int lengths_index = 0;
   bool all_count = false;  // no class index of the data is ignored
-
-  bool is_file() const { return !file.empty(); }
 };
 
-// l1 sum |w| + l2 sum w^2, added to the loss that is differentiated.
-struct PenaltySettings {
-  double l1 = 0;
-  double l2 = 0;
-  std::vector<std::string> match;  // patterns; empty: tensors of two or more dimensions
-
-  bool is_on() const { return l1 > 0 || l2 > 0; }
-};
-
-// A second model whose answers the first learns beside the targets: see distillation.h.
-struct TeacherSettings {
-  std::string model;                    // path; empty: there is none
-  double temperature = 2;               // scores are divided by it before the softmax
-  double alpha = 0.5;                   // the teacher's share of the loss
-  std::string output;                   // empty: its first
-  const graph::Graph* graph = nullptr;  // loaded from `model`; outlives all that is compiled
-
-  bool is_on() const { return graph != nullptr; }
-};
-
-// Which number of a step may keep it from being applied.
-enum class SpikeGate { kNone, kGradientNorm, kLoss };
-
-// What the graphs of a run depend on, besides shapes.
+// What the graphs of a run depend on, besides shapes: settings of the recipe as they are, and what
+// the run made of them.
 struct CompileSettings {
-  std::vector<LossTermSettings> losses;  // the loss is their weighted sum
-  bool sample_weight = false;  // the data weigh each sample: PortRole::kSampleWeight, floats
-  AccuracySettings accuracy;   // of steps
+  std::vector<LossTerm> losses;  // the loss is their weighted sum
+  bool sample_weight = false;    // the data weigh each sample: PortRole::kSampleWeight, floats
+  AccuracySettings accuracy;     // of steps
   PenaltySettings penalty;
-  TeacherSettings teacher;  // in training alone
+  TeacherSettings teacher;
+  // In training alone. Loaded from teacher.model, outlives all that is compiled; null: no teacher.
+  const graph::Graph* teacher_graph = nullptr;
   ComponentSettings optimizer;
-  std::vector<OptimizerGroupSettings> groups;
+  std::vector<OptimizerGroup> groups;
   ClipSettings clip;
-  SpikeGate spike_gate = SpikeGate::kNone;
-  // A group of micro-batches has the mean of their losses, not the loss of all its items.
-  bool by_batches = false;
-  bool average = false;      // averages of the weights beside them: weight_average.h
-  bool snapshots = false;    // room for a second state of the run: see take_snapshot()
-  bool check_finite = true;  // false: a step that is not finite is applied (never with kFloat16)
-  // kFloat16 or kBFloat16: mixed precision; kFloat32: every op in the type the file gives it.
+  ModelSettings model;      // freeze is that of this stage
+  TrainSettings train;      // how a step is made: spike, accumulate_by, on_nonfinite, seed
+  AverageSettings average;  // averages of the weights beside them: weight_average.h
+  // Settled from train.precision. kFloat16 or kBFloat16: mixed precision; kFloat32: every op in the
+  // type the file gives it.
   DType precision = DType::kFloat32;
   ScalerSettings scaler;  // for kFloat16
-  bool frozen_batchnorm = false;
-  std::uint64_t seed = 0;
-  std::vector<std::string> freeze;     // patterns
-  std::vector<std::string> trainable;  // patterns; empty: the importer's decision
   // Of a run in stages: how many there are, and what was frozen in each before this one.
   std::int64_t stages = 0;
   std::vector<std::vector<std::string>> earlier_freezes;
   // Of several models in one graph: which one, and "generator::", which begins its names.
-  int model = 0;
+  int model_index = 0;
   std::string prefix;
+
+  // Room for a second state of the run: see take_snapshot().
+  bool keeps_snapshot() const { return train.spike.action == "rollback"; }
+  std::uint64_t seed() const { return static_cast<std::uint64_t>(train.seed); }
 };
 
 enum class GraphKind {

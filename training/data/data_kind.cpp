@@ -3,6 +3,7 @@
 #include "training/data/data_kind.h"
 
 #include <algorithm>
+#include <iterator>
 #include <optional>
 #include <string_view>
 #include <utility>
@@ -19,34 +20,19 @@
 namespace temper::training {
 namespace {
 
-struct Format {
-  const char* name;
-  DataKind kind;
-};
-constexpr Format kFormats[] = {
-    {"npz", DataKind::kNpz},           {"npy", DataKind::kNpy},
-    {"csv", DataKind::kTable},         {"idx", DataKind::kIdx},
-    {"cifar10", DataKind::kCifar10},   {"cifar100", DataKind::kCifar100},
-    {"tokens", DataKind::kTokens},     {"jsonl", DataKind::kJson},
-    {"manifest", DataKind::kManifest}, {"images", DataKind::kImages},
-};
-
-constexpr const char* kExpected =
-    "expected .npz, .npy, .csv, IDX, CIFAR's .bin, tokens, .jsonl, .json or a folder of pictures "
-    "(data.format names the kind)";
+static_assert(std::size(kDataFormats) == static_cast<std::size_t>(DataKind::kNpyFolder) + 1);
 
 bool starts_with(std::span<const std::byte> bytes, std::string_view text) {
   return std::string_view(reinterpret_cast<const char*>(bytes.data()), bytes.size())
       .starts_with(text);
 }
 
-std::optional<DataKind> named_kind(const DataOptions& options) {
-  for (const Format& format : kFormats) {
-    if (options.format == format.name) {
-      return format.kind;
-    }
-  }
-  return std::nullopt;
+std::optional<DataKind> named_kind(const DataSettings& settings) {
+  const auto* named =
+      std::find(std::begin(kDataFormats) + 1, std::end(kDataFormats), settings.format);
+  return named == std::end(kDataFormats)
+             ? std::nullopt
+             : std::optional(static_cast<DataKind>(named - std::begin(kDataFormats) - 1));
 }
 
 // "test_batch.bin" and "test.bin" are the names under which CIFAR is published.
@@ -115,7 +101,8 @@ DataKind kind_of_file(const std::string& path) {
     return DataKind::kIdx;
   }
   TEMPER_CHECK(starts_with(bytes, "\x89PNG") == false && bytes[0] != std::byte{0},
-               ErrorCode::kUnsupported, path, " is no data file that Temper reads; ", kExpected);
+               ErrorCode::kUnsupported, path, " is no data file that Temper reads; expected ",
+               kDataKindsHelp, " (data.format names the kind)");
   return DataKind::kTable;
 }
 
@@ -149,9 +136,9 @@ std::vector<std::string> matching_files(const std::string& folder, const std::st
   return paths;
 }
 
-DataFiles find_in_folder(const std::string& path, const DataOptions& options) {
-  const std::optional<DataKind> named = named_kind(options);
-  const bool train = options.part == DataPart::kTrain;
+DataFiles find_in_folder(const std::string& path, const DataSettings& settings, DataPart part) {
+  const std::optional<DataKind> named = named_kind(settings);
+  const bool train = part == DataPart::kTrain;
   const std::pair<DataKind, const char*> kKinds[] = {
       {DataKind::kCifar10, train ? "data_batch*.bin" : "test_batch*.bin"},
       {DataKind::kCifar100, train ? "train.bin" : "test.bin"},
@@ -177,10 +164,10 @@ DataFiles find_in_folder(const std::string& path, const DataOptions& options) {
 
 }  // namespace
 
-DataFiles find_data(const std::string& path, const DataOptions& options) {
+DataFiles find_data(const std::string& path, const DataSettings& settings, DataPart part) {
   const FileStatus status = file_status(path);
   if (status.is_folder) {
-    return find_in_folder(path, options);
+    return find_in_folder(path, settings, part);
   }
   DataFiles found;
   found.paths = {path};
@@ -188,8 +175,8 @@ DataFiles find_data(const std::string& path, const DataOptions& options) {
     found.paths = matching_files(folder_of(path), file_name_of(path));
     TEMPER_CHECK(!found.paths.empty(), ErrorCode::kIo, "no file is named as ", path);
   }
-  found.kind = named_kind(options).value_or(DataKind::kTable);
-  if (!named_kind(options)) {
+  found.kind = named_kind(settings).value_or(DataKind::kTable);
+  if (!named_kind(settings)) {
     found.kind = kind_of_file(found.paths.front());
   }
   const bool parts = found.kind == DataKind::kCifar10 || found.kind == DataKind::kCifar100 ||
@@ -197,6 +184,11 @@ DataFiles find_data(const std::string& path, const DataOptions& options) {
   TEMPER_CHECK(parts || found.paths.size() == 1, ErrorCode::kUnsupported, path, " names ",
                found.paths.size(), " files; several are read only of CIFAR's .bin and of tokens");
   return found;
+}
+
+const char* format_name(DataKind kind) {
+  return kind == DataKind::kNpyFolder ? "npy folder"
+                                      : kDataFormats[static_cast<std::size_t>(kind) + 1];
 }
 
 }  // namespace temper::training

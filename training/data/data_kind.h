@@ -6,22 +6,9 @@
 #include <vector>
 
 #include "training/data/open_dataset.h"
+#include "training/settings/data_formats.h"
 
 namespace temper::training {
-
-enum class DataKind {
-  kNpz,
-  kNpy,
-  kNpyFolder,
-  kIdx,
-  kTable,
-  kCifar10,
-  kCifar100,
-  kTokens,
-  kJson,
-  kManifest,
-  kImages
-};
 
 struct DataFiles {
   DataKind kind = DataKind::kNpz;
@@ -30,6 +17,9 @@ struct DataFiles {
 
 // THROWS: kIo when there is nothing at the path; kInvalidData, kUnsupported when it is none of the
 // kinds, with what was expected.
-DataFiles find_data(const std::string& path, const DataOptions& options);
+DataFiles find_data(const std::string& path, const DataSettings& settings, DataPart part);
+
+// As data.format names it; "npy folder" for a folder of arrays.
+const char* format_name(DataKind kind);
 
 }  // namespace temper::training

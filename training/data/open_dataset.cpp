@@ -116,8 +116,9 @@ std::unique_ptr<Dataset> open_arrays(const DataFiles& found, const DataOptions& 
     files = manifest.files();
   } else {
     const bool idx = found.kind == DataKind::kIdx;
-    const std::string target =
-        options.target_path.empty() && idx ? labels_path(path) : options.target_path;
+    const std::string target = options.settings.target_path.empty() && idx
+                                   ? labels_path(path)
+                                   : options.settings.target_path;
     if (!target.empty()) {
       files.push_back(target);
     }
@@ -156,13 +157,13 @@ std::unique_ptr<Dataset> open_kind(const DataFiles& found, const DataOptions& op
 
 std::unique_ptr<Dataset> open_dataset(const std::string& path, const DataOptions& wanted) {
   DataOptions options = wanted;
-  use_stored_images(wanted.table.preprocessing, options);
-  const DataFiles found = find_data(path, options);
+  use_stored_images(wanted.preprocessing, options);
+  const DataFiles found = find_data(path, options.settings, options.part);
   std::unique_ptr<Dataset> data = open_kind(found, options);
-  const ImageOptions& images = options.images;
-  const bool asked = !images.mean.empty() || !images.std.empty() || images.augment.is_on();
+  const DataSettings& settings = options.settings;
+  const bool asked = !settings.mean.empty() || !settings.std.empty() || options.augment.is_on();
   if (asked || found.kind == DataKind::kImages ||
-      (options.scale && found.kind != DataKind::kTable)) {
+      (settings.scale && found.kind != DataKind::kTable)) {
     return std::make_unique<ImagePipeline>(std::move(data), options);
   }
   return data;

@@ -115,7 +115,7 @@ ArrayField make_array_field(Tensor array, const WantedField& wanted, bool is_tar
   entry.field.row_shape =
       array.shape()[0] == 0 ? stored : fit_row_shape(stored, wanted, entry.source);
   const DType dtype = array.dtype();
-  const bool scaled = options.scale && !is_target && dtype == DType::kUInt8;
+  const bool scaled = options.settings.scale && !is_target && dtype == DType::kUInt8;
   entry.field.dtype = wanted.dtype;
   if (wanted.dtype == DType::kUndefined) {
     const bool narrow = is_target && is_float(dtype);

@@ -16,6 +16,9 @@ std::vector<Loss> segmentation_losses();    // dice, jaccard
 std::vector<Loss> probability_losses();     // kl_div, poisson_nll, gaussian_nll
 std::vector<Loss> distance_losses();        // cosine_embedding, triplet_margin, margin_ranking
 std::vector<Loss> sequence_losses();        // ctc
+inline constexpr auto kLossFamilies = {
+    classification_losses, binary_losses,   segmentation_losses, regression_losses,
+    probability_losses,    distance_losses, sequence_losses};
 
 // "mean" or "sum", and "batchmean" for kl_div.
 ParameterSpec reduction_spec(bool batchmean = false);

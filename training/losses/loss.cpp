@@ -10,8 +10,7 @@ namespace temper::training {
 const std::vector<Loss>& losses() {
   static const std::vector<Loss> kLosses = [] {
     std::vector<Loss> all;
-    for (auto* family : {classification_losses, binary_losses, segmentation_losses,
-                         regression_losses, probability_losses, distance_losses, sequence_losses}) {
+    for (auto* family : kLossFamilies) {
       std::vector<Loss> more = family();
       std::move(more.begin(), more.end(), std::back_inserter(all));
     }

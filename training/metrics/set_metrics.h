@@ -8,7 +8,7 @@
 
 #include "runtime/memory/tensor.h"
 #include "training/metrics/confusion_matrix.h"
-#include "training/metrics/metric_settings.h"
+#include "training/metrics/metric_spec.h"
 #include "training/metrics/ranking.h"
 #include "training/metrics/regression_sums.h"
 #include "training/metrics/task.h"

@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "training/metrics/metric_settings.h"
+#include "training/metrics/metric_spec.h"
 
 namespace temper::training {
 

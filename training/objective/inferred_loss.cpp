@@ -116,7 +116,7 @@ std::string end_problem(const Loss& loss, const Attrs& parameters, const EndOfOu
 namespace {
 
 // Where a plan has the output that a term reads.
-int output_of(const Plan& plan, const RunLosses& losses, const LossTermSettings& term) {
+int output_of(const Plan& plan, const RunLosses& losses, const LossTerm& term) {
   for (std::size_t i = 0; !term.outputs.empty() && i < plan.outputs.size(); ++i) {
     if (plan.outputs[i].port.role == PortRole::kModelOutput &&
         plan.outputs[i].name == term.outputs.front()) {
@@ -129,7 +129,7 @@ int output_of(const Plan& plan, const RunLosses& losses, const LossTermSettings&
 }  // namespace
 
 std::string outside_probabilities(const RunLosses& losses, const Executor& executor) {
-  for (const LossTermSettings& term : losses.terms) {
+  for (const LossTerm& term : losses.terms) {
     if (term.is_file() ||
         form_taken(find_loss(term.loss.name), term.loss.parameters) != OutputForm::kProbabilities) {
       continue;

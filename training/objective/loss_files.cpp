@@ -237,7 +237,7 @@ void LossFiles::try_out(std::size_t term, const graph::Graph& forward, const Rea
                         const Backend& reference) const {
   graph::Graph scratch = forward;
   const ModelValues model{forward.inputs, forward.outputs};
-  LossTermSettings settings;
+  LossTerm settings;
   settings.file = paths_[term];
   settings.graph = graph(term);
   std::map<std::string, graph::ValueId> given;

@@ -32,7 +32,7 @@ void check_run_targets(RunLosses& losses, const Dataset& data,
   }
   std::erase_if(losses.labels, [&](RunLosses::Labels& labels) {
     const std::size_t field = field_index(data, labels.field);
-    LossTermSettings& term = losses.terms[labels.term];
+    LossTerm& term = losses.terms[labels.term];
     const bool ignores_class = labels.ignored >= 0 && labels.ignored < labels.classes;
     labels.all_count = labels.all_count && !ignores_class &&
                        is_integer(data.fields()[field].dtype) &&
@@ -76,7 +76,7 @@ void balance_classes(RunLosses& losses, const Dataset& data, std::span<const std
                  losses.terms[i].loss.name, " is floats");
   }
   for (const RunLosses::Labels& labels : losses.labels) {
-    LossTermSettings& term = losses.terms[labels.term];
+    LossTerm& term = losses.terms[labels.term];
     if (term.class_weight.empty()) {
       continue;
     }

@@ -56,7 +56,7 @@ DataOptions asked_targets(const Recipe& recipe, const LossFiles& files, DataOpti
     if (!known) {
       wanted.targets.push_back(field);
     }
-    std::vector<std::string>& columns = wanted.table.targets;
+    std::vector<std::string>& columns = wanted.settings.target;
     if (!name.empty() && std::find(columns.begin(), columns.end(), name) == columns.end()) {
       columns.push_back(name);
     }
@@ -65,7 +65,7 @@ DataOptions asked_targets(const Recipe& recipe, const LossFiles& files, DataOpti
     wanted.targets.clear();  // as the data have it
   }
   wanted.require_targets = wanted.require_targets && !names.empty();
-  wanted.table.weight = recipe.sample_weight;
+  wanted.sample_weight = recipe.sample_weight;
   return wanted;
 }
 

@@ -19,7 +19,7 @@
 namespace temper::training {
 
 struct RunLosses {
-  std::vector<LossTermSettings> terms;
+  std::vector<LossTerm> terms;
   // The term whose output and target the metrics read: the first classification, else the first.
   std::size_t lead = 0;
   PredictionKind lead_prediction = PredictionKind::kOther;
@@ -53,7 +53,7 @@ struct RunLosses {
   // Losses that do not fit what the model's last operator makes of its output: also notes.
   std::vector<std::string> warnings;
 
-  const LossTermSettings& lead_term() const { return terms[lead]; }
+  const LossTerm& lead_term() const { return terms[lead]; }
   // The lead's output, or a target of its shape, as metrics read it: classes along axis 1.
   Tensor readable(const Tensor& scores) const;
   // The graphs' input that a target field of the data goes to; empty: no loss reads it.

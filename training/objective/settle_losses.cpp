@@ -34,7 +34,9 @@ class Settler {
     if (!several && !recipe_.loss.is_file()) {
       infer_loss();
     }
-    made_.terms = written_terms(recipe_);
+    for (const LossTermSettings& term : written_terms(recipe_)) {
+      made_.terms.emplace_back(term);
+    }
     std::vector<std::size_t> order;  // the lead's target comes first
     for (std::size_t i = 0; i < made_.terms.size(); ++i) {
       settle_form(i);
@@ -50,10 +52,9 @@ class Settler {
       made_.terms[i].is_file() ? add_file_targets(i) : add_target(i);
     }
     if (!several) {
-      recipe_.loss.class_target = made_.terms[0].class_target;
       recipe_.loss.loss.parameters = made_.terms[0].loss.parameters;
     }
-    for (const LossTermSettings& term : made_.terms) {
+    for (const LossTerm& term : made_.terms) {
       check_end(term);
     }
     made_.lead_end = check_end(made_.lead_term()).kind;
@@ -83,26 +84,26 @@ class Settler {
          join(names, ", "), ")");
   }
 
-  const graph::Graph::Output& output_of(const LossTermSettings& term) const {
+  const graph::Graph::Output& output_of(const LossTerm& term) const {
     return output_named(term.outputs.empty() ? std::string{} : term.outputs.front());
   }
 
   PredictionKind prediction_of(std::size_t index) const {
-    const LossTermSettings& term = made_.terms[index];
+    const LossTerm& term = made_.terms[index];
     return term.is_file() ? readings_.at(index).prediction : find_loss(term.loss.name).prediction;
   }
 
-  const Shape& shape_of(const LossTermSettings& term) const {
+  const Shape& shape_of(const LossTerm& term) const {
     return forward_.value(output_of(term).value).shape;
   }
 
   // With the classes along axis 1.
-  Shape scores_shape(const LossTermSettings& term) const {
+  Shape scores_shape(const LossTerm& term) const {
     const Shape& shape = shape_of(term);
     return classes_last(term.loss.parameters) && shape.rank() > 2 ? classes_second(shape) : shape;
   }
 
-  const Field& target_of(const LossTermSettings& term) const {
+  const Field& target_of(const LossTerm& term) const {
     const Field* only = nullptr;
     for (const Field& field : probe_.fields()) {
       if (field.is_target && (term.target.empty() || field.name == term.target)) {
@@ -128,7 +129,7 @@ class Settler {
   }
 
   // Whether the term's loss fits what the model's last operator makes of its output.
-  EndOfOutput check_end(const LossTermSettings& term) {
+  EndOfOutput check_end(const LossTerm& term) {
     const int axis =
         term.is_file() ? 1 : class_axis(find_loss(term.loss.name), term.loss.parameters);
     EndOfOutput end = end_of(forward_, output_of(term).value, axis);
@@ -144,7 +145,7 @@ class Settler {
   }
 
   // What the term's target is, of the kinds its loss takes.
-  TargetSpec spec_of(const LossTermSettings& term) const {
+  TargetSpec spec_of(const LossTerm& term) const {
     const Loss& loss = find_loss(term.loss.name);
     const graph::Value& output = forward_.value(output_of(term).value);
     const Field& found = target_of(term);
@@ -163,7 +164,7 @@ class Settler {
   }
 
   // Where the recipe does not say which axis holds the classes, the target's shape does.
-  void settle_class_axis(LossTermSettings& term) {
+  void settle_class_axis(LossTerm& term) {
     constexpr const char* kAxis = "class_axis";
     Attrs& parameters = term.loss.parameters;
     if (!parameters.has(kAxis) || parameters.get_int(kAxis, 0) != 0) {
@@ -189,14 +190,14 @@ class Settler {
     }
   }
 
-  void check_rows(const LossTermSettings& term) const {
+  void check_rows(const LossTerm& term) const {
     const graph::Graph::Output& output = output_of(term);
     check_output_rows(find_loss(term.loss.name), term.loss.parameters, output.name, shape_of(term),
                       forward_.value(forward_.inputs.front()).shape[0]);
   }
 
   void settle_form(std::size_t index) {
-    LossTermSettings& term = made_.terms[index];
+    LossTerm& term = made_.terms[index];
     if (!term.is_file()) {
       check_rows(term);
       settle_class_axis(term);
@@ -214,7 +215,7 @@ class Settler {
   // The target that metrics read comes first.
   void add_file_targets(std::size_t index) {
     LossFiles::Reading& reading = readings_.at(index);
-    LossTermSettings& term = made_.terms[index];
+    LossTerm& term = made_.terms[index];
     term.file_targets = reading.targets;
     const auto add = [&](std::size_t i) {
       LossFileTarget& target = term.file_targets[i];
@@ -240,7 +241,7 @@ class Settler {
   }
 
   void add_target(std::size_t index) {
-    LossTermSettings& term = made_.terms[index];
+    LossTerm& term = made_.terms[index];
     const Loss& loss = find_loss(term.loss.name);
     if (loss.target == TargetKind::kNone) {
       return;
@@ -264,7 +265,7 @@ class Settler {
     }
   }
 
-  void add_sequences(LossTermSettings& term, const std::string& field, const TargetSpec& spec) {
+  void add_sequences(LossTerm& term, const std::string& field, const TargetSpec& spec) {
     const Attrs& parameters = term.loss.parameters;
     const Shape& output = shape_of(term);
     term.target_labels = spec.shape[1];

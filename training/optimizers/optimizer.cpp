@@ -11,8 +11,7 @@ namespace temper::training {
 const std::vector<Optimizer>& optimizers() {
   static const std::vector<Optimizer> kOptimizers = [] {
     std::vector<Optimizer> all;
-    for (auto* family : {sgd_family, adam_family, adam_variants, adaptive_family,
-                         trust_ratio_family, matrix_family}) {
+    for (auto* family : kOptimizerFamilies) {
       std::vector<Optimizer> more = family();
       std::move(more.begin(), more.end(), std::back_inserter(all));
     }

@@ -22,30 +22,9 @@ ScheduleSettings& generator_schedule(Recipe& r) { return r.adversarial.generator
 ScheduleSettings& discriminator_schedule(Recipe& r) { return r.adversarial.discriminator.schedule; }
 
 // Whether a model has a schedule of its own; the keys of one it has not are not written.
-template <AdversarialSide AdversarialRecipe::* kSide>
+template <AdversarialSide AdversarialSettings::* kSide>
 bool has_own_schedule(const Recipe& recipe) {
   return recipe.adversarial.is_on() && !(recipe.adversarial.*kSide).schedule.schedule.name.empty();
-}
-
-// Keys of one of two models begin so.
-constexpr const char* kSideTables[] = {"models.",
-                                       "optimizer.generator.",
-                                       "clip.generator.",
-                                       "schedule.generator.",
-                                       "clip.discriminator.",
-                                       "schedule.discriminator.",
-                                       "optimizer.discriminator."};
-
-void refuse_sides_of_one_model(const Recipe& recipe) {
-  for (const auto& [key, origin] : recipe.origins) {
-    for (const char* table : kSideTables) {
-      if (key.starts_with(table) && !origin.empty()) {
-        fail_at(origin, concat(key,
-                               " belongs to a run of two models: set models.generator.path "
-                               "and models.discriminator.path, or leave it out"));
-      }
-    }
-  }
 }
 
 // A schedule of its own needs its name, and no part that only [schedule] can have.
@@ -67,8 +46,8 @@ void check_schedule(const Recipe& recipe, const std::string& table,
 }  // namespace
 
 void complete_adversarial(Recipe& recipe) {
+  check_single_model(recipe);
   if (!recipe.adversarial.is_on()) {
-    refuse_sides_of_one_model(recipe);
     return;
   }
   for (const char* table : {"clip.generator", "clip.discriminator"}) {
@@ -89,10 +68,12 @@ std::vector<RecipeKey> adversarial_keys() {
   std::vector<RecipeKey> keys = {
       key(
           "models.generator.path", "the ONNX file that makes samples of noise",
-          [](Recipe& r) -> auto& { return r.adversarial.generator.model; }, nullptr, true),
+          [](Recipe& r) -> auto& { return r.adversarial.generator.model; }, nullptr, true)
+          .on_resume(ResumeRule::kContent),
       key(
           "models.discriminator.path", "the ONNX file that scores samples",
-          [](Recipe& r) -> auto& { return r.adversarial.discriminator.model; }, nullptr, true),
+          [](Recipe& r) -> auto& { return r.adversarial.discriminator.model; }, nullptr, true)
+          .on_resume(ResumeRule::kContent),
       key("optimizer.generator.name", "which optimizer; its parameters beside it",
           [](Recipe& r) -> auto& { return r.adversarial.generator.optimizer.name; }),
       key("optimizer.discriminator.name", "which optimizer; its parameters beside it",
@@ -113,10 +94,12 @@ std::vector<RecipeKey> adversarial_keys() {
           [](Recipe& r) -> auto& { return r.adversarial.latent_size; }, not_negative),
       key(
           "adversarial.samples_every", "generator steps between pictures of samples; 0: at the end",
-          [](Recipe& r) -> auto& { return r.adversarial.samples_every; }, not_negative),
+          [](Recipe& r) -> auto& { return r.adversarial.samples_every; }, not_negative)
+          .on_resume(ResumeRule::kFree),
       key(
           "adversarial.sample_grid", "samples along each side of such a picture",
-          [](Recipe& r) -> auto& { return r.adversarial.sample_grid; }, grid_size),
+          [](Recipe& r) -> auto& { return r.adversarial.sample_grid; }, grid_size)
+          .on_resume(ResumeRule::kFree),
   };
   for (std::vector<RecipeKey> more :
        {clip_keys_at("clip.generator", generator_clip),
@@ -126,11 +109,12 @@ std::vector<RecipeKey> adversarial_keys() {
     std::move(more.begin(), more.end(), std::back_inserter(keys));
   }
   for (RecipeKey& made : keys) {
+    made.runs = Runs::kTwoModels;
     made.applies = [](const Recipe& recipe) { return recipe.adversarial.is_on(); };
     if (made.name.starts_with("schedule.generator.")) {
-      made.applies = has_own_schedule<&AdversarialRecipe::generator>;
+      made.applies = has_own_schedule<&AdversarialSettings::generator>;
     } else if (made.name.starts_with("schedule.discriminator.")) {
-      made.applies = has_own_schedule<&AdversarialRecipe::discriminator>;
+      made.applies = has_own_schedule<&AdversarialSettings::discriminator>;
     }
   }
   return keys;

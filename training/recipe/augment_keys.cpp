@@ -48,15 +48,18 @@ std::vector<RecipeKey> augment_keys() {
           [](Recipe& r) -> auto& { return r.augment.crop_padding; }, some_pixels),
       key(
           "augment.padding_mode", "what these pixels are: 0, the edge's, or a reflection",
-          [](Recipe& r) -> auto& { return r.augment.padding_mode; }, one_of<kPaddingModes, 3>),
+          [](Recipe& r) -> auto& { return r.augment.padding_mode; }, one_of<kPaddingModes, 3>)
+          .when(with_more("augment.crop_padding")),
       key(
           "augment.rotation", "degrees: by an angle from minus this to this",
           [](Recipe& r) -> auto& { return r.augment.rotation; }, half_turn),
       key(
           "augment.interpolation", "of rotations",
-          [](Recipe& r) -> auto& { return r.augment.interpolation; }, one_of<kInterpolations, 2>),
+          [](Recipe& r) -> auto& { return r.augment.interpolation; }, one_of<kInterpolations, 2>)
+          .when(with_more("augment.rotation")),
       key("augment.mask_fill", "class of pixels that come into a mask from outside",
-          [](Recipe& r) -> auto& { return r.augment.mask_fill; }),
+          [](Recipe& r) -> auto& { return r.augment.mask_fill; })
+          .when(any_of({with_more("augment.crop_padding"), with_more("augment.rotation")})),
       key(
           "augment.brightness", "a factor from 1 - this to 1 + this",
           [](Recipe& r) -> auto& { return r.augment.brightness; }, not_negative),
@@ -74,30 +77,37 @@ std::vector<RecipeKey> augment_keys() {
           [](Recipe& r) -> auto& { return r.augment.erasing; }, probability),
       key(
           "augment.erasing_scale", "the rectangle's share of the area",
-          [](Recipe& r) -> auto& { return r.augment.erasing_scale; }, share_range),
+          [](Recipe& r) -> auto& { return r.augment.erasing_scale; }, share_range)
+          .when(with_more("augment.erasing")),
       key(
           "augment.erasing_ratio", "the rectangle's height by its width",
-          [](Recipe& r) -> auto& { return r.augment.erasing_ratio; }, ratio_range),
+          [](Recipe& r) -> auto& { return r.augment.erasing_ratio; }, ratio_range)
+          .when(with_more("augment.erasing")),
       key(
           "augment.noise", "deviation of normal noise, before normalisation",
           [](Recipe& r) -> auto& { return r.augment.noise; }, not_negative),
       key("augment.resized_crop",
           "picture files: a part of random size and shape, resized to the model's input",
-          [](Recipe& r) -> auto& { return r.augment.resized_crop; }),
+          [](Recipe& r) -> auto& { return r.augment.resized_crop; })
+          .when(of_data({"images"})),
       key(
           "augment.resized_crop_scale", "the part's share of the area",
-          [](Recipe& r) -> auto& { return r.augment.resized_crop_scale; }, share_range),
+          [](Recipe& r) -> auto& { return r.augment.resized_crop_scale; }, share_range)
+          .when(with("augment.resized_crop")),
       key(
           "augment.resized_crop_ratio", "the part's width by its height",
-          [](Recipe& r) -> auto& { return r.augment.resized_crop_ratio; }, ratio_range),
+          [](Recipe& r) -> auto& { return r.augment.resized_crop_ratio; }, ratio_range)
+          .when(with("augment.resized_crop")),
       key(
           "augment.mixup",
           "alpha of Beta(alpha, alpha): samples of a batch and their classes are blended in pairs",
-          [](Recipe& r) -> auto& { return r.augment.mixup; }, not_negative),
+          [](Recipe& r) -> auto& { return r.augment.mixup; }, not_negative)
+          .of(Runs::kOneModel),
       key(
           "augment.cutmix",
           "as mixup, by a rectangle of the other image; with both, each batch takes one",
-          [](Recipe& r) -> auto& { return r.augment.cutmix; }, not_negative),
+          [](Recipe& r) -> auto& { return r.augment.cutmix; }, not_negative)
+          .of(Runs::kOneModel),
   };
 }
 

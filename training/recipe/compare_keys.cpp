@@ -15,7 +15,8 @@ RepeatedTable compare_run_table() {
        entry_key("set", "settings of this run: [\"optimizer.name=sgd\", \"optimizer.lr=0.1\"]",
                  [](R& r, I i) -> auto& { return r.compare[i].set; })},
       [](const R& r) { return r.compare.size(); },
-      [](R& r) { r.compare.emplace_back(); }};
+      [](R& r) { r.compare.emplace_back(); },
+      Runs::kOneModel};
 }
 
 }  // namespace temper::training

@@ -44,50 +44,75 @@ std::vector<RecipeKey> picture_keys() {
       key(
           "data.resize",
           "picture files: the shorter side, or [height, width]; empty: just covers the crop",
-          [](Recipe& r) -> auto& { return r.data.resize; }, picture_sides),
+          [](Recipe& r) -> auto& { return r.data.resize; }, picture_sides)
+          .when(of_data({"images"})),
       key(
           "data.crop",
           "picture files: [height, width] of the middle that is used; empty: the model's",
-          [](Recipe& r) -> auto& { return r.data.crop; }, picture_sides),
+          [](Recipe& r) -> auto& { return r.data.crop; }, picture_sides)
+          .when(of_data({"images"})),
       key(
           "data.interpolation", "picture files: how they are resized, as by Pillow",
           [](Recipe& r) -> auto& { return r.data.interpolation; },
-          one_of<kResamplings, std::size(kResamplings)>),
+          one_of<kResamplings, std::size(kResamplings)>)
+          .when(of_data({"images"})),
       key("data.exif_orientation",
           "picture files: turned upright as their EXIF orientation says; false: as stored",
-          [](Recipe& r) -> auto& { return r.data.exif_orientation; }),
+          [](Recipe& r) -> auto& { return r.data.exif_orientation; })
+          .when(of_data({"images"})),
       key(
           "data.cache_mb", "picture files: decoded pictures kept in memory, in MiB; 0: none",
-          [](Recipe& r) -> auto& { return r.data.cache_mb; }, not_negative),
+          [](Recipe& r) -> auto& { return r.data.cache_mb; }, not_negative)
+          .on_resume(ResumeRule::kFree)
+          .when(of_data({"images"})),
       key(
           "data.workers",
           "threads that fill a batch; 0: all processors for picture files and [augment], else one",
-          [](Recipe& r) -> auto& { return r.data.workers; }, worker_count),
+          [](Recipe& r) -> auto& { return r.data.workers; }, worker_count)
+          .on_resume(ResumeRule::kFree),
   };
 }
 
 }  // namespace
 
-std::vector<RecipeKey> data_keys() {
-  std::vector<RecipeKey> keys = {
+namespace {
+
+// Anything about the data is drawn at random.
+KeyEffect with_chance() {
+  KeyEffect changes{"[augment]", {}, [](const Recipe& recipe, const RunFacts&) {
+                      return recipe.augment.is_on() || recipe.augment.mixes();
+                    }};
+  return any_of({with("data.shuffle"), without_value("data.sampling", {"all"}),
+                 with_more("data.val_split"), changes});
+}
+
+}  // namespace
+
+namespace {
+
+std::vector<RecipeKey> set_keys() {
+  return {
       key(
-          "data.train",
-          "training data: .npz, .npy, .csv, IDX, CIFAR's .bin (a file, a folder or "
-          "data_batch_*.bin), tokens (a file or train_*.bin), .jsonl, .json (records, "
-          "or the manifest of raw arrays), a folder of pictures",
-          [](Recipe& r) -> auto& { return r.data.train; }, nullptr, true),
+          "data.train", concat("training data: ", kDataKindsHelp),
+          [](Recipe& r) -> auto& { return r.data.train; }, nullptr, true)
+          .on_resume(ResumeRule::kContent),
       key(
           "data.val", "validation data; empty: see val_split",
-          [](Recipe& r) -> auto& { return r.data.val; }, nullptr, true),
+          [](Recipe& r) -> auto& { return r.data.val; }, nullptr, true)
+          .of(Runs::kOneModel)
+          .on_resume(ResumeRule::kContent),
       key(
           "data.val_split",
           "share of the training data held out for validation; of tokens: the last part",
-          [](Recipe& r) -> auto& { return r.data.val_split; }, share),
+          [](Recipe& r) -> auto& { return r.data.val_split; }, share)
+          .of(Runs::kOneModel)
+          .when(without("data.val")),
       key(
           "data.batch_size", "samples per (micro) batch",
           [](Recipe& r) -> auto& { return r.data.batch_size; }, positive),
       key("data.shuffle", "a new order each epoch",
-          [](Recipe& r) -> auto& { return r.data.shuffle; }),
+          [](Recipe& r) -> auto& { return r.data.shuffle; })
+          .when(with_value("data.sampling", {"all"})),
       key("data.drop_last", "leave out the last, smaller batch of an epoch",
           [](Recipe& r) -> auto& { return r.data.drop_last; }),
       key(
@@ -97,40 +122,68 @@ std::vector<RecipeKey> data_keys() {
       key(
           "data.sampling_weights",
           "for \"weighted\": .npy with one number per row of data.train; drawn with replacement",
-          [](Recipe& r) -> auto& { return r.data.sampling_weights; }, nullptr, true),
+          [](Recipe& r) -> auto& { return r.data.sampling_weights; }, nullptr, true)
+          .on_resume(ResumeRule::kContent)
+          .when(with_value("data.sampling", {"weighted"})),
       key(
           "data.seed", "of the order and the split", [](Recipe& r) -> auto& { return r.data.seed; },
-          not_negative),
+          not_negative)
+          .when(with_chance()),
+  };
+}
+
+std::vector<RecipeKey> table_keys() {
+  return {
       key("data.target",
           "target columns of a CSV file, fields of JSON records; of CIFAR-100: fine or coarse",
-          [](Recipe& r) -> auto& { return r.data.target; }),
+          [](Recipe& r) -> auto& { return r.data.target; })
+          .when(of_data({"csv", "jsonl", "cifar100"})),
       key("data.delimiter", "of a CSV file; empty: found out",
-          [](Recipe& r) -> auto& { return r.data.delimiter; }),
+          [](Recipe& r) -> auto& { return r.data.delimiter; })
+          .when(of_data({"csv"})),
       key(
           "data.header", "whether a CSV file's first row names the columns",
-          [](Recipe& r) -> auto& { return r.data.header; }, one_of<kHeader, 3>),
+          [](Recipe& r) -> auto& { return r.data.header; }, one_of<kHeader, 3>)
+          .when(of_data({"csv"})),
       key("data.standardize", "CSV: numeric columns to mean 0 and deviation 1",
-          [](Recipe& r) -> auto& { return r.data.standardize; }),
+          [](Recipe& r) -> auto& { return r.data.standardize; })
+          .when(of_data({"csv"})),
       key("data.categorical", "CSV: numeric columns that are categories",
-          [](Recipe& r) -> auto& { return r.data.categorical; }),
-      key("data.drop", "CSV: columns to leave out", [](Recipe& r) -> auto& { return r.data.drop; }),
+          [](Recipe& r) -> auto& { return r.data.categorical; })
+          .when(of_data({"csv"})),
+      key("data.drop", "CSV: columns to leave out", [](Recipe& r) -> auto& { return r.data.drop; })
+          .when(of_data({"csv"})),
       key("data.one_hot", "CSV: categories as 0/1 columns instead of codes",
-          [](Recipe& r) -> auto& { return r.data.one_hot; }),
+          [](Recipe& r) -> auto& { return r.data.one_hot; })
+          .when(of_data({"csv"})),
       key("data.fill_missing", "CSV: missing numbers become the mean",
-          [](Recipe& r) -> auto& { return r.data.fill_missing; }),
+          [](Recipe& r) -> auto& { return r.data.fill_missing; })
+          .when(of_data({"csv"})),
       key("data.missing_values", "CSV: texts that mean a missing value; empty: the usual ones",
-          [](Recipe& r) -> auto& { return r.data.missing_values; }),
+          [](Recipe& r) -> auto& { return r.data.missing_values; })
+          .when(of_data({"csv"})),
       key(
           "data.decimal", "CSV: the decimal mark",
-          [](Recipe& r) -> auto& { return r.data.decimal; }, one_of<kDecimal, 2>),
+          [](Recipe& r) -> auto& { return r.data.decimal; }, one_of<kDecimal, 2>)
+          .when(of_data({"csv"})),
+  };
+}
+
+std::vector<RecipeKey> content_keys() {
+  return {
       key(
           "data.target_path",
           "a file of its own for the targets (.npy, IDX), or a folder of masks (PNG)",
-          [](Recipe& r) -> auto& { return r.data.target_path; }, nullptr, true),
+          [](Recipe& r) -> auto& { return r.data.target_path; }, nullptr, true)
+          .on_resume(ResumeRule::kContent)
+          .when(of_data({"npy", "idx", "images"})),
       key("data.stratify", "val_split keeps each class's share",
-          [](Recipe& r) -> auto& { return r.data.stratify; }),
+          [](Recipe& r) -> auto& { return r.data.stratify; })
+          .of(Runs::kOneModel)
+          .when(all_of({with_more("data.val_split"), without("data.val")})),
       key("data.scale", "8-bit inputs become floats divided by 255",
-          [](Recipe& r) -> auto& { return r.data.scale; }),
+          [](Recipe& r) -> auto& { return r.data.scale; })
+          .when(of_other_data({"csv", "jsonl", "tokens"})),
       class_names_key(),
       key(
           "data.format", "the kind of data; auto: by names and first bytes",
@@ -143,8 +196,15 @@ std::vector<RecipeKey> data_keys() {
           "data.std", "images: a deviation for each channel, divided by",
           [](Recipe& r) -> auto& { return r.data.std; }, positive_numbers),
   };
-  const std::vector<RecipeKey> pictures = picture_keys();
-  keys.insert(keys.end(), pictures.begin(), pictures.end());
+}
+
+}  // namespace
+
+std::vector<RecipeKey> data_keys() {
+  std::vector<RecipeKey> keys;
+  for (const auto& part : {set_keys(), table_keys(), content_keys(), picture_keys()}) {
+    keys.insert(keys.end(), part.begin(), part.end());
+  }
   return keys;
 }
 

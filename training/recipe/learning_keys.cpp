@@ -5,7 +5,8 @@
 namespace temper::training {
 std::vector<RecipeKey> learning_keys() {
   return {
-      key("optimizer.name", "which optimizer", [](Recipe& r) -> auto& { return r.optimizer.name; }),
+      key("optimizer.name", "which optimizer", [](Recipe& r) -> auto& { return r.optimizer.name; })
+          .of(Runs::kOneModel),
   };
 }
 
@@ -22,6 +23,7 @@ RepeatedTable optimizer_group_table() {
           not_empty, std::string{}, true)},
       [](const R& r) { return r.groups.size(); },
       [](R& r) { r.groups.emplace_back(); }};
+  table.runs = Runs::kOneModel;
   table.parameters_help = "any parameter of the optimizer";
   table.parameters = [](const R& r, I) { return find_optimizer(r.optimizer.name).parameters; };
   table.given = [](R& r, I i) -> auto& { return r.groups[i].parameters; };

@@ -56,41 +56,60 @@ std::string check_term(const LossTermSettings& term) {
 
 std::vector<RecipeKey> loss_keys() {
   return {
-      key("loss.name", "which loss", [](Recipe& r) -> auto& { return r.loss.loss.name; }),
+      key("loss.name", "which loss", [](Recipe& r) -> auto& { return r.loss.loss.name; })
+          .of(Runs::kOneModel),
       key(
-          "loss.file", kFileHelp, [](Recipe& r) -> auto& { return r.loss.file; }, nullptr, true),
-      key("loss.output", kOutputHelp, [](Recipe& r) -> auto& { return r.loss.outputs; }),
-      key("loss.target", kTargetHelp, [](Recipe& r) -> auto& { return r.loss.target; }),
+          "loss.file", kFileHelp, [](Recipe& r) -> auto& { return r.loss.file; }, nullptr, true)
+          .of(Runs::kOneModel)
+          .on_resume(ResumeRule::kContent),
+      key("loss.output", kOutputHelp, [](Recipe& r) -> auto& { return r.loss.outputs; })
+          .of(Runs::kOneModel),
+      key("loss.target", kTargetHelp, [](Recipe& r) -> auto& { return r.loss.target; })
+          .of(Runs::kOneModel),
       key(
           "loss.class_weight", kClassWeightHelp,
-          [](Recipe& r) -> auto& { return r.loss.class_weight; }, one_of<kClassWeight, 2>),
+          [](Recipe& r) -> auto& { return r.loss.class_weight; }, one_of<kClassWeight, 2>)
+          .of(Runs::kOneModel),
       key("loss.sample_weight",
           "array or column of the data: a factor on each sample's loss. What a mean divides by "
           "stays as it is without factors",
-          [](Recipe& r) -> auto& { return r.sample_weight; }),
+          [](Recipe& r) -> auto& { return r.sample_weight; })
+          .of(Runs::kOneModel),
       key(
           "loss.l1", "factor of the sum of |w|, added to the training loss",
-          [](Recipe& r) -> auto& { return r.penalty.l1; }, not_negative),
+          [](Recipe& r) -> auto& { return r.penalty.l1; }, not_negative)
+          .of(Runs::kOneModel),
       key(
           "loss.l2", "factor of the sum of w^2, added to the training loss",
-          [](Recipe& r) -> auto& { return r.penalty.l2; }, not_negative),
+          [](Recipe& r) -> auto& { return r.penalty.l2; }, not_negative)
+          .of(Runs::kOneModel),
       key("loss.penalize",
           "patterns of the tensors that l1 and l2 count; empty: those of two or more dimensions, "
           "without biases",
-          [](Recipe& r) -> auto& { return r.penalty.match; }),
+          [](Recipe& r) -> auto& { return r.penalty.match; })
+          .of(Runs::kOneModel)
+          .when(any_of({with_more("loss.l1"), with_more("loss.l2")})),
       key(
           "loss.teacher.model",
           "distillation: an ONNX model whose answers count beside the targets",
-          [](Recipe& r) -> auto& { return r.teacher.model; }, nullptr, true),
+          [](Recipe& r) -> auto& { return r.teacher.model; }, nullptr, true)
+          .of(Runs::kOneModel)
+          .on_resume(ResumeRule::kContent),
       key(
           "loss.teacher.temperature", "what both models' scores are divided by before the softmax",
-          [](Recipe& r) -> auto& { return r.teacher.temperature; }, positive_number),
+          [](Recipe& r) -> auto& { return r.teacher.temperature; }, positive_number)
+          .of(Runs::kOneModel)
+          .when(with("loss.teacher.model")),
       key(
           "loss.teacher.alpha",
           "the teacher's share: (1 - alpha) loss + alpha temperature^2 KL(teacher, model)",
-          [](Recipe& r) -> auto& { return r.teacher.alpha; }, probability),
+          [](Recipe& r) -> auto& { return r.teacher.alpha; }, probability)
+          .of(Runs::kOneModel)
+          .when(with("loss.teacher.model")),
       key("loss.teacher.output", "which of the teacher's outputs; empty: the first",
-          [](Recipe& r) -> auto& { return r.teacher.output; }),
+          [](Recipe& r) -> auto& { return r.teacher.output; })
+          .of(Runs::kOneModel)
+          .when(with("loss.teacher.model")),
   };
 }
 
@@ -130,6 +149,7 @@ RepeatedTable loss_term_table() {
            one_of<kClassWeight, 2>)},
       [](const R& r) { return r.loss_terms.size(); },
       [](R& r) { r.loss_terms.emplace_back(); }};
+  table.runs = Runs::kOneModel;
   table.parameters_help = "any parameter of the loss";
   table.parameters = [](const R& r, I i) {
     const LossTermSettings& term = r.loss_terms[i];

@@ -1,5 +1,6 @@
 // The keys of [metrics], and the names of the classes that metrics and charts tell of.
 #include "runtime/platform/files.h"
+#include "training/metrics/metric_spec.h"
 #include "training/recipe/key_field.h"
 
 namespace temper::training {
@@ -57,6 +58,7 @@ RecipeKey class_names_key() {
     const bool is_file = path != nullptr && path->ends_with(".txt");
     set(recipe, is_file ? RecipeValue(names_in(*path)) : value);
   };
+  made.runs = Runs::kOneModel;
   return made;
 }
 
@@ -66,19 +68,27 @@ std::vector<RecipeKey> metric_keys() {
           "metrics.names",
           "what validation computes: accuracy, top_k, precision, recall, f1, auc, pr_auc, iou, "
           "dice, mae, rmse, r2, perplexity, or all; empty: as fits the loss and the target",
-          [](Recipe& r) -> auto& { return r.metrics.names; }, known_metrics),
+          [](Recipe& r) -> auto& { return r.metrics.names; }, known_metrics)
+          .of(Runs::kOneModel)
+          .when(with_validation()),
       key(
           "metrics.top_k", "top_k: the label is among so many of the largest outputs",
-          [](Recipe& r) -> auto& { return r.metrics.top_k; }, positive),
+          [](Recipe& r) -> auto& { return r.metrics.top_k; }, positive)
+          .of(Runs::kOneModel)
+          .when(with_validation()),
       key(
           "metrics.threshold",
           "probability above which a binary or multi-label prediction is positive",
-          [](Recipe& r) -> auto& { return r.metrics.threshold; }, between_0_and_1),
+          [](Recipe& r) -> auto& { return r.metrics.threshold; }, between_0_and_1)
+          .of(Runs::kOneModel)
+          .when(with_validation()),
       key(
           "metrics.average",
           "precision, recall and f1 of many classes: \"macro\" (the mean over classes), "
           "\"weighted\" (by samples) or \"micro\" (of the summed counts)",
-          [](Recipe& r) -> auto& { return r.metrics.average; }, one_of<kAverage, 3>),
+          [](Recipe& r) -> auto& { return r.metrics.average; }, one_of<kAverage, 3>)
+          .of(Runs::kOneModel)
+          .when(with_validation()),
   };
 }
 

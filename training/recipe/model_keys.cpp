@@ -12,17 +12,22 @@ std::vector<RecipeKey> model_keys() {
   return {
       key(
           "model.path", "the ONNX file", [](Recipe& r) -> auto& { return r.model.path; }, nullptr,
-          true),
+          true)
+          .of(Runs::kOneModel)
+          .on_resume(ResumeRule::kContent),
       key("model.freeze", "patterns of tensors that stay as they are",
-          [](Recipe& r) -> auto& { return r.model.freeze; }),
+          [](Recipe& r) -> auto& { return r.model.freeze; })
+          .of(Runs::kOneModel),
       key("model.trainable", "patterns of the tensors to train; empty: all weights",
-          [](Recipe& r) -> auto& { return r.model.trainable; }),
+          [](Recipe& r) -> auto& { return r.model.trainable; })
+          .of(Runs::kOneModel),
       key(
           "model.batchnorm", "\"train\": batch statistics; \"frozen\": the running ones",
           [](Recipe& r) -> auto& { return r.model.batchnorm; }, one_of<kBatchNorm, 2>),
       key(
           "model.external_data_root", "wider folder for external data",
-          [](Recipe& r) -> auto& { return r.model.external_data_root; }, nullptr, true),
+          [](Recipe& r) -> auto& { return r.model.external_data_root; }, nullptr, true)
+          .on_resume(ResumeRule::kContent),
       key("model.allow_negative_ids",
           "whole numbers that pick rows of a table may count from its end, as ONNX has it",
           [](Recipe& r) -> auto& { return r.model.allow_negative_ids; }),

@@ -34,6 +34,21 @@ std::string check_schedule(const ComponentSettings& settings) {
 
 }  // namespace
 
+RecipeKey RecipeKey::of(Runs which) && {
+  runs = which;
+  return std::move(*this);
+}
+
+RecipeKey RecipeKey::on_resume(ResumeRule rule) && {
+  resume = rule;
+  return std::move(*this);
+}
+
+RecipeKey RecipeKey::when(KeyEffect given) && {
+  effect = std::move(given);
+  return std::move(*this);
+}
+
 const std::vector<RecipeKey>& recipe_key_table() {
   static const std::vector<RecipeKey> kKeys = [] {
     std::vector<RecipeKey> keys;

@@ -9,6 +9,7 @@
 #include <variant>
 #include <vector>
 
+#include "training/recipe/key_effects.h"
 #include "training/recipe/recipe.h"
 
 namespace temper::training {
@@ -16,6 +17,15 @@ namespace temper::training {
 // A value as written: TOML's types, lists of one type only.
 using RecipeValue = std::variant<bool, std::int64_t, double, std::string, std::vector<std::string>,
                                  std::vector<double>, std::vector<std::int64_t>>;
+
+// Which settings a run that is resumed may have other than it began with.
+enum class ResumeRule {
+  kSame,     // it decides the numbers of coming steps
+  kFree,     // it decides none, or none that stay
+  kLength,   // how long the run is
+  kContent,  // a file that may be elsewhere: what is in it counts
+  kThreads,  // what it comes to counts
+};
 
 struct RecipeKey {
   std::string name;  // "data.batch_size"
@@ -29,6 +39,14 @@ struct RecipeKey {
   std::function<RecipeValue(const Recipe&)> get;
   // Whether it means anything in a recipe of this kind, and so is written; null: always.
   bool (*applies)(const Recipe&) = nullptr;
+  ResumeRule resume = ResumeRule::kSame;
+  Runs runs = Runs::kBoth;
+  KeyEffect effect;  // without `holds`: always
+
+  // For the rows of the table: key(...).of(Runs::kOneModel).when(with("data.val")).
+  RecipeKey of(Runs which) &&;
+  RecipeKey on_resume(ResumeRule rule) &&;
+  RecipeKey when(KeyEffect given) &&;
 };
 
 const std::vector<RecipeKey>& recipe_key_table();
@@ -75,6 +93,7 @@ struct RepeatedTable {
   std::vector<RepeatedKey> keys;
   std::size_t (*count)(const Recipe&);
   void (*append)(Recipe&);
+  Runs runs = Runs::kBoth;
   // Where further keys of an entry are parameters of a component, its own ([[schedule.phase]]) or
   // one named elsewhere ([[optimizer.group]]): what they are, in words; which ones, asked when the
   // rest of the recipe is read; where the entry keeps them. Null: no further keys.

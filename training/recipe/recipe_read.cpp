@@ -8,6 +8,7 @@
 #include "training/recipe/recipe.h"
 #include "training/recipe/recipe_keys.h"
 #include "training/recipe/recipe_sources.h"
+#include "training/schedules/schedule.h"
 
 namespace temper::training {
 namespace {

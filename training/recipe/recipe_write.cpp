@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <set>
 
+#include "runtime/base/concat.h"
 #include "training/recipe/recipe.h"
 #include "training/recipe/recipe_keys.h"
 

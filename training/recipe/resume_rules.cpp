@@ -3,53 +3,16 @@
 #include <algorithm>
 
 #include "runtime/base/error.h"
-#include "training/recipe/recipe_keys.h"
 #include "training/schedules/schedule.h"
 
 namespace temper::training {
 namespace {
 
-struct KeyRule {
-  std::string_view key;  // a table where it ends with a dot
-  ResumeRule rule;
-};
-
-// All other keys stay as they were.
-constexpr KeyRule kRules[] = {
-    {"model.path", ResumeRule::kContent},
-    {"model.external_data_root", ResumeRule::kContent},
-    {"models.generator.path", ResumeRule::kContent},
-    {"models.discriminator.path", ResumeRule::kContent},
-    {"data.train", ResumeRule::kContent},
-    {"data.val", ResumeRule::kContent},
-    {"data.target_path", ResumeRule::kContent},
-    {"data.sampling_weights", ResumeRule::kContent},
-    {"data.cache_mb", ResumeRule::kFree},
-    {"data.workers", ResumeRule::kFree},
-    {"loss.file", ResumeRule::kContent},
-    {"loss.teacher.model", ResumeRule::kContent},
-    {"train.epochs", ResumeRule::kLength},
-    {"train.steps", ResumeRule::kLength},
-    {"train.threads", ResumeRule::kThreads},
-    {"train.out", ResumeRule::kFree},
-    {"train.max_time", ResumeRule::kFree},
-    {"train.eval_every", ResumeRule::kFree},
-    {"train.max_consecutive_skips", ResumeRule::kFree},
-    {"train.plan_cache", ResumeRule::kFree},
-    // What was best so far was counted by these two.
-    {"checkpoint.monitor", ResumeRule::kSame},
-    {"checkpoint.mode", ResumeRule::kSame},
-    {"checkpoint.", ResumeRule::kFree},
-    {"log.", ResumeRule::kFree},
-    {"adversarial.samples_every", ResumeRule::kFree},
-    {"adversarial.sample_grid", ResumeRule::kFree},
-};
-
 // A file that is named anywhere, as opposed to none.
 void forget_place(std::string& path) { path = path.empty() ? "" : "set"; }
 
 void forget(const RecipeKey& key, const Recipe& defaults, Recipe& recipe) {
-  const ResumeRule rule = resume_rule(key.name);
+  const ResumeRule rule = key.resume;
   if (rule == ResumeRule::kContent) {
     std::string path = std::get<std::string>(key.get(recipe));
     forget_place(path);
@@ -109,12 +72,8 @@ bool follows_metric(const ScheduleSettings& schedule) {
 }  // namespace
 
 ResumeRule resume_rule(std::string_view key) {
-  for (const KeyRule& each : kRules) {
-    if (each.key.ends_with('.') ? key.starts_with(each.key) : key == each.key) {
-      return each.rule;
-    }
-  }
-  return ResumeRule::kSame;
+  const RecipeKey* known = find_recipe_key(key);
+  return known == nullptr ? ResumeRule::kSame : known->resume;
 }
 
 std::string_view to_string(ResumeRule rule) {

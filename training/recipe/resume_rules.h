@@ -6,17 +6,11 @@
 #include <string_view>
 
 #include "training/recipe/recipe.h"
+#include "training/recipe/recipe_keys.h"
 
 namespace temper::training {
 
-enum class ResumeRule {
-  kSame,     // it decides the numbers of coming steps
-  kFree,     // it decides none, or none that stay
-  kLength,   // how long the run is
-  kContent,  // a file that may be elsewhere: what is in it counts
-  kThreads,  // what it comes to counts
-};
-
+// Of a key of the table; what is none stays as it was.
 ResumeRule resume_rule(std::string_view key);
 // For people: "no", "yes", ...
 std::string_view to_string(ResumeRule rule);

@@ -8,6 +8,21 @@ namespace {
 constexpr const char* kPer[] = {"step", "epoch"};
 constexpr const char* kWarmup[] = {"linear", "exponential", "constant"};
 
+// Of two models at least one leaves its schedule to [schedule].
+KeyEffect not_replaced() {
+  KeyEffect made;
+  made.decided_by = {"schedule.generator.name", "schedule.discriminator.name"};
+  made.holds = [](const Recipe& recipe, const RunFacts&) {
+    const AdversarialSettings& two = recipe.adversarial;
+    return !two.is_on() || two.generator.schedule.schedule.name.empty() ||
+           two.discriminator.schedule.schedule.name.empty();
+  };
+  made.told = [](const Recipe&, const RunFacts&) {
+    return std::string("[schedule.generator] and [schedule.discriminator] are both given");
+  };
+  return made;
+}
+
 }  // namespace
 
 std::vector<RecipeKey> schedule_keys_at(const std::string& table,
@@ -17,21 +32,29 @@ std::vector<RecipeKey> schedule_keys_at(const std::string& table,
           [schedule](Recipe& r) -> auto& { return schedule(r).schedule.name; }),
       key(
           table + ".per", "when it advances: \"step\" or \"epoch\"",
-          [schedule](Recipe& r) -> auto& { return schedule(r).per; }, one_of<kPer, 2>),
+          [schedule](Recipe& r) -> auto& { return schedule(r).per; }, one_of<kPer, 2>)
+          .when(without_value(table + ".name", {"constant", "plateau"})),
       key(table + ".warmup", "length of a warm-up before it: \"500 steps\", \"2 epochs\", \"5%\"",
           [schedule](Recipe& r) -> auto& { return schedule(r).warmup; }),
       key(
           table + ".warmup_mode", "\"linear\", \"exponential\" or \"constant\"",
-          [schedule](Recipe& r) -> auto& { return schedule(r).warmup_mode; }, one_of<kWarmup, 3>),
+          [schedule](Recipe& r) -> auto& { return schedule(r).warmup_mode; }, one_of<kWarmup, 3>)
+          .when(with(table + ".warmup")),
       key(
           table + ".warmup_start_factor",
           "share of the rate at step 0; 0: 1 / (warm-up steps + 1), for \"constant\" 1/3",
-          [schedule](Recipe& r) -> auto& { return schedule(r).warmup_start_factor; }, share),
+          [schedule](Recipe& r) -> auto& { return schedule(r).warmup_start_factor; }, share)
+          .when(with(table + ".warmup")),
   };
 }
 
 std::vector<RecipeKey> schedule_keys() {
-  return schedule_keys_at("schedule", [](Recipe& r) -> ScheduleSettings& { return r.schedule; });
+  std::vector<RecipeKey> keys =
+      schedule_keys_at("schedule", [](Recipe& r) -> ScheduleSettings& { return r.schedule; });
+  for (RecipeKey& made : keys) {
+    made.effect = made.effect.holds ? all_of({made.effect, not_replaced()}) : not_replaced();
+  }
+  return keys;
 }
 
 RepeatedTable schedule_phase_table() {

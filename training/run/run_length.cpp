@@ -80,18 +80,4 @@ AveragePlan resumed_average(const AverageSettings& settings, const RunLength& no
   return plan;
 }
 
-std::string void_length_note(const Recipe& recipe) {
-  const auto typed = recipe.origins.find("train.epochs");
-  if (typed == recipe.origins.end() || typed->second != "command line" ||
-      (recipe.train.steps == 0 && recipe.stages.empty())) {
-    return "";
-  }
-  return concat("train.epochs has no effect: ",
-                recipe.train.steps > 0
-                    ? concat("train.steps = ", recipe.train.steps,
-                             " decides how long the run is; write train.steps=N")
-                    : std::string("the [[train.stage]] tables decide how long the run is; write "
-                                  "train.steps=N, or other epochs in the last of them"));
-}
-
 }  // namespace temper::training

@@ -52,7 +52,4 @@ AveragePlan resumed_average(const AverageSettings& settings, const RunLength& no
 // That the run is longer or shorter than it was to be.
 std::string length_change(std::int64_t before, std::int64_t now, std::int64_t done);
 
-// A typed train.epochs that something else makes void; empty: none.
-std::string void_length_note(const Recipe& recipe);
-
 }  // namespace temper::training

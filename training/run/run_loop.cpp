@@ -55,10 +55,8 @@ void RunLoop::settle_length() {
   const std::int64_t before = context_.records->resumed() ? state.total_steps : 0;
   const std::vector<ScheduledModel> models = steps_.schedules();
   const ScheduledModel& averaged = models.front();
-  std::vector<std::string> notes = {void_length_note(context_.recipe)};
-  for (std::string& note : notes_of_changed_length(models, before, total_steps_, state.attempted)) {
-    notes.push_back(std::move(note));
-  }
+  std::vector<std::string> notes =
+      notes_of_changed_length(models, before, total_steps_, state.attempted);
   steps_.averages().follow(resumed_average(context_.recipe.average, averaged.length(total_steps_),
                                            state, averaged.applied, notes));
   steps_.averages().note_in(state, averaged.applied);

@@ -1,5 +1,5 @@
 // The spike guard of a run: the limit a step must keep, and what happens when it does not. A step
-// over it is not applied by the graph itself (SpikeGate), as one that is not finite.
+// over it is not applied by the graph itself, as one that is not finite.
 #pragma once
 
 #include <cstdint>

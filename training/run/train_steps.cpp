@@ -56,7 +56,8 @@ IssuedStep TrainSteps::issue() {
   step.begin = state.data;
   const MicroBatches group(session_, step.begin);
   if (group.accumulates) {
-    const std::int64_t weight = session_.engine().settings().by_batches ? group.count : group.rows;
+    const std::int64_t weight =
+        session_.recipe().train.accumulates_batches() ? group.count : group.rows;
     store.set_scalar(store.find(ScalarRole::kGroup), weight);
   }
   spikes_.before_step(store);

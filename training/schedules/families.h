@@ -14,6 +14,9 @@ std::vector<Schedule> one_cycle_schedules();  // one_cycle
 std::vector<Schedule> cyclic_schedules();     // cyclic
 std::vector<Schedule> plateau_schedules();    // plateau
 std::vector<Schedule> swa_schedules();        // swa
+inline constexpr auto kScheduleFamilies = {ramp_schedules,      decay_schedules,  cosine_schedules,
+                                           one_cycle_schedules, cyclic_schedules, swa_schedules,
+                                           plateau_schedules};
 
 // It begins with the rate of the schedule before it, which its `base` is.
 inline constexpr const char* kSwaSchedule = "swa";

@@ -21,8 +21,7 @@ std::string check_strategy(const AttrValue& value) {
 const std::vector<Schedule>& schedules() {
   static const std::vector<Schedule> kSchedules = [] {
     std::vector<Schedule> all;
-    for (auto* family : {ramp_schedules, decay_schedules, cosine_schedules, one_cycle_schedules,
-                         cyclic_schedules, swa_schedules, plateau_schedules}) {
+    for (auto* family : kScheduleFamilies) {
       std::vector<Schedule> more = family();
       std::move(more.begin(), more.end(), std::back_inserter(all));
     }

@@ -8,7 +8,7 @@
 #include "runtime/platform/folders.h"
 #include "training/data/batch_tensors.h"
 #include "training/data/open_dataset.h"
-#include "training/recipe/recipe_keys.h"
+#include "training/recipe/key_effects.h"
 #include "training/session/data_options.h"
 #include "training/session/input_ranges.h"
 #include "training/session/input_shapes.h"
@@ -17,16 +17,6 @@
 
 namespace temper::training {
 namespace {
-
-// What they set has no meaning for two models against each other: they have no validation and no
-// metric, and one kind of step.
-constexpr const char* kKeysOfOneModel[] = {
-    "data.val",         "data.val_split",      "train.precision", "train.accumulate",
-    "train.eval_every", "train.accumulate_by", "metrics.names",   "train.limit_val_batches",
-    "metrics.top_k",    "metrics.threshold",   "metrics.average", "average.validate",
-    "checkpoint.top_k", "checkpoint.monitor",  "checkpoint.mode", "checkpoint.patience",
-    "log.histograms",
-};
 
 graph::OnnxModel load(const std::string& path, const char* key, const Recipe& recipe) {
   TEMPER_CHECK(!path.empty(), ErrorCode::kInvalidArgument, key, " is not set: which ONNX file?");
@@ -89,12 +79,14 @@ std::vector<SideFile> AdversarialSession::files() const {
 
 AdversarialSession::AdversarialSession(Recipe recipe, EngineOptions options)
     : recipe_(std::move(recipe)) {
-  refuse_other_settings();
+  TEMPER_CHECK(!recipe_.data.train.empty(), ErrorCode::kInvalidArgument,
+               "data.train is not set: which data?");
+  notes_ = check_effects(recipe_, {data_format(recipe_)});
   RunDevice device = open_device(recipe_.train, options);
   reference_ = std::move(device.reference);
   backend_ = std::move(device.backend);
   threads_ = options.threads;
-  const AdversarialRecipe& adversarial = recipe_.adversarial;
+  const AdversarialSettings& adversarial = recipe_.adversarial;
   generator_ = std::make_unique<graph::OnnxModel>(
       load(adversarial.generator.model, "models.generator.path", recipe_));
   discriminator_ = std::make_unique<graph::OnnxModel>(
@@ -105,15 +97,11 @@ AdversarialSession::AdversarialSession(Recipe recipe, EngineOptions options)
   graph::Graph discriminator =
       discriminator_->build_graph(graph::standard_ops(), {}, &of_discriminator);
   open_data(generator, discriminator);
-  AdversarialSettings settings;
-  settings.loss = adversarial.loss;
+  AdversarialCompileSettings settings;
+  settings.adversarial = adversarial;
   settings.generator = compile_settings(adversarial.generator);
-  settings.generator.average = recipe_.average.is_on();
+  settings.generator.average = recipe_.average;
   settings.discriminator = compile_settings(adversarial.discriminator);
-  settings.latent = adversarial.latent;
-  settings.distribution = adversarial.distribution;
-  settings.latent_size = adversarial.latent_size;
-  settings.seed = static_cast<std::uint64_t>(recipe_.train.seed);
   for (const auto& [path, graph] : {std::pair(adversarial.generator.model, &generator),
                                     std::pair(adversarial.discriminator.model, &discriminator)}) {
     const std::string note = training_form_note(path, *graph);
@@ -147,69 +135,23 @@ CompileSettings AdversarialSession::compile_settings(const AdversarialSide& side
   CompileSettings settings;
   settings.optimizer = side.optimizer;
   settings.clip = side.clip;
-  settings.check_finite = recipe_.train.on_nonfinite != "ignore";
-  settings.frozen_batchnorm = recipe_.model.batchnorm == "frozen";
-  settings.seed = static_cast<std::uint64_t>(recipe_.train.seed);
+  settings.model = recipe_.model;
+  settings.train = recipe_.train;
   return settings;
 }
 
 const AdversarialSide& AdversarialSession::side(AdversarialGraphKind kind) const {
-  const AdversarialRecipe& adversarial = recipe_.adversarial;
+  const AdversarialSettings& adversarial = recipe_.adversarial;
   return kind == AdversarialGraphKind::kGenerator ? adversarial.generator
                                                   : adversarial.discriminator;
 }
 
 const CompileSettings& AdversarialSession::settings(AdversarialGraphKind kind) const {
-  const AdversarialSettings& all = graphs_->settings();
+  const AdversarialCompileSettings& all = graphs_->settings();
   return kind == AdversarialGraphKind::kGenerator ? all.generator : all.discriminator;
 }
 
-// Settings that a run of two models does not have would otherwise be ignored in silence.
-void AdversarialSession::refuse_other_settings() const {
-  const Recipe& r = recipe_;
-  TEMPER_CHECK(r.train.spike.action == "off", ErrorCode::kInvalidArgument, "train.spike = \"",
-               r.train.spike.action,
-               "\" is for runs of one model: an adversarial loss jumps as it should");
-  TEMPER_CHECK(r.average.kind != "swa", ErrorCode::kInvalidArgument,
-               "average.kind = \"swa\" is for runs of one model; \"ema\" averages the generator");
-  std::vector<std::string> other;
-  const auto note = [&](bool is_set, const char* key) {
-    if (is_set) {
-      other.emplace_back(key);
-    }
-  };
-  note(!r.model.path.empty(), "model.path");
-  note(!r.model.freeze.empty(), "model.freeze");
-  note(!r.model.trainable.empty(), "model.trainable");
-  note(!r.loss.loss.name.empty(), "loss.name");
-  note(r.loss.is_file(), "loss.file");
-  note(!r.loss_terms.empty(), "loss.term");
-  note(!r.sample_weight.empty(), "loss.sample_weight");
-  note(r.penalty.is_on(), "loss.l1 or loss.l2");
-  note(!r.teacher.model.empty(), "loss.teacher");
-  note(r.augment.mixes(), "augment.mixup or cutmix");
-  note(!r.groups.empty(), "optimizer.group");
-  note(!r.stages.empty(), "train.stage");
-  note(!r.compare.empty(), "compare.run");
-  const Recipe plain;
-  for (const char* key : kKeysOfOneModel) {
-    const RecipeKey& found = *find_recipe_key(key);
-    note(found.get(r) != found.get(plain), key);
-  }
-  for (const auto& [key, origin] : r.origins) {
-    const bool own =
-        key.starts_with("optimizer.generator.") || key.starts_with("optimizer.discriminator.");
-    note(key.starts_with("optimizer.") && key != "optimizer.group" && !own, key.c_str());
-  }
-  TEMPER_CHECK(other.empty(), ErrorCode::kInvalidArgument, "a run of two models takes no ",
-               join(other, ", "),
-               " (each model has its own path in [models.NAME] and its own [optimizer.NAME]; there "
-               "is no validation)");
-}
-
 void AdversarialSession::open_data(graph::Graph& generator, graph::Graph& discriminator) {
-  TEMPER_CHECK(!recipe_.data.train.empty(), ErrorCode::kInvalidArgument,
-               "data.train is not set: which data?");
   const Wiring wiring = wire(generator, discriminator, recipe_.adversarial.latent);
   data_ = std::make_unique<RunData>(recipe_, wanted_data(generator, discriminator, wiring, recipe_),
                                     false);
@@ -243,7 +185,7 @@ std::int64_t AdversarialSession::batch_of(AdversarialGraphKind kind) const {
 }
 
 bool AdversarialSession::clips_weights() const {
-  return graphs_->settings().loss.parameters.get_double(kWeightClip, 0) > 0;
+  return graphs_->settings().adversarial.loss.parameters.get_double(kWeightClip, 0) > 0;
 }
 
 MemoryPlan AdversarialSession::prepare() {

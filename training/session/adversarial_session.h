@@ -65,7 +65,6 @@ class AdversarialSession {
   std::int64_t export_bytes() const;
 
  private:
-  void refuse_other_settings() const;
   CompileSettings compile_settings(const AdversarialSide& side) const;
   void settle_field_ports();
   void open_data(graph::Graph& generator, graph::Graph& discriminator);

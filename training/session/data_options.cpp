@@ -1,10 +1,11 @@
 #include "training/session/data_options.h"
 
+#include "training/data/data_kind.h"
+
 namespace temper::training {
 
 DataOptions data_options(const graph::Graph& graph, const Recipe& recipe) {
-  const DataSettings& settings = recipe.data;
-  DataOptions options;
+  DataOptions options{recipe.data, recipe.augment};
   for (const graph::ValueId id : graph.inputs) {
     const graph::Value& input = graph.value(id);
     WantedField field;
@@ -22,38 +23,11 @@ DataOptions data_options(const graph::Graph& graph, const Recipe& recipe) {
     field.row_dims.assign(row.begin(), row.end());
     options.inputs.push_back(std::move(field));
   }
-  options.scale = settings.scale;
-  options.format = settings.format;
-  options.images = {settings.mean,
-                    settings.std,
-                    recipe.augment,
-                    static_cast<std::uint64_t>(settings.seed),
-                    settings.resize,
-                    settings.crop,
-                    settings.interpolation,
-                    settings.cache_mb,
-                    settings.exif_orientation,
-                    {}};
-  options.tokens = {settings.token_dtype, settings.block, settings.stride};
-  options.records = {settings.pad, settings.truncate, settings.class_names};
-  options.table.targets = settings.target;
-  options.table.standardize = settings.standardize;
-  options.table.categorical = settings.categorical;
-  options.table.drop = settings.drop;
-  options.table.one_hot = settings.one_hot;
-  options.table.fill_missing = settings.fill_missing;
-  options.target_path = settings.target_path;
-  if (!settings.missing_values.empty()) {
-    options.table.csv.missing_values = settings.missing_values;
-  }
-  options.table.csv.decimal = settings.decimal.front();
-  if (!settings.delimiter.empty()) {
-    options.table.csv.delimiter = settings.delimiter.front();
-  }
-  if (settings.header != "auto") {
-    options.table.csv.header = settings.header == "yes" ? CsvHeader::kYes : CsvHeader::kNo;
-  }
   return options;
+}
+
+std::string data_format(const Recipe& recipe) {
+  return format_name(find_data(recipe.data.train, recipe.data, DataPart::kTrain).kind);
 }
 
 std::string preprocessing_path(const std::string& model_path) {

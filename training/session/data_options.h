@@ -12,6 +12,9 @@ namespace temper::training {
 // The data that a model's inputs ask for, read as [data] says; a target is required.
 DataOptions data_options(const graph::Graph& graph, const Recipe& recipe);
 
+// The kind of data.train, as data.format names it. THROWS: as find_data().
+std::string data_format(const Recipe& recipe);
+
 // Where the preparation of the data is kept with a model: "best.onnx" -> "best.preprocessing.json".
 std::string preprocessing_path(const std::string& model_path);
 

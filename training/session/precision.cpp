@@ -1,9 +1,6 @@
 #include "training/session/precision.h"
 
-#include <algorithm>
-
 #include "runtime/base/error.h"
-#include "training/recipe/recipe_keys.h"
 
 namespace temper::training {
 namespace {
@@ -50,18 +47,6 @@ void settle_precision(Recipe& recipe, const graph::Graph& model, const Backend& 
                "in float64");
   if (precision == "fp16" && !recipe.scaler.dynamic) {
     notes.push_back(concat("the loss scale is ", recipe.scaler.init_scale, " in every step"));
-  }
-  // A recipe that was written out says every key: nobody meant the defaults.
-  const Recipe defaults;
-  const auto scaler_key =
-      std::find_if(recipe.origins.begin(), recipe.origins.end(), [&](const auto& origin) {
-        const RecipeKey* key =
-            origin.first.starts_with("scaler.") ? find_recipe_key(origin.first) : nullptr;
-        return key != nullptr && key->get(recipe) != key->get(defaults);
-      });
-  if (precision != "fp16" && scaler_key != recipe.origins.end()) {
-    notes.push_back(concat(scaler_key->first, " has no effect: train.precision is \"", precision,
-                           "\", and only fp16 needs a loss scale"));
   }
 }
 

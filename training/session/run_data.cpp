@@ -65,9 +65,9 @@ RunData::RunData(const Recipe& recipe, DataOptions options, bool validates)
   train_ = read_by_workers(std::move(train_));
   if (!recipe_.data.val.empty() && validates) {
     // After fit(): it is prepared as the training rows are.
-    options.table.preprocessing = train_->preprocessing();
+    options.preprocessing = train_->preprocessing();
     options.part = DataPart::kValidation;
-    options.images.augment.resized_crop = false;  // nothing is changed at random
+    options.augment.resized_crop = false;  // nothing is changed at random
     val_ = read_by_workers(open_dataset(recipe_.data.val, options));
     check_alike(*train_, *val_);
     val_rows_ = all_rows(*val_);

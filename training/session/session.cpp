@@ -7,6 +7,7 @@
 #include "runtime/base/error.h"
 #include "runtime/platform/files.h"
 #include "runtime/platform/folders.h"
+#include "training/recipe/key_effects.h"
 #include "training/session/data_options.h"
 #include "training/session/input_ranges.h"
 #include "training/session/input_shapes.h"
@@ -30,10 +31,14 @@ Session::Session(Recipe recipe, EngineOptions options, SessionNeeds needs)
   backend_ = std::move(device.backend);
   threads_ = options.threads;
   import_model(needs.as_variables);
+  if (needs.target && needs.trains) {
+    const std::vector<std::string> idle = check_effects(recipe_, {data_format(recipe_)});
+    notes_.insert(notes_.end(), idle.begin(), idle.end());
+  }
   DataOptions data = data_options(*imported_, recipe_);
   const std::string prepared = preprocessing_path(recipe_.model.path);
   if (needs.stored_preprocessing && file_status(prepared).is_regular) {
-    data.table.preprocessing = parse_json(read_text_file(prepared, 1 << 24), prepared);
+    data.preprocessing = parse_json(read_text_file(prepared, 1 << 24), prepared);
   }
   watch_steps_ = needs.watch_steps;
   needs.target ? open_data(data) : open_inputs(data);
@@ -47,22 +52,14 @@ Session::Session(Recipe recipe, EngineOptions options, SessionNeeds needs)
   settings.teacher = recipe_.teacher;
   if (needs.target && !recipe_.teacher.model.empty()) {
     load_teacher();
-    settings.teacher.graph = teacher_.get();
+    settings.teacher_graph = teacher_.get();
   }
   settings.optimizer = recipe_.optimizer;
-  settings.groups = recipe_.groups;
+  settings.groups.assign(recipe_.groups.begin(), recipe_.groups.end());
   settings.clip = recipe_.clip;
-  settings.spike_gate = !recipe_.train.spike.guards()      ? SpikeGate::kNone
-                        : recipe_.train.spike.of == "loss" ? SpikeGate::kLoss
-                                                           : SpikeGate::kGradientNorm;
-  settings.by_batches = recipe_.train.accumulate_by == "batches";
-  settings.average = recipe_.average.is_on();
-  settings.snapshots = recipe_.train.spike.action == "rollback";
-  settings.check_finite = recipe_.train.on_nonfinite != "ignore";
-  settings.frozen_batchnorm = recipe_.model.batchnorm == "frozen";
-  settings.seed = static_cast<std::uint64_t>(recipe_.train.seed);
-  settings.freeze = recipe_.model.freeze;
-  settings.trainable = recipe_.model.trainable;
+  settings.model = recipe_.model;
+  settings.train = recipe_.train;
+  settings.average = recipe_.average;
   settle_precision(recipe_, *imported_, *backend_, settings, notes_);
   options_ = std::move(options);
   engine_ =
@@ -101,7 +98,7 @@ void Session::enter_stage(std::size_t stage, std::int64_t applied) {
     return patterns;
   };
   CompileSettings settings = engine_->settings();
-  settings.freeze = frozen_in(stage);
+  settings.model.freeze = frozen_in(stage);
   settings.stages = static_cast<std::int64_t>(recipe_.stages.size());
   settings.earlier_freezes.clear();
   for (std::size_t before = 0; before < stage; ++before) {

@@ -50,7 +50,7 @@ std::string what_trains(const graph::Graph& imported,
                         const std::vector<graph::TensorDecision>& decisions,
                         const CompileSettings& settings) {
   graph::Graph chosen = imported;
-  choose_trainable(chosen, settings.trainable, settings.freeze);
+  choose_trainable(chosen, settings.model.trainable, settings.model.freeze);
   std::vector<Group> groups;
   std::map<std::string, std::size_t> group_of;
   std::int64_t tensors = 0;

@@ -14,9 +14,9 @@
 namespace temper::training {
 namespace {
 
-LossTermSettings term_of(const std::string& loss, const std::string& output, std::int64_t axis,
-                         Attrs parameters) {
-  LossTermSettings term;
+LossTerm term_of(const std::string& loss, const std::string& output, std::int64_t axis,
+                 Attrs parameters) {
+  LossTerm term;
   parameters.set("class_axis", axis);
   term.loss = {loss, complete_parameters("loss", loss, find_loss(loss).parameters, parameters)};
   term.outputs = {output};
@@ -36,7 +36,7 @@ std::pair<double, double> both_orders(const std::string& loss, const Attrs& para
   CompileSettings settings;
   settings.losses = {term_of(loss, "second", 1, parameters), term_of(loss, "last", -1, parameters)};
   settings.losses[1].target_index = class_target ? 0 : 1;
-  for (LossTermSettings& term : settings.losses) {
+  for (LossTerm& term : settings.losses) {
     term.class_target = class_target;
   }
   settings.sample_weight = weighs_samples;

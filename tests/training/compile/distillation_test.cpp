@@ -46,7 +46,8 @@ CompileSettings settings_for(const graph::Graph& teacher) {
   term.loss = {"cross_entropy", complete_parameters("loss", "cross_entropy",
                                                     find_loss("cross_entropy").parameters, {})};
   settings.losses = {term};
-  settings.teacher = {"teacher.onnx", 3.0, 0.7, "", &teacher};
+  settings.teacher = {"teacher.onnx", 3.0, 0.7, ""};
+  settings.teacher_graph = &teacher;
   return settings;
 }
 

@@ -69,7 +69,7 @@ std::vector<std::vector<double>> measure(const expected::Loss& wanted, DType dty
                                          const char* backend_name) {
   const graph::Graph file = load(wanted.name, dtype);
   CompileSettings settings;
-  LossTermSettings term;
+  LossTerm term;
   term.file = wanted.name;
   term.graph = &file;
   term.file_targets = targets_of(wanted.name, dtype);

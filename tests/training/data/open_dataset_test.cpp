@@ -54,7 +54,7 @@ TEST(OpenDataset, ConvertsToWhatTheModelTakes) {
   EXPECT_EQ(plain->fields()[0].row_shape, (Shape{1, 2, 2}));
   EXPECT_EQ(read_rows(*plain, 0, {0}), (std::vector<double>{0, 51, 102, 255}));
   EXPECT_EQ(plain->fields()[1].dtype, DType::kInt64);
-  options.scale = true;
+  options.settings.scale = true;
   const auto scaled = open_dataset(path, options);
   const auto values = read_rows(*scaled, 0, {0});
   EXPECT_EQ(values[1], static_cast<double>(51.0f / 255.0f));
@@ -209,7 +209,7 @@ TEST(OpenDataset, PairsIdxImagesWithTheirLabels) {
   EXPECT_EQ(data->fields()[0].row_shape, (Shape{2, 3}));
   EXPECT_EQ(data->labels(1), (std::vector<std::int64_t>{3, 1, 0, 2}));
   DataOptions options;
-  options.scale = true;
+  options.settings.scale = true;
   options.inputs = {{"pixels", DType::kFloat32, Shape{1, 2, 3}, ""}};
   EXPECT_EQ(read_rows(*open_dataset(fixture("tiny-images-idx3-ubyte.gz"), options), 0, {3})[5],
             static_cast<double>(230.0f / 255.0f));
@@ -222,7 +222,7 @@ TEST(OpenDataset, ReadsNpyFilesWithTheirTargetsAndFolders) {
   expect_error([&] { open_dataset(folder.path("x.npy"), {}); }, ErrorCode::kInvalidData,
                "data.target_path");
   DataOptions options;
-  options.target_path = folder.path("target.npy");
+  options.settings.target_path = folder.path("target.npy");
   const auto pair = open_dataset(folder.path("x.npy"), options);
   EXPECT_EQ(pair->labels(1), (std::vector<std::int64_t>{1, 0}));
   const auto whole = open_dataset(folder.path(""), {});

@@ -19,11 +19,11 @@ namespace {
 std::unique_ptr<Dataset> pictures(int workers) {
   DataOptions options;
   options.inputs = {{"x", DType::kFloat32, Shape{3, 8, 8}, {}}};
-  options.scale = true;
-  options.images.cache_mb = 0;
-  options.images.augment.resized_crop = true;
-  options.images.augment.horizontal_flip = 0.5;
-  options.images.augment.brightness = 0.3;
+  options.settings.scale = true;
+  options.settings.cache_mb = 0;
+  options.augment.resized_crop = true;
+  options.augment.horizontal_flip = 0.5;
+  options.augment.brightness = 0.3;
   return std::make_unique<ParallelDataset>(open_dataset(fixture("classes"), options), workers);
 }
 

@@ -10,6 +10,7 @@
 #include "runtime/base/error.h"
 #include "tests/training/metrics/expected_metrics.h"
 #include "training/metrics/accuracy.h"
+#include "training/metrics/metric_spec.h"
 
 namespace temper::training {
 namespace {

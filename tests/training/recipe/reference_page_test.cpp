@@ -15,6 +15,7 @@
 #include "runtime/base/concat.h"
 #include "training/losses/adversarial.h"
 #include "training/losses/loss.h"
+#include "training/metrics/metric_spec.h"
 #include "training/optimizers/optimizer.h"
 #include "training/recipe/recipe.h"
 #include "training/recipe/recipe_keys.h"
@@ -65,18 +66,23 @@ std::string page() {
   out << "# Reference\n\nWritten from the code by tests/training/recipe/reference_page_test.cpp; "
          "do not "
          "edit by hand.\n\n"
-      << "## Recipe keys\n\nThe column \"resume\" says which settings `temper train RUN --resume "
+      << "## Recipe keys\n\nThe column \"runs\" says which runs take a key: those of one model, of "
+         "two "
+         "models against each other, or all. A key that is written with another value than its "
+         "default must have an effect: it needs what the column \"with\" says, and is told of "
+         "otherwise. The column \"resume\" says which settings `temper train RUN --resume "
          "KEY=VALUE` may change; parameters of a loss, an optimizer or a schedule stay as they "
          "were, and so does train.eval_every where the schedule is plateau.\n\n| key | type | "
-         "default | resume | what it is |\n|---|---|---|---|---|\n";
+         "default | runs | with | resume | what it is |\n|---|---|---|---|---|---|---|\n";
   const Recipe defaults;
   for (const RecipeKey& key : recipe_key_table()) {
     out << "| `" << key.name << "` | " << key.type << " | `" << to_toml_value(key.get(defaults))
-        << "` | " << to_string(resume_rule(key.name)) << " | " << key.help << " |\n";
+        << "` | " << to_string(key.runs) << " | " << key.effect.when << " | "
+        << to_string(key.resume) << " | " << key.help << " |\n";
   }
   for (const RepeatedTable& table : repeated_tables()) {
-    out << "\n`[[" << table.name << "]]`: " << table.help
-        << ".\n\n| key | type | what it is |\n|---|---|---|\n";
+    out << "\n`[[" << table.name << "]]`: " << table.help << " (runs: " << to_string(table.runs)
+        << ").\n\n| key | type | what it is |\n|---|---|---|\n";
     for (const RepeatedKey& key : table.keys) {
       out << "| `" << key.name << "` | " << key.type << " | " << key.help
           << (key.required ? " (required)" : "") << " |\n";

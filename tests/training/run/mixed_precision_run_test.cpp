@@ -10,6 +10,7 @@
 #include "runtime/base/float16.h"
 #include "tests/training/support/tiny_run.h"
 #include "tests/training/test_files.h"
+#include "training/compile/step/loss_scaling.h"
 #include "training/session/session.h"
 
 namespace temper::training {

@@ -85,8 +85,8 @@ TEST_F(RunLengthChange, AShorterRunThanWhatIsDoneEndsAtOnce) {
 }
 
 TEST_F(RunLengthChange, EpochsThatHaveNoEffectAreSaid) {
-  const RunRecord run = run_tiny(recipe("cut", {"train.steps=5", "train.epochs=8"}), false);
-  EXPECT_TRUE(says(run.messages, "train.epochs has no effect: train.steps = 5 decides"));
+  const Session session(recipe("cut", {"train.steps=5", "train.epochs=8"}));
+  EXPECT_TRUE(says(session.notes(), "train.epochs has no effect: train.steps = 5 decides"));
 }
 
 TEST_F(RunLengthChange, TheLastStageMayBeLonger) {

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "runtime/base/concat.h"
 #include "training/recipe/recipe.h"
 
 namespace temper::training {

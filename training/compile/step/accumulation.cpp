@@ -121,7 +121,7 @@ GroupLoss accumulate_loss(Builder& builder, bool last, const CompileSettings& se
       add_scalar_variable(graph, ScalarRole::kGroup, builder.dtype(loss.total), {}, 1);
   const ValueId group = graph.read_variable(variable);
   GroupLoss made;
-  if (settings.by_batches) {
+  if (settings.train.accumulates_batches()) {
     const ValueId share = builder.div(loss.total, group);
     made.objectives = {{share, {}}};
     for (const LossPart& part : loss.parts) {

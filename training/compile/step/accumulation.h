@@ -30,8 +30,8 @@ struct GroupLoss {
 // whose counts are not those of all rows are objectives of their own, each with accumulators and a
 // pass through the model of its own. The gradient of a root is divided by the group's. An overlap
 // (dice, jaccard), a loss file and a teacher's answers are no such sums: theirs is the mean over
-// the micro-batches by their rows. With settings.by_batches the whole loss is the mean of the
-// micro-batches'. Adds the variables that hold the group's sums, cleared by the last graph.
+// the micro-batches by their rows. With train.accumulate_by = "batches" the whole loss is the mean
+// of the micro-batches'. Adds the variables that hold the group's sums, cleared by the last graph.
 GroupLoss accumulate_loss(graph::Builder& builder, bool last, const CompileSettings& settings,
                           std::int64_t rows, const LossParts& loss);
 

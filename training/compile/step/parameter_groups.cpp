@@ -14,8 +14,8 @@ using graph::Graph;
 using graph::Variable;
 using graph::VariableId;
 
-std::vector<OptimizerGroupSettings> merged_groups(
-    const Graph& graph, const std::vector<OptimizerGroupSettings>& groups) {
+std::vector<OptimizerGroup> merged_groups(const Graph& graph,
+                                          const std::vector<OptimizerGroup>& groups) {
   std::vector<std::string> names;
   for (int i = 0; i < graph.variable_count(); ++i) {
     const Variable& variable = graph.variable(VariableId{i});
@@ -36,13 +36,13 @@ std::vector<OptimizerGroupSettings> merged_groups(
     }
   }
   // By the last group first: groups that do not overlap keep their order.
-  std::map<std::vector<std::size_t>, OptimizerGroupSettings> merged;
+  std::map<std::vector<std::size_t>, OptimizerGroup> merged;
   for (std::size_t i = 0; i < names.size(); ++i) {
     if (!matching[i].empty()) {
       merged[matching[i]].tensors.push_back(names[i]);
     }
   }
-  std::vector<OptimizerGroupSettings> made;
+  std::vector<OptimizerGroup> made;
   for (auto& [members, group] : merged) {
     for (auto g = members.rbegin(); g != members.rend(); ++g) {
       group.match += concat(group.match.empty() ? "" : " + ", groups[*g].match);
@@ -61,7 +61,7 @@ std::int64_t group_count(const CompileSettings& settings) {
 
 std::vector<Attrs> group_parameters(const CompileSettings& settings) {
   std::vector<Attrs> groups = {settings.optimizer.parameters};
-  for (const OptimizerGroupSettings& group : settings.groups) {
+  for (const OptimizerGroup& group : settings.groups) {
     Attrs parameters = settings.optimizer.parameters;
     for (const auto& [name, value] : group.parameters) {
       parameters.set(name, value);
@@ -72,7 +72,7 @@ std::vector<Attrs> group_parameters(const CompileSettings& settings) {
 }
 
 RateTable::RateTable(VariableStore& store, const CompileSettings& settings)
-    : store_(store), variable_(store.find(ScalarRole::kRates, settings.model)) {
+    : store_(store), variable_(store.find(ScalarRole::kRates, settings.model_index)) {
   for (const Attrs& group : group_parameters(settings)) {
     lr_.push_back(group.get_double("lr", 0));
   }
@@ -130,7 +130,7 @@ std::vector<std::int64_t> phases_of(const Graph& graph, const CompileSettings& s
 
 void collect_parameters(Graph& graph, const CompileSettings& settings, UpdateInputs& update) {
   update.groups = group_parameters(settings);
-  update.model = settings.model;
+  update.model = settings.model_index;
   update.prefix = settings.prefix;
   std::map<std::string, std::int64_t> group_by_name;
   for (std::size_t g = 0; g < settings.groups.size(); ++g) {

@@ -15,8 +15,8 @@ namespace temper::training {
 // none. What all groups that match it say is merged, the later one wins for the same setting;
 // parameters that the same groups match are one group. Merging again changes nothing. THROWS:
 // kInvalidArgument when a pattern matches nothing.
-std::vector<OptimizerGroupSettings> merged_groups(
-    const graph::Graph& graph, const std::vector<OptimizerGroupSettings>& groups);
+std::vector<OptimizerGroup> merged_groups(const graph::Graph& graph,
+                                          const std::vector<OptimizerGroup>& groups);
 
 // Groups of the optimizer: group 0 is everything that no pattern of settings.groups matches.
 std::int64_t group_count(const CompileSettings& settings);

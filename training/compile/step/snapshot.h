@@ -10,7 +10,7 @@ namespace temper::training {
 // in the data, loss scale, accumulated gradients.
 bool belongs_to_snapshot(const StoreVariable& variable);
 
-// REQUIRES: CompileSettings::snapshots; between steps.
+// REQUIRES: CompileSettings::keeps_snapshot(); between steps.
 void take_snapshot(VariableStore& store);
 void restore_snapshot(VariableStore& store);
 

@@ -8,10 +8,11 @@ namespace temper::training {
 
 // Scalars by their role:
 // kRates: f64 [2 G, kRateSlots]; kApplied, kAttempted, kPosition: i64
-// kGroup: float, rows of this accumulated group; its micro-batches with CompileSettings::by_batches
-// kLoss, kLossSum, kLossCount: floats, what the micro-batches of this group have given to its loss
+// kGroup: float, rows of this accumulated group; its micro-batches with train.accumulate_by =
+// "batches" kLoss, kLossSum, kLossCount: floats, what the micro-batches of this group have given to
+// its loss
 //   (accumulation.h)
-// kSpikeLimit: float; a step whose watched number (SpikeGate) is above it is not applied
+// kSpikeLimit: float; a step whose watched number (train.spike_of) is above it is not applied
 // kStarts: i64 [P], with stages: the applied step at which each began
 // kAverageWeight, kAverageBuffers: f64, how far the coming step moves the averages of parameters
 // and

@@ -37,7 +37,7 @@ ValueId all_finite(Builder& builder, const CompileSettings& settings, ValueId no
       finite.push_back(statistic.value);
     }
   }
-  if (!settings.check_finite && settings.precision != DType::kFloat16) {
+  if (settings.train.ignores_nonfinite() && settings.precision != DType::kFloat16) {
     finite = {builder.scalar(DType::kFloat32, 1)};
   }
   return builder.op("AllFinite", finite);
@@ -178,9 +178,9 @@ LossParts add_update_step(Graph& graph, const CompileSettings& settings,
   centralize_gradients(builder, update);
   graph.ok = all_finite(builder, settings, clip.norm, loss.total);
   scaling.update(builder, graph.ok);
-  if (settings.spike_gate != SpikeGate::kNone) {
+  if (settings.train.spike.guards()) {
     graph.ok = add_spike_gate(builder, graph.ok,
-                              settings.spike_gate == SpikeGate::kLoss ? loss.total : clip.norm);
+                              settings.train.spike.of == "loss" ? loss.total : clip.norm);
   }
   graph.value(graph.ok).name = "ok";
   update.scale = clip_factor(builder, settings.clip, clip);
@@ -194,7 +194,7 @@ LossParts add_update_step(Graph& graph, const CompileSettings& settings,
   if (accumulates) {
     stage_statistics(builder, true);
   }
-  if (settings.average) {
+  if (settings.average.is_on()) {
     add_weight_average(graph, settings, step);
   }
   graph.add_output("grad_norm", clip.norm, {PortRole::kNorm, 0});

@@ -19,7 +19,7 @@ namespace {
 // that biases and the factors of normalisations are left out.
 std::vector<VariableId> penalised(const Graph& graph, const CompileSettings& settings) {
   Graph marked = graph;  // a graph of gradients alone has the importer's marks still
-  choose_trainable(marked, settings.trainable, settings.freeze);
+  choose_trainable(marked, settings.model.trainable, settings.model.freeze);
   std::vector<VariableId> trained;
   std::vector<std::string> names;
   for (int i = 0; i < marked.variable_count(); ++i) {

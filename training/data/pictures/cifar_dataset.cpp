@@ -14,7 +14,7 @@ namespace {
 
 // Whether CIFAR-100's coarse labels are asked for.
 bool wants_coarse(CifarKind kind, const DataOptions& options, const std::string& path) {
-  const std::vector<std::string>& names = options.table.targets;
+  const std::vector<std::string>& names = options.settings.target;
   if (names.empty()) {
     return false;
   }

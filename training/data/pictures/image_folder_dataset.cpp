@@ -42,13 +42,12 @@ std::unique_ptr<ImageFolderDataset> ImageFolderDataset::open(const std::string& 
                path, " gives one input and one target; the model has ", options.inputs.size(),
                " inputs, and ", options.targets.size(), " targets are asked for");
   const std::string part = part_of_folder(path, options.part);
-  const bool masked = options.require_targets && !options.target_path.empty();
-  PictureFolder folder = options.require_targets && !masked
-                             ? find_classes(part, options.images.classes)
-                             : find_pictures(part);
+  const bool masked = options.require_targets && !options.settings.target_path.empty();
+  PictureFolder folder = options.require_targets && !masked ? find_classes(part, options.classes)
+                                                            : find_pictures(part);
   std::optional<PictureFolder> masks;
   if (masked) {
-    masks = find_masks(part_of_folder(options.target_path, options.part), folder);
+    masks = find_masks(part_of_folder(options.settings.target_path, options.part), folder);
   }
   return std::unique_ptr<ImageFolderDataset>(
       new ImageFolderDataset(std::move(folder), std::move(masks), options));
@@ -59,22 +58,22 @@ ImageFolderDataset::ImageFolderDataset(PictureFolder folder, std::optional<Pictu
     : folder_(std::move(folder)),
       masks_(std::move(masks)),
       preparation_(options),
-      augment_(options.images.augment),
-      seed_(options.images.seed),
-      cache_(static_cast<std::int64_t>(folder_.files.size()), options.images.cache_mb << 20) {
+      augment_(options.augment),
+      seed_(static_cast<std::uint64_t>(options.settings.seed)),
+      cache_(static_cast<std::int64_t>(folder_.files.size()), options.settings.cache_mb << 20) {
   std::vector<const PictureFolder*> folders = {&folder_};
   if (masks_.has_value()) {
     folders.push_back(&*masks_);
   }
   fingerprint_ = fingerprint_of(folders, options.hash_everything);
   const WantedField input = options.inputs.empty() ? WantedField{} : options.inputs.front();
-  const DType own = options.scale ? DType::kFloat32 : DType::kUInt8;
+  const DType own = options.settings.scale ? DType::kFloat32 : DType::kUInt8;
   Field image;
   image.name = input.name.empty() ? "input" : input.name;
   image.dtype = input.dtype == DType::kUndefined ? own : input.dtype;
   image.row_shape =
       Shape{preparation_.channels(), preparation_.size().height, preparation_.size().width};
-  const double divisor = options.scale && is_float(image.dtype) ? 255 : 1;
+  const double divisor = options.settings.scale && is_float(image.dtype) ? 255 : 1;
   image.white = is_float(image.dtype) ? 255 / divisor : 0;
   image_values_ = divided_by(divisor);
   fields_.push_back(std::move(image));

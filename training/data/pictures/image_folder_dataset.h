@@ -16,9 +16,9 @@ namespace temper::training {
 
 class ImageFolderDataset : public Dataset {
  public:
-  // Masks where options.target_path names their folder. Without options.require_targets sub-folders
-  // are no classes, and `path` may be one picture. THROWS: kInvalidData as find_classes(),
-  // find_pictures() and find_masks(); kInvalidArgument as PicturePreparation.
+  // Masks where options.settings.target_path names their folder. Without options.require_targets
+  // sub-folders are no classes, and `path` may be one picture. THROWS: kInvalidData as
+  // find_classes(), find_pictures() and find_masks(); kInvalidArgument as PicturePreparation.
   static std::unique_ptr<ImageFolderDataset> open(const std::string& path,
                                                   const DataOptions& options);
 

@@ -27,15 +27,15 @@ std::vector<double> stored_numbers(const JsonValue& list, std::string_view what)
 }  // namespace
 
 ImagePipeline::ImagePipeline(std::unique_ptr<Dataset> data, const DataOptions& options)
-    : DatasetOver(std::move(data)), options_(options.images), scale_(options.scale) {
+    : DatasetOver(std::move(data)), settings_(options.settings), augment_(options.augment) {
   find_parts();
   const bool any = std::any_of(parts_.begin(), parts_.end(), [](auto& p) { return p.is_image; });
-  const bool asked = !options_.mean.empty() || !options_.std.empty() || options_.augment.is_on();
+  const bool asked = !settings_.mean.empty() || !settings_.std.empty() || augment_.is_on();
   TEMPER_CHECK(any || !asked, ErrorCode::kInvalidArgument,
-               options_.augment.is_on() ? "[augment] changes" : "data.mean and data.std are of",
+               augment_.is_on() ? "[augment] changes" : "data.mean and data.std are of",
                " images, inputs with rows [channels, height, width]; there is none in ",
                below().where(0, 0));
-  TEMPER_CHECK(!options_.augment.resized_crop || below().decodes(), ErrorCode::kInvalidArgument,
+  TEMPER_CHECK(!augment_.resized_crop || below().decodes(), ErrorCode::kInvalidArgument,
                "augment.resized_crop cuts parts out of picture files, but ", below().where(0, 0),
                " is none; augment.crop_padding moves pictures of one size");
   for (const Part& part : parts_) {
@@ -66,12 +66,12 @@ void ImagePipeline::find_parts() {
 
 void ImagePipeline::check(const Part& image) const {
   const Field& field = fields()[image.field];
-  const AugmentSettings& augment = options_.augment;
+  const AugmentSettings& augment = augment_;
   TEMPER_CHECK(image.channels <= kMostChannels || image.width > kMostChannels,
                ErrorCode::kInvalidArgument, "input '", field.name, "' has rows of shape ",
                field.row_shape, "; images need their channels first: [channels, height, width]");
   for (const auto& [key, values] :
-       {std::pair("data.mean", &options_.mean), std::pair("data.std", &options_.std)}) {
+       {std::pair("data.mean", &settings_.mean), std::pair("data.std", &settings_.std)}) {
     const auto given = static_cast<std::int64_t>(values->size());
     TEMPER_CHECK(given <= 1 || given == image.channels, ErrorCode::kInvalidArgument, key, " has ",
                  given, " values; input '", field.name, "' ", field.row_shape, " has ",
@@ -127,16 +127,16 @@ void ImagePipeline::read(std::span<const std::int64_t> rows, std::span<Tensor> o
 }
 
 void ImagePipeline::normalise_all(std::int64_t rows, std::span<Tensor> out) const {
-  if (!options_.mean.empty() || !options_.std.empty()) {
+  if (!settings_.mean.empty() || !settings_.std.empty()) {
     for_each_image(rows, out, false, [&](std::int64_t, const Part&, ImageView image) {
-      normalise(image, options_.mean, options_.std);
+      normalise(image, settings_.mean, settings_.std);
     });
   }
 }
 
 void ImagePipeline::read_training(std::span<const std::int64_t> rows, std::int64_t epoch,
                                   std::span<Tensor> out) const {
-  const AugmentSettings& augment = options_.augment;
+  const AugmentSettings& augment = augment_;
   below().read_training(rows, epoch, out);
   if (!augment.is_on()) {
     normalise_all(static_cast<std::int64_t>(rows.size()), out);
@@ -148,7 +148,7 @@ void ImagePipeline::read_training(std::span<const std::int64_t> rows, std::int64
       static_cast<std::int64_t>(rows.size()), out, true,
       [&](std::int64_t row, const Part& part, ImageView image) {
         scratch.resize(static_cast<std::size_t>(image.count()));
-        const SampleAugmentation sample(augment, options_.seed, epoch,
+        const SampleAugmentation sample(augment, static_cast<std::uint64_t>(settings_.seed), epoch,
                                         rows[static_cast<std::size_t>(row)]);
         const Field& field = fields()[part.field];
         const bool is_class = !part.is_image && (field.is_mask || is_integer(field.dtype));
@@ -163,7 +163,7 @@ void ImagePipeline::read_training(std::span<const std::int64_t> rows, std::int64
         if (augment.noise > 0) {
           sample.add_noise(image, part.white);
         }
-        normalise(image, options_.mean, options_.std);
+        normalise(image, settings_.mean, settings_.std);
         sample.erase_part(image);
       });
 }
@@ -173,9 +173,9 @@ JsonValue ImagePipeline::preprocessing() const {
   all = all.is_object() ? all : JsonValue::object();
   const JsonValue* own = all.find("images");
   JsonValue images = own == nullptr ? JsonValue::object() : *own;
-  images.set("scale", scale_);
-  images.set("mean", JsonValue::array_of(options_.mean));
-  images.set("std", JsonValue::array_of(options_.std));
+  images.set("scale", settings_.scale);
+  images.set("mean", JsonValue::array_of(settings_.mean));
+  images.set("std", JsonValue::array_of(settings_.std));
   all.set("images", images);
   return all;
 }
@@ -185,15 +185,15 @@ void use_stored_images(const JsonValue& preprocessing, DataOptions& options) {
   if (images == nullptr) {
     return;
   }
-  options.scale = images->at("scale").as_bool("images.scale");
-  options.images.mean = stored_numbers(images->at("mean"), "images.mean");
-  options.images.std = stored_numbers(images->at("std"), "images.std");
-  for (const double deviation : options.images.std) {
+  options.settings.scale = images->at("scale").as_bool("images.scale");
+  options.settings.mean = stored_numbers(images->at("mean"), "images.mean");
+  options.settings.std = stored_numbers(images->at("std"), "images.std");
+  for (const double deviation : options.settings.std) {
     TEMPER_CHECK(deviation > 0, ErrorCode::kInvalidData, "images.std of the stored preparation is ",
                  deviation, "; it must be positive");
   }
   if (images->find("crop") != nullptr) {
-    use_stored_preparation(*images, options.images);
+    use_stored_preparation(*images, options);
   }
 }
 

@@ -44,8 +44,8 @@ class ImagePipeline : public DatasetOver {
   void find_parts();
   void check(const Part& image) const;
 
-  ImageOptions options_;
-  bool scale_ = false;
+  DataSettings settings_;
+  AugmentSettings augment_;
   std::vector<Part> parts_;
 };
 

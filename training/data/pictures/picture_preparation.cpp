@@ -23,10 +23,10 @@ std::int64_t in_proportion(std::int64_t side, std::int64_t longer, std::int64_t 
 }  // namespace
 
 PicturePreparation::PicturePreparation(const DataOptions& options)
-    : resize_(options.images.resize),
-      how_(resampling(options.images.interpolation)),
-      interpolation_(options.images.interpolation),
-      turns_(options.images.exif_orientation) {
+    : resize_(options.settings.resize),
+      how_(resampling(options.settings.interpolation)),
+      interpolation_(options.settings.interpolation),
+      turns_(options.settings.exif_orientation) {
   const WantedField input = options.inputs.empty() ? WantedField{} : options.inputs.front();
   std::vector<std::int64_t> dims = input.row_dims;
   if (input.row_shape.has_value()) {
@@ -43,7 +43,7 @@ PicturePreparation::PicturePreparation(const DataOptions& options)
   TEMPER_CHECK(channels_ == 1 || channels_ == 3, ErrorCode::kInvalidArgument, name, " is [N, ",
                dim_text(dims[0]), ", ", dim_text(dims[1]), ", ", dim_text(dims[2]),
                "]; pictures are [N, channels, height, width] with 1 channel (grey) or 3 (colour)");
-  std::vector<std::int64_t> crop = options.images.crop;
+  std::vector<std::int64_t> crop = options.settings.crop;
   if (crop.size() == 1) {
     crop.push_back(crop.front());
   }
@@ -118,7 +118,7 @@ void PicturePreparation::store(JsonValue& images) const {
   images.set("exif_orientation", turns_);
 }
 
-void use_stored_preparation(const JsonValue& images, ImageOptions& options) {
+void use_stored_preparation(const JsonValue& images, DataOptions& options) {
   const auto sides = [&](const char* key) {
     std::vector<std::int64_t> values;
     for (const JsonValue& value : images.at(key).as_array(key)) {
@@ -131,15 +131,15 @@ void use_stored_preparation(const JsonValue& images, ImageOptions& options) {
                  " of the stored preparation has ", values.size(), " values, not 2 or fewer");
     return values;
   };
-  options.resize = sides("resize");
-  options.crop = sides("crop");
-  options.interpolation = images.at("interpolation").as_string("images.interpolation");
-  TEMPER_CHECK(std::find(std::begin(kResamplings), std::end(kResamplings), options.interpolation) !=
-                   std::end(kResamplings),
+  options.settings.resize = sides("resize");
+  options.settings.crop = sides("crop");
+  options.settings.interpolation = images.at("interpolation").as_string("images.interpolation");
+  TEMPER_CHECK(std::find(std::begin(kResamplings), std::end(kResamplings),
+                         options.settings.interpolation) != std::end(kResamplings),
                ErrorCode::kInvalidData, "images.interpolation of the stored preparation is '",
-               options.interpolation, "'");
+               options.settings.interpolation, "'");
   const JsonValue* turns = images.find("exif_orientation");
-  options.exif_orientation = turns != nullptr && turns->as_bool("images.exif_orientation");
+  options.settings.exif_orientation = turns != nullptr && turns->as_bool("images.exif_orientation");
   if (const JsonValue* classes = images.find("classes")) {
     options.classes.clear();
     for (const JsonValue& name : classes->as_array("images.classes")) {

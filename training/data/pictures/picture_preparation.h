@@ -56,7 +56,7 @@ class PicturePreparation {
 
 // What store() wrote and the names of the classes, in place of what `options` say.
 // THROWS: kInvalidData for values that no recipe could have.
-void use_stored_preparation(const JsonValue& images, ImageOptions& options);
+void use_stored_preparation(const JsonValue& images, DataOptions& options);
 
 // What each of the 256 values of a pixel becomes.
 using PixelValues = std::array<float, 256>;

@@ -122,7 +122,7 @@ class Reader {
 
   // The stored classes of a field, or those the recipe names for the target; empty: to be learned.
   std::vector<std::string> known_classes(const std::string& key, bool is_target) const {
-    const JsonValue& stored = options_.table.preprocessing;
+    const JsonValue& stored = options_.preprocessing;
     const JsonValue* kind = stored.is_object() ? stored.find("kind") : nullptr;
     std::vector<std::string> names;
     if (kind != nullptr) {
@@ -137,7 +137,7 @@ class Reader {
         }
       }
     }
-    return names.empty() && is_target ? options_.records.class_names : names;
+    return names.empty() && is_target ? options_.settings.class_names : names;
   }
 
   void add(const WantedField& wanted, bool is_target, const std::string& key) {
@@ -146,7 +146,7 @@ class Reader {
 
   void choose_targets(const JsonValue& record, std::int64_t place) {
     const std::vector<std::string> keys = keys_of(record);
-    const std::vector<std::string>& asked = options_.table.targets;
+    const std::vector<std::string>& asked = options_.settings.target;
     std::vector<WantedField> wanted = options_.targets;
     if (wanted.empty() && options_.require_targets) {
       for (const std::string& name : asked) {
@@ -178,7 +178,7 @@ class Reader {
 
   // What the recipe names, else what targets are mostly called.
   const std::vector<std::string>& target_keys() const {
-    const std::vector<std::string>& asked = options_.table.targets;
+    const std::vector<std::string>& asked = options_.settings.target;
     return !asked.empty() ? asked : usual_targets();
   }
 
@@ -222,14 +222,14 @@ class Reader {
       const bool whole = part.wanted.dtype == DType::kUndefined || is_integer(part.wanted.dtype);
       return row->rank() == 1 && whole ? (*row)[0] : 0;
     }
-    return options_.tokens.block;
+    return options_.settings.block;
   }
 
   Tensor padded(const Part& part, std::int64_t length, std::int64_t pad) const {
     const std::vector<std::int64_t>& lengths = part.column.lengths();
     const auto longer = std::find_if(lengths.begin(), lengths.end(),
                                      [&](std::int64_t each) { return each > length; });
-    TEMPER_CHECK(longer == lengths.end() || options_.records.truncate, ErrorCode::kInvalidData,
+    TEMPER_CHECK(longer == lengths.end() || options_.settings.truncate, ErrorCode::kInvalidData,
                  where(part, places_[static_cast<std::size_t>(longer - lengths.begin())]), " has ",
                  *longer, " numbers, the model takes ", length,
                  "; data.truncate = true cuts off what is too long");
@@ -255,7 +255,7 @@ class Reader {
     if (column.is_whole()) {
       const Part* input = part.is_target ? input_as_long_as(part) : &part;
       if (input != nullptr && length_for(*input) > 0) {
-        return padded(part, length_for(*input), part.is_target ? kIgnored : options_.records.pad);
+        return padded(part, length_for(*input), part.is_target ? kIgnored : options_.settings.pad);
       }
     }
     const std::int64_t other = column.first_of_other_length();

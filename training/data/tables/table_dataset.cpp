@@ -156,11 +156,26 @@ void write_cell(const CsvReader& reader, const TableEncoding& encoding,
   *out = *number;
 }
 
+CsvOptions csv_options(const DataSettings& settings) {
+  CsvOptions options;
+  if (settings.header != "auto") {
+    options.header = settings.header == "yes" ? CsvHeader::kYes : CsvHeader::kNo;
+  }
+  if (!settings.delimiter.empty()) {
+    options.delimiter = settings.delimiter.front();
+  }
+  options.decimal = settings.decimal.front();
+  if (!settings.missing_values.empty()) {
+    options.missing_values = settings.missing_values;
+  }
+  return options;
+}
+
 }  // namespace
 
 std::unique_ptr<TableDataset> TableDataset::open(const std::string& path,
                                                  const DataOptions& options) {
-  CsvReader reader(path, options.table.csv);
+  CsvReader reader(path, csv_options(options.settings));
   TableScan scan = scan_table(reader, path, options);
   std::vector<Plan> plans = plan_role(scan, path, options.inputs, false);
   for (Plan& plan : plan_role(scan, path, options.targets, true)) {
@@ -195,7 +210,7 @@ std::unique_ptr<TableDataset> TableDataset::open(const std::string& path,
   for (Plan& plan : plans) {
     data->columns_.push_back(std::move(plan.columns));
   }
-  const bool stored = !options.table.preprocessing.is_null();
+  const bool stored = !options.preprocessing.is_null();
   data->fitted_ = !data->encoding_.standardize && !data->encoding_.fill_missing;
   if (stored && !data->fitted_) {
     data->apply();

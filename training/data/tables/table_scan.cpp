@@ -68,9 +68,9 @@ void require_columns(const CsvReader& reader, const std::string& path,
   }
 }
 
-std::vector<std::string> target_columns(const CsvReader& reader, const TableOptions& options) {
-  if (!options.targets.empty()) {
-    return options.targets;
+std::vector<std::string> target_columns(const CsvReader& reader, const DataSettings& settings) {
+  if (!settings.target.empty()) {
+    return settings.target;
   }
   for (const char* name : {"target", "label", "class", "y"}) {
     if (contains(reader.columns(), name)) {
@@ -126,10 +126,10 @@ ColumnEncoding learn_column(const CsvReader& reader, std::size_t place, const Se
 }
 
 TableScan learn(CsvReader& reader, const std::string& path, const DataOptions& options) {
-  const TableOptions& table = options.table;
-  require_columns(reader, path, table.targets, "data.target or a loss");
-  if (!table.weight.empty()) {
-    require_columns(reader, path, {table.weight}, "loss.sample_weight");
+  const DataSettings& table = options.settings;
+  require_columns(reader, path, table.target, "data.target or a loss");
+  if (!options.sample_weight.empty()) {
+    require_columns(reader, path, {options.sample_weight}, "loss.sample_weight");
   }
   require_columns(reader, path, table.categorical, "data.categorical");
   require_columns(reader, path, table.drop, "data.drop");
@@ -159,7 +159,7 @@ TableScan learn(CsvReader& reader, const std::string& path, const DataOptions& o
   };
   for (std::size_t i = 0; i < reader.columns().size(); ++i) {
     const std::string& name = reader.columns()[i];
-    if (!contains(table.drop, name) && !contains(targets, name) && name != table.weight) {
+    if (!contains(table.drop, name) && !contains(targets, name) && name != options.sample_weight) {
       add(i, false);
     }
   }
@@ -173,8 +173,8 @@ TableScan learn(CsvReader& reader, const std::string& path, const DataOptions& o
   for (const std::string& name : targets) {
     add(place_of(name), true);
   }
-  if (!table.weight.empty()) {
-    add(place_of(table.weight), true);
+  if (!options.sample_weight.empty()) {
+    add(place_of(options.sample_weight), true);
     scan.encoding.columns.back().is_weight = true;
   }
   return scan;
@@ -182,7 +182,7 @@ TableScan learn(CsvReader& reader, const std::string& path, const DataOptions& o
 
 TableScan use_stored(CsvReader& reader, const std::string& path, const DataOptions& options) {
   TableScan scan;
-  scan.encoding = TableEncoding::from_json(options.table.preprocessing);
+  scan.encoding = TableEncoding::from_json(options.preprocessing);
   for (const ColumnEncoding& column : scan.encoding.columns) {
     const auto found = std::find(reader.columns().begin(), reader.columns().end(), column.name);
     const bool there = found != reader.columns().end();
@@ -204,8 +204,8 @@ TableScan use_stored(CsvReader& reader, const std::string& path, const DataOptio
 }  // namespace
 
 TableScan scan_table(CsvReader& reader, const std::string& path, const DataOptions& options) {
-  return options.table.preprocessing.is_null() ? learn(reader, path, options)
-                                               : use_stored(reader, path, options);
+  return options.preprocessing.is_null() ? learn(reader, path, options)
+                                         : use_stored(reader, path, options);
 }
 
 }  // namespace temper::training

@@ -20,7 +20,7 @@ struct TableScan {
   static constexpr std::size_t kAbsent = static_cast<std::size_t>(-1);
 };
 
-// Learns the encoding, or takes the stored one of `options.table.preprocessing`.
+// Learns the encoding, or takes the stored one of `options.preprocessing`.
 // THROWS: kInvalidData with file, line and column for columns that mix numbers and text, columns
 // without values, missing values that may not be filled, and names that are not in the table.
 TableScan scan_table(CsvReader& reader, const std::string& path, const DataOptions& options);

@@ -78,8 +78,9 @@ std::unique_ptr<TokensDataset> TokensDataset::open(const std::vector<std::string
   const std::string& first = paths.front();
   data->settle_window(options, first);
   data->add_fields(options, first);
-  const DType dtype =
-      options.tokens.dtype.empty() ? DType::kUndefined : dtype_from_name(options.tokens.dtype);
+  const DType dtype = options.settings.token_dtype.empty()
+                          ? DType::kUndefined
+                          : dtype_from_name(options.settings.token_dtype);
   const bool has_next = std::any_of(data->fields_.begin(), data->fields_.end(),
                                     [](const Field& field) { return field.is_target; });
   const std::int64_t needed = data->block_ + (has_next ? 1 : 0);
@@ -127,7 +128,7 @@ void TokensDataset::refuse_what_does_not_fit() {
 }
 
 void TokensDataset::settle_window(const DataOptions& options, const std::string& path) {
-  const std::int64_t asked = options.tokens.block;
+  const std::int64_t asked = options.settings.block;
   block_ = asked;
   for (const WantedField& input : options.inputs) {
     if (!input.row_shape.has_value()) {
@@ -145,7 +146,7 @@ void TokensDataset::settle_window(const DataOptions& options, const std::string&
   }
   TEMPER_CHECK(block_ > 0, ErrorCode::kInvalidArgument, "the model takes texts of any length; ",
                "write data.block = the number of tokens per sample, such as 128");
-  stride_ = options.tokens.stride > 0 ? options.tokens.stride : block_;
+  stride_ = options.settings.stride > 0 ? options.settings.stride : block_;
 }
 
 void TokensDataset::add_fields(const DataOptions& options, const std::string& path) {
@@ -171,11 +172,11 @@ void TokensDataset::add_fields(const DataOptions& options, const std::string& pa
   TEMPER_CHECK(of_tokens.size() == 1, ErrorCode::kInvalidData, path,
                " gives one input of tokens; the model has ",
                of_tokens.empty() ? "none besides the mask and positions" : join(of_tokens, ", "));
-  TEMPER_CHECK(
-      options.targets.size() <= 1 && options.target_path.empty() && options.table.weight.empty(),
-      ErrorCode::kInvalidArgument, path,
-      " gives one target, the next token: leave data.target_path, loss.sample_weight and "
-      "further targets out");
+  TEMPER_CHECK(options.targets.size() <= 1 && options.settings.target_path.empty() &&
+                   options.sample_weight.empty(),
+               ErrorCode::kInvalidArgument, path,
+               " gives one target, the next token: leave data.target_path, loss.sample_weight and "
+               "further targets out");
   if (options.require_targets) {
     const WantedField target = options.targets.empty() ? WantedField{} : options.targets.front();
     TEMPER_CHECK(target.dtype == DType::kUndefined || target.dtype == DType::kInt64,

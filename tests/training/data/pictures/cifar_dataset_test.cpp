@@ -67,11 +67,11 @@ TEST(Cifar, Of100ClassesHasFineAndCoarseLabels) {
   const auto fine = open_dataset(folder.path("train.bin"), options);
   EXPECT_EQ(fine->labels(1), (std::vector<std::int64_t>{99, 30}));
   EXPECT_EQ(fine->class_names().size(), 2u);
-  options.table.targets = {"coarse"};
+  options.settings.target = {"coarse"};
   const auto coarse = open_dataset(folder.path(""), options);
   EXPECT_EQ(coarse->labels(1), (std::vector<std::int64_t>{19, 4}));
   EXPECT_EQ(coarse->class_names(), std::vector<std::string>{"food"});
-  options.table.targets = {"colour"};
+  options.settings.target = {"colour"};
   expect_error([&] { open_dataset(folder.path("train.bin"), options); },
                ErrorCode::kInvalidArgument, "data.target is colour", "fine and coarse");
 }
@@ -86,7 +86,7 @@ TEST(Cifar, TellsTenClassesFromAHundredBySizeOrByTheRecipe) {
   expect_error([&] { open_dataset(neither, {}); }, ErrorCode::kUnsupported, "neither.bin",
                "data.format");
   DataOptions options;
-  options.format = "cifar10";
+  options.settings.format = "cifar10";
   expect_error([&] { open_dataset(neither, options); }, ErrorCode::kInvalidData, "neither.bin",
                "100 bytes", "3073");
   expect_error([&] { open_dataset(folder.path(""), options); }, ErrorCode::kInvalidData,
@@ -116,7 +116,7 @@ TEST(DataFormats, AreAllKnown) {
   const std::string path = folder.write("data_batch_1.bin", record(label(1), 0));
   for (const char* format : kDataFormats) {
     DataOptions options;
-    options.format = format;
+    options.settings.format = format;
     const std::string name = format;
     if (name == "auto" || name == "cifar10" || name == "csv") {
       continue;  // opened, or tried as a table

@@ -80,12 +80,12 @@ TEST(ImageFolder, PicturesAreResizedAndCroppedAsTorchvisionDoes) {
     std::int64_t width = 0;
     words >> name >> sides;
     DataOptions options = options_for({3, -1, -1});
-    options.images.resize.resize(sides);
-    for (std::int64_t& side : options.images.resize) {
+    options.settings.resize.resize(sides);
+    for (std::int64_t& side : options.settings.resize) {
       words >> side;
     }
     words >> height >> width;
-    options.images.crop = {height, width};
+    options.settings.crop = {height, width};
     const auto data = open_dataset(fixture("classes"), options);
     const std::vector<float> values = batch_of(*data, {row_named(*data, name)})[0].values<float>();
     std::vector<float> expected(values.size());
@@ -106,7 +106,7 @@ TEST(ImageFolder, WithoutWordsAPictureJustCoversTheModelsInput) {
   const auto grey = open_dataset(fixture("classes"), options_for({1, 8, 8}));
   EXPECT_EQ(batch_of(*grey, {0})[0].shape(), (Shape{1, 1, 8, 8}));
   DataOptions scaled = options_for({3, 8, 8});
-  scaled.scale = true;
+  scaled.settings.scale = true;
   const auto whole = open_dataset(fixture("classes"), options_for({3, 8, 8}));
   const std::vector<float> of_one =
       batch_of(*open_dataset(fixture("classes"), scaled), {3})[0].values<float>();
@@ -120,8 +120,8 @@ TEST(ImageFolder, SizesThatCannotBeAreErrorsBeforeAnyFileIsRead) {
   const auto open = [](std::vector<std::int64_t> dims, std::vector<std::int64_t> resize,
                        std::vector<std::int64_t> crop) {
     DataOptions options = options_for(std::move(dims));
-    options.images.resize = std::move(resize);
-    options.images.crop = std::move(crop);
+    options.settings.resize = std::move(resize);
+    options.settings.crop = std::move(crop);
     return open_dataset(fixture("classes"), options);
   };
   expect_error([&] { open({3, -1, -1}, {}, {}); }, ErrorCode::kInvalidArgument,
@@ -156,7 +156,7 @@ TEST(ImageFolder, OtherPicturesHaveTheTrainingClassesWhateverFoldersTheyAreIn) {
   const Copied other("classes");
   fs::remove_all(other.path + "/blue");
   DataOptions options = options_for({3, 8, 8});
-  options.table.preprocessing = trained->preprocessing();
+  options.preprocessing = trained->preprocessing();
   const auto data = open_dataset(other.path, options);
   EXPECT_EQ(data->labels(1), (std::vector<std::int64_t>(6, 1)));
   fs::rename(other.path + "/red", other.path + "/green");
@@ -166,14 +166,14 @@ TEST(ImageFolder, OtherPicturesHaveTheTrainingClassesWhateverFoldersTheyAreIn) {
 
 TEST(ImageFolder, ThePreparationIsKeptWithTheModel) {
   DataOptions options = options_for({3, 8, 8});
-  options.scale = true;
-  options.images.resize = {10};
-  options.images.interpolation = "bicubic";
-  options.images.mean = {0.5};
-  options.images.std = {0.25};
+  options.settings.scale = true;
+  options.settings.resize = {10};
+  options.settings.interpolation = "bicubic";
+  options.settings.mean = {0.5};
+  options.settings.std = {0.25};
   const auto trained = open_dataset(fixture("classes"), options);
   DataOptions later = options_for({3, 8, 8});
-  later.table.preprocessing = trained->preprocessing();
+  later.preprocessing = trained->preprocessing();
   EXPECT_EQ(batch_of(*open_dataset(fixture("classes"), later), {4})[0].values<float>(),
             batch_of(*trained, {4})[0].values<float>());
 }
@@ -226,7 +226,7 @@ TEST(ImageFolder, TheFingerprintKnowsNamesAndSizes) {
 TEST(ImageFolder, KeptPicturesAreThoseReadAnew) {
   DataOptions kept = options_for({3, 8, 8});
   DataOptions anew = kept;
-  anew.images.cache_mb = 0;
+  anew.settings.cache_mb = 0;
   const auto data = open_dataset(fixture("classes"), kept);
   const auto same = open_dataset(fixture("classes"), anew);
   for (int pass = 0; pass < 2; ++pass) {
@@ -261,7 +261,7 @@ TEST(ResizedCrop, EachPartHasAnAreaAndShapeInBoundsAndIsDrawnPerEpochAndRow) {
 TEST(ResizedCrop, TrainingSeesPartsAndValidationTheWhole) {
   DataOptions options = options_for({3, 8, 8});
   const auto plain = open_dataset(fixture("classes"), options);
-  options.images.augment.resized_crop = true;
+  options.augment.resized_crop = true;
   const auto data = open_dataset(fixture("classes"), options);
   EXPECT_EQ(batch_of(*data, {4})[0].values<float>(), batch_of(*plain, {4})[0].values<float>());
   const std::vector<float> first = batch_of(*data, {4, 5}, 0)[0].values<float>();
@@ -279,7 +279,7 @@ TEST(ResizedCrop, TrainingSeesPartsAndValidationTheWhole) {
 
 DataOptions with_masks(DType dtype, Shape shape) {
   DataOptions options = options_for({3, 14, 14});
-  options.target_path = fixture("scenes/masks");
+  options.settings.target_path = fixture("scenes/masks");
   options.targets = {{"target", dtype, std::move(shape), {}}};
   return options;
 }
@@ -307,9 +307,9 @@ TEST(Masks, GiveTheClassOfEachPixelOrWhetherThereIsAnything) {
 // Squares are red where the mask is 1: also after crops and flips.
 TEST(Masks, FollowTheirPicturesThroughCropsAndFlips) {
   DataOptions options = with_masks(DType::kInt64, {14, 14});
-  options.images.augment.resized_crop = true;
-  options.images.augment.resized_crop_scale = {0.5, 1};
-  options.images.augment.horizontal_flip = options.images.augment.vertical_flip = 0.5;
+  options.augment.resized_crop = true;
+  options.augment.resized_crop_scale = {0.5, 1};
+  options.augment.horizontal_flip = options.augment.vertical_flip = 0.5;
   const auto data = open_dataset(fixture("scenes/images"), options);
   double inside = 0;
   double outside = 0;
@@ -332,7 +332,7 @@ TEST(Masks, FollowTheirPicturesThroughCropsAndFlips) {
 TEST(Masks, ThatAreMissingOrOfAnotherSizeAreErrorsThatNameBothFiles) {
   const Copied copy("scenes");
   DataOptions options = with_masks(DType::kInt64, {14, 14});
-  options.target_path = copy.path + "/masks";
+  options.settings.target_path = copy.path + "/masks";
   fs::copy_file(copy.path + "/masks/s1.png", copy.path + "/masks/s2.png",
                 fs::copy_options::overwrite_existing);
   const auto data = open_dataset(copy.path + "/images", options);
@@ -357,11 +357,11 @@ TEST(ImageFolder, PicturesAreTurnedUprightWhenAsked) {
   EXPECT_NE(remarks[0].find("a/6.png (6)"), std::string::npos) << remarks[0];
   EXPECT_NE(remarks[0].find("data.exif_orientation = true"), std::string::npos) << remarks[0];
   DataOptions asked = options_for({3, 6, 4});
-  asked.images.exif_orientation = true;
+  asked.settings.exif_orientation = true;
   const auto turned = open_dataset(folder.path("all"), asked);
   EXPECT_TRUE(turned->remarks().empty());
   DataOptions later = options_for({3, 6, 4});
-  later.table.preprocessing = turned->preprocessing();
+  later.preprocessing = turned->preprocessing();
   const auto again = open_dataset(folder.path("all"), later);
   for (const char* name : {"6.png", "8.png"}) {
     const std::string pixels = read_bytes(fixture(std::string("oriented/") + name + ".rgb"));

@@ -46,9 +46,9 @@ std::unique_ptr<Dataset> images(DType stored = DType::kUInt8) {
 
 DataOptions everything() {
   DataOptions options;
-  options.images.mean = {0.5, 0.4, 0.3};
-  options.images.std = {0.2};
-  AugmentSettings& a = options.images.augment;
+  options.settings.mean = {0.5, 0.4, 0.3};
+  options.settings.std = {0.2};
+  AugmentSettings& a = options.augment;
   a.horizontal_flip = a.vertical_flip = a.erasing = 0.5;
   a.crop_padding = 2;
   a.rotation = 30;
@@ -67,7 +67,7 @@ TEST(ImagePipeline, ASampleDependsOnSeedEpochAndRowAlone) {
   EXPECT_TRUE(std::equal(of_three.begin(), of_three.end(), in_batch.begin() + 3 * size));
   EXPECT_NE(batch_of(data, {3}, 3)[0].values<float>(), of_three) << "another epoch";
   DataOptions other = everything();
-  other.images.seed = 1;
+  other.settings.seed = 1;
   EXPECT_NE(batch_of(ImagePipeline(images(), other), {3}, 2)[0].values<float>(), of_three)
       << "another seed";
 }
@@ -122,7 +122,7 @@ TEST(ImagePipeline, LeavesOtherThanTrainingSamplesAloneButForNormalisation) {
 TEST(ImagePipeline, MasksMoveAlongWithTheirImages) {
   for (const char* interpolation : {"nearest", "bilinear"}) {
     DataOptions options;
-    AugmentSettings& a = options.images.augment;
+    AugmentSettings& a = options.augment;
     a.horizontal_flip = a.vertical_flip = 0.5;
     a.crop_padding = 2;
     a.rotation = std::string(interpolation) == "nearest" ? 60 : 0;
@@ -151,13 +151,13 @@ TEST(ImagePipeline, MasksMoveAlongWithTheirImages) {
 
 TEST(ImagePipeline, FlipsAndErasesAsOftenAsAsked) {
   DataOptions options;
-  options.images.augment.horizontal_flip = 0.25;
+  options.augment.horizontal_flip = 0.25;
   const std::unique_ptr<Dataset> plain = images();
   const ImagePipeline flipping(images(), options);
-  options.images.augment.horizontal_flip = 0;
-  options.images.augment.erasing = 0.75;
-  options.images.augment.erasing_scale = {0.2, 0.2};
-  options.images.augment.erasing_ratio = {1, 1};
+  options.augment.horizontal_flip = 0;
+  options.augment.erasing = 0.75;
+  options.augment.erasing_scale = {0.2, 0.2};
+  options.augment.erasing_ratio = {1, 1};
   const ImagePipeline erasing(images(), options);
   int flipped = 0;
   int erased = 0;
@@ -184,7 +184,7 @@ TEST(ImagePipeline, FlipsAndErasesAsOftenAsAsked) {
 
 TEST(ImagePipeline, NoiseHasTheDeviationAsked) {
   DataOptions options;
-  options.images.augment.noise = 3;
+  options.augment.noise = 3;
   const std::unique_ptr<Dataset> plain = images(DType::kFloat32);
   const ImagePipeline data(images(DType::kFloat32), options);
   std::vector<std::int64_t> rows(kRows);
@@ -211,17 +211,17 @@ TEST(ImagePipeline, SaysWhatDoesNotSuitTheData) {
                  b);
   };
   DataOptions options;
-  options.images.mean = {0.5, 0.5};
+  options.settings.mean = {0.5, 0.5};
   refuses(options, DType::kUInt8, "data.mean has 2 values", "3 channels");
   options = {};
-  options.images.augment.hue = 0.1;
+  options.augment.hue = 0.1;
   refuses(options, DType::kFloat32, "'image'", "8-bit");
   options = {};
-  options.images.augment.crop_padding = kSide;
-  options.images.augment.padding_mode = "reflect";
+  options.augment.crop_padding = kSide;
+  options.augment.padding_mode = "reflect";
   refuses(options, DType::kUInt8, "augment.crop_padding is 6", "6 x 6");
   options = {};
-  options.images.augment.noise = 0.1;
+  options.augment.noise = 0.1;
   expect_error([&] { open_dataset(fixture("stored.npz"), options); }, ErrorCode::kInvalidArgument,
                "[augment] changes images", "stored.npz");
 }

@@ -76,7 +76,7 @@ TEST_F(JsonData, NamesFieldsAsTheRecipeSays) {
   const std::string text = "{\"text\": [1, 2, 3, 4], \"good\": 1, \"label\": 7}\n";
   DataOptions options = options_for({{"text", DType::kInt64, Shape{4}, ""}});
   EXPECT_EQ(all_of(*open(text, options), 1), Rows{7});
-  options.table.targets = {"good"};
+  options.settings.target = {"good"};
   EXPECT_EQ(all_of(*open(text, options), 1), Rows{1});
   options.targets = {{"w", DType::kFloat32, std::nullopt, "label"}};
   EXPECT_EQ(all_of(*open(text, options), 1), Rows{7});
@@ -95,7 +95,7 @@ TEST_F(JsonData, FillsListsUpToTheModelsLength) {
       "{\"ids\": [], \"target\": []}\n"
       "{\"ids\": [1, 2, 3, 4], \"target\": [2, 3, 4, 5]}\n";
   DataOptions options = options_for({kIds, {"attention_mask", DType::kInt64, Shape{4}, ""}});
-  options.records.pad = 99;
+  options.settings.pad = 99;
   const auto data = open(text, options);
   EXPECT_EQ(all_of(*data, 0), (Rows{5, 6, 7, 99, 9, 99, 99, 99, 99, 99, 99, 99, 1, 2, 3, 4}));
   EXPECT_EQ(all_of(*data, 1), (Rows{1, 1, 1, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1}));
@@ -108,7 +108,7 @@ TEST_F(JsonData, FillsListsUpToTheModelsLength) {
   options.inputs[0].row_shape.reset();
   options.inputs.pop_back();
   refuses(text, options, "a.jsonl:2: field 'ids'", "1 numbers, the first record 3", "data.block");
-  options.tokens.block = 5;
+  options.settings.block = 5;
   EXPECT_EQ(open(text, options)->fields()[1].row_shape, Shape{5});
 }
 
@@ -117,7 +117,7 @@ TEST_F(JsonData, CutsListsOnlyWhenAsked) {
   DataOptions options = options_for({kIds});
   refuses(text, options, "a.jsonl:2: field 'ids'", "5 numbers, the model takes 4",
           "data.truncate = true");
-  options.records.truncate = true;
+  options.settings.truncate = true;
   EXPECT_EQ(all_of(*open(text, options), 0), (Rows{1, 0, 0, 0, 1, 2, 3, 4}));
   // Features of a model that takes floats are never filled up.
   refuses("{\"x\": [1, 2], \"y\": 0}\n{\"x\": [1], \"y\": 1}\n", options_for({kTwo}),
@@ -129,7 +129,7 @@ TEST_F(JsonData, KeepsTheClassesOfTheTrainingSet) {
   const auto train =
       open("{\"x\": [1, 2], \"y\": \"b\"}\n{\"x\": [1, 2], \"y\": \"c\"}\n", options_for({kTwo}));
   DataOptions options = options_for({kTwo});
-  options.table.preprocessing = train->preprocessing();
+  options.preprocessing = train->preprocessing();
   const auto val = open("{\"x\": [1, 2], \"y\": \"c\"}", options);
   EXPECT_EQ(val->labels(1), std::vector<std::int64_t>{1});
   EXPECT_EQ(val->preprocessing().text(), train->preprocessing().text());
@@ -137,10 +137,10 @@ TEST_F(JsonData, KeepsTheClassesOfTheTrainingSet) {
           "a.jsonl:2: field 'y'",
           "'a' is a class that the training data did not have; it had b, c");
   options = options_for({kTwo});
-  options.records.class_names = {"z", "a"};
+  options.settings.class_names = {"z", "a"};
   EXPECT_EQ(open("{\"x\": [1, 2], \"y\": \"a\"}", options)->labels(1),
             std::vector<std::int64_t>{1});
-  options.table.preprocessing = parse_json("{\"kind\": \"table\"}", "stored");
+  options.preprocessing = parse_json("{\"kind\": \"table\"}", "stored");
   refuses("{\"x\": [1, 2], \"y\": \"a\"}", options, "of kind 'table'", "a.jsonl holds records");
 }
 

@@ -23,9 +23,16 @@ std::vector<double> rows_of(const Dataset& data, std::size_t f,
   return batch_of(data, rows)[f].values<double>();
 }
 
-DataOptions filling() {
+// Numbers as the file has them.
+DataOptions as_written() {
   DataOptions options;
-  options.table.fill_missing = true;
+  options.settings.standardize = false;
+  return options;
+}
+
+DataOptions filling() {
+  DataOptions options = as_written();
+  options.settings.fill_missing = true;
   return options;
 }
 
@@ -54,8 +61,8 @@ TEST(Table, NamesTheClassesOfItsTarget) {
 TEST(Table, LearnsMeanAndDeviationFromTheTrainingRowsOnly) {
   const TempFolder folder;
   DataOptions options = filling();
-  options.table.standardize = true;
-  options.table.drop = {"city"};
+  options.settings.standardize = true;
+  options.settings.drop = {"city"};
   const auto data = open_dataset(folder.write("a.csv", kTable), options);
   data->fit(std::vector<std::int64_t>{0, 2, 3});
   // age 20, 40, 50: mean 110/3, population deviation sqrt(1400/9). income 1000, 5000: 3000, 2000.
@@ -70,14 +77,14 @@ TEST(Table, LearnsMeanAndDeviationFromTheTrainingRowsOnly) {
 TEST(Table, PreparesOtherTablesAsTheTrainingTable) {
   const TempFolder folder;
   DataOptions options = filling();
-  options.table.standardize = true;
-  options.table.one_hot = true;
+  options.settings.standardize = true;
+  options.settings.one_hot = true;
   const auto train = open_dataset(folder.write("a.csv", kTable), options);
   train->fit(std::vector<std::int64_t>{0, 1, 2, 3});
   EXPECT_EQ(train->fields()[0].row_shape, (Shape{5}));
 
   DataOptions other;
-  other.table.preprocessing = parse_json(train->preprocessing().text(), "stored");
+  other.preprocessing = parse_json(train->preprocessing().text(), "stored");
   // Other order of columns, one more, all values of row 1 and one missing.
   const std::string path =
       folder.write("b.csv", "id,class,city,income,age\n7,yes,Oslo,3000,30\n8,no,Oslo,?,30\n");
@@ -105,9 +112,9 @@ TEST(Table, ReadingNeedsTheFitItAskedFor) {
 
 TEST(Table, KeepsOneHotRowsOfZeroAndOne) {
   const TempFolder folder;
-  DataOptions options;
-  options.table.one_hot = true;
-  options.table.drop = {"income", "age"};
+  DataOptions options = as_written();
+  options.settings.one_hot = true;
+  options.settings.drop = {"income", "age"};
   const auto data = open_dataset(folder.write("a.csv", kTable), options);
   EXPECT_EQ(rows_of(*data, 0, {0, 1, 3}), (std::vector<double>{0, 0, 1, 0, 1, 0, 1, 0, 0}));
 }
@@ -119,25 +126,25 @@ TEST(Table, ChoosesTargetsByNameAndByPlace) {
   EXPECT_EQ(last->fields()[1].dtype, DType::kFloat32);
   EXPECT_EQ(last->fields()[1].row_shape, Shape{});
   EXPECT_EQ(rows_of(*last, 1, {1}), std::vector<double>{1.5});
-  DataOptions options;
-  options.table.targets = {"r", "p"};
+  DataOptions options = as_written();
+  options.settings.target = {"r", "p"};
   const auto two = open_dataset(path, options);
   EXPECT_EQ(two->fields()[1].row_shape, (Shape{2}));
   EXPECT_EQ(rows_of(*two, 1, {1}), (std::vector<double>{1.5, 4}));
-  options.table.targets = {"p"};
+  options.settings.target = {"p"};
   EXPECT_EQ(open_dataset(path, options)->labels(1), (std::vector<std::int64_t>{1, 4}));
   options.targets = {{"target", DType::kFloat32, Shape{1}, ""}};
   EXPECT_EQ(open_dataset(path, options)->fields()[1].row_shape, (Shape{1}));
-  options.table.targets = {"z"};
+  options.settings.target = {"z"};
   expect_error([&] { open_dataset(path, options); }, ErrorCode::kInvalidData, "no column 'z'",
                "p, q, r");
 }
 
 TEST(Table, GivesEachInputItsColumnWhenTheyAreNamedAlike) {
   const TempFolder folder;
-  DataOptions options;
+  DataOptions options = as_written();
   options.inputs = {{"city", DType::kInt64, Shape{1}, ""}, {"age", DType::kFloat32, Shape{1}, ""}};
-  options.table.drop = {"income"};
+  options.settings.drop = {"income"};
   const std::string path = folder.write("a.csv", kTable);
   const auto data = open_dataset(path, options);
   EXPECT_EQ(rows_of(*data, 0, {0, 1}), (std::vector<double>{2, 1}));
@@ -159,8 +166,8 @@ TEST(Table, SaysWhereTheTableIsWrong) {
   refuses("a,b,y\n,1,0\n,2,1\n", ":2: column 'a' has no values", "data.drop", filling());
   refuses("a,y\n1e300,0\n", ":2: column 'a'", "more than f32 holds");
   refuses("a,y\n", "is empty", "no rows", [] {
-    DataOptions options;
-    options.table.csv.header = CsvHeader::kYes;
+    DataOptions options = as_written();
+    options.settings.header = "yes";
     return options;
   }());
   refuses("a;y\n1,5;0\n2,5;1\n", ":2: column 'a': '1,5'", "data.decimal");
@@ -168,8 +175,8 @@ TEST(Table, SaysWhereTheTableIsWrong) {
 
 TEST(Table, CategoriesMayBeNumbersWhenDeclared) {
   const TempFolder folder;
-  DataOptions options;
-  options.table.categorical = {"code"};
+  DataOptions options = as_written();
+  options.settings.categorical = {"code"};
   const auto data = open_dataset(folder.write("a.csv", "code,y\n70,1\n20,2\n70,3\n"), options);
   EXPECT_EQ(rows_of(*data, 0, {0, 1, 2}), (std::vector<double>{1, 0, 1}));
 }

@@ -38,9 +38,9 @@ std::string llm_c_header(std::int32_t magic, std::int32_t version, std::int32_t 
 
 DataOptions options_for(std::int64_t block, std::int64_t stride = 0) {
   DataOptions options;
-  options.format = "tokens";
+  options.settings.format = "tokens";
   options.inputs = {{"idx", DType::kInt64, Shape{block}, ""}};
-  options.tokens.stride = stride;
+  options.settings.stride = stride;
   return options;
 }
 
@@ -81,16 +81,16 @@ TEST(TokensDataset, ReadsEachKindOfFile) {
   const auto first = [&](const std::string& path) {
     return row_of(*open_dataset(path, options), 1, 0);
   };
-  options.format = "auto";
+  options.settings.format = "auto";
   const std::string narrow = llm_c_header(20240520, 1, 5) + counting(5);
   EXPECT_EQ(first(folder.write("a.bin", narrow)), (Tokens{101, 102}));
   const std::string wide = llm_c_header(20240801, 7, 5) + counting<std::uint32_t>(5, 100'000);
   EXPECT_EQ(first(folder.write("train.bin", wide)), (Tokens{100'001, 100'002}));
-  options.format = "tokens";
+  options.settings.format = "tokens";
   const std::vector<std::int64_t> values = {7, 8, 9};
   write_npy(folder.path("a.npy"), Tensor::from<std::int64_t>(DType::kInt32, Shape{3}, values));
   EXPECT_EQ(first(folder.path("a.npy")), (Tokens{8, 9}));
-  options.tokens.dtype = "u32";
+  options.settings.token_dtype = "u32";
   EXPECT_EQ(first(folder.write("b.bin", counting<std::uint32_t>(3, 70'000))),
             (Tokens{70'001, 70'002}));
   options.inputs[0].dtype = DType::kInt32;
@@ -177,7 +177,7 @@ TEST(TokensDataset, RefusesFilesThatDoNotFit) {
   refuses(llm_c_header(20240520, 1, -6) + counting(6), options, ErrorCode::kInvalidData,
           "it has -6 tokens", "has 6");
   DataOptions other = options;
-  other.tokens.dtype = "u32";
+  other.settings.token_dtype = "u32";
   refuses(header + counting(6), other, ErrorCode::kInvalidData, "its tokens are u16",
           "data.token_dtype = \"u32\"");
   refuses(counting(5), other, ErrorCode::kInvalidData, "10 bytes of tokens", "expected 4");
@@ -189,10 +189,10 @@ TEST(TokensDataset, RefusesFilesThatDoNotFit) {
   refuses(counting(9), other, ErrorCode::kInvalidData, "rows of shape [2,2]", "[length]");
   other.inputs[0].row_shape.reset();
   refuses(counting(9), other, ErrorCode::kInvalidArgument, "any length", "data.block");
-  other.tokens.block = 4;
+  other.settings.block = 4;
   EXPECT_EQ(open_dataset(folder.path("a.bin"), other)->count(), 2);
   other = options;
-  other.format = "auto";
+  other.settings.format = "auto";
   refuses(counting(9), other, ErrorCode::kUnsupported, "does not say what it is", "\"tokens\"");
   expect_error([&] { open_dataset(folder.write("train.bin", counting(9)), other); },
                ErrorCode::kInvalidData, "no whole number of CIFAR-100's records",
@@ -209,7 +209,7 @@ TEST(TokensDataset, RefusesTokensThatTheInputCannotHold) {
                "-4", "0 or more");
   write_npy(path, Tensor::from<std::int64_t>(DType::kInt64, Shape{5, 1}, values));
   expect_error([&] { open_dataset(path, options); }, ErrorCode::kUnsupported, "a.npy is i64[5,1]");
-  options.tokens.dtype = "u32";
+  options.settings.token_dtype = "u32";
   options.inputs[0].dtype = DType::kInt32;
   const std::string wide = folder.write("a.bin", counting<std::uint32_t>(5, 0x7ffffffe));
   expect_error([&] { open_dataset(wide, options); }, ErrorCode::kInvalidData, "a.bin, token 2",

@@ -1,4 +1,4 @@
-#include "training/metrics/metric_settings.h"
+#include "training/metrics/metric_spec.h"
 
 #include <algorithm>
 

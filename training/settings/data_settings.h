@@ -1,0 +1,52 @@
+// [data] of a recipe: which data, how they are read, split and batched.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace temper::training {
+
+struct DataSettings {
+  std::string train;
+  std::string val;
+  double val_split = 0;  // share of `train` held out for validation when `val` is empty
+  std::int64_t batch_size = 32;
+  bool batch_size_given =
+      false;  // a written size larger than the set is an error, an inferred one is clamped
+  bool shuffle = true;
+  bool drop_last = false;
+  std::string sampling = "all";  // "all" | "balanced" | "weighted"
+  std::string sampling_weights;  // .npy: one number per training row
+  std::int64_t seed = 0;
+  std::vector<std::string> target;          // CSV columns; for .npz the array `target`
+  std::string delimiter;                    // CSV; empty: found out
+  std::string header = "auto";              // CSV: "auto" | "yes" | "no"
+  bool standardize = true;                  // CSV: numeric columns to mean 0, deviation 1
+  std::vector<std::string> categorical;     // CSV: numeric columns that are categories
+  std::vector<std::string> drop;            // CSV: columns to leave out
+  bool one_hot = false;                     // CSV: categories as 0/1 columns instead of codes
+  bool fill_missing = false;                // CSV: missing numbers become the mean
+  std::vector<std::string> missing_values;  // CSV: texts that mean "missing"; empty: the usual ones
+  std::string decimal = ".";                // CSV: "." or ","
+  std::string target_path;                  // the targets' own file (.npy, IDX)
+  bool stratify = true;                     // val_split keeps each class's share
+  bool scale = false;                       // 8-bit inputs as floats divided by 255
+  std::vector<std::string> class_names;     // in the order of the labels; empty: the data's own
+  std::string format = "auto";              // the kind of data; see kDataFormats
+  std::vector<double> mean;                 // of each channel, taken away after scaling
+  std::vector<double> std;                  // of each channel, divided by
+  std::string token_dtype;                  // tokens: "u16" | "u32"; empty: as the file says
+  std::int64_t pad = 0;                     // JSON: what lists of an input are filled up with
+  bool truncate = false;                    // JSON: lists that are too long are cut
+  std::int64_t block = 0;                   // tokens: of one sample; 0: as the model takes
+  std::int64_t stride = 0;                  // tokens: between samples' begins; 0: block
+  std::vector<std::int64_t> resize;  // pictures in files; see picture_preparation.h, as these:
+  std::vector<std::int64_t> crop;
+  std::string interpolation = "bilinear";
+  std::int64_t cache_mb = 1024;
+  bool exif_orientation = false;
+  std::int64_t workers = 0;  // threads that fill a batch; 0: see ParallelDataset
+};
+
+}  // namespace temper::training

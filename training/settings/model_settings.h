@@ -1,0 +1,20 @@
+// [model] of a recipe: which ONNX file, and what of it trains.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace temper::training {
+
+struct ModelSettings {
+  std::string path;
+  std::vector<std::string> freeze;
+  std::vector<std::string> trainable;
+  std::string batchnorm = "train";  // "train" | "frozen"
+  std::string external_data_root;
+  bool allow_negative_ids = false;  // an index -1 is the last row of a table, as ONNX counts
+
+  bool freezes_batchnorm() const { return batchnorm == "frozen"; }
+};
+
+}  // namespace temper::training
