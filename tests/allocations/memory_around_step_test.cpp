@@ -168,6 +168,36 @@ TEST_P(MemoryAroundStep, IsTheSameWhenARunIsResumed) {
             test::TemporaryFolder::read_all(path("whole/last.onnx")));
 }
 
+// Of /proc/self/status, in bytes.
+std::int64_t status_bytes(const std::string& key) {
+  std::ifstream status("/proc/self/status");
+  for (std::string line; std::getline(status, line);) {
+    if (line.starts_with(key)) {
+      return std::stoll(line.substr(key.size())) * 1024;
+    }
+  }
+  return 0;
+}
+
+// Pages of a mapped file are no allocation, and count all the same.
+TEST_P(MemoryAroundStep, HoldsNoPagesOfTheFilesItReadsAndWrites) {
+  {
+    run_tiny(recipe(), false);  // code and libraries are resident after it
+    std::filesystem::remove_all(path("run"));
+  }
+  Session session(recipe());
+  PeakBetweenSteps judge;
+  Trainer trainer(session, judge, false);
+  trainer.prepare();
+  const std::int64_t before = status_bytes("VmRSS:");
+  std::ofstream clear("/proc/self/clear_refs");
+  if (!(clear << "5" << std::flush) || status_bytes("VmHWM:") > before + kMebi) {
+    GTEST_SKIP() << "this system does not start the peak of resident memory again";
+  }
+  trainer.run();
+  EXPECT_LT(status_bytes("VmHWM:") - before, kWeightBytes / 2);
+}
+
 TEST_P(MemoryAroundStep, HasVariablesOnceAtTheBorderOfTwoStages) {
   Recipe staged = recipe();
   staged.train.steps = 0;

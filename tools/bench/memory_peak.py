@@ -81,7 +81,7 @@ def main():
     try:
         weights = write_model(folder / 'chain.onnx', max(1, round(options.gib * 16)), options.inside)
         random = np.random.default_rng(1)
-        np.savez(folder / 'train.npz', x=random.standard_normal((8, WIDE), dtype=np.float32), target=np.arange(8) % CLASSES)
+        np.savez(folder / 'train.npz', x=random.standard_normal((32, WIDE), dtype=np.float32), target=np.arange(32) % CLASSES)
         recipe = [str(folder / 'chain.onnx'), str(folder / 'train.npz'), 'data.batch_size=1', 'data.val_split=0.25',
                   'optimizer.name=adamw', 'optimizer.lr=1e-5', 'train.eval_every=2', 'checkpoint.every=2', 'checkpoint.keep=1',
                   f'train.out={folder}/run', '--quiet']

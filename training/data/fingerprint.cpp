@@ -2,28 +2,27 @@
 #include "training/data/fingerprint.h"
 
 #include <cstdint>
-#include <span>
 
 #include "runtime/base/concat.h"
-#include "training/formats/mapped_buffer.h"
+#include "runtime/platform/files.h"
 #include "training/formats/sha256.h"
 
 namespace temper::training {
 
 std::string fingerprint_files(const std::vector<std::string>& paths, bool complete) {
-  constexpr std::size_t kEnd = std::size_t{1} << 20;
+  constexpr std::uint64_t kEnd = std::uint64_t{1} << 20;
   Sha256 hash;
   std::uint64_t total = 0;
   for (const std::string& path : paths) {
-    const auto buffer = map_buffer(path);
-    const std::span<const std::byte> bytes = bytes_of(*buffer);
-    total += bytes.size();
-    hash.update(concat(bytes.size(), ";"));
-    if (complete || bytes.size() <= 2 * kEnd) {
-      hash.update(bytes);
+    std::uint64_t bytes = 0;
+    const FileDescriptor file = open_file(path, bytes);
+    total += bytes;
+    hash.update(concat(bytes, ";"));
+    if (complete || bytes <= 2 * kEnd) {
+      hash.update(file, 0, bytes, path);
     } else {
-      hash.update(bytes.first(kEnd));
-      hash.update(bytes.last(kEnd));
+      hash.update(file, 0, kEnd, path);
+      hash.update(file, bytes - kEnd, bytes, path);
     }
   }
   return concat(total, "-", hash.finish());

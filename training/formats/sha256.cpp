@@ -89,6 +89,18 @@ void Sha256::update(std::string_view text) {
   update(std::as_bytes(std::span<const char>(text.data(), text.size())));
 }
 
+void Sha256::update(const FileDescriptor& file, std::uint64_t begin, std::uint64_t end,
+                    const std::string& path) {
+  constexpr std::uint64_t kPieceBytes = std::uint64_t{1} << 20;
+  std::vector<std::byte> buffer(std::min(end - begin, kPieceBytes));
+  while (begin < end) {
+    const std::span<std::byte> piece(buffer.data(), std::min(end - begin, kPieceBytes));
+    read_at(file, begin, piece, path);
+    update(piece);
+    begin += piece.size();
+  }
+}
+
 std::string Sha256::finish() {
   const std::uint64_t bits = total_bytes_ * 8;
   pending_[pending_bytes_++] = 0x80;
@@ -118,17 +130,10 @@ std::string sha256_hex(std::span<const std::byte> bytes) {
 }
 
 std::string sha256_of_file(const std::string& path) {
-  std::uint64_t left = 0;
-  const FileDescriptor file = open_file(path, left);
-  std::vector<std::byte> piece(std::min<std::uint64_t>(left, std::uint64_t{1} << 20));
+  std::uint64_t bytes = 0;
+  const FileDescriptor file = open_file(path, bytes);
   Sha256 hash;
-  for (std::uint64_t at = 0; left > 0;) {
-    const std::span<std::byte> next(piece.data(), std::min<std::uint64_t>(left, piece.size()));
-    read_at(file, at, next, path);
-    hash.update(next);
-    at += next.size();
-    left -= next.size();
-  }
+  hash.update(file, 0, bytes, path);
   return hash.finish();
 }
 

@@ -9,12 +9,18 @@
 #include <string>
 #include <string_view>
 
+#include "runtime/platform/file_descriptor.h"
+
 namespace temper::training {
 
 class Sha256 {
  public:
   void update(std::span<const std::byte> bytes);
   void update(std::string_view text);
+  // The bytes of a file from `begin` to `end`, read a piece at a time: the pages of a mapping would
+  // count as memory of the process. `path` is for messages only. THROWS: kIo.
+  void update(const FileDescriptor& file, std::uint64_t begin, std::uint64_t end,
+              const std::string& path);
 
   // The digest of all bytes given so far as 64 lower-case hexadecimal digits; the object is spent.
   std::string finish();
