@@ -154,7 +154,8 @@ class Loop : public testing::Test {
       observer.loop = &loop;
     }
     RunOutcome go() {
-      outcome = loop.run();
+      const RunOutcome outcome = loop.run();
+      context.records = nullptr;  // gives the folder back
       return outcome;
     }
     // Of the events those that begin with `what`, their numbers.
@@ -174,7 +175,6 @@ class Loop : public testing::Test {
     double now = 1000;
     CountingSteps steps;
     RunLoop loop;
-    RunOutcome outcome = RunOutcome::kFinished;
   };
 
   TempFolder folder_;
