@@ -70,7 +70,7 @@ bool says(const Diagnosis& diagnosis, const char* part) {
 }
 
 TEST(ActivationStats, CountOverAllBatches) {
-  ActivationStats stats({"Relu", "r", 1, {}});
+  ActivationStats stats({"Relu", "r", 1, {}, -1, graph::Activation::kRelu});
   stats.add(std::vector<float>{1, 0, 0, 3, 0, 0}, {2, 3}, 0);
   stats.add(std::vector<float>{2, 0, 0}, {1, 3}, 1);
   EXPECT_DOUBLE_EQ(stats.mean(), 6.0 / 9);
@@ -83,11 +83,11 @@ TEST(ActivationStats, CountOverAllBatches) {
 }
 
 TEST(ActivationStats, UnitsOfPicturesAreChannelsAndSaturationIsOfSigmoidAndTanh) {
-  ActivationStats relu({"Relu", "r", 1, {}});
+  ActivationStats relu({"Relu", "r", 1, {}, -1, graph::Activation::kRelu});
   relu.add(std::vector<float>{0, 1, 0, 0}, {1, 2, 2, 1}, 0);
   EXPECT_EQ(relu.units(), 2);
   EXPECT_EQ(relu.dead(), 1);
-  ActivationStats tanh({"Tanh", "t", 1, {}});
+  ActivationStats tanh({"Tanh", "t", 1, {}, -1, graph::Activation::kTanh});
   tanh.add(std::vector<float>{-1, 0, 0.995f, std::nanf("")}, {1, 4}, 0);
   EXPECT_DOUBLE_EQ(tanh.saturated_share(), 0.5);
   EXPECT_DOUBLE_EQ(tanh.not_finite_share(), 0.25);
