@@ -47,6 +47,9 @@ void Engine::prepare(const std::vector<GraphRequest>& requests, VariableStore* b
   for (const GraphRequest& request : requests) {
     plan(request);
   }
+  if (plans_.store().allocated()) {
+    return;  // asked for again: its values stay
+  }
   if (settings_.keeps_snapshot()) {
     plans_.add_snapshots(belongs_to_snapshot);
   }
