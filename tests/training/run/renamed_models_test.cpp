@@ -192,7 +192,7 @@ std::vector<std::vector<double>> weights_of(const std::string& model) {
   const graph::Graph graph = graph::OnnxModel::load(model, {}).build_graph(graph::standard_ops());
   std::vector<std::vector<double>> all;
   for (int i = 0; i < graph.variable_count(); ++i) {
-    all.push_back(graph.variable(graph::VariableId{i}).initial.values<double>());
+    all.push_back(graph::initial_value(graph.variable(graph::VariableId{i})).values<double>());
   }
   return all;
 }
