@@ -7,6 +7,7 @@
 #include <deque>
 #include <functional>
 #include <map>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -47,7 +48,6 @@ class GuardedMemory final : public DeviceMemory {
         mmap(nullptr, capacity, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     TEMPER_CHECK(mapped != MAP_FAILED, ErrorCode::kOutOfMemory, "no mapping of ", capacity);
     begin_ = static_cast<std::byte*>(mapped);
-    free_[0] = capacity;
   }
   ~GuardedMemory() override { munmap(begin_, capacity_); }
 
@@ -65,57 +65,58 @@ class GuardedMemory final : public DeviceMemory {
 
   bool is_host() const override { return false; }
 
+  // Addresses are never given out twice: whoever kept one of before is found out.
   std::byte* allocate(std::size_t bytes, const char* purpose) override {
     const std::size_t needed = rounded(bytes);
-    for (auto it = free_.begin(); it != free_.end(); ++it) {
-      if (it->second >= needed) {
-        const auto [offset, size] = *it;
-        free_.erase(it);
-        if (size > needed) {
-          free_[offset + needed] = size - needed;
-        }
-        used_ = std::max(used_, offset + needed);
-        const Open open(*this);
-        std::memset(begin_ + offset, 0, needed);
-        return begin_ + offset;
-      }
-    }
-    fail(ErrorCode::kOutOfMemory, "the guarded device has no ", bytes, " bytes for ", purpose);
+    TEMPER_CHECK(needed <= capacity_ - used_, ErrorCode::kOutOfMemory, "the guarded device has no ",
+                 bytes, " bytes for ", purpose);
+    std::byte* data = begin_ + used_;  // zeroed, as mappings are
+    live_[used_] = needed;
+    used_ += needed;
+    return data;
   }
-
-  // What was there turns into rubbish.
-  void release(std::byte* data, std::size_t bytes) noexcept override {
-    const Open open(*this);
-    std::memset(data, 0xa5, rounded(bytes));
-    auto it = free_.emplace(static_cast<std::size_t>(data - begin_), rounded(bytes)).first;
-    const auto next = std::next(it);
-    if (next != free_.end() && it->first + it->second == next->first) {
-      it->second += next->second;
-      free_.erase(next);
-    }
-    if (it != free_.begin()) {
-      const auto before = std::prev(it);
-      if (before->first + before->second == it->first) {
-        before->second += it->second;
-        free_.erase(it);
-      }
-    }
+  void release(std::byte* data, std::size_t /*bytes*/) noexcept override {
+    live_.erase(static_cast<std::size_t>(data - begin_));
   }
 
   void copy_in(std::byte* to, const void* from, std::size_t bytes, Stream& stream) override {
     const auto* begin = static_cast<const std::byte*>(from);
     std::vector<std::byte> staged(begin, begin + bytes);
-    queue(stream, [to, staged = std::move(staged)] { copy(to, staged.data(), staged.size()); });
+    queue(stream, [this, to, staged = std::move(staged)] {
+      require_live(to);
+      copy(to, staged.data(), staged.size());
+    });
   }
   void copy_out(void* to, const std::byte* from, std::size_t bytes, Stream& stream) override {
-    queue(stream, [to, from, bytes] { copy(to, from, bytes); });
+    queue(stream, [this, to, from, bytes] {
+      require_live(from);
+      copy(to, from, bytes);
+    });
   }
   void copy_within(std::byte* to, const std::byte* from, std::size_t bytes,
                    Stream& stream) override {
-    queue(stream, [to, from, bytes] { copy(to, from, bytes); });
+    queue(stream, [this, to, from, bytes] {
+      require_live(to);
+      require_live(from);
+      copy(to, from, bytes);
+    });
   }
   void zero(std::byte* to, std::size_t bytes, Stream& stream) override {
-    queue(stream, [to, bytes] { std::memset(to, 0, bytes); });
+    queue(stream, [this, to, bytes] {
+      require_live(to);
+      std::memset(to, 0, bytes);
+    });
+  }
+
+  // THROWS: kInternal when no buffer of this memory holds the address.
+  void require_live(const void* address) const {
+    const auto* at = static_cast<const std::byte*>(address);
+    const bool inside = at >= begin_ && at < begin_ + capacity_;
+    const auto offset = inside ? static_cast<std::size_t>(at - begin_) : 0;
+    auto it = live_.upper_bound(offset);
+    TEMPER_ASSERT(
+        inside && it != live_.begin() && offset < std::prev(it)->first + std::prev(it)->second,
+        "a kernel or a copy was given an address that is in no buffer of its device");
   }
 
   void queue(Stream& stream, std::function<void()> work) {
@@ -148,13 +149,16 @@ class GuardedMemory final : public DeviceMemory {
   std::byte* begin_ = nullptr;
   std::size_t used_ = 0;
   int opened_ = 0;
-  std::map<std::size_t, std::size_t> free_;  // offset to size
+  std::map<std::size_t, std::size_t> live_;  // offset to size
 };
 
 class GuardedKernel final : public Kernel {
  public:
-  GuardedKernel(std::unique_ptr<Kernel> inner, GuardedMemory& memory)
-      : inner_(std::move(inner)), memory_(memory) {
+  GuardedKernel(std::unique_ptr<Kernel> inner, const OpQuery& query, GuardedMemory& memory)
+      : inner_(std::move(inner)),
+        inputs_(query.inputs.size()),
+        outputs_(query.outputs.size()),
+        memory_(memory) {
     workspace_bytes = inner_->workspace_bytes;
     kept_bytes = inner_->kept_bytes;
     input_layouts = inner_->input_layouts;
@@ -169,11 +173,25 @@ class GuardedKernel final : public Kernel {
     return inner_->bind(args);  // addresses only: the memory stays closed
   }
   void run(const KernelArgs& args) const override {
-    memory_.queue(*args.stream, [this, args] { inner_->run(args); });
+    memory_.queue(*args.stream, [this, args] {
+      require_live(std::span(args.inputs, inputs_));
+      require_live(std::span(args.outputs, outputs_));
+      require_live(std::span(&args.workspace, 1));
+      inner_->run(args);
+    });
   }
 
  private:
+  void require_live(std::span<void* const> addresses) const {
+    for (const void* address : addresses) {
+      if (address != nullptr) {
+        memory_.require_live(address);
+      }
+    }
+  }
+
   std::unique_ptr<Kernel> inner_;
+  std::size_t inputs_, outputs_;
   GuardedMemory& memory_;
 };
 
@@ -183,7 +201,7 @@ class GuardedRow final : public KernelImpl {
   std::string_view family() const override { return inner_.family(); }
   Support supports(const OpQuery& query) const override { return inner_.supports(bare(query)); }
   std::unique_ptr<Kernel> prepare(const OpQuery& query) const override {
-    return std::make_unique<GuardedKernel>(inner_.prepare(bare(query)), memory_);
+    return std::make_unique<GuardedKernel>(inner_.prepare(bare(query)), query, memory_);
   }
 
  private:

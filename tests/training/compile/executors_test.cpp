@@ -179,7 +179,7 @@ TEST_F(Plans, AnExecutorThatIsHeldMovesToALargerArena) {
   EXPECT_EQ(weights_after(true), weights_after(false));
 }
 
-// Memory that was freed turns into rubbish there: an address kept from before shows.
+// It refuses addresses of memory that was freed.
 class GuardedPlans : public Plans {
  protected:
   GuardedPlans() : Plans(test::make_guarded_backend(make_backend("reference"))) {}
