@@ -23,7 +23,8 @@ function(temper_test_program target)
   endif()
   temper_precompile(${target} temper_test_headers)
   temper_optimize(${target} O1)
-  target_link_libraries(${target} PRIVATE ${taken} temper_warnings ${ARG_UNPARSED_ARGUMENTS} OpenMP::OpenMP_CXX)
+  # GoogleTest for all: its definitions are among the flags that the precompiled headers were made with.
+  target_link_libraries(${target} PRIVATE ${taken} temper_warnings ${ARG_UNPARSED_ARGUMENTS} GTest::gtest GTest::gmock OpenMP::OpenMP_CXX)
 endfunction()
 
 # temper_test(FOLDER SHARDS [MODULES regex]): the program test_FOLDER from all files of tests/FOLDER, linked to all modules or to those
@@ -35,7 +36,7 @@ function(temper_test folder shards)
   endif()
   set(target test_${folder})
   add_executable(${target} ${sources})
-  temper_test_program(${target} ${ARGN} GTest::gtest_main GTest::gmock)
+  temper_test_program(${target} ${ARGN} GTest::gtest_main)
   math(EXPR last "${shards} - 1")
   foreach(shard RANGE ${last})
     set(name ${folder})
@@ -77,7 +78,7 @@ if(TEMPER_SANITIZE STREQUAL "thread")
   file(GLOB loader_tests CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/training/data/*.cpp
     ${PROJECT_SOURCE_DIR}/tests/training/data/pictures/*.cpp)
   add_executable(test_loaders ${loader_tests} ${PROJECT_SOURCE_DIR}/tests/training/test_files.cpp)
-  temper_test_program(test_loaders MODULES "(runtime|backends_common|training_(data|formats|settings))" GTest::gtest_main GTest::gmock)
+  temper_test_program(test_loaders MODULES "(runtime|backends_common|training_(data|formats|settings))" GTest::gtest_main)
 endif()
 
 set(tiny_run ${PROJECT_SOURCE_DIR}/tests/training/support/tiny_run.cpp)
