@@ -88,6 +88,19 @@ TEST(OpenDataset, TellsTargetsFromInputsOfTheSameName) {
   EXPECT_EQ(open_dataset(path, options)->fields().size(), 1u);
 }
 
+TEST(OpenDataset, TakesAnInputThatIsCalledAsATargetForNone) {
+  const TempFolder folder;
+  const std::string path = folder.path("a.npz");
+  write_npz(path,
+            {{"target:x", floats(Shape{2, 1}, {1, 2})}, {"target:y", floats(Shape{2}, {3, 4})}});
+  DataOptions options;
+  options.inputs = {{"target:x", DType::kFloat32, std::nullopt, ""}};
+  const auto data = open_dataset(path, options);
+  ASSERT_EQ(data->fields().size(), 2u);
+  EXPECT_EQ(data->fields()[1].name, "y");
+  EXPECT_EQ(read_rows(*data, 1, {1}), std::vector<double>{4});
+}
+
 TEST(OpenDataset, TakesTheNamesOfTheClassesFromAnArrayOfTexts) {
   const auto data = open_dataset(fixture("classes.npz"), {});
   EXPECT_EQ(data->class_names(), (std::vector<std::string>{"ant", "b\u00e9e", "\u732b"}));
