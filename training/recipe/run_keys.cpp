@@ -33,6 +33,7 @@ KeyEffect by_epochs() {
   KeyEffect made = without("train.steps");
   made.when = "no train.steps and no [[train.stage]]";
   made.decided_by.emplace_back("train.stage");
+  made.always_note = true;  // both are often written, and which of them rules is clear
   made.holds = [](const Recipe& recipe, const RunFacts&) {
     return recipe.train.steps == 0 && recipe.stages.empty();
   };

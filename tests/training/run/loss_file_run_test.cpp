@@ -63,7 +63,7 @@ class LossFileRun : public testing::Test {
   Recipe recipe(const std::string& losses, std::vector<std::string> lines = {}) {
     const std::string text =
         "[model]\npath = \"two.onnx\"\n[data]\ntrain = \"data.npz\"\n"
-        "standardize = false\n[train]\nthreads = 1\n[log]\nevery = 1\n"
+        "[train]\nthreads = 1\n[log]\nevery = 1\n"
         "tensorboard = false\ncharts = false\n" +
         losses;
     lines.insert(lines.begin(), "train.out=\"" + folder_.path("run") + "\"");

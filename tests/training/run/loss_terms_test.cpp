@@ -52,7 +52,7 @@ class LossTerms : public testing::Test {
   Recipe recipe(const std::string& losses, std::vector<std::string> lines = {}) {
     const std::string path = folder_.path("recipe.toml");
     std::ofstream(path) << "[model]\npath = \"two.onnx\"\n[data]\ntrain = \"data.npz\"\n"
-                           "standardize = false\n[train]\nthreads = 1\n"
+                           "[train]\nthreads = 1\n"
                         << losses;
     lines.insert(lines.begin(), "train.out=\"" + folder_.path("run") + "\"");
     return read_recipe({path, {}, std::move(lines), false});

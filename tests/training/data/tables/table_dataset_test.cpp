@@ -122,7 +122,7 @@ TEST(Table, KeepsOneHotRowsOfZeroAndOne) {
 TEST(Table, ChoosesTargetsByNameAndByPlace) {
   const TempFolder folder;
   const std::string path = folder.write("a.csv", "p,q,r\n1,2,0.5\n4,5,1.5\n");
-  const auto last = open_dataset(path, {});
+  const auto last = open_dataset(path, as_written());
   EXPECT_EQ(last->fields()[1].dtype, DType::kFloat32);
   EXPECT_EQ(last->fields()[1].row_shape, Shape{});
   EXPECT_EQ(rows_of(*last, 1, {1}), std::vector<double>{1.5});
