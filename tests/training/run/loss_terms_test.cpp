@@ -148,12 +148,13 @@ TEST_F(LossTerms, AreTheSameFromTheColumnsOfATable) {
   }
   csv.close();
   const std::string table = "data.train=\"" + folder_.path("data.csv") + "\"";
-  expect_sum(recipe(kBoth, {table, "data.drop=[\"w\"]"}), expected::kBoth);
+  const std::string as_written = "data.standardize=false";
+  expect_sum(recipe(kBoth, {table, as_written, "data.drop=[\"w\"]"}), expected::kBoth);
   expect_sum(recipe("[loss]\nsample_weight = \"w\"\n"
                     "[[loss.term]]\nname = \"cross_entropy\"\ntarget = \"label\"\n"
                     "[[loss.term]]\nname = \"mse\"\noutput = \"value\"\ntarget = \"price\"\n"
                     "loss_weight = 2.0\n",
-                    {table}),
+                    {table, as_written}),
              expected::kWeighted);
 }
 
