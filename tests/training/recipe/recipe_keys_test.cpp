@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "runtime/base/text_bytes.h"
 #include "tests/training/recipe/key_values.h"
 #include "tests/training/test_files.h"
