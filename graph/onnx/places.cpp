@@ -3,29 +3,10 @@
 #include "graph/ops/standard_ops.h"
 
 namespace temper::graph {
-namespace {
-
-void register_norms(OpRegistry& ops) {
-  for (const char* name : {"LayerNormalization", "GroupNormalization"}) {
-    ops.add(name).weight(1, "scale").weight(2, "bias");
-  }
-  ops.add("RMSNormalization").weight(1, "scale");
-  ops.add("InstanceNormalization")
-      .weight(1, "scale")
-      .weight(2, "bias")
-      .computes(Arithmetic::kNormalise);
-  ops.add("MeanVarianceNormalization").computes(Arithmetic::kNormalise);
-  ops.add("LpNormalization").computes(Arithmetic::kNormalise);
-  ops.add("ReduceSumSquare").computes(Arithmetic::kMean);
-  ops.add("ReduceL2").computes(Arithmetic::kLength);
-}
-
-}  // namespace
 
 const OpRegistry& ops_without_file() {
   static const OpRegistry registry = [] {
     OpRegistry ops;
-    register_norms(ops);
     ops.add("PRelu").weight(1, "slope");
     for (const char* name : {"LSTM", "GRU", "RNN"}) {
       ops.add(name).weight(1, "weight").weight(2, "recurrent weight").weight(3, "bias");

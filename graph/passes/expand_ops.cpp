@@ -6,8 +6,8 @@
 namespace temper::graph {
 
 void expand_ops(Graph& graph) {
-  const int count = graph.node_count();
-  for (int i = 0; i < count; ++i) {
+  // Expansions may hold ops that are expanded in turn: those stand behind.
+  for (int i = 0; i < graph.node_count(); ++i) {
     const NodeId id{i};
     if (graph.node(id).removed || !graph.node(id).op->is_expanded) {
       continue;

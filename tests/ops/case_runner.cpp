@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <map>
 #include <numeric>
 #include <random>
 #include <utility>
@@ -289,6 +290,42 @@ const KernelImpl* reference_row(const CaseGraph& case_graph) {
     }
   }
   return nullptr;
+}
+
+ReferenceCase::ReferenceCase(const CaseGraph& case_graph) : case_graph_(case_graph) {
+  const KernelImpl* row = reference_row(case_graph);
+  const graph::OpDef& op = *case_graph.graph.node(case_graph.node).op;
+  const bool expands = op.is_expanded && reference_row(op.name()) == nullptr;
+  TEMPER_CHECK(row != nullptr || expands, ErrorCode::kUnsupported, "no reference kernel takes ",
+               op.name());
+  if (row != nullptr) {
+    kernel_ = std::make_unique<CaseKernel>(case_graph, *row);
+  }
+}
+
+KernelResult ReferenceCase::run_checked(const std::vector<Tensor>& inputs) {
+  return kernel_ != nullptr ? kernel_->run_checked(inputs) : KernelResult{run(inputs), {}};
+}
+
+std::vector<Tensor> ReferenceCase::run(const std::vector<Tensor>& inputs) {
+  if (kernel_ != nullptr) {
+    return kernel_->run(inputs);
+  }
+  const graph::Node& node = case_graph_.graph.node(case_graph_.node);
+  std::map<ValueId, Tensor> known;
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    if (inputs[i].defined()) {
+      known[node.inputs[i]] = inputs[i];
+    }
+  }
+  std::vector<Tensor> outputs;
+  for (const ValueId output : node.outputs) {
+    outputs.push_back(output.valid() ? graph::evaluate(case_graph_.graph, reference_backend(),
+                                                       known, {output}, 1)
+                                           .front()
+                                     : Tensor{});
+  }
+  return outputs;
 }
 
 HostTensor to_host(const Tensor& tensor) { return {tensor.shape(), tensor.values<double>()}; }

@@ -68,6 +68,20 @@ const KernelImpl* reference_row(std::string_view op);
 const KernelImpl* reference_row(const CaseGraph& case_graph);
 const Backend& reference_backend();
 
+// What the reference makes of a case: by its kernel, or of an op that has none by its expansion.
+// The CaseGraph must outlive it.
+class ReferenceCase {
+ public:
+  explicit ReferenceCase(const CaseGraph& case_graph);
+
+  KernelResult run_checked(const std::vector<Tensor>& inputs);
+  std::vector<Tensor> run(const std::vector<Tensor>& inputs);
+
+ private:
+  const CaseGraph& case_graph_;
+  std::unique_ptr<CaseKernel> kernel_;  // null: by expansion
+};
+
 HostTensor to_host(const Tensor& tensor);
 
 }  // namespace temper::op_suite

@@ -93,10 +93,7 @@ class ReferenceResult : public testing::TestWithParam<Instance> {};
 TEST_P(ReferenceResult, IsTheClosedForm) {
   const auto& [op_case, dtype, name] = GetParam();
   const CaseGraph case_graph(op_case, dtype);
-  const KernelImpl* row = reference_row(case_graph);
-  ASSERT_NE(row, nullptr) << "no reference kernel takes " << op_case.op << " in "
-                          << to_string(dtype);
-  const KernelResult result = CaseKernel(case_graph, *row).run_checked(case_graph.kernel_inputs());
+  const KernelResult result = ReferenceCase(case_graph).run_checked(case_graph.kernel_inputs());
   EXPECT_EQ(result.complaints, std::vector<std::string>{});
   const std::vector<HostTensor> expected = op_case.expected(case_graph.host_inputs());
   ASSERT_LE(expected.size(), result.outputs.size());
@@ -126,11 +123,7 @@ class BackendResult : public testing::TestWithParam<Instance> {};
 TEST_P(BackendResult, IsTheReferenceResultForEveryKernel) {
   const auto& [op_case, dtype, name] = GetParam();
   const CaseGraph case_graph(op_case, dtype);
-  const KernelImpl* reference = reference_row(case_graph);
-  ASSERT_NE(reference, nullptr) << "no reference kernel takes " << op_case.op << " in "
-                                << to_string(dtype);
-  const KernelResult expected =
-      CaseKernel(case_graph, *reference).run_checked(case_graph.kernel_inputs());
+  const KernelResult expected = ReferenceCase(case_graph).run_checked(case_graph.kernel_inputs());
   EXPECT_EQ(expected.complaints, std::vector<std::string>{}) << "reference";
   for (const BackendUnderTest& backend : backends_under_test()) {
     for (const auto& row : backend.backend->kernels().rows(op_case.op)) {
@@ -225,7 +218,7 @@ std::vector<Tensor> evaluate_gradient(const Backend& backend, const CaseGraph& c
   return graph::evaluate(case_graph.graph, backend, known, wanted, threads);
 }
 
-double loss_of(const OpCase& op_case, const CaseGraph& case_graph, CaseKernel& kernel,
+double loss_of(const OpCase& op_case, const CaseGraph& case_graph, ReferenceCase& kernel,
                const std::vector<Tensor>& inputs) {
   const std::vector<Tensor> outputs = kernel.run(inputs);
   double loss = 0;
@@ -250,9 +243,7 @@ TEST_P(Gradient, IsTheCentralDifferenceInDouble) {
   CaseGraph with_gradient(op_case, dtype);
   const std::vector<ValueId> dx = add_gradient(op_case, with_gradient);
   const std::vector<Tensor> analytic = evaluate_gradient(reference_backend(), with_gradient, dx, 1);
-  const KernelImpl* row = reference_row(op_case.op);
-  ASSERT_NE(row, nullptr) << "no reference kernel for " << op_case.op;
-  CaseKernel kernel(plain, *row);
+  ReferenceCase kernel(plain);
   for (std::size_t k = 0; k < op_case.differentiate.size(); ++k) {
     const auto input = static_cast<std::size_t>(op_case.differentiate[k]);
     std::vector<Tensor> inputs = plain.kernel_inputs();

@@ -7,6 +7,7 @@
 #include "runtime/base/concat.h"
 #include "tests/ops/closed_form.h"
 #include "tests/ops/families.h"
+#include "tests/ops/reduction_cases.h"
 
 namespace temper::op_suite {
 namespace {
@@ -154,7 +155,39 @@ double min_of(const std::vector<double>& x) {
   return best;
 }
 
-void add_float_cases(std::vector<OpCase>& cases, const char* op, const Fold& fold) {
+double l1_of(const std::vector<double>& x) {
+  double sum = 0;
+  for (const double v : x) {
+    sum += std::abs(v);
+  }
+  return sum;
+}
+double square_of(const std::vector<double>& x) {
+  double sum = 0;
+  for (const double v : x) {
+    sum += v * v;
+  }
+  return sum;
+}
+double l2_of(const std::vector<double>& x) { return std::sqrt(square_of(x)); }
+double log_sum_of(const std::vector<double>& x) { return std::log(sum_of(x)); }
+double log_sum_exp_of(const std::vector<double>& x) {
+  double sum = 0;
+  for (const double v : x) {
+    sum += std::exp(v);
+  }
+  return std::log(sum);
+}
+double product_of(const std::vector<double>& x) {
+  double product = 1;
+  for (const double v : x) {
+    product *= v;
+  }
+  return product;
+}
+
+void add_float_cases(std::vector<OpCase>& cases, const char* op, const Fold& fold,
+                     double low = -2) {
   struct Row {
     Shape shape;
     Ints axes;
@@ -166,26 +199,26 @@ void add_float_cases(std::vector<OpCase>& cases, const char* op, const Fold& fol
     for (const std::int64_t keep : {0, 1}) {
       cases.push_back({.op = op,
                        .attrs = {{"keepdims", keep}},
-                       .inputs = {distinct(row.shape), ints(row.axes)},
+                       .inputs = {distinct(row.shape, low), ints(row.axes)},
                        .differentiate = {0},
                        .expected = reduced(row.axes, keep != 0, fold),
                        .label = concat("over", join(row.axes, "_"))});
     }
   }
   cases.push_back({.op = op,
-                   .inputs = {distinct({3, 4})},
+                   .inputs = {distinct({3, 4}, low)},
                    .differentiate = {0},
                    .expected = reduced({0, 1}, true, fold),
                    .label = "all"});
   cases.push_back({.op = op,
                    .attrs = {{"keepdims", std::int64_t{0}}},
-                   .inputs = {random({})},
+                   .inputs = {random({}, low)},
                    .differentiate = {0},
                    .expected = reduced({}, false, fold),
                    .label = "of_scalar"});
   cases.push_back({.op = op,
                    .attrs = {{"noop_with_empty_axes", std::int64_t{1}}},
-                   .inputs = {distinct({3, 4})},
+                   .inputs = {distinct({3, 4}, low)},
                    .differentiate = {0},
                    .expected = reduced({}, true, fold),
                    .label = "noop"});
@@ -232,6 +265,32 @@ void add_other_cases(std::vector<OpCase>& cases) {
                      .expected = given({3, 1}, {kNan, kNan, is_max ? kInf : -kInf}),
                      .label = "special"});
   }
+  const std::vector<std::pair<const char*, std::vector<double>>> of_integers = {
+      {"ReduceL1", {14, 15}},     {"ReduceL2", {9, 9}},        {"ReduceSumSquare", {98, 89}},
+      {"ReduceLogSum", {2, 2}}, {"ReduceLogSumExp", {9, 8}}, {"ReduceProd", {36, 96}}};
+  for (const auto& [op, expected] : of_integers) {
+    cases.push_back({.op = op,
+                     .inputs = {numbers, ints({1})},
+                     .expected = given({2, 1}, expected),
+                     .dtypes = integers,
+                     .label = "integers"});
+  }
+  // The gradient of a product, which zeros do not disturb; that of a length, 0 at 0.
+  cases.push_back({.op = "ReduceProd",
+                   .inputs = {values({3, 3}, {0, 2, 3, 0, 0, 5, 1, 2, 4}), ints({1})},
+                   .differentiate = {0},
+                   .expected = reduced({1}, true, product_of),
+                   .label = "zeros"});
+  cases.push_back({.op = "ReduceL2",
+                   .inputs = {values({2, 2}, {0, 0, 3, 4}), ints({1})},
+                   .expected = given({2, 1}, {0, 5}),
+                   .label = "zeros"});
+  // exp(1000) overflows; infinite elements decide alone.
+  cases.push_back({.op = "ReduceLogSumExp",
+                   .inputs = {values({4, 2}, {1000, 1000, -kInf, 3, -kInf, -kInf, kInf, 1}),
+                              ints({1})},
+                   .expected = given({4, 1}, {1000 + std::log(2.0), 3, -kInf, kInf}),
+                   .label = "special"});
   // 2^24 + 1 + 1 needs an accumulator wider than float.
   cases.push_back({.op = "ReduceSum",
                    .inputs = {values({3}, {16777216, 1, 1})},
@@ -249,7 +308,15 @@ std::vector<OpCase> reduction_cases() {
   add_float_cases(cases, "ReduceMean", mean_of);
   add_float_cases(cases, "ReduceMax", max_of);
   add_float_cases(cases, "ReduceMin", min_of);
+  add_float_cases(cases, "ReduceL1", l1_of);
+  add_float_cases(cases, "ReduceL2", l2_of);
+  add_float_cases(cases, "ReduceSumSquare", square_of);
+  add_float_cases(cases, "ReduceLogSum", log_sum_of, 0.5);
+  add_float_cases(cases, "ReduceLogSumExp", log_sum_exp_of);
+  add_float_cases(cases, "ReduceProd", product_of);
   add_other_cases(cases);
+  add_normalisation_cases(cases);
+  add_cumulative_cases(cases);
   return cases;
 }
 

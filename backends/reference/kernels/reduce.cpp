@@ -1,6 +1,6 @@
-// Reference kernels of ReduceSum, ReduceMean, ReduceMax, ReduceMin; sums of floats are kept in
-// double, of integers in 64 bits. Nothing to reduce gives 0 for the sum, NaN for the mean, the
-// type's lowest (highest) value for max (min).
+// Reference kernels of ReduceSum, ReduceMean, ReduceProd, ReduceMax, ReduceMin; sums and products of
+// floats are kept in double, of integers in 64 bits. Nothing to reduce gives 0 for the sum, 1 for
+// the product, NaN for the mean, the type's lowest (highest) value for max (min).
 #include <algorithm>
 #include <functional>
 #include <limits>
@@ -94,6 +94,13 @@ std::unique_ptr<Kernel> sum_kernel(const OpQuery& query) {
 }
 
 template <class T>
+std::unique_ptr<Kernel> product_kernel(const OpQuery& query) {
+  using A = Accumulator<T>;
+  return reduce_kernel<T, A>(query, A(1), functors::Mul{},
+                             [](A product, std::int64_t) { return product; });
+}
+
+template <class T>
 std::unique_ptr<Kernel> mean_kernel(const OpQuery& query) {
   using A = Accumulator<T>;
   return reduce_kernel<T, A>(query, A(0), functors::Add{}, [](A sum, std::int64_t count) {
@@ -133,6 +140,8 @@ void register_reduce(KernelTable& table) {
              []<class T>(const OpQuery& query) { return sum_kernel<T>(query); });
   add_number(table, "ReduceMean",
              []<class T>(const OpQuery& query) { return mean_kernel<T>(query); });
+  add_number(table, "ReduceProd",
+             []<class T>(const OpQuery& query) { return product_kernel<T>(query); });
   add_extremum(table, "ReduceMax", functors::Max{}, true);
   add_extremum(table, "ReduceMin", functors::Min{}, false);
 }
