@@ -74,9 +74,8 @@ void infer_instance_normalization(InferContext& c) {
 std::vector<ValueId> expand_instance_normalization(Builder& b, const Node& node,
                                                    const std::vector<ValueId>& inputs) {
   const int rank = b.shape(inputs[0]).rank();
-  const ValueId h = normalise(b, inputs[0], axes_between(2, rank),
-                              node.attrs.get_double("epsilon", kEpsilon))
-                        .y;
+  const ValueId h =
+      normalise(b, inputs[0], axes_between(2, rank), node.attrs.get_double("epsilon", kEpsilon)).y;
   return {b.add(b.mul(h, per_channel(b, inputs[1], rank)), per_channel(b, inputs[2], rank))};
 }
 
@@ -119,8 +118,7 @@ std::vector<ValueId> expand_lp_normalization(Builder& b, const Node& node,
   const ValueId sum = b.reduce_sum(parts, {node.attrs.get_int("axis", -1)}, true);
   // Divided by 1 where the sum is 0, which gives 0 and keeps the gradient finite.
   const ValueId zero = b.scalar(b.dtype(x), 0);
-  const ValueId safe =
-      b.op("Where", {b.op("Equal", {sum, zero}), b.scalar(b.dtype(x), 1), sum});
+  const ValueId safe = b.op("Where", {b.op("Equal", {sum, zero}), b.scalar(b.dtype(x), 1), sum});
   return {b.div(x, squares ? b.op("Sqrt", {safe}) : safe)};
 }
 

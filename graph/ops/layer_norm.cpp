@@ -19,7 +19,8 @@ void check_normalisation(InferContext& c) {
   attrs.set("epsilon", attrs.get_double("epsilon", 1e-5));
   const std::int64_t stash = attrs.get_int("stash_type", kStashFloat);
   c.check(stash == kStashFloat || stash == 10 || stash == kStashDouble || stash == 16,
-          "stash_type is ", stash, ", expected 1 (float), 10 (float16), 11 (double), 16 (bfloat16)");
+          "stash_type is ", stash,
+          ", expected 1 (float), 10 (float16), 11 (double), 16 (bfloat16)");
   attrs.set("stash_type", stash);
 }
 
@@ -54,9 +55,8 @@ std::vector<std::int64_t> normalised_axes(Builder& b, const Node& node, ValueId 
 // y = (x - mean) / sqrt(variance + epsilon) * scale + bias
 std::vector<ValueId> expand_layer_normalization(Builder& b, const Node& node,
                                                 const std::vector<ValueId>& inputs) {
-  const Normalised made =
-      normalise(b, inputs[0], normalised_axes(b, node, inputs[0]),
-                node.attrs.get_double("epsilon", 1e-5));
+  const Normalised made = normalise(b, inputs[0], normalised_axes(b, node, inputs[0]),
+                                    node.attrs.get_double("epsilon", 1e-5));
   ValueId y = b.mul(made.y, inputs[1]);
   if (inputs.size() > 2 && inputs[2].valid()) {
     y = b.add(y, inputs[2]);

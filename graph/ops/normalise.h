@@ -9,10 +9,9 @@
 namespace temper::graph {
 
 inline ValueId mean_over(Builder& b, ValueId x, const std::vector<std::int64_t>& axes) {
-  return b.op("ReduceMean", {x},
-              {{"axes", axes},
-               {"keepdims", std::int64_t{1}},
-               {"noop_with_empty_axes", std::int64_t{1}}});
+  return b.op(
+      "ReduceMean", {x},
+      {{"axes", axes}, {"keepdims", std::int64_t{1}}, {"noop_with_empty_axes", std::int64_t{1}}});
 }
 
 // 1 / sqrt(mean(x^2) + epsilon)

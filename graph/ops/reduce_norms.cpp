@@ -62,8 +62,7 @@ std::vector<ValueId> expand_log_sum(Builder& b, const Node& node,
 ValueId finite_or_zero(Builder& b, ValueId x) {
   const DType dtype = b.dtype(x);
   const ValueId infinity = b.scalar(dtype, std::numeric_limits<double>::infinity());
-  return b.op("Where",
-              {b.op("Equal", {b.op("Abs", {x}), infinity}), b.scalar(dtype, 0), x});
+  return b.op("Where", {b.op("Equal", {b.op("Abs", {x}), infinity}), b.scalar(dtype, 0), x});
 }
 
 // y = m + log(sum exp(x - m)) with m = max x
@@ -87,8 +86,7 @@ void log_sum_exp_gradient(GradContext& g) {
 
 // y = the product of x. dx_i = dy times the product of the others, which zeros do not disturb: the
 // gradient is that of a tree of products of halves, which ones fill up.
-std::vector<ValueId> expand_prod(Builder& b, const Node& node,
-                                 const std::vector<ValueId>& inputs) {
+std::vector<ValueId> expand_prod(Builder& b, const Node& node, const std::vector<ValueId>& inputs) {
   const Shape x = b.shape(inputs[0]);
   const Shape y = b.shape(node.outputs[0]);
   const std::vector<std::int64_t> axes = node.attrs.get_ints("axes");

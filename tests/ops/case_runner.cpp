@@ -320,10 +320,10 @@ std::vector<Tensor> ReferenceCase::run(const std::vector<Tensor>& inputs) {
   }
   std::vector<Tensor> outputs;
   for (const ValueId output : node.outputs) {
-    outputs.push_back(output.valid() ? graph::evaluate(case_graph_.graph, reference_backend(),
-                                                       known, {output}, 1)
-                                           .front()
-                                     : Tensor{});
+    outputs.push_back(
+        output.valid()
+            ? graph::evaluate(case_graph_.graph, reference_backend(), known, {output}, 1).front()
+            : Tensor{});
   }
   return outputs;
 }

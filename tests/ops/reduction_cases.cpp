@@ -1,4 +1,6 @@
 // Cases of Softmax, LogSoftmax and the reductions.
+#include "tests/ops/reduction_cases.h"
+
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -7,7 +9,6 @@
 #include "runtime/base/concat.h"
 #include "tests/ops/closed_form.h"
 #include "tests/ops/families.h"
-#include "tests/ops/reduction_cases.h"
 
 namespace temper::op_suite {
 namespace {
@@ -266,7 +267,7 @@ void add_other_cases(std::vector<OpCase>& cases) {
                      .label = "special"});
   }
   const std::vector<std::pair<const char*, std::vector<double>>> of_integers = {
-      {"ReduceL1", {14, 15}},     {"ReduceL2", {9, 9}},        {"ReduceSumSquare", {98, 89}},
+      {"ReduceL1", {14, 15}},   {"ReduceL2", {9, 9}},        {"ReduceSumSquare", {98, 89}},
       {"ReduceLogSum", {2, 2}}, {"ReduceLogSumExp", {9, 8}}, {"ReduceProd", {36, 96}}};
   for (const auto& [op, expected] : of_integers) {
     cases.push_back({.op = op,
@@ -286,11 +287,11 @@ void add_other_cases(std::vector<OpCase>& cases) {
                    .expected = given({2, 1}, {0, 5}),
                    .label = "zeros"});
   // exp(1000) overflows; infinite elements decide alone.
-  cases.push_back({.op = "ReduceLogSumExp",
-                   .inputs = {values({4, 2}, {1000, 1000, -kInf, 3, -kInf, -kInf, kInf, 1}),
-                              ints({1})},
-                   .expected = given({4, 1}, {1000 + std::log(2.0), 3, -kInf, kInf}),
-                   .label = "special"});
+  cases.push_back(
+      {.op = "ReduceLogSumExp",
+       .inputs = {values({4, 2}, {1000, 1000, -kInf, 3, -kInf, -kInf, kInf, 1}), ints({1})},
+       .expected = given({4, 1}, {1000 + std::log(2.0), 3, -kInf, kInf}),
+       .label = "special"});
   // 2^24 + 1 + 1 needs an accumulator wider than float.
   cases.push_back({.op = "ReduceSum",
                    .inputs = {values({3}, {16777216, 1, 1})},
@@ -317,6 +318,8 @@ std::vector<OpCase> reduction_cases() {
   add_other_cases(cases);
   add_normalisation_cases(cases);
   add_cumulative_cases(cases);
+  add_attention_cases(cases);
+  add_product_cases(cases);
   return cases;
 }
 

@@ -1,6 +1,6 @@
-// Reference kernels of ReduceSum, ReduceMean, ReduceProd, ReduceMax, ReduceMin; sums and products of
-// floats are kept in double, of integers in 64 bits. Nothing to reduce gives 0 for the sum, 1 for
-// the product, NaN for the mean, the type's lowest (highest) value for max (min).
+// Reference kernels of ReduceSum, ReduceMean, ReduceProd, ReduceMax, ReduceMin; sums and products
+// of floats are kept in double, of integers in 64 bits. Nothing to reduce gives 0 for the sum, 1
+// for the product, NaN for the mean, the type's lowest (highest) value for max (min).
 #include <algorithm>
 #include <functional>
 #include <limits>

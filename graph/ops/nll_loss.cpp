@@ -1,0 +1,112 @@
+// NegativeLogLikelihoodLoss: input [N, C, d...] of log probabilities, target [N, d...] of classes,
+// weight [C]. loss = -weight[target] input[target], 0 where the target is ignore_index; the mean
+// divides by the sum of the weights that count.
+#include <limits>
+#include <numeric>
+#include <string>
+
+#include "graph/ir/batch_context.h"
+#include "graph/ir/grad_context.h"
+#include "graph/ops/elementwise_rules.h"
+#include "graph/ops/standard_ops.h"
+#include "graph/ops/wide_expansion.h"
+
+namespace temper::graph {
+namespace {
+
+void infer_nll_loss(InferContext& c) {
+  require_float(c);
+  c.require_same_dtype({0, 2});
+  const Shape input = c.shape(0);
+  c.check(input.rank() >= 2, "the input has the shape ", input, ", expected [N, C, ...]");
+  Shape expected{input[0]};
+  for (int axis = 2; axis < input.rank(); ++axis) {
+    expected.push_back(input[axis]);
+  }
+  c.check(c.shape(1) == expected, "the target has the shape ", c.shape(1), ", expected ", expected,
+          " for the input ", input);
+  c.check(c.dtype(1) == DType::kInt64 || c.dtype(1) == DType::kInt32, "the target is ", c.dtype(1),
+          ", expected i64 or i32 class indices");
+  if (c.has_input(2)) {
+    c.check(c.shape(2) == Shape{input[1]}, "the weight has the shape ", c.shape(2), ", expected ",
+            Shape{input[1]});
+  }
+  const std::string reduction = c.attrs().get_string("reduction", "mean");
+  c.check(reduction == "mean" || reduction == "sum" || reduction == "none", "reduction is '",
+          reduction, "', expected mean, sum or none");
+  c.attrs().set("reduction", reduction);
+  c.set_output(0, c.dtype(0), reduction == "none" ? expected : Shape{});
+}
+
+// The class of each channel as [C, 1...]; the ignored one is a number no target has.
+ValueId classes(Builder& b, const Node& node, DType type, const Shape& input) {
+  constexpr double kNoTarget = std::numeric_limits<std::int32_t>::min();
+  std::vector<double> numbers(static_cast<std::size_t>(input[1]));
+  std::iota(numbers.begin(), numbers.end(), 0.0);
+  const std::int64_t ignored = node.attrs.get_int("ignore_index", -1);
+  if (node.attrs.has("ignore_index") && ignored >= 0 && ignored < input[1]) {
+    numbers[static_cast<std::size_t>(ignored)] = kNoTarget;
+  }
+  Shape shape{input[1]};
+  for (int axis = 2; axis < input.rank(); ++axis) {
+    shape.push_back(1);
+  }
+  return b.graph().add_constant({}, Tensor::from<double>(type, shape, numbers));
+}
+
+std::vector<ValueId> expand_nll_loss(Builder& b, const Node& node,
+                                     const std::vector<ValueId>& inputs) {
+  const Shape input = b.shape(inputs[0]);
+  const DType type = b.dtype(inputs[0]);
+  Shape column = input;
+  column[1] = 1;
+  const ValueId chosen =
+      b.op("Equal", {b.reshape(inputs[1], column), classes(b, node, b.dtype(inputs[1]), input)});
+  const ValueId zero = b.scalar(type, 0);
+  const bool weighted = inputs.size() > 2 && inputs[2].valid();
+  ValueId weight = b.scalar(type, 1);
+  ValueId value = inputs[0];
+  if (weighted) {
+    Shape channel{input[1]};
+    for (int axis = 2; axis < input.rank(); ++axis) {
+      channel.push_back(1);
+    }
+    weight = b.reshape(inputs[2], channel);
+    value = b.mul(value, weight);
+  }
+  const ValueId losses = b.neg(b.reduce_sum(b.op("Where", {chosen, value, zero}), {1}, false));
+  const std::string reduction = node.attrs.get_string("reduction", "mean");
+  if (reduction == "none") {
+    return {losses};
+  }
+  std::vector<std::int64_t> axes(static_cast<std::size_t>(input.rank() - 1));
+  std::iota(axes.begin(), axes.end(), 0);
+  const ValueId sum = b.reduce_sum(losses, axes, false);
+  if (reduction == "sum") {
+    return {sum};
+  }
+  axes.push_back(input.rank() - 1);
+  return {b.div(sum, b.reduce_sum(b.op("Where", {chosen, weight, zero}), axes, false))};
+}
+
+int batch_of_nll_loss(const BatchContext& c) {
+  c.check(c.node().attrs.get_string("reduction", "mean") == "none",
+          "reduces the batch to one number");
+  for (int i = 0; i < 2; ++i) {
+    c.check(!c.axis(i) || *c.axis(i) == 0, "takes the batch along another axis than 0");
+  }
+  return 0;
+}
+
+}  // namespace
+
+void register_nll_loss(OpRegistry& ops) {
+  ops.add("NegativeLogLikelihoodLoss")
+      .batch(batch_of_nll_loss)
+      .inputs(2, 3)
+      .infer(infer_nll_loss)
+      .expands(expand_wide<expand_nll_loss>)
+      .expanded_in_plans();
+}
+
+}  // namespace temper::graph
