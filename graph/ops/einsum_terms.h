@@ -2,7 +2,6 @@
 #pragma once
 
 #include <algorithm>
-#include <cctype>
 #include <cstdint>
 #include <map>
 #include <string>
@@ -43,7 +42,7 @@ inline EinsumIndices parse_einsum_term(const std::string& term, const EinsumIndi
   EinsumIndices indices;
   has_ellipsis = false;
   for (std::size_t i = 0; i < term.size(); ++i) {
-    if (std::isalpha(static_cast<unsigned char>(term[i])) != 0) {
+    if ((term[i] >= 'a' && term[i] <= 'z') || (term[i] >= 'A' && term[i] <= 'Z')) {
       indices.push_back(term[i]);
       continue;
     }
