@@ -1,5 +1,6 @@
 // Attention (opsets 23 to 25): y = softmax(cap(scale q k^T) + bias) v for each head, with caches of
 // keys and values, masks, causal and sliding windows. A query that may attend to no key gives 0.
+#include <algorithm>
 #include <cmath>
 #include <limits>
 

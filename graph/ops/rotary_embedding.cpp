@@ -1,4 +1,6 @@
 // RotaryEmbedding: pairs of features of each head are rotated by the angle of their position.
+#include <algorithm>
+
 #include "graph/ir/batch_context.h"
 #include "graph/ir/grad_context.h"
 #include "graph/ops/elementwise_rules.h"
