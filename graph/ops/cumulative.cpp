@@ -67,14 +67,14 @@ int batch_of_cumulative(const BatchContext& c) {
 
 void register_cumulative(OpRegistry& ops) {
   ops.add("CumSum")
-      .inputs(2, 2)
+      .inputs(1, 2)
       .absorbs({1})
       .batch(batch_of_cumulative)
       .infer(infer_cumulative)
       .gradient(cum_sum_gradient)
       .precision(PrecisionClass::kFloat32);
   ops.add("CumProd")
-      .inputs(2, 2)
+      .inputs(1, 2)
       .absorbs({1})
       .batch(batch_of_cumulative)
       .infer(infer_cumulative)

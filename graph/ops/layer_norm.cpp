@@ -74,10 +74,12 @@ void infer_rms_normalization(InferContext& c) {
 // y = x / sqrt(mean(x^2) + epsilon) * scale
 std::vector<ValueId> expand_rms_normalization(Builder& b, const Node& node,
                                               const std::vector<ValueId>& inputs) {
-  const ValueId x = inputs[0];
+  const DType type = b.dtype(inputs[1]);
+  const bool widens = size_of(type) > size_of(b.dtype(inputs[0]));
+  const ValueId x = widens ? b.cast(inputs[0], type) : inputs[0];
   const ValueId inverse = inverse_root_mean_square(b, x, normalised_axes(b, node, x),
                                                    node.attrs.get_double("epsilon", 1e-5));
-  return {b.mul(b.cast(b.mul(x, inverse), b.dtype(inputs[1])), inputs[1])};
+  return {b.mul(b.cast(b.mul(x, inverse), type), inputs[1])};
 }
 
 int batch_before_axis(const BatchContext& c) {

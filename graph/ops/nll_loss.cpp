@@ -1,7 +1,6 @@
 // NegativeLogLikelihoodLoss: input [N, C, d...] of log probabilities, target [N, d...] of classes,
 // weight [C]. loss = -weight[target] input[target], 0 where the target is ignore_index; the mean
 // divides by the sum of the weights that count.
-#include <limits>
 #include <numeric>
 #include <string>
 
@@ -38,30 +37,32 @@ void infer_nll_loss(InferContext& c) {
   c.set_output(0, c.dtype(0), reduction == "none" ? expected : Shape{});
 }
 
-// The class of each channel as [C, 1...]; the ignored one is a number no target has.
-ValueId classes(Builder& b, const Node& node, DType type, const Shape& input) {
-  constexpr double kNoTarget = std::numeric_limits<std::int32_t>::min();
-  std::vector<double> numbers(static_cast<std::size_t>(input[1]));
-  std::iota(numbers.begin(), numbers.end(), 0.0);
-  const std::int64_t ignored = node.attrs.get_int("ignore_index", -1);
-  if (node.attrs.has("ignore_index") && ignored >= 0 && ignored < input[1]) {
-    numbers[static_cast<std::size_t>(ignored)] = kNoTarget;
-  }
-  Shape shape{input[1]};
+// Whether the target is the class of the channel, [N, C, d...]; never where it is ignored.
+ValueId chosen_class(Builder& b, const Node& node, ValueId target, const Shape& input) {
+  const auto number = [&](std::int64_t n) {
+    return b.scalar(DType::kInt64, static_cast<double>(n));
+  };
+  Shape column = input;
+  column[1] = 1;
+  Shape row{input[1]};
   for (int axis = 2; axis < input.rank(); ++axis) {
-    shape.push_back(1);
+    row.push_back(1);
   }
-  return b.graph().add_constant({}, Tensor::from<double>(type, shape, numbers));
+  ValueId wanted = b.reshape(b.cast(target, DType::kInt64), column);
+  if (node.attrs.has("ignore_index")) {
+    const ValueId ignored = number(node.attrs.get_int("ignore_index", -1));
+    wanted = b.op("Where", {b.op("Equal", {wanted, ignored}), number(-1), wanted});
+  }
+  // Computed in the step where it is long, rather than a constant.
+  const ValueId classes = b.op("Range", {number(0), number(input[1]), number(1)});
+  return b.op("Equal", {wanted, b.reshape(classes, row)});
 }
 
 std::vector<ValueId> expand_nll_loss(Builder& b, const Node& node,
                                      const std::vector<ValueId>& inputs) {
   const Shape input = b.shape(inputs[0]);
   const DType type = b.dtype(inputs[0]);
-  Shape column = input;
-  column[1] = 1;
-  const ValueId chosen =
-      b.op("Equal", {b.reshape(inputs[1], column), classes(b, node, b.dtype(inputs[1]), input)});
+  const ValueId chosen = chosen_class(b, node, inputs[1], input);
   const ValueId zero = b.scalar(type, 0);
   const bool weighted = inputs.size() > 2 && inputs[2].valid();
   ValueId weight = b.scalar(type, 1);

@@ -109,6 +109,7 @@ void add_layer_norm(std::vector<OpCase>& cases) {
                    .outputs = 3,
                    .differentiate = {0, 1, 2},
                    .expected = layer_norm(2),
+                   .dtypes = {DType::kFloat64},
                    .label = "double"});
   cases.push_back({.op = "LayerNormalization",
                    .attrs = {{"axis", std::int64_t{-2}}, {"epsilon", kEpsilon}},
