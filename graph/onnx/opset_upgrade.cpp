@@ -10,6 +10,9 @@ namespace {
 
 // An attribute that is a number of ONNX's element types becomes the type's name.
 void name_type(NodeDraft& d, const std::string& attribute) {
+  if (!d.attrs.has(attribute)) {
+    return;  // the shape rule knows whether it may be left out
+  }
   const std::int64_t to = d.attrs.get_int(attribute, 0);
   const bool fits = to > 0 && to < std::numeric_limits<std::int32_t>::max();
   TEMPER_CHECK(fits && is_known_onnx_type(static_cast<std::int32_t>(to)), ErrorCode::kInvalidModel,

@@ -1,5 +1,5 @@
-// ArgMax: the index (i64) of the largest element along an axis; the first of equal ones unless
-// select_last_index. NaN counts as largest.
+// ArgMax and ArgMin: the index (i64) of the largest or smallest element along an axis; the first of
+// equal ones unless select_last_index. NaN wins in both.
 #include "graph/ir/batch_context.h"
 #include "graph/ir/infer_context.h"
 #include "graph/ops/standard_ops.h"
@@ -9,9 +9,10 @@ namespace {
 
 void infer_arg_max(InferContext& c) {
   const Shape input = c.shape(0);
-  c.check(input.rank() > 0, "ArgMax of a scalar");
+  const std::string name = c.node().op->name();
+  c.check(input.rank() > 0, name, " of a scalar");
   const int axis = static_cast<int>(c.axis("axis", 0, input.rank()));
-  c.check(input[axis] > 0, "ArgMax along axis ", axis, " of ", input, ", which is empty");
+  c.check(input[axis] > 0, name, " along axis ", axis, " of ", input, ", which is empty");
   const bool keep = c.attrs().get_int("keepdims", 1) != 0;
   c.attrs().set("keepdims", std::int64_t{keep});
   c.attrs().set("select_last_index", c.attrs().get_int("select_last_index", 0));
@@ -31,7 +32,9 @@ int batch_of_arg_max(const BatchContext& c) { return c.without({c.number("axis")
 }  // namespace
 
 void register_arg_max(OpRegistry& ops) {
-  ops.add("ArgMax").batch(batch_of_arg_max).infer(infer_arg_max).no_gradient("integer output");
+  for (const char* name : {"ArgMax", "ArgMin"}) {
+    ops.add(name).batch(batch_of_arg_max).infer(infer_arg_max).no_gradient("integer output");
+  }
 }
 
 }  // namespace temper::graph

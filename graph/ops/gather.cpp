@@ -3,6 +3,7 @@
 #include "graph/ir/batch_context.h"
 #include "graph/ir/grad_context.h"
 #include "graph/ir/infer_context.h"
+#include "graph/ops/index_rules.h"
 #include "graph/ops/standard_ops.h"
 
 namespace temper::graph {
@@ -20,17 +21,6 @@ Shape gathered_shape(const Shape& data, const Shape& indices, int axis) {
     output.push_back(data[a]);
   }
   return output;
-}
-
-void check_indices(InferContext& c, std::int64_t dim) {
-  c.check(c.dtype(1) == DType::kInt32 || c.dtype(1) == DType::kInt64,
-          "indices must be i32 or i64, but are ", c.dtype(1));
-  if (const Tensor* known = c.constant(1)) {
-    for (const std::int64_t index : known->values<std::int64_t>()) {
-      c.check(index >= -dim && index < dim, "index ", index,
-              " is out of range for an axis of size ", dim);
-    }
-  }
 }
 
 void infer_gather(InferContext& c) {

@@ -60,7 +60,9 @@ inline OpCase differentiable(OpCase made, std::vector<int> inputs = {0}) {
 }
 
 // shape_cases() has these at its end.
-std::vector<OpCase> cast_cases();  // casts, constants, indices, the plan's own ops
+std::vector<OpCase> cast_cases();         // casts, constants, indices, the plan's own ops
+std::vector<OpCase> index_cases();        // elements picked and placed by index
+std::vector<OpCase> arrangement_cases();  // parts and other orders, by a rule
 std::vector<OpCase>
 onnx_shape_cases();  // outputs of onnx's reference evaluator: tools/oracle/shape_ops.py
 

@@ -281,7 +281,7 @@ std::vector<OpCase> shape_cases() {
                          add_expand_tile, add_pads}) {
     add(cases);
   }
-  for (const auto family : {cast_cases, onnx_shape_cases}) {
+  for (const auto family : {cast_cases, index_cases, arrangement_cases, onnx_shape_cases}) {
     for (OpCase& op_case : family()) {
       cases.push_back(std::move(op_case));
     }

@@ -1,35 +1,26 @@
-// ArgMax and OneHot: from values to indices and back.
-#include <cmath>
-
+// ArgMax, ArgMin and OneHot: from values to indices and back.
 #include "backends/reference/cast_element.h"
+#include "backends/reference/element_order.h"
 #include "backends/reference/reference_backend.h"
 
 namespace temper::reference {
 namespace {
 
-// NaN is larger than every number; an equal element wins only where the last one is wanted.
-template <class T>
+// Whether the challenger takes the place of the best one so far: `kSmallest` asks for the smallest
+// element. NaN beats every number; an equal element wins only where the last one is wanted.
+template <bool kSmallest, class T>
 bool beats(T challenger, T best, bool last_wins) {
-  if constexpr (std::is_floating_point_v<T>) {
-    if (std::isnan(best)) {
-      return last_wins && std::isnan(challenger);
-    }
-    if (std::isnan(challenger)) {
-      return true;
-    }
+  if (is_nan(best)) {
+    return last_wins && is_nan(challenger);
   }
-  return last_wins ? challenger >= best : challenger > best;
+  if (is_nan(challenger)) {
+    return true;
+  }
+  const bool equal = challenger == best;
+  return equal ? last_wins : kSmallest ? challenger < best : challenger > best;
 }
 
-template <class T>
-auto comparable(T value) {
-  if constexpr (std::is_same_v<T, Float16> || std::is_same_v<T, BFloat16>) {
-    return static_cast<float>(value);
-  } else {
-    return value;
-  }
-}
-
+template <bool kSmallest>
 std::unique_ptr<Kernel> prepare_arg_max(const OpQuery& query) {
   const Shape& shape = query.inputs[0].shape;
   const int axis = static_cast<int>(query.attrs->get_int("axis", 0));
@@ -46,7 +37,8 @@ std::unique_ptr<Kernel> prepare_arg_max(const OpQuery& query) {
           const T* line = x + o * dim * inner + i;
           std::int64_t best = 0;
           for (std::int64_t d = 1; d < dim; ++d) {
-            if (beats(comparable(line[d * inner]), comparable(line[best * inner]), last_wins)) {
+            if (beats<kSmallest>(comparable(line[d * inner]), comparable(line[best * inner]),
+                                 last_wins)) {
               best = d;
             }
           }
@@ -57,10 +49,10 @@ std::unique_ptr<Kernel> prepare_arg_max(const OpQuery& query) {
   });
 }
 
-using IndexReader = std::int64_t (*)(const void* indices, std::int64_t at);
+using ReadAnyIndex = std::int64_t (*)(const void* indices, std::int64_t at);
 
-IndexReader index_reader(DType dtype) {
-  return visit_any(dtype, []<class I>() -> IndexReader {
+ReadAnyIndex index_reader(DType dtype) {
+  return visit_any(dtype, []<class I>() -> ReadAnyIndex {
     return [](const void* indices, std::int64_t at) {
       return cast_element<std::int64_t>(static_cast<const I*>(indices)[at]);
     };
@@ -73,7 +65,7 @@ std::unique_ptr<Kernel> prepare_one_hot(const OpQuery& query) {
   const std::int64_t depth = query.attrs->get_int("depth", 0);
   const std::int64_t outer = indices.count(0, axis);
   const std::int64_t inner = indices.count(axis, indices.rank());
-  const IndexReader index_at = index_reader(query.inputs[0].dtype);
+  const ReadAnyIndex index_at = index_reader(query.inputs[0].dtype);
   return visit_bits(query.outputs[0].dtype, [&]<class T>() -> std::unique_ptr<Kernel> {
     return make_kernel([=](const KernelArgs& args) {
       const T* values = static_cast<const T*>(args.inputs[2]);
@@ -94,7 +86,8 @@ std::unique_ptr<Kernel> prepare_one_hot(const OpQuery& query) {
 }  // namespace
 
 void register_arg_max(KernelTable& table) {
-  table.add("ArgMax", "reference", {}, prepare_arg_max);
+  table.add("ArgMax", "reference", {}, prepare_arg_max<false>);
+  table.add("ArgMin", "reference", {}, prepare_arg_max<true>);
   table.add("OneHot", "reference", {}, prepare_one_hot);
 }
 
