@@ -38,6 +38,22 @@ int batch_of_gather_elements(const BatchContext& c) {
   return *indices;
 }
 
+// The batch lies in dimensions that data and indices have in common, in those of the indices
+// alone, or in the slices.
+int batch_of_gather_nd(const BatchContext& c) {
+  const BatchAxis data = c.axis(0), indices = c.axis(1);
+  const int last = c.shape(1).rank() - 1;
+  if (indices) {
+    const bool in_common = *indices < c.number("batch_dims");
+    c.check(*indices < last && (in_common ? data == indices : !data),
+            "picks from each sample by indices of each sample");
+    return *indices;
+  }
+  const int slices = c.number("batch_dims") + static_cast<int>(c.shape(1)[last]);
+  c.check(*data >= slices, "picks samples of the batch");
+  return last + *data - slices;
+}
+
 }  // namespace
 
 void register_gather_elements(OpRegistry& ops) {
@@ -46,7 +62,11 @@ void register_gather_elements(OpRegistry& ops) {
       .inputs(2, 2)
       .infer(infer_gather_elements)
       .gradient(gather_elements_gradient);
-  ops.add("GatherND").inputs(2, 2).infer(infer_gather_nd).gradient(gather_elements_gradient);
+  ops.add("GatherND")
+      .batch(batch_of_gather_nd)
+      .inputs(2, 2)
+      .infer(infer_gather_nd)
+      .gradient(gather_elements_gradient);
 }
 
 }  // namespace temper::graph

@@ -1,5 +1,6 @@
 // MaxUnpool: zeros in which x stands at the places that MaxPool gave: y[places] = x, where places
 // count through the pooled tensor as a whole. A larger output_shape adds zeros behind it.
+#include "graph/ir/batch_context.h"
 #include "graph/ir/grad_context.h"
 #include "graph/ir/infer_context.h"
 #include "graph/ops/standard_ops.h"
@@ -80,10 +81,18 @@ void max_unpool_grad_gradient(GradContext& g) {
   }
 }
 
+int batch_of_max_unpool(const BatchContext& c) {
+  c.check(c.axis(0) == BatchAxis{0} && c.axis(1) == BatchAxis{0},
+          "places the values of each sample where the samples share");
+  c.check(!c.node().attrs.has("output_shape"), "has the size of the batch in output_shape");
+  return 0;
+}
+
 }  // namespace
 
 void register_max_unpool(OpRegistry& ops) {
   ops.add("MaxUnpool")
+      .batch(batch_of_max_unpool)
       .inputs(2, 3)
       .absorbs({2})
       .infer(infer_max_unpool)

@@ -144,6 +144,17 @@ int batch_of_scatter_elements(const BatchContext& c) {
   return *data;
 }
 
+// The batch lies in the slices: the indices are shared.
+int batch_of_scatter_nd(const BatchContext& c) {
+  const BatchAxis data = c.axis(0), updates = c.axis(2);
+  c.check(data && updates && !c.axis(1),
+          "writes other than updates of each sample at places that all share");
+  const int last = c.shape(1).rank() - 1;
+  const int slices = c.number("batch_dims") + static_cast<int>(c.shape(1)[last]);
+  c.check(*data >= slices && *updates == last + *data - slices, "writes samples of the batch");
+  return *data;
+}
+
 }  // namespace
 
 void register_scatter(OpRegistry& ops) {
@@ -156,6 +167,7 @@ void register_scatter(OpRegistry& ops) {
         .gradient(scatter_gradient);
   }
   ops.add("ScatterND")
+      .batch(batch_of_scatter_nd)
       .upgrade(upgrade_scatter)
       .inputs(3, 3)
       .infer(infer_scatter_nd)
