@@ -99,6 +99,19 @@ struct SeluGrad {
   }
 };
 
+// x if x > 0, else alpha * (exp(x / alpha) - 1).
+template <class T>
+struct Celu {
+  T alpha;
+  constexpr T operator()(T x) const { return x > T(0) ? x : alpha * std::expm1(x / alpha); }
+};
+
+template <class T>
+struct CeluGrad {
+  T alpha;
+  constexpr T operator()(T dy, T x) const { return x > T(0) ? dy : dy * std::exp(x / alpha); }
+};
+
 template <class T>
 struct HardSigmoid {
   T alpha;

@@ -7,7 +7,6 @@ namespace temper::graph {
 const OpRegistry& ops_without_file() {
   static const OpRegistry registry = [] {
     OpRegistry ops;
-    ops.add("PRelu").weight(1, "slope");
     for (const char* name : {"LSTM", "GRU", "RNN"}) {
       ops.add(name).weight(1, "weight").weight(2, "recurrent weight").weight(3, "bias");
     }

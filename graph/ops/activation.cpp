@@ -68,6 +68,12 @@ ValueId exponential_second(GradContext& g, ValueId product, ValueId x) {
   return b.op("Where", {b.op("Greater", {x, zero}), zero, slope});
 }
 
+// f' = x > 0 ? 1 : exp(x / alpha):  x > 0 ? 0 : exp(x / alpha) / alpha
+ValueId celu_second(GradContext& g, ValueId product, ValueId x) {
+  const double alpha = g.attrs().get_double("alpha", 1);
+  return g.builder().scale(exponential_second(g, product, x), 1 / alpha);
+}
+
 // f' = x / 3 + 1 / 2 between -3 and 3:  1 / 3 there
 ValueId hard_swish_second(GradContext& g, ValueId product, ValueId x) {
   Builder& b = g.builder();
@@ -114,6 +120,10 @@ void infer_with_defaults(InferContext& c,
 
 void infer_leaky_relu(InferContext& c) { infer_with_defaults(c, {{"alpha", 0.01}}); }
 void infer_elu(InferContext& c) { infer_with_defaults(c, {{"alpha", 1.0}}); }
+void infer_celu(InferContext& c) {
+  infer_elu(c);
+  c.check(c.attrs().get_double("alpha", 1) != 0, "Celu divides by its alpha, which is 0");
+}
 void infer_hard_sigmoid(InferContext& c) {
   infer_with_defaults(c, {{"alpha", 0.2}, {"beta", 0.5}});
 }
@@ -153,6 +163,7 @@ void register_activation(OpRegistry& ops) {
           PrecisionClass::kFloat32},
       Row{"Elu", infer_elu, gradient_from_input, grad_gradient<exponential_second>},
       Row{"Selu", infer_selu, gradient_from_input, grad_gradient<exponential_second>},
+      Row{"Celu", infer_celu, gradient_from_input, grad_gradient<celu_second>},
       Row{"HardSigmoid", infer_hard_sigmoid, gradient_from_input, kPiecewiseLinear},
       Row{"HardSwish", infer_float_unary, gradient_from_input, grad_gradient<hard_swish_second>},
       Row{"Gelu", infer_gelu, gradient_from_input, grad_gradient<gelu_second>},

@@ -1,5 +1,5 @@
 // Equal, Less, LessOrEqual, Greater, GreaterOrEqual, And, Or, Xor (broadcasting) and Not: bool
-// outputs.
+// outputs. IsNaN and IsInf as well.
 #include "graph/ops/elementwise_rules.h"
 #include "graph/ops/standard_ops.h"
 
@@ -14,6 +14,18 @@ void infer_order(InferContext& c) {
 void infer_logic(InferContext& c) {
   c.check(c.dtype(0) == DType::kBool, "input 0 must be bool, but is ", c.dtype(0));
   infer_broadcast_to_bool(c);
+}
+
+void infer_float_test(InferContext& c) {
+  require_float(c);
+  c.set_output(0, DType::kBool, c.shape(0));
+}
+
+void infer_is_inf(InferContext& c) {
+  for (const char* sign : {"detect_negative", "detect_positive"}) {
+    c.attrs().set(sign, c.attrs().get_int(sign, 1));
+  }
+  infer_float_test(c);
 }
 
 }  // namespace
@@ -38,6 +50,8 @@ void register_comparison(OpRegistry& ops) {
         .infer(infer_logic)
         .no_gradient("bool output");
   }
+  ops.add("IsNaN").batch(batch_elementwise).infer(infer_float_test).no_gradient("bool output");
+  ops.add("IsInf").batch(batch_elementwise).infer(infer_is_inf).no_gradient("bool output");
   ops.add("Not").batch(batch_elementwise).infer(infer_logic).no_gradient("bool output");
 }
 

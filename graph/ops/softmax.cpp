@@ -1,4 +1,5 @@
-// Softmax: y = exp(x - max(x)) / sum(exp(x - max(x))) along `axis`; LogSoftmax: its logarithm. ONNX
+// Softmax: y = exp(x - max(x)) / sum(exp(x - max(x))) along `axis`; LogSoftmax: its logarithm;
+// Hardmax: 1 at the largest element along `axis`, the first of equal ones, and 0 elsewhere. ONNX
 // opsets 13 and later.
 #include "graph/ir/batch_context.h"
 #include "graph/ir/grad_context.h"
@@ -55,6 +56,9 @@ void log_softmax_grad_gradient(GradContext& g) {
   }
 }
 
+// Constant between its jumps: dx = 0
+void hardmax_gradient(GradContext& g) { g.set(0, g.builder().zeros_like(g.x(0))); }
+
 int batch_of_softmax(const BatchContext& c) {
   return batch_along_others(c, "normalises over the samples of a batch");
 }
@@ -98,6 +102,11 @@ void register_softmax(OpRegistry& ops) {
       .infer(infer_softmax)
       .gradient(log_softmax_gradient)
       .precision(kWide);
+  ops.add("Hardmax")
+      .upgrade(upgrade_softmax)
+      .batch(batch_of_softmax)
+      .infer(infer_softmax)
+      .gradient(hardmax_gradient);
   ops.add("SoftmaxGrad")
       .inputs(2, 2)
       .infer(infer_softmax)

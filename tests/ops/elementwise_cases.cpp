@@ -7,6 +7,7 @@
 #include "tests/ops/activation_cases.h"
 #include "tests/ops/closed_form.h"
 #include "tests/ops/families.h"
+#include "tests/ops/number_cases.h"
 
 namespace temper::op_suite {
 namespace {
@@ -348,6 +349,7 @@ std::vector<OpCase> elementwise_cases() {
   add_where(cases);
   add_comparisons(cases);
   add_activations(cases);
+  add_numbers(cases);
   return cases;
 }
 

@@ -19,7 +19,11 @@ namespace {
 // Where we differ from ONNX, and why: the op, its input.
 const std::map<std::pair<std::string, int>, std::string> kDeviations = {
     {{"ReverseSequence", 0}, "ONNX does not say; it moves elements, as Transpose does"},
-    {{"Sign", 0}, "PyTorch's gradient of sign is zero, not an error"}};
+    {{"Sign", 0}, "PyTorch's gradient of sign is zero, not an error"},
+    {{"Floor", 0}, "as Sign"},
+    {{"Ceil", 0}, "as Sign"},
+    {{"Round", 0}, "as Sign"},
+    {{"Mod", 1}, "PyTorch differentiates the divisor too"}};
 
 char input_tag(const OnnxTags& tags, int input) {
   const auto last = static_cast<int>(tags.inputs.size()) - 1;

@@ -1,4 +1,4 @@
-// Cases of Softmax, LogSoftmax and the reductions.
+// Cases of Softmax, LogSoftmax, Hardmax and the reductions.
 #include "tests/ops/reduction_cases.h"
 
 #include <algorithm>
@@ -94,6 +94,43 @@ void add_softmax_grad(std::vector<OpCase>& cases) {
            .expected = softmax_grad(static_cast<int>(axis), log)});
     }
   }
+}
+
+// 1 where no element before is as large and none behind is larger.
+ClosedForm hardmax(int axis) {
+  return [=](const std::vector<HostTensor>& x) {
+    const Shape& shape = x[0].shape;
+    const int positive = axis < 0 ? axis + shape.rank() : axis;
+    return std::vector{generate(shape, [&](std::vector<std::int64_t> i) {
+      const double here = at(x[0], i);
+      const std::int64_t place = i[static_cast<std::size_t>(positive)];
+      for (std::int64_t k = 0; k < shape[positive]; ++k) {
+        i[static_cast<std::size_t>(positive)] = k;
+        const double other = at(x[0], i);
+        if (k < place ? other >= here : other > here) {
+          return 0.0;
+        }
+      }
+      return 1.0;
+    })};
+  };
+}
+
+void add_hardmax(std::vector<OpCase>& cases) {
+  const std::vector<std::pair<Shape, int>> shapes = {{{2, 3, 5}, 1}, {{2, 3, 5}, 2}, {{2, 3, 5}, 0},
+                                                     {{4, 7}, -1},   {{3, 1}, 1},    {{0, 4}, 1},
+                                                     {{4, 0}, 1}};
+  for (const auto& [shape, axis] : shapes) {
+    cases.push_back({.op = "Hardmax",
+                     .attrs = {{"axis", std::int64_t{axis}}},
+                     .inputs = {distinct(shape)},
+                     .differentiate = {0},
+                     .expected = hardmax(axis)});
+  }
+  cases.push_back({.op = "Hardmax",
+                   .inputs = {values({3, 3}, {1, 3, 3, 2, kNan, 5, -kInf, -kInf, -kInf})},
+                   .expected = given({3, 3}, {0, 1, 0, 0, 1, 0, 1, 0, 0}),
+                   .label = "ties"});
 }
 
 using Fold = std::function<double(const std::vector<double>&)>;
@@ -304,6 +341,7 @@ void add_other_cases(std::vector<OpCase>& cases) {
 std::vector<OpCase> reduction_cases() {
   std::vector<OpCase> cases;
   add_softmax(cases);
+  add_hardmax(cases);
   add_softmax_grad(cases);
   add_float_cases(cases, "ReduceSum", sum_of);
   add_float_cases(cases, "ReduceMean", mean_of);

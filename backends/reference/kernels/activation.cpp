@@ -83,6 +83,9 @@ void register_activation(KernelTable& table) {
       table, "Selu", []<class T>(const Attrs& a) { return selu_like<Selu, T>(a); },
       []<class T>(const Attrs& a) { return selu_like<SeluGrad, T>(a); });
   add_pair(
+      table, "Celu", []<class T>(const Attrs& a) { return one_parameter<Celu, T>(a); },
+      []<class T>(const Attrs& a) { return one_parameter<CeluGrad, T>(a); });
+  add_pair(
       table, "HardSigmoid",
       []<class T>(const Attrs& a) { return hard_sigmoid_like<HardSigmoid, T>(a); },
       []<class T>(const Attrs& a) { return hard_sigmoid_like<HardSigmoidGrad, T>(a); });

@@ -1,4 +1,7 @@
-// Reference kernels of comparisons (any number type; Equal also bool) and of logic on bool.
+// Reference kernels of comparisons (any number type; Equal also bool), of IsNaN and IsInf, and of
+// logic on bool.
+#include <cmath>
+
 #include "backends/common/functors.h"
 #include "backends/reference/elementwise.h"
 
@@ -36,6 +39,15 @@ void register_comparison(KernelTable& table) {
   add_order(table, "LessOrEqual", functors::LessOrEqual{});
   add_order(table, "Greater", functors::Greater{});
   add_order(table, "GreaterOrEqual", functors::GreaterOrEqual{});
+  add_float(table, "IsNaN", []<class T>(const OpQuery& query) {
+    return broadcast_kernel<bool, T>(query, [](T x) { return std::isnan(x); });
+  });
+  add_float(table, "IsInf", []<class T>(const OpQuery& query) {
+    const bool negative = query.attrs->get_int("detect_negative", 1) != 0;
+    const bool positive = query.attrs->get_int("detect_positive", 1) != 0;
+    return broadcast_kernel<bool, T>(
+        query, [=](T x) { return std::isinf(x) && (x < T(0) ? negative : positive); });
+  });
   add_logic(table, "And", functors::And{});
   add_logic(table, "Or", functors::Or{});
   add_logic(table, "Xor", functors::Xor{});

@@ -1,4 +1,4 @@
-// Reference kernels of Softmax, LogSoftmax and their gradients; sums are kept in double.
+// Reference kernels of Softmax, LogSoftmax, their gradients, and Hardmax; sums are kept in double.
 #include <algorithm>
 #include <cmath>
 
@@ -91,9 +91,32 @@ std::unique_ptr<Kernel> softmax_grad_kernel(const OpQuery& query, bool log) {
   return kernel;
 }
 
+// 1 at the first largest element of each row; NaN is larger than every number (NumPy).
+template <class T>
+std::unique_ptr<Kernel> hardmax_kernel(const OpQuery& query) {
+  const Rows rows(query);
+  return make_kernel([rows](const KernelArgs& args) {
+    const T* x = static_cast<const T*>(args.inputs[0]);
+    T* y = static_cast<T*>(args.outputs[0]);
+    rows.each([&](std::int64_t first) {
+      std::int64_t best = 0;
+      for (std::int64_t k = 1; k < rows.length; ++k) {
+        const T largest = x[first + best * rows.inner];
+        const T challenger = x[first + k * rows.inner];
+        best = challenger > largest || (std::isnan(challenger) && !std::isnan(largest)) ? k : best;
+      }
+      for (std::int64_t k = 0; k < rows.length; ++k) {
+        y[first + k * rows.inner] = k == best ? T(1) : T(0);
+      }
+    });
+  });
+}
+
 }  // namespace
 
 void register_softmax(KernelTable& table) {
+  add_float(table, "Hardmax",
+            []<class T>(const OpQuery& query) { return hardmax_kernel<T>(query); });
   for (const bool log : {false, true}) {
     const std::string name = log ? "LogSoftmax" : "Softmax";
     add_float(table, name,

@@ -63,6 +63,7 @@ TEST(OpsetUpgrade, FlattensForSoftmaxBeforeOpset13) {
   EXPECT_EQ(graph.node(NodeId{1}).attrs.get_int("axis", 0), 2);
   EXPECT_EQ(graph.node(NodeId{2}).attrs.get_int("axis", 0), 1);
   EXPECT_EQ(graph.outputs[0].value, graph.node(NodeId{3}).outputs[0]);
+  EXPECT_EQ(import(11, {node("Hardmax", {"x"}, {"y"})}).node_count(), 4);
   // Without an axis the old default is 1.
   EXPECT_EQ(import(7, {node("LogSoftmax", {"x"}, {"y"})}).node(NodeId{1}).attrs.get_int("axis", 0),
             1);
