@@ -1,8 +1,12 @@
 // Softmax cross entropy with class indices, PyTorch's semantics, and its gradient.
+#include <numeric>
+
 #include "graph/ir/batch_context.h"
 #include "graph/ir/grad_context.h"
 #include "graph/ir/infer_context.h"
 #include "graph/ir/op_registry.h"
+#include "graph/ops/class_targets.h"
+#include "graph/ops/wide_expansion.h"
 
 namespace temper::graph {
 namespace {
@@ -45,19 +49,62 @@ void infer_cross_entropy(InferContext& c) {
 // C) dlogits_ic = dloss_i (p_ic sum_c t_ic - t_ic), divided by the sum of the labels' weights for
 // the mean
 void cross_entropy_gradient(GradContext& g) {
-  TEMPER_CHECK(!g.has_dy(1), ErrorCode::kUnsupported,
-               "only the loss of CrossEntropy takes a gradient, not its log probabilities");
   TEMPER_CHECK(!g.needs(2), ErrorCode::kUnsupported,
                "the class weights of CrossEntropy take no gradient");
-  if (!g.needs(0) || !g.has_dy()) {
+  if (!g.needs(0)) {
     return;
   }
-  const ValueId log_prob = g.saved(1);
-  std::vector<ValueId> inputs{g.dy(), log_prob, g.x(1)};
-  if (g.has_input(2)) {
-    inputs.push_back(g.x(2));
+  Builder& b = g.builder();
+  ValueId dlogits;
+  if (g.has_dy(1)) {
+    // Those of the log probabilities: dlogits = dlog_p - p sum dlog_p
+    dlogits = b.op("LogSoftmaxGrad", {g.dy(1), g.y(1)}, {{"axis", std::int64_t{1}}});
   }
-  g.set(0, g.builder().op("CrossEntropyGrad", std::move(inputs), g.attrs()));
+  if (g.has_dy()) {
+    const ValueId log_prob = g.saved(1);
+    std::vector<ValueId> inputs{g.dy(), log_prob, g.x(1)};
+    if (g.has_input(2)) {
+      inputs.push_back(g.x(2));
+    }
+    const ValueId of_loss = b.op("CrossEntropyGrad", std::move(inputs), g.attrs());
+    dlogits = dlogits.valid() ? b.add(dlogits, of_loss) : of_loss;
+  }
+  g.set(0, dlogits);
+}
+
+// CrossEntropyGrad by its formula (above cross_entropy_gradient).
+std::vector<ValueId> expand_cross_entropy_grad(Builder& b, const Node& node,
+                                               const std::vector<ValueId>& inputs) {
+  const Shape logits = b.shape(inputs[1]);
+  const DType type = b.dtype(inputs[1]);
+  const double smoothing = node.attrs.get_double("label_smoothing", 0);
+  const std::string reduction = node.attrs.get_string("reduction", "mean");
+  const ValueId zero = b.scalar(type, 0);
+  const ValueId chosen = chosen_class(b, node.attrs, inputs[2], logits);
+  ValueId weight = b.scalar(type, 1);
+  if (inputs.size() > 3 && inputs[3].valid()) {
+    Shape channel{logits[1]};
+    for (int axis = 2; axis < logits.rank(); ++axis) {
+      channel.push_back(1);
+    }
+    weight = b.reshape(inputs[3], channel);
+  }
+  ValueId target = b.op("Where", {chosen, b.scale(weight, 1 - smoothing), zero});
+  if (smoothing != 0) {
+    const ValueId counts = b.op("ReduceMax", {chosen}, {{"axes", std::vector<std::int64_t>{1}}});
+    const double share = smoothing / static_cast<double>(logits[1]);
+    target = b.add(target, b.op("Where", {counts, b.scale(weight, share), zero}));
+  }
+  Shape row = logits;
+  row[1] = 1;
+  ValueId factor = b.reshape(inputs[0], reduction == "none" ? row : Shape{});
+  if (reduction == "mean") {
+    std::vector<std::int64_t> axes(static_cast<std::size_t>(logits.rank()));
+    std::iota(axes.begin(), axes.end(), 0);
+    factor = b.div(factor, b.reduce_sum(b.op("Where", {chosen, weight, zero}), axes, false));
+  }
+  const ValueId expected = b.mul(b.op("Exp", {inputs[1]}), b.reduce_sum(target, {1}, true));
+  return {b.mul(factor, b.sub(expected, target))};
 }
 
 void infer_cross_entropy_grad(InferContext& c) {
@@ -88,6 +135,7 @@ void register_losses(OpRegistry& ops) {
   ops.add("CrossEntropyGrad")
       .inputs(3, 4)
       .infer(infer_cross_entropy_grad)
+      .expands(expand_wide<expand_cross_entropy_grad>)
       .precision(PrecisionClass::kFloat32)
       .internal();
 }

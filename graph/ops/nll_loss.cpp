@@ -1,11 +1,13 @@
 // NegativeLogLikelihoodLoss: input [N, C, d...] of log probabilities, target [N, d...] of classes,
 // weight [C]. loss = -weight[target] input[target], 0 where the target is ignore_index; the mean
 // divides by the sum of the weights that count.
+#include <limits>
 #include <numeric>
 #include <string>
 
 #include "graph/ir/batch_context.h"
 #include "graph/ir/grad_context.h"
+#include "graph/ops/class_targets.h"
 #include "graph/ops/elementwise_rules.h"
 #include "graph/ops/standard_ops.h"
 #include "graph/ops/wide_expansion.h"
@@ -37,32 +39,11 @@ void infer_nll_loss(InferContext& c) {
   c.set_output(0, c.dtype(0), reduction == "none" ? expected : Shape{});
 }
 
-// Whether the target is the class of the channel, [N, C, d...]; never where it is ignored.
-ValueId chosen_class(Builder& b, const Node& node, ValueId target, const Shape& input) {
-  const auto number = [&](std::int64_t n) {
-    return b.scalar(DType::kInt64, static_cast<double>(n));
-  };
-  Shape column = input;
-  column[1] = 1;
-  Shape row{input[1]};
-  for (int axis = 2; axis < input.rank(); ++axis) {
-    row.push_back(1);
-  }
-  ValueId wanted = b.reshape(b.cast(target, DType::kInt64), column);
-  if (node.attrs.has("ignore_index")) {
-    const ValueId ignored = number(node.attrs.get_int("ignore_index", -1));
-    wanted = b.op("Where", {b.op("Equal", {wanted, ignored}), number(-1), wanted});
-  }
-  // Computed in the step where it is long, rather than a constant.
-  const ValueId classes = b.op("Range", {number(0), number(input[1]), number(1)});
-  return b.op("Equal", {wanted, b.reshape(classes, row)});
-}
-
 std::vector<ValueId> expand_nll_loss(Builder& b, const Node& node,
                                      const std::vector<ValueId>& inputs) {
   const Shape input = b.shape(inputs[0]);
   const DType type = b.dtype(inputs[0]);
-  const ValueId chosen = chosen_class(b, node, inputs[1], input);
+  const ValueId chosen = chosen_class(b, node.attrs, inputs[1], input);
   const ValueId zero = b.scalar(type, 0);
   const bool weighted = inputs.size() > 2 && inputs[2].valid();
   ValueId weight = b.scalar(type, 1);
@@ -75,7 +56,11 @@ std::vector<ValueId> expand_nll_loss(Builder& b, const Node& node,
     weight = b.reshape(inputs[2], channel);
     value = b.mul(value, weight);
   }
-  const ValueId losses = b.neg(b.reduce_sum(b.op("Where", {chosen, value, zero}), {1}, false));
+  const ValueId sums = b.neg(b.reduce_sum(b.op("Where", {chosen, value, zero}), {1}, true));
+  // A target that is no class is an error of the data: it shows as NaN, as in CrossEntropy.
+  const ValueId nan = b.scalar(type, std::numeric_limits<double>::quiet_NaN());
+  const ValueId losses = b.reshape(
+      b.op("Where", {no_class(b, node.attrs, inputs[1], input), nan, sums}), b.shape(inputs[1]));
   const std::string reduction = node.attrs.get_string("reduction", "mean");
   if (reduction == "none") {
     return {losses};

@@ -19,8 +19,7 @@ void add_torch_loss(std::vector<OpCase>& cases, const TorchLoss& torch) {
       .outputs = 2,
       .expected =
           [=](const std::vector<HostTensor>&) { return std::vector{torch.loss, torch.log_prob}; },
-      .label = torch.label,
-      .not_differentiable_outputs = {1}};
+      .label = torch.label};
   if (!all_ignored && torch.label != "large") {  // no finite difference there
     loss.differentiate = {0};
   }

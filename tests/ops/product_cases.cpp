@@ -1,6 +1,7 @@
 // Cases of Einsum and Det, of LpPool and GlobalLpPool, and of NegativeLogLikelihoodLoss.
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <map>
 
 #include "runtime/base/concat.h"
@@ -272,6 +273,13 @@ void add_nll_loss(std::vector<OpCase>& cases) {
                      .expected = nll_loss(reduction, -1),
                      .label = "plain"});
   }
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  cases.push_back({.op = "NegativeLogLikelihoodLoss",
+                   .attrs = {{"reduction", std::string("none")}, {"ignore_index", std::int64_t{9}}},
+                   .inputs = {values({4, 2}, {-1, -2, -1, -2, -1, -2, -1, -2}),
+                              values({4}, {1, 2, -1, 9}).of(DType::kInt64)},
+                   .expected = given({4}, {2, nan, nan, 0}),
+                   .label = "no_class"});
 }
 
 }  // namespace
