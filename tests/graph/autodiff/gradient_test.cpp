@@ -87,11 +87,13 @@ TEST(Gradient, OfAValueThatIsNoScalarIsRefused) {
 
 TEST(Gradient, NamesEveryNodeWithoutARule) {
   SmallGraph g;
-  const ValueId x = g.input("x", {1, 3});
-  g.b.set_origin("length");
-  const ValueId length = g.b.op("GlobalNorm", {x});
-  expect_error(ErrorCode::kUnsupported, "no gradient for: GlobalNorm (length)",
-               [&] { gradient(g, length, {x}); });
+  const ValueId x = g.input("x", {1, 2, 3}), label = g.input("label", {1, 1}, DType::kInt64);
+  g.b.set_origin("loss");
+  const ValueId loss = g.b.op("CtcLoss", {x, label});
+  const ValueId dx = gradient(g, total(g, loss), {x})[0];
+  const ValueId twice = total(g, dx);
+  expect_error(ErrorCode::kUnsupported, "no gradient for: CtcLossGrad",
+               [&] { gradient(g, twice, {x}); });
 }
 
 // x^3 differentiated twice: 6 x, through nodes that the first gradient made.
