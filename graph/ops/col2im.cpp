@@ -11,6 +11,12 @@ namespace {
 
 using Ints = std::vector<std::int64_t>;
 
+// a * b of positive numbers.
+std::int64_t product(InferContext& c, std::int64_t a, std::int64_t b) {
+  c.check(a <= (std::int64_t{1} << 60) / b, "blocks of more elements than can be counted");
+  return a * b;
+}
+
 // The attributes of all axes, with their defaults; returns the number of blocks.
 std::int64_t check_blocks(InferContext& c, const Ints& image, const Ints& block) {
   const std::size_t axes = image.size();
@@ -35,7 +41,7 @@ std::int64_t check_blocks(InferContext& c, const Ints& image, const Ints& block)
     const std::int64_t room =
         image[a] + pads[a] + pads[a + axes] - dilations[a] * (block[a] - 1) - 1;
     c.check(room >= 0, "the block exceeds the image along axis ", a);
-    blocks *= room / strides[a] + 1;
+    blocks = product(c, blocks, room / strides[a] + 1);
   }
   c.attrs().set("dilations", dilations);
   c.attrs().set("strides", strides);
@@ -43,10 +49,10 @@ std::int64_t check_blocks(InferContext& c, const Ints& image, const Ints& block)
   return blocks;
 }
 
-std::int64_t elements(const Ints& block) {
+std::int64_t elements(InferContext& c, const Ints& block) {
   std::int64_t count = 1;
   for (const std::int64_t size : block) {
-    count *= size;
+    count = product(c, count, size);
   }
   return count;
 }
@@ -59,7 +65,7 @@ void infer_col2im(InferContext& c) {
   const auto block = c.take_ints("block_shape", 2);
   c.check(image && block, "Col2Im has no image_shape or no block_shape");
   const std::int64_t blocks = check_blocks(c, *image, *block);
-  const std::int64_t size = elements(*block);
+  const std::int64_t size = elements(c, *block);
   c.check(input[1] % size == 0 && input[2] == blocks, "Col2Im of ", input, ", expected blocks of ",
           size, " elements, ", blocks, " of them");
   Shape output{input[0], input[1] / size};
@@ -75,7 +81,7 @@ void infer_im2col(InferContext& c) {
   const Ints block = c.attrs().get_ints("block_shape");
   const Ints sizes(image.begin() + 2, image.end());
   const std::int64_t blocks = check_blocks(c, sizes, block);
-  c.set_output(0, c.dtype(0), {image[0], image[1] * elements(block), blocks});
+  c.set_output(0, c.dtype(0), {image[0], image[1] * elements(c, block), blocks});
 }
 
 // y = sum of blocks;  dx = the blocks of dy

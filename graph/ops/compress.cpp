@@ -43,8 +43,10 @@ void infer_compress(InferContext& c) {
     output = {output.element_count()};
   }
   const std::vector<std::int64_t> picks = c.attrs().get_ints("picks");
-  c.check(picks.empty() || picks.back() < output[axis], "the condition of Compress holds at ",
-          picks.empty() ? 0 : picks.back(), ", but there are ", output[axis], " elements");
+  for (const std::int64_t pick : picks) {
+    c.check(pick >= 0 && pick < output[axis], "the condition of Compress holds at ", pick,
+            ", but there are ", output[axis], " elements");
+  }
   output[axis] = static_cast<std::int64_t>(picks.size());
   c.set_output(0, c.dtype(0), output);
 }

@@ -21,7 +21,10 @@ void infer_blocks(InferContext& c) {
   const std::string name = c.node().op->name();
   c.check(input.rank() == 4, name, " of ", input, ", expected [N, C, H, W]");
   const std::int64_t block = c.attrs().get_int("blocksize", 0);
-  c.check(block > 0 && block < (std::int64_t{1} << 20), name, " has blocksize ", block);
+  c.check(block > 0 && block < (1 << 15), name, " has blocksize ", block);
+  for (const std::int64_t dim : input) {
+    c.check(dim < (std::int64_t{1} << 32), name, " of ", input, ": ", dim, " is too large");
+  }
   const std::string mode = c.attrs().get_string("mode", "DCR");
   c.check(mode == "DCR" || mode == "CRD", name, " has mode '", mode, "', expected DCR or CRD");
   c.attrs().set("mode", mode);

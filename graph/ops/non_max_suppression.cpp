@@ -124,9 +124,9 @@ void infer_non_max_suppression(InferContext& c) {
       c.drop_input(i);
     }
   }
-  c.check(c.attrs().has("value"), "input 0 is missing");
-  c.set_output(0, DType::kInt64,
-               {static_cast<std::int64_t>(c.attrs().get_ints("value").size()) / 3, 3});
+  const std::size_t count = c.attrs().get_ints("value").size();
+  c.check(c.attrs().has("value") && count % 3 == 0, "input 0 is missing");
+  c.set_output(0, DType::kInt64, {static_cast<std::int64_t>(count) / 3, 3});
 }
 
 }  // namespace

@@ -41,7 +41,7 @@ void infer_eye_like(InferContext& c) {
     c.drop_input(0);
   }
   const std::vector<std::int64_t> shape = c.attrs().get_ints("shape");
-  c.check(shape.size() == 2, "input 0 is missing");
+  c.check(shape.size() == 2 && shape[0] >= 0 && shape[1] >= 0, "input 0 is missing");
   const std::string name = c.attrs().get_string("dtype", "");
   const DType dtype = dtype_from_name(name);
   c.check(dtype != DType::kUndefined && dtype != DType::kOpaque, "EyeLike of type '", name,

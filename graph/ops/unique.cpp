@@ -44,8 +44,13 @@ void infer_non_zero(InferContext& c) {
     c.attrs().set("shape", Ints{input.shape().rank(), static_cast<std::int64_t>(found.size())});
     c.drop_input(0);
   }
-  c.check(c.attrs().has("value"), "input 0 is missing");
-  c.set_output(0, DType::kInt64, Shape(c.attrs().get_ints("shape")));
+  const Ints shape = c.attrs().get_ints("shape");
+  const Ints rows = c.attrs().get_ints("value");
+  c.check(shape.size() == 2 && shape[0] >= 0 && shape[0] <= kMaxRank && shape[1] >= 0 &&
+              shape[1] <= static_cast<std::int64_t>(rows.size()) + (shape[0] == 0 ? 1 : 0) &&
+              shape[0] * shape[1] == static_cast<std::int64_t>(rows.size()),
+          "input 0 is missing");
+  c.set_output(0, DType::kInt64, Shape(shape));
 }
 
 // Slice i of the input, as numbers in an order that compares as the elements do.

@@ -154,6 +154,9 @@ void add_col2im(std::vector<OpCase>& cases) {
       shape_case("Col2Im", padded, {random({2, 2, 3}, 0, 9), ints({3}), ints({2})}, summed);
   integers.dtypes = {DType::kInt8, DType::kInt32, DType::kInt64, DType::kUInt8, DType::kUInt64};
   cases.push_back(integers);
+  cases.push_back(
+      shape_case("Col2Im", {}, {random({0, 2, 2}), ints({3}), ints({2})}, given({0, 1, 3}, {})));
+  cases.back().dtypes = {DType::kFloat32, DType::kInt64};
   cases.push_back(differentiable(
       shape_case("Col2Im", padded, {random({2, 2, 3}), ints({3}), ints({2})}, summed)));
   cases.push_back(differentiable(shape_case(

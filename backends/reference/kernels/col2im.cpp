@@ -10,8 +10,20 @@
 namespace temper::reference {
 namespace {
 
+Shape image_of(const Shape& shape) {
+  Shape image;
+  for (int axis = 2; axis < shape.rank(); ++axis) {
+    image.push_back(shape[axis]);
+  }
+  return image;
+}
+
 // For each element of a block, for each block: its place in an image, or -1 in the padding.
-std::vector<std::int64_t> places_of_blocks(const Attrs& attrs, const Shape& image) {
+std::vector<std::int64_t> places_of_blocks(const Attrs& attrs, const Shape& images) {
+  if (images[0] * images[1] == 0) {
+    return {};
+  }
+  const Shape image = image_of(images);
   const int axes = image.rank();
   const Shape strides = row_major_strides(image);
   const std::vector<std::int64_t> block = attrs.get_ints("block_shape");
@@ -40,23 +52,14 @@ std::vector<std::int64_t> places_of_blocks(const Attrs& attrs, const Shape& imag
   return places;
 }
 
-Shape image_of(const Shape& shape) {
-  Shape image;
-  for (int axis = 2; axis < shape.rank(); ++axis) {
-    image.push_back(shape[axis]);
-  }
-  return image;
-}
-
 template <class T>
 std::unique_ptr<Kernel> col2im_kernel(const OpQuery& query) {
   using A = std::conditional_t<std::is_floating_point_v<T>, double, T>;
   const Shape& shape = query.outputs[0].shape;
   const std::int64_t images = shape[0] * shape[1];
   const std::int64_t pixels = image_of(shape).element_count();
-  auto kernel =
-      make_kernel([images, pixels, places = places_of_blocks(*query.attrs, image_of(shape))](
-                      const KernelArgs& args) {
+  auto kernel = make_kernel(
+      [images, pixels, places = places_of_blocks(*query.attrs, shape)](const KernelArgs& args) {
         const T* x = static_cast<const T*>(args.inputs[0]);
         T* y = static_cast<T*>(args.outputs[0]);
         A* sums = static_cast<A*>(args.workspace);
@@ -71,7 +74,7 @@ std::unique_ptr<Kernel> col2im_kernel(const OpQuery& query) {
           std::transform(sums, sums + pixels, y, [](A sum) { return static_cast<T>(sum); });
         }
       });
-  kernel->workspace_bytes = static_cast<std::size_t>(pixels) * sizeof(A);
+  kernel->workspace_bytes = images == 0 ? 0 : static_cast<std::size_t>(pixels) * sizeof(A);
   return kernel;
 }
 
@@ -79,7 +82,7 @@ std::unique_ptr<Kernel> prepare_im2col(const OpQuery& query) {
   const Shape& shape = query.inputs[0].shape;
   const std::int64_t images = shape[0] * shape[1];
   const std::int64_t pixels = image_of(shape).element_count();
-  const std::vector<std::int64_t> places = places_of_blocks(*query.attrs, image_of(shape));
+  const std::vector<std::int64_t> places = places_of_blocks(*query.attrs, shape);
   return visit_bits(query.inputs[0].dtype, [&]<class T>() -> std::unique_ptr<Kernel> {
     return make_kernel([images, pixels, places](const KernelArgs& args) {
       const T* x = static_cast<const T*>(args.inputs[0]);

@@ -194,5 +194,38 @@ TEST(OpsetUpgrade, ReadsTheFillerOfConstantOfShape) {
   EXPECT_EQ(only_node(graph).attrs.get_string("dtype", ""), "i64");
 }
 
+TEST(OpsetUpgrade, ReadsKOfOldTopK) {
+  const Graph old = import(
+      9, {node("TopK", {"x"}, {"y", "i"}, {int_attribute("k", 3), int_attribute("largest", 0)})});
+  EXPECT_EQ(only_node(old).attrs.get_ints("k"), Ints{3});
+  EXPECT_FALSE(only_node(old).attrs.has("largest"));
+  const Graph fresh = import(11, {node("TopK", {"x", "k"}, {"y"}, {int_attribute("largest", 0)})},
+                             {ints("k", {2})});
+  EXPECT_FALSE(only_node(fresh).attrs.has("k"));
+  EXPECT_EQ(only_node(fresh).attrs.get_int("largest", 1), 0);
+}
+
+TEST(OpsetUpgrade, NamesScatterAsItIsCalledFromOpset11) {
+  const Graph old = import(9, {node("Scatter", {"x", "i", "u"}, {"y"}, {int_attribute("axis", 1)})},
+                           {ints("i", {0}), ints("u", {0})});
+  EXPECT_EQ(only_node(old).op->name(), "ScatterElements");
+  EXPECT_EQ(only_node(old).attrs.get_int("axis", 0), 1);
+}
+
+TEST(OpsetUpgrade, LeavesOutWhatOldFormsDoNotHave) {
+  const auto reads = [](std::int64_t opset, const char* op) {
+    return only_node(
+               import(opset, {node(op, {"x"}, {"y"},
+                                   {Message().text(1, "mode").text(4, "CRD").number(20, 3)})}))
+        .attrs.has("mode");
+  };
+  EXPECT_FALSE(reads(10, "DepthToSpace"));
+  EXPECT_TRUE(reads(11, "DepthToSpace"));
+  EXPECT_FALSE(reads(27, "SpaceToDepth"));
+  EXPECT_TRUE(reads(28, "SpaceToDepth"));
+  const Graph eye = import(9, {node("EyeLike", {"x"}, {"y"}, {int_attribute("dtype", 11)})});
+  EXPECT_EQ(only_node(eye).attrs.get_string("dtype", ""), "f64");
+}
+
 }  // namespace
 }  // namespace temper::test
