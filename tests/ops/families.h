@@ -13,6 +13,7 @@ std::vector<OpCase> shape_cases();
 std::vector<OpCase> nn_cases();
 std::vector<OpCase> loss_cases();
 std::vector<OpCase> ctc_cases();
+std::vector<OpCase> sampling_cases();
 std::vector<OpCase> update_cases();
 
 }  // namespace temper::op_suite

@@ -18,12 +18,17 @@ namespace {
 
 // Where we differ from ONNX, and why: the op, its input.
 const std::map<std::pair<std::string, int>, std::string> kDeviations = {
+    {{"AffineGrid", 0}, "PyTorch differentiates the maps: spatial transformers learn them"},
+    {{"DFT", 0}, "it is linear, and losses of spectra train through it"},
+    {{"GridSample", 1}, "PyTorch differentiates the grid: spatial transformers learn it"},
     {{"ReverseSequence", 0}, "ONNX does not say; it moves elements, as Transpose does"},
     {{"Sign", 0}, "PyTorch's gradient of sign is zero, not an error"},
     {{"Floor", 0}, "as Sign"},
     {{"Ceil", 0}, "as Sign"},
     {{"Round", 0}, "as Sign"},
-    {{"Mod", 1}, "PyTorch differentiates the divisor too"}};
+    {{"Mod", 1}, "PyTorch differentiates the divisor too"},
+    {{"STFT", 0}, "it is linear, and losses of spectra train through it"},
+    {{"STFT", 2}, "it is linear in the window too"}};
 
 char input_tag(const OnnxTags& tags, int input) {
   const auto last = static_cast<int>(tags.inputs.size()) - 1;

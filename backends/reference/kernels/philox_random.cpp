@@ -1,21 +1,10 @@
 // PhiloxRandom: standard normal or uniform numbers, one pure function of seed, id and position.
-#include <cmath>
-#include <numbers>
-
-#include "backends/common/philox.h"
+#include "backends/reference/random_numbers.h"
 #include "runtime/backend/kernel_table.h"
 #include "runtime/base/dtype_visit.h"
 
 namespace temper::reference {
 namespace {
-
-// Box and Muller, "A note on the generation of random normal deviates": sqrt(-2 ln u) cos(2 pi v)
-// with u in (0, 1] and v in [0, 1), from words 2 i and 2 i + 1 of the stream.
-double normal(const PhiloxStream& stream, std::uint64_t i) {
-  const double u = (static_cast<double>(stream.word(2 * i)) + 1) * 0x1p-32;
-  const double v = static_cast<double>(stream.word(2 * i + 1)) * 0x1p-32;
-  return std::sqrt(-2 * std::log(u)) * std::cos(2 * std::numbers::pi * v);
-}
 
 std::unique_ptr<Kernel> prepare_random(const OpQuery& query) {
   const Attrs& attrs = *query.attrs;
@@ -32,7 +21,7 @@ std::unique_ptr<Kernel> prepare_random(const OpQuery& query) {
       T* y = static_cast<T*>(args.outputs[0]);
       for (std::int64_t i = 0; i < count; ++i) {
         const std::uint64_t at = position * per_sample + static_cast<std::uint64_t>(i);
-        y[i] = is_normal ? static_cast<T>(normal(stream, at))
+        y[i] = is_normal ? static_cast<T>(normal_number(stream, at))
                          : static_cast<T>(philox_uniform(stream.word(at)));
       }
     });

@@ -14,8 +14,11 @@ namespace {
 
 // float32 although PyTorch has no list for it: exporters write GELU as Erf, and PyTorch's GELU
 // computes inside in float. BitCast has no twin in the lists, and of 16 bits the bits are others.
+// Fourier transforms of PyTorch take no 16-bit floats on the CPU.
 const std::map<std::string, PrecisionClass> kDepartures = {{"BitCast", PrecisionClass::kFloat32},
-                                                           {"Erf", PrecisionClass::kFloat32}};
+                                                           {"DFT", PrecisionClass::kFloat32},
+                                                           {"Erf", PrecisionClass::kFloat32},
+                                                           {"STFT", PrecisionClass::kFloat32}};
 
 TEST(AutocastLists, DecideThePrecisionClassOfEveryOpThatAFileCanHold) {
   std::map<std::string, PrecisionClass> expected = kDepartures;

@@ -17,9 +17,20 @@ using Names = std::set<std::string>;
 
 // Ops that a file can hold and that no batch flows into: their inputs are numbers known when the
 // graph is compiled.
-const Names kWithoutBatch = {
-    "ConstantOfShape", "EyeLike", "NonMaxSuppression", "NonZero", "Range", "Shape", "Size",
-    "Unique"};
+const Names kWithoutBatch = {"BlackmanWindow",
+                             "ConstantOfShape",
+                             "EyeLike",
+                             "HammingWindow",
+                             "HannWindow",
+                             "MelWeightMatrix",
+                             "NonMaxSuppression",
+                             "NonZero",
+                             "RandomNormal",
+                             "RandomUniform",
+                             "Range",
+                             "Shape",
+                             "Size",
+                             "Unique"};
 
 bool is_imported(const OpDef& op) { return !op.is_internal || !op.onnx_name.empty(); }
 
