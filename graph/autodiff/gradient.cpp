@@ -6,6 +6,7 @@
 #include "graph/ir/builder.h"
 #include "graph/ir/grad_context.h"
 #include "graph/ir/op_def.h"
+#include "graph/ir/op_registry.h"
 #include "graph/ir/verify.h"
 #include "graph/ir/walk.h"
 #include "runtime/base/error.h"
@@ -100,7 +101,7 @@ class ReversePass {
       if (!on_the_way) {
         continue;
       }
-      if (!node.op->is_differentiable()) {
+      if (!node.op->is_differentiable() && expanded_forward(*node.op) == nullptr) {
         missing.push_back(node.origin.empty() ? node.op->name()
                           : !node.op->is_internal
                               ? node.origin
@@ -178,7 +179,9 @@ class ReversePass {
         wrt.push_back(leaves[i]);
       }
     }
-    const std::vector<ValueId> outputs = node.op->expand_function(builder, node, leaves);
+    const std::vector<ValueId> outputs = node.op->expand_function != nullptr
+                                             ? node.op->expand_function(builder, node, leaves)
+                                             : expanded_gradient(node, builder, leaves);
     std::vector<Seed> seeds;
     for (std::size_t i = 0; i < dy.size(); ++i) {
       if (dy[i].valid()) {
@@ -191,6 +194,54 @@ class ReversePass {
     for (std::size_t i = 0; i < leaves.size(); ++i) {
       if (needed[i]) {
         grads[i] = inner.total(leaves[i], builder);
+      }
+    }
+    return grads;
+  }
+
+  // The op with an expansion whose gradient `op` computes, or null. Such a gradient op has the
+  // op's inputs, then the gradients of its outputs; output i is the gradient of input i.
+  const OpDef* expanded_forward(const OpDef& op) const {
+    constexpr std::string_view kSuffix = "Grad";
+    const std::string_view name = op.name();
+    if (!op.is_internal || !name.ends_with(kSuffix)) {
+      return nullptr;
+    }
+    const OpDef* forward = graph_.registry().find(name.substr(0, name.size() - kSuffix.size()));
+    const bool is_its = forward != nullptr && forward->gradient_op_name == name &&
+                        forward->expand_function != nullptr;
+    return is_its ? forward : nullptr;
+  }
+
+  // What the gradient op `node` computes, as the gradient of its forward op's expansion.
+  std::vector<ValueId> expanded_gradient(const Node& node, Builder& builder,
+                                         const std::vector<ValueId>& leaves) {
+    const OpDef* forward = expanded_forward(*node.op);
+    const auto count = static_cast<std::size_t>(forward->max_inputs);
+    std::vector<ValueId> inputs(leaves.begin(), leaves.begin() + forward->max_inputs);
+    std::vector<ValueId> wrt;
+    for (std::size_t i = 0; i < count && i < node.outputs.size(); ++i) {
+      if (node.outputs[i].valid()) {
+        inputs[i] = builder.op("Identity", {inputs[i]});
+        wrt.push_back(inputs[i]);
+      }
+    }
+    Node taken = node;
+    taken.op = forward;
+    const std::vector<ValueId> outputs = forward->expand_function(builder, taken, inputs);
+    std::vector<Seed> seeds;
+    for (std::size_t i = 0; i < outputs.size() && count + i < leaves.size(); ++i) {
+      if (leaves[count + i].valid()) {
+        seeds.push_back({outputs[i], leaves[count + i]});
+      }
+    }
+    ReversePass inner(graph_, wrt);
+    inner.run(seeds);
+    std::vector<ValueId> grads(node.outputs.size());
+    for (std::size_t i = 0; i < grads.size(); ++i) {
+      if (node.outputs[i].valid()) {
+        const ValueId grad = inner.total(inputs[i], builder);
+        grads[i] = grad.valid() ? grad : builder.zeros_like(inputs[i]);
       }
     }
     return grads;

@@ -7,9 +7,6 @@ namespace temper::graph {
 const OpRegistry& ops_without_file() {
   static const OpRegistry registry = [] {
     OpRegistry ops;
-    for (const char* name : {"LSTM", "GRU", "RNN"}) {
-      ops.add(name).weight(1, "weight").weight(2, "recurrent weight").weight(3, "bias");
-    }
     return ops;
   }();
   return registry;

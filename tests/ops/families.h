@@ -14,6 +14,8 @@ std::vector<OpCase> nn_cases();
 std::vector<OpCase> loss_cases();
 std::vector<OpCase> ctc_cases();
 std::vector<OpCase> sampling_cases();
+std::vector<OpCase> quantized_cases();
+std::vector<OpCase> recurrent_cases();
 std::vector<OpCase> update_cases();
 
 }  // namespace temper::op_suite

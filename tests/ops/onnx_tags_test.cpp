@@ -28,7 +28,11 @@ const std::map<std::pair<std::string, int>, std::string> kDeviations = {
     {{"Round", 0}, "as Sign"},
     {{"Mod", 1}, "PyTorch differentiates the divisor too"},
     {{"STFT", 0}, "it is linear, and losses of spectra train through it"},
-    {{"STFT", 2}, "it is linear in the window too"}};
+    {{"STFT", 2}, "it is linear in the window too"},
+    {{"LSTM", 5}, "PyTorch's gradient of a first state, which may be learned"},
+    {{"LSTM", 6}, "PyTorch's gradient of a first state, which may be learned"},
+    {{"GRU", 5}, "PyTorch's gradient of a first state, which may be learned"},
+    {{"RNN", 5}, "PyTorch's gradient of a first state, which may be learned"}};
 
 char input_tag(const OnnxTags& tags, int input) {
   const auto last = static_cast<int>(tags.inputs.size()) - 1;

@@ -51,6 +51,28 @@ TEST(OpsetUpgrade, TakesAxesFromTheInputInNewOpsets) {
   EXPECT_FALSE(reduce.attrs.has("axes"));
 }
 
+TEST(OpsetUpgrade, ReadsAPairThatQuantizesAndTurnsBackAsOneOpOfFloats) {
+  const std::vector<Message> numbers{floats("s", {}, {0.5f}), floats("s2", {}, {0.25f}),
+                                     raw_tensor<std::int8_t>("z", 3, {}, {4})};
+  const Message quantize = node("QuantizeLinear", {"x", "s", "z"}, {"q"});
+  const auto last = [&](const Message& dequantize) {
+    Graph graph = import(13, {quantize, dequantize}, numbers);
+    return graph.node(graph.value(graph.outputs[0].value).producer);
+  };
+  const Node one = last(node("DequantizeLinear", {"q", "s", "z"}, {"y"}));
+  EXPECT_EQ(one.op->name(), "QuantizeDequantize");
+  EXPECT_EQ(one.inputs.size(), 3u);
+  const Node other = last(node("DequantizeLinear", {"q", "s2", "z"}, {"y"}));
+  EXPECT_EQ(other.op->name(), "DequantizeLinear");
+  const Node along =
+      last(node("DequantizeLinear", {"q", "s", "z"}, {"y"}, {int_attribute("axis", 0)}));
+  EXPECT_EQ(along.op->name(), "DequantizeLinear");
+  const Graph dynamic = import(13, {node("DynamicQuantizeLinear", {"x"}, {"q", "s", "z"}),
+                                    node("DequantizeLinear", {"q", "s", "z"}, {"y"})});
+  EXPECT_EQ(dynamic.node(NodeId{1}).op->name(), "QuantizeDequantize");
+  EXPECT_EQ(dynamic.node(NodeId{1}).inputs[0], dynamic.node(NodeId{0}).inputs[0]);
+}
+
 TEST(OpsetUpgrade, FlattensForSoftmaxBeforeOpset13) {
   const Graph graph =
       import(12, {node("Softmax", {"x"}, {"y"}, {int_attribute("axis", 2)}, "soft")});

@@ -1,0 +1,239 @@
+// MatMulInteger, ConvInteger, QLinearMatMul and QLinearConv: differences from the zero points,
+// multiplied and summed in 64 bits.
+#include <algorithm>
+#include <cstddef>
+#include <vector>
+
+#include "backends/reference/elementwise.h"
+#include "backends/reference/index_walk.h"
+#include "backends/reference/quantization.h"
+#include "backends/reference/type_support.h"
+#include "runtime/base/window.h"
+
+namespace temper::reference {
+namespace {
+
+// Where the tensors of one factor stand among the inputs.
+struct FactorInputs {
+  std::size_t value, scale, zero;
+};
+constexpr std::size_t kNone = 99;
+
+// A factor's elements less their zero points, and the scale of each of its rows, columns or
+// channels.
+class Factor {
+ public:
+  // `axis`: along which there may be several scales and zero points.
+  Factor(const OpQuery& query, const FactorInputs& inputs, int axis)
+      : inputs_(inputs), shape_(query.inputs[inputs.value].shape) {
+    value_ = reader_of(query.inputs[inputs.value].dtype);
+    inner_ = std::max<std::int64_t>(1, shape_.count(axis + 1, shape_.rank()));
+    length_ = shape_[axis];
+    if (has_input(query, inputs.zero)) {
+      zero_ = reader_of(query.inputs[inputs.zero].dtype);
+      zeros_ = parameter(query.inputs[inputs.zero].shape);
+    }
+    if (has_input(query, inputs.scale)) {
+      scale_ = reader_of(query.inputs[inputs.scale].dtype);
+      scales_ = parameter(query.inputs[inputs.scale].shape);
+    }
+  }
+
+  std::int64_t difference(const KernelArgs& args, std::int64_t i) const {
+    const double zero = zero_ == nullptr ? 0 : zero_(args.inputs[inputs_.zero], place(zeros_, i));
+    return static_cast<std::int64_t>(value_(args.inputs[inputs_.value], i) - zero);
+  }
+  // Of the row, column or channel that element i belongs to.
+  double scale(const KernelArgs& args, std::int64_t i) const {
+    return scale_ == nullptr ? 1 : scale_(args.inputs[inputs_.scale], place(scales_, i));
+  }
+  const Shape& shape() const { return shape_; }
+
+ private:
+  enum class Spread { kOne, kAlongAxis, kPerMatrix };
+
+  Spread parameter(const Shape& shape) const {
+    const std::int64_t count = shape.element_count();
+    return count == 1 ? Spread::kOne : count == length_ ? Spread::kAlongAxis : Spread::kPerMatrix;
+  }
+  std::int64_t place(Spread spread, std::int64_t i) const {
+    if (spread == Spread::kOne) {
+      return 0;
+    }
+    const std::int64_t along = i / inner_ % length_;
+    if (spread == Spread::kAlongAxis) {
+      return along;
+    }
+    const std::int64_t matrix = i / (shape_[shape_.rank() - 1] * shape_[shape_.rank() - 2]);
+    return matrix * length_ + along;
+  }
+
+  FactorInputs inputs_;
+  Shape shape_;
+  ReadElement value_ = nullptr, scale_ = nullptr, zero_ = nullptr;
+  Spread scales_ = Spread::kOne, zeros_ = Spread::kOne;
+  std::int64_t inner_ = 1, length_ = 1;
+};
+
+// What becomes of a sum: itself, or a quantised number.
+class Result {
+ public:
+  Result(const OpQuery& query, bool quantises)
+      : quantises_(quantises), write_(writer_of(query.outputs[0].dtype)) {
+    if (quantises) {
+      range_ = range_of(query.outputs[0].dtype);
+      type_ = query.inputs[6].dtype;
+      scale_ = reader_of(type_);
+      zero_ = reader_of(query.inputs[7].dtype);
+    }
+  }
+
+  // `a` and `b`: the scales of the factors. Without scales the sum wraps as 32 bits do.
+  void write(const KernelArgs& args, std::int64_t at, std::int64_t sum, double a, double b) const {
+    if (!quantises_) {
+      static_cast<std::int32_t*>(args.outputs[0])[at] = static_cast<std::int32_t>(sum);
+      return;
+    }
+    const double scale = rounded_to(type_, rounded_to(type_, a * b) / scale_(args.inputs[6], 0));
+    const double zero = zero_(args.inputs[7], 0);
+    write_(args.outputs[0], at, quantized(static_cast<double>(sum) * scale, zero, range_));
+  }
+
+ private:
+  bool quantises_;
+  WriteElement write_;
+  IntegerRange range_;
+  DType type_ = DType::kFloat32;
+  ReadElement scale_ = nullptr, zero_ = nullptr;
+};
+
+// The first element of each matrix of a factor, for the batch of the product.
+std::vector<std::int64_t> first_elements(const Shape& factor, const Shape& batch,
+                                         std::int64_t matrix) {
+  Shape strides(std::vector<std::int64_t>(static_cast<std::size_t>(batch.rank()), 0));
+  std::int64_t step = matrix;
+  for (int i = factor.rank() - 3, to = batch.rank() - 1; i >= 0; --i, --to) {
+    strides[to] = factor[i] == 1 ? 0 : step;
+    step *= factor[i];
+  }
+  std::vector<std::int64_t> firsts;
+  walk_strided(batch, strides, 0,
+               [&](std::int64_t, std::int64_t offset) { firsts.push_back(offset); });
+  return firsts;
+}
+
+std::unique_ptr<Kernel> prepare_matrices(const OpQuery& query, bool quantises) {
+  const FactorInputs a_inputs = quantises ? FactorInputs{0, 1, 2} : FactorInputs{0, kNone, 2};
+  const FactorInputs b_inputs = quantises ? FactorInputs{3, 4, 5} : FactorInputs{1, kNone, 3};
+  const Shape a_shape = query.inputs[a_inputs.value].shape;
+  const Shape b_shape = query.inputs[b_inputs.value].shape;
+  const bool row = a_shape.rank() == 1, column = b_shape.rank() == 1;
+  const Factor a(query, a_inputs, row ? 0 : a_shape.rank() - 2);
+  const Factor b(query, b_inputs, b_shape.rank() - 1);
+  const Result result(query, quantises);
+  const std::int64_t rows = row ? 1 : a_shape[a_shape.rank() - 2];
+  const std::int64_t inner = a_shape[a_shape.rank() - 1];
+  const std::int64_t columns = column ? 1 : b_shape[b_shape.rank() - 1];
+  const std::vector<std::int64_t> dims(query.outputs[0].shape.begin(),
+                                       query.outputs[0].shape.end());
+  const auto kept = static_cast<std::ptrdiff_t>(dims.size()) - (row ? 0 : 1) - (column ? 0 : 1);
+  const Shape batch(std::vector<std::int64_t>(dims.begin(), dims.begin() + kept));
+  const auto a_firsts = first_elements(a_shape, batch, rows * inner);
+  const auto b_firsts = first_elements(b_shape, batch, inner * columns);
+  return make_kernel([=](const KernelArgs& args) {
+    for (std::size_t m = 0; m < a_firsts.size(); ++m) {
+      for (std::int64_t i = 0; i < rows * columns; ++i) {
+        const std::int64_t a_row = a_firsts[m] + i / columns * inner;
+        const std::int64_t b_column = b_firsts[m] + i % columns;
+        std::int64_t sum = 0;
+        for (std::int64_t k = 0; k < inner; ++k) {
+          sum += a.difference(args, a_row + k) * b.difference(args, b_column + k * columns);
+        }
+        result.write(args, static_cast<std::int64_t>(m) * rows * columns + i, sum,
+                     a.scale(args, a_row), b.scale(args, b_column));
+      }
+    }
+  });
+}
+
+struct ConvShape {
+  Window window;
+  Spatial in{}, out{};
+  std::int64_t batch = 0, in_channels = 0, out_channels = 0, group_in = 0, group_out = 0;
+
+  std::int64_t in_plane() const { return in[0] * in[1] * in[2]; }
+  std::int64_t out_plane() const { return out[0] * out[1] * out[2]; }
+};
+
+// The sum over the window at position `o` of an output plane; padding counts as the zero point.
+std::int64_t window_sum(const ConvShape& s, const Factor& x, const Factor& w,
+                        const KernelArgs& args, std::int64_t n, std::int64_t m, std::int64_t o) {
+  const Spatial at{o / (s.out[1] * s.out[2]), o / s.out[2] % s.out[1], o % s.out[2]};
+  std::int64_t sum = 0;
+  const std::int64_t taps = s.window.kernel_elements();
+  for (std::int64_t k = 0; k < taps; ++k) {
+    const Spatial tap{k / (s.window.kernel[1] * s.window.kernel[2]),
+                      k / s.window.kernel[2] % s.window.kernel[1], k % s.window.kernel[2]};
+    std::int64_t from = 0;
+    bool inside = true;
+    for (std::size_t i = 0; i < at.size(); ++i) {
+      const std::int64_t place =
+          at[i] * s.window.stride[i] - s.window.pad_begin[i] + tap[i] * s.window.dilation[i];
+      inside = inside && place >= 0 && place < s.in[i];
+      from = from * s.in[i] + place;
+    }
+    for (std::int64_t c = 0; inside && c < s.group_in; ++c) {
+      const std::int64_t channel = n * s.in_channels + m / s.group_out * s.group_in + c;
+      sum += x.difference(args, channel * s.in_plane() + from) *
+             w.difference(args, (m * s.group_in + c) * taps + k);
+    }
+  }
+  return sum;
+}
+
+std::unique_ptr<Kernel> prepare_convolution(const OpQuery& query, bool quantises) {
+  const FactorInputs x_inputs = quantises ? FactorInputs{0, 1, 2} : FactorInputs{0, kNone, 2};
+  const FactorInputs w_inputs = quantises ? FactorInputs{3, 4, 5} : FactorInputs{1, kNone, 3};
+  const Factor x(query, x_inputs, 1), w(query, w_inputs, 0);
+  const Result result(query, quantises);
+  const bool bias = quantises && has_input(query, 8);
+  const std::int64_t group = query.attrs->get_int("group", 1);
+  ConvShape s{read_window(*query.attrs), spatial_dims(x.shape()),
+              spatial_dims(query.outputs[0].shape)};
+  s.batch = x.shape()[0];
+  s.in_channels = x.shape()[1];
+  s.out_channels = w.shape()[0];
+  s.group_in = w.shape()[1];
+  s.group_out = w.shape()[0] / group;
+  const std::int64_t filter = s.group_in * s.window.kernel_elements();
+  return make_kernel([=](const KernelArgs& args) {
+    std::int64_t to = 0;
+    for (std::int64_t n = 0; n < s.batch; ++n) {
+      for (std::int64_t m = 0; m < s.out_channels; ++m) {
+        const std::int64_t first =
+            bias ? static_cast<const std::int32_t*>(args.inputs[8])[m] : std::int64_t{0};
+        for (std::int64_t o = 0; o < s.out_plane(); ++o, ++to) {
+          result.write(args, to, first + window_sum(s, x, w, args, n, m, o), x.scale(args, 0),
+                       w.scale(args, m * filter));
+        }
+      }
+    }
+  });
+}
+
+}  // namespace
+
+void register_quantized_product(KernelTable& table) {
+  for (const bool quantises : {false, true}) {
+    const char* matrices = quantises ? "QLinearMatMul" : "MatMulInteger";
+    const char* convolution = quantises ? "QLinearConv" : "ConvInteger";
+    table.add(matrices, kFamily, {},
+              [=](const OpQuery& query) { return prepare_matrices(query, quantises); });
+    table.add(convolution, kFamily, {},
+              [=](const OpQuery& query) { return prepare_convolution(query, quantises); });
+    table.set_any_type(matrices);
+    table.set_any_type(convolution);
+  }
+}
+
+}  // namespace temper::reference

@@ -1,0 +1,94 @@
+// One direction of LSTM, GRU or RNN in double: the steps forward, kept on a tape, and backward
+// through time. The formulas stand in graph/ops/recurrent.cpp.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "backends/reference/cell_activation.h"
+#include "runtime/backend/kernel.h"
+
+namespace temper::reference {
+
+enum class Cell { kLstm, kGru, kRnn };
+
+struct RecurrencePlan {
+  Cell cell = Cell::kRnn;
+  std::int64_t gates = 1;
+  std::int64_t steps = 0, batch = 0, inputs = 0, hidden = 0, directions = 1;
+  bool batch_first = false;
+  bool reversed = false;  // the first direction
+  bool input_forget = false, linear_before_reset = false;
+  double clip = 0;                        // 0: none
+  std::vector<CellActivation> functions;  // direction by direction
+
+  std::int64_t gate_rows() const { return gates * hidden; }
+  // The first of x[t][n], y[t][d][n] and of a state [d][n], in elements.
+  std::int64_t x_at(std::int64_t t, std::int64_t n) const {
+    return (batch_first ? n * steps + t : t * batch + n) * inputs;
+  }
+  std::int64_t y_at(std::int64_t t, std::int64_t d, std::int64_t n) const {
+    return (batch_first ? (n * steps + t) * directions + d : (t * directions + d) * batch + n) *
+           hidden;
+  }
+  std::int64_t state_at(std::int64_t d, std::int64_t n) const {
+    return (batch_first ? n * directions + d : d * batch + n) * hidden;
+  }
+  std::int64_t step_time(std::int64_t d, std::int64_t step) const {
+    return (d == 1 || reversed) ? steps - 1 - step : step;
+  }
+  const CellActivation& function(std::int64_t d, std::int64_t i) const {
+    const auto each = static_cast<std::int64_t>(functions.size()) / directions;
+    return functions[static_cast<std::size_t>(d * each + i)];
+  }
+  double clipped(double x) const { return clip == 0 ? x : x < -clip ? -clip : x > clip ? clip : x; }
+  double clip_slope(double x) const { return clip == 0 || (x > -clip && x < clip) ? 1 : 0; }
+
+  // What the tape holds of a sample at a step.
+  std::int64_t record() const { return (2 * gates + 2) * hidden; }
+};
+
+RecurrencePlan plan_recurrence(const OpQuery& query, Cell cell);
+
+// Weights of one direction, in double; null where the op has no such input.
+struct CellWeights {
+  const double* w = nullptr;  // [gates * hidden, inputs]
+  const double* r = nullptr;  // [gates * hidden, hidden]
+  const double* b = nullptr;  // of x, then of the state, [2 * gates * hidden]
+  const double* p = nullptr;  // peepholes of i, o, f
+  double bias(std::int64_t j) const { return b == nullptr ? 0 : b[j]; }
+};
+
+// A sample's part of the tape at a step.
+struct CellRecord {
+  double* before;  // what the activations were applied to, gate by gate
+  double* gate;    // what they gave
+  double* extra;   // LSTM: the cell's state; GRU: the new gate's product with the state
+  double* h;
+
+  CellRecord(const RecurrencePlan& plan, double* first)
+      : before(first),
+        gate(before + plan.gate_rows()),
+        extra(gate + plan.gate_rows()),
+        h(extra + plan.hidden) {}
+};
+
+// The step from the state in `last` to `now`.
+void step_forward(const RecurrencePlan& plan, std::int64_t d, const CellWeights& weights,
+                  const double* x, const CellRecord& last, const CellRecord& now);
+
+// What one direction's backward pass adds to.
+struct CellGradients {
+  double* dw;
+  double* dr;
+  double* db;
+  double* dp;
+  double* scratch;  // [2 * gates * hidden + hidden]
+};
+
+// dh and dc: gradients of the step's state, replaced by those of the state before it.
+void step_backward(const RecurrencePlan& plan, std::int64_t d, const CellWeights& weights,
+                   const double* x, const CellRecord& last, const CellRecord& now, double* dh,
+                   double* dc, double* dx, const CellGradients& to);
+
+}  // namespace temper::reference
