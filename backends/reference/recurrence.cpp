@@ -219,6 +219,11 @@ RecurrencePlan plan_recurrence(const OpQuery& query, Cell cell) {
   plan.inputs = x[2];
   plan.directions = query.inputs[1].shape[0];
   plan.hidden = query.inputs[2].shape[2];
+  plan.x_elements = x.element_count();
+  if (plan.batch == 0 || plan.hidden == 0) {  // nothing comes out of any step
+    plan.steps = 0;
+    plan.batch = 0;
+  }
   plan.reversed = attrs.get_string("direction", "forward") == "reverse";
   plan.input_forget = attrs.get_int("input_forget", 0) != 0;
   plan.linear_before_reset = attrs.get_int("linear_before_reset", 0) != 0;

@@ -16,6 +16,7 @@ struct RecurrencePlan {
   Cell cell = Cell::kRnn;
   std::int64_t gates = 1;
   std::int64_t steps = 0, batch = 0, inputs = 0, hidden = 0, directions = 1;
+  std::int64_t x_elements = 0;
   bool batch_first = false;
   bool reversed = false;  // the first direction
   bool input_forget = false, linear_before_reset = false;

@@ -1,6 +1,8 @@
 // QuantizeLinear and DequantizeLinear with one scale, one for each entry of an axis or one for each
 // block of it, and DynamicQuantizeLinear. A DequantizeLinear that undoes a QuantizeLinear is read
 // as one op of floats, QuantizeDequantize, whose gradient goes straight through.
+#include <algorithm>
+
 #include "graph/ir/batch_context.h"
 #include "graph/ir/grad_context.h"
 #include "graph/ir/infer_context.h"
@@ -36,7 +38,7 @@ void check_scale(InferContext& c, const Shape& x, int i) {
   Shape wanted{x[axis]};
   if (block > 0) {
     wanted = x;
-    wanted[axis] = (x[axis] + block - 1) / block;
+    wanted[axis] = x[axis] / block + (x[axis] % block != 0 ? 1 : 0);
   }
   c.check(scale == wanted, "the scale has the shape ", scale, ", expected ", wanted, " for ", x,
           " along axis ", axis, block > 0 ? " in blocks" : "");
@@ -123,8 +125,9 @@ ValueId sum_per_scale(GradContext& g, ValueId product) {
     return b.reshape(axes.empty() ? product : b.reduce_sum(product, axes, false), scale);
   }
   const int axis = static_cast<int>(g.attrs().get_int("axis", 0));
-  const std::int64_t block = g.attrs().get_int("block_size", 0);
-  if (block == 0) {
+  const std::int64_t given = g.attrs().get_int("block_size", 0);
+  const std::int64_t block = std::min(given, std::max<std::int64_t>(1, x[axis]));
+  if (given == 0) {
     for (int i = 0; i < x.rank(); ++i) {
       if (i != axis) {
         axes.push_back(i);

@@ -1,11 +1,11 @@
 // MatMulInteger, ConvInteger, QLinearMatMul and QLinearConv: differences from the zero points,
 // multiplied and summed in 64 bits.
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <vector>
 
 #include "backends/reference/elementwise.h"
-#include "backends/reference/index_walk.h"
 #include "backends/reference/quantization.h"
 #include "backends/reference/type_support.h"
 #include "runtime/base/window.h"
@@ -107,20 +107,30 @@ class Result {
   ReadElement scale_ = nullptr, zero_ = nullptr;
 };
 
-// The first element of each matrix of a factor, for the batch of the product.
-std::vector<std::int64_t> first_elements(const Shape& factor, const Shape& batch,
-                                         std::int64_t matrix) {
-  Shape strides(std::vector<std::int64_t>(static_cast<std::size_t>(batch.rank()), 0));
-  std::int64_t step = matrix;
-  for (int i = factor.rank() - 3, to = batch.rank() - 1; i >= 0; --i, --to) {
-    strides[to] = factor[i] == 1 ? 0 : step;
-    step *= factor[i];
+// Where the matrices of a factor stand for each of the product's batch.
+class Matrices {
+ public:
+  Matrices(const Shape& factor, const Shape& batch, std::int64_t matrix) : batch_(batch) {
+    std::int64_t step = matrix;
+    for (int i = factor.rank() - 3, to = batch.rank() - 1; i >= 0; --i, --to) {
+      steps_[static_cast<std::size_t>(to)] = factor[i] == 1 ? 0 : step;
+      step *= factor[i];
+    }
   }
-  std::vector<std::int64_t> firsts;
-  walk_strided(batch, strides, 0,
-               [&](std::int64_t, std::int64_t offset) { firsts.push_back(offset); });
-  return firsts;
-}
+  // The first element of matrix m.
+  std::int64_t first(std::int64_t m) const {
+    std::int64_t offset = 0;
+    for (int i = batch_.rank() - 1; i >= 0; --i) {
+      offset += m % batch_[i] * steps_[static_cast<std::size_t>(i)];
+      m /= batch_[i];
+    }
+    return offset;
+  }
+
+ private:
+  Shape batch_;
+  std::array<std::int64_t, kMaxRank> steps_{};
+};
 
 std::unique_ptr<Kernel> prepare_matrices(const OpQuery& query, bool quantises) {
   const FactorInputs a_inputs = quantises ? FactorInputs{0, 1, 2} : FactorInputs{0, kNone, 2};
@@ -138,20 +148,19 @@ std::unique_ptr<Kernel> prepare_matrices(const OpQuery& query, bool quantises) {
                                        query.outputs[0].shape.end());
   const auto kept = static_cast<std::ptrdiff_t>(dims.size()) - (row ? 0 : 1) - (column ? 0 : 1);
   const Shape batch(std::vector<std::int64_t>(dims.begin(), dims.begin() + kept));
-  const auto a_firsts = first_elements(a_shape, batch, rows * inner);
-  const auto b_firsts = first_elements(b_shape, batch, inner * columns);
+  const Matrices a_matrices(a_shape, batch, rows * inner);
+  const Matrices b_matrices(b_shape, batch, inner * columns);
+  const std::int64_t count = query.outputs[0].shape.element_count();
   return make_kernel([=](const KernelArgs& args) {
-    for (std::size_t m = 0; m < a_firsts.size(); ++m) {
-      for (std::int64_t i = 0; i < rows * columns; ++i) {
-        const std::int64_t a_row = a_firsts[m] + i / columns * inner;
-        const std::int64_t b_column = b_firsts[m] + i % columns;
-        std::int64_t sum = 0;
-        for (std::int64_t k = 0; k < inner; ++k) {
-          sum += a.difference(args, a_row + k) * b.difference(args, b_column + k * columns);
-        }
-        result.write(args, static_cast<std::int64_t>(m) * rows * columns + i, sum,
-                     a.scale(args, a_row), b.scale(args, b_column));
+    for (std::int64_t i = 0; i < count; ++i) {
+      const std::int64_t matrix = i / (rows * columns);
+      const std::int64_t a_row = a_matrices.first(matrix) + i / columns % rows * inner;
+      const std::int64_t b_column = b_matrices.first(matrix) + i % columns;
+      std::int64_t sum = 0;
+      for (std::int64_t k = 0; k < inner; ++k) {
+        sum += a.difference(args, a_row + k) * b.difference(args, b_column + k * columns);
       }
+      result.write(args, i, sum, a.scale(args, a_row), b.scale(args, b_column));
     }
   });
 }
@@ -171,7 +180,7 @@ std::int64_t window_sum(const ConvShape& s, const Factor& x, const Factor& w,
   const Spatial at{o / (s.out[1] * s.out[2]), o / s.out[2] % s.out[1], o % s.out[2]};
   std::int64_t sum = 0;
   const std::int64_t taps = s.window.kernel_elements();
-  for (std::int64_t k = 0; k < taps; ++k) {
+  for (std::int64_t k = 0; s.group_in > 0 && k < taps; ++k) {
     const Spatial tap{k / (s.window.kernel[1] * s.window.kernel[2]),
                       k / s.window.kernel[2] % s.window.kernel[1], k % s.window.kernel[2]};
     std::int64_t from = 0;
@@ -205,18 +214,16 @@ std::unique_ptr<Kernel> prepare_convolution(const OpQuery& query, bool quantises
   s.out_channels = w.shape()[0];
   s.group_in = w.shape()[1];
   s.group_out = w.shape()[0] / group;
+  const std::int64_t count = query.outputs[0].shape.element_count();
   const std::int64_t filter = s.group_in * s.window.kernel_elements();
   return make_kernel([=](const KernelArgs& args) {
-    std::int64_t to = 0;
-    for (std::int64_t n = 0; n < s.batch; ++n) {
-      for (std::int64_t m = 0; m < s.out_channels; ++m) {
-        const std::int64_t first =
-            bias ? static_cast<const std::int32_t*>(args.inputs[8])[m] : std::int64_t{0};
-        for (std::int64_t o = 0; o < s.out_plane(); ++o, ++to) {
-          result.write(args, to, first + window_sum(s, x, w, args, n, m, o), x.scale(args, 0),
-                       w.scale(args, m * filter));
-        }
-      }
+    for (std::int64_t i = 0; i < count; ++i) {
+      const std::int64_t plane = i / s.out_plane(), m = plane % s.out_channels;
+      const std::int64_t first =
+          bias ? static_cast<const std::int32_t*>(args.inputs[8])[m] : std::int64_t{0};
+      const std::int64_t sum =
+          window_sum(s, x, w, args, plane / s.out_channels, m, i % s.out_plane());
+      result.write(args, i, first + sum, x.scale(args, 0), w.scale(args, m * filter));
     }
   });
 }

@@ -69,7 +69,7 @@ struct Memory {
     dh = part.take(more * plan.batch * hidden);
     dc = part.take(more * plan.batch * hidden);
     scratch = part.take(more * (2 * rows + hidden));
-    dx = part.take(more * plan.steps * plan.batch * plan.inputs);
+    dx = part.take(more * plan.x_elements);
   }
 };
 
@@ -103,7 +103,7 @@ class Recurrence {
   }
 
   void backward() {
-    std::fill(memory_.dx, memory_.dx + plan_.steps * plan_.batch * plan_.inputs, 0.0);
+    std::fill(memory_.dx, memory_.dx + plan_.x_elements, 0.0);
     for (std::int64_t d = 0; d < plan_.directions; ++d) {
       begin(d);
       for (std::int64_t step = 0; step < plan_.steps; ++step) {
@@ -115,7 +115,7 @@ class Recurrence {
       }
       write_gradients(d);
     }
-    narrow<T>(memory_.dx, plan_.steps * plan_.batch * plan_.inputs, args_.outputs[kX], 0);
+    narrow<T>(memory_.dx, plan_.x_elements, args_.outputs[kX], 0);
   }
 
  private:
