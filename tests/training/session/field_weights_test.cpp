@@ -155,7 +155,7 @@ TEST(FieldWeights, ABlockedModelStillShowsItsTensors) {
   using namespace temper::test;
   ModelParts parts;
   parts.nodes = {node("MatMul", {"x", "w"}, {"h"}, {}, "first"),
-                 node("NonMaxSuppression", {"h"}, {"y"}, {}, "nms")};
+                 node("ImageDecoder", {"h"}, {"y"}, {}, "nms")};
   parts.initializers = {floats("w", {4, 4}, std::vector<float>(16, 1.0f))};
   const TempFolder folder;
   const graph::OnnxModel model =
@@ -165,7 +165,7 @@ TEST(FieldWeights, ABlockedModelStillShowsItsTensors) {
   ASSERT_EQ(inspection.tensors.size(), 1u);
   EXPECT_EQ(inspection.tensors[0].why, "weight of MatMul 'first'");
   ASSERT_EQ(inspection.problems.size(), 1u);
-  EXPECT_EQ(inspection.problems[0].op, "NonMaxSuppression");
+  EXPECT_EQ(inspection.problems[0].op, "ImageDecoder");
 }
 
 // y = (x w) / t with a scalar t.
