@@ -67,7 +67,7 @@ TEST_F(AdversarialLimits, MaxTimeEndsARunThatHasBegun) {
       run_tiny_gan(recipe("run", {"train.max_time=\"0.3 s\"", "train.steps=100000000"}), false);
   EXPECT_EQ(run.result.outcome, RunOutcome::kTimeIsUp);
   EXPECT_GT(run.result.steps, 0);
-  EXPECT_EQ(files_in("run/checkpoints"), 3U);
+  EXPECT_GE(files_in("run/checkpoints"), 1U);  // how many depends on how fast it ran
 }
 
 TEST_F(AdversarialLimits, LimitBatchesEndsEachEpochEarly) {
