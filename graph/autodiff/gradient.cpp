@@ -199,18 +199,10 @@ class ReversePass {
     return grads;
   }
 
-  // The op with an expansion whose gradient `op` computes, or null. Such a gradient op has the
-  // op's inputs, then the gradients of its outputs; output i is the gradient of input i.
+  // The op with an expansion whose gradient `op` computes, or null.
   const OpDef* expanded_forward(const OpDef& op) const {
-    constexpr std::string_view kSuffix = "Grad";
-    const std::string_view name = op.name();
-    if (!op.is_internal || !name.ends_with(kSuffix)) {
-      return nullptr;
-    }
-    const OpDef* forward = graph_.registry().find(name.substr(0, name.size() - kSuffix.size()));
-    const bool is_its = forward != nullptr && forward->gradient_op_name == name &&
-                        forward->expand_function != nullptr;
-    return is_its ? forward : nullptr;
+    const OpDef* forward = graph_.registry().find(op.forward_op_name);
+    return forward != nullptr && forward->expand_function != nullptr ? forward : nullptr;
   }
 
   // What the gradient op `node` computes, as the gradient of its forward op's expansion.

@@ -69,4 +69,12 @@ ValueId Builder::expand(ValueId a, Shape target) {
   return op("Expand", {a}, {{"shape", std::vector<std::int64_t>(target.begin(), target.end())}});
 }
 
+ValueId Builder::slice(ValueId a, std::int64_t axis, std::int64_t start, std::int64_t end,
+                       std::int64_t step) {
+  using Ints = std::vector<std::int64_t>;
+  return op(
+      "Slice", {a},
+      {{"starts", Ints{start}}, {"ends", Ints{end}}, {"axes", Ints{axis}}, {"steps", Ints{step}}});
+}
+
 }  // namespace temper::graph

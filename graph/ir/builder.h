@@ -47,6 +47,9 @@ class Builder {
   // Sums away broadcast axes so that the result has the shape `target`.
   ValueId sum_to(ValueId a, Shape target);
   ValueId expand(ValueId a, Shape shape);
+  // a[start:end:step] along one axis.
+  ValueId slice(ValueId a, std::int64_t axis, std::int64_t start, std::int64_t end,
+                std::int64_t step = 1);
 
  private:
   Graph& graph_;

@@ -68,7 +68,7 @@ class OpDef {
     expand_function = f;
     return *this;
   }
-  // A plan computes the op by its expansion: only the reference has a kernel for it.
+  // A plan and constant folding compute the op by its expansion: no backend needs a kernel for it.
   OpDef& expanded_in_plans() {
     is_expanded = true;
     return *this;
@@ -146,6 +146,13 @@ class OpDef {
   // The one op that computes its gradient.
   OpDef& gradient_op(std::string name) {
     gradient_op_name = std::move(name);
+    return *this;
+  }
+  // The op computes the gradients of `forward`: its inputs are those of `forward`, then the
+  // gradients of its outputs; output i is the gradient of input i. Without a rule it is
+  // differentiated as the gradient of the forward op's expansion.
+  OpDef& backward_of(std::string forward) {
+    forward_op_name = std::move(forward);
     return *this;
   }
   // With attribute relu = 1 its kernels apply a Relu to output 0. An op that must save the mask for
@@ -247,6 +254,7 @@ class OpDef {
   int unit_axis = 0;
   int picking_input = -1;
   std::string gradient_op_name;
+  std::string forward_op_name;
   bool can_take_relu = false;
   int relu_mask_output = -1, relu_mask_input = -1;
   bool can_widen = false;

@@ -35,11 +35,7 @@ ValueId shifted(Builder& b, ValueId x, const Node& node, std::int64_t step) {
   const std::int64_t length = fill[static_cast<int>(axis)];
   fill[static_cast<int>(axis)] = step;
   const ValueId ones = b.expand(b.scalar(b.dtype(x), 1), fill);
-  const ValueId rest =
-      b.op("Slice", {x},
-           {{"axes", std::vector<std::int64_t>{axis}},
-            {"starts", std::vector<std::int64_t>{reverse ? step : 0}},
-            {"ends", std::vector<std::int64_t>{reverse ? length : length - step}}});
+  const ValueId rest = b.slice(x, axis, reverse ? step : 0, reverse ? length : length - step);
   return b.op("Concat", reverse ? std::vector{rest, ones} : std::vector{ones, rest},
               {{"axis", axis}});
 }

@@ -57,14 +57,6 @@ void infer_rotary_embedding(InferContext& c) {
   c.set_output(0, c.dtype(0), x);
 }
 
-ValueId part(Builder& b, ValueId x, std::int64_t start, std::int64_t end, std::int64_t step) {
-  return b.op("Slice", {x},
-              {{"axes", std::vector<std::int64_t>{b.shape(x).rank() - 1}},
-               {"starts", std::vector<std::int64_t>{start}},
-               {"ends", std::vector<std::int64_t>{end}},
-               {"steps", std::vector<std::int64_t>{step}}});
-}
-
 ValueId joined(Builder& b, std::vector<ValueId> parts) {
   return b.op("Concat", std::move(parts), {{"axis", std::int64_t{-1}}});
 }
@@ -80,6 +72,9 @@ std::vector<ValueId> expand_rotary_embedding(Builder& b, const Node& node,
   const bool interleaved = node.attrs.get_int("interleaved", 0) != 0;
   const ValueId x =
       h.in_front ? inputs[0] : b.reshape(inputs[0], {h.batch, h.sequence, h.heads, h.size});
+  const auto features = [&](std::int64_t start, std::int64_t end, std::int64_t step = 1) {
+    return b.slice(x, b.shape(x).rank() - 1, start, end, step);
+  };
   const auto angles = [&](ValueId cache) {
     if (inputs.size() > 3 && inputs[3].valid()) {
       cache = b.op("Gather", {cache, inputs[3]}, {{"axis", std::int64_t{0}}});
@@ -89,8 +84,8 @@ std::vector<ValueId> expand_rotary_embedding(Builder& b, const Node& node,
   };
   const ValueId cosine = angles(inputs[1]);
   const ValueId sine = angles(inputs[2]);
-  const ValueId x1 = interleaved ? part(b, x, 0, rotated, 2) : part(b, x, 0, half, 1);
-  const ValueId x2 = interleaved ? part(b, x, 1, rotated, 2) : part(b, x, half, rotated, 1);
+  const ValueId x1 = interleaved ? features(0, rotated, 2) : features(0, half);
+  const ValueId x2 = interleaved ? features(1, rotated, 2) : features(half, rotated);
   ValueId real = b.sub(b.mul(cosine, x1), b.mul(sine, x2));
   ValueId imaginary = b.add(b.mul(sine, x1), b.mul(cosine, x2));
   Shape turned = b.shape(x);
@@ -103,7 +98,7 @@ std::vector<ValueId> expand_rotary_embedding(Builder& b, const Node& node,
   }
   ValueId y = b.reshape(joined(b, {real, imaginary}), turned);
   if (rotated < h.size) {
-    y = joined(b, {y, part(b, x, rotated, h.size, 1)});
+    y = joined(b, {y, features(rotated, h.size)});
   }
   return {b.reshape(y, shape)};
 }

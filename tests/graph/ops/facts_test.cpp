@@ -78,6 +78,21 @@ TEST(OpFacts, AGradientOpIsAnOpAndTakesTheMask) {
   }
 }
 
+TEST(OpFacts, ABackwardOpTakesTheInputsOfAnOpThatHasAnExpansion) {
+  for (const OpDef* op : graph::standard_ops().all()) {
+    if (op->forward_op_name.empty()) {
+      continue;
+    }
+    const OpDef* forward = graph::standard_ops().find(op->forward_op_name);
+    ASSERT_NE(forward, nullptr) << op->name();
+    EXPECT_NE(forward->expand_function, nullptr) << op->name();
+    EXPECT_EQ(forward->gradient_op_name, op->name());
+    EXPECT_EQ(op->max_outputs, forward->max_inputs) << op->name();
+    EXPECT_EQ(op->max_inputs, forward->max_inputs + forward->max_outputs) << op->name();
+    EXPECT_TRUE(op->is_internal) << op->name();
+  }
+}
+
 TEST(OpFacts, AnImportedNameIsNoOpOfItsOwn) {
   for (const OpDef* op : graph::standard_ops().all()) {
     if (!op->onnx_name.empty()) {
