@@ -63,7 +63,14 @@ void add_float(KernelTable& table, std::string_view op, Make make) {
   });
 }
 
-// The same for float, double and all integer types.
+// An op of one operand by `f`, for float and double.
+template <class F>
+void add_float_unary(KernelTable& table, std::string_view op, F f) {
+  add_float(table, op,
+            [f]<class T>(const OpQuery& query) { return broadcast_kernel<T, T>(query, f); });
+}
+
+// As add_float(), for float, double and all integer types.
 template <class Make>
 void add_number(KernelTable& table, std::string_view op, Make make) {
   table.add(op, kFamily, when_dtype(is_number), [make](const OpQuery& query) {

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <limits>
 
+#include "backends/reference/element_order.h"
 #include "backends/reference/type_support.h"
 #include "runtime/backend/kernel_table.h"
 #include "runtime/base/dtype_visit.h"
@@ -90,11 +91,6 @@ std::int64_t onnx_index(const PoolPlan& p, std::int64_t plane, std::int64_t offs
     offset = (c * p.in[1] + b) * p.in[0] + a;
   }
   return plane * p.in_plane() + offset;
-}
-
-template <class T>
-bool is_nan(T value) {
-  return value != value;
 }
 
 // The first maximum of each window; a NaN counts as larger than anything. `saved`: its offset in

@@ -32,21 +32,15 @@ std::unique_ptr<Kernel> prepare_pow(const OpQuery& query) {
   });
 }
 
-template <class F>
-void add_unary(KernelTable& table, std::string_view op, F f) {
-  add_float(table, op,
-            [f]<class T>(const OpQuery& query) { return broadcast_kernel<T, T>(query, f); });
-}
-
 }  // namespace
 
 void register_power(KernelTable& table) {
   table.add("Pow", kFamily, supports_pow, prepare_pow);
-  add_unary(table, "Sqrt", functors::Sqrt{});
-  add_unary(table, "Exp", functors::Exp{});
-  add_unary(table, "Log", functors::Log{});
-  add_unary(table, "Reciprocal", functors::Reciprocal{});
-  add_unary(table, "Erf", functors::Erf{});
+  add_float_unary(table, "Sqrt", functors::Sqrt{});
+  add_float_unary(table, "Exp", functors::Exp{});
+  add_float_unary(table, "Log", functors::Log{});
+  add_float_unary(table, "Reciprocal", functors::Reciprocal{});
+  add_float_unary(table, "Erf", functors::Erf{});
   add_float(table, "ErfGrad", []<class T>(const OpQuery& query) {
     return broadcast_kernel<T, T, T>(query, functors::ErfGrad{});
   });

@@ -7,12 +7,6 @@
 namespace temper::reference {
 namespace {
 
-template <class F>
-void add_unary(KernelTable& table, std::string_view op, F f) {
-  add_float(table, op,
-            [f]<class T>(const OpQuery& query) { return broadcast_kernel<T, T>(query, f); });
-}
-
 // a - trunc(a / b) b: the sign of a.
 template <class T>
 T truncated_mod(T a, T b) {
@@ -40,9 +34,9 @@ T floored_mod(T a, T b) {
 }  // namespace
 
 void register_rounding(KernelTable& table) {
-  add_unary(table, "Floor", [](auto x) { return std::floor(x); });
-  add_unary(table, "Ceil", [](auto x) { return std::ceil(x); });
-  add_unary(table, "Round", [](auto x) { return std::nearbyint(x); });
+  add_float_unary(table, "Floor", [](auto x) { return std::floor(x); });
+  add_float_unary(table, "Ceil", [](auto x) { return std::ceil(x); });
+  add_float_unary(table, "Round", [](auto x) { return std::nearbyint(x); });
   add_number(table, "Mod", []<class T>(const OpQuery& query) {
     return query.attrs->get_int("fmod", 0) != 0 ? broadcast_kernel<T, T, T>(query, truncated_mod<T>)
                                                 : broadcast_kernel<T, T, T>(query, floored_mod<T>);
