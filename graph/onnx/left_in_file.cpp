@@ -1,120 +1,72 @@
 #include "graph/onnx/left_in_file.h"
 
-#include "runtime/base/error.h"
+#include <onnx.pb.h>
+
+#include "graph/onnx/wire_fields.h"
 
 namespace temper::graph {
 namespace {
 
-constexpr std::uint64_t kModelGraph = 7;
-constexpr std::uint64_t kGraphInitializer = 5;
-constexpr std::uint64_t kTensorRawData = 9;
-constexpr std::uint64_t kTensorHeldAt = 15000;
-constexpr std::uint64_t kTensorHeldBytes = 15001;
-
-using Bytes = std::span<const std::byte>;
-
-std::uint64_t read_varint(Bytes& bytes) {
-  std::uint64_t value = 0;
-  for (int shift = 0;; shift += 7) {
-    TEMPER_ASSERT(!bytes.empty() && shift < 70, "a scanned file ends inside a number");
-    const auto byte = std::to_integer<std::uint64_t>(bytes.front());
-    bytes = bytes.subspan(1);
-    value |= shift < 64 ? (byte & 0x7f) << shift : 0;
-    if (byte < 0x80) {
-      return value;
-    }
-  }
+bool is_graph(const WireField& field) {
+  return field.is_block && field.number == wire::ModelProto::kGraphFieldNumber;
 }
-
-void append_varint(std::string& out, std::uint64_t value) {
-  for (; value >= 0x80; value >>= 7) {
-    out += static_cast<char>(value | 0x80);
-  }
-  out += static_cast<char>(value);
+bool is_initializer(const WireField& field) {
+  return field.is_block && field.number == wire::GraphProto::kInitializerFieldNumber;
 }
 
 void append_block(std::string& out, std::uint64_t number, const std::string& block) {
-  append_varint(out, number << 3 | 2);
-  append_varint(out, block.size());
+  out += wire_block_header(number, block.size());
   out += block;
 }
 
-void append(std::string& out, Bytes bytes) {
+void append(std::string& out, WireBytes bytes) {
   out.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
 }
 
-// Calls f(number, is a block, the field, what the block holds) for each field of a message.
-template <class F>
-void each_field(Bytes message, const F& f) {
-  while (!message.empty()) {
-    Bytes rest = message;
-    const std::uint64_t tag = read_varint(rest);
-    Bytes block;
-    switch (tag & 7) {
-      case 0:
-        read_varint(rest);
-        break;
-      case 1:
-        rest = rest.subspan(8);
-        break;
-      case 5:
-        rest = rest.subspan(4);
-        break;
-      default: {
-        const std::uint64_t length = read_varint(rest);
-        block = rest.first(length);
-        rest = rest.subspan(length);
-      }
-    }
-    f(tag >> 3, (tag & 7) == 2, message.first(message.size() - rest.size()), block);
-    message = rest;
-  }
-}
-
 // The raw data of a tensor when it is large, and there only once.
-Bytes large_data(Bytes tensor) {
-  Bytes found;
+WireBytes large_data(WireBytes tensor) {
+  WireBytes found;
   int times = 0;
-  each_field(tensor, [&](std::uint64_t number, bool is_block, Bytes, Bytes block) {
-    if (number == kTensorRawData && is_block) {
-      found = block;
+  for_each_wire_field(tensor, [&](const WireField& field) {
+    if (field.is_block && field.number == wire::TensorProto::kRawDataFieldNumber) {
+      found = field.block;
       ++times;
     }
   });
-  return times == 1 && found.size() >= static_cast<std::size_t>(kLeftInFileBytes) ? found : Bytes{};
+  return times == 1 && found.size() >= static_cast<std::size_t>(kLeftInFileBytes) ? found
+                                                                                  : WireBytes{};
 }
 
-std::string slim_graph(Bytes graph, const std::byte* begin) {
+std::string slim_graph(WireBytes graph, const std::byte* begin) {
   std::string out;
-  each_field(graph, [&](std::uint64_t number, bool is_block, Bytes field, Bytes block) {
-    const Bytes data = number == kGraphInitializer && is_block ? large_data(block) : Bytes{};
+  for_each_wire_field(graph, [&](const WireField& field) {
+    const WireBytes data = is_initializer(field) ? large_data(field.block) : WireBytes{};
     if (data.empty()) {
-      append(out, field);
+      append(out, field.bytes);
       return;
     }
     std::string tensor;
-    each_field(block, [&](std::uint64_t part, bool, Bytes part_field, Bytes) {
-      if (part != kTensorRawData) {
-        append(tensor, part_field);
+    for_each_wire_field(field.block, [&](const WireField& part) {
+      if (part.number != wire::TensorProto::kRawDataFieldNumber) {
+        append(tensor, part.bytes);
       }
     });
-    append_varint(tensor, kTensorHeldAt << 3);
-    append_varint(tensor, static_cast<std::uint64_t>(data.data() - begin));
-    append_varint(tensor, kTensorHeldBytes << 3);
-    append_varint(tensor, data.size());
-    append_block(out, kGraphInitializer, tensor);
+    append_wire_number(tensor, wire::TensorProto::kHeldAtFieldNumber,
+                       static_cast<std::uint64_t>(data.data() - begin));
+    append_wire_number(tensor, wire::TensorProto::kHeldBytesFieldNumber, data.size());
+    append_block(out, field.number, tensor);
   });
   return out;
 }
 
-bool has_large_data(Bytes file) {
+bool has_large_data(WireBytes file) {
   bool any = false;
-  each_field(file, [&](std::uint64_t number, bool is_block, Bytes, Bytes graph) {
-    if (number != kModelGraph || !is_block) {
+  for_each_wire_field(file, [&](const WireField& model) {
+    if (!is_graph(model)) {
       return;
     }
-    each_field(graph, [&](std::uint64_t part, bool part_is_block, Bytes, Bytes tensor) {
-      any = any || (part == kGraphInitializer && part_is_block && !large_data(tensor).empty());
+    for_each_wire_field(model.block, [&](const WireField& field) {
+      any = any || (is_initializer(field) && !large_data(field.block).empty());
     });
   });
   return any;
@@ -122,16 +74,16 @@ bool has_large_data(Bytes file) {
 
 }  // namespace
 
-std::optional<std::string> without_large_data(Bytes file) {
+std::optional<std::string> without_large_data(WireBytes file) {
   if (!has_large_data(file)) {
     return std::nullopt;
   }
   std::string out;
-  each_field(file, [&](std::uint64_t number, bool is_block, Bytes field, Bytes block) {
-    if (number == kModelGraph && is_block) {
-      append_block(out, kModelGraph, slim_graph(block, file.data()));
+  for_each_wire_field(file, [&](const WireField& field) {
+    if (is_graph(field)) {
+      append_block(out, field.number, slim_graph(field.block, file.data()));
     } else {
-      append(out, field);
+      append(out, field.bytes);
     }
   });
   return out;

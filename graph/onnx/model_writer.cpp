@@ -2,75 +2,34 @@
 #include "graph/onnx/model_writer.h"
 
 #include <cstdint>
-#include <initializer_list>
 #include <limits>
 #include <memory>
+#include <span>
 #include <string_view>
 #include <vector>
 
 #include <onnx.pb.h>
 
+#include "graph/onnx/wire_fields.h"
 #include "runtime/base/error.h"
 #include "runtime/platform/files.h"
 
 namespace temper::graph {
 namespace {
 
-constexpr std::uint64_t kModelGraph = 7;
-constexpr std::uint64_t kGraphInitializer = 5;
-constexpr std::uint64_t kTensorRawData = 9;
-
-std::uint64_t take_varint(std::string_view& bytes) {
-  std::uint64_t value = 0;
-  for (int shift = 0; !bytes.empty(); shift += 7) {
-    const auto byte = static_cast<unsigned char>(bytes.front());
-    bytes.remove_prefix(1);
-    value |= static_cast<std::uint64_t>(byte & 0x7f) << shift;
-    if (byte < 0x80) {
-      break;
-    }
-  }
-  return value;
-}
-
-std::string varint(std::uint64_t value) {
-  std::string out;
-  for (; value >= 0x80; value >>= 7) {
-    out += static_cast<char>(value | 0x80);
-  }
-  return out += static_cast<char>(value);
-}
-
-// Before a block of so many bytes.
-std::string header_of(std::uint64_t number, std::uint64_t bytes) {
-  return varint(number << 3 | 2) + varint(bytes);
-}
+constexpr int kModelGraph = wire::ModelProto::kGraphFieldNumber;
+constexpr int kGraphInitializer = wire::GraphProto::kInitializerFieldNumber;
+constexpr int kTensorRawData = wire::TensorProto::kRawDataFieldNumber;
 
 // Where a field `number` belongs in a message that protobuf wrote: behind those below it.
 std::size_t place_of(std::string_view message, std::uint64_t number) {
-  std::string_view rest = message;
-  while (!rest.empty()) {
-    std::string_view next = rest;
-    const std::uint64_t tag = take_varint(next);
-    if (tag >> 3 >= number) {
-      break;
-    }
-    switch (tag & 7) {
-      case 0:
-        take_varint(next);
-        break;
-      case 1:
-        next.remove_prefix(8);
-        break;
-      case 5:
-        next.remove_prefix(4);
-        break;
-      default:
-        next.remove_prefix(take_varint(next));
-    }
-    rest = next;
-  }
-  return message.size() - rest.size();
+  std::size_t place = 0;
+  bool passed = false;
+  for_each_wire_field(std::as_bytes(std::span(message)), [&](const WireField& field) {
+    passed = passed || field.number >= number;
+    place += passed ? 0 : field.bytes.size();
+  });
+  return place;
 }
 
 // A message in two parts, with room for what comes between them.
@@ -87,17 +46,19 @@ struct Split {
 
 std::uint64_t tensor_bytes(const wire::TensorProto& tensor, const StreamedBytes* held) {
   const std::uint64_t own = tensor.ByteSizeLong();
-  return held == nullptr ? own : own + header_of(kTensorRawData, held->bytes).size() + held->bytes;
+  return held == nullptr
+             ? own
+             : own + wire_block_header(kTensorRawData, held->bytes).size() + held->bytes;
 }
 
 void write_tensor(AtomicFile& file, const wire::TensorProto& tensor, const StreamedBytes* held) {
-  file.write(header_of(kGraphInitializer, tensor_bytes(tensor, held)));
+  file.write(wire_block_header(kGraphInitializer, tensor_bytes(tensor, held)));
   const Split split(tensor, kTensorRawData);
   if (held == nullptr) {
     file.write(split.message);
     return;
   }
-  file.write(concat(split.before(), header_of(kTensorRawData, held->bytes)));
+  file.write(concat(split.before(), wire_block_header(kTensorRawData, held->bytes)));
   const std::uint64_t begin = file.bytes_written();
   held->for_each_piece([&](std::span<const std::byte> piece) { file.write(piece); });
   TEMPER_ASSERT(file.bytes_written() - begin == held->bytes, "a tensor of another size");
@@ -119,7 +80,7 @@ void write_model_file(wire::ModelProto& model, const HeldData& held, const std::
     tensor.clear_held_at();
     tensor.clear_held_bytes();
     const std::uint64_t own = tensor_bytes(tensor, data_of(tensor));
-    graph_bytes += header_of(kGraphInitializer, own).size() + own;
+    graph_bytes += wire_block_header(kGraphInitializer, own).size() + own;
   }
   const std::uint64_t bytes = graph_bytes + model.ByteSizeLong();
   TEMPER_CHECK(bytes <= static_cast<std::uint64_t>(std::numeric_limits<int>::max()),
@@ -129,7 +90,7 @@ void write_model_file(wire::ModelProto& model, const HeldData& held, const std::
   const Split graph(*taken, kGraphInitializer);
   graph_bytes += graph.message.size();
   const Split whole(model, kModelGraph);
-  const std::string graph_header = header_of(kModelGraph, graph_bytes);
+  const std::string graph_header = wire_block_header(kModelGraph, graph_bytes);
   AtomicFile file(path);
   file.reserve(whole.message.size() + graph_header.size() + graph_bytes);
   file.write(concat(whole.before(), graph_header, graph.before()));

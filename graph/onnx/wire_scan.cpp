@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <cstring>
 
+#include <onnx.pb.h>
+
 #include "runtime/base/error.h"
 
 namespace temper::graph {
@@ -76,11 +78,6 @@ constexpr FieldRule kRules[] = {
     {Kind::kSharding, 2, Kind::kNone, 8},       {Kind::kSharding, 3, Kind::kLeaf, 0},
     {Kind::kSharding, 4, Kind::kShardedDim, 0}, {Kind::kShardedDim, 2, Kind::kLeaf, 0},
 };
-
-// Fields of a tensor that are ours (onnx.proto): they say where bytes are and come from nowhere
-// else.
-constexpr std::uint64_t kHeldAt = 15000;
-constexpr std::uint64_t kHeldBytes = 15001;
 
 // protobuf parses 100 levels; a subgraph takes 3.
 constexpr std::size_t kMaxDepth = 96;
@@ -181,7 +178,10 @@ class Scanner {
     if (number == 0 || tag > UINT32_MAX) {
       damaged("there is no field number ", number);
     }
-    if (stack_[depth_].kind == Kind::kTensor && (number == kHeldAt || number == kHeldBytes)) {
+    // Fields of ours (onnx.proto): they say where bytes are and come from nowhere else.
+    if (stack_[depth_].kind == Kind::kTensor &&
+        (number == wire::TensorProto::kHeldAtFieldNumber ||
+         number == wire::TensorProto::kHeldBytesFieldNumber)) {
       damaged("a tensor has the field ", number, ", which ONNX does not define");
     }
     const FieldRule* rule = find_rule(stack_[depth_].kind, static_cast<std::uint32_t>(number));
