@@ -1,4 +1,5 @@
-// Copy and CommitIf: bytes of any dtype and layout, in parallel when there are many.
+// Copy, CommitIf and the reshapes that lowering could not make aliases of: bytes of any dtype, in
+// parallel when there are many; Copy and CommitIf in any layout.
 #include <cstring>
 
 #include "backends/cpu/parallel.h"
@@ -30,6 +31,15 @@ std::unique_ptr<Kernel> prepare_copy(const OpQuery& query) {
   return kernel;
 }
 
+std::unique_ptr<Kernel> prepare_reshape(const OpQuery& query) {
+  const std::int64_t bytes = storage_bytes(query.inputs[0].dtype, query.inputs[0].shape, {});
+  const int threads = threads_for_elements(query.threads, bytes / 4);
+  auto kernel = make_kernel(
+      [=](const KernelArgs& args) { copy_bytes(threads, args.inputs[0], args.outputs[0], bytes); });
+  kernel->inplace = {{0, 0}};
+  return kernel;
+}
+
 // Writes the variable only when the step is good.
 std::unique_ptr<Kernel> prepare_commit(const OpQuery& query) {
   const TensorSpec& value = query.inputs[1];
@@ -57,6 +67,10 @@ Support supports_commit(const OpQuery& query) {
 void register_copies(KernelTable& table) {
   table.add("Copy", "cpu", {}, prepare_copy);
   table.add("CommitIf", "cpu", supports_commit, prepare_commit);
+  for (const char* op :
+       {"Reshape", "Flatten", "Squeeze", "Unsqueeze", "Identity", "StopGradient"}) {
+    table.add(op, "cpu", {}, prepare_reshape);
+  }
   table.set_any_type("Copy");
   table.set_any_type("CommitIf");
 }

@@ -1,13 +1,11 @@
 // The optimizers' updates over f32 variables: neighbours in the flat buffers are joined when
 // addresses are bound, and the whole update is one pass in chunks of 16384 elements.
-#include <oneapi/dnnl/dnnl.h>
-
+#include "backends/cpu/library_product.h"
 #include "backends/cpu/optimizer_loops.h"
 #include "backends/cpu/parallel.h"
 #include "backends/host/matrix_updates.h"
 #include "backends/host/optimizer_forms.h"
 #include "backends/host/update_kernel.h"
-#include "runtime/base/error.h"
 
 namespace temper::cpu {
 namespace {
@@ -35,12 +33,9 @@ struct CpuHost {
     return measure_loop(update, slice);
   }
   static void product(int threads, const MatrixProduct<float>& p) {
-    const ThreadCountScope scope(threads);
-    const dnnl_status_t status = dnnl_sgemm(p.a_transposed ? 'T' : 'N', p.b_transposed ? 'T' : 'N',
-                                            p.m, p.n, p.k, p.alpha, p.a, p.a_transposed ? p.m : p.k,
-                                            p.b, p.b_transposed ? p.k : p.n, p.beta, p.c, p.n);
-    TEMPER_CHECK(status == dnnl_success, ErrorCode::kDevice, "oneDNN's sgemm of ", p.m, " x ", p.k,
-                 " by ", p.k, " x ", p.n, " gave status ", static_cast<int>(status));
+    run_product(threads,
+                {p.m, p.n, p.k, p.a_transposed, p.b_transposed, p.a, p.a_transposed ? p.m : p.k,
+                 p.b, p.b_transposed ? p.k : p.n, p.alpha, p.beta, p.c, p.n});
   }
 };
 

@@ -1,110 +1,266 @@
-// ReduceSum and ReduceMean of f32 over neighbouring axes: x is [outer, reduced, inner]. Sums are
-// kept in double, their order is fixed by the shape alone.
+// ReduceSum, ReduceMean, ReduceMax and ReduceMin of f32 and f64 over any axes. Sums are kept in
+// double. What one accumulator takes, and in which order partial results are joined, follows from
+// the shape alone.
 #include <algorithm>
+#include <array>
+#include <limits>
 
+#include "backends/common/functors.h"
 #include "backends/cpu/parallel.h"
+#include "backends/cpu/reduce_loops.h"
 #include "backends/cpu/vector_loops.h"
 #include "runtime/backend/kernel_table.h"
+#include "runtime/base/dtype_visit.h"
 #include "runtime/base/error.h"
 
 namespace temper::cpu {
 namespace {
 
-constexpr std::int64_t kChunk = 16384;
-constexpr std::int64_t kColumns = 64;  // columns one thread sums at a time
+constexpr std::int64_t kPart = 16384;   // elements of a row that one accumulator takes
+constexpr std::int64_t kColumns = 256;  // columns that are summed at a time
+constexpr std::int64_t kLeastParts = 16, kLeastRows = 64;
 
+// Some axes of x: their dims and steps, outermost first.
+struct AxisList {
+  int count = 0;
+  std::array<std::int64_t, kMaxRank> dims{}, steps{};
+
+  void add(std::int64_t dim, std::int64_t step) {
+    dims[static_cast<std::size_t>(count)] = dim;
+    steps[static_cast<std::size_t>(count++)] = step;
+  }
+  std::int64_t total() const {
+    std::int64_t product = 1;
+    for (int i = 0; i < count; ++i) {
+      product *= dims[static_cast<std::size_t>(i)];
+    }
+    return product;
+  }
+  std::int64_t offset(std::int64_t index) const {
+    std::int64_t at = 0;
+    for (int i = count - 1; i >= 0; --i) {
+      const auto a = static_cast<std::size_t>(i);
+      at += index % dims[a] * steps[a];
+      index /= dims[a];
+    }
+    return at;
+  }
+};
+
+// x as [kept.., reduced.., run], where the run is reduced (rows) or kept (columns).
 struct ReducePlan {
-  std::int64_t outer = 1, reduced = 1, inner = 1;
-  bool mean = false;
+  AxisList kept, reduced;
+  bool rows = true;
+  std::int64_t run = 1;
+  std::int64_t outer = 1, repeats = 1;  // of the run: kept and reduced ones
+  std::int64_t parts = 1;               // partial results of one output
+  std::int64_t blocks = 1;              // of columns
+  std::int64_t behind = 1;              // elements behind one output
   int threads = 1;
+
+  std::int64_t outputs() const { return rows ? outer : outer * run; }
 };
 
 std::string plan_reduce(const OpQuery& query, ReducePlan& plan) {
   const TensorSpec& x = query.inputs[0];
-  if (x.dtype != DType::kFloat32) {
-    return concat("only f32, not ", x.dtype);
+  if (x.dtype != DType::kFloat32 && x.dtype != DType::kFloat64) {
+    return concat("only f32 and f64, not ", x.dtype);
   }
-  // Axes of one element may be reduced or not without a difference.
+  if (x.shape.element_count() == 0) {
+    return "a tensor has no elements";
+  }
   const auto axes = query.attrs->get_ints("axes");
-  enum { kOuter, kReduced, kInner } part = kOuter;
-  for (int axis = 0; axis < x.shape.rank(); ++axis) {
+  const Shape strides = row_major_strides(x.shape);
+  // Groups of neighbouring axes of one kind, innermost first; axes of one element are of both.
+  struct Group {
+    std::int64_t dim, step;
+    bool reduced;
+  };
+  std::array<Group, kMaxRank> groups{};
+  std::size_t count = 0;
+  for (int axis = x.shape.rank() - 1; axis >= 0; --axis) {
     const bool reduced = std::find(axes.begin(), axes.end(), axis) != axes.end();
-    const std::int64_t dim = x.shape[axis];
-    if (dim == 0) {
-      return "a tensor has no elements";
-    }
-    if (dim == 1) {
+    if (x.shape[axis] == 1) {
       continue;
     }
-    if (reduced && part == kInner) {
-      return "the reduced axes are not neighbours";
+    if (count > 0 && groups[count - 1].reduced == reduced) {
+      groups[count - 1].dim *= x.shape[axis];
+    } else {
+      groups[count++] = {x.shape[axis], strides[axis], reduced};
     }
-    part = reduced ? kReduced : part == kOuter ? kOuter : kInner;
-    (part == kOuter ? plan.outer : part == kReduced ? plan.reduced : plan.inner) *= dim;
   }
-  plan.mean = query.op == "ReduceMean";
+  if (count > 0) {
+    plan.run = groups[0].dim;
+    plan.rows = groups[0].reduced;
+  }
+  for (std::size_t i = count; i-- > 1;) {
+    (groups[i].reduced ? plan.reduced : plan.kept).add(groups[i].dim, groups[i].step);
+  }
+  plan.outer = plan.kept.total();
+  plan.repeats = plan.reduced.total();
+  plan.behind = plan.rows ? plan.repeats * plan.run : plan.repeats;
   plan.threads = threads_for_elements(query.threads, x.shape.element_count());
+  if (plan.rows) {
+    plan.parts = plan.run > kPart ? plan.repeats * ((plan.run + kPart - 1) / kPart)
+                                  : (plan.repeats + kPart / plan.run - 1) / (kPart / plan.run);
+  } else {
+    plan.blocks = (plan.run + kColumns - 1) / kColumns;
+    const std::int64_t units = plan.outer * plan.blocks;
+    if (units < kLeastParts) {
+      const std::int64_t wanted = (kLeastParts + units - 1) / units;
+      plan.parts = std::clamp<std::int64_t>(plan.repeats / kLeastRows, 1, wanted);
+    }
+  }
   return {};
 }
 
-// Sums rows of contiguous elements, chunk by chunk.
-void reduce_rows(const ReducePlan& plan, const KernelArgs& args, double divisor) {
-  const auto* x = static_cast<const float*>(args.inputs[0]);
-  auto* y = static_cast<float*>(args.outputs[0]);
-  auto* partial = static_cast<double*>(args.workspace);
-  const std::int64_t per_row = (plan.reduced + kChunk - 1) / kChunk;
-  parallel_ranges(plan.threads, plan.outer * per_row, 1, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t i = begin; i < end; ++i) {
-      const std::int64_t at = i % per_row * kChunk;
-      partial[i] = sum(x + i / per_row * plan.reduced + at, std::min(kChunk, plan.reduced - at));
+// How elements T become one of type A.
+template <class T>
+struct Summing {
+  using A = double;
+  double divisor = 1;
+  static A start() { return 0; }
+  static A row(const T* x, std::int64_t n) { return sum(x, n); }
+  static A join(A a, A b) { return a + b; }
+  static void columns(A* totals, const T* x, std::int64_t n) { add_to(totals, x, n); }
+  T finish(A total) const { return static_cast<T>(total / divisor); }
+};
+
+template <class T>
+struct Raising {
+  using A = T;
+  static A start() { return -std::numeric_limits<T>::infinity(); }
+  static A row(const T* x, std::int64_t n) { return largest(x, n); }
+  static A join(A a, A b) { return functors::Max{}(a, b); }
+  static void columns(A* totals, const T* x, std::int64_t n) { raise_to(totals, x, n); }
+  T finish(A total) const { return total; }
+};
+
+template <class T>
+struct Lowering {
+  using A = T;
+  static A start() { return std::numeric_limits<T>::infinity(); }
+  static A row(const T* x, std::int64_t n) { return smallest(x, n); }
+  static A join(A a, A b) { return functors::Min{}(a, b); }
+  static void columns(A* totals, const T* x, std::int64_t n) { lower_to(totals, x, n); }
+  T finish(A total) const { return total; }
+};
+
+// One part of an output: some whole runs, or a piece of one.
+template <class T, class F>
+typename F::A fold_part(const ReducePlan& plan, const T* x, std::int64_t part) {
+  if (plan.run > kPart) {
+    const std::int64_t pieces = (plan.run + kPart - 1) / kPart;
+    const std::int64_t first = part % pieces * kPart;
+    return F::row(x + plan.reduced.offset(part / pieces) + first,
+                  std::min(kPart, plan.run - first));
+  }
+  const std::int64_t each = kPart / plan.run;
+  const std::int64_t end = std::min(plan.repeats, (part + 1) * each);
+  typename F::A total = F::start();
+  for (std::int64_t r = part * each; r < end; ++r) {
+    total = F::join(total, F::row(x + plan.reduced.offset(r), plan.run));
+  }
+  return total;
+}
+
+template <class T, class F>
+void reduce_rows(const ReducePlan& plan, const F& f, const KernelArgs& args) {
+  using A = typename F::A;
+  const T* x = static_cast<const T*>(args.inputs[0]);
+  T* y = static_cast<T*>(args.outputs[0]);
+  A* partial = static_cast<A*>(args.workspace);
+  parallel_ranges(plan.threads, plan.outer * plan.parts, 1,
+                  [&](std::int64_t begin, std::int64_t end) {
+                    for (std::int64_t i = begin; i < end; ++i) {
+                      const T* from = x + plan.kept.offset(i / plan.parts);
+                      const A total = fold_part<T, F>(plan, from, i % plan.parts);
+                      if (plan.parts == 1) {
+                        y[i] = f.finish(total);
+                      } else {
+                        partial[i] = total;
+                      }
+                    }
+                  });
+  for (std::int64_t output = 0; plan.parts > 1 && output < plan.outer; ++output) {
+    A total = F::start();
+    for (std::int64_t part = 0; part < plan.parts; ++part) {
+      total = F::join(total, partial[output * plan.parts + part]);
     }
-  });
-  for (std::int64_t row = 0; row < plan.outer; ++row) {
-    double total = 0;
-    for (std::int64_t i = 0; i < per_row; ++i) {
-      total += partial[row * per_row + i];
-    }
-    y[row] = static_cast<float>(total / divisor);
+    y[output] = f.finish(total);
   }
 }
 
-// Adds rows of `inner` elements; a thread takes some columns and all rows.
-void reduce_columns(const ReducePlan& plan, const KernelArgs& args, double divisor) {
-  const auto* x = static_cast<const float*>(args.inputs[0]);
-  auto* y = static_cast<float*>(args.outputs[0]);
-  const std::int64_t blocks = (plan.inner + kColumns - 1) / kColumns;
-  parallel_ranges(plan.threads, plan.outer * blocks, 1, [&](std::int64_t begin, std::int64_t end) {
+// Unit: some columns of an output row and a part of the rows behind them.
+template <class T, class F>
+void reduce_columns(const ReducePlan& plan, const F& f, const KernelArgs& args) {
+  using A = typename F::A;
+  const T* x = static_cast<const T*>(args.inputs[0]);
+  T* y = static_cast<T*>(args.outputs[0]);
+  A* partial = static_cast<A*>(args.workspace);
+  const std::int64_t units = plan.outer * plan.blocks;
+  parallel_ranges(plan.threads, units * plan.parts, 1, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t i = begin; i < end; ++i) {
-      const std::int64_t first = i % blocks * kColumns;
-      const std::int64_t count = std::min(kColumns, plan.inner - first);
-      const float* column = x + i / blocks * plan.reduced * plan.inner + first;
-      double totals[kColumns] = {};
-      for (std::int64_t r = 0; r < plan.reduced; ++r) {
-        add_to(totals, column + r * plan.inner, count);
+      const std::int64_t unit = i / plan.parts, part = i % plan.parts;
+      const std::int64_t first = unit % plan.blocks * kColumns;
+      const std::int64_t count = std::min(kColumns, plan.run - first);
+      const std::int64_t output = unit / plan.blocks * plan.run + first;
+      const T* from = x + plan.kept.offset(unit / plan.blocks) + first;
+      A totals[kColumns];
+      std::fill(totals, totals + count, F::start());
+      const std::int64_t stop = plan.repeats * (part + 1) / plan.parts;
+      for (std::int64_t r = plan.repeats * part / plan.parts; r < stop; ++r) {
+        F::columns(totals, from + plan.reduced.offset(r), count);
+      }
+      if (plan.parts > 1) {
+        std::copy(totals, totals + count, partial + part * plan.outputs() + output);
+        continue;
       }
       for (std::int64_t j = 0; j < count; ++j) {
-        y[i / blocks * plan.inner + first + j] = static_cast<float>(totals[j] / divisor);
+        y[output + j] = f.finish(totals[j]);
       }
     }
   });
+  for (std::int64_t i = 0; plan.parts > 1 && i < plan.outputs(); ++i) {
+    A total = F::start();
+    for (std::int64_t part = 0; part < plan.parts; ++part) {
+      total = F::join(total, partial[part * plan.outputs() + i]);
+    }
+    y[i] = f.finish(total);
+  }
+}
+
+template <class T, class F>
+std::unique_ptr<Kernel> reduce_kernel(const ReducePlan& plan, const F& f) {
+  auto kernel = make_kernel([plan, f](const KernelArgs& args) {
+    if (plan.rows) {
+      reduce_rows<T>(plan, f, args);
+    } else {
+      reduce_columns<T>(plan, f, args);
+    }
+  });
+  if (plan.parts > 1) {
+    kernel->workspace_bytes =
+        static_cast<std::size_t>(plan.parts * plan.outputs()) * sizeof(typename F::A);
+  }
+  kernel->description = "vector";
+  return kernel;
 }
 
 std::unique_ptr<Kernel> prepare_reduce(const OpQuery& query) {
   ReducePlan plan;
   const std::string reason = plan_reduce(query, plan);
   TEMPER_ASSERT(reason.empty(), reason);
-  const double divisor = plan.mean ? static_cast<double>(plan.reduced) : 1.0;
-  std::unique_ptr<Kernel> kernel;
-  if (plan.inner == 1) {
-    kernel = make_kernel([=](const KernelArgs& args) { reduce_rows(plan, args, divisor); });
-    kernel->workspace_bytes = static_cast<std::size_t>(plan.outer) *
-                              static_cast<std::size_t>((plan.reduced + kChunk - 1) / kChunk) *
-                              sizeof(double);
-  } else {
-    kernel = make_kernel([=](const KernelArgs& args) { reduce_columns(plan, args, divisor); });
-  }
-  kernel->description = "vector";
-  return kernel;
+  return visit_float(query.inputs[0].dtype, [&]<class T>() -> std::unique_ptr<Kernel> {
+    if (query.op == "ReduceMax") {
+      return reduce_kernel<T>(plan, Raising<T>{});
+    }
+    if (query.op == "ReduceMin") {
+      return reduce_kernel<T>(plan, Lowering<T>{});
+    }
+    return reduce_kernel<T>(
+        plan, Summing<T>{query.op == "ReduceMean" ? static_cast<double>(plan.behind) : 1.0});
+  });
 }
 
 Support supports(const OpQuery& query) {
@@ -116,8 +272,9 @@ Support supports(const OpQuery& query) {
 }  // namespace
 
 void register_reduce(KernelTable& table) {
-  table.add("ReduceSum", "cpu", supports, prepare_reduce);
-  table.add("ReduceMean", "cpu", supports, prepare_reduce);
+  for (const char* op : {"ReduceSum", "ReduceMean", "ReduceMax", "ReduceMin"}) {
+    table.add(op, "cpu", supports, prepare_reduce);
+  }
 }
 
 }  // namespace temper::cpu

@@ -1,4 +1,5 @@
 // DepthToSpace and SpaceToDepth: a copy through the strides of [N, C, H, b, W, b] in the channels.
+#include "backends/host/strided_view.h"
 #include "backends/reference/index_walk.h"
 #include "backends/reference/reference_backend.h"
 #include "runtime/base/dtype_visit.h"
@@ -9,25 +10,19 @@ namespace {
 template <bool kToSpace>
 std::unique_ptr<Kernel> prepare_blocks(const OpQuery& query) {
   const Shape& depth = (kToSpace ? query.inputs : query.outputs)[0].shape;
-  const std::int64_t b = query.attrs->get_int("blocksize", 1);
-  const std::int64_t channels = depth[1] / (b * b);
-  const Shape view{depth[0], channels, depth[2], b, depth[3], b};
-  const std::int64_t image = depth[2] * depth[3];
-  const bool depth_first = query.attrs->get_string("mode", "DCR") == "DCR";
-  const std::int64_t c = depth_first ? 1 : b * b;
-  const std::int64_t j = depth_first ? channels : 1;
-  const Shape strides{depth[1] * image, c * image, depth[3], b * j * image, 1, j * image};
+  const StridedView view = depth_view(*query.attrs, depth);
   return visit_bits(query.inputs[0].dtype, [&]<class T>() -> std::unique_ptr<Kernel> {
-    return make_kernel([view, strides](const KernelArgs& args) {
+    return make_kernel([view](const KernelArgs& args) {
       const T* x = static_cast<const T*>(args.inputs[0]);
       T* y = static_cast<T*>(args.outputs[0]);
-      walk_strided(view, strides, 0, [&](std::int64_t in_space, std::int64_t in_depth) {
-        if constexpr (kToSpace) {
-          y[in_space] = x[in_depth];
-        } else {
-          y[in_depth] = x[in_space];
-        }
-      });
+      walk_strided(view.shape, view.strides, view.base,
+                   [&](std::int64_t in_space, std::int64_t in_depth) {
+                     if constexpr (kToSpace) {
+                       y[in_space] = x[in_depth];
+                     } else {
+                       y[in_depth] = x[in_space];
+                     }
+                   });
     });
   });
 }

@@ -1,0 +1,122 @@
+#include "backends/cpu/cell_loops.h"
+
+#include "backends/cpu/instruction_sets.h"
+#include "backends/cpu/vector_math.h"
+
+// Rows never overlap unless they are the same one, and then each element is read before it is
+// written.
+namespace temper::cpu {
+
+TEMPER_CLONES("arch=x86-64-v4", "arch=x86-64-v3", "default")
+void lstm_step(std::int64_t hidden, float* z, const float* c, float* next_c, float* next_h) {
+  float *zi = z, *zo = z + hidden, *zf = z + 2 * hidden, *zg = z + 3 * hidden;
+#pragma GCC ivdep
+  for (std::int64_t k = 0; k < hidden; ++k) {
+    const float i = sigmoid_of(zi[k]), o = sigmoid_of(zo[k]);
+    const float f = sigmoid_of(zf[k]), g = tanh_of(zg[k]);
+    const float state = f * c[k] + i * g;
+    zi[k] = i;
+    zo[k] = o;
+    zf[k] = f;
+    zg[k] = g;
+    next_c[k] = state;
+    next_h[k] = o * tanh_of(state);
+  }
+}
+
+TEMPER_CLONES("arch=x86-64-v4", "arch=x86-64-v3", "default")
+void lstm_step_back(std::int64_t hidden, float* z, const float* c, const float* dh, float* dc) {
+  float *zi = z, *zo = z + hidden, *zf = z + 2 * hidden, *zg = z + 3 * hidden;
+#pragma GCC ivdep
+  for (std::int64_t k = 0; k < hidden; ++k) {
+    const float i = zi[k], o = zo[k], f = zf[k], g = zg[k];
+    const float out = tanh_of(f * c[k] + i * g);
+    const float dstate = dc[k] + dh[k] * o * (1.0f - out * out);
+    zo[k] = dh[k] * out * (o * (1.0f - o));
+    zi[k] = dstate * g * (i * (1.0f - i));
+    zf[k] = dstate * c[k] * (f * (1.0f - f));
+    zg[k] = dstate * i * (1.0f - g * g);
+    dc[k] = dstate * f;
+  }
+}
+
+TEMPER_CLONES("arch=x86-64-v4", "arch=x86-64-v3", "default")
+void gru_gates(std::int64_t hidden, float* z) {
+#pragma GCC ivdep
+  for (std::int64_t k = 0; k < 2 * hidden; ++k) {
+    z[k] = sigmoid_of(z[k]);
+  }
+}
+
+TEMPER_CLONES("arch=x86-64-v4", "arch=x86-64-v3", "default")
+void multiply_rows(std::int64_t n, const float* a, const float* b, float* y) {
+#pragma GCC ivdep
+  for (std::int64_t k = 0; k < n; ++k) {
+    y[k] = a[k] * b[k];
+  }
+}
+
+TEMPER_CLONES("arch=x86-64-v4", "arch=x86-64-v3", "default")
+void gru_step(std::int64_t hidden, bool reset_behind, float* z, const float* state, const float* h,
+              float* next_h) {
+  const float *zz = z, *zr = z + hidden;
+  float* zn = z + 2 * hidden;
+#pragma GCC ivdep
+  for (std::int64_t k = 0; k < hidden; ++k) {
+    const float n = tanh_of(zn[k] + (reset_behind ? zr[k] * state[k] : state[k]));
+    zn[k] = n;
+    next_h[k] = (1.0f - zz[k]) * n + zz[k] * h[k];
+  }
+}
+
+TEMPER_CLONES("arch=x86-64-v4", "arch=x86-64-v3", "default")
+void gru_step_back(std::int64_t hidden, float* z, const float* h, float* dh) {
+  float *zz = z, *zn = z + 2 * hidden;
+#pragma GCC ivdep
+  for (std::int64_t k = 0; k < hidden; ++k) {
+    const float gate = zz[k], n = zn[k];
+    zz[k] = dh[k] * (h[k] - n) * (gate * (1.0f - gate));
+    zn[k] = dh[k] * (1.0f - gate) * (1.0f - n * n);
+    dh[k] = dh[k] * gate;
+  }
+}
+
+TEMPER_CLONES("arch=x86-64-v4", "arch=x86-64-v3", "default")
+void gru_reset_back(std::int64_t hidden, const float* reset, const float* state, const float* dn,
+                    float* dr, float* dstate) {
+#pragma GCC ivdep
+  for (std::int64_t k = 0; k < hidden; ++k) {
+    const float r = reset[k];
+    dstate[k] = dn[k] * r;
+    dr[k] = dn[k] * state[k] * (r * (1.0f - r));
+  }
+}
+
+TEMPER_CLONES("arch=x86-64-v4", "arch=x86-64-v3", "default")
+void gru_seen_back(std::int64_t hidden, const float* reset, const float* h, const float* dseen,
+                   float* dr, float* dh) {
+#pragma GCC ivdep
+  for (std::int64_t k = 0; k < hidden; ++k) {
+    const float r = reset[k];
+    dh[k] = dh[k] + dseen[k] * r;
+    dr[k] = dseen[k] * h[k] * (r * (1.0f - r));
+  }
+}
+
+TEMPER_CLONES("arch=x86-64-v4", "arch=x86-64-v3", "default")
+void rnn_step(std::int64_t hidden, bool relu, const float* z, float* h) {
+#pragma GCC ivdep
+  for (std::int64_t k = 0; k < hidden; ++k) {
+    h[k] = relu ? (z[k] > 0.0f || z[k] != z[k] ? z[k] : 0.0f) : tanh_of(z[k]);
+  }
+}
+
+TEMPER_CLONES("arch=x86-64-v4", "arch=x86-64-v3", "default")
+void rnn_step_back(std::int64_t hidden, bool relu, const float* h, const float* dh, float* z) {
+#pragma GCC ivdep
+  for (std::int64_t k = 0; k < hidden; ++k) {
+    z[k] = relu ? (h[k] > 0.0f ? dh[k] : 0.0f) : dh[k] * (1.0f - h[k] * h[k]);
+  }
+}
+
+}  // namespace temper::cpu

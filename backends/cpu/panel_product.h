@@ -1,0 +1,28 @@
+// Products of f32 matrices that stay in the caches, on one thread: the steps of recurrent layers
+// and the blocks of attention, where a library call costs more than it computes. The right factor
+// is packed into panels of a few columns once and then used many times. Sums run over k in order,
+// in fused multiply-adds.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace temper::cpu {
+
+// Element (i, j) lies at data[i * row + j * column].
+struct MatrixView {
+  const float* data = nullptr;
+  std::int64_t row = 0;
+  std::int64_t column = 1;
+};
+
+// Floats of a packed k x n matrix.
+std::int64_t packed_floats(std::int64_t k, std::int64_t n);
+void pack_panels(const MatrixView& b, std::int64_t k, std::int64_t n, float* packed);
+
+// c[i * row + j] = (adds ? c[i * row + j] : 0) + sum over p of a(i, p) b(p, j), b packed; i < m, j
+// < n, p < k.
+void panel_product(const MatrixView& a, const float* b, std::int64_t m, std::int64_t n,
+                   std::int64_t k, bool adds, float* c, std::int64_t row);
+
+}  // namespace temper::cpu

@@ -1,0 +1,53 @@
+// LSTM, GRU and RNN in f32 with ONNX's default activations. What does not wait for the step before
+// is one large product of the library: the inputs' part of all gates and the gradients of the
+// weights. The steps themselves are small products by packed recurrent weights; each thread takes
+// some samples (or a direction) through all of them and never waits for another.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "runtime/backend/kernel.h"
+
+namespace temper::cpu {
+
+struct RecurrencePlan {
+  enum class Cell { kLstm, kGru, kRnn };
+  Cell cell = Cell::kRnn;
+  std::int64_t gates = 1;
+  std::int64_t steps = 0, batch = 0, inputs = 0, hidden = 0, directions = 1;
+  bool batch_first = false, reversed = false;
+  bool reset_behind = false;    // GRU's linear_before_reset
+  bool relu[2] = {};            // RNN: Relu in place of Tanh, by direction
+  std::size_t input_count = 0;  // of the query
+  bool has_lengths = false;
+  bool backward = false;
+  int threads = 1;
+  std::int64_t slice = 1;  // samples that one thread takes together
+
+  bool is(Cell other) const { return cell == other; }
+  std::int64_t forward_inputs() const { return is(Cell::kLstm) ? 8 : 6; }
+  std::int64_t gate_rows() const { return gates * hidden; }
+  std::int64_t rows() const { return steps * batch; }
+  // The row of a step of a sample in x, and in whatever lies beside it.
+  std::int64_t row(std::int64_t t, std::int64_t n) const {
+    return batch_first ? n * steps + t : t * batch + n;
+  }
+  std::int64_t sample_step() const { return batch_first ? steps : 1; }
+  std::int64_t y_at(std::int64_t t, std::int64_t d, std::int64_t n) const {
+    return (batch_first ? (n * steps + t) * directions + d : (t * directions + d) * batch + n) *
+           hidden;
+  }
+  std::int64_t state_at(std::int64_t d, std::int64_t n) const {
+    return (batch_first ? n * directions + d : d * batch + n) * hidden;
+  }
+  std::int64_t step_time(std::int64_t d, std::int64_t step) const {
+    return d == 1 || reversed ? steps - 1 - step : step;
+  }
+};
+
+std::size_t recurrence_workspace(const RecurrencePlan& plan);
+// `args` as the op's kernel gets them, with all outputs that the op may have (null when not there).
+void run_recurrence(const RecurrencePlan& plan, const KernelArgs& args);
+
+}  // namespace temper::cpu

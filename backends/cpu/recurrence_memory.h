@@ -1,0 +1,63 @@
+// What the recurrent kernels keep in their workspace.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+
+#include "backends/cpu/panel_product.h"
+#include "backends/cpu/recurrence.h"
+
+namespace temper::cpu {
+
+// Floats of the workspace, handed out in order.
+class FloatPart {
+ public:
+  explicit FloatPart(float* first) : first_(first) {}  // null: only counts
+  float* take(std::int64_t count) {
+    float* taken = first_ == nullptr ? nullptr : first_ + taken_;
+    taken_ += (count + 15) / 16 * 16;
+    return taken;
+  }
+  std::size_t bytes() const { return static_cast<std::size_t>(taken_) * sizeof(float); }
+
+ private:
+  float* first_;
+  std::int64_t taken_ = 0;
+};
+
+// What one direction works with. Rows lie as those of x.
+struct RecurrenceMemory {
+  float* gates = nullptr;     // [rows, gates]: sums, then gates, then the gradients of the sums
+  float* extra = nullptr;     // GRU [rows, hidden]: the state's part of n's sum, or r * h
+  float* before_h = nullptr;  // backward [rows, hidden]: the state before the step
+  float* before_c = nullptr;
+  float *h = nullptr, *c = nullptr, *dh = nullptr, *dc = nullptr;  // [batch, hidden]
+  float* scratch = nullptr;                                        // [batch, hidden]
+  // Packed recurrent weights: of all gates (GRU: of z and r), and of GRU's n.
+  float *forward = nullptr, *forward_new = nullptr, *back = nullptr, *back_new = nullptr;
+
+  RecurrenceMemory() = default;
+  RecurrenceMemory(const RecurrencePlan& plan, FloatPart& part) {
+    const std::int64_t hidden = plan.hidden, states = plan.batch * hidden;
+    const bool gru = plan.is(RecurrencePlan::Cell::kGru),
+               lstm = plan.is(RecurrencePlan::Cell::kLstm);
+    const std::int64_t joint = gru ? 2 * hidden : plan.gate_rows();
+    const std::int64_t tape = plan.backward ? plan.rows() * hidden : 0;
+    gates = part.take(plan.rows() * plan.gate_rows());
+    extra = part.take(gru ? std::max(tape, states) : 0);
+    before_h = part.take(tape);
+    before_c = part.take(lstm ? tape : 0);
+    h = part.take(states);
+    c = part.take(lstm ? states : 0);
+    dh = part.take(plan.backward ? states : 0);
+    dc = part.take(plan.backward && lstm ? states : 0);
+    scratch = part.take(states);
+    forward = part.take(packed_floats(hidden, joint));
+    forward_new = part.take(gru ? packed_floats(hidden, hidden) : 0);
+    back = part.take(plan.backward ? packed_floats(joint, hidden) : 0);
+    back_new = part.take(plan.backward && gru ? packed_floats(hidden, hidden) : 0);
+  }
+};
+
+}  // namespace temper::cpu
