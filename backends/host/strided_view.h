@@ -48,11 +48,9 @@ inline StridedView slice_view(const Attrs& attrs, const Shape& whole, const Shap
 }
 
 // The image [N, C, H, b, W, b] seen in the channels of `depth`.
-inline StridedView depth_view(const Attrs& attrs, const Shape& depth) {
-  const std::int64_t b = attrs.get_int("blocksize", 1);
+inline StridedView depth_view(const Shape& depth, std::int64_t b, bool depth_first) {
   const std::int64_t channels = depth[1] / (b * b);
   const std::int64_t image = depth[2] * depth[3];
-  const bool depth_first = attrs.get_string("mode", "DCR") == "DCR";
   const std::int64_t c = depth_first ? 1 : b * b;
   const std::int64_t j = depth_first ? channels : 1;
   return {{depth[0], channels, depth[2], b, depth[3], b},

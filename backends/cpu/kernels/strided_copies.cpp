@@ -74,8 +74,9 @@ std::unique_ptr<Kernel> prepare_slice_grad(const OpQuery& query) {
 
 template <bool kToSpace>
 std::unique_ptr<Kernel> prepare_blocks(const OpQuery& query) {
-  const StridedView depth =
-      depth_view(*query.attrs, (kToSpace ? query.inputs : query.outputs)[0].shape);
+  const StridedView depth = depth_view((kToSpace ? query.inputs : query.outputs)[0].shape,
+                                       query.attrs->get_int("blocksize", 1),
+                                       query.attrs->get_string("mode", "DCR") == "DCR");
   const Shape space = row_major_strides(depth.shape);
   StridedCopy copy(size_of(query.inputs[0].dtype));
   for (int axis = 0; axis < depth.shape.rank(); ++axis) {

@@ -10,7 +10,8 @@ namespace {
 template <bool kToSpace>
 std::unique_ptr<Kernel> prepare_blocks(const OpQuery& query) {
   const Shape& depth = (kToSpace ? query.inputs : query.outputs)[0].shape;
-  const StridedView view = depth_view(*query.attrs, depth);
+  const StridedView view = depth_view(depth, query.attrs->get_int("blocksize", 1),
+                                      query.attrs->get_string("mode", "DCR") == "DCR");
   return visit_bits(query.inputs[0].dtype, [&]<class T>() -> std::unique_ptr<Kernel> {
     return make_kernel([view](const KernelArgs& args) {
       const T* x = static_cast<const T*>(args.inputs[0]);
