@@ -29,12 +29,11 @@ std::string stem_of(const std::string& path) {
 
 class Exporter {
  public:
-  Exporter(const OnnxModel::Impl& impl, const std::map<std::string, PlainValue>& trained,
-           const std::string& path)
-      : impl_(impl), trained_(trained), path_(path), proto_(*impl.proto) {}
+  Exporter(const OnnxModel::Impl& impl, wire::ModelProto proto,
+           const std::map<std::string, PlainValue>& trained, const std::string& path)
+      : impl_(impl), trained_(trained), path_(path), proto_(std::move(proto)) {}
 
   void run() {
-    to_inference_form(proto_);
     check_names();
     auto& graph = *proto_.mutable_graph();
     for (auto& tensor : *graph.mutable_initializer()) {
@@ -337,14 +336,21 @@ class Exporter {
 
 }  // namespace
 
-void export_model(const OnnxModel& model, const std::map<std::string, PlainValue>& trained,
-                  const std::string& path) {
+void write_edited(const OnnxModel::Impl& origin, wire::ModelProto edited,
+                  const std::map<std::string, PlainValue>& values, const std::string& path) {
   try {
-    Exporter(model.impl(), trained, path).run();
+    Exporter(origin, std::move(edited), values, path).run();
   } catch (Error& error) {
     error.add_note(concat("while exporting to ", path));
     throw;
   }
+}
+
+void export_model(const OnnxModel& model, const std::map<std::string, PlainValue>& trained,
+                  const std::string& path) {
+  wire::ModelProto proto = *model.impl().proto;
+  to_inference_form(proto);
+  write_edited(model.impl(), std::move(proto), trained, path);
 }
 
 void export_model(const OnnxModel& model, const std::map<std::string, Tensor>& trained,

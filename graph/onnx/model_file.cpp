@@ -133,6 +133,12 @@ OnnxModel::Impl::Impl(const std::string& model_path, const ImportOptions& option
   external = share(std::move(files));
 }
 
+OnnxModel::Impl::Impl(const Impl& origin, std::unique_ptr<wire::ModelProto> edited)
+    : path(origin.path),
+      proto(std::move(edited)),
+      flat(flatten(*proto, proto->ByteSizeLong())),
+      external(origin.external) {}
+
 OnnxModel::Impl::~Impl() = default;
 
 OnnxModel::OnnxModel(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}

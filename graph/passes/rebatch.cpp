@@ -39,6 +39,11 @@ class Rebatcher {
     }
   }
 
+  BatchTrace trace() const {
+    const auto given = axes_.begin() + old_.value_count();
+    return {{axes_.begin(), given}, rewritten_};
+  }
+
  private:
   BatchAxis& axis(ValueId id) { return axes_[static_cast<std::size_t>(id.index)]; }
 
@@ -79,7 +84,11 @@ class Rebatcher {
     const int expected = op.batch_function(BatchContext(old_, old_node(id), from_, axes));
     if (op.rebatch_function != nullptr) {
       RebatchContext context(graph_, old_, id, from_, to_, axes, expected);
+      const std::vector<ValueId> inputs = graph_.node(id).inputs;
       op.rebatch_function(context);
+      if (graph_.node(id).inputs != inputs) {
+        rewritten_.push_back(id);
+      }
       axes_.resize(static_cast<std::size_t>(graph_.value_count()));
     }
     return expected;
@@ -126,12 +135,13 @@ class Rebatcher {
   std::int64_t to_;
   ConstantFolder folder_;
   std::vector<BatchAxis> axes_;
+  std::vector<NodeId> rewritten_;
 };
 
 }  // namespace
 
 void rebatch(Graph& graph, const std::map<std::string, std::int64_t>& symbols, std::int64_t from,
-             std::int64_t to, const Backend& reference) {
+             std::int64_t to, const Backend& reference, BatchTrace* trace) {
   TEMPER_CHECK(from > 0, ErrorCode::kInvalidArgument, "a batch size of ", from,
                " cannot be replaced");
   Graph old = graph;
@@ -152,7 +162,11 @@ void rebatch(Graph& graph, const std::map<std::string, std::int64_t>& symbols, s
   TEMPER_CHECK(any, ErrorCode::kInvalidArgument, "no input of the model has the batch size ", from);
   bind_shapes(old, old_symbols, from, reference);
   bind_inputs(graph, symbols, to);
-  Rebatcher(graph, old, from, to, reference).run();
+  Rebatcher rebatcher(graph, old, from, to, reference);
+  rebatcher.run();
+  if (trace != nullptr) {
+    *trace = rebatcher.trace();
+  }
   verify(graph, "rebatch");
 }
 

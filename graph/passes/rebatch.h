@@ -5,11 +5,19 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <vector>
 
+#include "graph/ir/batch_context.h"
 #include "graph/ir/graph.h"
 #include "runtime/backend/backend.h"
 
 namespace temper::graph {
+
+// What rebatch() found, for those who edit the file rather than the graph.
+struct BatchTrace {
+  std::vector<BatchAxis> axes;    // per value of the graph as it was given
+  std::vector<NodeId> rewritten;  // nodes that held the batch's size as a number, in order
+};
 
 // Changes dimension 0 of every input where it is `from` into `to`, follows that dimension through
 // the graph, rewrites what holds it as a number, and binds and infers all shapes as bind_shapes()
@@ -18,6 +26,6 @@ namespace temper::graph {
 // shapes are inferred; from is not to. THROWS: kInvalidArgument when no input has the size `from`;
 // kUnsupported naming the node that does not keep the samples apart; as bind_shapes().
 void rebatch(Graph& graph, const std::map<std::string, std::int64_t>& symbols, std::int64_t from,
-             std::int64_t to, const Backend& reference);
+             std::int64_t to, const Backend& reference, BatchTrace* trace = nullptr);
 
 }  // namespace temper::graph

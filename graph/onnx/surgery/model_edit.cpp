@@ -1,0 +1,428 @@
+// The messages and what the edits share; names are looked for in the main graph, where an export
+// has its layers.
+#include "graph/onnx/surgery/model_edit.h"
+
+#include <algorithm>
+
+#include <onnx.pb.h>
+
+#include "runtime/base/error.h"
+
+namespace temper::graph {
+namespace {
+
+constexpr std::int32_t kInt64 = 7;  // TensorProto.DataType
+constexpr int kFloatAttribute = 1, kIntAttribute = 2, kIntsAttribute = 7;
+
+wire::TensorProto* value_of_constant(wire::NodeProto& node) {
+  if (node.op_type() != "Constant" || !normal_domain(node.domain()).empty()) {
+    return nullptr;
+  }
+  for (auto& attribute : *node.mutable_attribute()) {
+    if (attribute.name() == "value" && attribute.has_t()) {
+      return attribute.mutable_t();
+    }
+  }
+  return nullptr;
+}
+
+void set_data(wire::TensorProto& tensor, const Tensor& value, std::int32_t file_type,
+              const std::string& name) {
+  tensor.set_data_type(file_type);
+  for (const std::int64_t dim : value.shape()) {
+    tensor.add_dims(dim);
+  }
+  tensor.set_raw_data(encode_raw(file_type, value, tensor_label(name)));
+}
+
+// What the file says of a tensor where it names it as an input too.
+void describe(const wire::TensorProto& tensor, wire::ValueInfoProto& info) {
+  auto& type = *info.mutable_type()->mutable_tensor_type();
+  type.set_elem_type(tensor.data_type());
+  type.clear_shape();
+  for (const std::int64_t dim : tensor.dims()) {
+    type.mutable_shape()->add_dim()->set_dim_value(dim);
+  }
+}
+
+// Whether a body of If, Loop and the like reads the name. Files nest no deeper than they are
+// parsed.
+bool reads_inside(const wire::GraphProto& body, const std::string& name) {
+  for (const auto& node : body.node()) {
+    if (std::find(node.input().begin(), node.input().end(), name) != node.input().end()) {
+      return true;
+    }
+    for (const auto& attribute : node.attribute()) {
+      if (attribute.has_g() && reads_inside(attribute.g(), name)) {
+        return true;
+      }
+    }
+  }
+  return std::any_of(body.output().begin(), body.output().end(),
+                     [&](const auto& output) { return output.name() == name; });
+}
+
+wire::AttributeProto& attribute_of(wire::NodeProto& node, const char* name, int type) {
+  for (auto& attribute : *node.mutable_attribute()) {
+    if (attribute.name() == name) {
+      return attribute;
+    }
+  }
+  wire::AttributeProto& made = *node.add_attribute();
+  made.set_name(name);
+  made.set_type(type);
+  return made;
+}
+
+}  // namespace
+
+ModelEdit::ModelEdit(const OnnxModel& model)
+    : origin_(model), proto_(std::make_unique<wire::ModelProto>(*model.impl().proto)) {
+  const wire::GraphProto& graph = proto_->graph();
+  for (const auto& tensor : graph.initializer()) {
+    names_.insert(tensor.name());
+  }
+  for (const auto& input : graph.input()) {
+    names_.insert(input.name());
+  }
+  for (const auto& node : graph.node()) {
+    names_.insert(node.name());
+    names_.insert(node.output().begin(), node.output().end());
+  }
+}
+
+ModelEdit::~ModelEdit() = default;
+
+wire::GraphProto& ModelEdit::graph() { return *proto_->mutable_graph(); }
+
+std::int64_t ModelEdit::opset() const {
+  for (const auto& import : proto_->opset_import()) {
+    if (normal_domain(import.domain()).empty()) {
+      return import.version();
+    }
+  }
+  return 0;
+}
+
+OnnxModel ModelEdit::model() const {
+  return OnnxModel::Impl::as_model(std::make_unique<OnnxModel::Impl>(
+      origin_.impl(), std::make_unique<wire::ModelProto>(*proto_)));
+}
+
+FlatGraph ModelEdit::flat() const { return flatten(*proto_, proto_->ByteSizeLong()); }
+
+wire::TensorProto* ModelEdit::find_tensor(const std::string& name) {
+  for (auto& tensor : *graph().mutable_initializer()) {
+    if (tensor.name() == name) {
+      return &tensor;
+    }
+  }
+  for (auto& node : *graph().mutable_node()) {
+    if (node.output_size() == 1 && node.output(0) == name) {
+      return value_of_constant(node);
+    }
+  }
+  return nullptr;
+}
+
+TensorHeader ModelEdit::header(const std::string& name) {
+  const wire::TensorProto* tensor = find_tensor(name);
+  TEMPER_ASSERT(tensor != nullptr, name);
+  return check_tensor(*tensor, tensor_label(name));
+}
+
+Tensor ModelEdit::read(const std::string& name) {
+  const auto changed = values_.find(name);
+  if (changed != values_.end()) {
+    return changed->second;
+  }
+  const wire::TensorProto* tensor = find_tensor(name);
+  TEMPER_ASSERT(tensor != nullptr, name);
+  ExternalReader reader(*origin_.impl().external);
+  return decode_tensor(*tensor, tensor_label(name), &reader);
+}
+
+std::vector<std::int64_t> ModelEdit::integers(const std::string& name) {
+  return read(name).values<std::int64_t>();
+}
+
+void ModelEdit::add_tensor(const std::string& name, const Tensor& value, std::int32_t file_type) {
+  wire::TensorProto& tensor = *graph().add_initializer();
+  tensor.set_name(name);
+  set_data(tensor, value, file_type, name);
+  names_.insert(name);
+}
+
+void ModelEdit::add_integers(const std::string& name, const std::vector<std::int64_t>& numbers) {
+  const Shape shape{static_cast<std::int64_t>(numbers.size())};
+  add_tensor(name, Tensor::from<std::int64_t>(DType::kInt64, shape, numbers), kInt64);
+}
+
+void ModelEdit::replace_tensor(const std::string& name, const Tensor& value) {
+  wire::TensorProto* tensor = find_tensor(name);
+  TEMPER_ASSERT(tensor != nullptr, name);
+  wire::TensorProto made;
+  set_data(made, value, tensor->data_type(), name);
+  if (tensor->has_name()) {
+    made.set_name(tensor->name());
+  }
+  if (tensor->has_doc_string()) {
+    made.set_doc_string(tensor->doc_string());
+  }
+  *made.mutable_metadata_props() = tensor->metadata_props();
+  *tensor = std::move(made);
+  if (wire::ValueInfoProto* info = find_value_info(name)) {
+    describe(*tensor, *info);
+  }
+}
+
+void ModelEdit::set_value(const std::string& name, const Tensor& value) { values_[name] = value; }
+
+void ModelEdit::copy_tensor(const std::string& from, const std::string& to) {
+  const wire::TensorProto* tensor = find_tensor(from);
+  TEMPER_ASSERT(tensor != nullptr, from);
+  const wire::TensorProto copy = *tensor;
+  wire::TensorProto& made = *graph().add_initializer();
+  made = copy;
+  made.set_name(to);
+  names_.insert(to);
+}
+
+void ModelEdit::remove_unread(const std::set<std::string>& names) {
+  std::set<std::string> gone;
+  for (const std::string& name : names) {
+    if (!name.empty() && reads_of(name) == 0) {
+      gone.insert(name);
+    }
+  }
+  const auto remove = [&](auto& list, const auto& is_gone) {
+    for (int i = list.size(); i-- > 0;) {
+      if (is_gone(list.Get(i))) {
+        list.DeleteSubrange(i, 1);
+      }
+    }
+  };
+  const auto named = [&](const auto& one) { return gone.contains(one.name()); };
+  // Files of old IR versions name an initializer among the inputs as well.
+  std::set<std::string> stored;
+  for (const auto& tensor : graph().initializer()) {
+    stored.insert(tensor.name());
+  }
+  remove(*graph().mutable_input(),
+         [&](const auto& input) { return named(input) && stored.contains(input.name()); });
+  remove(*graph().mutable_initializer(), named);
+  remove(*graph().mutable_node(), [&](const wire::NodeProto& node) {
+    return node.output_size() == 1 && gone.contains(node.output(0)) && node.input_size() == 0;
+  });
+  remove(*graph().mutable_value_info(), named);
+}
+
+wire::NodeProto& ModelEdit::node_of(const FlatNode& node) {
+  TEMPER_CHECK(!node.inlined, ErrorCode::kUnsupported, node.label(),
+               " is in a function of the file; functions are not edited");
+  return *graph().mutable_node(index_of(*node.source));
+}
+
+int ModelEdit::index_of(const wire::NodeProto& node) const {
+  const auto& nodes = proto_->graph().node();
+  for (int i = 0; i < nodes.size(); ++i) {
+    if (&nodes.Get(i) == &node) {
+      return i;
+    }
+  }
+  TEMPER_ASSERT(false, node.name());
+  return 0;
+}
+
+wire::NodeProto& ModelEdit::insert_at(int index, const std::string& op,
+                                      const std::vector<std::string>& inputs,
+                                      const std::string& output) {
+  auto& nodes = *graph().mutable_node();
+  wire::NodeProto& made = *nodes.Add();
+  made.set_op_type(op);
+  made.set_name(unique(output + "_node"));
+  for (const std::string& input : inputs) {
+    made.add_input(input);
+  }
+  made.add_output(output);
+  names_.insert(output);
+  for (int i = nodes.size() - 1; i > index; --i) {
+    nodes.SwapElements(i, i - 1);
+  }
+  return made;
+}
+
+wire::NodeProto& ModelEdit::insert_before(const wire::NodeProto& place, const std::string& op,
+                                          const std::vector<std::string>& inputs,
+                                          const std::string& output) {
+  return insert_at(index_of(place), op, inputs, output);
+}
+
+wire::NodeProto& ModelEdit::insert_after(const wire::NodeProto& place, const std::string& op,
+                                         const std::vector<std::string>& inputs,
+                                         const std::string& output) {
+  return insert_at(index_of(place) + 1, op, inputs, output);
+}
+
+void ModelEdit::remove_node(const wire::NodeProto& node) {
+  graph().mutable_node()->DeleteSubrange(index_of(node), 1);
+}
+
+void ModelEdit::replace_reads(const std::string& from, const std::string& to,
+                              const wire::NodeProto* but) {
+  for (auto& node : *graph().mutable_node()) {
+    for (auto& input : *node.mutable_input()) {
+      if (input == from && &node != but) {
+        input = to;
+      }
+    }
+  }
+}
+
+int ModelEdit::reads_of(const std::string& name) const {
+  int count = is_output(name) ? 1 : 0;
+  for (const auto& node : proto_->graph().node()) {
+    count += static_cast<int>(std::count(node.input().begin(), node.input().end(), name));
+    count +=
+        std::any_of(node.attribute().begin(), node.attribute().end(),
+                    [&](const auto& one) { return one.has_g() && reads_inside(one.g(), name); })
+            ? 1
+            : 0;
+  }
+  return count;
+}
+
+bool ModelEdit::is_output(const std::string& name) const {
+  const auto& outputs = proto_->graph().output();
+  return std::any_of(outputs.begin(), outputs.end(),
+                     [&](const auto& output) { return output.name() == name; });
+}
+
+std::string ModelEdit::unique(const std::string& name) {
+  std::string made = name;
+  for (int number = 2; names_.contains(made); ++number) {
+    made = concat(name, "_", number);
+  }
+  names_.insert(made);
+  return made;
+}
+
+void ModelEdit::rename(const std::string& from, const std::string& to) {
+  const auto change = [&](std::string* name) {
+    if (*name == from) {
+      *name = to;
+    }
+  };
+  for (auto& node : *graph().mutable_node()) {
+    for (auto& input : *node.mutable_input()) {
+      change(&input);
+    }
+    for (auto& output : *node.mutable_output()) {
+      change(&output);
+    }
+  }
+  for (auto& tensor : *graph().mutable_initializer()) {
+    if (tensor.name() == from) {
+      tensor.set_name(to);
+    }
+  }
+  const auto change_all = [&](auto& list) {
+    for (auto& one : list) {
+      if (one.name() == from) {
+        one.set_name(to);
+      }
+    }
+  };
+  change_all(*graph().mutable_input());
+  change_all(*graph().mutable_output());
+  change_all(*graph().mutable_value_info());
+  for (auto& annotation : *graph().mutable_quantization_annotation()) {
+    change(annotation.mutable_tensor_name());
+  }
+  names_.erase(from);
+  names_.insert(to);
+}
+
+void ModelEdit::forget_shape(const std::string& value) {
+  auto& infos = *graph().mutable_value_info();
+  for (int i = infos.size(); i-- > 0;) {
+    if (infos.Get(i).name() == value) {
+      infos.DeleteSubrange(i, 1);
+    }
+  }
+}
+
+wire::ValueInfoProto* ModelEdit::find_value_info(const std::string& value) {
+  for (auto* list :
+       {graph().mutable_input(), graph().mutable_output(), graph().mutable_value_info()}) {
+    for (auto& info : *list) {
+      if (info.name() == value) {
+        return &info;
+      }
+    }
+  }
+  return nullptr;
+}
+
+// Until IR version 4 each initializer is an input, too.
+void ModelEdit::declare_inputs(wire::ModelProto& model) {
+  std::set<std::string> inputs;
+  for (const auto& input : model.graph().input()) {
+    inputs.insert(input.name());
+  }
+  for (const auto& tensor : model.graph().initializer()) {
+    if (model.ir_version() < 4 && !inputs.contains(tensor.name())) {
+      wire::ValueInfoProto& info = *model.mutable_graph()->add_input();
+      info.set_name(tensor.name());
+      describe(tensor, info);
+    }
+  }
+}
+
+void ModelEdit::write(const std::string& path) const {
+  wire::ModelProto made = *proto_;
+  declare_inputs(made);
+  std::map<std::string, PlainValue> values;
+  for (const auto& [name, tensor] : values_) {
+    values.emplace(name, plain_value(tensor));
+  }
+  write_edited(origin_.impl(), std::move(made), values, path);
+}
+
+const wire::AttributeProto* find_attribute(const wire::NodeProto& node, const char* name) {
+  for (const auto& attribute : node.attribute()) {
+    if (attribute.name() == name) {
+      return &attribute;
+    }
+  }
+  return nullptr;
+}
+
+std::int64_t int_attribute(const wire::NodeProto& node, const char* name, std::int64_t otherwise) {
+  const wire::AttributeProto* found = find_attribute(node, name);
+  return found != nullptr ? found->i() : otherwise;
+}
+
+void set_int(wire::NodeProto& node, const char* name, std::int64_t value) {
+  attribute_of(node, name, kIntAttribute).set_i(value);
+}
+
+void set_ints(wire::NodeProto& node, const char* name, const std::vector<std::int64_t>& values) {
+  wire::AttributeProto& attribute = attribute_of(node, name, kIntsAttribute);
+  attribute.mutable_ints()->Assign(values.begin(), values.end());
+}
+
+void set_float(wire::NodeProto& node, const char* name, float value) {
+  attribute_of(node, name, kFloatAttribute).set_f(value);
+}
+
+void remove_attribute(wire::NodeProto& node, const char* name) {
+  auto& attributes = *node.mutable_attribute();
+  for (int i = attributes.size(); i-- > 0;) {
+    if (attributes.Get(i).name() == name) {
+      attributes.DeleteSubrange(i, 1);
+    }
+  }
+}
+
+}  // namespace temper::graph

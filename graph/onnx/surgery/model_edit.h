@@ -1,0 +1,117 @@
+// A model file under change: the messages as they are to be written, and what the edits of this
+// folder share: finding, naming, adding and removing tensors and nodes. Everything that an edit
+// does not touch is written as it was read.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "graph/onnx/import.h"
+#include "graph/onnx/model_file.h"
+#include "graph/onnx/tensor_codec.h"
+
+namespace temper::wire {
+class GraphProto;
+class ValueInfoProto;
+}  // namespace temper::wire
+
+namespace temper::graph {
+
+// Which parts of a model are meant, by a name of theirs.
+using NameTest = std::function<bool(std::string_view)>;
+
+class ModelEdit {
+ public:
+  explicit ModelEdit(const OnnxModel& model);
+  ~ModelEdit();
+  ModelEdit(const ModelEdit&) = delete;
+  ModelEdit& operator=(const ModelEdit&) = delete;
+
+  wire::ModelProto& proto() { return *proto_; }
+  wire::GraphProto& graph();
+  std::int64_t opset() const;
+  // The model as it stands, in memory. COST: a copy of the messages, without large tensors.
+  OnnxModel model() const;
+  // As model(), for analyses; `source` of its nodes points into proto(). Valid until a change.
+  FlatGraph flat() const;
+
+  // --- tensors -----------------------------------------------------------------
+  // The initializer of this name, or the tensor of the Constant node that gives it; null: neither.
+  wire::TensorProto* find_tensor(const std::string& name);
+  TensorHeader header(const std::string& name);
+  Tensor read(const std::string& name);
+  // Numbers of a stored integer tensor.
+  std::vector<std::int64_t> integers(const std::string& name);
+  // A new initializer of this type in the file (FLOAT16 for a 16-bit model). THROWS:
+  // kInvalidArgument for a value that the type does not hold.
+  void add_tensor(const std::string& name, const Tensor& value, std::int32_t file_type);
+  void add_integers(const std::string& name, const std::vector<std::int64_t>& numbers);
+  // Another value, of another shape if need be, and the same type.
+  void replace_tensor(const std::string& name, const Tensor& value);
+  // Another value of the same shape, put in when the file is written: large ones stay out of the
+  // messages. model() does not know of it.
+  void set_value(const std::string& name, const Tensor& value);
+  // A second initializer with the bytes of the first.
+  void copy_tensor(const std::string& from, const std::string& to);
+  // Initializers and Constant nodes of these names that nothing reads any more are gone.
+  void remove_unread(const std::set<std::string>& names);
+
+  // --- nodes -------------------------------------------------------------------
+  // The node of the file behind one of flat(). REQUIRES: it is not inlined.
+  wire::NodeProto& node_of(const FlatNode& node);
+  // A new node of ONNX's domain in front of, or behind, another one.
+  wire::NodeProto& insert_before(const wire::NodeProto& place, const std::string& op,
+                                 const std::vector<std::string>& inputs, const std::string& output);
+  wire::NodeProto& insert_after(const wire::NodeProto& place, const std::string& op,
+                                const std::vector<std::string>& inputs, const std::string& output);
+  void remove_node(const wire::NodeProto& node);
+  // Every node and graph output that reads `from` reads `to`, but for `but`.
+  void replace_reads(const std::string& from, const std::string& to,
+                     const wire::NodeProto* but = nullptr);
+  // How many nodes and graph outputs read the value; bodies of If and Loop count once each.
+  int reads_of(const std::string& name) const;
+  bool is_output(const std::string& name) const;
+
+  // --- names -------------------------------------------------------------------
+  // The name, or the name with a number behind it when the file has one like it.
+  std::string unique(const std::string& name);
+  // A tensor or value gets another name, wherever it stands.
+  void rename(const std::string& from, const std::string& to);
+  // What the file says of the shape of a value is no longer true.
+  void forget_shape(const std::string& value);
+  wire::ValueInfoProto* find_value_info(const std::string& value);
+
+  // A line for people: what was done.
+  void note(std::string text) { notes_.push_back(std::move(text)); }
+  const std::vector<std::string>& notes() const { return notes_; }
+
+  // THROWS: as export_model().
+  void write(const std::string& path) const;
+
+ private:
+  static void declare_inputs(wire::ModelProto& model);
+  int index_of(const wire::NodeProto& node) const;
+  wire::NodeProto& insert_at(int index, const std::string& op,
+                             const std::vector<std::string>& inputs, const std::string& output);
+
+  const OnnxModel& origin_;
+  std::unique_ptr<wire::ModelProto> proto_;
+  std::map<std::string, Tensor> values_;
+  std::set<std::string> names_;  // of values, tensors and nodes
+  std::vector<std::string> notes_;
+};
+
+// Attributes of a node of the file.
+const wire::AttributeProto* find_attribute(const wire::NodeProto& node, const char* name);
+std::int64_t int_attribute(const wire::NodeProto& node, const char* name, std::int64_t otherwise);
+void set_int(wire::NodeProto& node, const char* name, std::int64_t value);
+void set_ints(wire::NodeProto& node, const char* name, const std::vector<std::int64_t>& values);
+void set_float(wire::NodeProto& node, const char* name, float value);
+void remove_attribute(wire::NodeProto& node, const char* name);
+
+}  // namespace temper::graph
