@@ -1,5 +1,6 @@
 // The `temper` command: parses the line, runs the subcommand, turns errors into text and exit
 // codes.
+#include <algorithm>
 #include <cstdio>
 #include <cstring>
 #include <new>
@@ -9,16 +10,17 @@
 #include "runtime/platform/threads.h"
 #include "tools/cli/command_line.h"
 #include "tools/cli/error_json.h"
+#include "tools/cli/new_command.h"
 #include "training/formats/json.h"
 
 namespace temper::cli {
 namespace {
 
-std::vector<Command> all_commands() {
-  return {train_command(),   eval_command(),    predict_command(),  grad_command(),
-          data_command(),    lr_find_command(), diagnose_command(), compare_command(),
-          inspect_command(), plot_command(),    export_command(),   bench_command(),
-          doctor_command(),  help_command()};
+std::vector<Command> all_commands(const std::vector<std::string>& words) {
+  return {train_command(),   eval_command(),     predict_command(),  grad_command(),
+          data_command(),    lr_find_command(),  diagnose_command(), compare_command(),
+          inspect_command(), new_command(words), plot_command(),     export_command(),
+          bench_command(),   doctor_command(),   help_command()};
 }
 
 int report(const Error& error, bool as_json) {
@@ -45,7 +47,7 @@ int run(int argc, const char* const* argv) {
         std::fprintf(stderr, "temper: %.*s\n", static_cast<int>(text.size()), text.data());
       }
     });
-    const std::vector<Command> commands = all_commands();
+    const std::vector<Command> commands = all_commands({argv + std::min(argc, 1), argv + argc});
     const ParsedLine line = parse_command_line(argc, argv, commands);
     if (line.command == nullptr) {
       std::fputs(line.output.c_str(), stdout);

@@ -45,7 +45,7 @@ temper_module(training/run OPTIMIZE O2 DEPENDS training/records training/session
 temper_module(training/adversarial OPTIMIZE O1 DEPENDS training/run training/records training/session)
 temper_module(training/analysis OPTIMIZE O2 DEPENDS training/run training/records training/session graph/onnx graph/onnx/surgery)
 
-temper_module(models DEPENDS graph/ir graph/ops graph/onnx)
+temper_module(models OPTIMIZE O1 DEPENDS graph/ir graph/ops graph/onnx backends/common)
 
 if(NOT TEMPER_TOOLS)
   return()
