@@ -17,8 +17,8 @@ namespace temper::models {
 
 struct LinearOptions {
   bool bias = true;
-  std::optional<Init> weight;       // nn.Linear's default when left out
-  std::optional<Init> bias_values;  // the same
+  std::optional<Init> weight = {};       // nn.Linear's default when left out
+  std::optional<Init> bias_values = {};  // the same
 };
 
 // [N, inputs] -> [N, outputs]; the weight is [outputs, inputs].
@@ -45,8 +45,8 @@ struct ConvOptions {
   int axes = 2;                 // 1: over a sequence
   bool causal = false;          // padded in front alone, so that no step sees a later one
   bool bias = true;
-  std::optional<Init> weight;       // nn.Conv's default when left out
-  std::optional<Init> bias_values;  // the same
+  std::optional<Init> weight = {};       // nn.Conv's default when left out
+  std::optional<Init> bias_values = {};  // the same
 };
 
 // [N, inputs, d...] -> [N, outputs, d'...].

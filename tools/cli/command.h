@@ -67,6 +67,7 @@ Command diagnose_command();
 Command compare_command();
 Command inspect_command();
 Command plot_command();
+Command generate_command();
 Command export_command();
 Command bench_command();
 Command doctor_command();

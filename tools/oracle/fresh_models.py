@@ -4,10 +4,12 @@
 Usage: python tools/oracle/fresh_models.py build/temper      (needs numpy, onnx, onnxruntime)
 
 For each case `temper new` writes the model; onnx.checker checks it, with its shapes inferred strictly; onnxruntime runs
-it on the inputs of expected_training.py's streams `CASE/INPUT`. Written into the case: the output's shape, its norm and
-eight elements. Nothing in the file comes from Temper but the models themselves.
+it on the inputs of expected_training.py's streams `CASE/INPUT`, its parameters and statistics being those of the
+streams `CASE/TENSOR` (fresh ones are often so small that the output says little). Written into the case: the output's
+shape, its norm and eight elements. Nothing in the file comes from Temper but the models' graphs.
 """
 import json
+import math
 import pathlib
 import subprocess
 import sys
@@ -15,6 +17,7 @@ import tempfile
 
 import numpy as np
 import onnx
+import onnx.numpy_helper
 import onnxruntime
 
 from expected_training import generate, generate_classes
@@ -30,6 +33,19 @@ def option_words(options):
             yield f'--{name}'
         else:
             yield f'--{name}={",".join(map(str, value)) if isinstance(value, list) else value}'
+
+
+def give_values(model, case):
+    for tensor in model.graph.initializer:
+        if tensor.data_type != onnx.TensorProto.FLOAT or not tensor.dims or tensor.name.endswith('inv_freq'):
+            continue
+        count, around_one = int(np.prod(tensor.dims)), tensor.name.endswith(('weight', 'running_var'))
+        if len(tensor.dims) > 1:
+            shift, scale = 0, 2 / math.sqrt(count / tensor.dims[0])
+        else:
+            shift, scale = (1 if around_one else 0), 0.5
+        values = generate(f'{case["name"]}/{tensor.name}', list(tensor.dims), shift, scale)
+        tensor.CopyFrom(onnx.numpy_helper.from_array(values, tensor.name))
 
 
 def inputs_of(model, case):
@@ -53,6 +69,8 @@ def measure(temper, case, folder):
     model = onnx.load(path)
     onnx.checker.check_model(model, full_check=True)
     onnx.shape_inference.infer_shapes(model, check_type=True, strict_mode=True, data_prop=True)
+    give_values(model, case)
+    onnx.save(model, path)
     session = onnxruntime.InferenceSession(path, providers=['CPUExecutionProvider'])
     output = session.run(None, inputs_of(model, case))[0]
     flat = output.astype(np.float64).ravel()
