@@ -9,32 +9,31 @@ namespace {
 
 using Scope = Network::Scope;
 
-struct Cell {
-  const char* op;
-  std::int64_t gates;
-};
+enum class Cell { kLstm, kGru };
 
 // One layer over [steps, batch, inputs], which is how ONNX has sequences:
 // [steps, batch, directions * hidden].
-ValueId layer(Network& n, const Cell& cell, ValueId x, std::int64_t inputs, std::int64_t hidden,
+ValueId layer(Network& n, Cell cell, ValueId x, std::int64_t inputs, std::int64_t hidden,
               std::int64_t directions) {
   const Init init = Init::uniform(1 / std::sqrt(static_cast<double>(hidden)));
-  const std::int64_t rows = cell.gates * hidden;
+  const std::int64_t rows = (cell == Cell::kLstm ? 4 : 3) * hidden;
   const ValueId weight = n.parameter("weight_ih", {directions, rows, inputs}, init);
   const ValueId recurrent = n.parameter("weight_hh", {directions, rows, hidden}, init);
   const ValueId bias = n.parameter("bias", {directions, 2 * rows}, init);
   Attrs attrs = {{"hidden_size", hidden},
                  {"direction", directions == 2 ? "bidirectional" : "forward"}};
-  if (cell.gates == 3) {
-    attrs.set("linear_before_reset", std::int64_t{1});  // PyTorch's GRU
+  if (cell == Cell::kGru) {
+    attrs.set("linear_before_reset", std::int64_t{1});  // as PyTorch's
   }
-  const ValueId y = n.op(cell.op, {x, weight, recurrent, bias}, attrs);
+  const std::vector<ValueId> operands = {x, weight, recurrent, bias};
+  const ValueId y =
+      cell == Cell::kLstm ? n.op("LSTM", operands, attrs) : n.op("GRU", operands, attrs);
   // [steps, directions, batch, hidden]
   return directions == 1 ? n.op("Squeeze", {y, n.ints({1})})
                          : reshape(n, transpose(n, y, {0, 2, 1, 3}), {0, 0, 2 * hidden});
 }
 
-void build(Network& n, const Attrs& options, const Cell& cell) {
+void build(Network& n, const Attrs& options, Cell cell) {
   const std::vector<graph::Dim> text = {open_dim("batch"), open_dim("sequence")};
   const std::int64_t vocabulary = options.get_int("vocabulary", 0);
   const std::int64_t hidden = options.get_int("hidden", 0);
@@ -63,8 +62,8 @@ void build(Network& n, const Attrs& options, const Cell& cell) {
   }
 }
 
-void build_lstm(Network& n, const Attrs& options) { build(n, options, {"LSTM", 4}); }
-void build_gru(Network& n, const Attrs& options) { build(n, options, {"GRU", 3}); }
+void build_lstm(Network& n, const Attrs& options) { build(n, options, Cell::kLstm); }
+void build_gru(Network& n, const Attrs& options) { build(n, options, Cell::kGru); }
 
 }  // namespace
 

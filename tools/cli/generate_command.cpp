@@ -144,27 +144,28 @@ int run(const Arguments& arguments) {
 }  // namespace
 
 Command generate_command() {
-  return {"generate",
-          "continues a text by a language model",
-          "The model has an input [batch, sequence] of tokens and an output [batch, sequence, "
-          "vocabulary] of scores for the next\n"
-          "one. A recipe or run names the text of each token by data.class_names; a model of 256 "
-          "tokens without names takes bytes.",
-          {{"MODEL", "MODEL.onnx; or RECIPE.toml; or a run directory: its best model"}},
-          {{"--prompt", "TEXT", "the text to continue"},
-           {"--tokens", "N,N,..", "the same as numbers of tokens; numbers are printed, too"},
-           {"--length", "N", concat("tokens to add; ", kDefaultLength, " when left out")},
-           {"--greedy", "", "always the likeliest token"},
-           {"--temperature", "T", "divides the scores: below 1 is safer, above bolder; 1"},
-           {"--top-k", "N", "draw among the N likeliest tokens"},
-           {"--top-p", "P", "draw among the likeliest tokens that together have probability P"},
-           {"--seed", "N", "of the draws; 0 when left out"},
-           {"--context", "N",
-            concat("tokens that the model sees, the last ones; what its file says, else ",
-                   training::kDefaultContext)},
-           {"--threads", "N", "threads; all processors when left out"},
-           {"--json", "", "one JSON line, and errors as JSON"}},
-          run};
+  return {
+      "generate",
+      "continues a text by a language model",
+      "The model has an input [batch, sequence] of tokens and an output [batch, sequence, "
+      "vocabulary] of scores for the next\n"
+      "one. A recipe or run names the text of each token by data.class_names; a model of 256 "
+      "tokens without names takes bytes.",
+      {{"MODEL", "MODEL.onnx; or RECIPE.toml; or a run directory: its best model"}},
+      {{"--prompt", "TEXT", "the text to continue"},
+       {"--tokens", "N,N,..", "the same as numbers of tokens; numbers are printed, too"},
+       {"--length", "N", concat("tokens to add; ", kDefaultLength, " when left out")},
+       {"--greedy", "", "always the likeliest token"},
+       {"--temperature", "T", "divides the scores: below 1 is safer, above bolder; 1"},
+       {"--top-k", "N", "draw among the N likeliest tokens"},
+       {"--top-p", "SHARE", "draw among the likeliest tokens that together have this probability"},
+       {"--seed", "N", "of the draws; 0 when left out"},
+       {"--context", "N",
+        concat("tokens that the model sees, the last ones; what its file says, else ",
+               training::kDefaultContext)},
+       {"--threads", "N", "threads; all processors when left out"},
+       {"--json", "", "one JSON line, and errors as JSON"}},
+      run};
 }
 
 }  // namespace temper::cli

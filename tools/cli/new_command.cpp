@@ -44,7 +44,7 @@ OptionSpec spec_of(const ModelOption& option) {
   const bool is_list = std::holds_alternative<std::vector<std::int64_t>>(option.fallback);
   const std::string value = !option.choices.empty() ? join(option.choices, "|")
                             : is_list               ? "N,N,.."
-                            : std::holds_alternative<double>(option.fallback) ? "P"
+                            : std::holds_alternative<double>(option.fallback) ? "SHARE"
                                                                               : "N";
   return {name, value, concat(option.help, "; ", default_text(option), " when left out")};
 }

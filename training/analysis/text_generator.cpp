@@ -20,7 +20,7 @@ constexpr std::int64_t kShortest = 16;  // filling up to here costs nothing
 bool is_whole(DType dtype) { return dtype == DType::kInt64 || dtype == DType::kInt32; }
 
 // What is known of an input: the names are those that token data give too.
-enum class Content { kTokens, kOnes, kPositions };
+enum class Content { kText, kOnes, kPositions };
 
 }  // namespace
 
@@ -57,14 +57,14 @@ struct TextGenerator::Impl {
       const bool text = is_whole(input.dtype) && input.rank_known && input.dims.size() == 2;
       const Content content = input.name == "attention_mask" ? Content::kOnes
                               : input.name == "position_ids" ? Content::kPositions
-                                                             : Content::kTokens;
-      taken += content == Content::kTokens ? 1 : 0;
+                                                             : Content::kText;
+      taken += content == Content::kText ? 1 : 0;
       TEMPER_CHECK(text && taken <= 1, ErrorCode::kUnsupported, "the model '", onnx.path(),
                    "' has the input ", input.name, " of ", input.file_type,
                    ": a text is continued by a model with one input [batch, sequence] of whole "
                    "numbers, and perhaps attention_mask and position_ids");
       contents.push_back(content);
-      if (content == Content::kTokens) {
+      if (content == Content::kText) {
         fixed = std::max<std::int64_t>(0, input.dims[1].value);
       }
     }
@@ -93,7 +93,7 @@ struct TextGenerator::Impl {
     std::vector<std::int64_t> values(tokens.size());
     for (std::size_t i = 0; i < inputs.size(); ++i) {
       for (std::size_t at = 0; at < values.size(); ++at) {
-        values[at] = contents[i] == Content::kTokens ? tokens[at]
+        values[at] = contents[i] == Content::kText   ? tokens[at]
                      : contents[i] == Content::kOnes ? 1
                                                      : static_cast<std::int64_t>(at);
       }
