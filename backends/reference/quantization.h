@@ -8,12 +8,21 @@
 
 #include "runtime/backend/kernel.h"
 #include "runtime/base/dtype_visit.h"
+#include "runtime/base/narrow_types.h"
 
 namespace temper::reference {
 
 using ReadElement = double (*)(const void* tensor, std::int64_t at);
 
+template <DType kType>
+double read_code(const void* tensor, std::int64_t at) {
+  return narrow_values(kType)[static_cast<const std::uint8_t*>(tensor)[at]];
+}
+
 inline ReadElement reader_of(DType dtype) {
+  if (is_narrow(dtype)) {
+    return visit_narrow(dtype, []<DType kType>() -> ReadElement { return read_code<kType>; });
+  }
   return visit_any(dtype, []<class T>() -> ReadElement {
     return [](const void* tensor, std::int64_t at) {
       return convert_element<double>(static_cast<const T*>(tensor)[at]);
@@ -25,6 +34,13 @@ using WriteElement = void (*)(void* tensor, std::int64_t at, double value);
 
 // `value` is one that the type has, or a float to round.
 inline WriteElement writer_of(DType dtype) {
+  if (is_narrow(dtype)) {
+    return visit_narrow(dtype, []<DType kType>() -> WriteElement {
+      return [](void* tensor, std::int64_t at, double value) {
+        static_cast<std::uint8_t*>(tensor)[at] = narrow_code(kType, value, {.saturate = false});
+      };
+    });
+  }
   return visit_any(dtype, []<class T>() -> WriteElement {
     return [](void* tensor, std::int64_t at, double value) {
       static_cast<T*>(tensor)[at] = convert_element<T>(value);
@@ -38,21 +54,41 @@ inline double rounded_to(DType dtype, double value) {
       dtype, [&]<class T>() { return convert_element<double>(convert_element<T>(value)); });
 }
 
-struct IntegerRange {
+// The numbers of a quantised type: the integers of a range, or those of a narrow float.
+struct QuantizedRange {
   double low = 0, high = 255;
+  DType narrow_float = DType::kUndefined;
+  bool saturate = true;  // a narrow float's highest number takes what lies above it
 };
 
-inline IntegerRange range_of(DType dtype) {
+inline QuantizedRange range_of(DType dtype, bool saturate = true) {
+  if (is_narrow(dtype)) {
+    return {narrow_lowest(dtype), narrow_highest(dtype),
+            is_narrow_float(dtype) ? dtype : DType::kUndefined, saturate};
+  }
   return visit_integer(dtype, []<class T>() {
-    return IntegerRange{static_cast<double>(std::numeric_limits<T>::min()),
-                        static_cast<double>(std::numeric_limits<T>::max())};
+    return QuantizedRange{static_cast<double>(std::numeric_limits<T>::min()),
+                          static_cast<double>(std::numeric_limits<T>::max())};
   });
 }
 
-// saturate(round(quotient) + zero): to the nearest, ties to even; NaN counts as 0.
-inline double quantized(double quotient, double zero, IntegerRange range) {
+// saturate(round(quotient) + zero): to the nearest, ties to even; NaN counts as 0 where there is no
+// NaN.
+inline double quantized(double quotient, double zero, const QuantizedRange& range) {
+  if (range.narrow_float != DType::kUndefined) {
+    const NarrowRounding rounding{.saturate = range.saturate};
+    return narrow_values(
+        range.narrow_float)[narrow_code(range.narrow_float, quotient + zero, rounding)];
+  }
   const double rounded = std::isnan(quotient) ? 0 : std::nearbyint(quotient);
   return std::clamp(rounded + zero, range.low, range.high);
+}
+
+// Whether nothing is cut off.
+inline bool is_inside(double quotient, double zero, const QuantizedRange& range) {
+  const double whole =
+      range.narrow_float != DType::kUndefined ? quotient : std::nearbyint(quotient);
+  return whole + zero >= range.low && whole + zero <= range.high;
 }
 
 // One scale for all, one for each entry of an axis, or one for each block of an axis.

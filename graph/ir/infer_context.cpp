@@ -110,6 +110,16 @@ void InferContext::require_same_dtype(std::initializer_list<int> inputs) const {
   }
 }
 
+namespace {
+
+void check_narrow(const OpDef& op, DType dtype) {
+  TEMPER_CHECK(!is_narrow(dtype) || op.can_take_narrow, ErrorCode::kUnsupported, op.name(),
+               " of tensors of type ", dtype, " is not supported; Cast and DequantizeLinear turn ",
+               "them into floats");
+}
+
+}  // namespace
+
 void infer_node(Graph& graph, NodeId id) {
   const Node& node = graph.node(id);
   const OpDef& op = *node.op;
@@ -125,10 +135,16 @@ void infer_node(Graph& graph, NodeId id) {
     for (const ValueId input : node.inputs) {
       if (input.valid()) {
         row_major_strides(graph.value(input).shape);  // checks for overflow
+        check_narrow(op, graph.value(input).dtype);
       }
     }
     InferContext context(graph, id);
     op.infer_function(context);
+    for (const ValueId output : graph.node(id).outputs) {
+      if (output.valid()) {
+        check_narrow(op, graph.value(output).dtype);
+      }
+    }
   } catch (Error& error) {
     error.add_note(
         concat("in ", graph.node(id).origin.empty() ? op.name() : graph.node(id).origin));

@@ -163,6 +163,22 @@ class OpDef {
     relu_mask_input = mask_input;
     return *this;
   }
+  // Files have it in this domain of ONNX's, in place of the default one.
+  OpDef& in_domain(std::string name) {
+    domain = std::move(name);
+    return *this;
+  }
+  // Its outputs are gradients of values of the graph: the pass over gradient requests puts the
+  // reverse pass in its place.
+  OpDef& requests_gradient() {
+    is_gradient_request = true;
+    return *this;
+  }
+  // Takes and gives tensors of narrow types (runtime/base/narrow_types.h).
+  OpDef& takes_narrow() {
+    can_take_narrow = true;
+    return *this;
+  }
   // With attribute wide = 1 it gives float32 from 16-bit inputs: it sums in float32 anyway.
   OpDef& widens() {
     can_widen = true;
@@ -257,12 +273,15 @@ class OpDef {
   std::string forward_op_name;
   bool can_take_relu = false;
   int relu_mask_output = -1, relu_mask_input = -1;
+  bool can_take_narrow = false;
+  bool is_gradient_request = false;
   bool can_widen = false;
   TrainingFunction training_function = nullptr;
   NodeTest exported_for_training = nullptr;
   bool has_running_statistics = false;
   WorkFunction work_function = nullptr;
   std::string onnx_name;
+  std::string domain;
   std::string filler_name;
   std::string type_name;
   UpgradeFunction upgrade_function = nullptr;

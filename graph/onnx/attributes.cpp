@@ -54,7 +54,7 @@ void read_shape_filler(const wire::TensorProto& tensor, const FlatNode& node, At
   TEMPER_CHECK(value.element_count() == 1, ErrorCode::kInvalidModel, what, " has ",
                value.element_count(), " elements, expected 1");
   attrs.set("dtype", std::string(to_string(value.dtype())));
-  if (is_float(value.dtype())) {
+  if (is_float(value.dtype()) || is_narrow(value.dtype())) {
     attrs.set("value", value.values<double>()[0]);
   } else {
     attrs.set("value", value.values<std::int64_t>()[0]);

@@ -244,8 +244,8 @@ class GraphImporter {
   }
 
   void add_node(const FlatNode& node) {
-    const OpDef* op = node.domain.empty() ? registry_.find_imported(node.op) : nullptr;
-    if (op == nullptr) {
+    const OpDef* op = registry_.find_imported(node.op);
+    if (op == nullptr || op->domain != node.domain) {
       problems_.add_op(node.domain, node.op, node.name.empty() ? node.label() : node.name);
       give_placeholders(node);
       return;

@@ -15,6 +15,7 @@
 
 #include "runtime/base/error.h"
 #include "runtime/base/float16.h"
+#include "runtime/base/narrow_types.h"
 
 namespace temper::graph {
 namespace {
@@ -47,22 +48,28 @@ constexpr std::array<TypeFacts, 29> kTypes = {{
     {"COMPLEX64", DType::kUndefined, Field::kNone},
     {"COMPLEX128", DType::kUndefined, Field::kNone},
     {"BFLOAT16", DType::kBFloat16, Field::kInt32},
-    {"FLOAT8E4M3FN", DType::kUndefined, Field::kNone},
-    {"FLOAT8E4M3FNUZ", DType::kUndefined, Field::kNone},
-    {"FLOAT8E5M2", DType::kUndefined, Field::kNone},
-    {"FLOAT8E5M2FNUZ", DType::kUndefined, Field::kNone},
-    {"UINT4", DType::kUndefined, Field::kNone},
-    {"INT4", DType::kUndefined, Field::kNone},
-    {"FLOAT4E2M1", DType::kUndefined, Field::kNone},
-    {"FLOAT8E8M0", DType::kUndefined, Field::kNone},
-    {"UINT2", DType::kUndefined, Field::kNone},
-    {"INT2", DType::kUndefined, Field::kNone},
+    {"FLOAT8E4M3FN", DType::kFloat8E4M3FN, Field::kInt32},
+    {"FLOAT8E4M3FNUZ", DType::kFloat8E4M3FNUZ, Field::kInt32},
+    {"FLOAT8E5M2", DType::kFloat8E5M2, Field::kInt32},
+    {"FLOAT8E5M2FNUZ", DType::kFloat8E5M2FNUZ, Field::kInt32},
+    {"UINT4", DType::kUInt4, Field::kInt32},
+    {"INT4", DType::kInt4, Field::kInt32},
+    {"FLOAT4E2M1", DType::kFloat4E2M1, Field::kInt32},
+    {"FLOAT8E8M0", DType::kFloat8E8M0, Field::kInt32},
+    {"UINT2", DType::kUInt2, Field::kInt32},
+    {"INT2", DType::kInt2, Field::kInt32},
     {"FLOAT6E2M3", DType::kUndefined, Field::kNone},
     {"FLOAT6E3M2", DType::kUndefined, Field::kNone},
 }};
 
 const TypeFacts& facts(std::int32_t type) {
   return kTypes[is_known_onnx_type(type) ? static_cast<std::size_t>(type) : 0];
+}
+
+std::int64_t bytes_in_file(DType stored, std::int64_t elements) {
+  const auto bits = static_cast<std::int64_t>(file_bits(stored));
+  // In two steps: the elements of a checked shape times 4 fit, times 64 may not.
+  return bits >= 8 ? elements * (bits / 8) : elements / (8 / bits) + (elements % (8 / bits) != 0);
 }
 
 std::int64_t typed_count(const wire::TensorProto& proto, Field field) {
@@ -238,12 +245,14 @@ TensorHeader check_tensor(const wire::TensorProto& proto, const std::string& wha
     bytes = checked_multiply(bytes, std::max<std::int64_t>(dim, 1), what.c_str());
   }
   header.elements = header.shape.element_count();
-  header.file_bytes = header.elements * static_cast<std::int64_t>(header.file_element_bytes);
+  header.file_bytes = bytes_in_file(type.dtype, header.elements);
 
   TEMPER_CHECK(proto.data_location() == 0 || proto.data_location() == 1, ErrorCode::kInvalidModel,
                what, " keeps its data at location ", proto.data_location(),
                ", which ONNX does not define");
   header.external = proto.data_location() == 1;
+  // Elements of fewer than 8 bits share the numbers of a list as they share bytes.
+  const std::int64_t wanted = is_narrow(type.dtype) ? header.file_bytes : header.elements;
   const std::int64_t typed = typed_count(proto, type.field);
   const std::int64_t all = all_typed_counts(proto);
   TEMPER_CHECK(all == typed, ErrorCode::kInvalidModel, what, " of type ", type.name,
@@ -257,12 +266,12 @@ TensorHeader check_tensor(const wire::TensorProto& proto, const std::string& wha
   if (raw || proto.has_raw_data()) {
     const auto size = static_cast<std::int64_t>(proto.has_held_at() ? proto.held_bytes()
                                                                     : proto.raw_data().size());
-    TEMPER_CHECK(size == header.file_bytes || (size == 0 && typed == header.elements),
+    TEMPER_CHECK(size == header.file_bytes || (size == 0 && typed == wanted),
                  ErrorCode::kInvalidModel, what, " of type ", type.name, " and shape ",
                  header.shape, " takes ", header.file_bytes, " bytes, but its raw_data has ", size);
   } else {
-    TEMPER_CHECK(typed == header.elements, ErrorCode::kInvalidModel, what, " of type ", type.name,
-                 " and shape ", header.shape, " takes ", header.elements, " values, but ", typed,
+    TEMPER_CHECK(typed == wanted, ErrorCode::kInvalidModel, what, " of type ", type.name,
+                 " and shape ", header.shape, " takes ", wanted, " values, but ", typed,
                  " are there");
   }
   return header;
@@ -287,8 +296,15 @@ Tensor decode_tensor(const wire::TensorProto& proto, const std::string& what,
     raw = std::as_bytes(std::span<const char>(proto.raw_data().data(), proto.raw_data().size()));
   }
   Tensor out(header.dtype, header.shape, {}, "a tensor of the model");
-  if (stored == header.dtype && stored != DType::kBool && !raw.empty()) {
+  if (stored == header.dtype && stored != DType::kBool && !is_narrow(stored) && !raw.empty()) {
     std::memcpy(out.data(), raw.data(), raw.size());
+    return out;
+  }
+  if (is_narrow(stored)) {
+    std::vector<std::uint8_t> packed(static_cast<std::size_t>(header.file_bytes));
+    each_element<std::uint8_t>(proto, Field::kInt32, raw,
+                               [&](std::size_t i, std::uint8_t byte) { packed[i] = byte; });
+    unpack_codes(stored, packed.data(), header.elements, static_cast<std::uint8_t*>(out.data()));
     return out;
   }
   visit_any(stored, [&]<class S>() {

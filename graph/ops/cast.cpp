@@ -31,8 +31,14 @@ void cast_gradient(GradContext& g) {
   }
 }
 
-// Both matter for float8 only.
+// Both matter for float8 only; CastLike's type is not known yet.
 void upgrade_cast(NodeDraft& d) {
+  if (d.op == "CastLike" || is_narrow(dtype_from_name(d.attrs.get_string("to", "")))) {
+    const std::string mode = d.attrs.get_string("round_mode", "up");
+    TEMPER_CHECK(mode == "up" || mode == "down" || mode == "nearest", ErrorCode::kInvalidModel,
+                 d.origin, " has the round_mode '", mode, "', expected up, down or nearest");
+    return;
+  }
   d.attrs.erase("saturate");
   d.attrs.erase("round_mode");
 }
@@ -41,6 +47,7 @@ void upgrade_cast(NodeDraft& d) {
 
 void register_cast(OpRegistry& ops) {
   ops.add("Cast")
+      .takes_narrow()
       .type_attribute("to")
       .upgrade(upgrade_cast)
       .batch(batch_elementwise)
@@ -48,6 +55,7 @@ void register_cast(OpRegistry& ops) {
       .infer(infer_cast)
       .gradient(cast_gradient);
   ops.add("CastLike")
+      .takes_narrow()
       .upgrade(upgrade_cast)
       .batch(batch_elementwise)
       .moves(Movement::kConvert)

@@ -67,6 +67,7 @@ void upgrade_range(NodeDraft& d) { d.attrs.erase("stash_type"); }
 
 void register_constant_of_shape(OpRegistry& ops) {
   ops.add("ConstantOfShape")
+      .takes_narrow()
       .filler_attribute("value")
       .inputs(0, 1)
       .absorbs({0})

@@ -99,6 +99,7 @@ void upgrade_dropout(NodeDraft& d) {
 
 void register_dropout(OpRegistry& ops) {
   ops.add("Dropout")
+      .takes_narrow()
       .upgrade(upgrade_dropout)
       .training(train_dropout, is_exported_for_training)
       .batch(batch_elementwise)

@@ -139,6 +139,7 @@ void upgrade_pad(NodeDraft& d) {
 
 void register_pad(OpRegistry& ops) {
   ops.add("Pad")
+      .takes_narrow()
       .upgrade(upgrade_pad)
       .batch(batch_of_pad)
       .inputs(1, 4)

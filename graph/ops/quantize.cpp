@@ -14,7 +14,7 @@ namespace {
 
 bool is_quantized(DType dtype) {
   return dtype == DType::kInt8 || dtype == DType::kUInt8 || dtype == DType::kInt16 ||
-         dtype == DType::kUInt16;
+         dtype == DType::kUInt16 || (is_narrow(dtype) && dtype != DType::kFloat8E8M0);
 }
 
 bool has_one_scale(const Shape& scale) { return scale.element_count() == 1 && scale.rank() <= 1; }
@@ -45,8 +45,9 @@ void check_scale(InferContext& c, const Shape& x, int i) {
 }
 
 void check_scale_type(const InferContext& c, int i) {
-  c.check(is_float(c.dtype(i)) || c.dtype(i) == DType::kInt32, "the scale is ", c.dtype(i),
-          ", expected a float type or i32");
+  const DType type = c.dtype(i);
+  c.check(is_float(type) || type == DType::kInt32 || type == DType::kFloat8E8M0, "the scale is ",
+          type, ", expected a float type, i32 or f8e8m0");
 }
 
 // The type named by an attribute, or the fallback.
@@ -63,7 +64,8 @@ DType quantized_type(const InferContext& c, int i, const char* attribute) {
                                                   : named;
   c.check(named == DType::kUndefined || named == type, "output_dtype is ", named,
           ", but the zero point is ", type);
-  c.check(is_quantized(type), "quantised to ", type, ", expected 8 or 16 bits");
+  c.check(is_quantized(type), "quantised to ", type,
+          ", expected integers of 2 to 16 bits or a float8 or float4 type with a sign");
   return type;
 }
 
@@ -77,9 +79,10 @@ void infer_quantize(InferContext& c) {
 
 void infer_dequantize(InferContext& c) {
   c.check(is_quantized(c.dtype(0)) || c.dtype(0) == DType::kInt32, "x is ", c.dtype(0),
-          ", expected integers of 8, 16 or 32 bits");
+          ", expected integers of 2 to 32 bits or a float8 or float4 type with a sign");
   c.require_same_dtype({0, 2});
-  c.check(is_float(c.dtype(1)), "the scale is ", c.dtype(1), ", expected a float type");
+  c.check(is_float(c.dtype(1)) || c.dtype(1) == DType::kFloat8E8M0, "the scale is ", c.dtype(1),
+          ", expected a float type or f8e8m0");
   check_scale(c, c.shape(0), 1);
   const DType type = named_type(c, "output_dtype", c.dtype(1));
   c.check(is_float(type), "output_dtype is ", type, ", expected a float type");
@@ -90,11 +93,14 @@ void infer_dequantize(InferContext& c) {
 void infer_fake(InferContext& c) {
   c.check(is_float(c.dtype(0)) || c.dtype(0) == DType::kInt32, "x is ", c.dtype(0),
           ", expected a float type or i32");
-  c.check(is_float(c.dtype(1)), "the scale is ", c.dtype(1), ", expected a float type");
+  c.check(is_float(c.dtype(1)) || c.dtype(1) == DType::kFloat8E8M0, "the scale is ", c.dtype(1),
+          ", expected a float type or f8e8m0");
   check_scale(c, c.shape(0), 1);
   const DType type = quantized_type(c, 2, "quantized");
   c.attrs().set("quantized", std::string(to_string(type)));
-  c.set_output(0, named_type(c, "output_dtype", c.dtype(1)), c.shape(0));
+  const DType output = named_type(c, "output_dtype", c.dtype(1));
+  c.check(is_float(output), "output_dtype is ", output, ", expected a float type");
+  c.set_output(0, output, c.shape(0));
 }
 
 void infer_fake_grad(InferContext& c) {
@@ -188,8 +194,12 @@ void name_type(NodeDraft& d, const char* attribute) {
     return;
   }
   constexpr std::pair<int, DType> kTypes[] = {
-      {1, DType::kFloat32}, {2, DType::kUInt8},    {3, DType::kInt8},     {4, DType::kUInt16},
-      {5, DType::kInt16},   {10, DType::kFloat16}, {11, DType::kFloat64}, {16, DType::kBFloat16}};
+      {1, DType::kFloat32},         {2, DType::kUInt8},       {3, DType::kInt8},
+      {4, DType::kUInt16},          {5, DType::kInt16},       {10, DType::kFloat16},
+      {11, DType::kFloat64},        {16, DType::kBFloat16},   {17, DType::kFloat8E4M3FN},
+      {18, DType::kFloat8E4M3FNUZ}, {19, DType::kFloat8E5M2}, {20, DType::kFloat8E5M2FNUZ},
+      {21, DType::kUInt4},          {22, DType::kInt4},       {23, DType::kFloat4E2M1},
+      {25, DType::kUInt2},          {26, DType::kInt2}};
   for (const auto& [known, dtype] : kTypes) {
     if (number == known) {
       d.attrs.set(attribute, std::string(to_string(dtype)));
@@ -200,50 +210,89 @@ void name_type(NodeDraft& d, const char* attribute) {
 }
 
 void upgrade_quantize(NodeDraft& d) {
-  d.attrs.erase("saturate");  // float8 only
   name_type(d, "output_dtype");
   name_type(d, "precision");
 }
 
-// The quantising node whose output 0 this one turns back, by the same scales; or null.
-const Node* undone_by(const NodeDraft& d) {
-  const Value& x = d.graph.value(d.inputs[0]);
-  if (x.kind != ValueKind::kNode) {
-    return nullptr;
+bool moves_elements(const Node& node) {
+  const Movement m = node.op->movement;
+  return node.outputs.size() == 1 &&
+         (m == Movement::kSame || m == Movement::kReshape || m == Movement::kPermute ||
+          m == Movement::kBroadcast || m == Movement::kPart);
+}
+
+bool is_one_number(const NodeDraft& d, ValueId id) {
+  const Value& value = d.graph.value(id);
+  return (value.kind == ValueKind::kConstant && has_one_scale(value.constant.shape())) ||
+         (value.variable.valid() && has_one_scale(d.graph.variable(value.variable).shape));
+}
+
+// A quantising node whose output 0 a DequantizeLinear turns back, by the same scales, and the nodes
+// that move elements between both: where one scale is for all, they may as well move floats.
+struct Undone {
+  NodeId quantizing;          // invalid: there is none
+  std::vector<NodeId> moves;  // the last first
+};
+
+Undone undone_by(const NodeDraft& d) {
+  Undone found;
+  ValueId id = d.inputs[0];
+  const bool may_move = d.attrs.get_int("block_size", 0) == 0 && is_one_number(d, d.inputs[1]);
+  while (d.graph.value(id).kind == ValueKind::kNode &&
+         moves_elements(d.graph.node(d.graph.value(id).producer))) {
+    found.moves.push_back(d.graph.value(id).producer);
+    id = d.graph.node(found.moves.back()).inputs[0];
+    if (!may_move) {
+      return {};
+    }
   }
-  const Node& node = d.graph.node(x.producer);
+  if (d.graph.value(id).kind != ValueKind::kNode) {
+    return {};
+  }
+  const NodeId producer = d.graph.value(id).producer;
+  const Node& node = d.graph.node(producer);
   const auto zero = d.has_input(2) ? d.inputs[2] : ValueId{};
-  if (node.op->name() == "DynamicQuantizeLinear") {
-    const bool same = node.outputs.size() == 3 && node.outputs[0] == d.inputs[0] &&
-                      node.outputs[1] == d.inputs[1] && node.outputs[2] == zero;
-    return same ? &node : nullptr;
-  }
-  if (node.op->name() != "QuantizeLinear") {
-    return nullptr;
-  }
   const auto same_number = [&](const char* name, std::int64_t fallback) {
     return node.attrs.get_int(name, fallback) == d.attrs.get_int(name, fallback);
   };
-  const ValueId their_zero = node.inputs.size() > 2 ? node.inputs[2] : ValueId{};
-  const bool same = node.inputs[1] == d.inputs[1] && their_zero == zero && same_number("axis", 1) &&
-                    same_number("block_size", 0);
-  return same ? &node : nullptr;
+  if (node.op->name() == "DynamicQuantizeLinear") {
+    found.quantizing = node.outputs.size() == 3 && node.outputs[0] == id &&
+                               node.outputs[1] == d.inputs[1] && node.outputs[2] == zero
+                           ? producer
+                           : NodeId{};
+  } else if (node.op->name() == "QuantizeLinear") {
+    const ValueId their_zero = node.inputs.size() > 2 ? node.inputs[2] : ValueId{};
+    const bool same = node.inputs[1] == d.inputs[1] && their_zero == zero &&
+                      (!found.moves.empty() || same_number("axis", 1)) &&
+                      same_number("block_size", 0);
+    found.quantizing = same ? producer : NodeId{};
+  }
+  return found;
 }
 
 void upgrade_dequantize(NodeDraft& d) {
   name_type(d, "output_dtype");
   TEMPER_CHECK(d.has_input(0) && d.has_input(1), ErrorCode::kInvalidModel, d.origin,
                " has no x or no scale");
-  const Node* quantizing = undone_by(d);
-  if (quantizing == nullptr) {
+  const Undone undone = undone_by(d);
+  if (!undone.quantizing.valid()) {
     return;
   }
+  const Attrs theirs = d.graph.node(undone.quantizing).attrs;
+  ValueId x = d.graph.node(undone.quantizing).inputs[0];
+  for (std::size_t i = undone.moves.size(); i-- > 0;) {
+    const Node move = d.graph.node(undone.moves[i]);
+    std::vector<ValueId> inputs = move.inputs;
+    inputs[0] = x;
+    x = d.emit(move.op->name(), std::move(inputs), move.attrs);
+  }
   d.op = "QuantizeDequantize";
-  d.inputs[0] = quantizing->inputs[0];
-  for (const auto& [theirs, ours] :
+  d.inputs[0] = x;
+  d.attrs.set("saturate", theirs.get_int("saturate", 1));
+  for (const auto& [their_name, ours] :
        {std::pair{"output_dtype", "quantized"}, {"precision", "precision"}}) {
-    if (quantizing->attrs.has(theirs)) {
-      d.attrs.set(ours, quantizing->attrs.get_string(theirs, ""));
+    if (theirs.has(their_name)) {
+      d.attrs.set(ours, theirs.get_string(their_name, ""));
     }
   }
 }
@@ -266,6 +315,7 @@ int batch_of_dynamic_quantize(const BatchContext& c) {
 
 void register_quantize(OpRegistry& ops) {
   ops.add("QuantizeLinear")
+      .takes_narrow()
       .inputs(2, 3)
       .upgrade(upgrade_quantize)
       .batch(batch_of_quantize)
@@ -273,6 +323,7 @@ void register_quantize(OpRegistry& ops) {
       .no_gradient(
           "its outputs are integers; with a DequantizeLinear behind it the gradient passes");
   ops.add("DequantizeLinear")
+      .takes_narrow()
       .inputs(2, 3)
       .upgrade(upgrade_dequantize)
       .batch(batch_of_quantize)
@@ -285,13 +336,19 @@ void register_quantize(OpRegistry& ops) {
       .no_gradient(
           "its outputs are integers; with a DequantizeLinear behind it the gradient passes");
   ops.add("QuantizeDequantize")
+      .takes_narrow()
       .inputs(2, 3)
       .batch(batch_of_quantize)
       .infer(infer_fake)
       .gradient(fake_gradient)
       .gradient_op("QuantizeDequantizeGrad")
       .internal();
-  ops.add("QuantizeDequantizeGrad").inputs(3, 4).outputs(1, 2).infer(infer_fake_grad).internal();
+  ops.add("QuantizeDequantizeGrad")
+      .takes_narrow()
+      .inputs(3, 4)
+      .outputs(1, 2)
+      .infer(infer_fake_grad)
+      .internal();
 }
 
 }  // namespace temper::graph

@@ -175,6 +175,7 @@ void upgrade_squeeze(NodeDraft& d) {
 
 void register_reshape(OpRegistry& ops) {
   ops.add("Reshape")
+      .takes_narrow()
       .batch(batch_of_reshape)
       .rebatch(rebatch_reshape)
       .inputs(1, 2)
@@ -183,11 +184,13 @@ void register_reshape(OpRegistry& ops) {
       .infer(infer_reshape)
       .gradient(reshape_gradient);
   ops.add("Flatten")
+      .takes_narrow()
       .batch(batch_of_reshape)
       .moves(Movement::kReshape)
       .infer(infer_flatten)
       .gradient(reshape_gradient);
   ops.add("Squeeze")
+      .takes_narrow()
       .upgrade(upgrade_squeeze)
       .batch(batch_of_squeeze)
       .rebatch(rebatch_squeeze)
@@ -197,6 +200,7 @@ void register_reshape(OpRegistry& ops) {
       .infer(infer_squeeze)
       .gradient(reshape_gradient);
   ops.add("Unsqueeze")
+      .takes_narrow()
       .upgrade(upgrade_squeeze)
       .batch(batch_of_unsqueeze)
       .inputs(1, 2)
@@ -205,6 +209,7 @@ void register_reshape(OpRegistry& ops) {
       .infer(infer_unsqueeze)
       .gradient(reshape_gradient);
   ops.add("Identity")
+      .takes_narrow()
       .batch(batch_of_reshape)
       .moves(Movement::kSame)
       .infer(infer_identity)

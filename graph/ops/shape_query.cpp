@@ -40,8 +40,16 @@ void infer_size(InferContext& c) {
 }  // namespace
 
 void register_shape_query(OpRegistry& ops) {
-  ops.add("Shape").absorbs({0}).infer(infer_shape).no_gradient("a shape does not depend on values");
-  ops.add("Size").absorbs({0}).infer(infer_size).no_gradient("a size does not depend on values");
+  ops.add("Shape")
+      .takes_narrow()
+      .absorbs({0})
+      .infer(infer_shape)
+      .no_gradient("a shape does not depend on values");
+  ops.add("Size")
+      .takes_narrow()
+      .absorbs({0})
+      .infer(infer_size)
+      .no_gradient("a size does not depend on values");
 }
 
 }  // namespace temper::graph

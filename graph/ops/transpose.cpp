@@ -48,6 +48,7 @@ int batch_of_transpose(const BatchContext& c) {
 
 void register_transpose(OpRegistry& ops) {
   ops.add("Transpose")
+      .takes_narrow()
       .batch(batch_of_transpose)
       .moves(Movement::kPermute)
       .infer(infer_transpose)

@@ -7,6 +7,7 @@
 #include "graph/ir/verify.h"
 #include "graph/ir/walk.h"
 #include "graph/passes/evaluate.h"
+#include "graph/passes/gradient_requests.h"
 
 namespace temper::graph {
 namespace {
@@ -84,6 +85,7 @@ void infer_and_fold(Graph& graph, const Backend& reference) {
     infer_node(graph, id);
     folder.fold_if_constant(graph, id);
   }
+  answer_gradient_requests(graph);
 }
 
 void fold_constants(Graph& graph, const Backend& reference) {

@@ -38,7 +38,7 @@ class ConstantFolder {
   std::int64_t bytes_left_;
 };
 
-// Infers the outputs of every node and folds.
+// Infers the outputs of every node and folds; then nodes that ask for derivatives are answered.
 void infer_and_fold(Graph& graph, const Backend& reference);
 
 // Folding alone, over a graph whose shapes are known.

@@ -23,10 +23,24 @@ enum class DType : std::uint8_t {
   kUInt64,
   kBool,
   kOpaque,  // bytes a kernel saves for its gradient (masks, workspaces); no shape
+  // Narrow types (narrow_types.h): converted and moved, never computed with.
+  kInt4,
+  kUInt4,
+  kInt2,
+  kUInt2,
+  kFloat8E4M3FN,
+  kFloat8E4M3FNUZ,
+  kFloat8E5M2,
+  kFloat8E5M2FNUZ,
+  kFloat8E8M0,
+  kFloat4E2M1,
 };
 
-// Bytes per element; 1 for kOpaque, 0 for kUndefined.
+// Bytes per element in memory; 1 for kOpaque and narrow types, 0 for kUndefined.
 std::size_t size_of(DType dtype);
+
+// Bits per element in an ONNX file, where elements of fewer than 8 share bytes.
+std::size_t file_bits(DType dtype);
 
 std::string_view to_string(DType dtype);
 
@@ -34,6 +48,7 @@ std::string_view to_string(DType dtype);
 DType dtype_from_name(std::string_view name);
 
 bool is_float(DType dtype);    // the four floating types
-bool is_integer(DType dtype);  // signed and unsigned, not bool
+bool is_integer(DType dtype);  // signed and unsigned of 8 bits and more, not bool
+bool is_narrow(DType dtype);   // integers of 4 and 2 bits, floats of 8 and 4
 
 }  // namespace temper

@@ -74,6 +74,13 @@ void copy_elements(const Tensor& source, Tensor& target) {
   if (shape.element_count() == 0) {
     return;
   }
+  if (is_narrow(source.dtype()) || is_narrow(target.dtype())) {
+    const std::vector<double> values = source.values<double>();
+    TEMPER_ASSERT(target.layout().plain && source.layout().plain, "a narrow tensor is plain");
+    const Tensor converted = Tensor::from<double>(target.dtype(), shape, values);
+    std::memcpy(target.data(), converted.data(), static_cast<std::size_t>(converted.bytes()));
+    return;
+  }
   const bool plain = source.layout().plain && target.layout().plain;
   const std::vector<AxisOffsets> axes =
       plain ? std::vector<AxisOffsets>{} : offsets_of_axes(shape, source.layout(), target.layout());

@@ -10,6 +10,7 @@
 #include "runtime/base/dtype.h"
 #include "runtime/base/dtype_visit.h"
 #include "runtime/base/layout.h"
+#include "runtime/base/narrow_types.h"
 #include "runtime/base/shape.h"
 #include "runtime/memory/buffer.h"
 
@@ -84,6 +85,13 @@ template <class T>
 Tensor Tensor::from(DType dtype, const Shape& shape, std::span<const T> values) {
   Tensor tensor(dtype, shape);
   TEMPER_ASSERT(static_cast<std::int64_t>(values.size()) == tensor.element_count());
+  if (is_narrow(dtype)) {
+    auto* codes = static_cast<std::uint8_t*>(tensor.data());
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      codes[i] = narrow_code(dtype, convert_element<double>(static_cast<T>(values[i])));
+    }
+    return tensor;
+  }
   visit_any(dtype, [&]<class D>() {
     D* out = static_cast<D*>(tensor.data());
     for (std::size_t i = 0; i < values.size(); ++i) {
@@ -110,6 +118,13 @@ template <class T>
 std::vector<T> Tensor::values() const {
   const Tensor plain = layout_.plain ? *this : to_plain();
   std::vector<T> out(static_cast<std::size_t>(element_count()));
+  if (is_narrow(dtype_)) {
+    const auto* codes = static_cast<const std::uint8_t*>(plain.data());
+    for (std::size_t i = 0; i < out.size(); ++i) {
+      out[i] = convert_element<T>(narrow_values(dtype_)[codes[i]]);
+    }
+    return out;
+  }
   visit_any(dtype_, [&]<class D>() {
     const D* in = static_cast<const D*>(plain.data());
     for (std::size_t i = 0; i < out.size(); ++i) {

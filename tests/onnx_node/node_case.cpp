@@ -31,15 +31,27 @@ std::vector<std::string> split(const std::string& text, char separator) {
   return parts;
 }
 
-std::vector<NodeCase> read_cases() {
-  const std::vector<Exclusion> excluded = exclusions();
+// Every line of the index.
+std::vector<NodeCase> read_index() {
   std::vector<NodeCase> cases;
   std::ifstream index(cases_folder() + "/index.txt");
   for (std::string line; std::getline(index, line);) {
     const std::vector<std::string> fields = split(line, '\t');
     TEMPER_ASSERT(fields.size() == 3, "index.txt has the line '", line, "'");
-    NodeCase one{fields[0], fields[1], split(fields[2], ','), {}};
-    if (!is_ours(one.op) && !std::all_of(one.ops.begin(), one.ops.end(), is_ours)) {
+    cases.push_back({fields[0], fields[1], split(fields[2], ','), {}});
+  }
+  return cases;
+}
+
+bool is_selected(const NodeCase& one) {
+  return is_ours(one.op) || std::all_of(one.ops.begin(), one.ops.end(), is_ours);
+}
+
+std::vector<NodeCase> read_cases() {
+  const std::vector<Exclusion> excluded = exclusions();
+  std::vector<NodeCase> cases;
+  for (NodeCase& one : read_index()) {
+    if (!is_selected(one)) {
       continue;
     }
     for (const Exclusion& exclusion : excluded) {
@@ -83,6 +95,15 @@ std::vector<Exclusion> exclusions() {
 const std::vector<NodeCase>& selected_cases() {
   static const std::vector<NodeCase> cases = read_cases();
   return cases;
+}
+
+std::map<std::string, int> cases_of_other_ops() {
+  std::map<std::string, int> counts;
+  for (const NodeCase& one : read_index()) {
+    counts[one.op] += is_selected(one) ? 0 : 1;
+  }
+  std::erase_if(counts, [](const auto& count) { return count.second == 0; });
+  return counts;
 }
 
 }  // namespace temper::onnx_node

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <iosfwd>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -33,5 +34,8 @@ std::vector<Exclusion> exclusions();
 // The cases about ops Temper has: those that test such an op, and those whose models hold nothing
 // else. Empty when the folder is not there.
 const std::vector<NodeCase>& selected_cases();
+
+// How many cases there are of each op that Temper does not have.
+std::map<std::string, int> cases_of_other_ops();
 
 }  // namespace temper::onnx_node

@@ -207,7 +207,7 @@ std::string difference(const Tensor& got, const Tensor& wanted, const OnnxValueI
     return concat("output '", info.name, "' is ", got.dtype(), " ", got.shape(), ", expected ",
                   wanted.dtype(), " ", wanted.shape());
   }
-  if (!is_float(wanted.dtype())) {
+  if (!is_float(wanted.dtype()) && !is_narrow(wanted.dtype())) {
     const auto a = got.values<std::int64_t>();
     const auto b = wanted.values<std::int64_t>();
     const auto at = std::mismatch(a.begin(), a.end(), b.begin());

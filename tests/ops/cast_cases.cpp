@@ -52,6 +52,10 @@ void add_casts(std::vector<OpCase>& cases) {
   cases.push_back(cast_case(kFloat32, kFloat16, {2049, 2051, 1e6, 0x1p-25, 0x1.8p-24},
                             {2048, 2052, kInfinity, 0, 0x1p-23}));
   cases.push_back(cast_case(kFloat32, kBFloat16, {257, 259, -257}, {256, 260, -256}));
+  cases.push_back(cast_case(kInt64, kInt4, {0x1p60, 7, 8, -9}, {0, 7, -8, 7}));
+  cases.push_back(cast_case(kFloat32, kFloat4E2M1, {0.25, 2.5, 5, 1e9}, {0, 2, 4, 6}));
+  cases.push_back(cast_case(kFloat8E5M2, kFloat32, {0.3125, -57344}, {0.3125, -57344}));
+  cases.push_back(cast_case(kUInt2, kBool, {0, 3}, {0, 1}));
   OpCase narrowing =
       shape_case("Cast", {{"to", std::string("f64")}}, {random({3, 5})}, same_elements({3, 5}));
   cases.push_back(differentiable(narrowing));

@@ -32,6 +32,8 @@ const std::map<std::pair<std::string, int>, std::string> kDeviations = {
     {{"LSTM", 5}, "PyTorch's gradient of a first state, which may be learned"},
     {{"LSTM", 6}, "PyTorch's gradient of a first state, which may be learned"},
     {{"GRU", 5}, "PyTorch's gradient of a first state, which may be learned"},
+    {{"LinearAttention", 3}, "as LSTM's first state"},
+    {{"CausalConvWithState", 3}, "as LSTM's first state"},
     {{"RNN", 5}, "PyTorch's gradient of a first state, which may be learned"}};
 
 char input_tag(const OnnxTags& tags, int input) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "runtime/base/concat.h"
 #include "tests/ops/closed_form.h"
 #include "tests/ops/families.h"
 
@@ -10,12 +11,15 @@ namespace temper::op_suite {
 namespace {
 
 constexpr DType kI8 = DType::kInt8, kU8 = DType::kUInt8, kI16 = DType::kInt16,
-                kU16 = DType::kUInt16, kI32 = DType::kInt32;
+                kU16 = DType::kUInt16, kI32 = DType::kInt32, kI4 = DType::kInt4,
+                kU4 = DType::kUInt4;
 
 std::pair<double, double> limits(DType type) {
   return type == kI8    ? std::pair{-128.0, 127.0}
          : type == kU8  ? std::pair{0.0, 255.0}
          : type == kI16 ? std::pair{-32768.0, 32767.0}
+         : type == kI4  ? std::pair{-8.0, 7.0}
+         : type == kU4  ? std::pair{0.0, 15.0}
                         : std::pair{0.0, 65535.0};
 }
 
@@ -52,8 +56,8 @@ std::vector<Form> forms() {
 std::vector<double> zeros_of(const Form& form, DType type) {
   std::vector<double> zeros;
   for (std::size_t i = 0; i < form.scales.size(); ++i) {
-    zeros.push_back(type == kI8 || type == kI16 ? static_cast<double>(i) - 2
-                                                : static_cast<double>(i) + 5);
+    zeros.push_back(type == kI8 || type == kI16 || type == kI4 ? static_cast<double>(i) - 2
+                                                               : static_cast<double>(i) + 5);
   }
   return zeros;
 }
@@ -75,10 +79,7 @@ void add_linear(std::vector<OpCase>& cases, const Form& form, DType type) {
   const std::vector<double> zeros = zeros_of(form, type);
   const OpInput scale = values(form.shape, form.scales);
   const OpInput zero = values(form.shape, zeros).of(type);
-  const std::string label = form.label + std::string(type == kI8    ? "_i8"
-                                                     : type == kU8  ? "_u8"
-                                                     : type == kI16 ? "_i16"
-                                                                    : "_u16");
+  const std::string label = concat(form.label, "_", type);
   cases.push_back(
       {.op = "QuantizeLinear",
        .attrs = form.attrs,
@@ -132,7 +133,43 @@ void add_straight_through(std::vector<OpCase>& cases, const Form& form, DType ty
                    .outputs = 2,
                    .expected = expected,
                    .dtypes = {DType::kFloat64},
-                   .label = form.label + std::string(type == kI8 ? "_i8" : "_u8")});
+                   .label = concat(form.label, "_", type)});
+}
+
+// 17 lies between 16 and 18, 460 above the largest number and nearest to it.
+void add_float8(std::vector<OpCase>& cases) {
+  const DType type = DType::kFloat8E4M3FN;
+  const Attrs to{{"output_dtype", std::string("f8e4m3fn")}};
+  const Attrs through{{"quantized", std::string("f8e4m3fn")}};
+  const OpInput x = values({6}, {0.3, 17, 460, 1000, -1000, -0.3});
+  const OpInput one = values({}, {1}), half = values({}, {0.5});
+  cases.push_back({.op = "QuantizeLinear",
+                   .attrs = to,
+                   .inputs = {x, one},
+                   .expected = given({6}, {0.3125, 16, 448, 448, -448, -0.3125}),
+                   .label = "f8"});
+  cases.push_back({.op = "DequantizeLinear",
+                   .inputs = {values({3}, {0.3125, -448, 16}).of(type), half},
+                   .differentiate = {1},
+                   .expected = given({3}, {0.15625, -224, 8}),
+                   .label = "f8"});
+  cases.push_back({.op = "QuantizeDequantize",
+                   .attrs = through,
+                   .inputs = {values({3}, {0.15, 8.5, 1000}), half},
+                   .expected = given({3}, {0.15625, 8, 224}),
+                   .label = "f8"});
+  cases.push_back({.op = "QuantizeDequantizeGrad",
+                   .attrs = through,
+                   .inputs = {values({4}, {1, 2, 3, 5}), values({4}, {0.3, 17, 1000, -1000}), one},
+                   .outputs = 2,
+                   // 1 * (0.3125 - 0.3) + 2 * (16 - 17) + 3 * 448 - 5 * 448
+                   .expected =
+                       [](const std::vector<HostTensor>&) {
+                         return std::vector{HostTensor{{4}, {1, 2, 0, 0}},
+                                            HostTensor{{}, {0.0125 - 2 - 896}}};
+                       },
+                   .dtypes = {DType::kFloat64},
+                   .label = "f8"});
 }
 
 void add_edges(std::vector<OpCase>& cases) {
@@ -260,12 +297,14 @@ void add_convolutions(std::vector<OpCase>& cases) {
 std::vector<OpCase> quantized_cases() {
   std::vector<OpCase> cases;
   for (const Form& form : forms()) {
-    for (const DType type : {kI8, kU8, kI16, kU16}) {
+    for (const DType type : {kI8, kU8, kI16, kU16, kI4, kU4}) {
       add_linear(cases, form, type);
     }
     add_straight_through(cases, form, kI8);
     add_straight_through(cases, form, kU8);
+    add_straight_through(cases, form, kI4);
   }
+  add_float8(cases);
   add_edges(cases);
   add_dynamic(cases);
   add_matrices(cases);

@@ -16,7 +16,8 @@ namespace {
 using Names = std::set<std::string, std::less<>>;
 
 // Ops that never reach a kernel: always folded to a constant while inferring.
-const Names kNeverRun = {};
+// Or replaced when shapes are bound.
+const Names kNeverRun = {"Gradient"};
 
 // Kernels without an op: added by lowering.
 const Names kLoweringOnly = {"Reorder", "CommitIf", "Copy"};
@@ -25,10 +26,11 @@ const Names kLoweringOnly = {"Reorder", "CommitIf", "Copy"};
 const Names kGradientGaps = {};
 
 // Ops without a case of their own: run only through the gradients of others (inputs of dtype
-// kOpaque), against GradScaler's traces (tests/training/compile/step/loss_scaling_test.cpp) or
-// PyTorch's trajectories of matrices (matrix_updates_test.cpp).
-const Names kTestedThroughOthers = {"MaxPoolGrad", "LossScaleUpdate", "MuonUpdate",
-                                    "AdafactorUpdate", "AdafactorVectorUpdate"};
+// kOpaque), by the importer and the pass over gradient requests (gradient_requests_test.cpp),
+// against GradScaler's traces (tests/training/compile/step/loss_scaling_test.cpp) or PyTorch's
+// trajectories of matrices (matrix_updates_test.cpp).
+const Names kTestedThroughOthers = {"MaxPoolGrad",     "LossScaleUpdate",       "MuonUpdate",
+                                    "AdafactorUpdate", "AdafactorVectorUpdate", "Gradient"};
 
 // Kernels that run only behind their forward's kernel, so only in a gradient, or only in a step.
 const Names kNeedsForward = {"MaxPoolGrad", "BatchNormTrainGrad", "LossScaleUpdate",

@@ -1,9 +1,13 @@
 // Cast and CastLike: element by element, see cast_element.h.
 #include <algorithm>
+#include <array>
 #include <cstring>
+#include <string>
 
 #include "backends/reference/cast_element.h"
+#include "backends/reference/quantization.h"
 #include "backends/reference/reference_backend.h"
+#include "runtime/base/narrow_types.h"
 
 namespace temper::reference {
 namespace {
@@ -48,6 +52,62 @@ Narrow narrow_from(DType to) {
   return visit_any(to, []<class T>() -> Narrow { return narrow<W, T>; });
 }
 
+// A type of codes that Cast leaves: its numbers are double, which are all of them.
+void read_codes(const std::array<double, 256>& numbers, const void* x, std::int64_t from,
+                std::int64_t count, double* block) {
+  const std::uint8_t* codes = static_cast<const std::uint8_t*>(x) + from;
+  std::transform(codes, codes + count, block, [&](std::uint8_t code) { return numbers[code]; });
+}
+
+NarrowRounding rounding_of(const Attrs& attrs) {
+  const std::string mode = attrs.get_string("round_mode", "up");
+  return {attrs.get_int("saturate", 1) != 0, mode == "nearest" ? PowerRounding::kNearest
+                                             : mode == "down"  ? PowerRounding::kDown
+                                                               : PowerRounding::kUp};
+}
+
+// The low bits of an integer, all that a narrow one keeps.
+ReadElement low_bits_reader(DType from) {
+  return visit_integer(from, []<class T>() -> ReadElement {
+    return [](const void* tensor, std::int64_t at) {
+      return static_cast<double>(static_cast<const T*>(tensor)[at] & T{15});
+    };
+  });
+}
+
+// From or to a narrow type, by way of double.
+std::unique_ptr<Kernel> prepare_narrow_cast(const OpQuery& query) {
+  const std::int64_t count = query.inputs[0].shape.element_count();
+  const DType from = query.inputs[0].dtype;
+  const DType to = query.outputs[0].dtype;
+  const NarrowRounding rounding = rounding_of(*query.attrs);
+  const bool wraps = is_integer(from) && is_narrow(to) && !is_narrow_float(to);
+  const ReadElement read = is_narrow(from) ? nullptr
+                           : wraps         ? low_bits_reader(from)
+                                           : reader_of(from);
+  const Narrow write = is_narrow(to) ? nullptr : narrow_from<double>(to);
+  return make_kernel([=](const KernelArgs& args) {
+    double block[kBlock];
+    for (std::int64_t i = 0; i < count; i += kBlock) {
+      const std::int64_t length = std::min(kBlock, count - i);
+      if (read == nullptr) {
+        read_codes(narrow_values(from), args.inputs[0], i, length, block);
+      } else {
+        for (std::int64_t k = 0; k < length; ++k) {
+          block[k] = read(args.inputs[0], i + k);
+        }
+      }
+      if (write != nullptr) {
+        write(block, args.outputs[0], i, length);
+        continue;
+      }
+      std::uint8_t* codes = static_cast<std::uint8_t*>(args.outputs[0]) + i;
+      std::transform(block, block + length, codes,
+                     [&](double value) { return narrow_code(to, value, rounding); });
+    }
+  });
+}
+
 Narrow narrow_function(DType from, DType to) {
   if (from == DType::kFloat64) {
     return narrow_from<double>(to);
@@ -70,6 +130,9 @@ std::unique_ptr<Kernel> prepare_cast(const OpQuery& query) {
         std::memcpy(args.outputs[0], args.inputs[0], bytes);
       }
     });
+  }
+  if (is_narrow(from) || is_narrow(to)) {
+    return prepare_narrow_cast(query);
   }
   const Widen widen_block = visit_any(from, []<class S>() -> Widen { return widen<S>; });
   const Narrow narrow_block = narrow_function(from, to);

@@ -3,6 +3,7 @@
 
 #include "backends/reference/cast_element.h"
 #include "backends/reference/reference_backend.h"
+#include "runtime/base/narrow_types.h"
 
 namespace temper::reference {
 namespace {
@@ -17,6 +18,13 @@ std::unique_ptr<Kernel> prepare_shape(const OpQuery& query) {
 std::unique_ptr<Kernel> prepare_constant_of_shape(const OpQuery& query) {
   const std::int64_t count = query.outputs[0].shape.element_count();
   const AttrValue* value = query.attrs->find("value");
+  if (is_narrow(query.outputs[0].dtype)) {
+    const std::uint8_t code =
+        narrow_code(query.outputs[0].dtype, query.attrs->get_double("value", 0));
+    return make_kernel([count, code](const KernelArgs& args) {
+      std::fill_n(static_cast<std::uint8_t*>(args.outputs[0]), count, code);
+    });
+  }
   return visit_any(query.outputs[0].dtype, [&]<class T>() -> std::unique_ptr<Kernel> {
     const auto* integer = value == nullptr ? nullptr : std::get_if<std::int64_t>(value);
     const T fill = integer != nullptr ? cast_element<T>(*integer)

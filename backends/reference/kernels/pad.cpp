@@ -6,6 +6,7 @@
 #include "backends/reference/index_walk.h"
 #include "backends/reference/reference_backend.h"
 #include "runtime/base/dtype_visit.h"
+#include "runtime/base/narrow_types.h"
 
 namespace temper::reference {
 namespace {
@@ -96,7 +97,9 @@ std::unique_ptr<Kernel> prepare_pad(const OpQuery& query) {
   const double value = query.attrs->get_double("value", 0);
   const DType dtype = query.inputs[0].dtype;
   const std::uint64_t fill =
-      visit_any(dtype, [&]<class T>() { return bits_of(cast_element<T>(value)); });
+      is_narrow(dtype)
+          ? std::uint64_t{narrow_code(dtype, value)}
+          : visit_any(dtype, [&]<class T>() { return bits_of(cast_element<T>(value)); });
   return mapped_copy(dtype, output, pad_axes(*query.attrs, query.inputs[0].shape), fill);
 }
 

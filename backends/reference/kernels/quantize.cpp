@@ -55,9 +55,11 @@ struct Operands {
   }
 };
 
+bool saturates(const OpQuery& query) { return query.attrs->get_int("saturate", 1) != 0; }
+
 std::unique_ptr<Kernel> prepare_quantize(const OpQuery& query) {
   const Operands from(query, 0);
-  const IntegerRange range = range_of(query.outputs[0].dtype);
+  const QuantizedRange range = range_of(query.outputs[0].dtype, saturates(query));
   const WriteElement write = writer_of(query.outputs[0].dtype);
   return make_kernel([=](const KernelArgs& args) {
     for (std::int64_t i = 0; i < from.count; ++i) {
@@ -77,13 +79,13 @@ std::unique_ptr<Kernel> prepare_dequantize(const OpQuery& query) {
   });
 }
 
-IntegerRange fake_range(const OpQuery& query) {
-  return range_of(dtype_from_name(query.attrs->get_string("quantized", "u8")));
+QuantizedRange fake_range(const OpQuery& query) {
+  return range_of(dtype_from_name(query.attrs->get_string("quantized", "u8")), saturates(query));
 }
 
 std::unique_ptr<Kernel> prepare_fake(const OpQuery& query) {
   const Operands from(query, 0);
-  const IntegerRange range = fake_range(query);
+  const QuantizedRange range = fake_range(query);
   const WriteElement write = writer_of(query.outputs[0].dtype);
   return make_kernel([=](const KernelArgs& args) {
     for (std::int64_t i = 0; i < from.count; ++i) {
@@ -97,7 +99,7 @@ std::unique_ptr<Kernel> prepare_fake(const OpQuery& query) {
 // dy, x, scale, zero point -> dx, dscale
 std::unique_ptr<Kernel> prepare_fake_grad(const OpQuery& query) {
   const Operands from(query, 1);
-  const IntegerRange range = fake_range(query);
+  const QuantizedRange range = fake_range(query);
   const ReadElement read_dy = reader_of(query.inputs[0].dtype);
   const bool wants_x = has_output(query, 0), wants_scale = has_output(query, 1);
   const WriteElement write_dx = wants_x ? writer_of(query.outputs[0].dtype) : nullptr;
@@ -110,8 +112,7 @@ std::unique_ptr<Kernel> prepare_fake_grad(const OpQuery& query) {
       const double zero = from.zero_at(args, i);
       const double quotient = from.quotient(args, i);
       const double steps = quantized(quotient, zero, range) - zero;
-      const bool inside = std::nearbyint(quotient) + zero >= range.low &&
-                          std::nearbyint(quotient) + zero <= range.high;
+      const bool inside = is_inside(quotient, zero, range);
       const double dy = read_dy(args.inputs[0], i);
       if (wants_x) {
         write_dx(args.outputs[0], i, inside ? dy : 0);

@@ -102,7 +102,7 @@ class Result {
  private:
   bool quantises_;
   WriteElement write_;
-  IntegerRange range_;
+  QuantizedRange range_;
   DType type_ = DType::kFloat32;
   ReadElement scale_ = nullptr, zero_ = nullptr;
 };

@@ -80,6 +80,19 @@ TEST(TensorCodec, ReadsTypedListsOfEveryType) {
   expect_values(head(kUint64, 1).varint_list(11, {1ll << 50}), DType::kUInt64, {0x1p50});
 }
 
+TEST(TensorCodec, ReadsNarrowTypesPackedAndAsLists) {
+  constexpr int kE4m3fn = 17, kUint4 = 21, kInt4 = 22, kUint2 = 25;
+  expect_values(raw_tensor<std::uint8_t>("t", kE4m3fn, {2}, {0x38, 0xfe}), DType::kFloat8E4M3FN,
+                {1, -448});
+  expect_values(tensor_head("t", kE4m3fn, {1}).varint_list(5, {0x38}), DType::kFloat8E4M3FN, {1});
+  // Three elements of four bits in two bytes, the low bits first.
+  expect_values(tensor_head("t", kInt4, {3}).text(9, std::string("\x2f\x08", 2)), DType::kInt4,
+                {-1, 2, -8});
+  expect_values(tensor_head("t", kUint4, {3}).varint_list(5, {0x2f, 0x08}), DType::kUInt4,
+                {15, 2, 8});
+  expect_values(tensor_head("t", kUint2, {3}).varint_list(5, {0x24}), DType::kUInt2, {0, 1, 2});
+}
+
 TEST(TensorCodec, ReadsListsThatAreNotPacked) {
   expect_values(tensor_head("t", kFloat, {2}).real(4, 1.5f).real(4, -2), DType::kFloat32,
                 {1.5, -2});
