@@ -1,12 +1,50 @@
 // The arithmetic of elementwise ops, written once for every backend: function objects on scalars.
 // They are constexpr templates, so that device compilers may call them (nvcc:
-// --expt-relaxed-constexpr). Integer arithmetic wraps; integer division by zero gives 0.
+// --expt-relaxed-constexpr). Integer arithmetic wraps; integer division by zero gives 0. Always
+// inlined and without short-circuits, so that loops over them become vector code of the
+// instruction set they stand in.
 #pragma once
 
 #include <cmath>
 #include <type_traits>
 
 namespace temper::functors {
+
+// Where elementary functions come from: a backend may have faster ones with the same names.
+struct StdMath {
+  template <class T>
+  static constexpr T exp(T x) {
+    return std::exp(x);
+  }
+  template <class T>
+  static constexpr T expm1(T x) {
+    return std::expm1(x);
+  }
+  template <class T>
+  static constexpr T log(T x) {
+    return std::log(x);
+  }
+  template <class T>
+  static constexpr T log1p(T x) {
+    return std::log1p(x);
+  }
+  template <class T>
+  static constexpr T tanh(T x) {
+    return std::tanh(x);
+  }
+  template <class T>
+  static constexpr T erf(T x) {
+    return std::erf(x);
+  }
+  template <class T>
+  static constexpr T erfc(T x) {
+    return std::erfc(x);
+  }
+  template <class T>
+  static constexpr T pow(T x, T exponent) {
+    return std::pow(x, exponent);
+  }
+};
 
 template <class T>
 inline constexpr bool kIsFloat = std::is_floating_point_v<T>;
@@ -19,7 +57,7 @@ constexpr unsigned long long wide(T x) {
 
 struct Add {
   template <class T>
-  constexpr T operator()(T a, T b) const {
+  [[gnu::always_inline]] constexpr T operator()(T a, T b) const {
     if constexpr (kIsFloat<T>) {
       return a + b;
     } else {
@@ -30,7 +68,7 @@ struct Add {
 
 struct Sub {
   template <class T>
-  constexpr T operator()(T a, T b) const {
+  [[gnu::always_inline]] constexpr T operator()(T a, T b) const {
     if constexpr (kIsFloat<T>) {
       return a - b;
     } else {
@@ -41,7 +79,7 @@ struct Sub {
 
 struct Mul {
   template <class T>
-  constexpr T operator()(T a, T b) const {
+  [[gnu::always_inline]] constexpr T operator()(T a, T b) const {
     if constexpr (kIsFloat<T>) {
       return a * b;
     } else {
@@ -53,7 +91,7 @@ struct Mul {
 // Integers truncate towards zero.
 struct Div {
   template <class T>
-  constexpr T operator()(T a, T b) const {
+  [[gnu::always_inline]] constexpr T operator()(T a, T b) const {
     if constexpr (kIsFloat<T>) {
       return a / b;
     } else if constexpr (std::is_signed_v<T>) {
@@ -65,10 +103,11 @@ struct Div {
 };
 
 // The exponent is of the base's type for floats; for integers see IntegerPow.
+template <class Math = StdMath>
 struct Pow {
   template <class T>
-  constexpr T operator()(T x, T exponent) const {
-    return exponent == T(2) ? x * x : std::pow(x, exponent);
+  [[gnu::always_inline]] constexpr T operator()(T x, T exponent) const {
+    return exponent == T(2) ? x * x : Math::pow(x, exponent);
   }
 };
 
@@ -95,29 +134,29 @@ struct IntegerPow {
 // NaN propagates through both.
 struct Max {
   template <class T>
-  constexpr T operator()(T a, T b) const {
-    return a > b || a != a ? a : b;
+  [[gnu::always_inline]] constexpr T operator()(T a, T b) const {
+    return (a > b) | (a != a) ? a : b;
   }
 };
 
 struct Min {
   template <class T>
-  constexpr T operator()(T a, T b) const {
-    return a < b || a != a ? a : b;
+  [[gnu::always_inline]] constexpr T operator()(T a, T b) const {
+    return (a < b) | (a != a) ? a : b;
   }
 };
 
 // The gradient of max(a, b) with respect to a: ties share it half and half.
 struct MaxGrad {
   template <class T>
-  constexpr T operator()(T dy, T a, T b) const {
+  [[gnu::always_inline]] constexpr T operator()(T dy, T a, T b) const {
     return a == b ? dy / T(2) : a < b ? T(0) : dy;
   }
 };
 
 struct MinGrad {
   template <class T>
-  constexpr T operator()(T dy, T a, T b) const {
+  [[gnu::always_inline]] constexpr T operator()(T dy, T a, T b) const {
     return a == b ? dy / T(2) : a > b ? T(0) : dy;
   }
 };
@@ -125,7 +164,7 @@ struct MinGrad {
 // min(max(x, low), high), as ONNX and NumPy: high wins when low > high.
 struct Clip {
   template <class T>
-  constexpr T operator()(T x, T low, T high) const {
+  [[gnu::always_inline]] constexpr T operator()(T x, T low, T high) const {
     return Min{}(Max{}(x, low), high);
   }
 };
@@ -133,8 +172,8 @@ struct Clip {
 // Nothing passes at the bounds themselves (torch.clamp, hardtanh, relu6).
 struct ClipGrad {
   template <class T>
-  constexpr T operator()(T dy, T x, T low, T high) const {
-    return x > low && x < high ? dy : T(0);
+  [[gnu::always_inline]] constexpr T operator()(T dy, T x, T low, T high) const {
+    return (x > low) & (x < high) ? dy : T(0);
   }
 };
 
@@ -142,7 +181,7 @@ struct ClipGrad {
 
 struct Neg {
   template <class T>
-  constexpr T operator()(T x) const {
+  [[gnu::always_inline]] constexpr T operator()(T x) const {
     if constexpr (kIsFloat<T>) {
       return -x;
     } else {
@@ -153,7 +192,7 @@ struct Neg {
 
 struct Abs {
   template <class T>
-  constexpr T operator()(T x) const {
+  [[gnu::always_inline]] constexpr T operator()(T x) const {
     if constexpr (kIsFloat<T>) {
       return std::abs(x);
     } else {
@@ -164,105 +203,116 @@ struct Abs {
 
 struct Sign {
   template <class T>
-  constexpr T operator()(T x) const {
+  [[gnu::always_inline]] constexpr T operator()(T x) const {
     return x > T(0) ? T(1) : x < T(0) ? static_cast<T>(-1) : x != x ? x : T(0);
   }
 };
 
 struct Sqrt {
   template <class T>
-  constexpr T operator()(T x) const {
+  [[gnu::always_inline]] constexpr T operator()(T x) const {
     return std::sqrt(x);
   }
 };
 
+template <class Math = StdMath>
 struct Exp {
   template <class T>
-  constexpr T operator()(T x) const {
-    return std::exp(x);
+  [[gnu::always_inline]] constexpr T operator()(T x) const {
+    return Math::exp(x);
   }
 };
 
+template <class Math = StdMath>
 struct Log {
   template <class T>
-  constexpr T operator()(T x) const {
-    return std::log(x);
+  [[gnu::always_inline]] constexpr T operator()(T x) const {
+    return Math::log(x);
   }
 };
 
 struct Reciprocal {
   template <class T>
-  constexpr T operator()(T x) const {
+  [[gnu::always_inline]] constexpr T operator()(T x) const {
     return T(1) / x;
   }
 };
 
+template <class Math = StdMath>
 struct Erf {
   template <class T>
-  constexpr T operator()(T x) const {
-    return std::erf(x);
+  [[gnu::always_inline]] constexpr T operator()(T x) const {
+    return Math::erf(x);
   }
 };
 
 // dy * 2 / sqrt(pi) * exp(-x^2)
+template <class Math = StdMath>
 struct ErfGrad {
   template <class T>
-  constexpr T operator()(T dy, T x) const {
-    return dy * T(1.1283791670955125739) * std::exp(-x * x);
+  [[gnu::always_inline]] constexpr T operator()(T dy, T x) const {
+    return dy * T(1.1283791670955125739) * Math::exp(-x * x);
   }
 };
 
-// ---------------------------------------------------------------- comparison and logic
+// ---------------------------------------------------------------- comparison, logic and choice
+
+struct Where {
+  template <class T>
+  [[gnu::always_inline]] constexpr T operator()(bool condition, T a, T b) const {
+    return condition ? a : b;
+  }
+};
 
 struct Equal {
   template <class T>
-  constexpr bool operator()(T a, T b) const {
+  [[gnu::always_inline]] constexpr bool operator()(T a, T b) const {
     return a == b;
   }
 };
 
 struct Less {
   template <class T>
-  constexpr bool operator()(T a, T b) const {
+  [[gnu::always_inline]] constexpr bool operator()(T a, T b) const {
     return a < b;
   }
 };
 
 struct LessOrEqual {
   template <class T>
-  constexpr bool operator()(T a, T b) const {
+  [[gnu::always_inline]] constexpr bool operator()(T a, T b) const {
     return a <= b;
   }
 };
 
 struct Greater {
   template <class T>
-  constexpr bool operator()(T a, T b) const {
+  [[gnu::always_inline]] constexpr bool operator()(T a, T b) const {
     return a > b;
   }
 };
 
 struct GreaterOrEqual {
   template <class T>
-  constexpr bool operator()(T a, T b) const {
+  [[gnu::always_inline]] constexpr bool operator()(T a, T b) const {
     return a >= b;
   }
 };
 
 struct And {
-  constexpr bool operator()(bool a, bool b) const { return a && b; }
+  [[gnu::always_inline]] constexpr bool operator()(bool a, bool b) const { return a & b; }
 };
 
 struct Or {
-  constexpr bool operator()(bool a, bool b) const { return a || b; }
+  [[gnu::always_inline]] constexpr bool operator()(bool a, bool b) const { return a | b; }
 };
 
 struct Xor {
-  constexpr bool operator()(bool a, bool b) const { return a != b; }
+  [[gnu::always_inline]] constexpr bool operator()(bool a, bool b) const { return a != b; }
 };
 
 struct Not {
-  constexpr bool operator()(bool a) const { return !a; }
+  [[gnu::always_inline]] constexpr bool operator()(bool a) const { return !a; }
 };
 
 }  // namespace temper::functors

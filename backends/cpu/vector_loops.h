@@ -1,48 +1,11 @@
-// Loops over contiguous f32 memory in AVX-512, AVX2 and plain x86-64 form, chosen at run time. All
-// forms do the same operations on each element.
+// Sums and rows over contiguous f32 memory in AVX-512, AVX2 and plain x86-64 form, chosen at run
+// time. All forms do the same operations on each element.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 
 namespace temper::cpu {
-
-enum class Unary {
-  kRelu,
-  kLeakyRelu,
-  kNeg,
-  kAbs,
-  kSqrt,
-  kReciprocal,
-  kExp,
-  kLog,
-  kTanh,
-  kSigmoid,
-  kElu,
-  kHardSigmoid,
-  kHardSwish,
-  kClip,
-};
-
-// y[i] = f(x[i]); y may be x. p and q are the op's parameters (alpha, beta or min, max).
-void unary_loop(Unary op, const float* x, float* y, std::int64_t n, float p, float q);
-
-enum class Binary {
-  kAdd,
-  kSub,
-  kMul,
-  kDiv,
-  kMax,
-  kMin,
-  kReluGrad,
-  kLeakyReluGrad,
-  kTanhGrad,
-  kSigmoidGrad,
-};
-
-// y[i] = f(a[i * a_stride], b[i * b_stride]), strides 0 or 1; y may be a or b.
-void binary_loop(Binary op, const float* a, std::int64_t a_stride, const float* b,
-                 std::int64_t b_stride, float* y, std::int64_t n, float p);
 
 // Sums in double in a fixed order: 16 lanes, then a tree over them.
 double sum(const float* x, std::int64_t n);

@@ -171,6 +171,7 @@ class ReversePass {
   std::vector<ValueId> by_expansion(const Node& node, Builder& builder,
                                     const std::vector<ValueId>& dy,
                                     const std::vector<bool>& needed) {
+    const int first_made = graph_.node_count();
     std::vector<ValueId> leaves = node.inputs;
     std::vector<ValueId> wrt;
     for (std::size_t i = 0; i < leaves.size(); ++i) {
@@ -196,7 +197,29 @@ class ReversePass {
         grads[i] = inner.total(leaves[i], builder);
       }
     }
+    replace_leaves(first_made, leaves, node.inputs, grads);
     return grads;
+  }
+
+  // The inputs themselves in the places of their leaves, in the nodes from `first` on and in
+  // `grads`: what was made of them here is the same as what the plan makes of the forward node.
+  void replace_leaves(int first, const std::vector<ValueId>& leaves,
+                      const std::vector<ValueId>& inputs, std::vector<ValueId>& grads) {
+    const auto replace = [&](ValueId& id) {
+      for (std::size_t i = 0; i < leaves.size(); ++i) {
+        if (id.valid() && id == leaves[i]) {
+          id = inputs[i];
+        }
+      }
+    };
+    for (int i = first; i < graph_.node_count(); ++i) {
+      for (ValueId& input : graph_.node(NodeId{i}).inputs) {
+        replace(input);
+      }
+    }
+    for (ValueId& grad : grads) {
+      replace(grad);
+    }
   }
 
   // The op with an expansion whose gradient `op` computes, or null.

@@ -4,11 +4,13 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "graph/ir/op_facts.h"
+#include "runtime/base/expression.h"
 #include "runtime/base/ids.h"
 
 namespace temper::graph {
@@ -39,6 +41,8 @@ using NodeTest = bool (*)(const Graph&, const Node&);
 using WorkFunction = double (*)(const Graph&, const Node&);
 // Brings a node of an older opset to the canonical form (node_draft.h).
 using UpgradeFunction = void (*)(NodeDraft&);
+// The functor of an elementwise op with these attributes; none: it has no functor.
+using FunctorFunction = std::optional<FunctorCall> (*)(const Attrs&);
 
 class OpDef {
  public:
@@ -216,6 +220,11 @@ class OpDef {
     type_name = std::move(name);
     return *this;
   }
+  // Computes a functor of its inputs, element by element: chains of such ops become one.
+  OpDef& elementwise(FunctorFunction f) {
+    functor_function = f;
+    return *this;
+  }
   OpDef& upgrade(UpgradeFunction f) {
     upgrade_function = f;
     return *this;
@@ -284,6 +293,7 @@ class OpDef {
   std::string domain;
   std::string filler_name;
   std::string type_name;
+  FunctorFunction functor_function = nullptr;
   UpgradeFunction upgrade_function = nullptr;
 
  private:

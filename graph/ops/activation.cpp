@@ -141,32 +141,54 @@ void infer_gelu(InferContext& c) {
   infer_float_unary(c);
 }
 
+template <Functor kExact, Functor kTanh>
+std::optional<FunctorCall> gelu_functor(const Attrs& attrs) {
+  return FunctorCall{attrs.get_string("approximate", "none") == "tanh" ? kTanh : kExact};
+}
+
+// Elu is Selu without its factor.
+template <Functor kFunctor>
+std::optional<FunctorCall> selu_functor(const Attrs& attrs) {
+  return FunctorCall{kFunctor, attrs.get_double("alpha", 1), attrs.get_double("gamma", 1)};
+}
+
 }  // namespace
 
 void register_activation(OpRegistry& ops) {
+  using F = Functor;
   struct Row {
     const char* name;
     InferFunction infer;
     GradFunction gradient;
     GradFunction second;
+    FunctorFunction functor, functor_of_gradient;
     PrecisionClass precision = PrecisionClass::kFollowInputs;
     Activation activation = Activation::kOther;
   };
   constexpr GradFunction kPiecewiseLinear = grad_gradient<nullptr>;
   const std::array rows = {
-      Row{"LeakyRelu", infer_leaky_relu, gradient_from_input, kPiecewiseLinear},
+      Row{"LeakyRelu", infer_leaky_relu, gradient_from_input, kPiecewiseLinear,
+          alpha_functor<F::kLeakyRelu>, alpha_functor<F::kLeakyReluGrad>},
       Row{"Sigmoid", infer_float_unary, gradient_from_output, grad_gradient<sigmoid_second>,
-          PrecisionClass::kFollowInputs, Activation::kSigmoid},
+          plain_functor<F::kSigmoid>, plain_functor<F::kSigmoidGrad>, PrecisionClass::kFollowInputs,
+          Activation::kSigmoid},
       Row{"Tanh", infer_float_unary, gradient_from_output, grad_gradient<tanh_second>,
-          PrecisionClass::kFollowInputs, Activation::kTanh},
+          plain_functor<F::kTanh>, plain_functor<F::kTanhGrad>, PrecisionClass::kFollowInputs,
+          Activation::kTanh},
       Row{"Softplus", infer_float_unary, gradient_from_input, grad_gradient<softplus_second>,
-          PrecisionClass::kFloat32},
-      Row{"Elu", infer_elu, gradient_from_input, grad_gradient<exponential_second>},
-      Row{"Selu", infer_selu, gradient_from_input, grad_gradient<exponential_second>},
-      Row{"Celu", infer_celu, gradient_from_input, grad_gradient<celu_second>},
-      Row{"HardSigmoid", infer_hard_sigmoid, gradient_from_input, kPiecewiseLinear},
-      Row{"HardSwish", infer_float_unary, gradient_from_input, grad_gradient<hard_swish_second>},
-      Row{"Gelu", infer_gelu, gradient_from_input, grad_gradient<gelu_second>},
+          plain_functor<F::kSoftplus>, plain_functor<F::kSoftplusGrad>, PrecisionClass::kFloat32},
+      Row{"Elu", infer_elu, gradient_from_input, grad_gradient<exponential_second>,
+          selu_functor<F::kSelu>, selu_functor<F::kSeluGrad>},
+      Row{"Selu", infer_selu, gradient_from_input, grad_gradient<exponential_second>,
+          selu_functor<F::kSelu>, selu_functor<F::kSeluGrad>},
+      Row{"Celu", infer_celu, gradient_from_input, grad_gradient<celu_second>,
+          alpha_functor<F::kCelu>, alpha_functor<F::kCeluGrad>},
+      Row{"HardSigmoid", infer_hard_sigmoid, gradient_from_input, kPiecewiseLinear,
+          alpha_beta_functor<F::kHardSigmoid>, alpha_beta_functor<F::kHardSigmoidGrad>},
+      Row{"HardSwish", infer_float_unary, gradient_from_input, grad_gradient<hard_swish_second>,
+          plain_functor<F::kHardSwish>, plain_functor<F::kHardSwishGrad>},
+      Row{"Gelu", infer_gelu, gradient_from_input, grad_gradient<gelu_second>,
+          gelu_functor<F::kGelu, F::kGeluTanh>, gelu_functor<F::kGeluGrad, F::kGeluTanhGrad>},
   };
   for (const Row& row : rows) {
     const std::string grad_op = row.name + std::string("Grad");
@@ -176,16 +198,28 @@ void register_activation(OpRegistry& ops) {
         .gradient(row.gradient)
         .gradient_op(grad_op)
         .precision(row.precision)
-        .activates(row.activation);
-    ops.add(grad_op).inputs(2, 2).infer(row.infer).gradient(row.second).internal();
+        .activates(row.activation)
+        .elementwise(row.functor);
+    ops.add(grad_op)
+        .inputs(2, 2)
+        .infer(row.infer)
+        .gradient(row.second)
+        .elementwise(row.functor_of_gradient)
+        .internal();
   }
   ops.add("Relu")
       .batch(batch_elementwise)
       .infer(infer_number_unary)
       .gradient(gradient_from_output)
       .gradient_op("ReluGrad")
-      .activates(Activation::kRelu);
-  ops.add("ReluGrad").inputs(2, 2).infer(infer_float_unary).gradient(kPiecewiseLinear).internal();
+      .activates(Activation::kRelu)
+      .elementwise(plain_functor<F::kRelu>);
+  ops.add("ReluGrad")
+      .inputs(2, 2)
+      .infer(infer_float_unary)
+      .gradient(kPiecewiseLinear)
+      .elementwise(plain_functor<F::kReluGrad>)
+      .internal();
 }
 
 }  // namespace temper::graph

@@ -65,36 +65,46 @@ void register_arithmetic(OpRegistry& ops) {
       .computes(Arithmetic::kAdd)
       .inputs(2, 2)
       .infer(infer_number_broadcast)
-      .gradient(add_gradient);
+      .gradient(add_gradient)
+      .elementwise(plain_functor<Functor::kAdd>);
   ops.add("Sub")
       .batch(batch_elementwise)
       .computes(Arithmetic::kSubtract)
       .inputs(2, 2)
       .infer(infer_number_broadcast)
-      .gradient(sub_gradient);
+      .gradient(sub_gradient)
+      .elementwise(plain_functor<Functor::kSub>);
   ops.add("Mul")
       .batch(batch_elementwise)
       .computes(Arithmetic::kMultiply)
       .inputs(2, 2)
       .infer(infer_number_broadcast)
-      .gradient(mul_gradient);
+      .gradient(mul_gradient)
+      .elementwise(plain_functor<Functor::kMul>);
   ops.add("Div")
       .batch(batch_elementwise)
       .computes(Arithmetic::kDivide)
       .inputs(2, 2)
       .infer(infer_number_broadcast)
-      .gradient(div_gradient);
+      .gradient(div_gradient)
+      .elementwise(plain_functor<Functor::kDiv>);
   ops.add("Neg")
       .batch(batch_elementwise)
       .computes(Arithmetic::kSign)
       .infer(infer_number_unary)
-      .gradient(neg_gradient);
+      .gradient(neg_gradient)
+      .elementwise(plain_functor<Functor::kNeg>);
   ops.add("Abs")
       .batch(batch_elementwise)
       .computes(Arithmetic::kSign)
       .infer(infer_number_unary)
-      .gradient(abs_gradient);
-  ops.add("Sign").batch(batch_elementwise).infer(infer_number_unary).gradient(sign_gradient);
+      .gradient(abs_gradient)
+      .elementwise(plain_functor<Functor::kAbs>);
+  ops.add("Sign")
+      .batch(batch_elementwise)
+      .infer(infer_number_unary)
+      .gradient(sign_gradient)
+      .elementwise(plain_functor<Functor::kSign>);
 }
 
 }  // namespace temper::graph

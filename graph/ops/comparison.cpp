@@ -31,28 +31,36 @@ void infer_is_inf(InferContext& c) {
 }  // namespace
 
 void register_comparison(OpRegistry& ops) {
-  ops.add("Equal")
-      .batch(batch_elementwise)
-      .inputs(2, 2)
-      .infer(infer_broadcast_to_bool)
-      .no_gradient("bool output");
-  for (const char* name : {"Less", "LessOrEqual", "Greater", "GreaterOrEqual"}) {
-    ops.add(name)
+  struct Row {
+    const char* name;
+    InferFunction infer;
+    FunctorFunction functor;
+  };
+  using F = Functor;
+  for (const Row& row : {
+           Row{"Equal", infer_broadcast_to_bool, plain_functor<F::kEqual>},
+           Row{"Less", infer_order, plain_functor<F::kLess>},
+           Row{"LessOrEqual", infer_order, plain_functor<F::kLessOrEqual>},
+           Row{"Greater", infer_order, plain_functor<F::kGreater>},
+           Row{"GreaterOrEqual", infer_order, plain_functor<F::kGreaterOrEqual>},
+           Row{"And", infer_logic, plain_functor<F::kAnd>},
+           Row{"Or", infer_logic, plain_functor<F::kOr>},
+           Row{"Xor", infer_logic, plain_functor<F::kXor>},
+       }) {
+    ops.add(row.name)
         .batch(batch_elementwise)
         .inputs(2, 2)
-        .infer(infer_order)
-        .no_gradient("bool output");
-  }
-  for (const char* name : {"And", "Or", "Xor"}) {
-    ops.add(name)
-        .batch(batch_elementwise)
-        .inputs(2, 2)
-        .infer(infer_logic)
-        .no_gradient("bool output");
+        .infer(row.infer)
+        .no_gradient("bool output")
+        .elementwise(row.functor);
   }
   ops.add("IsNaN").batch(batch_elementwise).infer(infer_float_test).no_gradient("bool output");
   ops.add("IsInf").batch(batch_elementwise).infer(infer_is_inf).no_gradient("bool output");
-  ops.add("Not").batch(batch_elementwise).infer(infer_logic).no_gradient("bool output");
+  ops.add("Not")
+      .batch(batch_elementwise)
+      .infer(infer_logic)
+      .no_gradient("bool output")
+      .elementwise(plain_functor<F::kNot>);
 }
 
 }  // namespace temper::graph

@@ -67,4 +67,19 @@ inline void infer_number_broadcast(InferContext& c) {
   infer_broadcast(c);
 }
 
+// The functor of an op without parameters; with `alpha`; with `alpha` and `beta`. The attributes
+// are there by inference.
+template <Functor kFunctor>
+std::optional<FunctorCall> plain_functor(const Attrs&) {
+  return FunctorCall{kFunctor};
+}
+template <Functor kFunctor>
+std::optional<FunctorCall> alpha_functor(const Attrs& attrs) {
+  return FunctorCall{kFunctor, attrs.get_double("alpha", 1)};
+}
+template <Functor kFunctor>
+std::optional<FunctorCall> alpha_beta_functor(const Attrs& attrs) {
+  return FunctorCall{kFunctor, attrs.get_double("alpha", 1), attrs.get_double("beta", 0)};
+}
+
 }  // namespace temper::graph

@@ -1,4 +1,5 @@
 // Max, Min (any number of inputs, broadcasting) and Clip.
+#include <cmath>
 #include <limits>
 
 #include "graph/ir/grad_context.h"
@@ -100,6 +101,15 @@ void upgrade_clip(NodeDraft& d) {
   }
 }
 
+// Constant bounds that are no NaN; others are inputs, of which the functor has none.
+template <Functor kFunctor>
+std::optional<FunctorCall> clip_functor(const Attrs& attrs) {
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  const FunctorCall call{kFunctor, attrs.get_double("min", -kInfinity),
+                         attrs.get_double("max", kInfinity)};
+  return std::isnan(call.p) || std::isnan(call.q) ? std::nullopt : std::optional(call);
+}
+
 }  // namespace
 
 void register_extremum(OpRegistry& ops) {
@@ -108,15 +118,27 @@ void register_extremum(OpRegistry& ops) {
       .computes(Arithmetic::kExtremum)
       .inputs(1, -1)
       .infer(infer_number_broadcast)
-      .gradient(max_gradient);
+      .gradient(max_gradient)
+      .elementwise(plain_functor<Functor::kMax>);
   ops.add("Min")
       .batch(batch_elementwise)
       .computes(Arithmetic::kExtremum)
       .inputs(1, -1)
       .infer(infer_number_broadcast)
-      .gradient(min_gradient);
-  ops.add("MaxGrad").inputs(3, 3).infer(infer_broadcast).gradient(masked_gradient).internal();
-  ops.add("MinGrad").inputs(3, 3).infer(infer_broadcast).gradient(masked_gradient).internal();
+      .gradient(min_gradient)
+      .elementwise(plain_functor<Functor::kMin>);
+  ops.add("MaxGrad")
+      .inputs(3, 3)
+      .infer(infer_broadcast)
+      .gradient(masked_gradient)
+      .elementwise(plain_functor<Functor::kMaxGrad>)
+      .internal();
+  ops.add("MinGrad")
+      .inputs(3, 3)
+      .infer(infer_broadcast)
+      .gradient(masked_gradient)
+      .elementwise(plain_functor<Functor::kMinGrad>)
+      .internal();
   ops.add("Clip")
       .upgrade(upgrade_clip)
       .batch(batch_elementwise)
@@ -125,12 +147,14 @@ void register_extremum(OpRegistry& ops) {
       .inputs(1, 3)
       .absorbs({1, 2})
       .infer(infer_clip)
-      .gradient(clip_gradient);
+      .gradient(clip_gradient)
+      .elementwise(clip_functor<Functor::kClip>);
   ops.add("ClipGrad")
       .inputs(2, 4)
       .absorbs({2, 3})
       .infer(infer_clip_grad)
       .gradient(masked_gradient)
+      .elementwise(clip_functor<Functor::kClipGrad>)
       .internal();
 }
 

@@ -39,6 +39,11 @@ void infer_group_normalization(InferContext& c) {
   c.set_output(0, c.dtype(0), c.shape(0));
 }
 
+ValueId normalise_rows(Builder& b, const Node& node, ValueId x, std::int64_t axis) {
+  return b.op("RowNorm", {x},
+              {{"axis", axis}, {"epsilon", node.attrs.get_double("epsilon", kEpsilon)}});
+}
+
 // y = (x - mean) / sqrt(variance + epsilon) * scale + bias, with the statistics of each sample's
 // groups of channels
 std::vector<ValueId> expand_group_normalization(Builder& b, const Node& node,
@@ -46,9 +51,7 @@ std::vector<ValueId> expand_group_normalization(Builder& b, const Node& node,
   const Shape x = b.shape(inputs[0]);
   const std::int64_t groups = node.attrs.get_int("num_groups", 1);
   const Shape grouped{x[0], groups, x[1] / groups * x.count(2, x.rank())};
-  const ValueId h =
-      normalise(b, b.reshape(inputs[0], grouped), {2}, node.attrs.get_double("epsilon", kEpsilon))
-          .y;
+  const ValueId h = normalise_rows(b, node, b.reshape(inputs[0], grouped), 2);
   if (node.attrs.get_int("scale_per_group", 0) != 0) {
     const ValueId scaled = b.mul(h, per_channel(b, inputs[1], 3));
     return {b.reshape(b.add(scaled, per_channel(b, inputs[2], 3)), x)};
@@ -74,8 +77,7 @@ void infer_instance_normalization(InferContext& c) {
 std::vector<ValueId> expand_instance_normalization(Builder& b, const Node& node,
                                                    const std::vector<ValueId>& inputs) {
   const int rank = b.shape(inputs[0]).rank();
-  const ValueId h =
-      normalise(b, inputs[0], axes_between(2, rank), node.attrs.get_double("epsilon", kEpsilon)).y;
+  const ValueId h = normalise_rows(b, node, inputs[0], 2);
   return {b.add(b.mul(h, per_channel(b, inputs[1], rank)), per_channel(b, inputs[2], rank))};
 }
 

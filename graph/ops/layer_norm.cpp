@@ -48,20 +48,48 @@ void infer_layer_normalization(InferContext& c) {
   }
 }
 
-std::vector<std::int64_t> normalised_axes(Builder& b, const Node& node, ValueId x) {
-  return axes_between(static_cast<int>(node.attrs.get_int("axis", -1)), b.shape(x).rank());
+bool is_row(const Shape& part, const Shape& row) {
+  const int lead = part.rank() - row.rank();
+  bool equal = lead >= 0;
+  for (int i = 0; equal && i < part.rank(); ++i) {
+    equal = part[i] == (i < lead ? 1 : row[i - lead]);
+  }
+  return equal;
+}
+
+// RowNorm of x [y, mean, inverse], its scale and bias inside where each has a row's elements, else
+// behind it.
+std::vector<ValueId> row_norm(Builder& b, const Node& node, const std::vector<ValueId>& inputs,
+                              bool centred) {
+  const Shape row = row_shape(b.shape(inputs[0]), node.attrs.get_int("axis", -1));
+  const auto given = [&](std::size_t i) { return i < inputs.size() && inputs[i].valid(); };
+  const bool inside =
+      is_row(b.shape(inputs[1]), row) && (!given(2) || is_row(b.shape(inputs[2]), row));
+  std::vector<ValueId> operands{inputs[0]};
+  for (std::size_t i = 1; inside && i < inputs.size(); ++i) {
+    const bool reshaped = given(i) && b.shape(inputs[i]) != row;
+    operands.push_back(reshaped ? b.reshape(inputs[i], row) : inputs[i]);
+  }
+  std::vector<bool> wanted{true};
+  for (std::size_t i = 1; i < 3; ++i) {
+    wanted.push_back(i < node.outputs.size() && node.outputs[i].valid());
+  }
+  std::vector<ValueId> made = b.ops("RowNorm", operands, 3,
+                                    {{"axis", node.attrs.get_int("axis", -1)},
+                                     {"epsilon", node.attrs.get_double("epsilon", 1e-5)},
+                                     {"centred", std::int64_t{centred}}},
+                                    wanted);
+  if (!inside) {
+    made[0] = b.mul(made[0], inputs[1]);
+    made[0] = given(2) ? b.add(made[0], inputs[2]) : made[0];
+  }
+  return made;
 }
 
 // y = (x - mean) / sqrt(variance + epsilon) * scale + bias
 std::vector<ValueId> expand_layer_normalization(Builder& b, const Node& node,
                                                 const std::vector<ValueId>& inputs) {
-  const Normalised made = normalise(b, inputs[0], normalised_axes(b, node, inputs[0]),
-                                    node.attrs.get_double("epsilon", 1e-5));
-  ValueId y = b.mul(made.y, inputs[1]);
-  if (inputs.size() > 2 && inputs[2].valid()) {
-    y = b.add(y, inputs[2]);
-  }
-  return {y, made.mean, made.inverse};
+  return row_norm(b, node, inputs, true);
 }
 
 void infer_rms_normalization(InferContext& c) {
@@ -77,9 +105,7 @@ std::vector<ValueId> expand_rms_normalization(Builder& b, const Node& node,
   const DType type = b.dtype(inputs[1]);
   const bool widens = size_of(type) > size_of(b.dtype(inputs[0]));
   const ValueId x = widens ? b.cast(inputs[0], type) : inputs[0];
-  const ValueId inverse = inverse_root_mean_square(b, x, normalised_axes(b, node, x),
-                                                   node.attrs.get_double("epsilon", 1e-5));
-  return {b.mul(b.cast(b.mul(x, inverse), type), inputs[1])};
+  return {b.cast(row_norm(b, node, {x, inputs[1]}, false)[0], type)};
 }
 
 int batch_before_axis(const BatchContext& c) {

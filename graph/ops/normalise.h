@@ -45,6 +45,15 @@ inline std::vector<std::int64_t> axes_between(int begin, int end) {
   return axes;
 }
 
+// The axes from `axis` on.
+inline Shape row_shape(const Shape& x, std::int64_t axis) {
+  Shape row;
+  for (int i = static_cast<int>(axis); i < x.rank(); ++i) {
+    row.push_back(x[i]);
+  }
+  return row;
+}
+
 // A vector with one number per channel as [C, 1, ..], which broadcasts to x [N, C, ..].
 inline ValueId per_channel(Builder& b, ValueId vector, int rank) {
   Shape shape{b.shape(vector)[0]};

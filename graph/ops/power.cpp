@@ -105,28 +105,33 @@ void register_power(OpRegistry& ops) {
       .inputs(2, 2)
       .infer(infer_pow)
       .gradient(pow_gradient)
+      .elementwise(plain_functor<Functor::kPow>)
       .precision(kWide);
   ops.add("Sqrt")
       .batch(batch_elementwise)
       .computes(Arithmetic::kRoot)
       .infer(infer_float_unary)
-      .gradient(sqrt_gradient);
+      .gradient(sqrt_gradient)
+      .elementwise(plain_functor<Functor::kSqrt>);
   ops.add("Exp")
       .batch(batch_elementwise)
       .infer(infer_float_unary)
       .gradient(exp_gradient)
+      .elementwise(plain_functor<Functor::kExp>)
       .precision(kWide);
   ops.add("Log")
       .batch(batch_elementwise)
       .computes(Arithmetic::kLogarithm)
       .infer(infer_float_unary)
       .gradient(log_gradient)
+      .elementwise(plain_functor<Functor::kLog>)
       .precision(kWide);
   ops.add("Reciprocal")
       .batch(batch_elementwise)
       .computes(Arithmetic::kInverse)
       .infer(infer_float_unary)
       .gradient(reciprocal_gradient)
+      .elementwise(plain_functor<Functor::kReciprocal>)
       .precision(kWide);
   // Not in PyTorch's lists, but exporters spell GELU with it, whose 1 + erf(x) must not be rounded
   // to 16 bits (PyTorch's own GELU computes inside in float).
@@ -134,8 +139,14 @@ void register_power(OpRegistry& ops) {
       .batch(batch_elementwise)
       .infer(infer_float_unary)
       .gradient(erf_gradient)
+      .elementwise(plain_functor<Functor::kErf>)
       .precision(kWide);
-  ops.add("ErfGrad").inputs(2, 2).infer(infer_float_unary).gradient(erf_grad_gradient).internal();
+  ops.add("ErfGrad")
+      .inputs(2, 2)
+      .infer(infer_float_unary)
+      .gradient(erf_grad_gradient)
+      .elementwise(plain_functor<Functor::kErfGrad>)
+      .internal();
 }
 
 }  // namespace temper::graph

@@ -31,7 +31,8 @@ void register_where(OpRegistry& ops) {
       .batch(batch_elementwise)
       .inputs(3, 3)
       .infer(infer_where)
-      .gradient(where_gradient);
+      .gradient(where_gradient)
+      .elementwise(plain_functor<Functor::kWhere>);
 }
 
 }  // namespace temper::graph

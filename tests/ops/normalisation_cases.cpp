@@ -1,5 +1,6 @@
 // Cases of the normalisations without running statistics: LayerNormalization, RMSNormalization,
-// GroupNormalization, InstanceNormalization, MeanVarianceNormalization, LpNormalization, LRN.
+// RowNorm, GroupNormalization, InstanceNormalization, MeanVarianceNormalization,
+// LpNormalization, LRN.
 #include <algorithm>
 #include <cmath>
 #include <map>
@@ -127,6 +128,47 @@ ClosedForm rms_norm(std::int64_t axis) {
       return at(in[0], i) / std::sqrt(s.mean_square + kEpsilon) * at(in[1], i);
     })};
   };
+}
+
+// Rows longer and shorter than the vector loops' stretches, with what may be left out.
+void add_row_norm(std::vector<OpCase>& cases) {
+  const std::vector<std::pair<Shape, std::int64_t>> rows = {
+      {{2, 3, 4}, 1}, {{3, 37}, 1}, {{2, 600}, 1}, {{70, 5}, 1}, {{0, 4}, 1}, {{6}, 0}};
+  for (const auto& [x, axis] : rows) {
+    const Attrs attrs{{"axis", axis}, {"epsilon", kEpsilon}};
+    const OpInput part = random(from_axis(x, axis));
+    const bool small = x.element_count() < 500;
+    const std::vector<int> all = small ? std::vector{0, 1, 2} : std::vector<int>{};
+    cases.push_back({.op = "RowNorm",
+                     .attrs = attrs,
+                     .inputs = {random(x), part, part},
+                     .outputs = 3,
+                     .differentiate = all,
+                     .expected = first_of(layer_norm(axis))});
+    Attrs rms = attrs;
+    rms.set("centred", std::int64_t{0});
+    cases.push_back({.op = "RowNorm",
+                     .attrs = rms,
+                     .inputs = {random(x), part},
+                     .differentiate = small ? std::vector{0, 1} : std::vector<int>{},
+                     .expected = rms_norm(axis),
+                     .label = "rms"});
+    cases.push_back({.op = "RowNorm",
+                     .attrs = rms,
+                     .inputs = {random(x)},
+                     .differentiate = small ? std::vector{0} : std::vector<int>{},
+                     .label = "no_scale"});
+    for (const Attrs& form : {attrs, rms}) {
+      cases.push_back({.op = "RowNormGrad",
+                       .attrs = form,
+                       .inputs = {random(x), part, part, random(x)},
+                       .outputs = 3});
+      cases.push_back({.op = "RowNormGrad",
+                       .attrs = form,
+                       .inputs = {random(x), missing(), missing(), random(x)},
+                       .label = "no_scale"});
+    }
+  }
 }
 
 void add_rms_norm(std::vector<OpCase>& cases) {
@@ -284,6 +326,7 @@ void add_lrn(std::vector<OpCase>& cases) {
 void add_normalisation_cases(std::vector<OpCase>& cases) {
   add_layer_norm(cases);
   add_rms_norm(cases);
+  add_row_norm(cases);
   add_group_norm(cases);
   add_mean_variance(cases);
   add_lp_norm(cases);

@@ -30,17 +30,17 @@ T number(const Attrs& attrs, std::string_view name, double fallback) {
   return static_cast<T>(attrs.get_double(name, fallback));
 }
 
-template <template <class> class F, class T>
+template <template <class...> class F, class T>
 F<T> one_parameter(const Attrs& attrs) {
   return {number<T>(attrs, "alpha", 1)};
 }
 
-template <template <class> class F, class T>
+template <template <class...> class F, class T>
 F<T> selu_like(const Attrs& attrs) {
   return {number<T>(attrs, "alpha", 1), number<T>(attrs, "gamma", 1)};
 }
 
-template <template <class> class F, class T>
+template <template <class...> class F, class T>
 F<T> hard_sigmoid_like(const Attrs& attrs) {
   return {number<T>(attrs, "alpha", 0.2), number<T>(attrs, "beta", 0.5)};
 }

@@ -1,0 +1,372 @@
+#include "backends/cpu/expression_kernel.h"
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cmath>
+
+#include "backends/common/index_math.h"
+#include "backends/cpu/functor_loops.h"
+#include "backends/cpu/parallel.h"
+#include "runtime/base/error.h"
+
+namespace temper::cpu {
+namespace {
+
+constexpr std::int64_t kTile = 1024;  // elements
+constexpr int kMostValues = 48;       // of a program
+constexpr int kMostTiles = 24;        // that are kept at a time, on the thread's stack
+
+// How an input is read.
+struct Input {
+  enum class Way {
+    kFlat,      // in the outputs' order
+    kNumber,    // one element
+    kRepeated,  // by `walk`
+  };
+  Way way = Way::kFlat;
+  bool is_truth = false;
+  BroadcastPlan<1> walk;
+};
+
+using Operands = std::array<Operand, kMostValues>;
+
+void run_instruction(const Instruction& instruction, const Operands& values, float* y,
+                     std::int64_t n) {
+  const auto at = [&](std::size_t i) -> const Operand& {
+    return values[static_cast<std::size_t>(instruction.operands[i])];
+  };
+  switch (operand_count(instruction.call.functor)) {
+    case 1:
+      if (at(0).stride == 0) {  // a number: one element is enough
+        unary_loop(instruction.call, at(0).data, y, 1);
+        std::fill(y + 1, y + n, *y);
+      } else {
+        unary_loop(instruction.call, at(0).data, y, n);
+      }
+      break;
+    case 2:
+      binary_loop(instruction.call, at(0), at(1), y, n);
+      break;
+    case 3:
+      ternary_loop(instruction.call, at(0), at(1), at(2), y, n);
+      break;
+    default:
+      std::fill(y, y + n, static_cast<float>(instruction.call.p));
+  }
+}
+
+// n elements from `first` on of an input that is repeated: where they are, when they lie in one
+// run, or gathered in `tile`.
+Operand repeated(const BroadcastPlan<1>& walk, const float* x, std::int64_t first, std::int64_t n,
+                 float* tile) {
+  const int last = walk.rank - 1;
+  std::int64_t index[kMaxRank];
+  std::int64_t offset = 0;
+  for (int axis = last; axis >= 0; --axis) {
+    index[axis] = first % walk.dims[axis];
+    first /= walk.dims[axis];
+    offset += index[axis] * walk.strides[0][axis];
+  }
+  const std::int64_t stride = walk.strides[0][last];
+  if (stride <= 1 && walk.dims[last] - index[last] >= n) {
+    return {x + offset, stride};
+  }
+  for (std::int64_t done = 0; done < n;) {
+    const std::int64_t run = std::min(n - done, walk.dims[last] - index[last]);
+    if (stride == 0) {
+      std::fill(tile + done, tile + done + run, x[offset]);
+    } else {
+      for (std::int64_t i = 0; i < run; ++i) {
+        tile[done + i] = x[offset + i * stride];
+      }
+    }
+    done += run;
+    offset += run * stride;
+    index[last] += run;
+    for (int axis = last; axis > 0 && index[axis] == walk.dims[axis]; --axis) {
+      offset += walk.strides[0][axis - 1] - walk.dims[axis] * walk.strides[0][axis];
+      index[axis] = 0;
+      ++index[axis - 1];
+    }
+  }
+  return {tile, 1};
+}
+
+class ExpressionKernel final : public Kernel {
+ public:
+  ExpressionKernel(const OpQuery& query, const Expression& expression) : code_(expression) {
+    const Shape& shape = query.outputs[0].shape;
+    for (std::size_t i = 0; i < static_cast<std::size_t>(code_.inputs); ++i) {
+      const TensorSpec& spec = query.inputs[i];
+      Input input;
+      input.is_truth = spec.dtype == DType::kBool;
+      if (spec.shape.element_count() == 1 && shape.element_count() != 1) {
+        input.way = Input::Way::kNumber;
+      } else if (spec.shape != shape) {
+        input.walk = plan_broadcast<1>(shape, {spec.shape});
+        input.way = input.walk.is_flat() ? Input::Way::kFlat : Input::Way::kRepeated;
+      }
+      inputs_.push_back(input);
+    }
+    choose_layout(query);
+    find_last_uses();
+    assign_tiles();
+    allow_inplace(query);
+    threads_ = threads_for_elements(query.threads, count_ * weight());
+    description = code_.code.size() == 1 ? "vector" : "fused vector";
+  }
+
+  int tiles() const { return tiles_; }
+
+  void run(const KernelArgs& args) const override {
+    const std::int64_t step = tiles_ == 0 && code_.code.size() == 1 ? count_ : kTile;
+    parallel_ranges(threads_, count_, kTile, [&](std::int64_t begin, std::int64_t end) {
+      alignas(64) float scratch[kMostTiles * kTile];
+      for (std::int64_t first = begin; first < end; first += step) {
+        run_tile(args, first, std::min(step, end - first), scratch);
+      }
+    });
+  }
+
+ private:
+  static constexpr int kNone = -1;
+
+  // A rough measure of the work per element, in elements of an Add.
+  std::int64_t weight() const {
+    return std::max<std::int64_t>(1, static_cast<std::int64_t>(code_.code.size()) / 2);
+  }
+
+  // Tensors of one shape are walked in memory order, whatever the layout, unless the program would
+  // fill the padding.
+  void choose_layout(const OpQuery& query) {
+    const Shape& shape = query.outputs[0].shape;
+    Layout layout;
+    bool same = true, has_number = false;
+    for (int i = code_.inputs - 1; i >= 0; --i) {
+      const Input& input = inputs_[static_cast<std::size_t>(i)];
+      const TensorSpec& spec = query.inputs[static_cast<std::size_t>(i)];
+      const bool is_number = input.way == Input::Way::kNumber;
+      has_number |= is_number;
+      same &= is_number || spec.shape == shape;
+      if (!is_number && !spec.layout.plain) {
+        layout = spec.layout;
+      }
+    }
+    if (!same || (has_padding(shape, layout) && (has_number || !keeps_zero()))) {
+      layout = {};
+    }
+    count_ = storage_elements(shape, layout);
+    for (const Input& input : inputs_) {
+      input_layouts.push_back(input.way == Input::Way::kNumber ? Layout{} : layout);
+    }
+    output_layouts.assign(query.outputs.size(), layout);
+  }
+
+  // Whether all results are 0, to the bit, where all inputs are.
+  bool keeps_zero() const {
+    std::array<float, kMostValues> numbers{};
+    Operands values;
+    for (int i = 0; i < code_.value_count(); ++i) {
+      float& number = numbers[static_cast<std::size_t>(i)];
+      values[static_cast<std::size_t>(i)] = {&number, 1};
+      if (i >= code_.inputs) {
+        run_instruction(code_.made(i), values, &number, 1);
+      }
+    }
+    return std::all_of(code_.results.begin(), code_.results.end(), [&](int value) {
+      return std::bit_cast<std::uint32_t>(numbers[static_cast<std::size_t>(value)]) == 0;
+    });
+  }
+
+  // last_use_[v]: the last instruction that reads value v.
+  void find_last_uses() {
+    last_use_.assign(static_cast<std::size_t>(code_.value_count()), kNone);
+    for (int i = code_.inputs; i < code_.value_count(); ++i) {
+      for (const int operand : code_.made(i).operands) {
+        if (operand >= 0) {
+          last_use_[static_cast<std::size_t>(operand)] = i;
+        }
+      }
+    }
+  }
+
+  bool needs_tile(int value) const {
+    if (value < code_.inputs) {
+      const Input& input = inputs_[static_cast<std::size_t>(value)];
+      return input.is_truth || input.way == Input::Way::kRepeated;
+    }
+    const Functor functor = code_.made(value).call.functor;
+    return functor != Functor::kConstant &&
+           (std::find(code_.results.begin(), code_.results.end(), value) == code_.results.end() ||
+            yields_truth(functor));
+  }
+
+  // A tile is free again behind its value's last use: the result may then lie in it.
+  void assign_tiles() {
+    tile_.assign(static_cast<std::size_t>(code_.value_count()), kNone);
+    std::vector<int> free;
+    const auto take = [&](int value) {
+      if (!needs_tile(value)) {
+        return;
+      }
+      if (free.empty()) {
+        free.push_back(tiles_++);
+      }
+      tile_[static_cast<std::size_t>(value)] = free.back();
+      free.pop_back();
+    };
+    for (int i = 0; i < code_.inputs; ++i) {
+      take(i);
+    }
+    for (int i = code_.inputs; i < code_.value_count(); ++i) {
+      for (int value = 0; value < i; ++value) {
+        const int tile = tile_[static_cast<std::size_t>(value)];
+        if (last_use_[static_cast<std::size_t>(value)] == i && tile != kNone) {
+          free.push_back(tile);
+        }
+      }
+      take(i);
+    }
+  }
+
+  // An output may lie where an input is that nothing reads once the output is written.
+  void allow_inplace(const OpQuery& query) {
+    for (std::size_t r = 0; r < code_.results.size(); ++r) {
+      for (std::size_t i = 0; i < inputs_.size(); ++i) {
+        if (inputs_[i].way == Input::Way::kFlat && last_use_[i] <= code_.results[r] &&
+            query.inputs[i].dtype == query.outputs[r].dtype) {
+          inplace.emplace_back(static_cast<int>(r), static_cast<int>(i));
+        }
+      }
+    }
+  }
+
+  Operand read(const KernelArgs& args, std::size_t i, std::int64_t first, std::int64_t n,
+               float* tile) const {
+    const Input& input = inputs_[i];
+    if (input.is_truth) {
+      return read_truth(static_cast<const bool*>(args.inputs[i]), input, first, n, tile);
+    }
+    const auto* x = static_cast<const float*>(args.inputs[i]);
+    switch (input.way) {
+      case Input::Way::kNumber:
+        return {x, 0};
+      case Input::Way::kRepeated:
+        return repeated(input.walk, x, first, n, tile);
+      case Input::Way::kFlat:
+        break;
+    }
+    return {x + first, 1};
+  }
+
+  // Truth values become numbers one run at a time.
+  static Operand read_truth(const bool* x, const Input& input, std::int64_t first, std::int64_t n,
+                            float* tile) {
+    if (input.way == Input::Way::kFlat) {
+      load_truth(x + first, tile, n);
+      return {tile, 1};
+    }
+    if (input.way == Input::Way::kNumber) {
+      load_truth(x, tile, 1);
+      return {tile, 0};
+    }
+    const BroadcastPlan<1>& walk = input.walk;
+    for (std::int64_t i = 0; i < n; ++i) {
+      std::int64_t rest = first + i, offset = 0;
+      for (int axis = walk.rank - 1; axis >= 0; --axis) {
+        offset += rest % walk.dims[axis] * walk.strides[0][axis];
+        rest /= walk.dims[axis];
+      }
+      tile[i] = x[offset] ? 1.0f : 0.0f;
+    }
+    return {tile, 1};
+  }
+
+  void run_tile(const KernelArgs& args, std::int64_t first, std::int64_t n, float* scratch) const {
+    Operands values;
+    std::array<float, kMostValues> constants;
+    for (int v = 0; v < code_.value_count(); ++v) {
+      const auto i = static_cast<std::size_t>(v);
+      float* tile = tile_[i] == kNone ? nullptr : scratch + tile_[i] * kTile;
+      if (v < code_.inputs) {
+        values[i] = read(args, i, first, n, tile);
+        continue;
+      }
+      const Instruction& instruction = code_.made(v);
+      if (instruction.call.functor == Functor::kConstant) {
+        constants[i] = static_cast<float>(instruction.call.p);
+        values[i] = {&constants[i], 0};
+        continue;
+      }
+      for (std::size_t r = 0; r < code_.results.size() && tile == nullptr; ++r) {
+        if (code_.results[r] == v) {
+          tile = static_cast<float*>(args.outputs[r]) + first;
+        }
+      }
+      run_instruction(instruction, values, tile, n);
+      values[i] = {tile, 1};
+      if (yields_truth(instruction.call.functor)) {
+        store_results(args, v, tile, first, n);
+      }
+    }
+  }
+
+  void store_results(const KernelArgs& args, int value, const float* tile, std::int64_t first,
+                     std::int64_t n) const {
+    for (std::size_t r = 0; r < code_.results.size(); ++r) {
+      if (code_.results[r] == value) {
+        store_truth(tile, static_cast<bool*>(args.outputs[r]) + first, n);
+      }
+    }
+  }
+
+  Expression code_;
+  std::vector<Input> inputs_;
+  std::vector<int> last_use_, tile_;  // per value
+  int tiles_ = 0;
+  std::int64_t count_ = 0;
+  int threads_ = 1;
+};
+
+}  // namespace
+
+std::string refuse_expression(const OpQuery& query, const Expression& expression) {
+  const auto inputs = static_cast<std::size_t>(expression.inputs);
+  if (query.inputs.size() < inputs || query.outputs.size() != expression.results.size()) {
+    return "inputs are missing";
+  }
+  for (std::size_t i = 0; i < query.inputs.size(); ++i) {
+    const TensorSpec& input = query.inputs[i];
+    if (input.present() != (i < inputs)) {
+      return concat("takes ", inputs, " inputs");
+    }
+    if (input.present() && input.dtype != DType::kFloat32 && input.dtype != DType::kBool) {
+      return concat("only f32 and bool, not ", input.dtype);
+    }
+  }
+  for (const Instruction& instruction : expression.code) {
+    if (std::isnan(instruction.call.p) || std::isnan(instruction.call.q)) {
+      return "a parameter is NaN";
+    }
+  }
+  for (std::size_t r = 0; r < query.outputs.size(); ++r) {
+    const TensorSpec& output = query.outputs[r];
+    const bool is_truth = yields_truth(expression.made(expression.results[r]).call.functor);
+    if (!output.present() || output.dtype != (is_truth ? DType::kBool : DType::kFloat32)) {
+      return concat("output ", r, " is ", output.dtype);
+    }
+  }
+  return expression.value_count() <= kMostValues &&
+                 expression.value_count() <= kMostTiles + expression.inputs
+             ? std::string{}
+             : concat("a program of ", expression.code.size(), " instructions");
+}
+
+std::unique_ptr<Kernel> prepare_expression(const OpQuery& query, const Expression& expression) {
+  auto kernel = std::make_unique<ExpressionKernel>(query, expression);
+  TEMPER_ASSERT(kernel->tiles() <= kMostTiles, kernel->tiles());
+  return kernel;
+}
+
+}  // namespace temper::cpu

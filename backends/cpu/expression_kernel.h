@@ -1,0 +1,19 @@
+// A program of functors as a kernel: interpreted tile by tile, so that what the instructions hand
+// on stays in the cache. An op of one functor is a program of one instruction.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "runtime/backend/kernel.h"
+#include "runtime/base/expression.h"
+
+namespace temper::cpu {
+
+// Why not, or empty: f32 and bool tensors, each result of the outputs' one shape.
+std::string refuse_expression(const OpQuery& query, const Expression& expression);
+
+// The expression's inputs are the query's first ones and broadcast to the outputs.
+std::unique_ptr<Kernel> prepare_expression(const OpQuery& query, const Expression& expression);
+
+}  // namespace temper::cpu

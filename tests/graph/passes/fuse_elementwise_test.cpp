@@ -1,0 +1,123 @@
+#include "graph/passes/fuse_elementwise.h"
+
+#include <gtest/gtest.h>
+
+#include "graph/autodiff/gradient.h"
+#include "graph/ir/verify.h"
+#include "graph/passes/cleanup.h"
+#include "tests/graph/small_graph.h"
+
+namespace temper::test {
+namespace {
+
+void fuse(SmallGraph& g) {
+  graph::fuse_elementwise(g.graph);
+  verify(g.graph, "fuse_elementwise");
+}
+
+TEST(FuseElementwise, AChainBecomesOneNodeOfTheSameValue) {
+  SmallGraph g;
+  const ValueId x = g.input("x", {2, 2});
+  const ValueId y = g.b.mul(g.b.op("Tanh", {g.b.add(x, g.constant({2}, {1, -1}))}), x);
+  g.graph.value(y).name = "named";
+  g.output("y", y);
+  const Doubles before = g.run({{x, {0, 1, 2, 3}}}, y);
+  fuse(g);
+  EXPECT_EQ(g.count("FusedElementwise"), 1u);
+  EXPECT_EQ(g.count("Add") + g.count("Tanh") + g.count("Mul"), 0u);
+  EXPECT_EQ(g.graph.outputs[0].value, y);
+  EXPECT_EQ(g.graph.value(y).name, "named");
+  EXPECT_EQ(g.run({{x, {0, 1, 2, 3}}}, y), before);
+}
+
+TEST(FuseElementwise, WhatOthersReadStaysAValue) {
+  SmallGraph g;
+  const ValueId x = g.input("x", {3});
+  const ValueId inner = g.b.op("Exp", {x});
+  g.output("inner", inner);
+  g.output("y", g.b.neg(g.b.mul(inner, x)));
+  fuse(g);
+  EXPECT_EQ(g.count("Exp"), 1u);
+  EXPECT_EQ(g.count("FusedElementwise"), 1u);
+  EXPECT_EQ(g.run({{x, {1, 0, 2}}}, g.graph.outputs[1].value).at(1), 0);
+}
+
+TEST(FuseElementwise, AValueReadTwiceWithinTheChainIsComputedOnce) {
+  SmallGraph g;
+  const ValueId x = g.input("x", {2});
+  const ValueId inner = g.b.add(x, x);
+  g.output("y", g.b.mul(inner, g.b.neg(inner)));
+  fuse(g);
+  const graph::Node& node = g.producer(g.graph.outputs[0].value);
+  EXPECT_EQ(node.inputs, std::vector{x});
+  EXPECT_EQ(expression_of(node.attrs).code.size(), 3u);
+  EXPECT_EQ(g.run({{x, {1, 3}}}, g.graph.outputs[0].value), (Doubles{-4, -36}));
+}
+
+TEST(FuseElementwise, ConstantNumbersArePartOfTheProgram) {
+  SmallGraph g;
+  const ValueId x = g.input("x", {2});
+  g.output("y", g.b.add(g.b.scale(x, 3), g.b.scalar(DType::kFloat32, 1)));
+  fuse(g);
+  EXPECT_EQ(g.producer(g.graph.outputs[0].value).inputs, std::vector{x});
+  EXPECT_EQ(g.run({{x, {1, 2}}}, g.graph.outputs[0].value), (Doubles{4, 7}));
+}
+
+TEST(FuseElementwise, ConstantsThatGiveTheShapeStayInputs) {
+  SmallGraph g;
+  const ValueId x = g.input("x", {2});
+  g.output("y", g.b.neg(g.b.add(x, g.constant({1, 1}, {1}))));
+  fuse(g);
+  EXPECT_EQ(g.graph.value(g.graph.outputs[0].value).shape, (Shape{1, 2}));
+  EXPECT_EQ(g.run({{x, {1, 2}}}, g.graph.outputs[0].value), (Doubles{-2, -3}));
+}
+
+TEST(FuseElementwise, ValuesOfAnotherShapeAreInputs) {
+  SmallGraph g;
+  const ValueId x = g.input("x", {2, 1}), wide = g.input("wide", {2, 2});
+  g.output("y", g.b.neg(g.b.mul(wide, g.b.op("Exp", {g.b.neg(x)}))));
+  fuse(g);
+  EXPECT_EQ(g.count("FusedElementwise"), 2u);
+  EXPECT_EQ(g.run({{x, {0, 0}}, {wide, {1, 2, 3, 4}}}, g.graph.outputs[0].value),
+            (Doubles{-1, -2, -3, -4}));
+}
+
+TEST(FuseElementwise, OtherTypesThanFloat32StayAsTheyAre) {
+  SmallGraph g;
+  g.output("y", g.b.neg(g.b.neg(g.input("x", {2}, DType::kFloat64))));
+  g.output("z", g.b.neg(g.b.neg(g.input("i", {2}, DType::kInt32))));
+  fuse(g);
+  EXPECT_EQ(g.count("Neg"), 4u);
+}
+
+TEST(FuseElementwise, LongChainsAreCutAndGiveTheSame) {
+  SmallGraph g;
+  const ValueId x = g.input("x", {2});
+  ValueId y = x;
+  for (int i = 0; i < 50; ++i) {
+    y = g.b.add(g.b.neg(y), x);
+  }
+  g.output("y", y);
+  fuse(g);
+  EXPECT_GE(g.count("FusedElementwise"), 6u);
+  EXPECT_EQ(g.count("Add") + g.count("Neg"), 0u);
+  EXPECT_EQ(g.run({{x, {1, 2}}}, y), (Doubles{1, 2}));
+}
+
+TEST(FuseElementwise, GradientChainsAreFusedToo) {
+  SmallGraph g;
+  const ValueId x = g.input("x", {4});
+  const ValueId y = g.b.mul(x, g.b.op("Sigmoid", {x}));
+  const ValueId loss = g.b.reduce_sum(y, {0}, false);
+  const std::vector<ValueId> wrt{x};
+  const ValueId dx = graph::gradient(g.graph, loss, wrt).front();
+  g.output("dx", dx);
+  const Doubles before = g.run({{x, {-1, 0, 1, 2}}}, dx);
+  graph::remove_dead_nodes(g.graph);
+  fuse(g);
+  EXPECT_GE(g.count("FusedElementwise"), 1u);
+  EXPECT_EQ(g.run({{x, {-1, 0, 1, 2}}}, dx), before);
+}
+
+}  // namespace
+}  // namespace temper::test
