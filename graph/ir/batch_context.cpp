@@ -101,14 +101,14 @@ void RebatchContext::set_resolved(const Attrs& attrs) {
   node.inputs.resize(1);
 }
 
-void RebatchContext::repeat_input(int i) {
+void RebatchContext::repeat_input(int i, int axis) {
   const auto at = static_cast<std::size_t>(i);
   const ValueId input = graph_.node(id_).inputs[at];
   Shape shape = graph_.value(input).shape;
-  TEMPER_CHECK(from_ == 1 && shape[output_axis_] == 1, ErrorCode::kUnsupported,
-               graph_.node(id_).origin, " joins the batch with ", shape,
-               ", which the file gives for ", shape[output_axis_], " samples", kRebatchAdvice);
-  shape[output_axis_] = to_;
+  TEMPER_CHECK(from_ == 1 && shape[axis] == 1, ErrorCode::kUnsupported, graph_.node(id_).origin,
+               " joins the batch with ", shape, ", which the file gives for ", shape[output_axis_],
+               " samples", kRebatchAdvice);
+  shape[axis] = to_;
   const ValueId repeated = Builder(graph_, graph_.node(id_).origin).expand(input, shape);
   graph_.node(id_).inputs[at] = repeated;
 }

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <vector>
 
@@ -23,7 +24,8 @@ inline constexpr const char* kRebatchAdvice =
 // What a batch rule sees: a node of a graph whose shapes are known, all of the batch size `batch`,
 // with attributes as the shape rules leave them, and the batch's axis per input, at least one of
 // which is set. A rule gives the axis in each output; it refuses a node that picks, joins, repeats,
-// pads, reduces or broadcasts along the batch.
+// pads, reduces or broadcasts along the batch. An output that has the batch along another axis than
+// the one the rule returns is told of by set_axis().
 class BatchContext {
  public:
   BatchContext(const Graph& graph, const Node& node, std::int64_t batch,
@@ -53,6 +55,13 @@ class BatchContext {
     TEMPER_CHECK(condition, ErrorCode::kUnsupported, node_.origin, " ", what..., kRebatchAdvice);
   }
 
+  void set_axis(int output, int axis) const { others_[output] = axis; }
+  // `returned`: what the rule gave.
+  int axis_of_output(int output, int returned) const {
+    const auto other = others_.find(output);
+    return other == others_.end() ? returned : other->second;
+  }
+
   // The axis of input i in the broadcast output, where it must keep its size. `rank`: of the input
   // as it is aligned.
   int aligned(int i, int rank) const;
@@ -66,6 +75,7 @@ class BatchContext {
   const Node& node_;
   std::int64_t batch_;
   const std::vector<BatchAxis>& axes_;
+  mutable std::map<int, int> others_;
 };
 
 // Rules that several ops share.
@@ -105,7 +115,8 @@ class RebatchContext {
   void set_resolved(const Attrs& attrs);
   // Input i, which all samples share and the file gives once (a class token), for each sample.
   // THROWS: kUnsupported when it is there more than once.
-  void repeat_input(int i);
+  void repeat_input(int i) { repeat_input(i, output_axis_); }
+  void repeat_input(int i, int axis);  // along its axis of this number
 
  private:
   Graph& graph_;

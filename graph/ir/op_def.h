@@ -200,6 +200,13 @@ class OpDef {
     has_running_statistics = true;
     return *this;
   }
+  // A recurrent op: inputs that it begins with and the outputs that say with what it ends, pair by
+  // pair. The batch lies along axis 1 of both, along axis 0 with attribute layout = 1.
+  OpDef& keeps_states(std::vector<int> inputs, std::vector<int> outputs) {
+    state_inputs = std::move(inputs);
+    state_outputs = std::move(outputs);
+    return *this;
+  }
   // A product: what it costs beside reading and writing its tensors.
   OpDef& work(WorkFunction f) {
     work_function = f;
@@ -288,6 +295,8 @@ class OpDef {
   TrainingFunction training_function = nullptr;
   NodeTest exported_for_training = nullptr;
   bool has_running_statistics = false;
+  std::vector<int> state_inputs;
+  std::vector<int> state_outputs;
   WorkFunction work_function = nullptr;
   std::string onnx_name;
   std::string domain;

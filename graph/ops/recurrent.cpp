@@ -247,17 +247,35 @@ double recurrent_work(const Graph& graph, const Node& node) {
          (element_count(graph, node.inputs[kW]) + element_count(graph, node.inputs[kR]));
 }
 
-// Y and the states have the batch along one axis only where it comes first.
 int batch_of_recurrent(const BatchContext& c) {
   const int layout = c.number("layout");
+  const int of_state = 1 - layout;
   c.check(c.axis(kX) == 1 - layout && !c.axis(kW) && !c.axis(kR),
           "goes along the batch, or has weights of each sample");
-  const std::vector<ValueId>& outputs = c.node().outputs;
-  const bool states = std::any_of(outputs.begin() + 1, outputs.end(),
-                                  [](ValueId output) { return output.valid(); });
-  c.check(layout == 1 || !outputs[0].valid() || !states,
-          "gives the batch along axis 2 of Y and axis 1 of its states");
-  return layout == 1 ? 0 : states ? 1 : 2;
+  for (const int input : c.node().op->state_inputs) {
+    c.check(!c.axis(input) || c.axis(input) == of_state, "takes a state ", c.shape(input),
+            " with the batch along dimension ", c.axis(input).value_or(0), ", expected ", of_state);
+  }
+  for (const int output : c.node().op->state_outputs) {
+    c.set_axis(output, of_state);
+  }
+  return layout == 1 ? 0 : 2;
+}
+
+// States and lengths that the file gives once, such as zeros.
+void rebatch_recurrent(RebatchContext& c) {
+  const int of_state = c.old_node().attrs.get_int("layout", 0) != 0 ? 0 : 1;
+  const std::vector<ValueId>& inputs = c.old_node().inputs;
+  const auto repeat = [&](int input, int axis) {
+    const auto i = static_cast<std::size_t>(input);
+    if (i < inputs.size() && inputs[i].valid() && !c.axes()[i]) {
+      c.repeat_input(input, axis);
+    }
+  };
+  repeat(kLengths, 0);
+  for (const int input : c.old_node().op->state_inputs) {
+    repeat(input, of_state);
+  }
 }
 
 }  // namespace
@@ -273,12 +291,16 @@ void register_recurrent(OpRegistry& ops) {
         .weight(kR, "recurrent weight")
         .weight(kB, "bias")
         .batch(batch_of_recurrent)
+        .rebatch(rebatch_recurrent)
         .work(recurrent_work)
         .infer(infer_recurrent)
         .gradient(recurrent_gradient)
         .expands(expand_recurrent)
         .gradient_op(grad_op)
         .precision(PrecisionClass::kLow);
+    const bool cell = kind.states > 1;
+    op.keeps_states(cell ? std::vector<int>{kH0, kC0} : std::vector<int>{kH0},
+                    cell ? std::vector<int>{1, 2} : std::vector<int>{1});
     if (kind.inputs > kP) {
       op.weight(kP, "peepholes");
     }

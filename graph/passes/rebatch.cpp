@@ -63,25 +63,30 @@ class Rebatcher {
     }
     const bool follows =
         std::any_of(axes.begin(), axes.end(), [](const BatchAxis& one) { return one.has_value(); });
-    BatchAxis expected;
+    std::vector<int> expected;
     if (follows) {
       expected = follow(id, axes);
     }
     infer(id);
     for (std::size_t i = 0; i < was.outputs.size(); ++i) {
       if (was.outputs[i].valid() && graph_.value(was.outputs[i]).dtype != DType::kOpaque) {
-        axis(was.outputs[i]) = follows ? checked_axis(was, i, *expected) : found_axis(was, i);
+        axis(was.outputs[i]) = follows ? checked_axis(was, i, expected[i]) : found_axis(was, i);
       }
     }
     folder_.fold_if_constant(graph_, id);
   }
 
-  // The batch's axis in the outputs; numbers that hold the old batch size become the new one's.
-  int follow(NodeId id, const std::vector<BatchAxis>& axes) {
+  // The batch's axis in each output; numbers that hold the old batch size become the new one's.
+  std::vector<int> follow(NodeId id, const std::vector<BatchAxis>& axes) {
     const OpDef& op = *old_node(id).op;
     TEMPER_CHECK(op.batch_function != nullptr, ErrorCode::kUnsupported, old_node(id).origin,
                  " may mix the samples of a batch", kRebatchAdvice);
-    const int expected = op.batch_function(BatchContext(old_, old_node(id), from_, axes));
+    const BatchContext told(old_, old_node(id), from_, axes);
+    const int expected = op.batch_function(told);
+    std::vector<int> of_outputs;
+    for (std::size_t i = 0; i < old_node(id).outputs.size(); ++i) {
+      of_outputs.push_back(told.axis_of_output(static_cast<int>(i), expected));
+    }
     if (op.rebatch_function != nullptr) {
       RebatchContext context(graph_, old_, id, from_, to_, axes, expected);
       const std::vector<ValueId> inputs = graph_.node(id).inputs;
@@ -91,7 +96,7 @@ class Rebatcher {
       }
       axes_.resize(static_cast<std::size_t>(graph_.value_count()));
     }
-    return expected;
+    return of_outputs;
   }
 
   void infer(NodeId id) {

@@ -4,6 +4,8 @@
 #include <string>
 #include <vector>
 
+#include "training/settings/layout_settings.h"
+
 namespace temper::training {
 
 struct ModelSettings {
@@ -13,6 +15,8 @@ struct ModelSettings {
   std::string batchnorm = "train";  // "train" | "frozen"
   std::string external_data_root;
   bool allow_negative_ids = false;  // an index -1 is the last row of a table, as ONNX counts
+  std::vector<InputSettings> inputs;
+  std::vector<OutputSettings> outputs;
 
   bool freezes_batchnorm() const { return batchnorm == "frozen"; }
 };

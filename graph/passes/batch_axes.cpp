@@ -1,0 +1,81 @@
+#include "graph/passes/batch_axes.h"
+
+#include <algorithm>
+
+#include "graph/ir/op_def.h"
+#include "graph/ir/walk.h"
+#include "runtime/base/error.h"
+
+namespace temper::graph {
+namespace {
+
+enum class Known { kShared, kAxis, kUnclear };
+
+struct Batch {
+  Known known = Known::kShared;
+  int axis = 0;
+};
+
+// What the node's rule says of its outputs.
+std::vector<Batch> follow(const Graph& graph, const Node& node, std::int64_t batch,
+                          const std::vector<Batch>& inputs) {
+  const auto is = [&](Known known) {
+    return std::any_of(inputs.begin(), inputs.end(),
+                       [&](const Batch& place) { return place.known == known; });
+  };
+  std::vector<Batch> outputs(node.outputs.size());
+  if (!is(Known::kAxis) && !is(Known::kUnclear)) {
+    return outputs;
+  }
+  std::fill(outputs.begin(), outputs.end(), Batch{Known::kUnclear, 0});
+  if (is(Known::kUnclear) || node.op->batch_function == nullptr) {
+    return outputs;
+  }
+  std::vector<BatchAxis> axes;
+  for (const Batch& place : inputs) {
+    axes.push_back(place.known == Known::kAxis ? BatchAxis(place.axis) : BatchAxis{});
+  }
+  try {
+    const BatchContext context(graph, node, batch, axes);
+    const int returned = node.op->batch_function(context);
+    for (std::size_t i = 0; i < outputs.size(); ++i) {
+      outputs[i] = {Known::kAxis, context.axis_of_output(static_cast<int>(i), returned)};
+    }
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::kUnsupported) {
+      throw;
+    }
+  }
+  return outputs;
+}
+
+}  // namespace
+
+std::vector<BatchAxis> batch_axes_of_outputs(const Graph& graph, std::int64_t batch) {
+  std::vector<Batch> places(static_cast<std::size_t>(graph.value_count()));
+  const auto at = [&](ValueId id) -> Batch& { return places[static_cast<std::size_t>(id.index)]; };
+  for (const ValueId id : graph.inputs) {
+    at(id) = {graph.value(id).shape.rank() > 0 ? Known::kAxis : Known::kShared, 0};
+  }
+  for (const NodeId id : topological_order(graph)) {
+    const Node& node = graph.node(id);
+    std::vector<Batch> inputs;
+    for (const ValueId input : node.inputs) {
+      inputs.push_back(input.valid() ? at(input) : Batch{});
+    }
+    const std::vector<Batch> outputs = follow(graph, node, batch, inputs);
+    for (std::size_t i = 0; i < outputs.size(); ++i) {
+      if (node.outputs[i].valid()) {
+        at(node.outputs[i]) = outputs[i];
+      }
+    }
+  }
+  std::vector<BatchAxis> axes;
+  for (const Graph::Output& output : graph.outputs) {
+    const Batch& place = at(output.value);
+    axes.push_back(place.known == Known::kAxis ? BatchAxis(place.axis) : BatchAxis{});
+  }
+  return axes;
+}
+
+}  // namespace temper::graph
