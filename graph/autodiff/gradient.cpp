@@ -161,7 +161,7 @@ class ReversePass {
   std::vector<ValueId> by_rule(NodeId id, Builder& builder, std::vector<ValueId> dy,
                                const std::vector<bool>& needed) {
     const GradFunction rule = graph_.node(id).op->grad_function;
-    GradContext context(builder, id, std::move(dy), needed);
+    GradContext context(builder, id, std::move(dy), needed, gradient_of_body);
     rule(context);
     return context.dx();
   }
@@ -290,6 +290,36 @@ std::vector<ValueId> gradient(Graph& graph, ValueId y, std::span<const ValueId> 
   }
   verify(graph, "gradient");
   return grads;
+}
+
+std::shared_ptr<Body> gradient_of_body(const Body& body, const std::vector<std::size_t>& outputs,
+                                       const std::vector<std::size_t>& inputs) {
+  const auto made = std::make_shared<Body>(body);
+  Graph& graph = made->graph;
+  Builder builder(graph, "gradient");
+  std::vector<ValueId> wrt;
+  for (const std::size_t input : inputs) {
+    wrt.push_back(graph.inputs.at(input));
+  }
+  std::vector<ReversePass::Seed> seeds;
+  for (const std::size_t output : outputs) {
+    const Graph::Output& of = body.graph.outputs.at(output);
+    const Value y = graph.value(of.value);  // a copy: adding an input moves it
+    seeds.push_back({of.value, graph.add_input(concat("gradient of ", of.name), y.dtype, y.shape)});
+  }
+  ReversePass pass(graph, wrt);
+  pass.run(seeds);
+  graph.outputs.clear();
+  for (const ValueId id : wrt) {
+    ValueId grad = pass.total(id, builder);
+    if (!grad.valid()) {
+      grad = builder.zeros_like(id);
+    }
+    graph.add_output(concat("gradient of ", graph.value(id).name), grad);
+  }
+  number_ports(graph);
+  verify(graph, "gradient_of_body");
+  return made;
 }
 
 }  // namespace temper::graph

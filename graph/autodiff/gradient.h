@@ -1,9 +1,12 @@
 // Reverse-mode differentiation of a graph, written once. Adds the gradient nodes to the same graph.
 #pragma once
 
+#include <cstddef>
+#include <memory>
 #include <span>
 #include <vector>
 
+#include "graph/ir/body.h"
 #include "graph/ir/graph.h"
 
 namespace temper::graph {
@@ -17,5 +20,11 @@ namespace temper::graph {
 // kUnsupported naming every op and node without a gradient.
 std::vector<ValueId> gradient(Graph& graph, ValueId y, std::span<const ValueId> wrt,
                               ValueId dy = {});
+
+// The gradient of a body with known shapes: it takes what the body takes, then the gradients of
+// these of its outputs, and gives those of these of its inputs. What it needs of the body's own
+// values it computes again. THROWS: as gradient().
+std::shared_ptr<Body> gradient_of_body(const Body& body, const std::vector<std::size_t>& outputs,
+                                       const std::vector<std::size_t>& inputs);
 
 }  // namespace temper::graph

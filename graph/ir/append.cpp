@@ -43,6 +43,7 @@ class Appending {
                          node.origin.empty() ? std::string{} : prefix_ + node.origin);
       into_.node(made).name = node.name;
       into_.node(made).scope = node.scope;
+      into_.node(made).bodies = node.bodies;
       for (std::size_t i = 0; i < node.outputs.size(); ++i) {
         if (node.outputs[i].valid()) {
           moved_[node.outputs[i]] = into_.node(made).outputs[i];

@@ -9,6 +9,7 @@
 //   }
 #pragma once
 
+#include <memory>
 #include <vector>
 
 #include "graph/ir/builder.h"
@@ -16,10 +17,17 @@
 
 namespace temper::graph {
 
+// The gradient of a body (graph/autodiff/gradient.h).
+using BodyGradient = std::shared_ptr<Body> (*)(const Body& body,
+                                               const std::vector<std::size_t>& outputs,
+                                               const std::vector<std::size_t>& inputs);
+
 class GradContext {
  public:
-  GradContext(Builder& builder, NodeId node, std::vector<ValueId> dy, std::vector<bool> needed)
-      : builder_(builder),
+  GradContext(Builder& builder, NodeId node, std::vector<ValueId> dy, std::vector<bool> needed,
+              BodyGradient of_body)
+      : body_gradient_(of_body),
+        builder_(builder),
         node_(node),
         dy_(std::move(dy)),
         needed_(std::move(needed)),
@@ -51,7 +59,15 @@ class GradContext {
   // added now (and inferred). An op declares saved bytes as an optional output of dtype kOpaque.
   ValueId saved(int i);
 
+  // A body that takes what `body` takes and the gradients of these outputs of it, and gives those
+  // of these inputs.
+  std::shared_ptr<Body> body_gradient(const Body& body, const std::vector<std::size_t>& outputs,
+                                      const std::vector<std::size_t>& inputs) const {
+    return body_gradient_(body, outputs, inputs);
+  }
+
  private:
+  BodyGradient body_gradient_;
   Builder& builder_;
   NodeId node_;
   std::vector<ValueId> dy_;

@@ -11,6 +11,7 @@
 // Threading: build from one thread; a finished graph may be read by many.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -37,6 +38,7 @@ using temper::VariableKind;
 
 class OpDef;
 class OpRegistry;
+struct Body;  // body.h
 
 // A dimension that is a number, or a name bound when the graph is compiled ("batch").
 struct Dim {
@@ -72,6 +74,9 @@ struct Node {
   std::vector<ValueId> inputs;   // an invalid id is an optional input left out
   std::vector<ValueId> outputs;  // an invalid id is an optional output left out
   Attrs attrs;
+  // What If, Loop and Scan compute (body.h), in the order of OpDef::body_attributes. Never changed,
+  // so copies of a node share them.
+  std::vector<std::shared_ptr<const Body>> bodies;
   std::string origin;  // what to name in messages: "Conv 'conv1'" or "gradient of Conv 'conv1'"
   std::string scope;   // module path of the exporter, if it wrote one
   bool removed = false;

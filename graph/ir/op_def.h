@@ -21,6 +21,7 @@ class Graph;
 class GradContext;
 class InferContext;
 class RebatchContext;
+class ResolveContext;
 class TrainingContext;
 struct Node;
 struct NodeDraft;
@@ -36,6 +37,9 @@ using BatchFunction = int (*)(const BatchContext&);
 using RebatchFunction = void (*)(RebatchContext&);
 // Puts the form for training, or for inference, in the node's place (training_context.h).
 using TrainingFunction = void (*)(TrainingContext&);
+// Puts other nodes in the place of one whose meaning is known when the graph is compiled
+// (resolve_context.h); false: it is not, and the node stays.
+using ResolveFunction = bool (*)(ResolveContext&);
 using NodeTest = bool (*)(const Graph&, const Node&);
 // Floating-point operations of a product, from the shapes.
 using WorkFunction = double (*)(const Graph&, const Node&);
@@ -250,6 +254,17 @@ class OpDef {
     return *this;
   }
 
+  // Control flow with known conditions and sequences of known length vanish when shapes are bound.
+  OpDef& resolves(ResolveFunction f) {
+    resolve_function = f;
+    return *this;
+  }
+  // Its attributes of these names are graphs: the bodies of a node.
+  OpDef& has_bodies(std::vector<std::string> attributes) {
+    body_attributes = std::move(attributes);
+    return *this;
+  }
+
   const std::string& name() const { return name_; }
 
   int min_inputs = 1, max_inputs = 1;  // max -1: any number
@@ -304,6 +319,8 @@ class OpDef {
   std::string type_name;
   FunctorFunction functor_function = nullptr;
   UpgradeFunction upgrade_function = nullptr;
+  ResolveFunction resolve_function = nullptr;
+  std::vector<std::string> body_attributes;
 
  private:
   OpDef& place(int input, Place place, const char* what) {

@@ -1,5 +1,6 @@
 #include "graph/ir/print.h"
 
+#include "graph/ir/body.h"
 #include "graph/ir/op_def.h"
 #include "graph/ir/walk.h"
 #include "runtime/base/concat.h"
@@ -38,7 +39,15 @@ std::string print_node(const Graph& graph, const Node& node) {
   if (!node.origin.empty()) {
     line += concat("  # ", node.origin);
   }
-  return line + "\n";
+  line += "\n";
+  for (const std::shared_ptr<const Body>& body : node.bodies) {
+    for (std::string text = print(body->graph); !text.empty();) {
+      const std::size_t end = text.find('\n') + 1;
+      line += "    " + text.substr(0, end);
+      text.erase(0, end);
+    }
+  }
+  return line;
 }
 
 }  // namespace

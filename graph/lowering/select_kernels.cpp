@@ -4,6 +4,7 @@
 
 #include "graph/ir/op_def.h"
 #include "graph/ir/walk.h"
+#include "graph/lowering/control_steps.h"
 #include "graph/lowering/lowering.h"
 #include "graph/passes/evaluate.h"
 #include "runtime/base/error.h"
@@ -172,7 +173,9 @@ void Lowering::lower_node(NodeId id) {
     lower_commit_layouts(node, query);
   }
   try {
-    SelectedKernel selected = select_kernel(backend_, query, family);
+    SelectedKernel selected = node.bodies.empty()
+                                  ? select_kernel(backend_, query, family)
+                                  : prepare_control(node, query, backend_, options_);
     if (std::any_of(query.outputs.begin(), query.outputs.end(),
                     [](const TensorSpec& spec) { return spec.dtype == DType::kOpaque; })) {
       kernels_[id] = {selected.kernel.get(), selected.family};

@@ -1,6 +1,8 @@
 // Every attribute form of ONNX, with its type deduced where an old file does not say it.
 #include "graph/onnx/attributes.h"
 
+#include <algorithm>
+
 #include <onnx.pb.h>
 
 #include "graph/ir/op_def.h"
@@ -67,6 +69,12 @@ Attrs read_attributes(const FlatNode& node, const OpDef& op) {
   Attrs attrs;
   for (const auto& [name, attribute] : node.attributes) {
     const wire::AttributeProto& a = *attribute;
+    const auto& bodies = op.body_attributes;
+    const bool is_body = type_of(a) == kGraph && attribute->name() == name &&
+                         std::find(bodies.begin(), bodies.end(), name) != bodies.end();
+    if (is_body || (type_of(a) == kTypeProto && name == op.type_name)) {
+      continue;  // bodies are flattened; the type of an optional value is that of what it holds
+    }
     TEMPER_CHECK(!name.empty(), ErrorCode::kInvalidModel, "an attribute has no name");
     switch (type_of(a)) {
       case kFloat:

@@ -9,6 +9,7 @@
 
 #include <onnx.pb.h>
 
+#include "graph/onnx/body_tensors.h"
 #include "graph/onnx/external_writer.h"
 #include "graph/onnx/file_tensor.h"
 #include "graph/onnx/inference_form.h"
@@ -34,15 +35,23 @@ class Exporter {
       : impl_(impl), trained_(trained), path_(path), proto_(std::move(proto)) {}
 
   void run() {
-    check_names();
+    const BodyTensors inner =
+        impl_.flat.bodies.empty() ? BodyTensors{} : find_body_tensors(proto_);
+    check_names(inner);
     auto& graph = *proto_.mutable_graph();
     for (auto& tensor : *graph.mutable_initializer()) {
       take(tensor.name(), tensor);
     }
     for (auto& node : *graph.mutable_node()) {
       if (node.op_type() == "Constant" && node.output_size() == 1) {
-        take_constant(node);
+        take_constant(node.output(0), node);
       }
+    }
+    for (const auto& [name, tensor] : inner.initializers) {
+      take(name, *tensor);
+    }
+    for (const auto& [name, node] : inner.constants) {
+      take_constant(name, *node);
     }
     for (auto& function : *proto_.mutable_functions()) {
       for (auto& node : *function.mutable_node()) {
@@ -60,8 +69,14 @@ class Exporter {
     ExternalRange range;
   };
 
-  void check_names() const {
+  void check_names(const BodyTensors& inner) const {
     std::set<std::string> known;
+    for (const auto& [name, tensor] : inner.initializers) {
+      known.insert(name);
+    }
+    for (const auto& [name, node] : inner.constants) {
+      known.insert(name);
+    }
     for (const auto& tensor : proto_.graph().initializer()) {
       known.insert(tensor.name());
     }
@@ -203,20 +218,20 @@ class Exporter {
     return range;
   }
 
-  void take_constant(wire::NodeProto& node) {
+  void take_constant(const std::string& name, wire::NodeProto& node) {
     for (auto& attribute : *node.mutable_attribute()) {
       if (attribute.name() == "value" && attribute.has_t()) {
-        take(node.output(0), *attribute.mutable_t());
+        take(name, *attribute.mutable_t());
         return;
       }
-      const auto found = trained_.find(node.output(0));
+      const auto found = trained_.find(name);
       const bool one = attribute.name() == "value_float";
       if (found == trained_.end() || (!one && attribute.name() != "value_floats")) {
         continue;
       }
       const std::int64_t count = attribute.floats_size();
-      check_shape(node.output(0), one ? Shape{} : Shape{count}, found->second);
-      const std::string raw = encode_raw(1, whole(found->second), tensor_label(node.output(0)));
+      check_shape(name, one ? Shape{} : Shape{count}, found->second);
+      const std::string raw = encode_raw(1, whole(found->second), tensor_label(name));
       const auto* values = reinterpret_cast<const char*>(raw.data());
       for (std::int64_t i = 0; i < (one ? 1 : count); ++i) {
         float value = 0;

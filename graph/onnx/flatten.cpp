@@ -1,4 +1,5 @@
-// Inlining of model-local functions, with attribute references resolved and growth bounded.
+// Inlining of model-local functions, with attribute references resolved and growth bounded, and of
+// bodies, with names of their own.
 #include "graph/onnx/flatten.h"
 
 #include <tuple>
@@ -67,21 +68,61 @@ class Flattener {
   void run() {
     Frame frame;
     frame.opsets = &model_opsets_;
+    take_names(model_.graph());
     for (const auto& node : model_.graph().node()) {
       add(node, frame, nullptr);
     }
   }
 
  private:
-  using Names = std::unordered_map<std::string, std::string>;
+  // What the names of a function or body are in the flat graph.
+  struct Names {
+    std::unordered_map<std::string, std::string> own;
+    const Names* outer = nullptr;  // what a body sees beside its own
+    bool is_body = false;
+
+    const std::string* find(const std::string& name) const {
+      for (const Names* at = this; at != nullptr; at = at->outer) {
+        const auto found = at->own.find(name);
+        if (found != at->own.end()) {
+          return &found->second;
+        }
+      }
+      return nullptr;
+    }
+  };
 
   struct Frame {
     const wire::FunctionProto* function = nullptr;  // null: the main graph
     const Opsets* opsets = nullptr;
     std::map<std::string, const wire::AttributeProto*> attributes;
     int depth = 0;
+    int body = -1;
     std::string prefix;
   };
+
+  // Those of the main graph are kept.
+  void take_names(const wire::GraphProto& graph) {
+    for (const auto& tensor : graph.initializer()) {
+      taken_.insert(tensor.name());
+    }
+    for (const auto& input : graph.input()) {
+      taken_.insert(input.name());
+    }
+    for (const auto& node : graph.node()) {
+      taken_.insert(node.output().begin(), node.output().end());
+    }
+  }
+
+  // The name in the flat graph of one of a body: its own where no other value has it.
+  std::string fresh(const std::string& name, const Frame& frame, const FlatNode& owner) {
+    std::string made = frame.prefix + name;
+    if (!taken_.insert(made).second) {
+      made = concat(owner.label().substr(0, 40), "#", ++calls_, "/", name);
+      taken_.insert(made);
+    }
+    return made;
+  }
 
   void spend(std::uint64_t bytes) {
     spent_ += bytes;
@@ -90,7 +131,7 @@ class Flattener {
                  " MiB of nodes, far more than the file's size justifies");
   }
 
-  // `names` maps a function's inner names to names of the flat graph; null in the main graph.
+  // `names`: those of the function or body; null in the main graph.
   void add(const wire::NodeProto& node, const Frame& frame, Names* names) {
     const std::string domain = normal_domain(node.domain());
     FlatNode flat;
@@ -99,10 +140,11 @@ class Flattener {
     flat.name = frame.prefix + node.name();
     flat.source = &node;
     flat.inlined = frame.function != nullptr;
+    flat.body = frame.body;
     flat.scope = module_scope(node);
     std::uint64_t bytes = sizeof(FlatNode) + flat.op.size() + flat.name.size() + flat.scope.size();
     for (const std::string& input : node.input()) {
-      flat.inputs.push_back(inner_name(input, node, names));
+      flat.inputs.push_back(inner_name(input, node, frame, names));
       bytes += sizeof(std::string) + flat.inputs.back().size();
     }
     for (const std::string& output : node.output()) {
@@ -125,34 +167,96 @@ class Flattener {
       return;
     }
     flat.opset = opset_of(domain, frame);
+    for (const auto& attribute : node.attribute()) {
+      if (attribute.has_g()) {
+        add_body(attribute.name(), attribute.g(), flat, frame, names);
+      }
+    }
     out_.nodes.push_back(std::move(flat));
   }
 
+  void add_body(const std::string& attribute, const wire::GraphProto& graph, FlatNode& owner,
+                const Frame& around, const Names* seen) {
+    const auto index = static_cast<int>(out_.bodies.size());
+    owner.bodies.push_back(index);
+    out_.bodies.push_back({attribute, around.body, {}, {}, &graph});
+    Frame frame = around;
+    frame.body = index;
+    Names names;
+    names.outer = seen;
+    names.is_body = true;
+    std::vector<std::string> inputs;
+    for (const auto& input : graph.input()) {
+      inputs.push_back(fresh(input.name(), frame, owner));
+      names.own.emplace(input.name(), inputs.back());
+      out_.body_of_given.emplace(inputs.back(), index);
+    }
+    out_.bodies.back().inputs = std::move(inputs);
+    for (const auto& tensor : graph.initializer()) {
+      TEMPER_CHECK(!names.own.contains(tensor.name()), ErrorCode::kInvalidModel, "in ",
+                   owner.label(), ", '", tensor.name(), "' is given twice");
+      const std::string made = fresh(tensor.name(), frame, owner);
+      names.own.emplace(tensor.name(), made);
+      out_.initializers.emplace_back(made, &tensor);
+      out_.body_of_given.emplace(made, index);
+      if (frame.function != nullptr) {
+        out_.shared.insert(made);
+      }
+    }
+    TEMPER_CHECK(graph.sparse_initializer_size() == 0, ErrorCode::kUnsupported, "in ",
+                 owner.label(), " are sparse initializers, which are not supported");
+    std::uint64_t bytes = sizeof(FlatBody) + 128 * names.own.size();
+    for (const auto& node : graph.node()) {
+      for (const std::string& output : node.output()) {
+        if (!output.empty() && !names.own.contains(output)) {
+          names.own.emplace(output, fresh(output, frame, owner));
+          bytes += 64 + output.size();
+        }
+      }
+    }
+    spend(frame.function == nullptr ? 0 : bytes);
+    for (const auto& node : graph.node()) {
+      add(node, frame, &names);
+    }
+    std::vector<std::string> outputs;
+    for (const auto& output : graph.output()) {
+      const std::string* known = names.find(output.name());
+      outputs.push_back(known != nullptr ? *known : output.name());
+    }
+    out_.bodies[static_cast<std::size_t>(index)].outputs = std::move(outputs);
+  }
+
   static std::string inner_name(const std::string& input, const wire::NodeProto& node,
-                                const Names* names) {
+                                const Frame& frame, const Names* names) {
     if (names == nullptr || input.empty()) {
       return input;
     }
-    const auto found = names->find(input);
-    TEMPER_CHECK(found != names->end(), ErrorCode::kInvalidModel, "in a function, node '",
-                 node.name(), "' (", node.op_type(), ") reads '", input,
-                 "', which nothing before it produces");
-    return found->second;
+    const std::string* found = names->find(input);
+    if (found == nullptr && frame.function == nullptr) {
+      return input;  // a body of the main graph sees its names
+    }
+    TEMPER_CHECK(found != nullptr, ErrorCode::kInvalidModel, "in a function, node '", node.name(),
+                 "' (", node.op_type(), ") reads '", input, "', which nothing before it produces");
+    return *found;
   }
 
   std::string output_name(const std::string& output, const Frame& frame, Names* names) {
     if (names == nullptr || output.empty()) {
       return output;
     }
-    const auto bound = names->find(output);
-    if (bound != names->end() && !bound->second.empty() &&
-        pending_outputs_.erase(bound->second) == 1) {
+    const auto bound = names->own.find(output);
+    const bool known = bound != names->own.end();
+    if (names->is_body && known) {
+      return bound->second;
+    }
+    if (known && !bound->second.empty() && pending_outputs_.erase(bound->second) == 1) {
       return bound->second;  // the caller's name for this output
     }
-    TEMPER_CHECK(bound == names->end(), ErrorCode::kInvalidModel, "the function '",
-                 frame.function->name(), "' produces '", output, "' twice");
+    TEMPER_CHECK(!known, ErrorCode::kInvalidModel, "the function '", frame.function->name(),
+                 "' produces '", output, "' twice");
     const std::string made = frame.prefix + output;
-    names->emplace(output, made);
+    names->own.emplace(output, made);
+    taken_.insert(made);
     return made;
   }
 
@@ -211,6 +315,7 @@ class Flattener {
     frame.function = &function;
     frame.opsets = &opsets;
     frame.depth = caller.depth + 1;
+    frame.body = caller.body;
     // Inlined names start with a number of their own and stay short, whatever the caller is called.
     frame.prefix = concat(call.name.substr(0, 40), "#", ++calls_, "/");
     for (const auto& attribute : function.attribute_proto()) {
@@ -222,7 +327,7 @@ class Flattener {
     Names names;
     for (int i = 0; i < function.input_size(); ++i) {
       const auto index = static_cast<std::size_t>(i);
-      names.emplace(function.input(i), index < call.inputs.size() ? call.inputs[index] : "");
+      names.own.emplace(function.input(i), index < call.inputs.size() ? call.inputs[index] : "");
     }
     std::vector<std::pair<std::string, std::string>> copies;  // inner name, the caller's name
     for (std::size_t i = 0; i < call.outputs.size(); ++i) {
@@ -230,7 +335,7 @@ class Flattener {
       if (call.outputs[i].empty()) {
         continue;
       }
-      if (names.emplace(inner, call.outputs[i]).second) {
+      if (names.own.emplace(inner, call.outputs[i]).second) {
         pending_outputs_.insert(call.outputs[i]);
       } else {
         copies.emplace_back(
@@ -250,9 +355,10 @@ class Flattener {
       copy.op = "Identity";
       copy.opset = kNewestOpset;
       copy.name = frame.prefix + outer;
-      copy.inputs = {names[inner]};
+      copy.inputs = {names.own[inner]};
       copy.outputs = {outer};
       copy.inlined = true;
+      copy.body = caller.body;
       out_.nodes.push_back(std::move(copy));
     }
   }
@@ -265,36 +371,10 @@ class Flattener {
   std::uint64_t spent_ = 0;
   std::int64_t calls_ = 0;
   std::unordered_set<std::string> pending_outputs_;  // callers' names not produced yet
+  std::unordered_set<std::string> taken_;
 };
 
 }  // namespace
-
-std::string normal_domain(const std::string& domain) {
-  return domain == "ai.onnx" ? std::string() : domain;
-}
-
-const wire::AttributeProto* FlatNode::find(const char* attribute) const {
-  for (const FlatAttribute& candidate : attributes) {
-    if (candidate.name == attribute) {
-      return candidate.value;
-    }
-  }
-  return nullptr;
-}
-
-std::string FlatNode::label() const {
-  constexpr std::size_t kShown = 100;  // labels are copied often; a hostile name may have megabytes
-  const std::string shown_op = op.substr(0, kShown);
-  if (!name.empty()) {
-    return concat(shown_op, " '", name.substr(0, kShown), "'");
-  }
-  for (const std::string& output : outputs) {
-    if (!output.empty()) {
-      return concat(shown_op, " (output '", output.substr(0, kShown), "')");
-    }
-  }
-  return shown_op;
-}
 
 FlatGraph flatten(const wire::ModelProto& model, std::uint64_t file_bytes) {
   FlatGraph graph;

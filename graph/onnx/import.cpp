@@ -1,13 +1,16 @@
 // From the flat node list to a Graph: inputs, stored tensors, nodes in canonical form, outputs.
-// What is not supported is collected on the way and thrown at the end, all of it.
+// Each body becomes a graph of its own; what it reads of the graph around it becomes an input of it
+// and of its node. What is not supported is collected on the way and thrown at the end, all of it.
 #include "graph/onnx/import.h"
 
 #include <algorithm>
+#include <memory>
 #include <unordered_map>
 #include <unordered_set>
 
 #include <onnx.pb.h>
 
+#include "graph/ir/body.h"
 #include "graph/onnx/attributes.h"
 #include "graph/onnx/decide_tensor.h"
 #include "graph/onnx/file_tensor.h"
@@ -34,11 +37,12 @@ class GraphImporter {
         decisions_(decisions),
         found_problems_(found),
         graph_(registry),
+        scopes_(impl_.flat.bodies.size() + 1),
         reader_(*impl_.external),
         uses_(find_tensor_uses(impl_.flat)) {
     graph_.name = model.graph_name();
     for (const FlatNode& node : impl_.flat.nodes) {
-      read_.insert(node.inputs.begin(), node.inputs.end());
+      impl_.flat.for_each_read(node, [&](const std::string& name) { read_.insert(name); });
     }
     for (const auto& output : impl_.proto->graph().output()) {
       read_.insert(output.name());
@@ -46,15 +50,17 @@ class GraphImporter {
   }
 
   Graph run() {
+    open_scopes();
     add_inputs();
     for (const auto& sparse : impl_.proto->graph().sparse_initializer()) {
       problems_.add("sparse initializers", sparse.values().name());
-      values_[sparse.values().name()] = placeholder();
+      give_placeholder(sparse.values().name(), 0);
     }
     for (const auto& [name, tensor] : impl_.flat.initializers) {
-      stored_[name] = {tensor, nullptr, {}};
-      if (!add_stored(name, true)) {
-        values_[name] = placeholder();
+      const bool shared = impl_.flat.shared.contains(name);
+      stored_[name] = {tensor, nullptr, shared};
+      if (!add_stored(name, !shared)) {
+        give_placeholder(name, home_of_given(name));
       }
     }
     for (const FlatNode& node : impl_.flat.nodes) {
@@ -74,7 +80,7 @@ class GraphImporter {
       }
     }
     for (const auto& output : impl_.proto->graph().output()) {
-      graph_.add_output(output.name(), value_of(output.name(), false));
+      graph_.add_output(output.name(), value_of(output.name(), false, 0));
     }
     if (found_problems_ != nullptr) {
       *found_problems_ = problems_.list();
@@ -88,17 +94,50 @@ class GraphImporter {
   struct Stored {
     const wire::TensorProto* proto = nullptr;
     const FlatNode* node = nullptr;  // a Constant node; null: an initializer
-    ValueId constant;
+    bool shared = false;             // by several calls of a function
   };
 
-  ValueId placeholder() {
-    return graph_.add_constant("", Tensor::scalar<float>(DType::kFloat32, 0));
+  // The main graph (scope 0) or a body (scope i + 1 is body i).
+  struct Scope {
+    Graph* graph = nullptr;
+    std::shared_ptr<Body> body;  // null: the main graph
+    std::size_t outer = 0;
+    std::unordered_map<std::string, ValueId> values;  // also what comes from around it
+    std::unordered_map<std::string, ValueId> constants;
+    std::vector<std::string> captures;
+  };
+
+  static std::size_t scope_of(int body) { return static_cast<std::size_t>(body + 1); }
+
+  std::size_t home_of_given(const std::string& name) const {
+    const auto found = impl_.flat.body_of_given.find(name);
+    return found == impl_.flat.body_of_given.end() ? 0 : scope_of(found->second);
+  }
+
+  void open_scopes() {
+    scopes_[0].graph = &graph_;
+    for (std::size_t i = 0; i < impl_.flat.bodies.size(); ++i) {
+      const FlatBody& flat = impl_.flat.bodies[i];
+      Scope& scope = scopes_[i + 1];
+      scope.body = std::make_shared<Body>(Body{flat.attribute, Graph(registry_)});
+      scope.graph = &scope.body->graph;
+      scope.graph->name = flat.attribute;
+      scope.outer = scope_of(flat.outer);
+      for (const std::string& input : flat.inputs) {
+        scope.values[input] = scope.graph->add_input(input, DType::kUndefined, {}, false);
+      }
+    }
+  }
+
+  void give_placeholder(const std::string& name, std::size_t scope) {
+    scopes_[scope].values[name] =
+        scopes_[scope].graph->add_constant("", Tensor::scalar<float>(DType::kFloat32, 0));
   }
 
   void give_placeholders(const FlatNode& node) {
     for (const std::string& output : node.outputs) {
       if (!output.empty()) {
-        values_[output] = placeholder();
+        give_placeholder(output, scope_of(node.body));
       }
     }
   }
@@ -107,10 +146,11 @@ class GraphImporter {
     for (const OnnxValueInfo& input : model_.inputs()) {
       if (input.dtype == DType::kUndefined) {
         problems_.add(concat("graph inputs of type ", input.file_type), input.name);
-        values_[input.name] = placeholder();
+        give_placeholder(input.name, 0);
         continue;
       }
-      values_[input.name] = graph_.add_input(input.name, input.dtype, input.dims, input.rank_known);
+      scopes_[0].values[input.name] =
+          graph_.add_input(input.name, input.dtype, input.dims, input.rank_known);
     }
   }
 
@@ -119,7 +159,7 @@ class GraphImporter {
     if (stored.proto == nullptr) {
       return constant_from_attributes(*stored.node, what);
     }
-    if (stored.node == nullptr || !stored.node->inlined) {
+    if (!stored.shared) {
       return decode_tensor(*stored.proto, what, &reader_);
     }
     // All calls of a function share its constants: memory stays bounded by the file.
@@ -134,7 +174,7 @@ class GraphImporter {
   // from its header; null: it is to be decoded.
   SharedValue left_in_file(const std::string& name, const Stored& stored,
                            TensorDecision& decision) const {
-    if (stored.proto == nullptr || (stored.node != nullptr && stored.node->inlined) ||
+    if (stored.proto == nullptr || stored.shared ||
         (!stored.proto->has_held_at() && stored.proto->data_location() != 1)) {
       return nullptr;
     }
@@ -199,7 +239,7 @@ class GraphImporter {
       variable.why = decision.why;
       variable.initial = value;
       variable.stored = left;
-      values_[name] = graph_.read_variable(graph_.add_variable(std::move(variable)));
+      variables_[name] = graph_.read_variable(graph_.add_variable(std::move(variable)));
     }
     report(decision);
     return true;
@@ -211,20 +251,41 @@ class GraphImporter {
     }
   }
 
-  ValueId value_of(const std::string& name, bool needed_when_compiling) {
-    const auto found = values_.find(name);
-    const bool variable =
-        found != values_.end() && graph_.value(found->second).kind == ValueKind::kVariable;
-    if (found != values_.end() && !(variable && needed_when_compiling)) {
-      return found->second;
-    }
+  // `scope` reads this: a value of its own, a stored tensor, or what comes from around it.
+  ValueId value_of(const std::string& name, bool needed_when_compiling, std::size_t scope) {
+    const bool is_variable = variables_.contains(name);
+    Scope& here = scopes_[scope];
     const auto stored = stored_.find(name);
-    TEMPER_ASSERT(stored != stored_.end(), "no value '", name, "'");
-    if (!stored->second.constant.valid()) {
-      stored->second.constant =
-          graph_.add_constant(variable ? "" : name, decode(name, stored->second));
+    const auto known = here.values.find(name);
+    if (known != here.values.end() && !(is_variable && needed_when_compiling)) {
+      return known->second;
     }
-    return stored->second.constant;
+    if (is_variable && !needed_when_compiling && scope == 0) {
+      return variables_.at(name);
+    }
+    if (stored != stored_.end() && (!is_variable || needed_when_compiling)) {
+      ValueId& constant = here.constants[name];
+      if (!constant.valid()) {
+        constant =
+            here.graph->add_constant(is_variable ? "" : name, constant_value(name, stored->second));
+      }
+      return constant;
+    }
+    TEMPER_ASSERT(scope > 0, "no value '", name, "'");
+    here.captures.push_back(name);
+    return here.values[name] = here.graph->add_input(name, DType::kUndefined, {}, false);
+  }
+
+  // Bodies that read one tensor share its memory.
+  Tensor constant_value(const std::string& name, const Stored& stored) {
+    if (impl_.flat.bodies.empty()) {
+      return decode(name, stored);
+    }
+    Tensor& value = constants_[name];
+    if (!value.defined()) {
+      value = decode(name, stored);
+    }
+    return value;
   }
 
   void add_constant_node(const FlatNode& node) {
@@ -234,12 +295,12 @@ class GraphImporter {
     const std::string reason = constant_problem(node);
     if (!reason.empty()) {
       problems_.add(reason, node.name.empty() ? name : node.name);
-      values_[name] = placeholder();
+      give_placeholder(name, scope_of(node.body));
       return;
     }
-    stored_[name] = {constant_tensor(node), &node, {}};
+    stored_[name] = {constant_tensor(node), &node, node.inlined};
     if (!add_stored(name, !node.inlined)) {
-      values_[name] = placeholder();
+      give_placeholder(name, scope_of(node.body));
     }
   }
 
@@ -250,26 +311,82 @@ class GraphImporter {
       give_placeholders(node);
       return;
     }
-    NodeDraft draft{
-        graph_,       node.opset, op->name(), {},   node.outputs, read_attributes(node, *op),
-        node.label(), node.scope, node.name,  read_};
+    const std::size_t scope = scope_of(node.body);
+    NodeDraft draft{*scopes_[scope].graph,      node.opset,   op->name(), {},        node.outputs,
+                    read_attributes(node, *op), node.label(), node.scope, node.name, read_};
     for (std::size_t i = 0; i < node.inputs.size(); ++i) {
       const auto& absorbed = op->absorbed_inputs;
       const bool needed =
           std::find(absorbed.begin(), absorbed.end(), static_cast<int>(i)) != absorbed.end();
-      draft.inputs.push_back(node.inputs[i].empty() ? ValueId{} : value_of(node.inputs[i], needed));
+      draft.inputs.push_back(node.inputs[i].empty() ? ValueId{}
+                                                    : value_of(node.inputs[i], needed, scope));
     }
     upgrade(draft);
     while (!draft.outputs.empty() && draft.outputs.back().empty()) {
       draft.outputs.pop_back();
     }
-    while (!draft.inputs.empty() && !draft.inputs.back().valid()) {
+    while (op->body_attributes.empty() && !draft.inputs.empty() && !draft.inputs.back().valid()) {
       draft.inputs.pop_back();
     }
-    finish(draft);
+    finish(draft, node, close_bodies(draft, node, *op));
   }
 
-  void finish(NodeDraft& draft) {
+  // The bodies of a node, with all that any of them reads of what is around as their last inputs
+  // and the node's.
+  std::vector<std::shared_ptr<const Body>> close_bodies(NodeDraft& draft, const FlatNode& node,
+                                                        const OpDef& op) {
+    std::vector<std::size_t> own;
+    for (const std::string& attribute : op.body_attributes) {
+      const auto found = std::find_if(node.bodies.begin(), node.bodies.end(), [&](int body) {
+        return impl_.flat.bodies[static_cast<std::size_t>(body)].attribute == attribute;
+      });
+      TEMPER_CHECK(found != node.bodies.end(), ErrorCode::kInvalidModel, node.label(), " has no ",
+                   attribute);
+      own.push_back(scope_of(*found));
+    }
+    std::vector<std::string> captures;
+    for (const std::size_t scope : own) {
+      Scope& body = scopes_[scope];
+      for (const std::string& output : impl_.flat.bodies[scope - 1].outputs) {
+        body.graph->add_output(output, value_of(output, false, scope));
+      }
+      for (const std::string& name : body.captures) {
+        if (std::find(captures.begin(), captures.end(), name) == captures.end()) {
+          captures.push_back(name);
+        }
+      }
+    }
+    std::vector<std::shared_ptr<const Body>> bodies;
+    for (const std::size_t scope : own) {
+      order_captures(scopes_[scope], captures);
+      bodies.push_back(scopes_[scope].body);
+    }
+    for (const std::string& name : captures) {
+      draft.inputs.push_back(value_of(name, false, scope_of(node.body)));
+    }
+    if (!own.empty()) {
+      draft.attrs.set("captures", static_cast<std::int64_t>(captures.size()));
+    }
+    return bodies;
+  }
+
+  static void order_captures(Scope& scope, const std::vector<std::string>& captures) {
+    Graph& graph = *scope.graph;
+    for (const std::string& name : captures) {
+      if (!scope.values.contains(name)) {
+        scope.values[name] = graph.add_input(name, DType::kUndefined, {}, false);
+      }
+    }
+    graph.inputs.resize(graph.inputs.size() - captures.size());
+    for (const std::string& name : captures) {
+      const ValueId id = scope.values.at(name);
+      graph.value(id).port.index = static_cast<int>(graph.inputs.size());
+      graph.inputs.push_back(id);
+    }
+  }
+
+  void finish(NodeDraft& draft, const FlatNode& node,
+              std::vector<std::shared_ptr<const Body>> bodies) {
     const OpDef& op = registry_.get(draft.op);
     const int inputs = static_cast<int>(draft.inputs.size());
     const int outputs = static_cast<int>(draft.outputs.size());
@@ -279,20 +396,22 @@ class GraphImporter {
     TEMPER_CHECK(outputs >= 1 && (op.max_outputs < 0 || outputs <= op.max_outputs),
                  ErrorCode::kInvalidModel, op.name(), " has ", outputs, " outputs, expected 1",
                  op.max_outputs < 0 ? " or more" : concat(" to ", op.max_outputs));
-    for (int i = 0; i < std::max(1, op.min_inputs); ++i) {
+    for (int i = 0; i < (bodies.empty() ? std::max(1, op.min_inputs) : op.min_inputs); ++i) {
       TEMPER_CHECK(i >= inputs || draft.inputs[static_cast<std::size_t>(i)].valid(),
                    ErrorCode::kInvalidModel, op.name(), " has no input ", i);
     }
+    Graph& graph = draft.graph;
     const NodeId id =
-        graph_.add_node(op, std::move(draft.inputs), {}, std::move(draft.attrs), draft.origin);
-    graph_.node(id).name = draft.name;
-    graph_.node(id).scope = draft.scope;
+        graph.add_node(op, std::move(draft.inputs), {}, std::move(draft.attrs), draft.origin);
+    graph.node(id).name = draft.name;
+    graph.node(id).scope = draft.scope;
+    graph.node(id).bodies = std::move(bodies);
     for (int i = 0; i < outputs; ++i) {
       const std::string& name = draft.outputs[static_cast<std::size_t>(i)];
       if (!name.empty()) {
-        const ValueId value = graph_.ensure_output(id, i);
-        graph_.value(value).name = name;
-        values_[name] = value;
+        const ValueId value = graph.ensure_output(id, i);
+        graph.value(value).name = name;
+        scopes_[scope_of(node.body)].values[name] = value;
       }
     }
   }
@@ -304,11 +423,13 @@ class GraphImporter {
   std::vector<TensorDecision>* decisions_;
   std::vector<ImportProblem>* found_problems_;
   Graph graph_;
+  std::vector<Scope> scopes_;
   ExternalReader reader_;
   std::unordered_map<std::string, TensorUse> uses_;
   std::unordered_set<std::string> read_;
   std::unordered_map<std::string, Stored> stored_;
-  std::unordered_map<std::string, ValueId> values_;
+  std::unordered_map<std::string, ValueId> variables_;  // in the main graph
+  std::unordered_map<std::string, Tensor> constants_;
   std::unordered_map<const wire::TensorProto*, Tensor> shared_constants_;
   Problems problems_;
 };

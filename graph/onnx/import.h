@@ -61,7 +61,6 @@ struct SubgraphSummary {
   std::string owner;   // "If 'cond'"; nested: "Loop 'outer' > If 'cond'"
   std::string branch;  // the attribute: "then_branch"
   std::vector<std::pair<std::string, std::int64_t>> op_counts;
-  std::vector<TensorDecision> tensors;  // its float tensors, none of them trainable
 };
 
 // The batch dimension of the graph's inputs (dimension 0).

@@ -49,9 +49,8 @@ LearnedPlaces::LearnedPlaces(const FlatGraph& graph, const std::unordered_set<st
     for (const std::string& output : graph.nodes[i].outputs) {
       producers_.emplace(output, i);
     }
-    for (const std::string& input : graph.nodes[i].inputs) {
-      readers_[input].push_back(i);
-    }
+    graph.for_each_read(graph.nodes[i],
+                        [&](const std::string& name) { readers_[name].push_back(i); });
   }
   count_elements();
   follow_forward();
@@ -130,10 +129,12 @@ void LearnedPlaces::follow_backward() {
       after = after ||
               (rule != nullptr && rule->place == Place::kWeight && is_stored(node.inputs[slot]));
     }
-    for (const std::string& input : node.inputs) {
-      if (after && !input.empty()) {
-        traits_[input].after = true;
-      }
+    if (after) {
+      graph_.for_each_read(node, [&](const std::string& name) {
+        if (!name.empty()) {
+          traits_[name].after = true;
+        }
+      });
     }
   }
 }

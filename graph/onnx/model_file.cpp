@@ -195,8 +195,8 @@ std::vector<std::pair<std::string, std::string>> OnnxModel::metadata() const {
 
 std::vector<OnnxValueInfo> OnnxModel::inputs() const {
   std::unordered_set<std::string> stored;
-  for (const auto& [name, tensor] : impl_->flat.initializers) {
-    stored.insert(name);
+  for (const auto& tensor : impl_->proto->graph().initializer()) {
+    stored.insert(tensor.name());
   }
   for (const auto& sparse : impl_->proto->graph().sparse_initializer()) {
     stored.insert(sparse.values().name());
@@ -242,6 +242,9 @@ BatchInfo OnnxModel::batch() const {
 std::vector<std::pair<std::string, std::int64_t>> OnnxModel::op_counts() const {
   std::map<std::string, std::int64_t> counts;
   for (const FlatNode& node : impl_->flat.nodes) {
+    if (node.body >= 0) {
+      continue;
+    }
     ++counts[node.domain.empty() ? node.op : node.domain + "::" + node.op];
   }
   return {counts.begin(), counts.end()};

@@ -6,7 +6,6 @@
 
 #include "graph/onnx/learned_places.h"
 #include "graph/onnx/places.h"
-#include "graph/onnx/subgraphs.h"
 #include "runtime/base/concat.h"
 
 namespace temper::graph {
@@ -67,10 +66,12 @@ std::unordered_map<std::string, TensorUse> find_tensor_uses(const FlatGraph& gra
         }
       }
     }
-    for (const std::string& name : read_in_subgraphs(node)) {
-      if (stored.contains(name)) {
-        uses[name].used = true;
-        keep_first(uses[name].other, concat("read inside ", node.label()));
+    for (const int body : node.bodies) {
+      for (const std::string& name : graph.bodies[static_cast<std::size_t>(body)].outputs) {
+        if (stored.contains(name)) {
+          uses[name].used = true;
+          keep_first(uses[name].other, concat("given by a body of ", node.label()));
+        }
       }
     }
     for (std::size_t slot = 0; slot < node.inputs.size(); ++slot) {

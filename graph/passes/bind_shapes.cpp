@@ -2,12 +2,10 @@
 
 #include <algorithm>
 
-#include "graph/ir/infer_context.h"
 #include "graph/ir/op_def.h"
 #include "graph/ir/verify.h"
 #include "graph/ir/walk.h"
 #include "graph/passes/evaluate.h"
-#include "graph/passes/gradient_requests.h"
 
 namespace temper::graph {
 namespace {
@@ -29,7 +27,7 @@ ConstantFolder::ConstantFolder(const Graph& graph, const Backend& reference)
 }
 
 bool ConstantFolder::may_fold(const Graph& graph, const Node& node) {
-  if (node.op->is_stateful) {
+  if (node.op->is_stateful || !node.bodies.empty()) {
     return false;
   }
   std::int64_t most = kMostGrown;
@@ -79,15 +77,6 @@ void ConstantFolder::fold_if_constant(Graph& graph, NodeId id) {
   node.removed = true;
 }
 
-void infer_and_fold(Graph& graph, const Backend& reference) {
-  ConstantFolder folder(graph, reference);
-  for (const NodeId id : topological_order(graph)) {
-    infer_node(graph, id);
-    folder.fold_if_constant(graph, id);
-  }
-  answer_gradient_requests(graph);
-}
-
 void fold_constants(Graph& graph, const Backend& reference) {
   ConstantFolder folder(graph, reference);
   for (const NodeId id : topological_order(graph)) {
@@ -121,9 +110,10 @@ void bind_inputs(Graph& graph, const std::map<std::string, std::int64_t>& symbol
 }
 
 void bind_shapes(Graph& graph, const std::map<std::string, std::int64_t>& symbols,
-                 std::int64_t unnamed_first, const Backend& reference) {
+                 std::int64_t unnamed_first, const Backend& reference,
+                 const ResolveOptions& options, Graph* mirror) {
   bind_inputs(graph, symbols, unnamed_first);
-  infer_and_fold(graph, reference);
+  infer_and_resolve(graph, mirror, reference, options);
   verify(graph, "bind_shapes");
 }
 

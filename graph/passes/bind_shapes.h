@@ -7,15 +7,18 @@
 #include <string>
 
 #include "graph/ir/graph.h"
+#include "graph/passes/resolve.h"
 #include "runtime/backend/backend.h"
 
 namespace temper::graph {
 
-// Binds the symbolic dimensions of the inputs. A dimension without a name gets `unnamed_first` at
+// Binds the symbolic dimensions of the inputs; what control flow comes to stands in its place then,
+// also in `mirror` (resolve.h). A dimension without a name gets `unnamed_first` at
 // axis 0, elsewhere what `symbols` say of "?". THROWS: kInvalidArgument naming an input and
 // dimension that stay unknown; kInvalidModel from shape rules.
 void bind_shapes(Graph& graph, const std::map<std::string, std::int64_t>& symbols,
-                 std::int64_t unnamed_first, const Backend& reference);
+                 std::int64_t unnamed_first, const Backend& reference,
+                 const ResolveOptions& options = {}, Graph* mirror = nullptr);
 
 // The inputs alone: infers nothing yet.
 void bind_inputs(Graph& graph, const std::map<std::string, std::int64_t>& symbols,
@@ -30,6 +33,7 @@ class ConstantFolder {
   ConstantFolder(const Graph& graph, const Backend& reference);
   // REQUIRES: the node's outputs are inferred.
   void fold_if_constant(Graph& graph, NodeId id);
+  const Backend& reference() const { return reference_; }
 
  private:
   bool may_fold(const Graph& graph, const Node& node);
@@ -37,9 +41,6 @@ class ConstantFolder {
   const Backend& reference_;
   std::int64_t bytes_left_;
 };
-
-// Infers the outputs of every node and folds; then nodes that ask for derivatives are answered.
-void infer_and_fold(Graph& graph, const Backend& reference);
 
 // Folding alone, over a graph whose shapes are known.
 void fold_constants(Graph& graph, const Backend& reference);

@@ -39,7 +39,7 @@ void merge_common_nodes(Graph& graph) {
   std::map<std::string, NodeId> seen;
   for (const NodeId id : topological_order(graph)) {
     const Node& node = graph.node(id);
-    if (node.op->is_stateful) {
+    if (node.op->is_stateful || !node.bodies.empty()) {
       continue;
     }
     std::string key = concat(node.op->name(), "{", to_string(node.attrs), "}");

@@ -5,9 +5,11 @@
 #include <set>
 #include <utility>
 
+#include "graph/ir/body.h"
 #include "graph/ir/builder.h"
 #include "graph/ir/op_def.h"
 #include "graph/ir/walk.h"
+#include "graph/passes/evaluate_bodies.h"
 #include "runtime/base/error.h"
 #include "runtime/base/update_layout.h"
 
@@ -39,6 +41,9 @@ class Evaluation {
 
   void run(NodeId id) {
     const Node& node = graph_.node(id);
+    if (!node.bodies.empty()) {
+      return run_bodies(node);
+    }
     if (node.op->is_expanded && backend_.kernels().rows(node.op->name()).empty()) {
       return run_expansion(node);
     }
@@ -63,6 +68,43 @@ class Evaluation {
   }
 
  private:
+  // Loops and branches, step by step.
+  void run_bodies(const Node& node) {
+    std::vector<Tensor> inputs(node.inputs.size());
+    for (std::size_t i = 0; i < inputs.size(); ++i) {
+      const bool given =
+          node.inputs[i].valid() && graph_.value(node.inputs[i]).dtype != DType::kOpaque;
+      inputs[i] = given ? tensor(node.inputs[i]) : Tensor{};
+      if (given && !inputs[i].layout().plain) {
+        inputs[i] = inputs[i].to_plain();
+      }
+    }
+    const BodyEvaluator run = [&](std::size_t body, const std::vector<Tensor>& given) {
+      const Graph& graph = node.bodies[body]->graph;
+      std::map<ValueId, Tensor> known;
+      for (std::size_t i = 0; i < given.size(); ++i) {
+        known[graph.inputs[i]] = given[i];
+      }
+      std::vector<ValueId> wanted;
+      for (const Graph::Output& output : graph.outputs) {
+        wanted.push_back(output.value);
+      }
+      return evaluate(graph, backend_, known, wanted, threads_);
+    };
+    Tape* tape = nullptr;
+    if (node.op->gradient_op_name.empty() && node.bodies.size() == 1) {
+      tape = &tapes_.at(graph_.value(node.inputs[0]).producer);
+    } else if (node.bodies.size() == 1) {
+      tape = &tapes_[graph_.value(node.outputs.at(0)).producer];
+    }
+    const std::vector<Tensor> results = evaluate_bodies(graph_, node, inputs, run, tape);
+    for (std::size_t i = 0; i < node.outputs.size(); ++i) {
+      if (node.outputs[i].valid() && results[i].defined()) {
+        tensors_[node.outputs[i]] = results[i];
+      }
+    }
+  }
+
   // An op without a kernel, by its expansion, in a graph of its own: this one stays as it is.
   void run_expansion(const Node& node) {
     Graph part(graph_.registry());
@@ -147,6 +189,7 @@ class Evaluation {
   const Backend& backend_;
   std::map<ValueId, Tensor> tensors_;
   std::map<NodeId, SelectedKernel> kernels_;
+  std::map<NodeId, Tape> tapes_;  // of Iterate nodes
   std::string family_;
   int threads_;
 };

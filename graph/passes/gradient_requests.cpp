@@ -76,6 +76,7 @@ ValueId recompute(Graph& graph, const Request& request) {
     const NodeId copy =
         graph.add_node(*node.op, std::move(inputs), std::vector<std::string>(node.outputs.size()),
                        node.attrs, node.origin);
+    graph.node(copy).bodies = node.bodies;
     infer_node(graph, copy);
     for (std::size_t i = 0; i < node.outputs.size(); ++i) {
       if (node.outputs[i].valid()) {

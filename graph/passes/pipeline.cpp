@@ -2,6 +2,7 @@
 
 #include <array>
 
+#include "graph/ir/body.h"
 #include "graph/ir/verify.h"
 #include "graph/passes/bind_shapes.h"
 #include "graph/passes/cleanup.h"
@@ -12,12 +13,24 @@
 namespace temper::graph {
 namespace {
 
+// The same for the bodies of what is left, each a graph of its own.
+void finish_bodies(Graph& graph, const Backend& reference) {
+  for (int i = 0; i < graph.node_count(); ++i) {
+    Node& node = graph.node(NodeId{i});
+    for (std::size_t k = 0; k < node.bodies.size() && !node.removed; ++k) {
+      const auto finished = std::make_shared<Body>(*node.bodies[k]);
+      run_pipeline(finished->graph, reference);
+      node.bodies[k] = finished;
+    }
+  }
+}
+
 struct Pass {
   const char* name;
   void (*run)(Graph&, const Backend&);
 };
 
-constexpr std::array<Pass, 8> kPasses = {{
+constexpr std::array<Pass, 9> kPasses = {{
     // First, so that nobody looks at what the outputs and updates do not need.
     {"remove_dead_nodes", [](Graph& g, const Backend&) { remove_dead_nodes(g); }},
     // Before merging: a gradient may have made the same nodes from the expansion already.
@@ -33,6 +46,8 @@ constexpr std::array<Pass, 8> kPasses = {{
     // Needs the final reader counts; ReluGrad reads the fused output.
     {"fuse_relu", [](Graph& g, const Backend&) { fuse_relu(g); }},
     {"remove_dead_nodes_last", [](Graph& g, const Backend&) { remove_dead_nodes(g); }},
+    // After those that are not needed are gone.
+    {"finish_bodies", finish_bodies},
 }};
 
 }  // namespace

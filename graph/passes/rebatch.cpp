@@ -146,7 +146,8 @@ class Rebatcher {
 }  // namespace
 
 void rebatch(Graph& graph, const std::map<std::string, std::int64_t>& symbols, std::int64_t from,
-             std::int64_t to, const Backend& reference, BatchTrace* trace) {
+             std::int64_t to, const Backend& reference, BatchTrace* trace,
+             const ResolveOptions& options) {
   TEMPER_CHECK(from > 0, ErrorCode::kInvalidArgument, "a batch size of ", from,
                " cannot be replaced");
   Graph old = graph;
@@ -165,7 +166,7 @@ void rebatch(Graph& graph, const std::map<std::string, std::int64_t>& symbols, s
     }
   }
   TEMPER_CHECK(any, ErrorCode::kInvalidArgument, "no input of the model has the batch size ", from);
-  bind_shapes(old, old_symbols, from, reference);
+  bind_shapes(old, old_symbols, from, reference, options, &graph);
   bind_inputs(graph, symbols, to);
   Rebatcher rebatcher(graph, old, from, to, reference);
   rebatcher.run();

@@ -9,6 +9,7 @@
 
 #include "graph/ir/batch_context.h"
 #include "graph/ir/graph.h"
+#include "graph/passes/resolve.h"
 #include "runtime/backend/backend.h"
 
 namespace temper::graph {
@@ -22,10 +23,12 @@ struct BatchTrace {
 // Changes dimension 0 of every input where it is `from` into `to`, follows that dimension through
 // the graph, rewrites what holds it as a number, and binds and infers all shapes as bind_shapes()
 // does. A sample then gets what it gets in a batch of `from`: a node that mixes samples is refused,
-// and every shape is compared with the one it has at `from`. REQUIRES: an imported graph, before
+// and every shape is compared with the one it has at `from`. Control flow does what it does there.
+// REQUIRES: an imported graph, before
 // shapes are inferred; from is not to. THROWS: kInvalidArgument when no input has the size `from`;
 // kUnsupported naming the node that does not keep the samples apart; as bind_shapes().
 void rebatch(Graph& graph, const std::map<std::string, std::int64_t>& symbols, std::int64_t from,
-             std::int64_t to, const Backend& reference, BatchTrace* trace = nullptr);
+             std::int64_t to, const Backend& reference, BatchTrace* trace = nullptr,
+             const ResolveOptions& options = {});
 
 }  // namespace temper::graph

@@ -1,14 +1,57 @@
 #include "graph/passes/training_mode.h"
 
 #include <algorithm>
+#include <memory>
 
+#include "graph/ir/body.h"
 #include "graph/ir/op_registry.h"
 #include "graph/ir/verify.h"
 #include "graph/ir/walk.h"
 
 namespace temper::graph {
+namespace {
+
+// The first node that trains otherwise than it infers, or null.
+const Node* find_trained(const Graph& graph) {
+  for (int i = 0; i < graph.node_count(); ++i) {
+    const Node& node = graph.node(NodeId{i});
+    if (node.removed) {
+      continue;
+    }
+    if (node.op->training_function != nullptr) {
+      return &node;
+    }
+    for (const std::shared_ptr<const Body>& body : node.bodies) {
+      if (const Node* found = find_trained(body->graph)) {
+        return found;
+      }
+    }
+  }
+  return nullptr;
+}
+
+// Bodies compute as at inference: statistics and random numbers would differ from step to step.
+void settle_bodies(Node& node, const TrainingModeOptions& options) {
+  for (std::shared_ptr<const Body>& body : node.bodies) {
+    const Node* trained = find_trained(body->graph);
+    if (trained == nullptr) {
+      continue;
+    }
+    TEMPER_CHECK(options.frozen_batchnorm && !options.dropout, ErrorCode::kUnsupported,
+                 trained->origin, " cannot train inside ", node.origin,
+                 ", which is not written out; write a larger compile.unroll");
+    const auto settled = std::make_shared<Body>(*body);
+    apply_training_mode(settled->graph, options);
+    body = settled;
+  }
+}
+
+}  // namespace
 
 void apply_training_mode(Graph& graph, const TrainingModeOptions& options) {
+  for (int i = 0; i < graph.node_count(); ++i) {
+    settle_bodies(graph.node(NodeId{i}), options);
+  }
   TrainingContext context(graph, options);
   for (const NodeId id : topological_order(graph)) {
     const TrainingFunction train = graph.node(id).op->training_function;

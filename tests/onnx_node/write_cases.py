@@ -4,14 +4,16 @@
 Usage: build/venv/bin/python tests/onnx_node/write_cases.py build/onnx_node   (tools/test_venv.sh does it)
 
 The cases are code in the onnx package. A line of the index is: case, op tested, all ops of the model, separated by
-tabs. Cases with sequences, maps or optional values have no tensor files.
+tabs. Where a case takes or gives a sequence or an optional value, nodes that make it of tensors, or take it apart, are
+put around its own. Cases with maps have no tensor files.
 """
 import os
 import shutil
 import sys
 import warnings
 
-from onnx import TensorProto, numpy_helper
+import numpy
+from onnx import ModelProto, TensorProto, helper, numpy_helper
 from onnx.backend.test.case import model, node
 
 
@@ -31,18 +33,85 @@ def write_tensor(path, value, name):
         file.write(value.SerializeToString())
 
 
+class TensorsOnly:
+    """A case's model whose inputs and outputs are tensors, and their values."""
+
+    def __init__(self, case):
+        self.model = ModelProto()
+        self.model.CopyFrom(case.model)
+        graph = self.model.graph
+        given, wanted = case.data_sets[0]
+        infos, outputs, nodes = list(graph.input), list(graph.output), list(graph.node)
+        for field in ("input", "output", "node"):
+            graph.ClearField(field)
+        self.inputs, self.outputs = [], []
+        for info, value in zip(infos, given, strict=True):
+            self.make(info.name, info.type, value, info)
+        graph.node.extend(nodes)
+        for info, value in zip(outputs, wanted, strict=True):
+            self.take_apart(info.name, info.type, value, info)
+
+    def node(self, op, inputs, output, **attributes):
+        self.model.graph.node.append(helper.make_node(op, inputs, [output], **attributes))
+        return output
+
+    @staticmethod
+    def info(name, value):
+        value = numpy.asarray(value)
+        return helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(value.dtype), value.shape)
+
+    def make(self, name, kind, value, info=None):
+        if kind.HasField("sequence_type"):
+            parts = [f"{name}.{i}" for i in range(len(value))]
+            for part, one in zip(parts, value, strict=True):
+                self.make(part, kind.sequence_type.elem_type, one)
+            op = "SequenceConstruct" if parts else "SequenceEmpty"
+            self.node(op, parts, name)
+        elif kind.HasField("optional_type"):
+            inner = kind.optional_type.elem_type
+            if value is None:
+                self.node("Optional", [], name, type=inner)
+            else:
+                self.make(name + ".value", inner, value)
+                self.node("Optional", [name + ".value"], name)
+        else:
+            self.model.graph.input.append(info or self.info(name, value))
+            self.inputs.append((name, value))
+
+    def take_apart(self, name, kind, value, info=None):
+        if kind.HasField("sequence_type"):
+            self.take_apart(self.node("SequenceLength", [name], name + ".length"), TENSOR, numpy.int64(len(value)))
+            for i, one in enumerate(value):
+                self.model.graph.initializer.append(numpy_helper.from_array(numpy.int64(i), f"{name}.at{i}"))
+                part = self.node("SequenceAt", [name, f"{name}.at{i}"], f"{name}.{i}")
+                self.take_apart(part, kind.sequence_type.elem_type, one)
+        elif kind.HasField("optional_type"):
+            has = self.node("OptionalHasElement", [name], name + ".has")
+            self.take_apart(has, TENSOR, numpy.bool_(value is not None))
+            if value is not None:
+                inner = self.node("OptionalGetElement", [name], name + ".value")
+                self.take_apart(inner, kind.optional_type.elem_type, value)
+        else:
+            self.model.graph.output.append(info or self.info(name, value))
+            self.outputs.append((name, value))
+
+
+TENSOR = helper.make_tensor_type_proto(TensorProto.INT64, [])
+
+
 def write_case(folder, case):
     data = os.path.join(folder, "test_data_set_0")
     os.makedirs(data)
-    with open(os.path.join(folder, "model.onnx"), "wb") as file:
-        file.write(case.model.SerializeToString())
     graph = case.model.graph
-    if not all(v.type.HasField("tensor_type") for v in [*graph.input, *graph.output]):
+    has_map = any(v.type.HasField("map_type") for v in [*graph.input, *graph.output])
+    tensors = None if has_map else TensorsOnly(case)
+    with open(os.path.join(folder, "model.onnx"), "wb") as file:
+        file.write((case.model if has_map else tensors.model).SerializeToString())
+    if has_map:
         return
-    inputs, outputs = case.data_sets[0]
-    for kind, values, infos in (("input", inputs, graph.input), ("output", outputs, graph.output)):
-        for i, (value, info) in enumerate(zip(values, infos, strict=True)):
-            write_tensor(os.path.join(data, f"{kind}_{i}.pb"), value, info.name)
+    for kind, values in (("input", tensors.inputs), ("output", tensors.outputs)):
+        for i, (name, value) in enumerate(values):
+            write_tensor(os.path.join(data, f"{kind}_{i}.pb"), value, name)
 
 
 def main():

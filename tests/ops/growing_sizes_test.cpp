@@ -15,8 +15,8 @@
 #include "graph/ir/op_def.h"
 #include "graph/lowering/lower.h"
 #include "graph/ops/standard_ops.h"
-#include "graph/passes/bind_shapes.h"
 #include "graph/passes/pipeline.h"
+#include "graph/passes/resolve.h"
 #include "runtime/base/error.h"
 #include "runtime/exec/executor.h"
 #include "tests/memory_bound.h"
@@ -70,7 +70,7 @@ struct SizedGraph {
 
   // The node's outputs, and the gradients of their sum.
   void finish() {
-    graph::infer_and_fold(graph, reference_backend());
+    graph::infer_and_resolve(graph, nullptr, reference_backend());
     const graph::Node made = graph.node(node);
     graph::Builder b(graph, "test");
     ValueId loss;

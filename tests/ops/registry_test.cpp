@@ -44,7 +44,8 @@ TEST(OpRegistry, EveryOpHasAShapeRule) {
 
 TEST(OpRegistry, EveryOpHasAReferenceKernelOrIsExpanded) {
   for (const graph::OpDef* op : graph::standard_ops().all()) {
-    if (!op->is_reshape() && !op->is_expanded && !kNeverRun.contains(op->name())) {
+    if (!op->is_reshape() && !op->is_expanded && op->resolve_function == nullptr &&
+        !kNeverRun.contains(op->name())) {
       const KernelImpl* row = reference_row(op->name());
       EXPECT_TRUE(row != nullptr && row->family() == "reference") << op->name();
     }
@@ -70,8 +71,9 @@ TEST(OpRegistry, EveryOpHasAGradientOrSaysWhyNot) {
     const bool has_reason = !op->no_gradient_reason.empty();
     EXPECT_FALSE(has_rule && has_reason)
         << op->name() << " has a rule and a reason not to have one";
-    // Internal gradient ops are not differentiated again.
-    const bool excused = op->is_internal || kGradientGaps.contains(op->name());
+    // Internal gradient ops are not differentiated again, and what vanishes has none of its own.
+    const bool excused =
+        op->is_internal || op->resolve_function != nullptr || kGradientGaps.contains(op->name());
     EXPECT_TRUE(has_rule || has_reason || excused) << op->name();
     EXPECT_FALSE(has_rule && kGradientGaps.contains(op->name()))
         << op->name() << " is no gap any more";
@@ -88,7 +90,8 @@ TEST(OpRegistry, EveryOpHasACaseAndEveryRuleIsChecked) {
     }
   }
   for (const graph::OpDef* op : graph::standard_ops().all()) {
-    EXPECT_TRUE(cases.contains(op->name()) || kTestedThroughOthers.contains(op->name()))
+    EXPECT_TRUE(cases.contains(op->name()) || kTestedThroughOthers.contains(op->name()) ||
+                op->resolve_function != nullptr)  // tests/graph/passes/resolve_test.cpp
         << op->name() << " has no case in tests/ops";
     EXPECT_TRUE(!op->is_differentiable() || op->is_internal || differentiated.contains(op->name()))
         << "the gradient of " << op->name() << " is checked by no case";

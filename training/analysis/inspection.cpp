@@ -41,9 +41,6 @@ ModelInspection inspect_model(const graph::OnnxModel& model) {
     made.refusal = error;
   }
   made.bodies = model.subgraphs();
-  for (const graph::SubgraphSummary& body : made.bodies) {
-    made.tensors.insert(made.tensors.end(), body.tensors.begin(), body.tensors.end());
-  }
   return made;
 }
 

@@ -17,7 +17,7 @@ namespace temper::training {
 // What a file holds and what stands in the way of training it. A file that needs what is not
 // supported is described as well: its tensors, what its operators are, all reasons.
 struct ModelInspection {
-  // Those of the bodies of If, Loop and Scan come last.
+  // Of the bodies of If, Loop and Scan as well.
   std::vector<graph::TensorDecision> tensors;
   std::vector<graph::SubgraphSummary> bodies;
   std::vector<graph::ImportProblem> problems;

@@ -130,7 +130,7 @@ class AdversarialGraphMaker {
   // A model with its dimensions bound, in training or inference form.
   Graph bound(const Graph& model, Use use) const {
     Graph part = model;
-    bind_batch(part, {}, batch_, reference_);
+    bind_batch(part, {}, batch_, reference_, settings_.generator.model);
     if (!training_) {
       graph::apply_inference_mode(part);
       return part;
@@ -149,7 +149,7 @@ class AdversarialGraphMaker {
     names.insert(names.begin(), wiring_.sample);
     for (const Graph* model : {&discriminator_, &generator_}) {
       Graph part = *model;
-      bind_batch(part, {}, batch_, reference_);
+      bind_batch(part, {}, batch_, reference_, settings_.generator.model);
       for (const ValueId id : part.inputs) {
         const graph::Value& value = part.value(id);
         const auto found =
@@ -165,7 +165,7 @@ class AdversarialGraphMaker {
 
   ValueId latent(std::int64_t stream, ValueId position) {
     Graph part = generator_;
-    bind_batch(part, {}, batch_, reference_);
+    bind_batch(part, {}, batch_, reference_, settings_.generator.model);
     const graph::Value& input = part.value(input_named(part, wiring_.latent));
     TEMPER_CHECK(is_float(input.dtype), ErrorCode::kInvalidArgument, "the generator's input '",
                  wiring_.latent, "' is ", input.dtype, "; noise is a float");

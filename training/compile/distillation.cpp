@@ -22,7 +22,7 @@ using graph::ValueId;
 Graph bound_teacher(const CompileSettings& settings, const GraphRequest& request,
                     const Backend& reference) {
   Graph part = *settings.teacher_graph;
-  bind_batch(part, request.symbols, request.batch, reference);
+  bind_batch(part, request.symbols, request.batch, reference, settings.model);
   graph::apply_inference_mode(part);
   for (int i = 0; i < part.variable_count(); ++i) {
     graph::Variable& variable = part.variable(graph::VariableId{i});

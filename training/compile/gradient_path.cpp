@@ -72,7 +72,8 @@ std::vector<std::string> nodes_without_gradient(const Graph& graph, const Reache
         needed[at(id)] = true;
       }
     }
-    if (!node.op->is_differentiable()) {
+    // What control flow comes to is not known yet.
+    if (!node.op->is_differentiable() && node.op->resolve_function == nullptr) {
       found.push_back(node.origin);
     }
   }

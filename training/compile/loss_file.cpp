@@ -6,7 +6,7 @@
 #include "graph/ir/append.h"
 #include "graph/ir/builder.h"
 #include "graph/ir/op_def.h"
-#include "graph/passes/bind_shapes.h"
+#include "graph/passes/resolve.h"
 #include "graph/passes/training_mode.h"
 #include "runtime/base/error.h"
 #include "training/compile/gradient_path.h"
@@ -57,7 +57,7 @@ Graph bound_file(const Graph& graph, const LossTerm& term,
     input.shape = value.shape;
     input.shape_known = true;
   }
-  graph::infer_and_fold(part, reference);
+  graph::infer_and_resolve(part, nullptr, reference);
   graph::apply_inference_mode(part);
   return part;
 }

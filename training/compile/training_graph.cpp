@@ -38,7 +38,7 @@ class GraphMaker {
     if (training && request_.kind != GraphKind::kGradient) {
       choose_trainable(graph_, settings_.model.trainable, settings_.model.freeze);
     }
-    bind_batch(graph_, request_.symbols, request_.batch, reference_);
+    bind_batch(graph_, request_.symbols, request_.batch, reference_, settings_.model);
     if (training) {
       step_ = add_step_variables(graph_, group_count(settings_));
       graph::TrainingModeOptions mode;
@@ -135,17 +135,18 @@ class GraphMaker {
 }  // namespace
 
 void bind_batch(Graph& graph, const std::map<std::string, std::int64_t>& symbols,
-                std::int64_t batch, const Backend& reference) {
+                std::int64_t batch, const Backend& reference, const ModelSettings& model) {
+  const graph::ResolveOptions resolve = {model.unroll};
   for (const ValueId id : graph.inputs) {
     const std::vector<graph::Dim>& dims = graph.value(id).dims;
     if (!dims.empty() && dims.front().value >= 0) {
       if (dims.front().value != batch) {
-        return graph::rebatch(graph, symbols, dims.front().value, batch, reference);
+        return graph::rebatch(graph, symbols, dims.front().value, batch, reference, nullptr, resolve);
       }
       break;
     }
   }
-  graph::bind_shapes(graph, symbols, batch, reference);
+  graph::bind_shapes(graph, symbols, batch, reference, resolve);
 }
 
 GradientOf gradient_of(const Graph& imported, const std::string& name) {

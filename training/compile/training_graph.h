@@ -127,9 +127,10 @@ MadeGraph make_graph(const graph::Graph& imported, const CompileSettings& settin
                      const GraphRequest& request, const Backend& reference);
 
 // Gives every dimension of an imported graph its number. An export without a dynamic batch names a
-// number; `batch` takes its place. THROWS: as rebatch() and bind_shapes().
+// number; `batch` takes its place. Of `model`: what loops are written out. THROWS: as rebatch() and
+// bind_shapes().
 void bind_batch(graph::Graph& graph, const std::map<std::string, std::int64_t>& symbols,
-                std::int64_t batch, const Backend& reference);
+                std::int64_t batch, const Backend& reference, const ModelSettings& model);
 
 // The tensor or input of this name. THROWS: kInvalidArgument when there is none.
 GradientOf gradient_of(const graph::Graph& imported, const std::string& name);

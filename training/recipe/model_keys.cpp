@@ -1,4 +1,4 @@
-// The keys of [model].
+// The keys of [model] and [compile].
 #include "training/recipe/key_field.h"
 
 namespace temper::training {
@@ -31,6 +31,9 @@ std::vector<RecipeKey> model_keys() {
       key("model.allow_negative_ids",
           "whole numbers that pick rows of a table may count from its end, as ONNX has it",
           [](Recipe& r) -> auto& { return r.model.allow_negative_ids; }),
+      key(
+          "compile.unroll", "a Loop or Scan of up to so many steps is written out, step by step",
+          [](Recipe& r) -> auto& { return r.model.unroll; }, not_negative),
   };
 }
 

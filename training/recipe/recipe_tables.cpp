@@ -12,6 +12,7 @@ constexpr std::pair<const char*, const char*> kTables[] = {
     {"model", "which ONNX file, and what of it trains"},
     {"models.generator", "of two models: the generator's ONNX file"},
     {"models.discriminator", "of two models: the discriminator's ONNX file"},
+    {"compile", "how the model becomes a plan"},
     {"data", "which data, how they are read, split and batched"},
     {"augment", "what training pictures go through at random"},
     {"loss", "which loss, with its parameters; penalties on weights"},

@@ -1,6 +1,7 @@
 // [model] of a recipe: which ONNX file, and what of it trains.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -17,6 +18,7 @@ struct ModelSettings {
   bool allow_negative_ids = false;  // an index -1 is the last row of a table, as ONNX counts
   std::vector<InputSettings> inputs;
   std::vector<OutputSettings> outputs;
+  std::int64_t unroll = 64;  // loops of up to so many steps are written out
 
   bool freezes_batchnorm() const { return batchnorm == "frozen"; }
 };

@@ -287,7 +287,11 @@ TEST(OnnxImport, ListsEverythingThatIsNotSupportedAtOnce) {
       node("Foo", {"a"}, {"b"}, {}, "foo2", "com.example"),
       node("ImageDecoder", {"b"}, {"c"}, {}, "jpeg"),
       node("If", {"c"}, {"d"},
-           {Message().text(1, "then_branch").message(6, Message()).number(20, 5)}, "branch"),
+           {body_attribute("then_branch", {node("Foo", {"x"}, {"d"}, {}, "foo3", "com.example")},
+                           {}, {value_info("d", {-1, 4})}),
+            body_attribute("else_branch", {node("Relu", {"x"}, {"d"})}, {},
+                           {value_info("d", {-1, 4})})},
+           "branch"),
       node("ReluGrad", {"d", "x"}, {"e"}, {}, "internal"),
       node("Cast", {"e"}, {"y"}, {int_attribute("to", 8)}, "to_text"),
   };
@@ -297,8 +301,8 @@ TEST(OnnxImport, ListsEverythingThatIsNotSupportedAtOnce) {
   const TemporaryFolder folder;
   const OnnxModel model = OnnxModel::load(folder.write("model.onnx", parts.bytes()));
   for (const char* part :
-       {"op Foo of domain com.example: 2 nodes, such as 'foo1', 'foo2'", "op ImageDecoder: 1 node",
-        "op If: 1 node", "op ReluGrad: 1 node", "casting to STRING",
+       {"op Foo of domain com.example: 3 nodes, such as 'foo1', 'foo2', 'foo3'",
+        "op ImageDecoder: 1 node", "op ReluGrad: 1 node", "casting to STRING",
         "tensors of type STRING: 1 time, such as 'text'", "tensors of type FLOAT6E2M3",
         "sparse initializers: 1 time, such as 'thin'"}) {
     expect_error(ErrorCode::kUnsupported, part, [&] { model.build_graph(graph::standard_ops()); });

@@ -206,40 +206,43 @@ TEST(LearnedPlaces, ATableOfSinesAndAMaskDoNotTrainWhereALearnedTableDoes) {
   chosen.expect("kept", false, "a mask: scale of the normalisation at Mul 'm'");
 }
 
-TEST(LearnedPlaces, ATensorThatOnlyABodyReadsIsCalledRead) {
-  const Message body = Message()
-                           .message(1, node("Mul", {"h", "inner"}, {"out"}))
-                           .text(2, "then")
-                           .message(5, floats("inner", {4}, {1, 2, 3, 4}))
-                           .message(12, value_info("out", {-1, 4}));
-  const Message reader = Message().message(1, node("Mul", {"h", "outer"}, {"out"}));
+TEST(LearnedPlaces, TheTensorsOfABodyAreDecidedByTheirPlaceInIt) {
+  const auto out = {value_info("out", {-1, 4})};
   ModelParts parts;
-  parts.nodes = {node("If", {"x"}, {"y"},
-                      {Message().text(1, "then_branch").message(6, body).number(20, 5),
-                       Message().text(1, "else_branch").message(6, reader).number(20, 5)},
-                      "choice")};
-  parts.initializers = {floats("outer", {2}, {1, 2})};
+  parts.nodes = {
+      node("If", {"c"}, {"y"},
+           {body_attribute("then_branch",
+                           {node("MatMul", {"x", "weight"}, {"h"}, {}, "fc"),
+                            node("Add", {"h", "shift"}, {"out"}, {}, "add")},
+                           {}, out,
+                           {floats("weight", {4, 4}, std::vector<float>(16, 1)),
+                            floats("shift", {4}, {1, 2, 3, 4})}),
+            body_attribute("else_branch",
+                           {node("Constant", {}, {"weight"},
+                                 {tensor_attribute("value", floats("", {4}, {1, 2, 3, 4}))}),
+                            node("Mul", {"x", "weight"}, {"out"}, {}, "mul")},
+                           {}, out)},
+           "choice")};
+  parts.inputs.push_back(value_info("c", {}, 9));
   const TemporaryFolder folder;
   const OnnxModel file = OnnxModel::load(folder.write("m.onnx", parts.bytes()));
   std::vector<TensorDecision> decisions;
-  std::vector<graph::ImportProblem> problems;
-  expect_error(ErrorCode::kUnsupported, "op If: 1 node",
-               [&] { file.build_graph(graph::standard_ops(), {}, &decisions, &problems); });
-  ASSERT_EQ(decisions.size(), 1u);
-  EXPECT_EQ(decisions[0].why, "read inside If 'choice'");
-  ASSERT_EQ(problems.size(), 1u);
-  EXPECT_EQ(problems[0].op, "If");
-  EXPECT_EQ(problems[0].count, 1);
-  EXPECT_EQ(problems[0].reason, "op If: 1 node, such as 'choice'");
+  file.build_graph(graph::standard_ops(), {}, &decisions);
+  ASSERT_EQ(decisions.size(), 3u);
+  EXPECT_EQ(decisions[0].name, "weight");
+  EXPECT_TRUE(decisions[0].trainable);
+  EXPECT_EQ(decisions[0].why, "weight of MatMul 'fc'");
+  EXPECT_EQ(decisions[1].why, "addend of Add 'add'");
+  EXPECT_TRUE(decisions[1].trainable);
+  EXPECT_EQ(decisions[2].name, "If 'choice'#1/weight");  // another tensor of that name
+  EXPECT_FALSE(decisions[2].trainable);
+  EXPECT_EQ(decisions[2].why, "a factor of Mul 'mul'");
   const std::vector<graph::SubgraphSummary> bodies = file.subgraphs();
   ASSERT_EQ(bodies.size(), 2u);
   EXPECT_EQ(bodies[0].owner, "If 'choice'");
   EXPECT_EQ(bodies[0].branch, "then_branch");
-  EXPECT_EQ(bodies[0].op_counts, (std::vector<std::pair<std::string, std::int64_t>>{{"Mul", 1}}));
-  ASSERT_EQ(bodies[0].tensors.size(), 1u);
-  EXPECT_EQ(bodies[0].tensors[0].name, "inner");
-  EXPECT_EQ(bodies[0].tensors[0].shape, (Shape{4}));
-  EXPECT_EQ(bodies[0].tensors[0].why, "inside If 'choice'");
+  EXPECT_EQ(bodies[0].op_counts,
+            (std::vector<std::pair<std::string, std::int64_t>>{{"Add", 1}, {"MatMul", 1}}));
 }
 
 }  // namespace

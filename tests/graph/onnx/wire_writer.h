@@ -153,6 +153,28 @@ inline Message value_info(const std::string& name, const Dims& dims, int type = 
       2, Message().message(1, Message().number(1, type).message(2, shape)));
 }
 
+// A graph as an attribute: the body of If, Loop or Scan.
+inline Message body_attribute(const std::string& name, const std::vector<Message>& nodes,
+                              const std::vector<Message>& inputs,
+                              const std::vector<Message>& outputs,
+                              const std::vector<Message>& initializers = {}) {
+  Message graph;
+  for (const Message& each : nodes) {
+    graph.message(1, each);
+  }
+  graph.text(2, name);
+  for (const Message& each : initializers) {
+    graph.message(5, each);
+  }
+  for (const Message& each : inputs) {
+    graph.message(11, each);
+  }
+  for (const Message& each : outputs) {
+    graph.message(12, each);
+  }
+  return Message().text(1, name).message(6, graph).number(20, 5);
+}
+
 // The parts of a model, written in the order of field numbers as protobuf writes them.
 struct ModelParts {
   std::vector<Message> nodes;

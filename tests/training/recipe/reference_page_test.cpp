@@ -105,8 +105,10 @@ std::string page() {
   for (const graph::OpDef* op : graph::standard_ops().all()) {
     if (!op->is_internal) {
       out << "| " << op->name() << " | "
-          << (op->is_differentiable() ? "yes" : "none: " + op->no_gradient_reason) << " | "
-          << precision_text(*op) << " |\n";
+          << (op->is_differentiable() || op->resolve_function != nullptr
+                  ? "yes"
+                  : "none: " + op->no_gradient_reason)
+          << " | " << precision_text(*op) << " |\n";
     }
   }
   return out.str();
