@@ -35,8 +35,7 @@ class Exporter {
       : impl_(impl), trained_(trained), path_(path), proto_(std::move(proto)) {}
 
   void run() {
-    const BodyTensors inner =
-        impl_.flat.bodies.empty() ? BodyTensors{} : find_body_tensors(proto_);
+    const BodyTensors inner = impl_.flat.bodies.empty() ? BodyTensors{} : find_body_tensors(proto_);
     check_names(inner);
     auto& graph = *proto_.mutable_graph();
     for (auto& tensor : *graph.mutable_initializer()) {

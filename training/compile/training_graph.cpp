@@ -141,7 +141,8 @@ void bind_batch(Graph& graph, const std::map<std::string, std::int64_t>& symbols
     const std::vector<graph::Dim>& dims = graph.value(id).dims;
     if (!dims.empty() && dims.front().value >= 0) {
       if (dims.front().value != batch) {
-        return graph::rebatch(graph, symbols, dims.front().value, batch, reference, nullptr, resolve);
+        return graph::rebatch(graph, symbols, dims.front().value, batch, reference, nullptr,
+                              resolve);
       }
       break;
     }

@@ -109,7 +109,13 @@ OnnxModel ModelEdit::model() const {
       origin_.impl(), std::make_unique<wire::ModelProto>(*proto_)));
 }
 
-FlatGraph ModelEdit::flat() const { return flatten(*proto_, proto_->ByteSizeLong()); }
+FlatGraph ModelEdit::flat() const {
+  FlatGraph flat = flatten(*proto_, proto_->ByteSizeLong());
+  std::erase_if(flat.nodes, [](const FlatNode& node) { return node.body >= 0; });
+  std::erase_if(flat.initializers,
+                [&](const auto& one) { return flat.body_of_given.contains(one.first); });
+  return flat;
+}
 
 wire::TensorProto* ModelEdit::find_tensor(const std::string& name) {
   for (auto& tensor : *graph().mutable_initializer()) {

@@ -38,6 +38,7 @@ class ModelEdit {
   // The model as it stands, in memory. COST: a copy of the messages, without large tensors.
   OnnxModel model() const;
   // As model(), for analyses; `source` of its nodes points into proto(). Valid until a change.
+  // Without the nodes and initializers of bodies (of If, Loop, Scan), which are not edited.
   FlatGraph flat() const;
 
   // --- tensors -----------------------------------------------------------------
