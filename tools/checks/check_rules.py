@@ -29,8 +29,8 @@ PATTERNS = [
         r"\b(strto(d|f|ld)|atof|v?s?n?scanf|setlocale|localeconv|imbue)\s*\(|std::(locale|stod|stof|stold|to_string)\b"
         r"|std::[io]?stringstream\b|\b(tolower|toupper|is(alpha|alnum|digit|space|upper|lower|print|cntrl|punct))\s*\("),
      ("tests/",), "follows the locale of an application: see number_text.h and text_bytes.h of runtime/base"),
-    ("shared", re.compile(r"\b((shared|weak)_ptr(?!<(const )?Buffer>|<const void>)|make_shared)\b"),
-     ("tests/",), "only buffers are shared; use unique_ptr or a value"),
+    ("shared", re.compile(r"\b((shared|weak)_ptr(?!<(const )?(Buffer|Body)>|<const void>)|make_shared(?!<Body>))\b"),
+     ("tests/",), "only buffers and the bodies of nodes are shared; use unique_ptr or a value"),
     ("device", re.compile(r"(\.|->)address\s*\(\s*\)"), ("runtime/", "backends/", "tests/"),
      "addresses may be a device's: ask the VariableStore or the Executor for values"),
     ("format", re.compile(r"#\s*include\s*<(format|expected|print|generator)>"),
@@ -66,7 +66,7 @@ OP_FOLDERS = re.compile(r"(graph/ops|backends/[^/]+/kernels|tests)/")
 OP_NAME = re.compile(r'"([A-Z][A-Za-z0-9]*)"')
 # What may stand in front of the name of an op that is made: builder.op("Add", b.ops("Split", emit("Copy",
 # adder.add<SgdUpdate>("SgdUpdate", node.op = "Reshape", set_op_type("Identity").
-MAKES_NODE = re.compile(r"(\bops?\(|\bemit\(|\badd<[\w<>,\s]*>\(|[.>]op\s*=|\bset_op_type\()\s*$")
+MAKES_NODE = re.compile(r"(\bops?\(|\bemit(?:_one)?\(|\badd<[\w<>,\s]*>\(|[.>]op\s*=|\bset_op_type\()\s*$")
 OP_PREFIX = re.compile(r"\bname\(\)\s*\.\s*(?:starts|ends)_with\b")
 
 
