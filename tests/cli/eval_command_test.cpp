@@ -52,6 +52,19 @@ TEST(TrainCommand, DrawsTheBestModelsChartsAndShowsThemInTensorBoard) {
   }
 }
 
+TEST(EvalCommand, DrawsTheTrueAndPredictedValuesOfARegression) {
+  const ScratchFolder scratch;
+  const CommandResult result = run_temper(
+      {"eval", digits("../regression/regression.toml"), "--charts", scratch / "charts", "--json"});
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  const training::JsonValue json = training::parse_json(result.out, "eval");
+  EXPECT_EQ(json.at("charts").as_array("charts").size(), 1u);
+  const std::string svg = file_text(scratch / "charts/predictions.svg");
+  for (const char* text : {"Predicted and true values", "predicted", "true"}) {
+    EXPECT_THAT(svg, HasSubstr(text));
+  }
+}
+
 TEST(EvalCommand, PrintsALinePerClassByItsName) {
   const CommandResult result = run_temper(
       {"eval", digits("digits.toml"),

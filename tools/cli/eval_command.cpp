@@ -104,7 +104,9 @@ int run(const Arguments& arguments) {
                 chart.c_str());
   }
   if (arguments.has("--charts") && charts.empty()) {
-    std::printf("\nno charts: this loss and target have no classes to tell apart\n");
+    std::printf(
+        "\nno charts: this loss and target have neither classes to tell apart nor one value a "
+        "sample\n");
   }
   return 0;
 }
@@ -127,7 +129,9 @@ Command eval_command() {
       {{"--data", "FILE", "DATA, as an option"},
        {"--on", "SET", "val or train: which rows of a recipe or a run; val"},
        {"--loss", "NAME", "such as mse or cross_entropy; inferred from the target when left out"},
-       {"--charts", "DIR", "write the confusion matrix, ROC and precision-recall curves there"},
+       {"--charts", "DIR",
+        "write the confusion matrix, ROC and precision-recall curves, or of a regression its "
+        "values, there"},
        {"--batch-size", "N", "samples per batch; 32 when left out"},
        {"--threads", "N", "threads; all processors when left out"},
        {"--json", "", "one JSON line, and errors as JSON"}},

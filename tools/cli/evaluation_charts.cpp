@@ -167,6 +167,28 @@ charts::Chart curve_chart(const SetMetrics& metrics, const std::vector<std::stri
   return chart;
 }
 
+// Both values of each sample, in the order of the set: of a time series, that of time.
+charts::Chart value_chart(const std::vector<training::KeptValue>& values, std::int64_t samples,
+                          const std::string& data) {
+  charts::Chart chart;
+  chart.title = concat("Predicted and true values, ", data);
+  if (static_cast<std::int64_t>(values.size()) < samples) {
+    chart.title += concat(": the first ", values.size());
+  }
+  chart.x_label = "sample";
+  chart.y_label = "value";
+  chart.number_ends = false;
+  chart.series = {{"true", {}, {}}, {"predicted", {}, {}}};
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    for (charts::Series& series : chart.series) {
+      series.x.push_back(static_cast<double>(i));
+    }
+    chart.series[0].y.push_back(values[i].wanted);
+    chart.series[1].y.push_back(values[i].predicted);
+  }
+  return chart;
+}
+
 }  // namespace
 
 std::vector<NamedChart> evaluation_charts(const SetMetrics& metrics,
@@ -183,6 +205,9 @@ std::vector<NamedChart> evaluation_charts(const SetMetrics& metrics,
         all.push_back({roc ? "roc" : "precision_recall", std::move(chart)});
       }
     }
+  }
+  if (metrics.first_values().size() > 1) {
+    all.push_back({"predictions", value_chart(metrics.first_values(), metrics.counted(), data)});
   }
   return all;
 }

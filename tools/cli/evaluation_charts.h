@@ -1,4 +1,4 @@
-// The charts of an evaluation: who is taken for whom, and how well scores rank.
+// The charts of an evaluation: who is taken for whom, how well scores rank, how near values come.
 #pragma once
 
 #include <string>
@@ -10,7 +10,7 @@
 namespace temper::cli {
 
 // "confusion_matrix" where classes are told apart, "roc" and "precision_recall" where scores were
-// kept. `data` says of what: "359 validation samples".
+// kept, "predictions" of a regression. `data` says of what: "359 validation samples".
 std::vector<NamedChart> evaluation_charts(const training::SetMetrics& metrics,
                                           const std::vector<std::string>& class_names,
                                           const std::string& data);

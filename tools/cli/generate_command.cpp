@@ -28,11 +28,12 @@ constexpr std::int64_t kDefaultLength = 200;
 struct Source {
   std::string model;
   std::vector<std::string> names;
+  std::int64_t context = 0;  // the windows it was trained on; 0: nothing is known
 };
 
 Source find_source(const std::string& first) {
   if (first.ends_with(".onnx")) {
-    return {first, {}};
+    return {first, {}, 0};
   }
   const bool is_run = file_status(first).is_folder;
   const training::Recipe recipe =
@@ -41,7 +42,7 @@ Source find_source(const std::string& first) {
   return {!is_run                    ? recipe.model.path
           : file_status(best).exists ? best
                                      : join_path(first, "last.onnx"),
-          recipe.data.class_names};
+          recipe.data.class_names, recipe.data.block};
 }
 
 double number(const Arguments& arguments, std::string_view option, double fallback) {
@@ -106,7 +107,7 @@ int run(const Arguments& arguments) {
   TEMPER_CHECK(numbers != arguments.has("--prompt"), ErrorCode::kInvalidArgument,
                "temper generate needs a text to continue: --prompt TEXT, or --tokens 1,2,3");
   training::GeneratorOptions options;
-  options.context = arguments.integer("--context", 0, 1);
+  options.context = arguments.integer("--context", source.context, 1);
   options.engine.threads =
       static_cast<int>(arguments.integer("--threads", available_processors(), 1));
   training::TextGenerator generator(source.model, std::move(options));

@@ -31,6 +31,8 @@ struct TextGenerator::Impl {
   std::vector<Content> contents;
   std::int64_t fixed = 0;  // the length that the file says; 0: any
   std::int64_t context = 0;
+  bool context_given = false;
+  std::int64_t longest = 0;  // text that the model was run over
   bool from_left_to_right = true;
   std::int64_t vocabulary = 0;
   std::unique_ptr<Engine> engine;
@@ -43,12 +45,13 @@ struct TextGenerator::Impl {
     sort_inputs();
     TEMPER_CHECK(fixed == 0 || options.context <= fixed, ErrorCode::kInvalidArgument, "the model '",
                  path, "' sees ", fixed, " tokens, not ", options.context);
+    context_given = fixed > 0 || options.context > 0;
     context = fixed > 0 ? fixed : options.context > 0 ? options.context : kDefaultContext;
     engine = std::make_unique<Engine>(onnx.build_graph(graph::standard_ops()), CompileSettings{},
                                       *backend, *reference, std::move(options.engine));
-    const std::int64_t length = fixed > 0 ? fixed : std::min(context, kShortest);
-    engine->prepare({request(length)});
-    try_direction(length);
+    longest = fixed > 0 ? fixed : std::min(context, kShortest);
+    engine->prepare({request(longest)});
+    try_direction(longest);
   }
 
   void sort_inputs() {
@@ -115,6 +118,34 @@ struct TextGenerator::Impl {
     return scores.values<float>();
   }
 
+  bool takes(std::int64_t length) {
+    try {
+      run(std::vector<std::int64_t>(static_cast<std::size_t>(length)));
+    } catch (const Error& error) {
+      if (error.code() == ErrorCode::kOutOfMemory) {
+        throw;
+      }
+      return false;
+    }
+    longest = std::max(longest, length);
+    return true;
+  }
+
+  // A file does not say how long a text its tables of positions bear. True: less than `wanted`
+  // tokens, and from now on the context is what was found.
+  bool limit_context(std::int64_t wanted) {
+    if (context_given || takes(wanted)) {
+      return false;
+    }
+    std::int64_t refused = wanted;
+    while (refused - longest > 1) {
+      const std::int64_t middle = longest + (refused - longest) / 2;
+      refused = takes(middle) ? refused : middle;
+    }
+    context = longest;
+    return true;
+  }
+
   // Whether the scores of the first half stay when the second one is another.
   void try_direction(std::int64_t length) {
     std::vector<std::int64_t> tokens(static_cast<std::size_t>(length));
@@ -162,6 +193,10 @@ std::vector<float> TextGenerator::next_scores(std::span<const std::int64_t> toke
   const auto count = static_cast<std::int64_t>(seen.size());
   std::vector<std::int64_t> text(seen.begin(), seen.end());
   text.resize(static_cast<std::size_t>(impl_->padded(count)));
+  if (static_cast<std::int64_t>(text.size()) > impl_->longest &&
+      impl_->limit_context(static_cast<std::int64_t>(text.size()))) {
+    return next_scores(tokens);
+  }
   TEMPER_CHECK(
       impl_->from_left_to_right || text.size() == seen.size(), ErrorCode::kUnsupported,
       "the model '", impl_->onnx.path(), "' takes ", text.size(),

@@ -16,7 +16,7 @@ namespace temper::training {
 
 struct GeneratorOptions {
   // Most tokens that the model sees at once, the last ones; 0: the length that the file fixes, or
-  // kDefaultContext.
+  // as many as it turns out to take, up to kDefaultContext.
   std::int64_t context = 0;
   std::string device = "cpu";
   EngineOptions engine;

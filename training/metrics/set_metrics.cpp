@@ -207,6 +207,9 @@ void SetMetrics::add_values(const T* output, const W* wanted, const Shape& shape
     }
     std::copy_n(wanted + n * classes_, classes_, wanted_row_.begin());
     errors_.add(row_, wanted_row_);
+    if (classes_ == 1 && first_values_.size() < kMostKeptValues) {
+      first_values_.push_back({row_[0], wanted_row_[0]});
+    }
   }
 }
 
@@ -214,6 +217,11 @@ void SetMetrics::merge(const SetMetrics& other) {
   TEMPER_ASSERT(task_ == other.task_ && classes_ == other.classes_, "metrics of unlike sets");
   confusion_.merge(other.confusion_);
   errors_.merge(other.errors_);
+  for (const KeptValue& value : other.first_values_) {
+    if (first_values_.size() < kMostKeptValues) {
+      first_values_.push_back(value);
+    }
+  }
   for (std::size_t i = 0; i < labels_.size(); ++i) {
     labels_[i].both += other.labels_[i].both;
     labels_[i].predicted += other.labels_[i].predicted;

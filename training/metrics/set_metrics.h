@@ -20,6 +20,14 @@ inline constexpr std::size_t kMostKeptScores = std::size_t{1} << 23;
 // Beyond so many classes (32 MiB) only each class's own counts are kept, not who is taken for whom.
 inline constexpr std::int64_t kMostConfusionClasses = 2048;
 
+// Of a regression of one value per sample the first so many samples are kept, for a chart.
+inline constexpr std::size_t kMostKeptValues = 200;
+
+struct KeptValue {
+  double predicted = 0;
+  double wanted = 0;
+};
+
 struct MetricValue {
   std::string name;  // "f1", "top5"
   double value = 0;
@@ -62,6 +70,8 @@ class SetMetrics {
   // The samples of a class or label against all others. REQUIRES: keeps_scores().
   Ranking ranking(std::int64_t column) const;
   std::int64_t columns() const { return columns_; }
+  // In the order in which they were added; empty for other tasks.
+  const std::vector<KeptValue>& first_values() const { return first_values_; }
 
  private:
   template <class T>
@@ -89,6 +99,7 @@ class SetMetrics {
   ConfusionMatrix confusion_;
   std::vector<ClassCounts> labels_;  // multi-label, or too many classes for a matrix
   RegressionSums errors_;
+  std::vector<KeptValue> first_values_;
   std::int64_t right_ = 0;
   std::int64_t top_hits_ = 0;
   double log_likelihood_ = 0;
