@@ -118,6 +118,17 @@ void check_narrow(const OpDef& op, DType dtype) {
                "them into floats");
 }
 
+// So that rules may multiply a size by a stride, a repeat or a kernel's and add without a look: no
+// memory holds more, and a file that says more is broken.
+void check_sizes(const Shape& shape) {
+  constexpr std::int64_t kLargestDimension = std::int64_t{1} << 40;
+  for (const std::int64_t dim : shape) {
+    TEMPER_CHECK(dim <= kLargestDimension, ErrorCode::kInvalidModel, "a tensor of the shape ",
+                 shape, " has a dimension over ", kLargestDimension);
+  }
+  row_major_strides(shape);  // checks for overflow
+}
+
 }  // namespace
 
 void infer_node(Graph& graph, NodeId id) {
@@ -134,7 +145,7 @@ void infer_node(Graph& graph, NodeId id) {
                  op.min_outputs, op.max_outputs < 0 ? " or more" : concat(" to ", op.max_outputs));
     for (const ValueId input : node.inputs) {
       if (input.valid()) {
-        row_major_strides(graph.value(input).shape);  // checks for overflow
+        check_sizes(graph.value(input).shape);
         check_narrow(op, graph.value(input).dtype);
       }
     }
