@@ -1,11 +1,19 @@
 #include "backends/cpu/cell_loops.h"
 
+#include "backends/common/activations.h"
 #include "backends/cpu/instruction_sets.h"
 #include "backends/cpu/vector_math.h"
 
 // Rows never overlap unless they are the same one, and then each element is read before it is
 // written.
 namespace temper::cpu {
+namespace {
+
+[[gnu::always_inline]] inline float sigmoid_of(float x) {
+  return functors::Sigmoid<VectorMath>{}(x);
+}
+
+}  // namespace
 
 TEMPER_CLONES("arch=x86-64-v4", "arch=x86-64-v3", "default")
 void lstm_step(std::int64_t hidden, float* z, const float* c, float* next_c, float* next_h) {
