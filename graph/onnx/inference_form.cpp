@@ -31,9 +31,9 @@ std::int64_t default_opset(const Imports& imports, std::int64_t otherwise) {
 }
 
 // The nodes of the main graph or of a function.
-class Body {
+class NodeList {
  public:
-  Body(Nodes& nodes, std::int64_t opset, std::set<std::string> outputs)
+  NodeList(Nodes& nodes, std::int64_t opset, std::set<std::string> outputs)
       : nodes_(nodes), opset_(opset), read_(std::move(outputs)) {
     for (const wire::NodeProto& node : nodes) {
       read_.insert(node.input().begin(), node.input().end());
@@ -174,7 +174,7 @@ void rewrite_graph(wire::GraphProto& graph, std::int64_t opset) {
   for (const auto& output : graph.output()) {
     outputs.insert(output.name());
   }
-  Body body(*graph.mutable_node(), opset, outputs);
+  NodeList body(*graph.mutable_node(), opset, outputs);
   for (const auto& tensor : graph.initializer()) {
     body.know(tensor.name(), tensor);
   }
@@ -205,7 +205,7 @@ void to_inference_form(wire::ModelProto& model) {
   const std::int64_t opset = default_opset(model.opset_import(), 0);
   rewrite_graph(*model.mutable_graph(), opset);
   for (auto& function : *model.mutable_functions()) {
-    Body(*function.mutable_node(), default_opset(function.opset_import(), opset),
+    NodeList(*function.mutable_node(), default_opset(function.opset_import(), opset),
          {function.output().begin(), function.output().end()})
         .run();
   }
