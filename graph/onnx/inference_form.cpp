@@ -206,7 +206,7 @@ void to_inference_form(wire::ModelProto& model) {
   rewrite_graph(*model.mutable_graph(), opset);
   for (auto& function : *model.mutable_functions()) {
     NodeList(*function.mutable_node(), default_opset(function.opset_import(), opset),
-         {function.output().begin(), function.output().end()})
+             {function.output().begin(), function.output().end()})
         .run();
   }
 }
