@@ -1,6 +1,6 @@
 // exp, log, tanh, erf and their kin in float, written without branches or table look-ups so that
 // loops over them become vector code. The same operations in every instruction set, so the same
-// bits. Errors are below 2 units in the last place, of expm1, log1p and erfc below 4.
+// bits. Errors are below 3 units in the last place, of expm1, log1p and erfc below 4.
 #pragma once
 
 #include <bit>

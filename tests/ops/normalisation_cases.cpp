@@ -142,9 +142,25 @@ void add_row_norm(std::vector<OpCase>& cases) {
     cases.push_back({.op = "RowNorm",
                      .attrs = attrs,
                      .inputs = {random(x), part, part},
-                     .outputs = 3,
                      .differentiate = all,
                      .expected = first_of(layer_norm(axis))});
+    cases.push_back({.op = "RowNorm",
+                     .attrs = attrs,
+                     .inputs = {random(x), part, part},
+                     .outputs = 3,
+                     .differentiate = all,
+                     .expected =
+                         [axis](const std::vector<HostTensor>& in) {
+                           return layer_norm(axis)({in[0], in[1], in[2]});
+                         },
+                     .dtypes = {DType::kFloat64},
+                     .label = "statistics"});
+    cases.push_back({.op = "RowNorm",
+                     .attrs = attrs,
+                     .inputs = {random(x), part},
+                     .outputs = 3,
+                     .expected = layer_norm(axis),
+                     .label = "no_bias"});
     Attrs rms = attrs;
     rms.set("centred", std::int64_t{0});
     cases.push_back({.op = "RowNorm",

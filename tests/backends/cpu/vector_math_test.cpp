@@ -46,7 +46,7 @@ float one(Functor op, float x) {
   return values.back();
 }
 
-TEST(VectorMath, ErrorsStayBelowTwoUnitsInTheLastPlace) {
+TEST(VectorMath, ErrorsStayBelowAFewUnitsInTheLastPlace) {
   const auto sigmoid = [](double x) { return 1 / (1 + std::exp(-x)); };
   EXPECT_LT(worst(Functor::kExp, [](double x) { return std::exp(x); }, -87.0f, 88.7f), 2);
   EXPECT_LT(worst(Functor::kExp, [](double x) { return std::exp(x); }, -103.0f, -87.0f), 2);
@@ -55,8 +55,8 @@ TEST(VectorMath, ErrorsStayBelowTwoUnitsInTheLastPlace) {
   EXPECT_LT(worst(Functor::kLog, [](double x) { return std::log(x); }, 1e-45f, 1e-37f), 2);
   EXPECT_LT(worst(Functor::kTanh, [](double x) { return std::tanh(x); }, -12.0f, 12.0f), 2.5);
   EXPECT_LT(worst(Functor::kSigmoid, sigmoid, -80.0f, 30.0f), 3);
-  EXPECT_LT(worst(Functor::kErf, [](double x) { return std::erf(x); }, -5.0f, 5.0f), 2);
-  EXPECT_LT(worst(Functor::kErf, [](double x) { return std::erf(x); }, -1e-3f, 1e-3f), 2);
+  EXPECT_LT(worst(Functor::kErf, [](double x) { return std::erf(x); }, -5.0f, 5.0f), 2.5);
+  EXPECT_LT(worst(Functor::kErf, [](double x) { return std::erf(x); }, -1e-3f, 1e-3f), 2.5);
 }
 
 // Near 0 the result is as exact as x; in the tails the rounding of the functor's own steps counts.
