@@ -4,9 +4,10 @@
 Usage: python tools/oracle/onnx_ad_gradients.py build/onnx_node > tests/onnx_node/expected/gradients.txt
 (needs onnx, onnx-ad, numpy; onnxruntime where onnx's own evaluator cannot run a derivative)
 
-Every case of one node whose inputs are floats is made a model of doubles. With dy[k] = cos(1 + k) for element k of
-each float output, a line holds: case, number of an input, sum of dx[k] sin(1 + k), sum of dx[k]^2. Cases that onnx-ad
-refuses, or whose derivative neither evaluator runs, are counted by reason on stderr.
+Every case of one node whose inputs are floats is made a model of doubles, its other inputs constants. With dy[k] =
+cos(1 + k) for element k of each float output, or of the first alone where onnx-ad refuses the others, a line holds:
+case, all or first, number of an input, sum of dx[k] sin(1 + k), sum of dx[k]^2. Cases that onnx-ad refuses, or whose
+derivative neither evaluator runs, are counted by reason on stderr.
 """
 import collections
 import os
@@ -19,7 +20,10 @@ import onnx_ad
 from onnx import TensorProto, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
-FLOATS = (TensorProto.FLOAT, TensorProto.DOUBLE)
+# Inputs that are floats and no data: sizes and places.
+PARAMETERS = {"Resize": range(1, 4), "Upsample": range(1, 2), "RoiAlign": range(1, 3)}
+# Their derivatives need a ScatterND of opset 16; they are the same operators in 18.
+BY_SCATTERING = ("Gather", "GatherElements", "GatherND", "NegativeLogLikelihoodLoss", "SoftmaxCrossEntropyLoss")
 
 
 def as_double(model):
@@ -39,15 +43,19 @@ def as_double(model):
 
 
 def read_inputs(folder, model):
+    """The floats by name; what is no float, or no data, becomes an initializer."""
     inputs = {}
+    kept = []
     for i, value in enumerate(model.graph.input):
         array = numpy_helper.to_array(onnx.load_tensor(os.path.join(folder, "test_data_set_0", f"input_{i}.pb")))
-        if value.type.tensor_type.elem_type == TensorProto.DOUBLE:
-            array = array.astype(np.float64)
-        inputs[value.name] = array
-        # The shape as a number, which onnx-ad sums over.
-        shape = onnx.helper.make_tensor_type_proto(value.type.tensor_type.elem_type, array.shape)
-        value.type.CopyFrom(shape)
+        if value.type.tensor_type.elem_type != TensorProto.DOUBLE or i in PARAMETERS.get(model.graph.node[0].op_type, ()):
+            model.graph.initializer.append(numpy_helper.from_array(array, value.name))
+            continue
+        inputs[value.name] = array.astype(np.float64)
+        # The shape as numbers, which onnx-ad sums over.
+        kept.append(onnx.helper.make_tensor_value_info(value.name, TensorProto.DOUBLE, array.shape))
+    del model.graph.input[:]
+    model.graph.input.extend(kept)
     return inputs
 
 
@@ -68,28 +76,39 @@ def evaluate(model, feeds, wanted):
         return onnxruntime.InferenceSession(model.SerializeToString(), options).run(wanted, feeds)
 
 
+def adjoint_of(model, independents, dependents):
+    """Of all outputs, or of the first alone."""
+    try:
+        return "all", onnx_ad.reverse(model, layout="onnx", inputs=independents, outputs=dependents)
+    except onnx_ad.UnsupportedOperator:
+        if len(dependents) == 1:
+            raise
+        return "first", onnx_ad.reverse(model, layout="onnx", inputs=independents, outputs=dependents[:1])
+
+
 def gradients(folder):
     model = as_double(onnx.load(os.path.join(folder, "model.onnx")))
+    numbers = {value.name: i for i, value in enumerate(model.graph.input)}
     feeds = read_inputs(folder, model)
-    independents = [v.name for v in model.graph.input if v.type.tensor_type.elem_type == TensorProto.DOUBLE]
+    if model.graph.node[0].op_type in BY_SCATTERING:
+        model.opset_import[0].version = max(model.opset_import[0].version, 18)
     outputs = list(read_output_shapes(folder, model))
     dependents = [name for name, kind, _ in outputs if kind == TensorProto.DOUBLE]
-    if not independents or not dependents:
+    if not feeds or not dependents:
         raise ValueError("no float input or output")
-    adjoint = onnx_ad.reverse(model, layout="onnx", inputs=independents, outputs=dependents)
-    given = {v.name for v in adjoint.graph.input}
-    for name, kind, shape in outputs:
+    which, adjoint = adjoint_of(model, list(feeds), dependents)
+    given = {value.name for value in adjoint.graph.input}
+    seeded = dict(feeds)
+    for name, _, shape in outputs:
         if f"adj_{name}" in given:
             count = int(np.prod(shape))
-            feeds[f"adj_{name}"] = np.cos(1.0 + np.arange(count)).reshape(*shape, 1)
-    feeds = {name: array for name, array in feeds.items() if name in given}
-    made = {v.name for v in adjoint.graph.output}
-    wanted = [f"adj_{name}" for name in independents if f"adj_{name}" in made]
-    results = evaluate(adjoint, feeds, wanted)
+            seeded[f"adj_{name}"] = np.cos(1.0 + np.arange(count)).reshape(*shape, 1)
+    made = {value.name for value in adjoint.graph.output}
+    wanted = [f"adj_{name}" for name in feeds if f"adj_{name}" in made]
+    results = evaluate(adjoint, seeded, wanted)
     for name, result in zip(wanted, results, strict=True):
-        number = [v.name for v in model.graph.input].index(name[len("adj_"):])
         flat = np.asarray(result, dtype=np.float64).ravel()
-        yield number, float(flat @ np.sin(1.0 + np.arange(flat.size))), float(flat @ flat)
+        yield which, numbers[name[len("adj_"):]], float(flat @ np.sin(1.0 + np.arange(flat.size))), float(flat @ flat)
 
 
 def main():
@@ -103,7 +122,7 @@ def main():
         if "," in ops or "_expanded" in case:
             continue
         try:
-            lines = [f"{case}\t{number}\t{dot:.15g}\t{norm:.15g}" for number, dot, norm in
+            lines = [f"{case}\t{which}\t{number}\t{dot:.15g}\t{norm:.15g}" for which, number, dot, norm in
                      gradients(os.path.join(folder, case))]
             if any("nan" in line or "inf" in line for line in lines):
                 raise ValueError("not finite")

@@ -14,11 +14,15 @@ namespace {
 
 // float32 although PyTorch has no list for it: exporters write GELU as Erf, and PyTorch's GELU
 // computes inside in float. BitCast has no twin in the lists, and of 16 bits the bits are others.
-// Fourier transforms of PyTorch take no 16-bit floats on the CPU.
-const std::map<std::string, PrecisionClass> kDepartures = {{"BitCast", PrecisionClass::kFloat32},
-                                                           {"DFT", PrecisionClass::kFloat32},
-                                                           {"Erf", PrecisionClass::kFloat32},
-                                                           {"STFT", PrecisionClass::kFloat32}};
+// Fourier transforms of PyTorch take no 16-bit floats on the CPU. torchvision computes deformable
+// convolutions in float32 under autocast; a causal convolution is a convolution; the state of a
+// linear attention is a sum over all steps; optimizers update in float32.
+const std::map<std::string, PrecisionClass> kDepartures = {
+    {"Adagrad", PrecisionClass::kFloat32},    {"Adam", PrecisionClass::kFloat32},
+    {"BitCast", PrecisionClass::kFloat32},    {"CausalConvWithState", PrecisionClass::kLow},
+    {"DeformConv", PrecisionClass::kFloat32}, {"LinearAttention", PrecisionClass::kFloat32},
+    {"Momentum", PrecisionClass::kFloat32},   {"DFT", PrecisionClass::kFloat32},
+    {"Erf", PrecisionClass::kFloat32},        {"STFT", PrecisionClass::kFloat32}};
 
 TEST(AutocastLists, DecideThePrecisionClassOfEveryOpThatAFileCanHold) {
   std::map<std::string, PrecisionClass> expected = kDepartures;

@@ -1,4 +1,4 @@
-// docs/reference.md lists every op, loss, optimizer, schedule and recipe key. It is written from
+// docs/reference.md lists every loss, optimizer, schedule and recipe key. It is written from
 // the code by this test when TEMPER_UPDATE_REFERENCE=1 is set, and compared with the code
 // otherwise.
 #include <gtest/gtest.h>
@@ -49,18 +49,6 @@ void write_metrics(std::ostream& out) {
   }
 }
 
-std::string precision_text(const graph::OpDef& op) {
-  switch (op.precision_class) {
-    case graph::PrecisionClass::kLow:
-      return "16 bits";
-    case graph::PrecisionClass::kFloat32:
-      return "f32";
-    case graph::PrecisionClass::kFollowInputs:
-      break;
-  }
-  return op.float32_inputs.empty() ? "" : "follows x; the rest is f32";
-}
-
 std::string page() {
   std::ostringstream out;
   out << "# Reference\n\nWritten from the code by tests/training/recipe/reference_page_test.cpp; "
@@ -96,21 +84,8 @@ std::string page() {
   write_components(out, "Schedules", "schedule.name", schedules());
   write_components(out, "Adversarial losses", "adversarial.loss", adversarial_losses());
   write_metrics(out);
-  out << "\n## ONNX operators\n\nOpsets 7 to 28. Each has a reference kernel for every type it "
-         "takes. SoftmaxCrossEntropyLoss is read too, for losses in files: the labels take no "
-         "gradient.\n\n"
-      << "Mixed precision (docs/mixed_precision.md): an operator of 16 bits computes in the run's "
-         "16-bit type, one of f32 in float32; the others follow their inputs.\n\n"
-      << "| operator | gradient | mixed precision |\n|---|---|---|\n";
-  for (const graph::OpDef* op : graph::standard_ops().all()) {
-    if (!op->is_internal) {
-      out << "| " << op->name() << " | "
-          << (op->is_differentiable() || op->resolve_function != nullptr
-                  ? "yes"
-                  : "none: " + op->no_gradient_reason)
-          << " | " << precision_text(*op) << " |\n";
-    }
-  }
+  out << "\n## ONNX operators\n\n[OPERATORS.md](../OPERATORS.md) lists them with their opsets, "
+         "gradients, kernels, types and mixed precision.\n";
   return out.str();
 }
 

@@ -1,0 +1,202 @@
+// Derivatives of ONNX's node tests, in double, against those of onnx-ad, which differentiates the
+// same files by rules of its own (tools/oracle/onnx_ad_gradients.py wrote them).
+#include <fnmatch.h>
+#include <gtest/gtest.h>
+#include <temper_test_paths.h>
+
+#include <algorithm>
+#include <cmath>
+#include <fstream>
+#include <map>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "backends/backends.h"
+#include "graph/autodiff/gradient.h"
+#include "graph/ir/builder.h"
+#include "graph/onnx/import.h"
+#include "graph/onnx/tensor_file.h"
+#include "graph/ops/standard_ops.h"
+#include "graph/passes/bind_shapes.h"
+#include "graph/passes/evaluate.h"
+#include "runtime/base/error.h"
+#include "tests/onnx_node/node_case.h"
+
+namespace temper::onnx_node {
+namespace {
+
+using graph::Graph;
+
+// What the sums over a gradient are.
+struct Sums {
+  int input = 0;
+  double dot = 0, square = 0;
+};
+
+struct Expected {
+  std::string name;
+  bool first_output = false;  // it alone is differentiated
+  std::vector<Sums> sums;
+};
+
+// Where we differ from onnx-ad, and why.
+const std::vector<std::pair<std::string, std::string>> kDeviations = {};
+
+std::vector<Expected> read_expected() {
+  std::vector<Expected> all;
+  std::ifstream file(TEMPER_SOURCE_DIR "/tests/onnx_node/expected/gradients.txt");
+  for (std::string line; std::getline(file, line);) {
+    std::istringstream in(line);
+    std::string name, which;
+    Sums sums;
+    in >> name >> which >> sums.input >> sums.dot >> sums.square;
+    if (all.empty() || all.back().name != name) {
+      all.push_back({name, which == "first", {}});
+    }
+    all.back().sums.push_back(sums);
+  }
+  return all;
+}
+
+const Backend& reference() {
+  static const std::unique_ptr<Backend> backend = make_backend("reference");
+  return *backend;
+}
+
+// A case with what is differentiated in double, and its other inputs as constants.
+class DoubleCase {
+ public:
+  explicit DoubleCase(const Expected& expected) : graph_(graph::standard_ops()) {
+    const std::string folder = cases_folder() + "/" + expected.name;
+    const graph::OnnxModel model = graph::OnnxModel::load(folder + "/model.onnx");
+    graph_ = model.build_graph(graph::standard_ops());
+    inputs_ = graph_.inputs;
+    graph_.inputs.clear();
+    for (std::size_t i = 0; i < inputs_.size(); ++i) {
+      const bool differentiated =
+          std::any_of(expected.sums.begin(), expected.sums.end(),
+                      [&](const Sums& sums) { return sums.input == static_cast<int>(i); });
+      take(differentiated, inputs_[i],
+           graph::read_tensor_file(concat(folder, "/test_data_set_0/input_", i, ".pb")));
+    }
+    graph::bind_shapes(graph_, {}, 1, reference());
+  }
+
+  // The gradients of the inputs asked for.
+  std::vector<Tensor> gradients(const Expected& expected) {
+    std::vector<ValueId> wrt;
+    for (const Sums& sums : expected.sums) {
+      wrt.push_back(inputs_.at(static_cast<std::size_t>(sums.input)));
+    }
+    const ValueId loss = weighed(expected.first_output);
+    const std::vector<ValueId> made = graph::gradient(graph_, loss, wrt);
+    return graph::evaluate(graph_, reference(), known_, made, 1);
+  }
+
+ private:
+  void take(bool differentiated, ValueId id, Tensor data) {
+    graph::Value& value = graph_.value(id);
+    data = is_float(data.dtype()) ? data.to_plain(DType::kFloat64) : data;
+    value.dtype = data.dtype();
+    if (!differentiated) {
+      value.kind = graph::ValueKind::kConstant;
+      value.constant = data;
+      value.shape = data.shape();
+      value.shape_known = true;
+      return;
+    }
+    value.rank_known = true;
+    value.shape = data.shape();
+    value.dims.clear();
+    for (const std::int64_t dim : data.shape()) {
+      value.dims.push_back({dim, {}});
+    }
+    known_[id] = data;
+    graph_.inputs.push_back(id);
+  }
+
+  // The sum of y[k] cos(1 + k) over float outputs.
+  ValueId weighed(bool first) {
+    graph::Builder b(graph_, "test loss");
+    ValueId loss;
+    for (const Graph::Output& output : std::vector<Graph::Output>(graph_.outputs)) {
+      if (!is_float(b.dtype(output.value)) || (first && loss.valid())) {
+        continue;
+      }
+      const Shape shape = b.shape(output.value);
+      std::vector<double> weights;
+      for (std::int64_t k = 0; k < shape.element_count(); ++k) {
+        weights.push_back(std::cos(1.0 + static_cast<double>(k)));
+      }
+      const ValueId constant =
+          graph_.add_constant({}, Tensor::from<double>(DType::kFloat64, shape, weights));
+      const ValueId flat = b.reshape(b.mul(output.value, constant), Shape{shape.element_count()});
+      const ValueId part = b.reduce_sum(flat, {0}, false);
+      loss = loss.valid() ? b.add(loss, part) : part;
+    }
+    return loss;
+  }
+
+  Graph graph_;
+  std::vector<ValueId> inputs_;
+  std::map<ValueId, Tensor> known_;
+};
+
+std::string deviation(const std::string& name) {
+  for (const auto& [pattern, reason] : kDeviations) {
+    if (fnmatch(pattern.c_str(), name.c_str(), 0) == 0) {
+      return reason;
+    }
+  }
+  return {};
+}
+
+// "" or what differs.
+std::string difference(const Expected& expected) {
+  DoubleCase one(expected);
+  const std::vector<Tensor> made = one.gradients(expected);
+  std::string text;
+  for (std::size_t i = 0; i < made.size(); ++i) {
+    Sums got;
+    const std::vector<double> dx = made[i].values<double>();
+    for (std::size_t k = 0; k < dx.size(); ++k) {
+      got.dot += dx[k] * std::sin(1.0 + static_cast<double>(k));
+      got.square += dx[k] * dx[k];
+    }
+    const Sums& wanted = expected.sums[i];
+    constexpr double kTolerance = 1e-8;
+    const double bound = kTolerance * std::sqrt(wanted.square) *
+                         std::sqrt(static_cast<double>(std::max<std::size_t>(dx.size(), 1)));
+    if (!(std::abs(got.dot - wanted.dot) <= bound + 1e-12) ||
+        !(std::abs(got.square - wanted.square) <= 2 * kTolerance * wanted.square + 1e-12)) {
+      text += concat(" input ", wanted.input, ": ", got.dot, " and ", got.square, ", onnx-ad ",
+                     wanted.dot, " and ", wanted.square, ";");
+    }
+  }
+  return text;
+}
+
+TEST(OnnxNodeGradients, AreThoseOfOnnxAd) {
+  if (selected_cases().empty()) {
+    GTEST_SKIP() << "ONNX's node tests are not in '" << cases_folder()
+                 << "'; run tools/test_venv.sh";
+  }
+  const std::vector<Expected> all = read_expected();
+  EXPECT_GT(all.size(), 500U);
+  for (const Expected& expected : all) {
+    std::string text;
+    try {
+      text = difference(expected);
+    } catch (const Error& error) {
+      text = error.what();
+    }
+    const std::string reason = deviation(expected.name);
+    EXPECT_EQ(text.empty(), reason.empty())
+        << expected.name << ":" << text
+        << (text.empty() ? " agrees: take it off the deviations" : "");
+  }
+}
+
+}  // namespace
+}  // namespace temper::onnx_node
