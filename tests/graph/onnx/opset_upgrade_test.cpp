@@ -73,6 +73,32 @@ TEST(OpsetUpgrade, ReadsAPairThatQuantizesAndTurnsBackAsOneOpOfFloats) {
   EXPECT_EQ(dynamic.node(NodeId{1}).inputs[0], dynamic.node(NodeId{0}).inputs[0]);
 }
 
+// With one scale for all it makes no difference whether integers or floats are moved.
+TEST(OpsetUpgrade, ReadsSuchAPairAlsoWithMovesInBetween) {
+  const std::vector<Message> numbers{floats("s", {}, {0.5f}), floats("by_row", {4}, {1, 2, 3, 4}),
+                                     ints("axes", {1})};
+  const auto ops_with = [&](const char* scale) {
+    std::vector<std::string> ops;
+    const Graph graph = import(
+        13,
+        {node("QuantizeLinear", {"x", scale}, {"q"}),
+         node("Transpose", {"q"}, {"t"}, {ints_attribute("perm", {1, 0})}),
+         node("Unsqueeze", {"t", "axes"}, {"u"}), node("DequantizeLinear", {"u", scale}, {"y"})},
+        numbers);
+    ValueId at = graph.outputs[0].value;
+    while (graph.value(at).kind == graph::ValueKind::kNode) {
+      const Node& made = graph.node(graph.value(at).producer);
+      ops.push_back(made.op->name());
+      at = made.inputs[0];
+    }
+    return ops;
+  };
+  EXPECT_EQ(ops_with("s"),
+            (std::vector<std::string>{"QuantizeDequantize", "Unsqueeze", "Transpose"}));
+  EXPECT_EQ(ops_with("by_row"), (std::vector<std::string>{"DequantizeLinear", "Unsqueeze",
+                                                          "Transpose", "QuantizeLinear"}));
+}
+
 TEST(OpsetUpgrade, FlattensForSoftmaxBeforeOpset13) {
   const Graph graph =
       import(12, {node("Softmax", {"x"}, {"y"}, {int_attribute("axis", 2)}, "soft")});
