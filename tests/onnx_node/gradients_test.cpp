@@ -1,5 +1,6 @@
 // Derivatives of ONNX's node tests, in double, against those of onnx-ad, which differentiates the
-// same files by rules of its own (tools/oracle/onnx_ad_gradients.py wrote them).
+// same files by rules of its own, and those of PyTorch where onnx-ad refuses
+// (tools/oracle/onnx_ad_gradients.py and torch_gradients.py wrote them).
 #include <fnmatch.h>
 #include <gtest/gtest.h>
 #include <temper_test_paths.h>
@@ -22,6 +23,7 @@
 #include "graph/passes/evaluate.h"
 #include "runtime/base/error.h"
 #include "tests/onnx_node/node_case.h"
+#include "tests/onnx_node/node_run.h"
 
 namespace temper::onnx_node {
 namespace {
@@ -40,19 +42,19 @@ struct Expected {
   std::vector<Sums> sums;
 };
 
-// Where we differ from onnx-ad, and why.
+// Where we differ, and why.
 const std::vector<std::pair<std::string, std::string>> kDeviations = {};
 
-std::vector<Expected> read_expected() {
+std::vector<Expected> read_expected(const char* name) {
   std::vector<Expected> all;
-  std::ifstream file(TEMPER_SOURCE_DIR "/tests/onnx_node/expected/gradients.txt");
+  std::ifstream file(concat(TEMPER_SOURCE_DIR "/tests/onnx_node/expected/", name));
   for (std::string line; std::getline(file, line);) {
     std::istringstream in(line);
-    std::string name, which;
+    std::string one, which;
     Sums sums;
-    in >> name >> which >> sums.input >> sums.dot >> sums.square;
-    if (all.empty() || all.back().name != name) {
-      all.push_back({name, which == "first", {}});
+    in >> one >> which >> sums.input >> sums.dot >> sums.square;
+    if (all.empty() || all.back().name != one) {
+      all.push_back({one, which == "first", {}});
     }
     all.back().sums.push_back(sums);
   }
@@ -81,6 +83,7 @@ class DoubleCase {
            graph::read_tensor_file(concat(folder, "/test_data_set_0/input_", i, ".pb")));
     }
     graph::bind_shapes(graph_, {}, 1, reference());
+    turn_into_training(graph_);
   }
 
   // The gradients of the inputs asked for.
@@ -170,20 +173,20 @@ std::string difference(const Expected& expected) {
                          std::sqrt(static_cast<double>(std::max<std::size_t>(dx.size(), 1)));
     if (!(std::abs(got.dot - wanted.dot) <= bound + 1e-12) ||
         !(std::abs(got.square - wanted.square) <= 2 * kTolerance * wanted.square + 1e-12)) {
-      text += concat(" input ", wanted.input, ": ", got.dot, " and ", got.square, ", onnx-ad ",
+      text += concat(" input ", wanted.input, ": ", got.dot, " and ", got.square, ", expected ",
                      wanted.dot, " and ", wanted.square, ";");
     }
   }
   return text;
 }
 
-TEST(OnnxNodeGradients, AreThoseOfOnnxAd) {
+void expect_gradients(const char* file, std::size_t least) {
   if (selected_cases().empty()) {
     GTEST_SKIP() << "ONNX's node tests are not in '" << cases_folder()
                  << "'; run tools/test_venv.sh";
   }
-  const std::vector<Expected> all = read_expected();
-  EXPECT_GT(all.size(), 500U);
+  const std::vector<Expected> all = read_expected(file);
+  EXPECT_GE(all.size(), least);
   for (const Expected& expected : all) {
     std::string text;
     try {
@@ -191,11 +194,16 @@ TEST(OnnxNodeGradients, AreThoseOfOnnxAd) {
     } catch (const Error& error) {
       text = error.what();
     }
-    const std::string reason = deviation(expected.name);
-    EXPECT_EQ(text.empty(), reason.empty())
+    EXPECT_EQ(text.empty(), deviation(expected.name).empty())
         << expected.name << ":" << text
         << (text.empty() ? " agrees: take it off the deviations" : "");
   }
+}
+
+TEST(OnnxNodeGradients, AreThoseOfOnnxAd) { expect_gradients("gradients.txt", 700); }
+
+TEST(OnnxNodeGradients, AreThoseOfPyTorchWhereOnnxAdRefuses) {
+  expect_gradients("torch_gradients.txt", 30);
 }
 
 }  // namespace

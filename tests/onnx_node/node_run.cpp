@@ -112,19 +112,6 @@ std::map<ValueId, Tensor> take_inputs(Graph& graph, const std::vector<Tensor>& d
   return given;
 }
 
-// As when a training graph is made. Dropout stays: what it drops is random.
-void turn_into_training(Graph& graph) {
-  bool training = false;
-  for (int i = 0; i < graph.node_count(); ++i) {
-    const graph::Node& node = graph.node(NodeId{i});
-    training = training || (node.op->name() == "BatchNormalization" &&
-                            node.attrs.get_int("training_mode", 0) != 0);
-  }
-  if (training) {
-    graph::apply_training_mode(graph, {});
-  }
-}
-
 // The graph with shapes bound, and the data of its inputs. They stay inputs where the ops allow it
 // (Clip's bounds).
 std::pair<Graph, std::map<ValueId, Tensor>> compile(const OnnxModel& model,
@@ -228,6 +215,18 @@ std::string difference(const Tensor& got, const Tensor& wanted, const OnnxValueI
 }
 
 }  // namespace
+
+void turn_into_training(graph::Graph& graph) {
+  bool training = false;
+  for (int i = 0; i < graph.node_count(); ++i) {
+    const graph::Node& node = graph.node(NodeId{i});
+    training = training || (node.op->name() == "BatchNormalization" &&
+                            node.attrs.get_int("training_mode", 0) != 0);
+  }
+  if (training) {
+    graph::apply_training_mode(graph, {});
+  }
+}
 
 std::string run_case(const NodeCase& node_case, Route route) {
   try {

@@ -4,6 +4,7 @@
 
 #include <string>
 
+#include "graph/ir/graph.h"
 #include "tests/onnx_node/node_case.h"
 
 namespace temper::onnx_node {
@@ -16,5 +17,9 @@ enum class Route {
 // What is wrong: an error of ours, or the first element that differs. Empty: the outputs are
 // ONNX's.
 std::string run_case(const NodeCase& node_case, Route route);
+
+// As when a training graph is made, if the case is in training form. Dropout stays: what it drops
+// is random. REQUIRES: known shapes.
+void turn_into_training(graph::Graph& graph);
 
 }  // namespace temper::onnx_node

@@ -107,6 +107,10 @@ ArrayField make_array_field(Tensor array, const WantedField& wanted, bool is_tar
                             std::string source, const DataOptions& options) {
   TEMPER_CHECK(array.shape().rank() >= 1, ErrorCode::kInvalidData, source,
                " is a single value; expected one entry per row");
+  TEMPER_CHECK(!is_narrow(wanted.dtype), ErrorCode::kUnsupported, "the model takes '", wanted.name,
+               "' as ", wanted.dtype,
+               ", a type that no data file has; a Cast in front of it would "
+               "take numbers");
   ArrayField entry;
   entry.source = std::move(source);
   const Shape stored(array.shape().dims().subspan(1));
