@@ -17,7 +17,7 @@ std::vector<OpCase> sampling_cases();
 std::vector<OpCase> quantized_cases();
 std::vector<OpCase> recurrent_cases();
 std::vector<OpCase> update_cases();
-std::vector<OpCase> preview_training_cases();
+std::vector<OpCase> other_domain_cases();
 std::vector<OpCase> state_and_offset_cases();
 
 }  // namespace temper::op_suite

@@ -119,7 +119,7 @@ std::vector<OpCase> all_cases() {
   std::vector<OpCase> all;
   for (const auto family : {elementwise_cases, reduction_cases, shape_cases, nn_cases, loss_cases,
                             ctc_cases, sampling_cases, recurrent_cases, quantized_cases,
-                            update_cases, preview_training_cases, state_and_offset_cases}) {
+                            update_cases, other_domain_cases, state_and_offset_cases}) {
     std::vector<OpCase> cases = family();
     all.insert(all.end(), std::make_move_iterator(cases.begin()),
                std::make_move_iterator(cases.end()));

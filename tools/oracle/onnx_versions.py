@@ -6,7 +6,7 @@ Usage: python tools/oracle/onnx_versions.py > tests/ops/expected/onnx_versions.c
 import onnx
 from onnx import defs
 
-DOMAINS = ("", "ai.onnx.preview.training")
+DOMAINS = ("", "ai.onnx.ml", "ai.onnx.preview.training")
 
 
 def main():

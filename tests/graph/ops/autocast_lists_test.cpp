@@ -16,13 +16,14 @@ namespace {
 // computes inside in float. BitCast has no twin in the lists, and of 16 bits the bits are others.
 // Fourier transforms of PyTorch take no 16-bit floats on the CPU. torchvision computes deformable
 // convolutions in float32 under autocast; a causal convolution is a convolution; the state of a
-// linear attention is a sum over all steps; optimizers update in float32.
+// linear attention is a sum over all steps; optimizers and ai.onnx.ml compute in float32.
 const std::map<std::string, PrecisionClass> kDepartures = {
     {"Adagrad", PrecisionClass::kFloat32},    {"Adam", PrecisionClass::kFloat32},
     {"BitCast", PrecisionClass::kFloat32},    {"CausalConvWithState", PrecisionClass::kLow},
     {"DeformConv", PrecisionClass::kFloat32}, {"LinearAttention", PrecisionClass::kFloat32},
     {"Momentum", PrecisionClass::kFloat32},   {"DFT", PrecisionClass::kFloat32},
-    {"Erf", PrecisionClass::kFloat32},        {"STFT", PrecisionClass::kFloat32}};
+    {"Erf", PrecisionClass::kFloat32},        {"STFT", PrecisionClass::kFloat32},
+    {"Scaler", PrecisionClass::kFloat32}};
 
 TEST(AutocastLists, DecideThePrecisionClassOfEveryOpThatAFileCanHold) {
   std::map<std::string, PrecisionClass> expected = kDepartures;

@@ -1,5 +1,5 @@
-// Every operator of ONNX's default domain and of its training preview, and the opsets that brought
-// or changed it.
+// Every operator of ONNX's default domain, of its classical models and of its training preview, and
+// the opsets that brought or changed it.
 #pragma once
 
 #include <string_view>

@@ -1,4 +1,5 @@
-// Cases of ai.onnx.preview.training's optimizers, by the formulas of the standard.
+// Cases of what other domains of ONNX have, by the formulas of the standard: the optimizers of
+// ai.onnx.preview.training, Scaler of ai.onnx.ml.
 #include <cmath>
 
 #include "runtime/base/concat.h"
@@ -80,9 +81,27 @@ OpCase update_case(const char* op, Attrs attrs, Step step, int states, int tenso
   return made;
 }
 
+// y = (x - offset) scale. Its output is f32 whatever comes in, so no difference of it is taken.
+OpCase scaler(std::vector<double> offset, std::vector<double> scale, DType type) {
+  OpCase made{.op = "Scaler", .attrs = {{"offset", offset}, {"scale", scale}}};
+  made.inputs = {random({2, 3}, -9, 9).of(type)};
+  made.differentiate = is_float(type) ? std::vector<int>{0} : std::vector<int>{};
+  made.expected = [=](const std::vector<HostTensor>& in) {
+    HostTensor y = in[0];
+    for (std::int64_t i = 0; i < y.count(); ++i) {
+      const auto at = scale.size() == 1 ? 0 : static_cast<std::size_t>(i % 3);
+      y[i] = (y[i] - offset[at]) * scale[at];
+    }
+    return std::vector{y};
+  };
+  made.dtypes = {DType::kFloat32};
+  made.label = to_string(type);
+  return made;
+}
+
 }  // namespace
 
-std::vector<OpCase> preview_training_cases() {
+std::vector<OpCase> other_domain_cases() {
   const auto of_mode = [](const char* mode) {
     return Attrs{
         {"alpha", 0.9}, {"beta", 0.75}, {"norm_coefficient", 0.01}, {"mode", std::string(mode)}};
@@ -99,7 +118,10 @@ std::vector<OpCase> preview_training_cases() {
           update_case("Adam", regularized, adam, 2, 2, 3),
           update_case("Momentum", of_mode("standard"), momentum, 1, 1, 0),
           update_case("Momentum", of_mode("standard"), momentum, 1, 2, 3),
-          update_case("Momentum", of_mode("nesterov"), momentum, 1, 1, 3)};
+          update_case("Momentum", of_mode("nesterov"), momentum, 1, 1, 3),
+          scaler({1, -2, 0.5}, {2, 0.25, -1}, DType::kFloat32),
+          scaler({3}, {0.5}, DType::kInt64),
+          scaler({1, -2, 0.5}, {2, 0.25, -1}, DType::kFloat64)};
 }
 
 }  // namespace temper::op_suite
