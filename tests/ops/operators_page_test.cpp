@@ -183,7 +183,8 @@ std::string page() {
   for (const auto& [name, what] : kWithoutNode) {
     out << "| " << name << " | " << what << " |\n";
   }
-  out << "\n## Not read\n\nA file with one of them is refused, all of them named at once.\n\n"
+  out << "\n## Not read\n\nOf ai.onnx.ml only Scaler is read. A file with an operator "
+         "that is not read is refused, all of them named at once.\n\n"
          "| operator | because |\n|---|---|\n";
   for (const auto& [name, reason] : kNotRead) {
     out << "| " << name << " | " << reason << " |\n";
