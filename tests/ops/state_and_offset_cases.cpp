@@ -2,6 +2,7 @@
 #include <cmath>
 
 #include "tests/ops/closed_form.h"
+#include "tests/ops/expected/linear_attention.h"
 #include "tests/ops/families.h"
 
 namespace temper::op_suite {
@@ -197,6 +198,48 @@ void add_attention(std::vector<OpCase>& cases) {
   }
 }
 
+// 0.8 sin(i + 1 + k), scaled and moved: the inputs of the oracle's script.
+OpInput wave(int i, const Shape& shape, double factor = 1, double offset = 0) {
+  std::vector<double> numbers;
+  for (std::int64_t k = 0; k < shape.element_count(); ++k) {
+    numbers.push_back(offset + factor * 0.8 * std::sin(i + 1 + static_cast<double>(k)));
+  }
+  return values(shape, std::move(numbers));
+}
+
+// PyTorch's values and gradients: two heads that share the state of one.
+void add_torch_attention(std::vector<OpCase>& cases) {
+  const auto expect = [](const std::vector<std::vector<double>>& lists,
+                         const std::vector<Shape>& shapes) {
+    std::vector<HostTensor> tensors;
+    for (std::size_t i = 0; i < lists.size(); ++i) {
+      tensors.push_back({shapes[i], lists[i]});
+    }
+    return [tensors](const std::vector<HostTensor>&) { return tensors; };
+  };
+  const std::vector<Shape> shapes{{2, 3, 4}, {2, 3, 2}, {2, 3, 2}, {2, 1, 2, 2}, {2, 3, 2}, {2, 3, 1}};
+  OpCase forward{.op = "LinearAttention",
+                 .attrs = {{"q_num_heads", std::int64_t{2}}, {"kv_num_heads", std::int64_t{1}}},
+                 .outputs = 2};
+  for (int i = 0; i < 6; ++i) {
+    forward.inputs.push_back(wave(i, shapes[static_cast<std::size_t>(i)], i == 5 ? 0.5 : 1,
+                                  i == 5   ? 0.5
+                                  : i == 4 ? -1
+                                           : 0));
+  }
+  forward.dtypes = {DType::kFloat64};
+  forward.label = "torch";
+  forward.expected = expect(kLinearAttentionOutputs, {{2, 3, 4}, {2, 1, 2, 2}});
+  OpCase gradient = forward;
+  gradient.op = "LinearAttentionGrad";
+  gradient.outputs = 6;
+  gradient.inputs.push_back(wave(6, {2, 3, 4}));
+  gradient.inputs.push_back(wave(7, {2, 1, 2, 2}));
+  gradient.expected = expect(kLinearAttentionGradients, shapes);
+  cases.push_back(std::move(forward));
+  cases.push_back(std::move(gradient));
+}
+
 }  // namespace
 
 std::vector<OpCase> state_and_offset_cases() {
@@ -204,6 +247,7 @@ std::vector<OpCase> state_and_offset_cases() {
   add_deform(cases);
   add_causal(cases);
   add_attention(cases);
+  add_torch_attention(cases);
   return cases;
 }
 

@@ -106,6 +106,9 @@ std::unique_ptr<Kernel> prepare_tile(const OpQuery& query) {
 }
 
 Support supports_pad(const OpQuery& query) {
+  if (is_narrow(query.inputs[0].dtype)) {
+    return Support::no("no element of a narrow type to fill with");
+  }
   return query.attrs->get_string("mode", "constant") == "constant"
              ? Support::yes()
              : Support::no("only mode constant");
