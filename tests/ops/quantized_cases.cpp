@@ -158,6 +158,22 @@ void add_float8(std::vector<OpCase>& cases) {
                    .inputs = {values({3}, {0.15, 8.5, 1000}), half},
                    .expected = given({3}, {0.15625, 8, 224}),
                    .label = "f8"});
+  // What moves codes.
+  cases.push_back({.op = "Pad",
+                   .inputs = {values({2}, {0.5, -448}).of(type), ints({1, 1}),
+                              values({}, {1.5}).of(type).constant()},
+                   .expected = given({4}, {1.5, 0.5, -448, 1.5}),
+                   .label = "f8"});
+  cases.push_back({.op = "Transpose",
+                   .attrs = {{"perm", std::vector<std::int64_t>{1, 0}}},
+                   .inputs = {values({2, 2}, {-8, 7, 1, -1}).of(kI4)},
+                   .expected = given({2, 2}, {-8, 1, 7, -1}),
+                   .label = "i4"});
+  cases.push_back({.op = "ConstantOfShape",
+                   .attrs = {{"dtype", std::string("f8e4m3fn")}, {"value", 0.3}},
+                   .inputs = {ints({2})},
+                   .expected = given({2}, {0.3125, 0.3125}),
+                   .label = "f8"});
   cases.push_back({.op = "QuantizeDequantizeGrad",
                    .attrs = through,
                    .inputs = {values({4}, {1, 2, 3, 5}), values({4}, {0.3, 17, 1000, -1000}), one},

@@ -217,7 +217,8 @@ void add_torch_attention(std::vector<OpCase>& cases) {
     }
     return [tensors](const std::vector<HostTensor>&) { return tensors; };
   };
-  const std::vector<Shape> shapes{{2, 3, 4}, {2, 3, 2}, {2, 3, 2}, {2, 1, 2, 2}, {2, 3, 2}, {2, 3, 1}};
+  const std::vector<Shape> shapes{{2, 3, 4},    {2, 3, 2}, {2, 3, 2},
+                                  {2, 1, 2, 2}, {2, 3, 2}, {2, 3, 1}};
   OpCase forward{.op = "LinearAttention",
                  .attrs = {{"q_num_heads", std::int64_t{2}}, {"kv_num_heads", std::int64_t{1}}},
                  .outputs = 2};
