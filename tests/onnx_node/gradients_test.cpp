@@ -1,7 +1,6 @@
 // Derivatives of ONNX's node tests, in double, against those of onnx-ad, which differentiates the
 // same files by rules of its own, and those of PyTorch where onnx-ad refuses
 // (tools/oracle/onnx_ad_gradients.py and torch_gradients.py wrote them).
-#include <fnmatch.h>
 #include <gtest/gtest.h>
 #include <temper_test_paths.h>
 
@@ -9,6 +8,7 @@
 #include <cmath>
 #include <fstream>
 #include <map>
+#include <set>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -42,8 +42,25 @@ struct Expected {
   std::vector<Sums> sums;
 };
 
-// Where we differ, and why.
-const std::vector<std::pair<std::string, std::string>> kDeviations = {};
+// Inputs that onnx-ad differentiates and we do not: the op, its input.
+const std::map<std::pair<std::string, int>, std::string> kNotDifferentiated = {
+    {{"BatchNormalization", 3}, "statistics"},
+    {{"BatchNormalization", 4}, "statistics"},
+    {{"Clip", 1}, "ONNX calls the bounds not differentiable"},
+    {{"Clip", 2}, "ONNX calls the bounds not differentiable"},
+    {{"Dropout", 1}, "a number known when the graph is compiled"},
+    {{"NegativeLogLikelihoodLoss", 2}, "ONNX calls the weights of classes not differentiable"},
+    {{"OneHot", 1}, "a number known when the graph is compiled"},
+    {{"Pad", 2}, "a number known when the graph is compiled"},
+    {{"Range", 0}, "a number known when the graph is compiled"},
+    {{"Range", 1}, "a number known when the graph is compiled"},
+    {{"Range", 2}, "a number known when the graph is compiled"},
+    {{"SoftmaxCrossEntropyLoss", 2}, "ONNX calls the weights of classes not differentiable"},
+    {{"Unique", 0}, "what decides a shape is known when the graph is compiled"}};
+
+// Ops whose functions, or whose lowering by onnx-ad, compute some of it in float32.
+const std::set<std::string> kPartlyInFloat32 = {
+    "Attention", "GroupNormalization", "LinearAttention", "RMSNormalization", "Resize", "RoiAlign"};
 
 std::vector<Expected> read_expected(const char* name) {
   std::vector<Expected> all;
@@ -127,14 +144,15 @@ class DoubleCase {
       if (!is_float(b.dtype(output.value)) || (first && loss.valid())) {
         continue;
       }
-      const Shape shape = b.shape(output.value);
+      const ValueId y = b.cast(output.value, DType::kFloat64);
+      const Shape shape = b.shape(y);
       std::vector<double> weights;
       for (std::int64_t k = 0; k < shape.element_count(); ++k) {
         weights.push_back(std::cos(1.0 + static_cast<double>(k)));
       }
       const ValueId constant =
           graph_.add_constant({}, Tensor::from<double>(DType::kFloat64, shape, weights));
-      const ValueId flat = b.reshape(b.mul(output.value, constant), Shape{shape.element_count()});
+      const ValueId flat = b.reshape(b.mul(y, constant), Shape{shape.element_count()});
       const ValueId part = b.reduce_sum(flat, {0}, false);
       loss = loss.valid() ? b.add(loss, part) : part;
     }
@@ -146,17 +164,17 @@ class DoubleCase {
   std::map<ValueId, Tensor> known_;
 };
 
-std::string deviation(const std::string& name) {
-  for (const auto& [pattern, reason] : kDeviations) {
-    if (fnmatch(pattern.c_str(), name.c_str(), 0) == 0) {
-      return reason;
+std::string op_of(const std::string& name) {
+  for (const NodeCase& one : selected_cases()) {
+    if (one.name == name) {
+      return one.op;
     }
   }
   return {};
 }
 
 // "" or what differs.
-std::string difference(const Expected& expected) {
+std::string difference(const Expected& expected, double tolerance) {
   DoubleCase one(expected);
   const std::vector<Tensor> made = one.gradients(expected);
   std::string text;
@@ -168,11 +186,10 @@ std::string difference(const Expected& expected) {
       got.square += dx[k] * dx[k];
     }
     const Sums& wanted = expected.sums[i];
-    constexpr double kTolerance = 1e-8;
-    const double bound = kTolerance * std::sqrt(wanted.square) *
+    const double bound = tolerance * std::sqrt(wanted.square) *
                          std::sqrt(static_cast<double>(std::max<std::size_t>(dx.size(), 1)));
     if (!(std::abs(got.dot - wanted.dot) <= bound + 1e-12) ||
-        !(std::abs(got.square - wanted.square) <= 2 * kTolerance * wanted.square + 1e-12)) {
+        !(std::abs(got.square - wanted.square) <= 2 * tolerance * wanted.square + 1e-12)) {
       text += concat(" input ", wanted.input, ": ", got.dot, " and ", got.square, ", expected ",
                      wanted.dot, " and ", wanted.square, ";");
     }
@@ -187,23 +204,24 @@ void expect_gradients(const char* file, std::size_t least) {
   }
   const std::vector<Expected> all = read_expected(file);
   EXPECT_GE(all.size(), least);
-  for (const Expected& expected : all) {
-    std::string text;
+  for (Expected expected : all) {
+    const std::string op = op_of(expected.name);
+    std::erase_if(expected.sums,
+                  [&](const Sums& sums) { return kNotDifferentiated.contains({op, sums.input}); });
     try {
-      text = difference(expected);
+      const double tolerance = kPartlyInFloat32.contains(op) ? 1e-5 : 1e-8;
+      const std::string text = expected.sums.empty() ? "" : difference(expected, tolerance);
+      EXPECT_EQ(text, "") << expected.name;
     } catch (const Error& error) {
-      text = error.what();
+      ADD_FAILURE() << expected.name << ": " << error.what();
     }
-    EXPECT_EQ(text.empty(), deviation(expected.name).empty())
-        << expected.name << ":" << text
-        << (text.empty() ? " agrees: take it off the deviations" : "");
   }
 }
 
 TEST(OnnxNodeGradients, AreThoseOfOnnxAd) { expect_gradients("gradients.txt", 700); }
 
 TEST(OnnxNodeGradients, AreThoseOfPyTorchWhereOnnxAdRefuses) {
-  expect_gradients("torch_gradients.txt", 30);
+  expect_gradients("torch_gradients.txt", 45);
 }
 
 }  // namespace

@@ -81,7 +81,9 @@ std::string opsets_text(std::string_view op) {
 }
 
 std::string gradient_text(const graph::OpDef& op) {
-  return op.is_differentiable() ? "yes" : concat("none: ", op.no_gradient_reason);
+  return op.is_differentiable()           ? "yes"
+         : op.resolve_function != nullptr ? "that of what takes its place"
+                                          : concat("none: ", op.no_gradient_reason);
 }
 
 std::string second_text(const graph::OpDef& op) {

@@ -6,7 +6,9 @@
 #include <cmath>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
+#include <utility>
 
 #include "graph/ir/op_def.h"
 #include "graph/ops/standard_ops.h"
@@ -20,6 +22,11 @@ namespace temper::op_suite {
 namespace {
 
 constexpr std::int64_t kTimes = 3;
+
+// Places that MaxPool gives and MaxUnpool takes count through all samples, so those of one sample
+// are not those of another: the case, the output.
+const std::set<std::pair<std::string, int>> kCountThroughSamples = {{"MaxPool", 1},
+                                                                    {"MaxUnpool", 0}};
 
 // A case as an importer would leave it: nothing is inferred or absorbed yet.
 struct FileGraph {
@@ -143,7 +150,11 @@ Outcome check_case(const OpCase& op_case, bool all) {
   try {
     graph::rebatch(wide.graph, {}, batch, kTimes * batch, reference_backend());
   } catch (const Error& error) {
-    EXPECT_EQ(error.code(), ErrorCode::kUnsupported) << what << ": " << error.what();
+    // A rule of shapes may be the one that sees that the sizes no longer fit.
+    EXPECT_TRUE(error.code() == ErrorCode::kUnsupported || error.code() == ErrorCode::kInvalidModel)
+        << what << ": " << error.what();
+    EXPECT_NE(std::string(error.what()).find("'it'"), std::string::npos)
+        << what << ": " << error.what();
     return Outcome::kRefused;
   }
   graph::bind_shapes(once.graph, {}, batch, reference_backend());
@@ -164,6 +175,9 @@ Outcome check_case(const OpCase& op_case, bool all) {
   }
   const std::vector<Tensor> got = wide.run(joined);
   for (std::size_t i = 0; i < got.size(); ++i) {
+    if (kCountThroughSamples.contains({op_case.op, static_cast<int>(i)})) {
+      continue;
+    }
     const auto axis = longer_axis(expected[0][i].shape(), got[i].shape());
     for (std::int64_t part = 0; part < kTimes; ++part) {
       const Tensor& alone = expected[static_cast<std::size_t>(part)][i];

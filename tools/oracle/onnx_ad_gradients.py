@@ -10,6 +10,7 @@ case, all or first, number of an input, sum of dx[k] sin(1 + k), sum of dx[k]^2.
 derivative neither evaluator runs, are counted by reason on stderr.
 """
 import collections
+import fnmatch
 import os
 import sys
 import warnings
@@ -24,6 +25,13 @@ from onnx.reference import ReferenceEvaluator
 PARAMETERS = {"Resize": range(1, 4), "Upsample": range(1, 2), "RoiAlign": range(1, 3)}
 # Their derivatives need a ScatterND of opset 16; they are the same operators in 18.
 BY_SCATTERING = ("Gather", "GatherElements", "GatherND", "NegativeLogLikelihoodLoss", "SoftmaxCrossEntropyLoss")
+
+
+# Where onnx-ad 0.3.0 is wrong, as PyTorch says (torch_gradients.py): windows that overlap, determinants, an empty list
+# of axes, places in a larger output, mode CRD, values outside.
+WRONG = ("test_maxpool_*_default", "test_maxpool_2d_pads", "test_det_*", "test_reduce_*_default_axes_keepdims_*",
+         "test_maxunpool_export_with_output_shape", "test_spacetodepth_crd_mode_example",
+         "test_resize_tf_crop_and_resize_extrapolation_value")
 
 
 def as_double(model):
@@ -119,7 +127,7 @@ def main():
     with open(os.path.join(folder, "index.txt"), encoding="utf-8") as index:
         rows = [line.rstrip("\n").split("\t") for line in index]
     for case, op, ops in rows:
-        if "," in ops or "_expanded" in case:
+        if "," in ops or "_expanded" in case or any(fnmatch.fnmatch(case, pattern) for pattern in WRONG):
             continue
         try:
             lines = [f"{case}\t{which}\t{number}\t{dot:.15g}\t{norm:.15g}" for which, number, dot, norm in

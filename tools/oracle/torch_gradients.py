@@ -41,6 +41,31 @@ def average_pool(a, x):
                      bool(a.get("ceil_mode", 0)), bool(a.get("count_include_pad", 0)))]
 
 
+def max_pool(a, x):
+    rank = x.dim() - 2
+    function = (F.max_pool1d, F.max_pool2d, F.max_pool3d)[rank - 1]
+    pads = spatial_pads(a, rank)
+    x = F.pad(x, [p for p in reversed(pads) for _ in range(2)], value=-1e30)
+    return [function(x, a["kernel_shape"], a.get("strides", 1), 0, a.get("dilations", 1), bool(a.get("ceil_mode", 0)))]
+
+
+def reduce(function):
+    def reduced(a, x, axes=None):
+        if axes is not None and axes.numel() > 0:
+            raise ValueError("axes")
+        y = function(x)
+        return [y.reshape([1] * x.dim()) if a.get("keepdims", 1) else y]
+    return reduced
+
+
+def space_to_depth(a, x):
+    size = a["blocksize"]
+    n, c, h, w = x.shape
+    blocks = x.reshape(n, c, h // size, size, w // size, size)
+    order = (0, 1, 3, 5, 2, 4) if a.get("mode", b"DCR") == b"CRD" else (0, 3, 5, 1, 2, 4)
+    return [blocks.permute(order).reshape(n, c * size * size, h // size, w // size)]
+
+
 def causal_conv(a, x, w, b=None, past=None):
     taps = w.shape[2]
     past = torch.zeros(x.shape[0], x.shape[1], taps - 1, dtype=x.dtype) if past is None else past
@@ -107,11 +132,19 @@ FUNCTIONS = {
     "BatchNormalization": batch_norm,
     "CausalConvWithState": causal_conv,
     "ConvTranspose": conv_transpose,
+    "Det": lambda a, x: [torch.linalg.det(x)],
     "Einsum": einsum,
+    "MaxPool": max_pool,
     "Mod": mod,
+    "ReduceL1": reduce(lambda x: x.abs().sum()),
+    "ReduceL2": reduce(lambda x: x.norm()),
+    "ReduceLogSumExp": reduce(lambda x: x.flatten().logsumexp(0)),
+    "ReduceMean": reduce(lambda x: x.mean()),
+    "ReduceSumSquare": reduce(lambda x: (x * x).sum()),
     "RotaryEmbedding": rotary,
     "ScatterElements": scatter({b"max": "amax", b"min": "amin", b"mul": "prod", b"add": "sum"}),
     "Slice": slice_steps,
+    "SpaceToDepth": space_to_depth,
 }
 
 
