@@ -38,21 +38,6 @@ const std::map<std::string, std::string, std::less<>> kNotRead = {
     {"StringNormalizer", "strings"},
     {"StringSplit", "strings"},
     {"TfIdfVectorizer", "counts n-grams of raw text or tokens, ahead of a network"},
-    {"If", "control flow"},
-    {"Loop", "control flow"},
-    {"Scan", "control flow"},
-    {"SequenceMap", "control flow"},
-    {"Optional", "optional values"},
-    {"OptionalGetElement", "optional values"},
-    {"OptionalHasElement", "optional values"},
-    {"ConcatFromSequence", "sequences"},
-    {"SequenceAt", "sequences"},
-    {"SequenceConstruct", "sequences"},
-    {"SequenceEmpty", "sequences"},
-    {"SequenceErase", "sequences"},
-    {"SequenceInsert", "sequences"},
-    {"SequenceLength", "sequences"},
-    {"SplitToSequence", "sequences"},
 };
 
 const OnnxVersions* versions_of(std::string_view op) {
@@ -94,6 +79,9 @@ std::string second_text(const graph::OpDef& op) {
 std::string kernels_text(const graph::OpDef& op) {
   if (op.is_reshape()) {
     return "none needed";
+  }
+  if (op.resolve_function != nullptr) {
+    return "gone when a plan is made";
   }
   std::set<std::string> own;
   for (const BackendUnderTest& tested : backends_under_test()) {

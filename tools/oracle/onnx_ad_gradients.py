@@ -32,6 +32,8 @@ BY_SCATTERING = ("Gather", "GatherElements", "GatherND", "NegativeLogLikelihoodL
 WRONG = ("test_maxpool_*_default", "test_maxpool_2d_pads", "test_det_*", "test_reduce_*_default_axes_keepdims_*",
          "test_maxunpool_export_with_output_shape", "test_spacetodepth_crd_mode_example",
          "test_resize_tf_crop_and_resize_extrapolation_value")
+# An output is -inf where a key is masked: there is no derivative.
+INFINITE = ("test_attention_4d_with_past_and_present_qk_matmul_bias_*_mask_causal",)
 
 
 def as_double(model):
@@ -127,7 +129,7 @@ def main():
     with open(os.path.join(folder, "index.txt"), encoding="utf-8") as index:
         rows = [line.rstrip("\n").split("\t") for line in index]
     for case, op, ops in rows:
-        if "," in ops or "_expanded" in case or any(fnmatch.fnmatch(case, pattern) for pattern in WRONG):
+        if "," in ops or "_expanded" in case or any(fnmatch.fnmatch(case, pattern) for pattern in WRONG + INFINITE):
             continue
         try:
             lines = [f"{case}\t{which}\t{number}\t{dot:.15g}\t{norm:.15g}" for which, number, dot, norm in
