@@ -60,7 +60,8 @@ const std::map<std::pair<std::string, int>, std::string> kNotDifferentiated = {
 
 // Ops whose functions, or whose lowering by onnx-ad, compute some of it in float32.
 const std::set<std::string> kPartlyInFloat32 = {
-    "Attention", "GroupNormalization", "LinearAttention", "RMSNormalization", "Resize", "RoiAlign"};
+    "Attention", "Cast",    "GroupNormalization", "LinearAttention", "RMSNormalization",
+    "Resize",    "RoiAlign"};
 
 std::vector<Expected> read_expected(const char* name) {
   std::vector<Expected> all;
