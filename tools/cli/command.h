@@ -66,6 +66,7 @@ Command lr_find_command();
 Command diagnose_command();
 Command compare_command();
 Command inspect_command();
+Command prepare_command();
 Command plot_command();
 Command generate_command();
 Command export_command();

@@ -11,6 +11,7 @@
 #include "runtime/platform/threads.h"
 #include "tools/cli/command.h"
 #include "tools/cli/inspect_json.h"
+#include "tools/cli/named_sizes.h"
 #include "training/analysis/inspection.h"
 
 namespace temper::cli {
@@ -90,6 +91,19 @@ void print_tensors(const std::vector<TensorDecision>& decisions) {
               static_cast<long long>(trainable));
 }
 
+// Beside each finding stands what undoes it.
+void print_findings(const std::vector<graph::Finding>& findings, const std::string& path) {
+  if (findings.empty()) {
+    return;
+  }
+  std::printf("what the exporter did, and what undoes it (temper prepare %s OUT.onnx ...):\n",
+              path.c_str());
+  for (const graph::Finding& finding : findings) {
+    std::printf("  %-20s %s%s%s\n", finding.edit.c_str(), finding.what.c_str(),
+                finding.examples.empty() ? "" : ": ", join(finding.examples, ", ").c_str());
+  }
+}
+
 void print_blockers(const std::vector<std::string>& blockers) {
   if (blockers.empty()) {
     std::printf("every op between the trainable tensors and the outputs has a gradient\n");
@@ -157,22 +171,6 @@ void print_kernels(training::TrainingPreview& preview, std::int64_t batch) {
   std::printf("%d casts between float types in a step\n", plan.float_casts());
 }
 
-// seq=128: sizes of the file's symbolic dimensions.
-std::map<std::string, std::int64_t> symbols_of(const Arguments& arguments) {
-  std::map<std::string, std::int64_t> symbols;
-  for (std::size_t i = 1; i < arguments.positionals().size(); ++i) {
-    const std::string& word = arguments.positionals()[i];
-    const std::size_t equals = word.find('=');
-    TEMPER_CHECK(equals != std::string::npos && equals > 0, ErrorCode::kInvalidArgument, "'", word,
-                 "' is not NAME=SIZE");
-    const std::string name = word.substr(0, equals);
-    Arguments one;
-    one.options_[name] = word.substr(equals + 1);
-    symbols[name] = one.integer(name, 1, 1);
-  }
-  return symbols;
-}
-
 std::string precision_of(const Arguments& arguments) {
   const std::string precision = arguments.text("--precision", "f32");
   constexpr std::array kKnown = {"f32", "bf16", "fp16", "auto"};
@@ -186,7 +184,7 @@ training::TrainingPreview preview_of(const Arguments& arguments, const OnnxModel
                                      const std::string& loss) {
   return {model,
           loss,
-          symbols_of(arguments),
+          named_sizes(arguments, 1),
           "cpu",
           static_cast<int>(arguments.integer("--threads", available_processors(), 1)),
           precision_of(arguments)};
@@ -228,6 +226,7 @@ int run(const Arguments& arguments) {
   const training::ModelInspection inspection = training::inspect_model(model);
   print_ops(model, inspection);
   print_tensors(inspection.tensors);
+  print_findings(inspection.findings, model.path());
   if (!inspection.imports()) {
     throw Error(*inspection.refusal);
   }

@@ -69,6 +69,14 @@ JsonValue body_json(const graph::SubgraphSummary& body) {
   return json;
 }
 
+JsonValue finding_json(const graph::Finding& finding) {
+  JsonValue json = JsonValue::object();
+  json.set("what", finding.what);
+  json.set("examples", JsonValue::array_of(finding.examples));
+  json.set("edit", finding.edit);
+  return json;
+}
+
 JsonValue problem_json(const graph::ImportProblem& problem) {
   JsonValue json = JsonValue::object();
   json.set("op", problem.op);
@@ -115,6 +123,11 @@ JsonValue inspection_json(const graph::OnnxModel& model,
   json.set("parameters", parameters);
   json.set("trainable_parameters", trainable);
   json.set("unsupported", list_json(inspection.problems, problem_json));
+  JsonValue findings = JsonValue::array();
+  for (const graph::Finding& finding : inspection.findings) {
+    findings.push_back(finding_json(finding));
+  }
+  json.set("findings", std::move(findings));
   json.set("without_gradient", JsonValue::array_of(inspection.nodes_without_gradient));
   if (!inspection.imports()) {
     json.set("error", error_json(*inspection.refusal));

@@ -10,8 +10,8 @@
 
 namespace temper::cli {
 
-// The file, its inputs, outputs, operators (those of bodies apart) and tensors, what is not
-// supported and what has no gradient.
+// The file, its inputs, outputs, operators (those of bodies apart) and tensors, what its exporter
+// did, what is not supported and what has no gradient.
 training::JsonValue inspection_json(const graph::OnnxModel& model,
                                     const training::ModelInspection& inspection);
 

@@ -41,6 +41,7 @@ ModelInspection inspect_model(const graph::OnnxModel& model) {
     made.refusal = error;
   }
   made.bodies = model.subgraphs();
+  made.findings = graph::find_what_exporters_did(model);
   return made;
 }
 

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "graph/onnx/import.h"
+#include "graph/onnx/surgery/findings.h"
 #include "runtime/base/error.h"
 #include "training/compile/engine.h"
 
@@ -23,6 +24,7 @@ struct ModelInspection {
   std::vector<graph::ImportProblem> problems;
   std::optional<Error> refusal;  // of the import, with `problems` as text
   std::vector<std::string> nodes_without_gradient;
+  std::vector<graph::Finding> findings;
 
   bool imports() const { return !refusal.has_value(); }
 };

@@ -35,7 +35,7 @@ void lift_constants(ModelEdit& edit) {
         wire::TensorProto tensor = *edit.find_tensor(name);
         tensor.set_name(name);
         edit.remove_node(node);
-        *edit.graph().add_initializer() = std::move(tensor);
+        edit.add_tensor(std::move(tensor));
         break;
       }
     }

@@ -19,6 +19,11 @@ bool swaps_two(const FlatNode& node) {
   return perm == nullptr || (perm->ints_size() == 2 && perm->ints(0) == 1 && perm->ints(1) == 0);
 }
 
+bool is_readable(ModelEdit& edit, const std::string& name) {
+  const wire::TensorProto* tensor = edit.find_tensor(name);
+  return tensor != nullptr && unsupported_reason(*tensor).empty();
+}
+
 }  // namespace
 
 FlatIndex::FlatIndex(const FlatGraph& graph) {
@@ -87,7 +92,7 @@ std::optional<LinearLayer> linear_layer(ModelEdit& edit, const FlatIndex& index,
     layer.weight = maker->inputs[0];
     swapped = !swapped;
   }
-  if (edit.find_tensor(layer.weight) == nullptr) {
+  if (!is_readable(edit, layer.weight)) {
     return {};
   }
   const TensorHeader header = edit.header(layer.weight);
@@ -98,8 +103,7 @@ std::optional<LinearLayer> linear_layer(ModelEdit& edit, const FlatIndex& index,
   layer.output_axis = swapped || node.op == "ConvTranspose" ? 1 : 0;
   const std::int64_t units = header.shape[layer.output_axis];
   const auto is_bias = [&](const std::string& name) {
-    return !name.empty() && edit.find_tensor(name) != nullptr &&
-           edit.header(name).shape == Shape{units};
+    return is_readable(edit, name) && edit.header(name).shape == Shape{units};
   };
   if (node.inputs.size() > 2 && is_bias(node.inputs[2])) {
     layer.bias = node.inputs[2];

@@ -117,18 +117,25 @@ FlatGraph ModelEdit::flat() const {
   return flat;
 }
 
+wire::ModelProto& ModelEdit::proto() {
+  tensors_.clear();
+  return *proto_;
+}
+
 wire::TensorProto* ModelEdit::find_tensor(const std::string& name) {
-  for (auto& tensor : *graph().mutable_initializer()) {
-    if (tensor.name() == name) {
-      return &tensor;
+  if (tensors_.empty()) {
+    for (auto& node : *graph().mutable_node()) {
+      wire::TensorProto* value = value_of_constant(node);
+      if (value != nullptr && node.output_size() == 1) {
+        tensors_[node.output(0)] = value;
+      }
+    }
+    for (auto& tensor : *graph().mutable_initializer()) {
+      tensors_[tensor.name()] = &tensor;
     }
   }
-  for (auto& node : *graph().mutable_node()) {
-    if (node.output_size() == 1 && node.output(0) == name) {
-      return value_of_constant(node);
-    }
-  }
-  return nullptr;
+  const auto found = tensors_.find(name);
+  return found == tensors_.end() ? nullptr : found->second;
 }
 
 TensorHeader ModelEdit::header(const std::string& name) {
@@ -153,10 +160,17 @@ std::vector<std::int64_t> ModelEdit::integers(const std::string& name) {
 }
 
 void ModelEdit::add_tensor(const std::string& name, const Tensor& value, std::int32_t file_type) {
-  wire::TensorProto& tensor = *graph().add_initializer();
+  wire::TensorProto tensor;
   tensor.set_name(name);
   set_data(tensor, value, file_type, name);
-  names_.insert(name);
+  add_tensor(std::move(tensor));
+}
+
+void ModelEdit::add_tensor(wire::TensorProto tensor) {
+  wire::TensorProto& added = *graph().add_initializer();
+  added = std::move(tensor);
+  names_.insert(added.name());
+  tensors_[added.name()] = &added;
 }
 
 void ModelEdit::add_integers(const std::string& name, const std::vector<std::int64_t>& numbers) {
@@ -187,14 +201,13 @@ void ModelEdit::set_value(const std::string& name, const Tensor& value) { values
 void ModelEdit::copy_tensor(const std::string& from, const std::string& to) {
   const wire::TensorProto* tensor = find_tensor(from);
   TEMPER_ASSERT(tensor != nullptr, from);
-  const wire::TensorProto copy = *tensor;
-  wire::TensorProto& made = *graph().add_initializer();
-  made = copy;
-  made.set_name(to);
-  names_.insert(to);
+  wire::TensorProto copy = *tensor;
+  copy.set_name(to);
+  add_tensor(std::move(copy));
 }
 
 void ModelEdit::remove_unread(const std::set<std::string>& names) {
+  tensors_.clear();
   std::set<std::string> gone;
   for (const std::string& name : names) {
     if (!name.empty() && reads_of(name) == 0) {
@@ -271,6 +284,7 @@ wire::NodeProto& ModelEdit::insert_after(const wire::NodeProto& place, const std
 }
 
 void ModelEdit::remove_node(const wire::NodeProto& node) {
+  tensors_.clear();
   graph().mutable_node()->DeleteSubrange(index_of(node), 1);
 }
 
@@ -314,6 +328,7 @@ std::string ModelEdit::unique(const std::string& name) {
 }
 
 void ModelEdit::rename(const std::string& from, const std::string& to) {
+  tensors_.clear();
   const auto change = [&](std::string* name) {
     if (*name == from) {
       *name = to;

@@ -9,6 +9,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "graph/onnx/import.h"
@@ -32,7 +33,8 @@ class ModelEdit {
   ModelEdit(const ModelEdit&) = delete;
   ModelEdit& operator=(const ModelEdit&) = delete;
 
-  wire::ModelProto& proto() { return *proto_; }
+  // Whoever changes tensors or Constant nodes in the messages themselves asks for them anew.
+  wire::ModelProto& proto();
   wire::GraphProto& graph();
   std::int64_t opset() const;
   // The model as it stands, in memory. COST: a copy of the messages, without large tensors.
@@ -51,6 +53,7 @@ class ModelEdit {
   // A new initializer of this type in the file (FLOAT16 for a 16-bit model). THROWS:
   // kInvalidArgument for a value that the type does not hold.
   void add_tensor(const std::string& name, const Tensor& value, std::int32_t file_type);
+  void add_tensor(wire::TensorProto tensor);
   void add_integers(const std::string& name, const std::vector<std::int64_t>& numbers);
   // Another value, of another shape if need be, and the same type.
   void replace_tensor(const std::string& name, const Tensor& value);
@@ -103,7 +106,8 @@ class ModelEdit {
   const OnnxModel& origin_;
   std::unique_ptr<wire::ModelProto> proto_;
   std::map<std::string, Tensor> values_;
-  std::set<std::string> names_;  // of values, tensors and nodes
+  std::unordered_map<std::string, wire::TensorProto*> tensors_;  // made when it is empty
+  std::set<std::string> names_;                                  // of values, tensors and nodes
   std::vector<std::string> notes_;
 };
 

@@ -1,0 +1,121 @@
+#include "graph/onnx/surgery/findings.h"
+
+#include <algorithm>
+
+#include <onnx.pb.h>
+
+#include "graph/onnx/inference_form.h"
+#include "graph/onnx/surgery/lift_constants.h"
+#include "graph/onnx/surgery/lora.h"
+#include "graph/onnx/surgery/readable_names.h"
+#include "graph/onnx/surgery/restore_batchnorm.h"
+#include "graph/onnx/surgery/restore_bias.h"
+#include "graph/onnx/surgery/strip_activation.h"
+#include "graph/onnx/surgery/untie.h"
+
+namespace temper::graph {
+namespace {
+
+using Names = std::vector<std::string>;
+
+class Finder {
+ public:
+  explicit Finder(const OnnxModel& model) : model_(model), edit_(model) {}
+
+  std::vector<Finding> run() {
+    training_form();
+    add(weights_in_constants(edit_), " weights are in Constant nodes", "--lift-constants");
+    ties();
+    Names anonymous;
+    for (const auto& [from, to] : readable_names(edit_)) {
+      anonymous.push_back(concat(from, " is ", to));
+    }
+    add(anonymous, " weights have names that the exporter made up", "--readable-names");
+    activations();
+    biases();
+    add(folded_batchnorms(edit_), " Conv hold a BatchNormalization that was folded in",
+        "--restore-batchnorm");
+    batch();
+    adapters();
+    return std::move(findings_);
+  }
+
+ private:
+  void add(Names names, const std::string& what, const char* edit) {
+    if (!names.empty()) {
+      const std::size_t count = names.size();
+      names.resize(std::min<std::size_t>(count, 3));
+      findings_.push_back({concat(count, what), std::move(names), edit});
+    }
+  }
+
+  void training_form() {
+    ModelEdit changed(model_);
+    to_inference_form(changed.proto());
+    if (changed.proto().SerializeAsString() != edit_.proto().SerializeAsString()) {
+      findings_.push_back({"nodes are in training form", {}, "--inference"});
+    }
+  }
+
+  void ties() {
+    Names names;
+    for (const Tie& tie : find_ties(edit_)) {
+      if (tie.by_accident) {
+        names.push_back(concat(tie.tensor, " of ", tie.modules.size(), " modules"));
+      }
+    }
+    add(names, " weights were merged because they were equal, and train as one", "--untie");
+  }
+
+  void activations() {
+    Names labels;
+    const auto& outputs = edit_.graph().output();
+    if (!outputs.empty()) {
+      const std::string label = final_activation(edit_, outputs.Get(0).name());
+      if (!label.empty()) {
+        labels.push_back(label);
+      }
+    }
+    add(labels, " output gives probabilities, where the losses for classes take logits",
+        "--strip-activation");
+  }
+
+  // Other exporters keep biases of zeros.
+  void biases() {
+    if (edit_.proto().producer_name() == "pytorch") {
+      add(layers_without_bias(edit_),
+          " layers have no bias: the model has none, or it was zero and dropped", "--restore-bias");
+    }
+  }
+
+  void batch() {
+    const BatchInfo batch = model_.batch();
+    if (batch.kind == BatchInfo::Kind::kFixed) {
+      findings_.push_back({concat("the batch is ", batch.value,
+                                  " in the file: training takes any, other programs do not"),
+                           {},
+                           "--dynamic-batch"});
+    }
+  }
+
+  void adapters() {
+    Names names;
+    for (const auto& tensor : edit_.graph().initializer()) {
+      const std::string& name = tensor.name();
+      if (name.ends_with(kLoraA)) {
+        names.push_back(name);
+      }
+    }
+    add(names, " layers have adapters", "--merge-lora");
+  }
+
+  const OnnxModel& model_;
+  ModelEdit edit_;
+  std::vector<Finding> findings_;
+};
+
+}  // namespace
+
+std::vector<Finding> find_what_exporters_did(const OnnxModel& model) { return Finder(model).run(); }
+
+}  // namespace temper::graph

@@ -1,0 +1,110 @@
+// Exports with a fixed batch take any: what they then give is what onnxruntime gave for each sample
+// of the original (tools/oracle/prepare_models.py).
+#include "graph/onnx/surgery/dynamic_batch.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "tests/graph/onnx/expect_error.h"
+#include "tests/graph/onnx/surgery/prepared.h"
+#include "tests/graph/onnx/symbolic_info.h"
+#include "training/formats/npz.h"
+
+namespace temper::test {
+namespace {
+
+graph::PrepareOptions dynamic() {
+  graph::PrepareOptions options;
+  options.dynamic_batch = true;
+  return options;
+}
+
+void expect_close(const Tensor& actual, const Tensor& expected, const std::string& what) {
+  ASSERT_EQ(actual.shape(), expected.shape()) << what;
+  const std::vector<double> a = actual.values<double>(), e = expected.values<double>();
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    // Sums in another order than onnxruntime's, in float32.
+    ASSERT_NEAR(a[i], e[i], 2e-5 * (1 + std::abs(e[i]))) << what << " at " << i;
+  }
+}
+
+TEST(DynamicBatch, GivesEachSampleWhatOnnxruntimeGivesItInTheOriginal) {
+  for (const std::string name : {"pictures", "vit", "segment"}) {
+    const PreparedModel made(surgery_fixture(name + ".onnx"), dynamic());
+    EXPECT_EQ(made.load().batch().symbol, "batch") << name;
+    EXPECT_EQ(made.load().outputs()[0].dims[0].symbol, "batch") << name;
+    const training::NpzFile oracle(surgery_fixture(name + ".npz"));
+    const Tensor x = oracle.read("x"), y = oracle.read("y");
+    std::int64_t first = 0;
+    for (const std::int64_t batch : {1, 7, 32}) {
+      expect_close(made.outputs(rows(x, first, batch))[0], rows(y, first, batch),
+                   concat(name, " in a batch of ", batch));
+      first += batch;
+    }
+  }
+}
+
+TEST(DynamicBatch, LeavesWhatDoesNotHoldTheBatch) {
+  const std::string from = surgery_fixture("pictures.onnx");
+  const PreparedModel made(from, dynamic());
+  const graph::OnnxModel before = graph::OnnxModel::load(from), after = made.load();
+  EXPECT_EQ(after.opset(), before.opset());
+  EXPECT_EQ(after.producer(), before.producer());
+  EXPECT_EQ(after.op_counts(), before.op_counts());  // a Reshape needs no computed size
+  EXPECT_TRUE(
+      equal_bits(made.tensor("fc.weight"), PreparedModel(from, dynamic()).tensor("fc.weight")));
+}
+
+// x [2, 3, 4] through nodes of one name, all with opset 20.
+std::string chain(const std::vector<Message>& nodes, const std::vector<Message>& tensors,
+                  const std::string& last, const std::vector<std::string>& dims) {
+  ModelParts parts;
+  parts.nodes = nodes;
+  parts.inputs = {symbolic_info("x", {"2", "3", "4"})};
+  parts.outputs = {symbolic_info(last, dims)};
+  parts.initializers = tensors;
+  return parts.bytes();
+}
+
+TEST(DynamicBatch, RefusesAModelThatMixesSamples) {
+  const TemporaryFolder folder;
+  const std::string path = folder.write(
+      "mix.onnx",
+      chain({node("ReduceMean", {"x", "axes"}, {"y"})}, {ints("axes", {0})}, "y", {"1", "3", "4"}));
+  expect_error(ErrorCode::kUnsupported, "reduces over the samples of a batch",
+               [&] { PreparedModel(path, dynamic()); });
+}
+
+// Targets that neither 0 nor -1 can say are computed from the input's shape.
+TEST(DynamicBatch, ComputesATargetWhereTheFileUsesItsOneFreeDimensionElsewhere) {
+  const TemporaryFolder folder;
+  const std::string path = folder.write(
+      "rows.onnx", chain({node("Reshape", {"x", "rows"}, {"r"}), node("Relu", {"r"}, {"q"}),
+                          node("Reshape", {"q", "back"}, {"y"})},
+                         {ints("rows", {6, -1}), ints("back", {2, -1, 2})}, "y", {"2", "6", "2"}));
+  const PreparedModel made(path, dynamic());
+  std::vector<float> values(5 * 12);
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    values[i] = static_cast<float>(i);
+  }
+  const Tensor input = Tensor::from<float>(DType::kFloat32, {5, 3, 4}, values);
+  const Tensor y = made.outputs(input)[0];
+  EXPECT_EQ(y.shape(), (Shape{5, 6, 2}));
+  EXPECT_EQ(y.values<float>(), values);
+}
+
+TEST(DynamicBatch, SaysThatABatchIsDynamicAlready) {
+  const TemporaryFolder folder;
+  ModelParts parts;
+  parts.nodes = {node("Relu", {"x"}, {"y"})};
+  parts.inputs = {symbolic_info("x", {"N", "4"})};
+  parts.outputs = {symbolic_info("y", {"N", "4"})};
+  const std::string bytes = parts.bytes();
+  const PreparedModel made(folder.write("any.onnx", bytes), dynamic());
+  EXPECT_EQ(TemporaryFolder::read_all(made.path()), bytes);
+  EXPECT_NE(made.done.notes.at(0).find("dynamic already"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace temper::test

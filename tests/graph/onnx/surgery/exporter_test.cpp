@@ -1,0 +1,240 @@
+// What exporters fold, merge, rename or drop is put back, and the outputs stay as they are.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "graph/onnx/surgery/findings.h"
+#include "graph/ops/standard_ops.h"
+#include "tests/graph/onnx/expect_error.h"
+#include "tests/graph/onnx/surgery/prepared.h"
+
+namespace temper::test {
+namespace {
+
+using graph::PrepareOptions;
+
+void expect_same_outputs(const std::string& from, const PreparedModel& made, const Tensor& x,
+                         double tolerance) {
+  const std::vector<double> before = outputs_of(from, x)[0].values<double>();
+  const std::vector<double> after = made.outputs(x)[0].values<double>();
+  ASSERT_EQ(before.size(), after.size());
+  for (std::size_t i = 0; i < before.size(); ++i) {
+    EXPECT_NEAR(after[i], before[i], tolerance * (1 + std::abs(before[i])));
+  }
+}
+
+std::int64_t count_of(const graph::OnnxModel& model, const std::string& op) {
+  for (const auto& [name, count] : model.op_counts()) {
+    if (name == op) {
+      return count;
+    }
+  }
+  return 0;
+}
+
+bool trains(const PreparedModel& made, const std::string& name) {
+  std::vector<graph::TensorDecision> decisions;
+  made.load().build_graph(graph::standard_ops(), {}, &decisions);
+  const auto found = std::find_if(decisions.begin(), decisions.end(),
+                                  [&](const auto& one) { return one.name == name; });
+  EXPECT_NE(found, decisions.end()) << name;
+  return found != decisions.end() && found->trainable;
+}
+
+graph::NameTest with(const std::string& part) {
+  return [part](std::string_view name) { return name.find(part) != std::string_view::npos; };
+}
+
+TEST(Untie, GivesEachModuleItsOwnCopyOfWhatWasEqual) {
+  const std::string from = surgery_fixture("vit.onnx");
+  PrepareOptions options;
+  options.untie = true;
+  const PreparedModel made(from, options);
+  // Five LayerNorms shared one scale and one shift.
+  for (const char* module :
+       {"blocks.0.norm1", "blocks.0.norm2", "blocks.1.norm1", "blocks.1.norm2", "norm"}) {
+    const bool first = std::string(module) == "blocks.0.norm1";  // keeps the tensor
+    const std::string name = first ? "norm" : module == std::string("norm") ? "norm" : module;
+    EXPECT_TRUE(made.tensor(name + ".weight").defined()) << name;
+    EXPECT_TRUE(trains(made, name + ".bias")) << name;
+  }
+  EXPECT_NE(made.done.notes[0].find("2 tensors"), std::string::npos) << made.done.notes[0];
+  expect_same_outputs(from, made, samples_of("vit", 1), 0);
+}
+
+// w is the table of an embedding and the weight of the head: a tie that is meant.
+std::string tied_model() {
+  ModelParts parts;
+  const auto scoped = [](Message node, const std::string& module) {
+    return node.message(
+        9, Message().text(1, "pkg.torch.onnx.name_scopes").text(2, "['', '" + module + "', 'op']"));
+  };
+  parts.nodes = {scoped(node("Gather", {"w", "x"}, {"h"}), "embedding"),
+                 scoped(node("MatMul", {"h", "w"}, {"y"}), "head")};
+  parts.inputs = {value_info("x", {-1}, 7)};
+  parts.outputs = {value_info("y", {-1, 2})};
+  parts.initializers = {floats("w", {2, 2}, {1, 2, 3, 4})};
+  return parts.bytes();
+}
+
+TEST(Untie, LeavesATieOfAnEmbeddingAndAHeadUnlessItIsNamed) {
+  const TemporaryFolder folder;
+  const std::string from = folder.write("m.onnx", tied_model());
+  PrepareOptions options;
+  options.untie = true;
+  const PreparedModel left(from, options);
+  EXPECT_EQ(TemporaryFolder::read_all(left.path()), TemporaryFolder::read_all(from));
+  EXPECT_NE(left.done.notes[0].find("still shared, as a model means it: 'w'"), std::string::npos);
+  options.untie_match = with("w");
+  const PreparedModel made(from, options);
+  EXPECT_EQ(made.tensor("head.weight").values<float>(), (std::vector<float>{1, 2, 3, 4}));
+  options.untie_match = with("nothing");
+  expect_error(ErrorCode::kInvalidArgument, "names no weight that several nodes read",
+               [&] { PreparedModel(from, options); });
+}
+
+TEST(ReadableNames, AreThoseOfTheModules) {
+  const std::string from = surgery_fixture("vit.onnx");
+  PrepareOptions options;
+  options.readable_names = true;
+  const PreparedModel made(from, options);
+  EXPECT_EQ(made.tensor("blocks.0.attn.qkv.weight").shape(), (Shape{12, 36}));
+  EXPECT_TRUE(made.tensor("blocks.1.fc2.weight").defined());
+  EXPECT_FALSE(made.tensor("val_75").defined());
+  expect_same_outputs(from, made, samples_of("vit", 1), 0);
+  const TemporaryFolder folder;
+  ModelParts parts;
+  parts.nodes = {node("Relu", {"x"}, {"y"})};
+  expect_error(ErrorCode::kInvalidArgument, "pkg.torch.onnx.name_scopes",
+               [&] { PreparedModel(folder.write("m.onnx", parts.bytes()), options); });
+}
+
+TEST(RestoreBatchNorm, ComesBehindTheConvolutionsItWasFoldedInto) {
+  const std::string from = surgery_fixture("pictures.onnx");
+  PrepareOptions options;
+  options.restore_batchnorm = true;
+  const PreparedModel made(from, options);
+  EXPECT_EQ(count_of(made.load(), "BatchNormalization"), 2);
+  EXPECT_EQ(made.tensor("bn1.weight").values<float>(), std::vector<float>(6, 1));
+  EXPECT_TRUE(trains(made, "bn2.bias"));
+  // The variance is 1 less epsilon, rounded.
+  expect_same_outputs(from, made, samples_of("pictures", 1), 1e-6);
+  expect_error(ErrorCode::kInvalidArgument, "the file does not say which Conv had one",
+               [&] { PreparedModel(surgery_fixture("segment.onnx"), options); });
+  options.match = with("mid");
+  const PreparedModel one(surgery_fixture("segment.onnx"), options);
+  EXPECT_EQ(count_of(one.load(), "BatchNormalization"), 1);
+}
+
+TEST(RestoreBias, AddsZerosToLayersOfAllForms) {
+  const TemporaryFolder folder;
+  ModelParts parts;
+  parts.nodes = {node("Gemm", {"x", "w"}, {"g"}), node("MatMul", {"g", "w"}, {"m"}),
+                 node("MatMul", {"m", "w"}, {"n"}), node("Add", {"n", "b"}, {"y"})};
+  parts.initializers = {floats("w", {4, 4}, {1, 2, 3, 4, 5, 6, 7, 8, 9, 1, 2, 3, 4, 5, 6, 7}),
+                        floats("b", {4}, {1, 2, 3, 4})};
+  const std::string from = folder.write("m.onnx", parts.bytes());
+  PrepareOptions options;
+  options.restore_bias = true;
+  const PreparedModel made(from, options);
+  EXPECT_NE(made.done.notes[0].find("2 layers"), std::string::npos) << made.done.notes[0];
+  EXPECT_TRUE(trains(made, "w.bias"));
+  EXPECT_TRUE(trains(made, "w.bias_2"));
+  expect_same_outputs(
+      from, made, Tensor::from<float>(DType::kFloat32, {1, 4}, std::vector<float>{1, 2, 3, 4}), 0);
+}
+
+TEST(InsertDropout, ComesBeforeTheLastLayerOrBehindThoseThatAreNamed) {
+  const std::string from = surgery_fixture("pictures.onnx");
+  PrepareOptions options;
+  options.dropout = graph::DropoutOptions{0.25, {}, {}};
+  const PreparedModel last(from, options);
+  EXPECT_EQ(count_of(last.load(), "Dropout"), 1);
+  expect_same_outputs(from, last, samples_of("pictures", 1), 0);
+  options.dropout->match = with("conv");
+  const PreparedModel two(from, options);
+  EXPECT_EQ(count_of(two.load(), "Dropout"), 2);
+  expect_same_outputs(from, two, samples_of("pictures", 1), 0);
+  options.dropout->ratio = 1;
+  expect_error(ErrorCode::kInvalidArgument, "--insert-dropout is 1",
+               [&] { PreparedModel(from, options); });
+}
+
+TEST(StripActivation, GivesTheLogitsUnderTheOutputsName) {
+  const std::string from = surgery_fixture("pictures.onnx");
+  PrepareOptions options;
+  options.strip_activation = true;
+  const PreparedModel made(from, options);
+  EXPECT_EQ(count_of(made.load(), "Softmax"), 0);
+  EXPECT_EQ(made.load().outputs()[0].name, graph::OnnxModel::load(from).outputs()[0].name);
+  const Tensor x = samples_of("pictures", 1);
+  const std::vector<double> share = outputs_of(from, x)[0].values<double>();
+  const std::vector<double> logits = made.outputs(x)[0].values<double>();
+  for (std::size_t i = 1; i < share.size(); ++i) {
+    EXPECT_NEAR(logits[i] - logits[0], std::log(share[i] / share[0]), 1e-4);
+  }
+  expect_error(ErrorCode::kInvalidArgument, "not by a Softmax",
+               [&] { PreparedModel(made.path(), options); });
+}
+
+TEST(LiftConstants, WeightsInConstantNodesBecomeInitializers) {
+  const TemporaryFolder folder;
+  ModelParts parts;
+  parts.nodes = {
+      node("Constant", {}, {"w"},
+           {tensor_attribute("value", floats("", {4, 4}, std::vector<float>(16, 0.5f)))}),
+      node("MatMul", {"x", "w"}, {"y"})};
+  const std::string from = folder.write("m.onnx", parts.bytes());
+  PrepareOptions options;
+  options.lift_constants = true;
+  const PreparedModel made(from, options);
+  EXPECT_EQ(count_of(made.load(), "Constant"), 0);
+  EXPECT_EQ(made.tensor("w").values<float>(), std::vector<float>(16, 0.5f));
+  // Before IR version 4 an initializer is an input as well.
+  parts.ir = 3;
+  const PreparedModel old(folder.write("old.onnx", parts.bytes()), options);
+  EXPECT_EQ(old.load().inputs().size(), 1u);
+  EXPECT_NE(TemporaryFolder::read_all(old.path()).find("w"), std::string::npos);
+}
+
+TEST(PaddingIdx, GivesTheSameAndLetsNothingFlowIntoTheRow) {
+  const TemporaryFolder folder;
+  const std::string from = folder.write("m.onnx", tied_model());
+  PrepareOptions options;
+  options.padding_rows = {{"w", 1}};
+  const PreparedModel made(from, options);
+  expect_same_outputs(
+      from, made,
+      Tensor::from<std::int64_t>(DType::kInt64, {3}, std::vector<std::int64_t>{1, 0, 1}), 0);
+  EXPECT_FALSE(trains(made, "w.padding"));
+  options.padding_rows = {{"w", 2}};
+  expect_error(ErrorCode::kInvalidArgument, "no row 2", [&] { PreparedModel(from, options); });
+  options.padding_rows = {{"v", 0}};
+  expect_error(ErrorCode::kInvalidArgument, "such tables are 'w'",
+               [&] { PreparedModel(from, options); });
+}
+
+TEST(Findings, NameTheEditThatUndoesEach) {
+  const auto edits = [](const std::string& path) {
+    std::vector<std::string> found;
+    for (const graph::Finding& one : graph::find_what_exporters_did(graph::OnnxModel::load(path))) {
+      found.push_back(one.edit);
+    }
+    return found;
+  };
+  EXPECT_EQ(
+      edits(surgery_fixture("pictures.onnx")),
+      (std::vector<std::string>{"--strip-activation", "--restore-batchnorm", "--dynamic-batch"}));
+  EXPECT_EQ(edits(surgery_fixture("vit.onnx")),
+            (std::vector<std::string>{"--untie", "--readable-names", "--dynamic-batch"}));
+  // Undone, nothing is left to say.
+  PrepareOptions options;
+  options.untie = options.readable_names = options.dynamic_batch = true;
+  const PreparedModel made(surgery_fixture("vit.onnx"), options);
+  EXPECT_TRUE(edits(made.path()).empty());
+  expect_same_outputs(surgery_fixture("vit.onnx"), made, samples_of("vit", 1), 1e-6);
+}
+
+}  // namespace
+}  // namespace temper::test

@@ -1,0 +1,180 @@
+#include "tools/cli/prepare_options.h"
+
+#include <algorithm>
+#include <array>
+
+#include "runtime/base/error.h"
+#include "runtime/base/number_text.h"
+#include "training/settings/name_pattern.h"
+
+namespace temper::cli {
+namespace {
+
+std::vector<std::string> split(const std::string& text) {
+  std::vector<std::string> parts;
+  std::size_t begin = 0;
+  while (begin <= text.size() && !text.empty()) {
+    const std::size_t end = std::min(text.find(',', begin), text.size());
+    parts.push_back(text.substr(begin, end - begin));
+    begin = end + 1;
+  }
+  return parts;
+}
+
+double number(const std::string& text, const std::string& what) {
+  const std::optional<double> value = read_number(text);
+  TEMPER_CHECK(value, ErrorCode::kInvalidArgument, what, " is '", text, "', expected a number");
+  return *value;
+}
+
+std::int64_t whole_number(const std::string& text, const std::string& what, std::int64_t least) {
+  Arguments one;
+  one.options_[what] = text;
+  return one.integer(what, least, least);
+}
+
+// Of --match and the like: later patterns decide, "!" excludes. None when the option is not given.
+graph::NameTest name_test(const Arguments& arguments, const char* option) {
+  if (!arguments.has(option)) {
+    return {};
+  }
+  return [patterns = split(arguments.text(option))](std::string_view name) {
+    bool chosen = false;
+    for (const std::string& pattern : patterns) {
+      const bool excludes = pattern.starts_with('!');
+      if (training::matches_pattern(excludes ? pattern.substr(1) : pattern, name)) {
+        chosen = !excludes;
+      }
+    }
+    return chosen;
+  };
+}
+
+std::uint64_t seed_of(const Arguments& arguments) {
+  return static_cast<std::uint64_t>(arguments.integer("--seed", 0, 0));
+}
+
+// r=8,alpha=16
+graph::LoraOptions lora_of(const Arguments& arguments) {
+  graph::LoraOptions lora;
+  for (const std::string& part : split(arguments.text("--lora"))) {
+    const std::size_t equals = part.find('=');
+    const std::string key = part.substr(0, equals);
+    TEMPER_CHECK((key == "r" || key == "alpha") && equals != std::string::npos,
+                 ErrorCode::kInvalidArgument, "--lora has '", part,
+                 "', expected r=RANK and alpha=NUMBER");
+    if (key == "r") {
+      lora.rank = whole_number(part.substr(equals + 1), "--lora r", 1);
+    } else {
+      lora.alpha = number(part.substr(equals + 1), "--lora alpha");
+    }
+  }
+  lora.match = name_test(arguments, "--match");
+  TEMPER_CHECK(lora.match, ErrorCode::kInvalidArgument,
+               "--lora needs --match: which layers get "
+               "adapters, such as --match '**attn**'");
+  lora.seed = seed_of(arguments);
+  return lora;
+}
+
+// WEIGHT=ROW
+std::pair<std::string, std::int64_t> padding_of(const std::string& text) {
+  const std::size_t equals = text.rfind('=');
+  TEMPER_CHECK(equals != std::string::npos && equals > 0, ErrorCode::kInvalidArgument,
+               "--padding-idx is '", text, "', expected WEIGHT=ROW");
+  return {text.substr(0, equals), whole_number(text.substr(equals + 1), "--padding-idx", 0)};
+}
+
+// What says more about an edit is an error without the edit.
+void check_companions(const Arguments& arguments) {
+  struct Companion {
+    const char* option;
+    std::vector<const char*> of;
+  };
+  const std::array companions = {
+      Companion{"--head-keep", {"--head-classes"}},
+      Companion{"--head-output", {"--head-classes", "--strip-activation", "--insert-dropout"}},
+      Companion{"--seed", {"--head-classes", "--lora"}},
+      Companion{"--match",
+                {"--lora", "--insert-dropout", "--restore-bias", "--restore-batchnorm"}}};
+  for (const Companion& one : companions) {
+    const bool has = std::any_of(one.of.begin(), one.of.end(),
+                                 [&](const char* option) { return arguments.has(option); });
+    TEMPER_CHECK(has || !arguments.has(one.option), ErrorCode::kInvalidArgument, one.option,
+                 " says more about ", join(one.of, ", "), ", which is not given");
+  }
+}
+
+}  // namespace
+
+const std::vector<OptionSpec>& prepare_option_specs() {
+  static const std::vector<OptionSpec> specs = {
+      {"--inference", "", "nodes exported in training form are brought to inference form"},
+      {"--lift-constants", "", "weights in Constant nodes become initializers"},
+      {"--untie", "", "weights that the exporter merged because they were equal are copied"},
+      {"--untie-match", "LIST", "these shared weights are copied, whatever they are"},
+      {"--readable-names", "", "weights called val_88 and the like are called after their modules"},
+      {"--strip-activation", "", "a final Softmax, LogSoftmax or Sigmoid is removed"},
+      {"--restore-bias", "", "layers without a bias (of --match) get one of zeros"},
+      {"--restore-batchnorm", "", "BatchNormalization behind the Conv it was folded into"},
+      {"--dynamic-batch", "", "any batch size in place of a fixed one, tried at two sizes"},
+      {"--padding-idx", "WEIGHT=ROW", "this row of an embedding does not train"},
+      {"--head-classes", "N", "the last Gemm, MatMul or Conv for N classes"},
+      {"--head-keep", "LIST", "0,3,7 or names: classes of the file that come first"},
+      {"--head-output", "NAME", "the output whose head is meant; the first when left out"},
+      {"--insert-dropout", "RATIO", "Dropout behind the layers of --match, or before the last one"},
+      {"--extract-lora", "FILE", "the file's adapters as .safetensors, named as peft does"},
+      {"--merge-lora", "", "the file's adapters are added to their weights"},
+      {"--lora", "r=8,alpha=16", "adds adapters to the layers of --match"},
+      {"--match", "LIST", "patterns of layers, by module path, weight or node: '**attn**'"},
+      {"--seed", "N", "of new values; 0 when left out"},
+      {"--threads", "N", "threads of the trial run; all processors when left out"},
+      {"--json", "", "one JSON line, and errors as JSON"}};
+  return specs;
+}
+
+graph::PrepareOptions prepare_options(const Arguments& arguments) {
+  check_companions(arguments);
+  graph::PrepareOptions options;
+  options.inference = arguments.has("--inference");
+  options.lift_constants = arguments.has("--lift-constants");
+  options.untie = arguments.has("--untie");
+  options.untie_match = name_test(arguments, "--untie-match");
+  options.readable_names = arguments.has("--readable-names");
+  options.strip_activation = arguments.has("--strip-activation");
+  options.restore_bias = arguments.has("--restore-bias");
+  options.restore_batchnorm = arguments.has("--restore-batchnorm");
+  options.dynamic_batch = arguments.has("--dynamic-batch");
+  if (arguments.has("--padding-idx")) {
+    options.padding_rows = {padding_of(arguments.text("--padding-idx"))};
+  }
+  options.output = arguments.text("--head-output");
+  if (arguments.has("--head-classes")) {
+    options.head = graph::HeadOptions{arguments.integer("--head-classes", 1, 1),
+                                      split(arguments.text("--head-keep")), options.output,
+                                      seed_of(arguments)};
+  }
+  options.match = name_test(arguments, "--match");
+  if (arguments.has("--insert-dropout")) {
+    options.dropout =
+        graph::DropoutOptions{number(arguments.text("--insert-dropout"), "--insert-dropout"),
+                              options.match, options.output};
+  }
+  options.extract_lora = arguments.has("--extract-lora");
+  options.merge_lora = arguments.has("--merge-lora");
+  if (arguments.has("--lora")) {
+    options.lora = lora_of(arguments);
+  }
+  const bool any = options.inference || options.lift_constants || options.untie ||
+                   options.untie_match || options.readable_names || options.strip_activation ||
+                   options.restore_bias || options.restore_batchnorm || options.dynamic_batch ||
+                   !options.padding_rows.empty() || options.head || options.dropout ||
+                   options.extract_lora || options.merge_lora || options.lora;
+  TEMPER_CHECK(any, ErrorCode::kInvalidArgument, "no edit is asked for; temper inspect ",
+               arguments.positional(0),
+               " says what this model needs, temper help prepare what there "
+               "is");
+  return options;
+}
+
+}  // namespace temper::cli
