@@ -27,10 +27,10 @@ class DynamicBatch {
         before_(before),
         from_(from),
         trial_(trial),
-        old_(before.build_graph(standard_ops())) {
-    Graph wide = old_;
+        old_(before.build_graph(standard_ops())),
+        wide_(old_) {
     bind_shapes(old_, trial.symbols, from, trial.reference);
-    rebatch(wide, trial.symbols, from, from * kTimes, trial.reference, &trace_);
+    rebatch(wide_, trial.symbols, from, from * kTimes, trial.reference, &trace_);
     for (int i = 0; i < old_.value_count(); ++i) {
       if (!old_.value(ValueId{i}).name.empty()) {
         values_[old_.value(ValueId{i}).name] = ValueId{i};
@@ -54,10 +54,12 @@ class DynamicBatch {
     }
     for (const NodeId id : trace_.rewritten) {
       const Node& node = old_.node(id);
-      const auto maker = makers.find(old_.value(node.outputs[0]).name);
+      const auto output = std::find_if(node.outputs.begin(), node.outputs.end(),
+                                       [](ValueId id_of) { return id_of.valid(); });
+      const auto maker = makers.find(old_.value(*output).name);
       TEMPER_CHECK(maker != makers.end(), ErrorCode::kUnsupported, node.origin,
                    " holds the size of the batch, but is no node of the file itself");
-      rewrite(node, edit_.node_of(*maker->second));
+      rewrite(id, edit_.node_of(*maker->second));
     }
     edit_.remove_unread(replaced_);
     set_shapes();
@@ -80,8 +82,11 @@ class DynamicBatch {
     return old_.value(values_.at(name)).shape;
   }
 
-  void rewrite(const Node& node, wire::NodeProto& file) {
+  void rewrite(NodeId id, wire::NodeProto& file) {
     const std::string& op = file.op_type();
+    if (repeat_shared(id, file)) {
+      return;
+    }
     if (op == "Reshape") {
       rewrite_reshape(file);
     } else if (op == "Expand") {
@@ -93,14 +98,35 @@ class DynamicBatch {
     } else if (op == "Slice") {
       rewrite_slice(file);
     } else if (op == "Squeeze") {
-      rewrite_squeeze(node, file);
-    } else if (op == "Concat") {
-      rewrite_concat(file);
+      rewrite_squeeze(old_.node(id), file);
     } else {
-      fail(ErrorCode::kUnsupported, node.origin,
+      fail(ErrorCode::kUnsupported, old_.node(id).origin,
            " holds the size of the batch in a form that prepare cannot make dynamic",
            kRebatchAdvice);
     }
+  }
+
+  // What all samples share and the file gives once, such as a class token or a first state, is
+  // repeated for each, as rebatching did in the graph. Whether there was such an input.
+  bool repeat_shared(NodeId id, wire::NodeProto& file) {
+    const std::vector<ValueId>&was = old_.node(id).inputs, &is = wide_.node(id).inputs;
+    bool any = false;
+    for (std::size_t i = 0; i < std::min(was.size(), is.size()); ++i) {
+      if (was[i] == is[i]) {
+        continue;
+      }
+      const Shape &once = old_.value(was[i]).shape, &repeated = wide_.value(is[i]).shape;
+      const auto differ = std::mismatch(once.begin(), once.end(), repeated.begin());
+      const auto at = static_cast<std::size_t>(differ.first - once.begin());
+      const Numbers ones(static_cast<std::size_t>(once.rank()), 1);
+      const std::string target = numbers_with_batch(file, ones, at, 1);
+      const std::string shared = file.input(static_cast<int>(i));
+      const std::string of_each = edit_.unique(shared + "_of_each");
+      edit_.insert_before(file, edit_.opset() >= 8 ? "Expand" : "Tile", {shared, target}, of_each);
+      set_input(file, static_cast<int>(i), of_each);
+      any = true;
+    }
+    return any;
   }
 
   // The numbers at an input, as the file has them where it stores them.
@@ -288,22 +314,6 @@ class DynamicBatch {
     set_numbers(file, 1, axes);
   }
 
-  // What all samples share, such as a class token, is repeated for each.
-  void rewrite_concat(wire::NodeProto& file) {
-    const int at = *axis_of(file.output(0));
-    for (int i = 0; i < file.input_size(); ++i) {
-      const std::string shared = file.input(i);
-      if (axis_of(shared)) {
-        continue;
-      }
-      const Numbers ones(static_cast<std::size_t>(shape_of(file.output(0)).rank()), 1);
-      const std::string target = numbers_with_batch(file, ones, static_cast<std::size_t>(at), 1);
-      const std::string repeated = edit_.unique(shared + "_of_each");
-      edit_.insert_before(file, edit_.opset() >= 8 ? "Expand" : "Tile", {shared, target}, repeated);
-      set_input(file, i, repeated);
-    }
-  }
-
   void set_shapes() {
     for (auto* list : {edit_.graph().mutable_input(), edit_.graph().mutable_output(),
                        edit_.graph().mutable_value_info()}) {
@@ -334,7 +344,8 @@ class DynamicBatch {
   const OnnxModel& before_;
   std::int64_t from_;
   const Trial& trial_;
-  Graph old_;  // at the file's batch size
+  Graph old_;   // at the file's batch size
+  Graph wide_;  // as rebatching leaves it
   BatchTrace trace_;
   std::unordered_map<std::string, ValueId> values_;
   bool has_symbols_ = false;

@@ -68,8 +68,7 @@ std::string LinearLayer::name() const {
 }
 
 bool LinearLayer::is_meant(const NameTest& test) const {
-  return test(weight) || (!node->name.empty() && test(node->name)) ||
-         (!node->scope.empty() && test(node->scope));
+  return test(weight) || test(name()) || (!node->name.empty() && test(node->name));
 }
 
 std::optional<LinearLayer> linear_layer(ModelEdit& edit, const FlatIndex& index,

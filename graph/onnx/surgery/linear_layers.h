@@ -40,7 +40,7 @@ struct LinearLayer {
   // The module's path where the file has it, else the weight's name without ".weight", else the
   // node's name.
   std::string name() const;
-  // By the weight's name, the node's or the module's path.
+  // By name(), the weight's name or the node's.
   bool is_meant(const NameTest& test) const;
 };
 
