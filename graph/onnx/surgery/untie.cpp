@@ -109,24 +109,28 @@ std::string role_of(const std::string& name, const Use& use) {
   return place != nullptr && place->place == Place::kBias ? "bias" : "weight";
 }
 
-// The first of them keeps the tensor. Uses of one module stay together, where it is known.
+// One of them keeps the tensor: the one it is called after, or the first. Uses of one module stay
+// together, where it is known.
 void separate(ModelEdit& edit, const std::string& name, const std::vector<Use>& uses) {
-  std::map<std::string, std::string> copies;
   const bool by_module = modules_of(uses).size() > 1;
+  const auto key_of = [&](std::size_t i) {
+    return by_module && !uses[i].module.empty() ? uses[i].module : concat("#", i);
+  };
+  const auto name_of = [&](const Use& use) {
+    return use.node->scope.empty() ? name : use.node->scope + "." + role_of(name, use);
+  };
+  const auto keeper = std::find_if(uses.begin(), uses.end(),
+                                   [&](const Use& use) { return name_of(use) == name; });
+  const std::size_t kept =
+      keeper == uses.end() ? 0 : static_cast<std::size_t>(keeper - uses.begin());
+  std::map<std::string, std::string> copies{{key_of(kept), name}};
   for (std::size_t i = 0; i < uses.size(); ++i) {
-    const Use& use = uses[i];
-    const std::string key = by_module && !use.module.empty() ? use.module : concat("#", i);
-    if (i == 0) {
-      copies[key] = name;
-      continue;
-    }
-    std::string& copy = copies[key];
+    std::string& copy = copies[key_of(i)];
     if (copy.empty()) {
-      copy =
-          edit.unique(use.node->scope.empty() ? name : use.node->scope + "." + role_of(name, use));
+      copy = edit.unique(name_of(uses[i]));
       edit.copy_tensor(name, copy);
     }
-    edit.node_of(*use.node).set_input(static_cast<int>(use.input), copy);
+    edit.node_of(*uses[i].node).set_input(static_cast<int>(uses[i].input), copy);
   }
 }
 
