@@ -1,7 +1,7 @@
 """Makes the small exports of tests/graph/onnx/surgery/fixtures and what onnxruntime computes with them. From the root.
 
 Each NAME.onnx is PyTorch's default export: batch 1, in the inputs and inside the graph. NAME.npz has 40 samples `x` and the
-output `y` of each, run alone in the exported file. head.npz has what torch.nn.Linear holds after torch.manual_seed(3).
+output `y` of each, run alone in the exported file. head.npz has what torch.nn.Linear of 16 and of 12 inputs holds after torch.manual_seed(3).
 """
 import pathlib
 import sys
@@ -81,6 +81,15 @@ class Segment(nn.Module):
         return self.up(torch.cat([h, x], 1))
 
 
+class Recurrent(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.lstm, self.head = nn.LSTM(4, 6, 2, batch_first=True), nn.Linear(6, 3)
+
+    def forward(self, x):
+        return self.head(self.lstm(x)[0][:, -1])
+
+
 def write(name, model, shape):
     torch.manual_seed(0)
     model = model().eval()
@@ -106,14 +115,18 @@ def write(name, model, shape):
 
 
 def head():
-    torch.manual_seed(3)
-    layer = nn.Linear(16, 7)
-    np.savez(FOLDER / 'head.npz', weight=layer.weight.detach().numpy(), bias=layer.bias.detach().numpy())
+    arrays = {}
+    for inputs in (16, 12):
+        torch.manual_seed(3)
+        layer = nn.Linear(inputs, 7)
+        arrays |= {f'weight{inputs}': layer.weight.detach().numpy(), f'bias{inputs}': layer.bias.detach().numpy()}
+    np.savez(FOLDER / 'head.npz', **arrays)
 
 
 if __name__ == '__main__':
     FOLDER.mkdir(parents=True, exist_ok=True)
-    for one, model, shape in [('pictures', Pictures, (3, 8, 8)), ('vit', Vit, (3, 8, 8)), ('segment', Segment, (3, 8, 8))]:
+    for one, model, shape in [('pictures', Pictures, (3, 8, 8)), ('vit', Vit, (3, 8, 8)), ('segment', Segment, (3, 8, 8)),
+                              ('recurrent', Recurrent, (5, 4))]:
         if sys.argv[1:] in ([], [one]):
             write(one, model, shape)
     head()

@@ -11,7 +11,8 @@ std::vector<float> TorchUniform::draw(std::int64_t count, double bound) {
   std::vector<float> values(static_cast<std::size_t>(count));
   for (float& value : values) {
     const auto bits = static_cast<std::uint32_t>(engine_()) & kMask;
-    value = static_cast<float>(bits) * kUnit * (high - low) + low;
+    // PyTorch's kernels are compiled with fused multiply-add.
+    value = std::fma(static_cast<float>(bits) * kUnit, high - low, low);
   }
   return values;
 }

@@ -119,8 +119,8 @@ void separate(ModelEdit& edit, const std::string& name, const std::vector<Use>& 
   const auto name_of = [&](const Use& use) {
     return use.node->scope.empty() ? name : use.node->scope + "." + role_of(name, use);
   };
-  const auto keeper = std::find_if(uses.begin(), uses.end(),
-                                   [&](const Use& use) { return name_of(use) == name; });
+  const auto keeper =
+      std::find_if(uses.begin(), uses.end(), [&](const Use& use) { return name_of(use) == name; });
   const std::size_t kept =
       keeper == uses.end() ? 0 : static_cast<std::size_t>(keeper - uses.begin());
   std::map<std::string, std::string> copies{{key_of(kept), name}};

@@ -30,7 +30,7 @@ void expect_close(const Tensor& actual, const Tensor& expected, const std::strin
 }
 
 TEST(DynamicBatch, GivesEachSampleWhatOnnxruntimeGivesItInTheOriginal) {
-  for (const std::string name : {"pictures", "vit", "segment"}) {
+  for (const std::string name : {"pictures", "vit", "segment", "recurrent"}) {
     const PreparedModel made(surgery_fixture(name + ".onnx"), dynamic());
     EXPECT_EQ(made.load().batch().symbol, "batch") << name;
     EXPECT_EQ(made.load().outputs()[0].dims[0].symbol, "batch") << name;

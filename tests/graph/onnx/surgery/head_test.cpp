@@ -24,11 +24,13 @@ std::vector<float> row(const Tensor& matrix, std::int64_t index) {
 }
 
 TEST(Head, NewClassesBeginAsALinearLayerOfPyTorchDoes) {
-  const PreparedModel made(surgery_fixture("pictures.onnx"), head_of(7, {}, 3));
   const training::NpzFile oracle(surgery_fixture("head.npz"));
-  EXPECT_TRUE(equal_bits(made.tensor("head.weight"), oracle.read("weight")));
-  EXPECT_TRUE(equal_bits(made.tensor("head.bias"), oracle.read("bias")));
-  EXPECT_EQ(made.load().outputs()[0].dims[1].value, 7);
+  for (const auto& [name, inputs] : {std::pair("pictures", 16), std::pair("vit", 12)}) {
+    const PreparedModel made(surgery_fixture(concat(name, ".onnx")), head_of(7, {}, 3));
+    EXPECT_TRUE(equal_bits(made.tensor("head.weight"), oracle.read(concat("weight", inputs))));
+    EXPECT_TRUE(equal_bits(made.tensor("head.bias"), oracle.read(concat("bias", inputs))));
+    EXPECT_EQ(made.load().outputs()[0].dims[1].value, 7);
+  }
 }
 
 TEST(Head, KeepsTheRowsOfKnownClassesBitForBit) {
