@@ -53,7 +53,7 @@ TEST(PrepareCommand, OnlyAdaptersTrainAndAreMergedIntoTheModelTheyBelongTo) {
   EXPECT_THAT(prepared.err, HasSubstr("2 layers have adapters of rank 4"));
   const CommandResult trained =
       run_temper({"train", digits("digits.toml"), "model.path=" + adapted, "train.epochs=1",
-                  "train.out=" + run, "model.trainable=[\"**lora_A\", \"**lora_B\"]"});
+                  "train.out=" + run, "model.trainable=[\"**.lora_A\", \"**.lora_B\"]"});
   ASSERT_EQ(trained.exit_code, 0) << trained.err;
   const std::map<std::string, Tensor> first = weights(adapted), last = weights(run + "/last.onnx");
   ASSERT_EQ(first.size(), last.size());
@@ -96,7 +96,7 @@ TEST(PrepareCommand, RefusesWhatItCannotDoAndWritesNothing) {
   expect({"--head-keep", "1"}, 2, "--head-keep says more about --head-classes");
   expect({"--lora", "r=4"}, 2, "--lora needs --match");
   expect({"--lora", "rank=4", "--match", "8"}, 2, "expected r=RANK and alpha=NUMBER");
-  expect({"--lora", "r=4", "--match", "**attn**"}, 2, "such layers are '8', '10'");
+  expect({"--lora", "r=4", "--match", "**.attn.**"}, 2, "such layers are '8', '10'");
   expect({"--head-classes", "3", "--head-keep", "0,12"}, 2, "the file's classes are 0 to 9");
   expect({"--strip-activation"}, 2, "not by a Softmax");
   expect({"--padding-idx", "0.weight"}, 2, "expected WEIGHT=ROW");

@@ -72,7 +72,7 @@ graph::LoraOptions lora_of(const Arguments& arguments) {
   lora.match = name_test(arguments, "--match");
   TEMPER_CHECK(lora.match, ErrorCode::kInvalidArgument,
                "--lora needs --match: which layers get "
-               "adapters, such as --match '**attn**'");
+               "adapters, such as --match '**.attn.**'");
   lora.seed = seed_of(arguments);
   return lora;
 }
@@ -126,7 +126,7 @@ const std::vector<OptionSpec>& prepare_option_specs() {
       {"--extract-lora", "FILE", "the file's adapters as .safetensors, named as peft does"},
       {"--merge-lora", "", "the file's adapters are added to their weights"},
       {"--lora", "r=8,alpha=16", "adds adapters to the layers of --match"},
-      {"--match", "LIST", "patterns of layers, by module path, weight or node: '**attn**'"},
+      {"--match", "LIST", "patterns of layers, by module path, weight or node: '**.attn.**'"},
       {"--seed", "N", "of new values; 0 when left out"},
       {"--threads", "N", "threads of the trial run; all processors when left out"},
       {"--json", "", "one JSON line, and errors as JSON"}};

@@ -211,7 +211,8 @@ class DynamicBatch {
                                  target[static_cast<std::size_t>(at)] / from_));
   }
 
-  // 0 takes the size from the input, -1 what is left over: both need no computation.
+  // -1 takes what is left over and 0 the size of the input: both need no computation. A file whose
+  // only symbol is the batch can say every other dimension.
   void rewrite_reshape(wire::NodeProto& file) {
     const int at = *axis_of(file.output(0));
     Numbers target = numbers_at(file, 1);
@@ -221,11 +222,15 @@ class DynamicBatch {
       return;
     }
     const BatchAxis& before = axis_of(file.input(0));
-    if (zero_copies && before && *before == at && shape_of(file.input(0))[at] == size) {
-      size = 0;
-      set_numbers(file, 1, target);
-    } else if (std::find(target.begin(), target.end(), -1) == target.end()) {
+    const auto free = std::find(target.begin(), target.end(), -1);
+    if (free == target.end() || !has_symbols_) {
+      if (free != target.end()) {
+        *free = shape_of(file.output(0))[static_cast<int>(free - target.begin())];
+      }
       size = -1;
+      set_numbers(file, 1, target);
+    } else if (zero_copies && before && *before == at && shape_of(file.input(0))[at] == size) {
+      size = 0;
       set_numbers(file, 1, target);
     } else {
       set_input(file, 1,

@@ -57,6 +57,12 @@ bool is_anonymous(const std::string& tensor) {
   return is_digits(tensor);
 }
 
+bool is_batchnorm(const FlatNode& node) {
+  const std::vector<PlaceOfInput>& places = facts_of(node).places;
+  return std::any_of(places.begin(), places.end(),
+                     [](const PlaceOfInput& place) { return place.place == Place::kStatistic; });
+}
+
 std::string LinearLayer::name() const {
   if (!node->scope.empty()) {
     return node->scope;

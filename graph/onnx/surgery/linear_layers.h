@@ -48,6 +48,9 @@ struct LinearLayer {
 std::optional<LinearLayer> linear_layer(ModelEdit& edit, const FlatIndex& index,
                                         const FlatNode& node);
 
+// Whether the node normalises by statistics that it keeps.
+bool is_batchnorm(const FlatNode& node);
+
 // Whether an exporter made the name up: "val_88", "onnx::MatMul_213", "155".
 bool is_anonymous(const std::string& tensor);
 

@@ -133,7 +133,7 @@ void add_lora(ModelEdit& edit, const LoraOptions& options) {
                "layers are ",
                join(others, ", "));
   edit.note(concat("--lora: ", count, " layers have adapters of rank ", options.rank,
-                   "; train with model.trainable = [\"**lora_A\", \"**lora_B\"]"));
+                   "; train with model.trainable = [\"**.lora_A\", \"**.lora_B\"]"));
 }
 
 std::vector<LoraAdapter> lora_adapters(ModelEdit& edit) {

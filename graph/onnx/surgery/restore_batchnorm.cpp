@@ -4,7 +4,6 @@
 
 #include <onnx.pb.h>
 
-#include "graph/onnx/places.h"
 #include "graph/onnx/surgery/linear_layers.h"
 #include "runtime/base/error.h"
 
@@ -24,9 +23,8 @@ bool says_batchnorm(const wire::NodeProto& node) {
 
 bool is_followed(const FlatIndex& index, const LinearLayer& layer) {
   const auto& readers = index.readers(layer.output());
-  return std::any_of(readers.begin(), readers.end(), [](const FlatNode* reader) {
-    return facts_of(*reader).has_running_statistics;
-  });
+  return std::any_of(readers.begin(), readers.end(),
+                     [](const FlatNode* reader) { return is_batchnorm(*reader); });
 }
 
 std::vector<LinearLayer> convolutions(ModelEdit& edit, const FlatGraph& flat,

@@ -15,9 +15,8 @@ namespace {
 bool is_normalised(const FlatIndex& index, const FlatNode& node) {
   const auto& readers = index.readers(node.outputs[0]);
   return !readers.empty() &&
-         std::all_of(readers.begin(), readers.end(), [](const FlatNode* reader) {
-           return facts_of(*reader).has_running_statistics;
-         });
+         std::all_of(readers.begin(), readers.end(),
+                     [](const FlatNode* reader) { return is_batchnorm(*reader); });
 }
 
 std::vector<LinearLayer> without_bias(ModelEdit& edit, const FlatGraph& flat,

@@ -76,22 +76,38 @@ TEST(DynamicBatch, RefusesAModelThatMixesSamples) {
                [&] { PreparedModel(path, dynamic()); });
 }
 
-// Targets that neither 0 nor -1 can say are computed from the input's shape.
-TEST(DynamicBatch, ComputesATargetWhereTheFileUsesItsOneFreeDimensionElsewhere) {
+Tensor counted(const Shape& shape) {
+  std::vector<float> values(static_cast<std::size_t>(shape.element_count()));
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    values[i] = static_cast<float>(i);
+  }
+  return Tensor::from<float>(DType::kFloat32, shape, values);
+}
+
+TEST(DynamicBatch, SaysTheOtherDimensionsWhereTheFileLeftOneOpen) {
   const TemporaryFolder folder;
   const std::string path = folder.write(
       "rows.onnx", chain({node("Reshape", {"x", "rows"}, {"r"}), node("Relu", {"r"}, {"q"}),
                           node("Reshape", {"q", "back"}, {"y"})},
                          {ints("rows", {6, -1}), ints("back", {2, -1, 2})}, "y", {"2", "6", "2"}));
   const PreparedModel made(path, dynamic());
-  std::vector<float> values(5 * 12);
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    values[i] = static_cast<float>(i);
-  }
-  const Tensor input = Tensor::from<float>(DType::kFloat32, {5, 3, 4}, values);
-  const Tensor y = made.outputs(input)[0];
+  const Tensor y = made.outputs(counted({5, 3, 4}))[0];
   EXPECT_EQ(y.shape(), (Shape{5, 6, 2}));
-  EXPECT_EQ(y.values<float>(), values);
+  EXPECT_EQ(y.values<float>(), counted({5, 6, 2}).values<float>());
+  EXPECT_EQ(made.load().op_counts(), graph::OnnxModel::load(path).op_counts());
+}
+
+// A length that is a symbol takes the one open dimension of the target.
+TEST(DynamicBatch, ComputesATargetWhereNothingElseCanSayIt) {
+  const TemporaryFolder folder;
+  ModelParts parts;
+  parts.nodes = {node("Unsqueeze", {"x", "front"}, {"u"}), node("Reshape", {"u", "to"}, {"y"})};
+  parts.inputs = {symbolic_info("x", {"2", "s", "4"})};
+  parts.outputs = {symbolic_info("y", {"2", "s", "4"})};
+  parts.initializers = {ints("front", {0}), ints("to", {2, -1, 4})};
+  const PreparedModel made(folder.write("m.onnx", parts.bytes()), dynamic(), {{"s", 3}});
+  const Tensor x = counted({3, 5, 4});
+  EXPECT_TRUE(equal_bits(made.outputs(x)[0], x));
 }
 
 TEST(DynamicBatch, SaysThatABatchIsDynamicAlready) {

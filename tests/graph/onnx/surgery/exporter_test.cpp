@@ -117,6 +117,9 @@ TEST(RestoreBatchNorm, ComesBehindTheConvolutionsItWasFoldedInto) {
   EXPECT_EQ(count_of(made.load(), "BatchNormalization"), 2);
   EXPECT_EQ(made.tensor("bn1.weight").values<float>(), std::vector<float>(6, 1));
   EXPECT_TRUE(trains(made, "bn2.bias"));
+  for (const graph::Finding& one : graph::find_what_exporters_did(made.load())) {
+    EXPECT_NE(one.edit, "--restore-batchnorm");
+  }
   // The variance is 1 less epsilon, rounded.
   expect_same_outputs(from, made, samples_of("pictures", 1), 1e-6);
   expect_error(ErrorCode::kInvalidArgument, "the file does not say which Conv had one",

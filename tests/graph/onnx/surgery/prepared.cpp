@@ -24,8 +24,14 @@ std::string surgery_fixture(const std::string& name) {
 
 std::vector<Tensor> outputs_of(const std::string& path, const Tensor& input) {
   graph::Graph graph = graph::OnnxModel::load(path).build_graph(graph::standard_ops());
-  const std::int64_t batch = input.shape()[0];
-  graph::bind_shapes(graph, {{"batch", batch}}, batch, reference_device());
+  std::map<std::string, std::int64_t> symbols;
+  const std::vector<graph::Dim>& dims = graph.value(graph.inputs[0]).dims;
+  for (std::size_t i = 0; i < dims.size(); ++i) {
+    if (dims[i].value < 0) {
+      symbols[dims[i].symbol] = input.shape()[static_cast<int>(i)];
+    }
+  }
+  graph::bind_shapes(graph, symbols, input.shape()[0], reference_device());
   std::vector<ValueId> wanted;
   for (const auto& output : graph.outputs) {
     wanted.push_back(output.value);
@@ -47,8 +53,9 @@ Tensor samples_of(const std::string& name, std::int64_t count) {
   return rows(training::NpzFile(surgery_fixture(name + ".npz")).read("x"), 0, count);
 }
 
-PreparedModel::PreparedModel(const std::string& from, const graph::PrepareOptions& options) {
-  const graph::Trial trial{reference_device(), reference_device(), 1, {}};
+PreparedModel::PreparedModel(const std::string& from, const graph::PrepareOptions& options,
+                             const std::map<std::string, std::int64_t>& symbols) {
+  const graph::Trial trial{reference_device(), reference_device(), 1, symbols};
   done = graph::prepare_model(graph::OnnxModel::load(from), options, trial, path());
 }
 
