@@ -6,7 +6,7 @@
 
 #include "graph/onnx/inference_form.h"
 #include "graph/onnx/surgery/lift_constants.h"
-#include "graph/onnx/surgery/lora.h"
+#include "graph/onnx/surgery/linear_layers.h"
 #include "graph/onnx/surgery/readable_names.h"
 #include "graph/onnx/surgery/restore_batchnorm.h"
 #include "graph/onnx/surgery/restore_bias.h"

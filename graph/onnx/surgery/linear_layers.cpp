@@ -97,7 +97,8 @@ std::optional<LinearLayer> linear_layer(ModelEdit& edit, const FlatIndex& index,
     layer.weight = maker->inputs[0];
     swapped = !swapped;
   }
-  if (!is_readable(edit, layer.weight)) {
+  if (!is_readable(edit, layer.weight) || layer.weight.ends_with(kLoraA) ||
+      layer.weight.ends_with(kLoraB)) {
     return {};
   }
   const TensorHeader header = edit.header(layer.weight);

@@ -26,6 +26,11 @@ class FlatIndex {
   std::unordered_map<std::string, std::vector<const FlatNode*>> readers_;
 };
 
+// The suffixes of the tensors of adapters (lora.h): "encoder.q_proj.lora_A".
+inline constexpr const char* kLoraA = ".lora_A";
+inline constexpr const char* kLoraB = ".lora_B";
+inline constexpr const char* kLoraFactor = ".lora_factor";
+
 struct LinearLayer {
   const FlatNode* node = nullptr;
   Linear kind = Linear::kMatrix;
@@ -44,7 +49,7 @@ struct LinearLayer {
   bool is_meant(const NameTest& test) const;
 };
 
-// Nothing when the node is no product with a stored weight, or one of another form.
+// Nothing when the node is no product with a stored weight, one of another form, or an adapter's.
 std::optional<LinearLayer> linear_layer(ModelEdit& edit, const FlatIndex& index,
                                         const FlatNode& node);
 

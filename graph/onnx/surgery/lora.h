@@ -25,11 +25,6 @@ struct LoraAdapter {
   double factor = 1;
 };
 
-// The suffixes of the tensors' names: "encoder.q_proj.lora_A".
-inline constexpr const char* kLoraA = ".lora_A";
-inline constexpr const char* kLoraB = ".lora_B";
-inline constexpr const char* kLoraFactor = ".lora_factor";
-
 // Adds adapters: A as peft begins it (kaiming_uniform_(a=sqrt(5)), drawn layer after layer from
 // torch.manual_seed(seed)), B zero, so that the outputs are those of before. THROWS:
 // kInvalidArgument when nothing matches, or the rank is not below that of a weight; kUnsupported

@@ -8,6 +8,8 @@
 #include <cmath>
 
 #include "graph/onnx/export.h"
+#include "graph/onnx/surgery/findings.h"
+#include "graph/onnx/surgery/linear_layers.h"
 #include "graph/ops/standard_ops.h"
 #include "tests/graph/onnx/expect_error.h"
 #include "tests/graph/onnx/surgery/prepared.h"
@@ -109,6 +111,15 @@ TEST(Lora, BeginsAsALinearLayerOfPyTorchDoes) {
       EXPECT_EQ(a.values<float>()[static_cast<std::size_t>(i * 4 + r)],
                 oracle.values<float>()[static_cast<std::size_t>(r * 16 + i)]);
     }
+  }
+}
+
+TEST(Lora, AdaptersAreNoLayersThemselves) {
+  const PreparedModel made(surgery_fixture("pictures.onnx"), lora(2, 2, "fc"));
+  expect_error(ErrorCode::kUnsupported, "has an adapter already",
+               [&] { PreparedModel(made.path(), lora(2, 2, "")); });
+  for (const graph::Finding& one : graph::find_what_exporters_did(made.load())) {
+    EXPECT_NE(one.edit, "--restore-bias") << one.examples.at(0);
   }
 }
 
