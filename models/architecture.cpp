@@ -99,7 +99,10 @@ std::int64_t parameter_count(const FreshModel& model) {
 }
 
 void write_model(const FreshModel& model, const std::string& path) {
-  graph::write_graph(model.graph, {model.opset, model.output_dims}, path);
+  graph::GraphFile file;
+  file.opset = model.opset;
+  file.output_dims = model.output_dims;
+  graph::write_graph(model.graph, file, path);
 }
 
 }  // namespace temper::models

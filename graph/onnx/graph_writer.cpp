@@ -20,7 +20,6 @@
 namespace temper::graph {
 namespace {
 
-constexpr std::int64_t kInlineBytes = std::int64_t{1} << 30;
 constexpr std::uint64_t kAlignment = 64;  // of tensors in a data file
 constexpr std::uint64_t kPieceBytes = std::uint64_t{1} << 20;
 
@@ -187,7 +186,7 @@ class GraphWriter {
       const Variable& variable = graph_.variable(VariableId{i});
       wire::TensorProto& tensor = add_tensor(out, variable.name, variable.dtype, variable.shape);
       StreamedBytes bytes = initial_bytes(variable);
-      if (total <= kInlineBytes || bytes.bytes < kAlignment) {
+      if (total <= file_.inline_bytes || bytes.bytes < kAlignment) {
         held_[&tensor] = std::move(bytes);
         continue;
       }

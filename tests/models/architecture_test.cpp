@@ -10,7 +10,11 @@
 #include <string>
 #include <vector>
 
+#include "graph/onnx/graph_writer.h"
+#include "graph/onnx/import.h"
+#include "graph/ops/standard_ops.h"
 #include "runtime/base/error.h"
+#include "tests/runtime/platform/temporary_folder.h"
 
 namespace temper {
 namespace {
@@ -180,6 +184,28 @@ TEST(FreshModel, RefusesOptionsThatItCannotHave) {
   EXPECT_NE(message("unet", {{"image-size", Int{100}}}).find("halved"), std::string::npos);
   EXPECT_NE(message("bert", {{"head", std::string("ner")}}).find("masked-lm"), std::string::npos);
   EXPECT_NE(message("mlp", {}, 17).find("18 to 28"), std::string::npos);
+}
+
+// What a model of more than a gigabyte is written as.
+TEST(FreshModel, IsTheSameWithItsTensorsInAFileBesideIt) {
+  const TemporaryFolder folder;
+  const FreshModel model = fresh("convnet", {{"widths", std::vector<Int>{4, 8}}}, 5);
+  graph::GraphFile file;
+  file.opset = model.opset;
+  file.output_dims = model.output_dims;
+  file.inline_bytes = 0;
+  graph::write_graph(model.graph, file, folder.file("big.onnx"));
+  const graph::OnnxModel read = graph::OnnxModel::load(folder.file("big.onnx"));
+  EXPECT_EQ(read.files().size(), 2U);
+  const graph::Graph loaded = read.build_graph(graph::standard_ops());
+  for (int i = 0; i < model.graph.variable_count(); ++i) {
+    const graph::Variable& variable = model.graph.variable(VariableId{i});
+    const VariableId id = loaded.find_variable(variable.name);
+    ASSERT_TRUE(id.valid()) << variable.name;
+    EXPECT_TRUE(
+        equal_bits(graph::initial_value(loaded.variable(id)), graph::initial_value(variable)))
+        << variable.name;
+  }
 }
 
 }  // namespace
