@@ -15,14 +15,14 @@ SIZE = 32
 def picture(random):
     y, x = np.mgrid[:SIZE, :SIZE]
     target = np.zeros((SIZE, SIZE), np.int64)
-    for _ in range(random.integers(1, 4)):
+    for _ in range(random.integers(1, 3)):
         kind = random.integers(1, 3)
-        cy, cx = random.uniform(5, SIZE - 5, 2)
-        half = random.uniform(3.5, 7)
+        cy, cx = random.uniform(7, SIZE - 7, 2)
+        half = random.uniform(5, 8)
         inside = ((y - cy) ** 2 + (x - cx) ** 2 < (1.1 * half) ** 2 if kind == 1
                   else np.maximum(abs(y - cy), abs(x - cx)) < half)
         target[inside] = kind
-    light = np.where(target > 0, 160, 90) + random.normal(0, 30, (SIZE, SIZE)) + 20 * random.normal()
+    light = np.where(target > 0, 160, 90) + random.normal(0, 25, (SIZE, SIZE)) + 20 * random.normal()
     return (np.clip(light, 0, 255) // 16 * 16).astype(np.uint8), target  # 16 levels: a smaller file
 
 
