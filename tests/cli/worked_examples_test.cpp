@@ -37,7 +37,7 @@ TEST(WorkedExample, AnLstmForecastsATimeSeries) {
   const ScratchFolder scratch;
   const std::string model = scratch / "lstm.onnx", run = scratch / "run";
   expect_done({"new", "lstm", model, "--features", "1", "--hidden", "16"});
-  const training::JsonValue best = train("forecast/forecast.toml", model, run, {"train.epochs=3"});
+  const training::JsonValue best = train("forecast/forecast.toml", model, run, {"train.epochs=8"});
   EXPECT_GT(best.at("val/r2").as_double("r2"), 0.5);
   expect_done({"eval", run, "--charts", scratch / "charts"});
   EXPECT_TRUE(fs::exists(scratch / "charts/predictions.png"));
@@ -47,9 +47,9 @@ TEST(WorkedExample, AUnetTellsDiscsFromSquares) {
   const ScratchFolder scratch;
   const std::string model = scratch / "unet.onnx";
   expect_done({"new", "unet", model, "--channels", "1", "--classes", "3", "--image-size", "32",
-               "--width", "4", "--depth", "2"});
+               "--width", "8", "--depth", "2"});
   const training::JsonValue best =
-      train("segmentation/segmentation.toml", model, scratch / "run", {"train.epochs=2"});
+      train("segmentation/segmentation.toml", model, scratch / "run", {"train.epochs=5"});
   EXPECT_GT(best.at("val/accuracy").as_double("accuracy"), 0.7);
 }
 

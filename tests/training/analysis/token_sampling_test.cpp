@@ -21,7 +21,10 @@ std::vector<double> shares(const TokenSampling& sampling,
                            const std::vector<float>& scores = kScores) {
   std::vector<double> count(scores.size());
   for (std::int64_t place = 0; place < 4000; ++place) {
-    count.at(static_cast<std::size_t>(sample_token(scores, sampling, place))) += 1.0 / 4000;
+    count.at(static_cast<std::size_t>(sample_token(scores, sampling, place))) += 1;
+  }
+  for (double& of_token : count) {
+    of_token /= 4000;
   }
   return count;
 }

@@ -200,5 +200,24 @@ TEST(LessIsBetter, OfErrorsAndNotOfScores) {
   EXPECT_FALSE(less_is_better("val/r2"));
 }
 
+// What a chart of a regression is drawn from.
+TEST(SetMetrics, KeepsTheFirstValuesOfARegressionInTheirOrder) {
+  SetMetrics metrics(Task::kRegression, Scores::kLogits, 1, {});
+  for (std::int64_t batch = 0; batch < 3; ++batch) {
+    std::vector<double> predicted, wanted;
+    for (std::int64_t i = 0; i < 90; ++i) {
+      predicted.push_back(static_cast<double>(batch * 90 + i));
+      wanted.push_back(-static_cast<double>(batch * 90 + i));
+    }
+    metrics.add(Tensor::from<double>(DType::kFloat64, {90, 1}, std::span(predicted)),
+                Tensor::from<double>(DType::kFloat64, {90, 1}, std::span(wanted)));
+  }
+  ASSERT_EQ(metrics.first_values().size(), kMostKeptValues);
+  for (std::size_t i = 0; i < kMostKeptValues; ++i) {
+    EXPECT_EQ(metrics.first_values()[i].predicted, static_cast<double>(i));
+    EXPECT_EQ(metrics.first_values()[i].wanted, -static_cast<double>(i));
+  }
+}
+
 }  // namespace
 }  // namespace temper::training
