@@ -127,12 +127,18 @@ class Expansion {
                   b_.shape(inputs[kValue]), past);
     type_ = b_.dtype(inputs[kQuery]);
     const bool in_double = attrs_.get_int("softmax_precision", 1) == 11;
+    const bool shows = node.outputs.size() > 3 && node.outputs[3].valid();
+    fuses_ =
+        !shows && attrs_.get_double("softcap", 0) == 0 && (!in_double || type_ == DType::kFloat64);
     wide_ = in_double || type_ == DType::kFloat64 ? DType::kFloat64 : DType::kFloat32;
   }
 
   std::vector<ValueId> run() {
     const ValueId key = cached(kKey, kPastKey);
     const ValueId value = cached(kValue, kPastValue);
+    if (fuses_) {
+      return {fused(key, value), key, value, {}};
+    }
     const ValueId raw = scores(key);
     ValueId logits = b_.cast(raw, wide_);
     const ValueId capped = logits = cap(logits);
@@ -189,6 +195,34 @@ class Expansion {
                      : b_.op("Identity", {fresh});
   }
 
+  // Nobody looks at the scores: they are never kept. The plain causal rule is the node's own.
+  ValueId fused(ValueId key, ValueId value) {
+    node_is_causal_ = attrs_.get_int("is_causal", 0) != 0 && s_.past == 0 && !has(kLengths);
+    const ValueId bias = make_bias();
+    std::vector<ValueId> inputs = {split(inputs_[kQuery], s_.heads), of_each_head(key),
+                                   of_each_head(b_.cast(value, type_))};
+    if (bias.valid()) {
+      inputs.push_back(bias);
+    }
+    const double fallback = 1 / std::sqrt(static_cast<double>(s_.size));
+    return joined(b_.op("FusedAttention", std::move(inputs),
+                        {{"scale", attrs_.get_double("scale", fallback)},
+                         {"causal", std::int64_t{node_is_causal_ ? 1 : 0}},
+                         {"k_transposed", std::int64_t{0}},
+                         {"zero_rows", std::int64_t{1}}}));
+  }
+  // Keys or values that several heads share, once for each of them.
+  ValueId of_each_head(ValueId x) {
+    if (s_.heads == s_.kv_heads) {
+      return x;
+    }
+    const Shape shape = b_.shape(x);
+    const std::int64_t group = s_.heads / s_.kv_heads;
+    const ValueId apart = b_.reshape(x, {shape[0], shape[1], 1, shape[2], shape[3]});
+    return b_.reshape(b_.expand(apart, {shape[0], shape[1], group, shape[2], shape[3]}),
+                      {shape[0], s_.heads, shape[2], shape[3]});
+  }
+
   // scale q k^T as [batch, heads, queries, keys]. Heads that share a key lie next to each other, so
   // they are further rows of one product.
   ValueId scores(ValueId key) {
@@ -225,7 +259,7 @@ class Expansion {
     ValueId allowed;
     const std::int64_t left = attrs_.get_int("left_window_size", -1);
     const std::int64_t right = attrs_.get_int("right_window_size", -1);
-    const bool causal = attrs_.get_int("is_causal", 0) != 0;
+    const bool causal = attrs_.get_int("is_causal", 0) != 0 && !node_is_causal_;
     const auto number = [&](std::int64_t n) {
       return b_.scalar(DType::kInt64, static_cast<double>(n));
     };
@@ -299,6 +333,9 @@ class Expansion {
         shares, {s_.batch, s_.kv_heads, s_.heads / s_.kv_heads * s_.queries, s_.total()});
     const ValueId y = b_.reshape(b_.op("MatMul", {rows, b_.cast(value, type_)}),
                                  {s_.batch, s_.heads, s_.queries, s_.value_size});
+    return joined(y);
+  }
+  ValueId joined(ValueId y) {
     return s_.split ? y
                     : b_.reshape(b_.transpose(y, {0, 2, 1, 3}),
                                  {s_.batch, s_.queries, s_.heads * s_.value_size});
@@ -310,6 +347,7 @@ class Expansion {
   Sizes s_{};
   DType type_ = DType::kFloat32;
   DType wide_ = DType::kFloat32;  // of the softmax, float32 at least
+  bool fuses_ = false, node_is_causal_ = false;
 };
 
 std::vector<ValueId> expand_attention(Builder& b, const Node& node,

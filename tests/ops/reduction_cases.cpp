@@ -357,6 +357,7 @@ std::vector<OpCase> reduction_cases() {
   add_normalisation_cases(cases);
   add_cumulative_cases(cases);
   add_attention_cases(cases);
+  add_fused_attention_cases(cases);
   add_product_cases(cases);
   return cases;
 }

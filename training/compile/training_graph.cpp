@@ -5,6 +5,7 @@
 #include "graph/autodiff/gradient.h"
 #include "graph/ir/op_def.h"
 #include "graph/passes/bind_shapes.h"
+#include "graph/passes/fuse_attention.h"
 #include "graph/passes/mixed_precision.h"
 #include "graph/passes/rebatch.h"
 #include "graph/passes/training_mode.h"
@@ -56,6 +57,8 @@ class GraphMaker {
     }
     std::vector<WatchedLayer> layers =
         request_.watch_activations ? find_layers(graph_) : std::vector<WatchedLayer>{};
+    // Before differentiation: the gradient is the fused node's own.
+    graph::fuse_attention(graph_, reference_);
     // Before the loss, which is float32 altogether, and before differentiation.
     if (settings_.precision != DType::kFloat32) {
       graph::apply_mixed_precision(graph_, settings_.precision);

@@ -1,0 +1,113 @@
+#include "backends/cpu/attention_loops.h"
+
+#include <algorithm>
+#include <limits>
+
+#include "backends/common/functors.h"
+#include "backends/cpu/instruction_sets.h"
+#include "backends/cpu/vector_math.h"
+
+namespace temper::cpu {
+namespace {
+
+constexpr int kLanes = 16;
+
+[[gnu::always_inline]] inline float sum_of(const float* lanes) {
+  double total = 0;
+  for (int j = 0; j < kLanes; ++j) {
+    total += static_cast<double>(lanes[j]);
+  }
+  return static_cast<float>(total);
+}
+
+}  // namespace
+
+TEMPER_CLONES("arch=x86-64-v4", "arch=x86-64-v3", "default")
+float score_row(std::int64_t n, float* s, float scale, const float* bias, std::int64_t bias_step) {
+  if (bias == nullptr) {
+#pragma GCC ivdep
+    for (std::int64_t i = 0; i < n; ++i) {
+      s[i] = s[i] * scale;
+    }
+  } else if (bias_step == 0) {
+    const float shift = *bias;
+#pragma GCC ivdep
+    for (std::int64_t i = 0; i < n; ++i) {
+      s[i] = s[i] * scale + shift;
+    }
+  } else {
+#pragma GCC ivdep
+    for (std::int64_t i = 0; i < n; ++i) {
+      s[i] = s[i] * scale + bias[i];
+    }
+  }
+  float tops[kLanes];
+  std::fill(tops, tops + kLanes, -std::numeric_limits<float>::infinity());
+  std::int64_t i = 0;
+  for (; i + kLanes <= n; i += kLanes) {
+    for (int j = 0; j < kLanes; ++j) {
+      tops[j] = functors::Max{}(tops[j], s[i + j]);
+    }
+  }
+  for (int j = 0; i < n; ++i, ++j) {
+    tops[j] = functors::Max{}(tops[j], s[i]);
+  }
+  for (int j = 1; j < kLanes; ++j) {
+    tops[0] = functors::Max{}(tops[0], tops[j]);
+  }
+  return tops[0];
+}
+
+TEMPER_CLONES("arch=x86-64-v4", "arch=x86-64-v3", "default")
+float share_row(std::int64_t n, float* s, float top) {
+  float lanes[kLanes] = {};
+  std::int64_t i = 0;
+  for (; i + kLanes <= n; i += kLanes) {
+    for (int j = 0; j < kLanes; ++j) {
+      const float share = exp_of(s[i + j] - top);
+      s[i + j] = share;
+      lanes[j] += share;
+    }
+  }
+  for (int j = 0; i < n; ++i, ++j) {
+    s[i] = exp_of(s[i] - top);
+    lanes[j] += s[i];
+  }
+  return sum_of(lanes);
+}
+
+TEMPER_CLONES("arch=x86-64-v4", "arch=x86-64-v3", "default")
+void scale_row(std::int64_t n, float* y, float factor) {
+#pragma GCC ivdep
+  for (std::int64_t i = 0; i < n; ++i) {
+    y[i] = y[i] * factor;
+  }
+}
+
+TEMPER_CLONES("arch=x86-64-v4", "arch=x86-64-v3", "default")
+float dot_row(std::int64_t n, const float* a, const float* b) {
+  float lanes[kLanes] = {};
+  std::int64_t i = 0;
+  for (; i + kLanes <= n; i += kLanes) {
+    for (int j = 0; j < kLanes; ++j) {
+      lanes[j] += a[i + j] * b[i + j];
+    }
+  }
+  for (int j = 0; i < n; ++i, ++j) {
+    lanes[j] += a[i] * b[i];
+  }
+  return sum_of(lanes);
+}
+
+TEMPER_CLONES("arch=x86-64-v4", "arch=x86-64-v3", "default")
+void score_gradient_row(std::int64_t n, float* p, float lse, float* dp, float through,
+                        float factor) {
+#pragma GCC ivdep
+  for (std::int64_t i = 0; i < n; ++i) {
+    const float share = exp_of(p[i] - lse);
+    p[i] = share;
+    dp[i] = factor * share * (dp[i] - through);
+  }
+}
+
+}  // namespace temper::cpu
