@@ -7,7 +7,7 @@
 #include "backends/cpu/panel_product.h"
 #include "backends/cpu/parallel.h"
 #include "backends/cpu/recurrence_memory.h"
-#include "backends/cpu/vector_loops.h"
+#include "backends/cpu/reduce_loops.h"
 
 namespace temper::cpu {
 namespace {
@@ -18,8 +18,6 @@ using Part = FloatPart;
 
 // The inputs of the ops, and of the gradient behind them the gradients of the outputs.
 enum Input : std::size_t { kX, kW, kR, kB, kLengths, kH0, kC0 };
-
-constexpr std::int64_t kColumns = 64;  // whose sums one thread makes
 
 class Recurrence {
  public:
@@ -118,21 +116,15 @@ class Recurrence {
     run_product(plan_.threads,
                 {plan_.rows(), rows, plan_.inputs, false, true, x(), plan_.inputs,
                  input(kW) + d * rows * plan_.inputs, plan_.inputs, 1, 1, m.gates, rows});
-    read_states(d, kH0, m.h);
-    if (is(Cell::kLstm)) {
-      read_states(d, kC0, m.c);
-    }
   }
 
-  void read_states(std::int64_t d, std::size_t i, float* states) const {
-    read_states(d, input(i), states);
-  }
-  void read_states(std::int64_t d, const float* from, float* states) const {
-    for (std::int64_t n = 0; n < plan_.batch; ++n) {
+  // The states of a slice's samples; null: zeros.
+  void read_states(const Slice& s, const float* from, float* states) const {
+    for (std::int64_t n = s.first; n < s.first + s.count; ++n) {
       if (from == nullptr) {
         std::fill_n(state(states, n), plan_.hidden, 0.0f);
       } else {
-        std::copy_n(from + plan_.state_at(d, n), plan_.hidden, state(states, n));
+        std::copy_n(from + plan_.state_at(s.d, n), plan_.hidden, state(states, n));
       }
     }
   }
@@ -144,6 +136,10 @@ class Recurrence {
 
   void run_slice(const Slice& s) const {
     const Memory& m = memory(s.d);
+    read_states(s, input(kH0), m.h);
+    if (is(Cell::kLstm)) {
+      read_states(s, input(kC0), m.c);
+    }
     for (std::int64_t step = 0; step < plan_.steps; ++step) {
       advance(s, plan_.step_time(s.d, step));
     }
@@ -154,9 +150,9 @@ class Recurrence {
       }
       return;
     }
-    read_gradients(s, dy(1), m.dh);
+    read_states(s, dy(1), m.dh);
     if (is(Cell::kLstm)) {
-      read_gradients(s, dy(2), m.dc);
+      read_states(s, dy(2), m.dc);
     }
     for (std::int64_t step = plan_.steps - 1; step >= 0; --step) {
       retreat(s, plan_.step_time(s.d, step));
@@ -164,16 +160,6 @@ class Recurrence {
     write_states(s, m.dh, output(kH0));
     if (is(Cell::kLstm)) {
       write_states(s, m.dc, output(kC0));
-    }
-  }
-
-  void read_gradients(const Slice& s, const float* from, float* states) const {
-    for (std::int64_t n = s.first; n < s.first + s.count; ++n) {
-      if (from == nullptr) {
-        std::fill_n(state(states, n), plan_.hidden, 0.0f);
-      } else {
-        std::copy_n(from + plan_.state_at(s.d, n), plan_.hidden, state(states, n));
-      }
     }
   }
 
@@ -367,10 +353,10 @@ class Recurrence {
     }
     if (float* db = output(kB)) {
       db += d * 2 * rows;
-      sum_rows(m.gates, rows, rows, db);
+      sum_rows(plan_.threads, m.gates, rows, all, rows, db);
       std::copy_n(db, rows, db + rows);
       if (plan_.reset_behind) {
-        sum_rows(m.extra, hidden, hidden, db + 2 * rows - hidden);
+        sum_rows(plan_.threads, m.extra, hidden, all, hidden, db + 2 * rows - hidden);
       }
     }
     if (float* dx = output(kX)) {
@@ -378,22 +364,6 @@ class Recurrence {
                                   input(kW) + d * rows * plan_.inputs, plan_.inputs, 1,
                                   d == 0 ? 0.0f : 1.0f, dx, plan_.inputs});
     }
-  }
-
-  // y[j] = sum of x[i * step + j] over all rows
-  void sum_rows(const float* from, std::int64_t step, std::int64_t columns, float* y) const {
-    parallel_ranges(plan_.threads, columns, kColumns, [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t first = begin; first < end; first += kColumns) {
-        const std::int64_t count = std::min(kColumns, end - first);
-        double totals[kColumns] = {};
-        for (std::int64_t i = 0; i < plan_.rows(); ++i) {
-          add_to(totals, from + i * step + first, count);
-        }
-        for (std::int64_t j = 0; j < count; ++j) {
-          y[first + j] = static_cast<float>(totals[j]);
-        }
-      }
-    });
   }
 
   const RecurrencePlan& plan_;

@@ -4,6 +4,8 @@
 
 #include "backends/common/functors.h"
 #include "backends/cpu/instruction_sets.h"
+#include "backends/cpu/parallel.h"
+#include "backends/cpu/vector_loops.h"
 
 namespace temper::cpu {
 namespace {
@@ -77,6 +79,23 @@ void lower_to(float* best, const float* x, std::int64_t n) {
 TEMPER_CLONES("arch=x86-64-v4", "arch=x86-64-v3", "default")
 void lower_to(double* best, const double* x, std::int64_t n) {
   fold_each(functors::Min{}, best, x, n);
+}
+
+void sum_rows(int threads, const float* x, std::int64_t step, std::int64_t rows,
+              std::int64_t columns, float* y) {
+  constexpr std::int64_t kColumns = 64;
+  parallel_ranges(threads, columns, kColumns, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t first = begin; first < end; first += kColumns) {
+      const std::int64_t count = std::min(kColumns, end - first);
+      double totals[kColumns] = {};
+      for (std::int64_t i = 0; i < rows; ++i) {
+        add_to(totals, x + i * step + first, count);
+      }
+      for (std::int64_t j = 0; j < count; ++j) {
+        y[first + j] = static_cast<float>(totals[j]);
+      }
+    }
+  });
 }
 
 }  // namespace temper::cpu

@@ -10,6 +10,10 @@ double sum(const double* x, std::int64_t n);
 // totals[j] += x[j]
 void add_to(double* totals, const double* x, std::int64_t n);
 
+// y[j] = the sum of x[i * step + j] over all rows, in double, rounded once.
+void sum_rows(int threads, const float* x, std::int64_t step, std::int64_t rows,
+              std::int64_t columns, float* y);
+
 // NaN where there is one; n > 0.
 float largest(const float* x, std::int64_t n);
 double largest(const double* x, std::int64_t n);

@@ -6,6 +6,7 @@
 #include "graph/ir/op_def.h"
 #include "graph/passes/bind_shapes.h"
 #include "graph/passes/fuse_attention.h"
+#include "graph/passes/join_slices.h"
 #include "graph/passes/mixed_precision.h"
 #include "graph/passes/rebatch.h"
 #include "graph/passes/training_mode.h"
@@ -57,7 +58,8 @@ class GraphMaker {
     }
     std::vector<WatchedLayer> layers =
         request_.watch_activations ? find_layers(graph_) : std::vector<WatchedLayer>{};
-    // Before differentiation: the gradient is the fused node's own.
+    // Before differentiation: the gradient is that of what takes the nodes' place.
+    graph::join_slices(graph_);
     graph::fuse_attention(graph_, reference_);
     // Before the loss, which is float32 altogether, and before differentiation.
     if (settings_.precision != DType::kFloat32) {
