@@ -42,8 +42,6 @@ std::unique_ptr<Kernel> prepare(const OpQuery& query) {
 
 }  // namespace
 
-void register_channel_sums(KernelTable& table) {
-  table.add("ReduceSum", "cpu", supports, prepare);
-}
+void register_channel_sums(KernelTable& table) { table.add("ReduceSum", "cpu", supports, prepare); }
 
 }  // namespace temper::cpu

@@ -74,7 +74,8 @@ std::unique_ptr<Kernel> prepare_gather(const OpQuery& query) {
   GatherPlan g = plan_gather(query, query.inputs[0].shape);
   g.threads = threads_for_elements(query.threads, query.outputs[0].shape.element_count());
   const DType dtype = query.inputs[0].dtype;
-  const std::uint64_t missing = visit_any(dtype, []<class T>() { return no_element<T>(); });
+  const std::uint64_t missing =
+      is_narrow(dtype) ? 0 : visit_any(dtype, []<class T>() { return no_element<T>(); });
   auto kernel = visit_bits(dtype, [&]<class T>() {
     return query.inputs[1].dtype == DType::kInt32
                ? gather_kernel<T, std::int32_t>(g, static_cast<T>(missing))

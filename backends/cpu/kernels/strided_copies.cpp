@@ -10,6 +10,7 @@
 #include "runtime/backend/kernel_table.h"
 #include "runtime/base/dtype_visit.h"
 #include "runtime/base/error.h"
+#include "runtime/base/narrow_types.h"
 
 namespace temper::cpu {
 namespace {
@@ -128,9 +129,12 @@ std::unique_ptr<Kernel> prepare_pad(const OpQuery& query) {
     source.base += std::max<std::int64_t>(-begin, 0) * source.strides[axis];
     target.base += std::max<std::int64_t>(begin, 0) * target.strides[axis];
   }
-  const std::uint64_t fill = visit_any(query.inputs[0].dtype, [&]<class T>() {
-    return bits_of(convert_element<T>(query.attrs->get_double("value", 0)));
-  });
+  const DType dtype = query.inputs[0].dtype;
+  const double value = query.attrs->get_double("value", 0);
+  const std::uint64_t fill =
+      is_narrow(dtype)
+          ? std::uint64_t{narrow_code(dtype, value)}
+          : visit_any(dtype, [&]<class T>() { return bits_of(convert_element<T>(value)); });
   return copy_into(query, target, source, fill);
 }
 
