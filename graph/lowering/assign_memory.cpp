@@ -74,6 +74,14 @@ PhysicalId Lowering::root(PhysicalId id) const {
   return id;
 }
 
+std::int64_t Lowering::within_root(PhysicalId id) const {
+  std::int64_t within = 0;
+  for (; id >= 0; id = physicals_[static_cast<std::size_t>(id)].shares) {
+    within += physicals_[static_cast<std::size_t>(id)].within;
+  }
+  return within;
+}
+
 // first/last of every memory block, over all physicals that share it.
 void Lowering::touch_lives() {
   const auto touch = [&](PhysicalId id, int step) {
@@ -151,14 +159,14 @@ void Lowering::assign_readings() {
     Physical& block = physicals_[static_cast<std::size_t>(root(id))];
     const Physical& output = physicals_[static_cast<std::size_t>(id)];
     if (output.spec.bytes() > kLargestReading || block.home == Physical::Home::kInput ||
-        readings_.contains(root(id))) {
+        readings_.contains({root(id), within_root(id)})) {
       continue;
     }
-    readings_[root(id)] = readings_bytes_;
+    readings_[{root(id), within_root(id)}] = readings_bytes_;
     readings_bytes_ += aligned_bytes(output.spec.bytes());
     if (block.home == Physical::Home::kBlock && block.spec.bytes() == output.spec.bytes()) {
       block.home = Physical::Home::kReadings;
-      block.offset = readings_.at(root(id));
+      block.offset = readings_.at({root(id), 0});
     }
   }
 }
@@ -168,9 +176,10 @@ Location Lowering::locate(PhysicalId id) const {
     return {};
   }
   const Physical& physical_tensor = physicals_[static_cast<std::size_t>(root(id))];
+  const std::int64_t within = within_root(id);  // of blocks alone
   switch (physical_tensor.home) {
     case Physical::Home::kBlock:
-      return {Location::Kind::kArena, -1, physical_tensor.offset};
+      return {Location::Kind::kArena, -1, physical_tensor.offset + within};
     case Physical::Home::kFlat:
       return {Location::Kind::kFlat, -1, physical_tensor.offset};
     case Physical::Home::kVariable:
@@ -180,7 +189,7 @@ Location Lowering::locate(PhysicalId id) const {
     case Physical::Home::kInput:
       return {Location::Kind::kInput, physical_tensor.index, 0};
     case Physical::Home::kReadings:
-      return {Location::Kind::kReadings, -1, physical_tensor.offset};
+      return {Location::Kind::kReadings, -1, physical_tensor.offset + within};
   }
   return {};
 }
@@ -241,7 +250,7 @@ void Lowering::assign_addresses(Plan& plan) {
   for (std::size_t i = 0; i < outputs_.size(); ++i) {
     const Graph::Output& output = graph_.outputs[i];
     const TensorSpec& spec = physicals_[static_cast<std::size_t>(outputs_[i])].spec;
-    const auto reading = readings_.find(root(outputs_[i]));
+    const auto reading = readings_.find({root(outputs_[i]), within_root(outputs_[i])});
     plan.outputs.push_back({output.name, spec.dtype, spec.shape, locate(outputs_[i]), output.port,
                             reading == readings_.end() ? -1 : reading->second});
   }

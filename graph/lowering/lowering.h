@@ -35,7 +35,8 @@ struct Physical {
   std::size_t opaque_bytes = 0;
   int first = -1;  // first and last step that touch it
   int last = -1;
-  int shares = -1;  // physical whose memory this one reuses (aliases, in-place)
+  int shares = -1;          // physical whose memory this one reuses (aliases, in-place)
+  std::int64_t within = 0;  // bytes from where that one begins
 };
 
 using PhysicalId = int;
@@ -62,6 +63,7 @@ class Lowering {
   void lower_node(NodeId id);
   void lower_commit_layouts(const Node& node, OpQuery& query);
   bool lower_as_alias(const Node& node);
+  bool lower_as_parts(const Node& node);
   bool lower_as_empty(const Node& node);
   void lower_updates();
   void lower_outputs();
@@ -88,6 +90,8 @@ class Lowering {
   void assign_readings();
   Location locate(PhysicalId id) const;
   PhysicalId root(PhysicalId id) const;
+  // Bytes from where its root begins.
+  std::int64_t within_root(PhysicalId id) const;
   void assign_addresses(Plan& plan);
 
   const Graph& graph_;
@@ -106,7 +110,8 @@ class Lowering {
   std::vector<PhysicalId> outputs_;                                  // of the graph's
   std::vector<std::string> missing_;
   std::int64_t flat_bytes_ = 0;
-  std::map<PhysicalId, std::int64_t> readings_;  // offsets of roots
+  // Offsets of what is read, by its root and where it lies within.
+  std::map<std::pair<PhysicalId, std::int64_t>, std::int64_t> readings_;
   std::int64_t readings_bytes_ = 0;
   std::map<VariableId, int> store_ids_;
 };

@@ -10,6 +10,7 @@ namespace temper::op_suite {
 std::vector<OpCase> elementwise_cases();
 std::vector<OpCase> reduction_cases();
 std::vector<OpCase> shape_cases();
+std::vector<OpCase> large_cases();
 std::vector<OpCase> nn_cases();
 std::vector<OpCase> loss_cases();
 std::vector<OpCase> ctc_cases();

@@ -93,6 +93,49 @@ void add_forms(std::vector<OpCase>& cases, const std::string& op, const Attrs& o
   cases.push_back(last);
 }
 
+// The gradient op itself, in float32 too, which central differences do not see; long enough for
+// several slices of samples, and with a length.
+void add_gradients(std::vector<OpCase>& cases, const std::string& op, const Attrs& own) {
+  const Attrs both{{"direction", std::string("bidirectional")}};
+  const Attrs reverse{{"direction", std::string("reverse")}};
+  const auto add = [&](const Attrs& attrs, const Dims& dims, const With& with, const char* label) {
+    if (own.has("activations") && dims.directions == 1) {
+      return;  // those are of two directions
+    }
+    const Attrs all = joined(attrs, own);
+    OpCase forward = recurrent(op, all, dims, with, label);
+    forward.differentiate = {};
+    if (with.lengths) {
+      std::vector<double> lens;
+      for (std::int64_t n = 0; n < dims.batch; ++n) {
+        lens.push_back(static_cast<double>(n * 3 % (dims.steps + 1)));
+      }
+      forward.inputs[4] = lengths(lens);
+    }
+    OpCase gradient = forward;
+    gradient.op += "Grad";
+    gradient.inputs.resize(op == "LSTM" ? 8 : 6, missing());
+    gradient.outputs = static_cast<int>(gradient.inputs.size());
+    gradient.wanted.clear();
+    for (const OpInput& input : gradient.inputs) {
+      gradient.wanted.push_back(!input.is_missing && input.dtype != DType::kInt32);
+    }
+    gradient.inputs.push_back(random(dims.y(), -1, 1));
+    for (int i = 0; i < states_of(op); ++i) {
+      gradient.inputs.push_back(random(dims.state(), -1, 1));
+    }
+    gradient.tolerance_factor = 20;
+    gradient.tolerance_reason = "sums over all steps, in float32 products";
+    cases.push_back(forward);
+    cases.push_back(gradient);
+  };
+  add({}, {5, 9, 4, 37}, {true, false, true}, "wide");
+  add(reverse, {5, 9, 4, 6}, {false, true, true}, "wide_reverse");
+  add(both, {4, 17, 5, 20, 2}, {true, true, true}, "wide_both");
+  add(joined(both, {{"layout", std::int64_t{1}}}), {4, 17, 5, 20, 2, true}, {true, false, false},
+      "wide_batch_first");
+}
+
 void add_activations_of_cells(std::vector<OpCase>& cases) {
   const Dims two{3, 2, 2, 2, 2};
   const auto add = [&](const char* op, const Strings& names, const Doubles& alphas,
@@ -174,6 +217,11 @@ std::vector<OpCase> recurrent_cases() {
   add_forms(cases, "GRU", {});
   add_forms(cases, "GRU", {{"linear_before_reset", std::int64_t{1}}});
   add_forms(cases, "RNN", {});
+  add_gradients(cases, "LSTM", {});
+  add_gradients(cases, "GRU", {});
+  add_gradients(cases, "GRU", {{"linear_before_reset", std::int64_t{1}}});
+  add_gradients(cases, "RNN", {});
+  add_gradients(cases, "RNN", {{"activations", Strings{"Relu", "Relu"}}});
   add_activations_of_cells(cases);
   for (const RecurrentValues& torch : recurrent_values()) {
     add_torch(cases, torch);

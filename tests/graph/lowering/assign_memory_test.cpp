@@ -135,6 +135,39 @@ TEST(AssignMemory, AnAliasKeepsTheMemoryItSharesAlive) {
   EXPECT_FALSE(overlap(plan.steps[2].outputs[0], plan.steps[0].outputs[0]));
 }
 
+std::vector<ValueId> halves(SmallGraph& g, ValueId x) {
+  return g.b.ops("Split", {x}, 2,
+                 {{"axis", std::int64_t{0}}, {"split", std::vector<std::int64_t>{kCount, kCount}}});
+}
+
+TEST(AssignMemory, PartsAlongTheFirstAxisArePlacesInTheWhole) {
+  SmallGraph g;
+  const std::vector<ValueId> parts = halves(g, g.b.neg(g.input("x", {2 * kCount})));
+  g.output("a", g.b.neg(parts[0]));
+  g.output("b", g.b.neg(parts[1]));
+  const Plan plan = lower(g, WishingBackend{"Neg", "Split"});
+  ASSERT_EQ(plan.steps.size(), 3u);
+  const Location whole = plan.steps[0].outputs[0];
+  EXPECT_EQ(plan.steps[1].inputs[0].offset, whole.offset);
+  EXPECT_EQ(plan.steps[2].inputs[0].offset, whole.offset + kBlock);
+  EXPECT_FALSE(overlap(plan.steps[2].inputs[0], plan.steps[1].outputs[0]));
+}
+
+TEST(AssignMemory, PartsThatTheModelGivesOrThatCutRowsAreCopied) {
+  SmallGraph g;
+  const ValueId x = g.b.neg(g.input("x", {2 * kCount}));
+  g.output("a", halves(g, x)[1]);
+  const ValueId rows = g.b.neg(g.input("rows", {2, 2 * kCount}));
+  const std::vector<ValueId> columns =
+      g.b.ops("Split", {rows}, 2,
+              {{"axis", std::int64_t{1}}, {"split", std::vector<std::int64_t>{kCount, kCount}}});
+  g.output("b", g.b.neg(columns[0]));
+  const Plan plan = lower(g, WishingBackend{"Neg", "Split"});
+  EXPECT_EQ(std::count_if(plan.steps.begin(), plan.steps.end(),
+                          [](const PlanStep& step) { return step.op == "Split"; }),
+            2);
+}
+
 TEST(AssignMemory, SmallOutputsLieTogetherInABlockOfTheirOwn) {
   SmallGraph g;
   const ValueId x = g.input("x", {3});
