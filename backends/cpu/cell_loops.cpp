@@ -94,9 +94,9 @@ void gru_reset_back(std::int64_t hidden, const float* reset, const float* state,
                     float* dr, float* dstate) {
 #pragma GCC ivdep
   for (std::int64_t k = 0; k < hidden; ++k) {
-    const float r = reset[k];
+    const float r = reset[k], part = state[k];
     dstate[k] = dn[k] * r;
-    dr[k] = dn[k] * state[k] * (r * (1.0f - r));
+    dr[k] = dn[k] * part * (r * (1.0f - r));
   }
 }
 

@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "backends/common/functors.h"
+#include "backends/cpu/channel_sums.h"
 #include "backends/cpu/parallel.h"
 #include "backends/cpu/reduce_loops.h"
 #include "backends/cpu/vector_loops.h"
@@ -248,6 +249,11 @@ std::unique_ptr<Kernel> reduce_kernel(const ReducePlan& plan, const F& f) {
 }
 
 std::unique_ptr<Kernel> prepare_reduce(const OpQuery& query) {
+  if (query.op == "ReduceSum") {
+    if (auto kernel = channel_sum_kernel(query)) {
+      return kernel;
+    }
+  }
   ReducePlan plan;
   const std::string reason = plan_reduce(query, plan);
   TEMPER_ASSERT(reason.empty(), reason);

@@ -7,6 +7,7 @@
 #include <cstring>
 #include <limits>
 
+#include "backends/cpu/onednn_support.h"
 #include "tests/backends/cpu/kernel_run.h"
 
 namespace temper::cpu {
@@ -152,11 +153,17 @@ TEST(CpuReduce, EqualsTheReferenceForNeighbouringAxes) {
   }
 }
 
-TEST(CpuReduce, RefusesAxesThatAreNotNeighbours) {
-  const Attrs attrs{{"axes", std::vector<std::int64_t>{0, 2}}};
-  const OpQuery query =
-      make_query("ReduceSum", attrs, {random_tensor(Shape{2, 3, 4}, 1)}, {{.shape = Shape{3}}}, {});
-  EXPECT_FALSE(cpu_backend().kernels().rows("ReduceSum").front()->supports(query).ok);
+TEST(CpuReduce, SumsChannelsInTheirBlocks) {
+  const Attrs attrs{{"axes", std::vector<std::int64_t>{0, 2, 3}}};
+  const Tensor x = random_tensor(Shape{2, 20, 7, 5}, 1);
+  OpQuery query = make_query("ReduceSum", attrs, {x}, {{.shape = Shape{20}}}, {});
+  const KernelImpl& row = *cpu_backend().kernels().rows("ReduceSum").front();
+  query.inputs[0].layout = channel_blocks(x.shape(), 16);
+  const auto blocked = row.prepare(query);
+  EXPECT_EQ(blocked->input_layouts.at(0), query.inputs[0].layout);
+  query.inputs[0].layout = {};
+  EXPECT_TRUE(row.supports(query).ok);
+  EXPECT_TRUE(row.prepare(query)->input_layouts.empty());
 }
 
 }  // namespace

@@ -1,11 +1,10 @@
-// ReduceSum of f32 over all axes but the channels, where those lie in blocks or last: the gradient
-// of a bias added to each channel, without a copy into the plain layout.
+#include "backends/cpu/channel_sums.h"
+
 #include <algorithm>
+#include <optional>
+#include <vector>
 
 #include "backends/cpu/channel_groups.h"
-#include "backends/cpu/onednn_support.h"
-#include "runtime/backend/kernel_table.h"
-#include "runtime/base/error.h"
 
 namespace temper::cpu {
 namespace {
@@ -22,13 +21,13 @@ std::optional<ChannelGroups> groups_to_sum(const OpQuery& query) {
   return groups_of(x.shape, x.layout);
 }
 
-Support supports(const OpQuery& query) {
-  return groups_to_sum(query) ? Support::yes() : Support::not_concerned();
-}
+}  // namespace
 
-std::unique_ptr<Kernel> prepare(const OpQuery& query) {
+std::unique_ptr<Kernel> channel_sum_kernel(const OpQuery& query) {
   const auto groups = groups_to_sum(query);
-  TEMPER_ASSERT(groups.has_value());
+  if (!groups) {
+    return nullptr;
+  }
   const int threads = threads_for_elements(query.threads, query.inputs[0].shape.element_count());
   auto kernel = make_kernel([groups = *groups, threads](const KernelArgs& args) {
     sum_channels(groups, threads, static_cast<const float*>(args.inputs[0]),
@@ -39,9 +38,5 @@ std::unique_ptr<Kernel> prepare(const OpQuery& query) {
   kernel->description = "by channels";
   return kernel;
 }
-
-}  // namespace
-
-void register_channel_sums(KernelTable& table) { table.add("ReduceSum", "cpu", supports, prepare); }
 
 }  // namespace temper::cpu
