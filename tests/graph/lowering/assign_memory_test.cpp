@@ -1,6 +1,8 @@
 // Where a plan's values lie: lives, memory handed on in place, the flat block of gradients.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "runtime/base/alignment.h"
 #include "tests/graph/lowering/wishing_backend.h"
 
