@@ -155,6 +155,11 @@ void add_fused_attention_cases(std::vector<OpCase>& cases) {
   OpCase sums = forward_case(causal, small, random({3, 5}, -1, 1), "sums");
   sums.outputs = 2;
   sums.expected = attention(causal, true);
+  sums.differentiate = {};
+  cases.push_back(sums);
+  sums.differentiate = {0, 1, 2};
+  sums.dtypes = {DType::kFloat64};  // in 16 bits the sums have another type than the output
+  sums.label = "gradient_of_sums";
   cases.push_back(sums);
   cases.push_back(forward_case(causal, {2, 1, 4, 4, 3, 3}, missing(), "causal"));
   cases.push_back(forward_case({true}, {1, 2, 5, 3, 2, 2}, missing(), "causal_few_keys"));
