@@ -32,7 +32,7 @@ const std::map<std::string, std::string, std::less<>> kWithoutNode = {
 
 // Why an operator of the standard is not read.
 const std::map<std::string, std::string, std::less<>> kNotRead = {
-    {"ImageDecoder", "decodes files of pictures: `[data] kind = \"images\"` does"},
+    {"ImageDecoder", "decodes files of pictures, which the data reader does (docs/pictures.md)"},
     {"RegexFullMatch", "strings"},
     {"StringConcat", "strings"},
     {"StringNormalizer", "strings"},
