@@ -68,5 +68,32 @@ TEST(WorkedExample, AGptLearnsToWrite) {
   EXPECT_EQ(text.out.size(), 8 + 60 + 1u);
 }
 
+TEST(WorkedExample, ANetworkOfDigitsLearnsLetters) {
+  const ScratchFolder scratch;
+  const std::string model = scratch / "letters.onnx";
+  expect_done({"train", digits("digits.toml"), "train.epochs=3",
+               "train.out=" + (scratch / "digits"), "--quiet"});
+  expect_done({"prepare", scratch / "digits/best.onnx", model, "--head-classes", "6"});
+  const training::JsonValue best = train("letters/letters.toml", model, scratch / "run", {});
+  EXPECT_GT(best.at("val/accuracy").as_double("accuracy"), 0.85);
+}
+
+// The language model of before, or one like it, that learns another text by adapters alone.
+TEST(WorkedExample, AdaptersTeachAGptSonnets) {
+  const ScratchFolder scratch;
+  const std::string model = scratch / "gpt.onnx", adapted = scratch / "lora.onnx";
+  const std::string run = scratch / "run", merged = scratch / "merged.onnx";
+  expect_done(
+      {"new", "gpt", model, "--context", "64", "--layers", "1", "--heads", "2", "--width", "16"});
+  expect_done({"prepare", model, adapted, "--lora", "r=4", "--match", "h.*.*.*"});
+  train("language/lora.toml", adapted, run, {"train.epochs=2"});
+  expect_done({"prepare", run + "/last.onnx", merged, "--merge-lora"});
+  const auto text = [](const std::string& file) {
+    return run_temper({"generate", file, "--prompt", "Shall I ", "--length", "20", "--greedy"}).out;
+  };
+  EXPECT_EQ(text(merged), text(run + "/last.onnx"));
+  EXPECT_THAT(text(merged), StartsWith("Shall I "));
+}
+
 }  // namespace
 }  // namespace temper::test
