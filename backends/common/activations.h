@@ -181,8 +181,9 @@ template <class Math = StdMath>
 struct GeluGrad {
   template <class T>
   [[gnu::always_inline]] constexpr T operator()(T dy, T x) const {
-    const T density = T(kInverseSqrtTwoPi) * Math::exp(T(-0.5) * x * x);
-    return dy * (T(0.5) * Math::erfc(-x * T(kSqrtHalf)) + x * density);
+    T gauss = 0;
+    const T twice = Math::erfc(-x * T(kSqrtHalf), gauss);
+    return dy * (T(0.5) * twice + x * (T(kInverseSqrtTwoPi) * gauss));
   }
 };
 

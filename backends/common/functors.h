@@ -40,6 +40,12 @@ struct StdMath {
   static constexpr T erfc(T x) {
     return std::erfc(x);
   }
+  // The same beside exp(-x^2), which is part of it.
+  template <class T>
+  static constexpr T erfc(T x, T& gauss) {
+    gauss = std::exp(-x * x);
+    return std::erfc(x);
+  }
   template <class T>
   static constexpr T pow(T x, T exponent) {
     return std::pow(x, exponent);

@@ -33,6 +33,9 @@ class PhiloxStream {
         high_{static_cast<std::uint32_t>(seed >> 32), static_cast<std::uint32_t>(random_id >> 32)} {
   }
 
+  const PhiloxKey& key() const { return key_; }
+  const PhiloxKey& high() const { return high_; }
+
   PhiloxBlock block(std::uint64_t number) const {
     return philox4x32_10({static_cast<std::uint32_t>(number),
                           static_cast<std::uint32_t>(number >> 32), high_[0], high_[1]},

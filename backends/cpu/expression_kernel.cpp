@@ -14,7 +14,7 @@ namespace temper::cpu {
 namespace {
 
 constexpr std::int64_t kTile = 1024;  // elements
-constexpr int kMostValues = 48;       // of a program
+constexpr int kMostValues = 64;       // of a program
 constexpr int kMostTiles = 24;        // that are kept at a time, on the thread's stack
 
 // How an input is read.
@@ -202,7 +202,8 @@ class ExpressionKernel final : public Kernel {
             yields_truth(functor));
   }
 
-  // A tile is free again behind its value's last use: the result may then lie in it.
+  // Inputs are read where they are first needed. A tile is free again behind its value's last use:
+  // the result may then lie in it.
   void assign_tiles() {
     tile_.assign(static_cast<std::size_t>(code_.value_count()), kNone);
     std::vector<int> free;
@@ -216,10 +217,16 @@ class ExpressionKernel final : public Kernel {
       tile_[static_cast<std::size_t>(value)] = free.back();
       free.pop_back();
     };
-    for (int i = 0; i < code_.inputs; ++i) {
-      take(i);
-    }
+    std::vector<bool> seen(inputs_.size(), false);
     for (int i = code_.inputs; i < code_.value_count(); ++i) {
+      std::vector<int>& reads = reads_.emplace_back();
+      for (const int operand : code_.made(i).operands) {
+        if (operand >= 0 && operand < code_.inputs && !seen[static_cast<std::size_t>(operand)]) {
+          seen[static_cast<std::size_t>(operand)] = true;
+          reads.push_back(operand);
+          take(operand);
+        }
+      }
       for (int value = 0; value < i; ++value) {
         const int tile = tile_[static_cast<std::size_t>(value)];
         if (last_use_[static_cast<std::size_t>(value)] == i && tile != kNone) {
@@ -286,13 +293,16 @@ class ExpressionKernel final : public Kernel {
   void run_tile(const KernelArgs& args, std::int64_t first, std::int64_t n, float* scratch) const {
     Operands values;
     std::array<float, kMostValues> constants;
-    for (int v = 0; v < code_.value_count(); ++v) {
+    const auto tile_of = [&](std::size_t i) {
+      return tile_[i] == kNone ? nullptr : scratch + tile_[i] * kTile;
+    };
+    for (int v = code_.inputs; v < code_.value_count(); ++v) {
       const auto i = static_cast<std::size_t>(v);
-      float* tile = tile_[i] == kNone ? nullptr : scratch + tile_[i] * kTile;
-      if (v < code_.inputs) {
-        values[i] = read(args, i, first, n, tile);
-        continue;
+      for (const int input : reads_[static_cast<std::size_t>(v - code_.inputs)]) {
+        const auto k = static_cast<std::size_t>(input);
+        values[k] = read(args, k, first, n, tile_of(k));
       }
+      float* tile = tile_of(i);
       const Instruction& instruction = code_.made(v);
       if (instruction.call.functor == Functor::kConstant) {
         constants[i] = static_cast<float>(instruction.call.p);
@@ -323,7 +333,8 @@ class ExpressionKernel final : public Kernel {
 
   Expression code_;
   std::vector<Input> inputs_;
-  std::vector<int> last_use_, tile_;  // per value
+  std::vector<int> last_use_, tile_;     // per value
+  std::vector<std::vector<int>> reads_;  // per instruction: the inputs that it is the first to use
   int tiles_ = 0;
   std::int64_t count_ = 0;
   int threads_ = 1;
@@ -357,10 +368,11 @@ std::string refuse_expression(const OpQuery& query, const Expression& expression
       return concat("output ", r, " is ", output.dtype);
     }
   }
-  return expression.value_count() <= kMostValues &&
-                 expression.value_count() <= kMostTiles + expression.inputs
-             ? std::string{}
-             : concat("a program of ", expression.code.size(), " instructions");
+  const bool fits = expression.value_count() <= kMostValues &&
+                    (expression.value_count() <= kMostTiles ||
+                     ExpressionKernel(query, expression).tiles() <= kMostTiles);
+  return fits ? std::string{}
+              : concat("a program of ", expression.code.size(), " instructions is too long");
 }
 
 std::unique_ptr<Kernel> prepare_expression(const OpQuery& query, const Expression& expression) {

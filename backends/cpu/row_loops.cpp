@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <limits>
 
 #include "backends/cpu/instruction_sets.h"
 #include "backends/cpu/vector_math.h"
@@ -139,6 +140,35 @@ void flush_to(double* totals, float* parts, std::int64_t n) {
     totals[i] += static_cast<double>(parts[i]);
     parts[i] = 0;
   }
+}
+
+TEMPER_CLONES("arch=x86-64-v4", "arch=x86-64-v3", "default")
+std::int64_t row_extremum(const float* x, std::int64_t n, bool smallest, bool last_wins) {
+  // Of the elements times a sign the largest; the comparison is false on NaN, which is told apart.
+  const float sign = smallest ? -1.0f : 1.0f;
+  float tops[kLanes];
+  std::fill(tops, tops + kLanes, -std::numeric_limits<float>::infinity());
+  int odd = 0;  // whether there is a NaN
+  std::int64_t i = 0;
+  for (; i + kLanes <= n; i += kLanes) {
+    for (std::int64_t j = 0; j < kLanes; ++j) {
+      const float value = sign * x[i + j];
+      tops[j] = value > tops[j] ? value : tops[j];
+      odd |= value != value ? 1 : 0;
+    }
+  }
+  for (; i < n; ++i) {
+    tops[0] = sign * x[i] > tops[0] ? sign * x[i] : tops[0];
+    odd |= x[i] != x[i] ? 1 : 0;
+  }
+  const float best = sign * *std::max_element(tops, tops + kLanes);
+  for (i = 0; i < n; ++i) {
+    const std::int64_t at = last_wins ? n - 1 - i : i;
+    if (odd != 0 ? x[at] != x[at] : x[at] == best) {
+      return at;
+    }
+  }
+  return 0;
 }
 
 TEMPER_CLONES("arch=x86-64-v4", "arch=x86-64-v3", "default")

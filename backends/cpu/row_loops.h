@@ -37,6 +37,9 @@ void add_scale_gradients(const float* x, float mean, float inverse, const float*
 // totals += parts, parts = 0
 void flush_to(double* totals, float* parts, std::int64_t n);
 
+// Where the largest or smallest element is: the first or the last of equal ones. NaN beats numbers.
+std::int64_t row_extremum(const float* x, std::int64_t n, bool smallest, bool last_wins);
+
 // Rows of a softmax's gradient: dx = y * (dy - sum); of a log-softmax's: dx = dy - exp(y) * sum.
 void softmax_row_grad(const float* dy, const float* y, float sum, float* dx, std::int64_t n);
 void log_softmax_row_grad(const float* dy, const float* y, float sum, float* dx, std::int64_t n);

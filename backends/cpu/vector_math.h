@@ -101,7 +101,8 @@ namespace temper::cpu {
 
 // erfc(x) = exp(-a^2) (1 + p(q)) / (1 + 2 a) of a = |x| and q = (a - 2) / (a + 2); the polynomial
 // is fitted by tools/oracle/error_function.py. What a^2 loses in rounding is given back.
-[[gnu::always_inline]] inline float erfc_of(float x) {
+// `gauss` is exp(-x^2) itself.
+[[gnu::always_inline]] inline float erfc_of(float x, float& gauss) {
   const float a = std::abs(x) > 10.5f ? 10.5f : std::abs(x);  // beyond it erfc is 0; NaN stays
   const float q = (a - 2.0f) / (a + 2.0f);
   float p = -3.96104151e-04f;
@@ -117,7 +118,8 @@ namespace temper::cpu {
   const float square = a * a;
   const float lost = std::fma(a, a, -square);
   const float e = exp_of(-square);
-  const float far = std::fma(-lost, e, e) * ((1.0f + p) / std::fma(2.0f, a, 1.0f));
+  gauss = std::fma(-lost, e, e);
+  const float far = gauss * ((1.0f + p) / std::fma(2.0f, a, 1.0f));
   return x < 0.0f ? 2.0f - far : far;
 }
 
@@ -132,7 +134,8 @@ namespace temper::cpu {
   p = std::fma(p, z, -3.76126349e-01f);
   p = std::fma(p, z, 1.12837923e+00f);
   const float near = x * p;
-  const float far = 1.0f - erfc_of(std::abs(x));
+  float gauss;
+  const float far = 1.0f - erfc_of(std::abs(x), gauss);
   return std::abs(x) < 0.9f ? near : std::copysign(far, x);
 }
 
@@ -144,7 +147,11 @@ struct VectorMath {
   [[gnu::always_inline]] static float log1p(float x) { return log1p_of(x); }
   [[gnu::always_inline]] static float tanh(float x) { return tanh_of(x); }
   [[gnu::always_inline]] static float erf(float x) { return erf_of(x); }
-  [[gnu::always_inline]] static float erfc(float x) { return erfc_of(x); }
+  [[gnu::always_inline]] static float erfc(float x) {
+    float gauss;
+    return erfc_of(x, gauss);
+  }
+  [[gnu::always_inline]] static float erfc(float x, float& gauss) { return erfc_of(x, gauss); }
   static float pow(float x, float exponent) { return std::pow(x, exponent); }
 };
 

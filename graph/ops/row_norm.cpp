@@ -1,7 +1,8 @@
 // RowNorm: each row, the elements from `axis` on, less its mean, over its deviation, times a scale
 // and plus a bias of a row's shape: what the normalisations of ONNX are made of. `centred` = 0
-// leaves the mean out. RowNormGrad gives the gradients of x, scale and bias from those and dy; it
-// takes the statistics from x anew, which costs less than to keep them.
+// leaves the mean out. RowNormGrad gives the gradients of x, scale and bias from those and the
+// gradients of the outputs; it takes the statistics from x anew, which costs less than to keep
+// them.
 #include "graph/ir/grad_context.h"
 #include "graph/ops/elementwise_rules.h"
 #include "graph/ops/normalise.h"
@@ -28,13 +29,18 @@ void check_rows(InferContext& c) {
   }
 }
 
+// One number for each row.
+Shape statistics_shape(const InferContext& c, std::int64_t axis) {
+  Shape shape = c.shape(0);
+  for (int i = static_cast<int>(axis); i < shape.rank(); ++i) {
+    shape[i] = 1;
+  }
+  return shape;
+}
+
 void infer_row_norm(InferContext& c) {
   check_rows(c);
-  Shape statistics = c.shape(0);
-  for (int axis = static_cast<int>(c.attrs().get_int("axis", 0)); axis < statistics.rank();
-       ++axis) {
-    statistics[axis] = 1;
-  }
+  const Shape statistics = statistics_shape(c, c.attrs().get_int("axis", 0));
   const DType wide = size_of(c.dtype(0)) == 2 ? DType::kFloat32 : c.dtype(0);
   c.set_output(0, c.dtype(0), c.shape(0));
   c.set_output(1, wide, statistics);
@@ -43,8 +49,12 @@ void infer_row_norm(InferContext& c) {
 
 void infer_row_norm_grad(InferContext& c) {
   check_rows(c);
-  c.check(c.shape(kDy) == c.shape(0), "dy and x must have one shape, but are ", c.shape(kDy),
-          " and ", c.shape(0));
+  const Shape statistics = statistics_shape(c, c.attrs().get_int("axis", 0));
+  for (int i = kDy; i < c.input_count(); ++i) {
+    const Shape& expected = i == kDy ? c.shape(0) : statistics;
+    c.check(!c.has_input(i) || c.shape(i) == expected, "input ", i, " must have the shape ",
+            expected);
+  }
   for (const int i : {0, 1, 2}) {
     if (c.has_output(i)) {
       c.set_output(i, c.dtype(i), c.shape(i));
@@ -72,43 +82,22 @@ std::vector<ValueId> expand_row_norm(Builder& b, const Node& node,
   return {made.y, made.mean, made.inverse};
 }
 
-// Through the statistics: mean = sum(x) / n, inverse = (sum((x - mean)^2) / n + epsilon)^-1/2, so
-// dx = (dmean - dinverse * inverse^3 * (x - mean)) / n
-ValueId gradient_through_statistics(GradContext& g) {
-  Builder& b = g.builder();
-  const ValueId x = g.x(0);
-  const Shape shape = b.shape(x);
-  const Shape row = row_shape(shape, g.attrs().get_int("axis", 0));
-  ValueId total = g.has_dy(1) && is_centred(g.attrs()) ? b.expand(g.dy(1), shape) : ValueId{};
-  if (g.has_dy(2)) {
-    const ValueId r = g.saved(2);
-    const ValueId centred = is_centred(g.attrs()) ? b.sub(x, g.saved(1)) : x;
-    const ValueId part = b.neg(b.mul(b.mul(g.dy(2), b.mul(r, b.mul(r, r))), centred));
-    total = total.valid() ? b.add(total, part) : part;
-  }
-  return total.valid() ? b.scale(total, 1.0 / static_cast<double>(row.element_count())) : total;
-}
-
-// With h = (x - mean) * inverse and g = dy * scale, all means over a row:
-// dx = inverse * (g - mean(g) - h * mean(g * h)), without mean(g) where x is not centred;
+// With h = (x - mean) * inverse and g = dy * scale, all means over a row of n elements:
+// dx = inverse * (g - mean(g) - h * mean(g * h)) + (dmean - dinverse * inverse^2 * h) / n,
+// without mean(g) and dmean where x is not centred;
 // dscale = sum(dy * h),  dbias = sum(dy), over the rows
 void row_norm_gradient(GradContext& g) {
-  ValueId dx;
-  if (g.has_dy(0)) {
-    const auto input = [&](int i) { return g.has_input(i) ? g.x(i) : ValueId{}; };
-    const std::vector<ValueId> made =
-        g.builder().ops("RowNormGrad", {g.x(0), input(1), input(2), g.dy()}, kDy, g.attrs(),
-                        {g.needs(0), g.needs(1), g.needs(2)});
-    dx = made[0];
-    for (const int i : {1, 2}) {
-      if (g.needs(i)) {
-        g.set(i, made[static_cast<std::size_t>(i)]);
-      }
+  Builder& b = g.builder();
+  const auto input = [&](int i) { return g.has_input(i) ? g.x(i) : ValueId{}; };
+  const auto dy = [&](int i) { return g.has_dy(i) ? g.dy(i) : ValueId{}; };
+  const std::vector<ValueId> made =
+      b.ops("RowNormGrad",
+            {g.x(0), input(1), input(2), g.has_dy(0) ? g.dy(0) : b.zeros_like(g.y()), dy(1), dy(2)},
+            kDy, g.attrs(), {g.needs(0), g.needs(1), g.needs(2)});
+  for (const int i : {0, 1, 2}) {
+    if (g.needs(i)) {
+      g.set(i, made[static_cast<std::size_t>(i)]);
     }
-  }
-  if (g.needs(0)) {
-    const ValueId more = gradient_through_statistics(g);
-    g.set(0, !more.valid() ? dx : dx.valid() ? g.builder().add(dx, more) : more);
   }
 }
 
@@ -121,11 +110,12 @@ void register_row_norm(OpRegistry& ops) {
       .outputs(1, 3)
       .infer(infer_row_norm)
       .gradient(row_norm_gradient)
+      .gradient_op("RowNormGrad")
       .expands(expand_row_norm)
       .internal()
       .precision(kWide);
   ops.add("RowNormGrad")
-      .inputs(4, 4)
+      .inputs(4, 6)
       .outputs(1, 3)
       .infer(infer_row_norm_grad)
       .backward_of("RowNorm")

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <map>
 #include <optional>
+#include <set>
+#include <utility>
 
 #include "graph/ir/broadcast.h"
 #include "graph/ir/builder.h"
@@ -22,7 +24,7 @@ class ElementwiseFusion {
   explicit ElementwiseFusion(Graph& graph)
       : graph_(graph),
         users_(users(graph)),
-        chain_of_(static_cast<std::size_t>(graph.node_count()), kNone) {
+        chains_of_(static_cast<std::size_t>(graph.node_count())) {
     for (const Graph::Output& output : graph.outputs) {
       keep(output.value);
     }
@@ -41,15 +43,18 @@ class ElementwiseFusion {
       }
     }
     for (std::vector<NodeId>& chain : chains_) {
+      std::reverse(chain.begin(), chain.end());
       if (chain.size() > 1) {
-        std::reverse(chain.begin(), chain.end());
         replace(chain);
       }
+    }
+    for (const NodeId id : absorbed_) {
+      graph_.remove_node(id);
     }
   }
 
  private:
-  static constexpr int kNone = -1;
+  static constexpr std::size_t kMostCopies = 2;
 
   const Value& output_of(NodeId id) const { return graph_.value(graph_.node(id).outputs.front()); }
 
@@ -79,31 +84,54 @@ class ElementwiseFusion {
     return fits ? call : std::nullopt;
   }
 
-  // To the chain of all its users when there is one and it has room, else to a new one.
+  // To the chains of all its users when it may, else to a new one. To two chains, usually one
+  // forward and one backward, where a copy in each reads no more than what the node itself reads:
+  // then its value is not stored between them.
   void join(NodeId id) {
-    const auto& readers = users_[static_cast<std::size_t>(graph_.node(id).outputs.front().index)];
-    int chain = kNone;
-    for (std::size_t i = 0; i < readers.size(); ++i) {
-      const int of_reader =
-          readers[i].valid() ? chain_of_[static_cast<std::size_t>(readers[i].index)] : kNone;
-      if (of_reader == kNone || (i > 0 && of_reader != chain)) {
-        chain = kNone;
-        break;
-      }
-      chain = of_reader;
-    }
-    if (chain != kNone) {
+    std::vector<int> chains = chains_of_users(id);
+    const bool fits = std::all_of(chains.begin(), chains.end(), [&](int chain) {
       const std::vector<NodeId>& nodes = chains_[static_cast<std::size_t>(chain)];
-      if (nodes.size() >= kMostNodes || output_of(nodes.front()).shape != output_of(id).shape) {
-        chain = kNone;
-      }
+      return nodes.size() < kMostNodes && output_of(nodes.front()).shape == output_of(id).shape;
+    });
+    if (chains.size() > (reads_one_tensor(id) ? kMostCopies : 1) || !fits) {
+      chains.clear();
     }
-    if (chain == kNone) {
-      chain = static_cast<int>(chains_.size());
+    if (chains.empty()) {
+      chains = {static_cast<int>(chains_.size())};
       chains_.emplace_back();
     }
-    chains_[static_cast<std::size_t>(chain)].push_back(id);
-    chain_of_[static_cast<std::size_t>(id.index)] = chain;
+    for (const int chain : chains) {
+      chains_[static_cast<std::size_t>(chain)].push_back(id);
+    }
+    chains_of_[static_cast<std::size_t>(id.index)] = std::move(chains);
+  }
+
+  // None where a user is in no chain.
+  std::vector<int> chains_of_users(NodeId id) const {
+    std::vector<int> chains;
+    for (const NodeId user :
+         users_[static_cast<std::size_t>(graph_.node(id).outputs.front().index)]) {
+      if (!user.valid() || chains_of_[static_cast<std::size_t>(user.index)].empty()) {
+        return {};
+      }
+      for (const int chain : chains_of_[static_cast<std::size_t>(user.index)]) {
+        if (std::find(chains.begin(), chains.end(), chain) == chains.end()) {
+          chains.push_back(chain);
+        }
+      }
+    }
+    return chains;
+  }
+
+  // Whether at most one input has the output's size.
+  bool reads_one_tensor(NodeId id) const {
+    std::set<ValueId> tensors;
+    for (const ValueId input : graph_.node(id).inputs) {
+      if (graph_.value(input).shape.element_count() == output_of(id).shape.element_count()) {
+        tensors.insert(input);
+      }
+    }
+    return tensors.size() <= 1;
   }
 
   bool is_number(ValueId id) const {
@@ -181,16 +209,15 @@ class ElementwiseFusion {
     Node fused = graph_.node(graph_.value(made).producer);
     graph_.remove_node(graph_.value(made).producer);
     fused.outputs = graph_.node(chain.back()).outputs;
-    for (const NodeId id : chain) {
-      graph_.remove_node(id);
-    }
     graph_.node(chain.back()) = std::move(fused);
+    absorbed_.insert(absorbed_.end(), chain.begin(), chain.end() - 1);
   }
 
   Graph& graph_;
-  std::vector<std::vector<NodeId>> users_;  // an invalid node: the graph itself
-  std::vector<int> chain_of_;               // per node
+  std::vector<std::vector<NodeId>> users_;   // an invalid node: the graph itself
+  std::vector<std::vector<int>> chains_of_;  // per node
   std::vector<std::vector<NodeId>> chains_;
+  std::vector<NodeId> absorbed_;
 };
 
 }  // namespace

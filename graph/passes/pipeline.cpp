@@ -7,6 +7,7 @@
 #include "graph/passes/bind_shapes.h"
 #include "graph/passes/cleanup.h"
 #include "graph/passes/expand_ops.h"
+#include "graph/passes/fuse_elementwise.h"
 #include "graph/passes/fuse_relu.h"
 #include "graph/passes/widen_weight_gradients.h"
 
@@ -30,7 +31,7 @@ struct Pass {
   void (*run)(Graph&, const Backend&);
 };
 
-constexpr std::array<Pass, 9> kPasses = {{
+constexpr std::array<Pass, 10> kPasses = {{
     // First, so that nobody looks at what the outputs and updates do not need.
     {"remove_dead_nodes", [](Graph& g, const Backend&) { remove_dead_nodes(g); }},
     // Before merging: a gradient may have made the same nodes from the expansion already.
@@ -45,6 +46,8 @@ constexpr std::array<Pass, 9> kPasses = {{
     {"widen_weight_gradients", [](Graph& g, const Backend&) { widen_weight_gradients(g); }},
     // Needs the final reader counts; ReluGrad reads the fused output.
     {"fuse_relu", [](Graph& g, const Backend&) { fuse_relu(g); }},
+    // After fuse_relu, which knows its ops apart; needs the final reader counts as well.
+    {"fuse_elementwise", [](Graph& g, const Backend&) { fuse_elementwise(g); }},
     {"remove_dead_nodes_last", [](Graph& g, const Backend&) { remove_dead_nodes(g); }},
     // After those that are not needed are gone.
     {"finish_bodies", finish_bodies},

@@ -220,6 +220,14 @@ void add_dropout_cases(std::vector<OpCase>& cases) {
          .differentiate = {0},
          .expected = drop(ratio, 42, 7, static_cast<std::uint64_t>(position) * 5)});
   }
+  // Longer than a tile of a kernel, from within a block of words on.
+  cases.push_back(
+      {.op = "DropoutTrain",
+       .attrs = {{"ratio", 0.25}, {"seed", std::int64_t{42}}, {"random_id", std::int64_t{7}}},
+       .inputs = {random({3, 1111}), values({}, {3}).of(DType::kInt64)},
+       .outputs = 2,
+       .expected = drop(0.25, 42, 7, 3 * 1111),
+       .label = "long"});
 }
 
 // Element i of the batch is number position * 3 + i of the stream.

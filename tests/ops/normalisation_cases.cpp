@@ -179,6 +179,17 @@ void add_row_norm(std::vector<OpCase>& cases) {
                        .attrs = form,
                        .inputs = {random(x), part, part, random(x)},
                        .outputs = 3});
+      Shape kept = x;
+      for (int i = static_cast<int>(axis); i < x.rank(); ++i) {
+        kept[i] = 1;
+      }
+      cases.push_back({.op = "RowNormGrad",
+                       .attrs = form,
+                       .inputs = {random(x), part, missing(), random(x), random(kept, -20, 20),
+                                  random(kept, -20, 20)},
+                       .outputs = 2,
+                       .dtypes = {DType::kFloat32},
+                       .label = "statistics"});
       cases.push_back({.op = "RowNormGrad",
                        .attrs = form,
                        .inputs = {random(x), missing(), missing(), random(x)},

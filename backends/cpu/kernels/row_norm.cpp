@@ -1,6 +1,7 @@
 // RowNorm and its gradient, f32, plain. The gradients of scale and bias are summed over blocks of
 // rows and then over the blocks, which the shape alone decides, so that threads do not matter.
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 #include "backends/cpu/parallel.h"
@@ -106,6 +107,9 @@ class RowNormGradKernel final : public Kernel {
         has_dscale_(has(query.outputs, 1)),
         has_dbias_(has(query.outputs, 2)),
         blocks_(std::clamp<std::int64_t>(rows_.count / kRowsInFloat, 1, kMostBlocks)) {
+    for (std::size_t i = 0; i < given_.size(); ++i) {
+      given_[i] = has(query.inputs, i);
+    }
     if (has_sums()) {
       workspace_bytes = static_cast<std::size_t>(blocks_ * BlockSums::bytes_for(rows_.size));
     }
@@ -152,23 +156,31 @@ class RowNormGradKernel final : public Kernel {
         }
       }
       if (has_dx_) {
-        gradient_of_row(x, dy, rows_.scale(args), s,
+        const float dmean = rows_.centred ? gradient_of_statistic(args, 4, r) : 0;
+        gradient_of_row(x, dy, rows_.scale(args), s, dmean, gradient_of_statistic(args, 5, r),
                         static_cast<float*>(args.outputs[0]) + r * size);
       }
     }
   }
 
-  // dx = inverse * (g - mean(g) - h * mean(g * h)), h = (x - mean) * inverse
+  float gradient_of_statistic(const KernelArgs& args, std::size_t input, std::int64_t row) const {
+    return given_[input] ? static_cast<const float*>(args.inputs[input])[row] : 0;
+  }
+
+  // dx = inverse * (g - mean(g) - h * mean(g * h)) + (dmean - dinverse * inverse^2 * h) / n with
+  // h = (x - mean) * inverse
   void gradient_of_row(const float* x, const float* dy, const float* scale, const Statistics& s,
-                       float* dx) const {
+                       float dmean, float dinverse, float* dx) const {
     const auto size = static_cast<double>(rows_.size);
     const auto inverse = static_cast<double>(s.inverse);
     const RowGradientSums sums = row_gradient_sums(x, s.mean, dy, scale, rows_.size);
     RowGradient gradient;
     gradient.mean = s.mean;
     gradient.factor = s.inverse;
-    gradient.slope = static_cast<float>(inverse * inverse * inverse * (sums.gc / size));
-    gradient.constant = rows_.centred ? static_cast<float>(inverse * (sums.g / size)) : 0;
+    gradient.slope = static_cast<float>(inverse * inverse * inverse *
+                                        ((sums.gc + static_cast<double>(dinverse)) / size));
+    const double mean_g = rows_.centred ? inverse * (sums.g / size) : 0;
+    gradient.constant = static_cast<float>(mean_g - static_cast<double>(dmean) / size);
     normalise_row_grad(x, dy, scale, gradient, dx, rows_.size);
   }
 
@@ -189,6 +201,7 @@ class RowNormGradKernel final : public Kernel {
   }
 
   Rows rows_;
+  std::array<bool, 6> given_{};
   bool has_dx_, has_dscale_, has_dbias_;
   std::int64_t blocks_;
 };

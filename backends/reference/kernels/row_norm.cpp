@@ -1,5 +1,6 @@
 // Reference kernels of RowNorm and its gradient, in double.
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 #include "backends/reference/elementwise.h"
@@ -73,24 +74,33 @@ std::unique_ptr<Kernel> row_norm_kernel(const OpQuery& query) {
   });
 }
 
+// The addresses of one row's part of everything; null where it is not there.
 template <class T>
-void gradient_of_row(const Rows& rows, const T* x, const T* scale, const T* dy, T* dx,
-                     double* dscale, double* dbias) {
-  const Statistics s = statistics_of(rows, x);
+struct GradientRow {
+  const T *x, *scale, *dy;
+  double dmean, dinverse;
+  T* dx;
+};
+
+template <class T>
+void gradient_of_row(const Rows& rows, const GradientRow<T>& row, double* dscale, double* dbias) {
+  const Statistics s = statistics_of(rows, row.x);
   const auto size = static_cast<double>(rows.size);
   double mean_g = 0, mean_gh = 0;
   for (std::int64_t i = 0; i < rows.size; ++i) {
-    const double h = (static_cast<double>(x[i]) - s.mean) * s.inverse;
-    const double g = static_cast<double>(dy[i]) * at(scale, i, 1);
+    const double h = (static_cast<double>(row.x[i]) - s.mean) * s.inverse;
+    const double g = static_cast<double>(row.dy[i]) * at(row.scale, i, 1);
     mean_g += rows.centred ? g / size : 0;
     mean_gh += g * h / size;
-    dscale[i] += static_cast<double>(dy[i]) * h;
-    dbias[i] += static_cast<double>(dy[i]);
+    dscale[i] += static_cast<double>(row.dy[i]) * h;
+    dbias[i] += static_cast<double>(row.dy[i]);
   }
-  for (std::int64_t i = 0; i < rows.size && dx != nullptr; ++i) {
-    const double h = (static_cast<double>(x[i]) - s.mean) * s.inverse;
-    const double g = static_cast<double>(dy[i]) * at(scale, i, 1);
-    dx[i] = static_cast<T>(s.inverse * (g - mean_g - h * mean_gh));
+  for (std::int64_t i = 0; i < rows.size && row.dx != nullptr; ++i) {
+    const double h = (static_cast<double>(row.x[i]) - s.mean) * s.inverse;
+    const double g = static_cast<double>(row.dy[i]) * at(row.scale, i, 1);
+    const double by_statistics =
+        ((rows.centred ? row.dmean : 0) - row.dinverse * s.inverse * s.inverse * h) / size;
+    row.dx[i] = static_cast<T>(s.inverse * (g - mean_g - h * mean_gh) + by_statistics);
   }
 }
 
@@ -98,18 +108,26 @@ template <class T>
 std::unique_ptr<Kernel> row_norm_grad_kernel(const OpQuery& query) {
   const Rows rows(query);
   const auto size = static_cast<std::size_t>(rows.size);
-  auto kernel = make_kernel([rows, size, has_scale = has_input(query, 1),
-                             has_dx = has_output(query, 0), has_dscale = has_output(query, 1),
+  std::array<bool, 6> given{};
+  for (std::size_t i = 0; i < given.size(); ++i) {
+    given[i] = has_input(query, i);
+  }
+  auto kernel = make_kernel([rows, size, given, has_dx = has_output(query, 0),
+                             has_dscale = has_output(query, 1),
                              has_dbias = has_output(query, 2)](const KernelArgs& args) {
-    const auto* scale = has_scale ? static_cast<const T*>(args.inputs[1]) : nullptr;
+    const auto input = [&](std::size_t i) {
+      return given[i] ? static_cast<const T*>(args.inputs[i]) : nullptr;
+    };
     auto* dscale = static_cast<double*>(args.workspace);
     double* dbias = dscale + size;
     std::fill(dscale, dscale + 2 * size, 0.0);
     for (std::int64_t r = 0; r < rows.count; ++r) {
       const std::int64_t first = r * rows.size;
-      gradient_of_row(rows, static_cast<const T*>(args.inputs[0]) + first, scale,
-                      static_cast<const T*>(args.inputs[3]) + first,
-                      has_dx ? static_cast<T*>(args.outputs[0]) + first : nullptr, dscale, dbias);
+      const GradientRow<T> row{
+          input(0) + first,   input(1),
+          input(3) + first,   at(input(4), r, 0),
+          at(input(5), r, 0), has_dx ? static_cast<T*>(args.outputs[0]) + first : nullptr};
+      gradient_of_row(rows, row, dscale, dbias);
     }
     for (std::size_t i = 0; i < size; ++i) {
       if (has_dscale) {
@@ -124,7 +142,7 @@ std::unique_ptr<Kernel> row_norm_grad_kernel(const OpQuery& query) {
   return kernel;
 }
 
-Support supports(const OpQuery& query) { return one_float_type(query, {0, 1, 2, 3}); }
+Support supports(const OpQuery& query) { return one_float_type(query, {0, 1, 2, 3, 4, 5}); }
 
 }  // namespace
 

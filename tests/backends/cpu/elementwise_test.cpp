@@ -8,6 +8,7 @@
 #include <limits>
 
 #include "backends/cpu/onednn_support.h"
+#include "runtime/base/expression.h"
 #include "tests/backends/cpu/kernel_run.h"
 
 namespace temper::cpu {
@@ -16,15 +17,17 @@ namespace {
 constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
-const char* const kUnary[] = {"Relu", "Neg",         "Abs",      "Sqrt",    "Reciprocal",
-                              "Exp",  "Log",         "Tanh",     "Sigmoid", "LeakyRelu",
-                              "Elu",  "HardSigmoid", "HardSwish"};
+const char* const kUnary[] = {"Relu", "Neg",         "Abs",       "Sqrt",    "Reciprocal",
+                              "Exp",  "Log",         "Tanh",      "Sigmoid", "LeakyRelu",
+                              "Elu",  "HardSigmoid", "HardSwish", "Sign",    "Erf",
+                              "Gelu", "Softplus",    "Selu",      "Celu",    "Clip"};
 const char* const kBinary[] = {"Add", "Sub", "Mul", "Div", "Max", "Min"};
 
 Attrs attrs_of(std::string_view op) {
-  return op == "LeakyRelu" || op == "Elu" ? Attrs{{"alpha", 0.3}}
-         : op == "HardSigmoid"            ? Attrs{{"alpha", 0.2}, {"beta", 0.5}}
-                                          : Attrs{};
+  return op == "LeakyRelu" || op == "Elu" || op == "Celu" ? Attrs{{"alpha", 0.3}}
+         : op == "Clip"                                   ? Attrs{{"min", -1.0}, {"max", 0.5}}
+         : op == "HardSigmoid"                            ? Attrs{{"alpha", 0.2}, {"beta", 0.5}}
+                                                          : Attrs{};
 }
 
 TEST(CpuElementwise, UnaryOpsEqualTheReferenceInEveryLayout) {
@@ -110,6 +113,41 @@ TEST(CpuElementwise, EqualShapesKeepABlockedLayoutAndItsZeroPadding) {
       expect_matches_reference("Div", {}, {random_tensor(shape, 1), random_tensor(shape, 2, 1, 2)},
                                {{.shape = shape}}, {.layouts = {blocked, blocked}}, 0);
   EXPECT_TRUE(divided.kernel->input_layouts[0].plain) << "0 / 0 in the padding";
+}
+
+// Swish: x * sigmoid(x), and 2 more for those that ask.
+Attrs swish(double plus) {
+  using F = Functor;
+  Expression program{1,
+                     {{{F::kSigmoid}, {0, -1, -1}},
+                      {{F::kMul}, {0, 1, -1}},
+                      {{F::kConstant, plus}, {-1, -1, -1}},
+                      {{F::kAdd}, {2, 3, -1}}},
+                     {4}};
+  Attrs attrs;
+  set_expression(attrs, program);
+  return attrs;
+}
+
+TEST(CpuElementwise, AProgramKeepsABlockedLayoutUnlessItFillsThePadding) {
+  const Shape shape{2, 20, 5, 5};
+  const Layout blocked = nchw_blocked(shape, 16);
+  for (const double plus : {0.0, 2.0}) {
+    const auto result =
+        expect_matches_reference("FusedElementwise", swish(plus), {random_tensor(shape, 1)},
+                                 {{.shape = shape}}, {.layouts = {blocked}}, 1e-6);
+    EXPECT_EQ(result.family, "cpu");
+    EXPECT_EQ(result.kernel->output_layouts[0] == blocked, plus == 0);
+  }
+}
+
+TEST(CpuElementwise, APowerWithAConstantExponentEqualsTheReference) {
+  const Tensor x = random_tensor({2000}, 1, 0.1f, 3);
+  for (const float exponent : {-1.0f, 0.0f, 0.5f, 1.0f, 2.0f, 3.0f, 2.5f}) {
+    SCOPED_TRACE(exponent);
+    const Tensor e = Tensor::from<float>(DType::kFloat32, Shape{}, std::vector<float>{exponent});
+    expect_matches_reference("Pow", {}, {x, e}, {{.shape = x.shape()}}, {}, 1e-6);
+  }
 }
 
 TEST(CpuElementwise, ReluGradientIsZeroAtTheKink) {

@@ -82,6 +82,30 @@ TEST(FuseElementwise, ValuesOfAnotherShapeAreInputs) {
             (Doubles{-1, -2, -3, -4}));
 }
 
+TEST(FuseElementwise, TwoChainsComputeWhatBothReadFromOneTensor) {
+  SmallGraph g;
+  const ValueId x = g.input("x", {2}), other = g.input("other", {2});
+  const ValueId shared = g.b.op("Sigmoid", {g.b.scale(x, 2)});
+  g.output("y", g.b.neg(g.b.mul(shared, x)));
+  g.output("z", g.b.neg(g.b.mul(shared, other)));
+  fuse(g);
+  EXPECT_EQ(g.count("FusedElementwise"), 2u);
+  EXPECT_EQ(g.count("Sigmoid") + g.count("Mul") + g.count("Neg"), 0u);
+  EXPECT_EQ(g.producer(g.graph.outputs[1].value).inputs, (std::vector{x, other}));
+  EXPECT_EQ(g.run({{x, {0, 0}}, {other, {2, 4}}}, g.graph.outputs[1].value), (Doubles{-1, -2}));
+}
+
+TEST(FuseElementwise, WhatTwoChainsReadFromTwoTensorsIsComputedOnce) {
+  SmallGraph g;
+  const ValueId x = g.input("x", {2}), other = g.input("other", {2});
+  const ValueId shared = g.b.add(x, other);
+  g.output("y", g.b.neg(g.b.mul(shared, x)));
+  g.output("z", g.b.neg(g.b.mul(shared, other)));
+  fuse(g);
+  EXPECT_EQ(g.count("FusedElementwise"), 2u);
+  EXPECT_EQ(g.count("Add"), 1u);
+}
+
 TEST(FuseElementwise, OtherTypesThanFloat32StayAsTheyAre) {
   SmallGraph g;
   g.output("y", g.b.neg(g.b.neg(g.input("x", {2}, DType::kFloat64))));

@@ -15,10 +15,10 @@ TEST(Pipeline, TellsTheObserverOfEachPassInOrder) {
   graph::PipelineOptions options;
   options.observer = [&](std::string_view pass, const Graph&) { passes.emplace_back(pass); };
   run_pipeline(g.graph, reference(), options);
-  EXPECT_EQ(passes, (std::vector<std::string>{"remove_dead_nodes", "expand_ops", "fold_constants",
-                                              "merge_common_nodes", "remove_dead_nodes_again",
-                                              "widen_weight_gradients", "fuse_relu",
-                                              "remove_dead_nodes_last"}));
+  EXPECT_EQ(passes, (std::vector<std::string>{
+                        "remove_dead_nodes", "expand_ops", "fold_constants", "merge_common_nodes",
+                        "remove_dead_nodes_again", "widen_weight_gradients", "fuse_relu",
+                        "fuse_elementwise", "remove_dead_nodes_last", "finish_bodies"}));
 }
 
 TEST(Pipeline, VerifiesTheGraphWithoutBeingAsked) {
