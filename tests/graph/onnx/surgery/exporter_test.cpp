@@ -3,9 +3,15 @@
 
 #include <algorithm>
 #include <cmath>
+#include <memory>
 
+#include "backends/reference/reference_backend.h"
+#include "graph/autodiff/gradient.h"
+#include "graph/ir/builder.h"
 #include "graph/onnx/surgery/findings.h"
 #include "graph/ops/standard_ops.h"
+#include "graph/passes/bind_shapes.h"
+#include "graph/passes/evaluate.h"
 #include "tests/graph/onnx/expect_error.h"
 #include "tests/graph/onnx/surgery/prepared.h"
 
@@ -31,6 +37,24 @@ std::int64_t count_of(const graph::OnnxModel& model, const std::string& op) {
     }
   }
   return 0;
+}
+
+// Of the sum of the output for the indices 1, 0, 1.
+std::vector<double> gradient_of(const PreparedModel& made, const std::string& weight) {
+  const std::unique_ptr<Backend> reference = reference::make_reference_backend();
+  const graph::OnnxModel model = made.load();
+  graph::Graph graph = model.build_graph(graph::standard_ops());
+  graph::bind_shapes(graph, {}, 3, *reference);
+  graph::Builder builder(graph, "the sum");
+  ValueId sum = graph.outputs[0].value;
+  for (int axis = graph.value(sum).shape.rank(); axis-- > 0;) {
+    sum = builder.reduce_sum(sum, {axis}, false);
+  }
+  const std::vector<ValueId> wrt = {graph.read_variable(graph.find_variable(weight))};
+  const std::vector<ValueId> dw = graph::gradient(graph, sum, wrt);
+  const Tensor x =
+      Tensor::from<std::int64_t>(DType::kInt64, {3}, std::vector<std::int64_t>{1, 0, 1});
+  return graph::evaluate(graph, *reference, {{graph.inputs[0], x}}, dw)[0].values<double>();
 }
 
 bool trains(const PreparedModel& made, const std::string& name) {
@@ -210,11 +234,40 @@ TEST(PaddingIdx, GivesTheSameAndLetsNothingFlowIntoTheRow) {
       from, made,
       Tensor::from<std::int64_t>(DType::kInt64, {3}, std::vector<std::int64_t>{1, 0, 1}), 0);
   EXPECT_FALSE(trains(made, "w.padding"));
+  // Of the sum of a table's rows 1, 0, 1 the gradient is 1 for row 0 and, padded, 0 for row 1.
+  ModelParts alone;
+  alone.nodes = {node("Gather", {"w", "x"}, {"y"})};
+  alone.inputs = {value_info("x", {-1}, 7)};
+  alone.outputs = {value_info("y", {-1, 2})};
+  alone.initializers = {floats("w", {2, 2}, {1, 2, 3, 4})};
+  const PreparedModel table(folder.write("table.onnx", alone.bytes()), options);
+  EXPECT_EQ(gradient_of(table, "w"), (std::vector<double>{1, 1, 0, 0}));
   options.padding_rows = {{"w", 2}};
   expect_error(ErrorCode::kInvalidArgument, "no row 2", [&] { PreparedModel(from, options); });
   options.padding_rows = {{"v", 0}};
   expect_error(ErrorCode::kInvalidArgument, "such tables are 'w'",
                [&] { PreparedModel(from, options); });
+}
+
+TEST(Inference, BringsNodesInTrainingFormToInferenceForm) {
+  const TemporaryFolder folder;
+  ModelParts parts;
+  parts.nodes = {node("BatchNormalization", {"x", "s", "b", "m", "v"}, {"y", "m2", "v2"},
+                      {int_attribute("training_mode", 1)})};
+  for (const char* name : {"s", "b", "m", "v"}) {
+    parts.initializers.push_back(floats(name, {4}, {1, 2, 3, 4}));
+  }
+  const std::string from = folder.write("m.onnx", parts.bytes());
+  const auto found = graph::find_what_exporters_did(graph::OnnxModel::load(from));
+  ASSERT_EQ(found.size(), 1u);
+  EXPECT_EQ(found[0].edit, "--inference");
+  PrepareOptions options;
+  options.inference = true;
+  const PreparedModel made(from, options);
+  EXPECT_TRUE(graph::find_what_exporters_did(made.load()).empty());
+  // (x - m) / sqrt(v + 1e-5) s + b of channel 1, where x is 1 and the others 2
+  const Tensor x = Tensor::from<float>(DType::kFloat32, {1, 4}, std::vector<float>(4, 1));
+  EXPECT_NEAR(made.outputs(x)[0].values<double>()[1], (1 - 2) / std::sqrt(2 + 1e-5) * 2 + 2, 1e-5);
 }
 
 TEST(Findings, NameTheEditThatUndoesEach) {
