@@ -30,7 +30,9 @@ TEST(PrepareCommand, InspectNamesTheEditsThatLeaveNothingToSay) {
   const ScratchFolder scratch;
   const CommandResult before = run_temper({"inspect", digits("digits.onnx")});
   ASSERT_EQ(before.exit_code, 0) << before.err;
-  EXPECT_THAT(before.out, HasSubstr("--restore-batchnorm  2 Conv hold a BatchNormalization"));
+  EXPECT_THAT(
+      before.out,
+      HasSubstr("--restore-batchnorm  Conv that a BatchNormalization was folded into (2): 1, 4"));
   const std::string made = scratch / "made.onnx";
   const CommandResult result =
       run_temper({"prepare", digits("digits.onnx"), made, "--restore-batchnorm", "--json"});

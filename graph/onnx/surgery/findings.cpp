@@ -24,16 +24,16 @@ class Finder {
 
   std::vector<Finding> run() {
     training_form();
-    add(weights_in_constants(edit_), " weights are in Constant nodes", "--lift-constants");
+    add(weights_in_constants(edit_), "weights in Constant nodes", "--lift-constants");
     ties();
     Names anonymous;
     for (const auto& [from, to] : readable_names(edit_)) {
       anonymous.push_back(concat(from, " is ", to));
     }
-    add(anonymous, " weights have names that the exporter made up", "--readable-names");
+    add(anonymous, "weights with names that the exporter made up", "--readable-names");
     activations();
     biases();
-    add(folded_batchnorms(edit_), " Conv hold a BatchNormalization that was folded in",
+    add(folded_batchnorms(edit_), "Conv that a BatchNormalization was folded into",
         "--restore-batchnorm");
     batch();
     adapters();
@@ -45,7 +45,7 @@ class Finder {
     if (!names.empty()) {
       const std::size_t count = names.size();
       names.resize(std::min<std::size_t>(count, 3));
-      findings_.push_back({concat(count, what), std::move(names), edit});
+      findings_.push_back({concat(what, " (", count, ")"), std::move(names), edit});
     }
   }
 
@@ -53,7 +53,7 @@ class Finder {
     ModelEdit changed(model_);
     to_inference_form(changed.proto());
     if (changed.proto().SerializeAsString() != edit_.proto().SerializeAsString()) {
-      findings_.push_back({"nodes are in training form", {}, "--inference"});
+      findings_.push_back({"nodes in training form", {}, "--inference"});
     }
   }
 
@@ -64,7 +64,7 @@ class Finder {
         names.push_back(concat(tie.tensor, " of ", tie.modules.size(), " modules"));
       }
     }
-    add(names, " weights were merged because they were equal, and train as one", "--untie");
+    add(names, "weights that were merged because they were equal, and train as one", "--untie");
   }
 
   void activations() {
@@ -76,7 +76,7 @@ class Finder {
         labels.push_back(label);
       }
     }
-    add(labels, " output gives probabilities, where the losses for classes take logits",
+    add(labels, "probabilities as output, where losses for classes take logits",
         "--strip-activation");
   }
 
@@ -84,17 +84,17 @@ class Finder {
   void biases() {
     if (edit_.proto().producer_name() == "pytorch") {
       add(layers_without_bias(edit_),
-          " layers have no bias: the model has none, or it was zero and dropped", "--restore-bias");
+          "layers without a bias: the model has none, or zeros were dropped", "--restore-bias");
     }
   }
 
   void batch() {
     const BatchInfo batch = model_.batch();
     if (batch.kind == BatchInfo::Kind::kFixed) {
-      findings_.push_back({concat("the batch is ", batch.value,
-                                  " in the file: training takes any, other programs do not"),
-                           {},
-                           "--dynamic-batch"});
+      findings_.push_back(
+          {concat("a batch of ", batch.value, ": training takes any, other programs do not"),
+           {},
+           "--dynamic-batch"});
     }
   }
 
@@ -106,7 +106,7 @@ class Finder {
         names.push_back(name);
       }
     }
-    add(names, " layers have adapters", "--merge-lora");
+    add(names, "layers with adapters", "--merge-lora");
   }
 
   const OnnxModel& model_;

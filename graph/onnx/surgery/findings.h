@@ -9,7 +9,7 @@
 namespace temper::graph {
 
 struct Finding {
-  std::string what;                   // "2 Conv hold a BatchNormalization that was folded in"
+  std::string what;                   // "Conv that a BatchNormalization was folded into (2)"
   std::vector<std::string> examples;  // names of layers or tensors, at most three
   std::string edit;                   // "--restore-batchnorm"
 };

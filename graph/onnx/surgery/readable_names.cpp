@@ -12,11 +12,12 @@
 namespace temper::graph {
 namespace {
 
-// "running_mean" of "running mean".
+// "running_mean" of "running mean"; a scale is a weight for PyTorch.
 std::string suffix_of(const PlaceOfInput& place) {
-  std::string text = place.place == Place::kWeight ? "weight"
-                     : place.place == Place::kBias ? "bias"
-                                                   : place.what;
+  std::string text = place.what;
+  if (text.find(' ') == std::string::npos) {
+    text = place.place == Place::kWeight ? "weight" : place.place == Place::kBias ? "bias" : text;
+  }
   std::replace(text.begin(), text.end(), ' ', '_');
   return text;
 }
