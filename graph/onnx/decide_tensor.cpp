@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 #include <iterator>
+#include <set>
 #include <span>
 
 #include "runtime/base/concat.h"
@@ -67,24 +68,155 @@ bool looks_like_sines(const Shape& shape, std::span<const T> values) {
          });
 }
 
+// Each column of the rows goes on as a sum of its neighbours, v[r - 1] + v[r + 1] = c v[r], as
+// sines and cosines of the row's number do (and straight lines), all of them between -1 and 1.
+template <class T>
+bool columns_are_waves(std::span<const T> values, std::size_t columns) {
+  constexpr std::size_t kFewest = 4;  // rows
+  constexpr double kTolerance = 5e-3;
+  const std::size_t rows = values.size() / columns;
+  bool varies = false;
+  for (std::size_t column = 0; rows >= kFewest && column < columns; ++column) {
+    const auto at = [&](std::size_t row) {
+      return static_cast<double>(values[row * columns + column]);
+    };
+    double product = 0;
+    double square = 0;
+    for (std::size_t row = 1; row + 1 < rows; ++row) {
+      product += at(row) * (at(row - 1) + at(row + 1));
+      square += at(row) * at(row);
+    }
+    const double c = square == 0 ? 0 : product / square;
+    double rest = 0;
+    for (std::size_t row = 1; row + 1 < rows; ++row) {
+      const double difference = at(row - 1) + at(row + 1) - c * at(row);
+      rest += difference * difference;
+      varies = varies || at(row) != at(row - 1);
+    }
+    if (rest > kTolerance * kTolerance * square || square > static_cast<double>(rows)) {
+      return false;
+    }
+  }
+  return varies;
+}
+
+template <class T>
+bool looks_like_waves(const Shape& shape, std::span<const T> values) {
+  if (shape.rank() < 2 || values.empty()) {
+    return false;
+  }
+  const auto columns = static_cast<std::size_t>(shape[shape.rank() - 1]);
+  return looks_like_sines(shape, values) ||
+         (shape[shape.rank() - 2] == static_cast<std::int64_t>(values.size() / columns) &&
+          columns_are_waves(values, columns));
+}
+
+template <class T>
+bool is_one_value(std::span<const T> values) {
+  return std::all_of(values.begin(), values.end(), [&](T value) { return value == values[0]; });
+}
+
+template <class T>
+bool is_whole(std::span<const T> values) {
+  return std::all_of(values.begin(), values.end(), [](T value) {
+    const auto number = static_cast<double>(value);
+    return number == std::floor(number);
+  });
+}
+
+// Each row goes on in steps of one size, as a penalty of distances does.
+template <class T>
+bool rows_are_straight(const Shape& shape, std::span<const T> values) {
+  const std::int64_t columns = shape.rank() == 0 ? 0 : shape[shape.rank() - 1];
+  if (columns < 3 || is_one_value(values)) {
+    return false;
+  }
+  const double most = static_cast<double>(*std::max_element(values.begin(), values.end()));
+  const double least = static_cast<double>(*std::min_element(values.begin(), values.end()));
+  const double tolerance = 1e-3 * std::max(std::abs(most), std::abs(least));
+  for (std::size_t i = 2; i < values.size(); ++i) {
+    const double bend = static_cast<double>(values[i]) - 2 * static_cast<double>(values[i - 1]) +
+                        static_cast<double>(values[i - 2]);
+    if (i % static_cast<std::size_t>(columns) >= 2 && std::abs(bend) > tolerance) {
+      return false;
+    }
+  }
+  return true;
+}
+
+// [..., 1 to 4]: the values of each column come again and again, as coordinates do.
+template <class T>
+bool looks_like_grid(const Shape& shape, std::span<const T> values) {
+  if (shape.rank() < 2 || shape[shape.rank() - 1] > 4 || values.empty() || is_one_value(values)) {
+    return false;
+  }
+  const auto columns = static_cast<std::size_t>(shape[shape.rank() - 1]);
+  const std::size_t rows = values.size() / columns;
+  for (std::size_t column = 0; column < columns; ++column) {
+    std::set<double> distinct;
+    for (std::size_t row = 0; row < rows; ++row) {
+      distinct.insert(static_cast<double>(values[row * columns + column]));
+    }
+    if (rows < 4 || 2 * distinct.size() > rows) {
+      return false;
+    }
+  }
+  return true;
+}
+
+// The place that a tensor is trained for; "" is none.
+const std::string& trained_place(const TensorUse& use, const Shape& shape) {
+  static const std::string none;
+  if (shape.rank() == 0) {
+    return use.temperature;
+  }
+  const bool lookup = use.weight.starts_with("embedding");
+  if (!use.weight.empty() && !(lookup && shape.rank() < 2)) {
+    return use.weight;
+  }
+  for (const std::string* place :
+       {&use.scale, &use.bias, &use.scores, &use.temperature, &use.part, &use.joined}) {
+    if (!place->empty()) {
+      return *place;
+    }
+  }
+  return none;
+}
+
 // Why its values speak against training what stands in a place that is trained, or "".
-std::string objection(const TensorUse& use, const std::function<Tensor()>& value) {
+std::string objection(const TensorUse& use, const std::string& place,
+                      const std::function<Tensor()>& value) {
   const bool table = use.weight.starts_with("embedding");
-  if (!use.weight.empty() && !table) {
+  const bool constant = !use.constant.empty();
+  if ((!use.weight.empty() && !table && !constant) || place == use.temperature) {
     return {};
   }
   const Tensor tensor = value();
-  const std::string& place = table ? use.weight : !use.scale.empty() ? use.scale : use.bias;
   return visit_float(tensor.dtype(), [&]<class T>() -> std::string {
     const std::span<const T> values = tensor.span<T>();
-    if (looks_like_sines(tensor.shape(), values)) {
+    if (looks_like_waves(tensor.shape(), values)) {
       return concat("a table of sines and cosines: ", place);
     }
-    if (!use.bias.empty() && !table && looks_like_mask(values)) {
-      return concat("a mask: ", use.bias, ", with values of ", kMaskValue, " and below");
+    if (constant) {
+      return looks_like_grid(tensor.shape(), values) ? concat("a grid of coordinates: ", place)
+                                                     : std::string();
     }
-    if (!use.scale.empty() && looks_like_selection(values)) {
-      return concat("a mask: ", use.scale, ", with values of 0 and 1");
+    const bool added = place == use.bias || place == use.scores || place == use.joined || table;
+    if (added && looks_like_mask(values)) {
+      return concat("a mask: ", place, ", with values of ", kMaskValue, " and below");
+    }
+    if ((place == use.scale || place == use.part) && looks_like_selection(values)) {
+      return concat("a mask: ", place, ", with values of 0 and 1");
+    }
+    const bool unusual = place == use.joined || place == use.part || place == use.scores;
+    if (unusual && is_one_value(values)) {
+      return concat("one value alone: ", place);
+    }
+    if (place == use.scores && rows_are_straight(tensor.shape(), values)) {
+      return concat("straight lines: ", place);
+    }
+    if ((place == use.joined || place == use.part) && is_whole(values)) {
+      return concat("whole numbers: ", place);
     }
     return {};
   });
@@ -95,17 +227,13 @@ std::string objection(const TensorUse& use, const std::function<Tensor()>& value
 void decide_tensor(TensorDecision& d, const TensorUse& use, const std::function<Tensor()>& value,
                    const DecisionOptions& options) {
   const bool scalar = d.shape.rank() == 0;
-  const bool weight = !use.weight.empty() && !scalar &&
-                      !(use.weight.starts_with("embedding") && d.shape.rank() < 2);
-  const bool scale = !use.scale.empty() && !scalar;
-  const bool bias = !use.bias.empty() && !scalar;
-  const std::string& place = weight ? use.weight : scale ? use.scale : use.bias;
+  const std::string& place = trained_place(use, d.shape);
   if (!options.may_be_variable) {
     d.why = "a constant inside a function that may be called several times";
     return;
   }
   if (!use.statistic.empty()) {
-    const bool both = weight || scale || bias;
+    const bool both = !place.empty();
     d.is_variable = true;
     d.kind = both ? VariableKind::kParameter : VariableKind::kStatistic;
     d.why = both ? concat("is both ", use.statistic, " and ", place,
@@ -113,8 +241,8 @@ void decide_tensor(TensorDecision& d, const TensorUse& use, const std::function<
                  : use.statistic;
     return;
   }
-  if (weight || scale || bias) {
-    const std::string against = objection(use, value);
+  if (!place.empty()) {
+    const std::string against = objection(use, place, value);
     d.is_variable = true;
     d.trainable = against.empty();
     d.why = against.empty() ? place : against;

@@ -17,6 +17,7 @@
 #include "graph/onnx/left_in_file.h"
 #include "graph/onnx/model_file.h"
 #include "graph/onnx/opset_upgrade.h"
+#include "graph/onnx/places.h"
 #include "graph/onnx/problems.h"
 #include "graph/onnx/tensor_codec.h"
 #include "graph/onnx/tensor_uses.h"
@@ -305,8 +306,8 @@ class GraphImporter {
   }
 
   void add_node(const FlatNode& node) {
-    const OpDef* op = registry_.find_imported(node.op);
-    if (op == nullptr || op->domain != node.domain) {
+    const OpDef* op = op_of(registry_, node);
+    if (op == nullptr) {
       problems_.add_op(node.domain, node.op, node.name.empty() ? node.label() : node.name);
       give_placeholders(node);
       return;

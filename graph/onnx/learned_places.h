@@ -6,27 +6,28 @@
 #include <cstdint>
 #include <string>
 #include <unordered_map>
-#include <unordered_set>
 #include <vector>
 
+#include "graph/onnx/fixed_values.h"
 #include "graph/onnx/flatten.h"
 
 namespace temper::graph {
 
 // What one stored input of a node is.
 struct LearnedPlace {
-  enum class Kind { kScale, kBias, kOther } kind = Kind::kOther;
+  enum class Kind { kScale, kBias, kScores, kJoined, kTemperature, kOther } kind = Kind::kOther;
   std::string what;  // names the node: "scale of the normalisation at Mul 'ln/Mul'"
 };
 
 class LearnedPlaces {
  public:
-  // `stored`: the values that come from stored tensors alone. Both outlive this object. COST:
-  // linear in the graph.
-  LearnedPlaces(const FlatGraph& graph, const std::unordered_set<std::string>& stored);
+  // Both outlive this object. COST: linear in the graph.
+  LearnedPlaces(const FlatGraph& graph, const FixedValues& fixed);
 
   // Of the stored input `slot` of node `index`, an op of ONNX that is in no table of places.h.
   LearnedPlace at(std::size_t index, std::size_t slot) const;
+  // Whether the stored value has one element.
+  bool is_one(const std::string& name) const;
 
  private:
   // How the other side of an Add or Mul came about.
@@ -41,6 +42,7 @@ class LearnedPlaces {
   };
 
   void count_elements();
+  std::vector<std::int64_t> dims_computed(const FlatNode& node) const;
   void follow_forward();
   void follow_backward();
   Trait norm_trait(const FlatNode& node) const;
@@ -49,8 +51,9 @@ class LearnedPlaces {
   LearnedPlace addend(const FlatNode& node, std::size_t slot) const;
   LearnedPlace factor(const FlatNode& node, std::size_t slot) const;
 
-  bool is_stored(const std::string& name) const { return stored_.contains(name); }
-  bool is_one(const std::string& name) const;
+  LearnedPlace joined(const FlatNode& node) const;
+
+  bool is_stored(const std::string& name) const { return fixed_.stored.contains(name); }
   bool is_per_head(const std::string& name) const;
   const Trait& trait(const std::string& name) const;
   const std::string& other_input(const FlatNode& node, std::size_t slot) const;
@@ -62,7 +65,7 @@ class LearnedPlaces {
   bool is_affine_pair(const FlatNode& mul, const FlatNode& add) const;
 
   const FlatGraph& graph_;
-  const std::unordered_set<std::string>& stored_;
+  const FixedValues& fixed_;
   std::unordered_map<std::string, std::vector<std::int64_t>> dims_;
   std::unordered_map<std::string, std::size_t> producers_;
   std::unordered_map<std::string, std::vector<std::size_t>> readers_;

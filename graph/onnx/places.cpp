@@ -1,6 +1,7 @@
 #include "graph/onnx/places.h"
 
 #include "graph/ops/standard_ops.h"
+#include "runtime/base/concat.h"
 
 namespace temper::graph {
 
@@ -12,13 +13,18 @@ const OpRegistry& ops_without_file() {
   return registry;
 }
 
+const OpDef* op_of(const OpRegistry& registry, const FlatNode& node) {
+  const OpDef* op = registry.find_imported(node.op);
+  if (op != nullptr && op->domain == node.domain) {
+    return op;
+  }
+  return node.domain.empty() ? nullptr : registry.find_imported(concat(node.domain, "::", node.op));
+}
+
 const OpDef& facts_of(const FlatNode& node) {
   static const OpDef unknown("");
-  if (!node.domain.empty()) {
-    return unknown;
-  }
-  const OpDef* op = standard_ops().find_imported(node.op);
-  op = op != nullptr ? op : ops_without_file().find(node.op);
+  const OpDef* op = op_of(standard_ops(), node);
+  op = op != nullptr || !node.domain.empty() ? op : ops_without_file().find(node.op);
   return op != nullptr ? *op : unknown;
 }
 
@@ -34,8 +40,10 @@ const PlaceOfInput* find_place(const FlatNode& node, int input) {
 int moved_inputs(const FlatNode& node) {
   const OpDef& op = facts_of(node);
   return op.movement == Movement::kJoin ? static_cast<int>(node.inputs.size())
-         : op.keeps_elements() || op.movement == Movement::kPart ? 1
-                                                                 : 0;
+         : op.keeps_elements() || op.movement == Movement::kPart ||
+                 op.movement == Movement::kBroadcast
+             ? 1
+             : 0;
 }
 
 }  // namespace temper::graph

@@ -6,7 +6,11 @@
 
 namespace temper::graph {
 
-// The facts of the node's op, one of ONNX that has a file in graph/ops or is named here as one that
+// The node's op, or null. Those of com.microsoft are registered as com.microsoft::NAME, as some
+// have the names of others of ONNX.
+const OpDef* op_of(const OpRegistry& registry, const FlatNode& node);
+
+// The facts of the node's op, one that has a file in graph/ops or is named here as one that
 // still has none; else of an op about which nothing is known.
 const OpDef& facts_of(const FlatNode& node);
 
@@ -14,8 +18,8 @@ const OpDef& facts_of(const FlatNode& node);
 // learned_places.h.
 const PlaceOfInput* find_place(const FlatNode& node, int input);
 
-// Of an op that only moves elements (Transpose, Reshape, Slice, ...) how many inputs, the first
-// ones, carry the data; 0 for all other ops.
+// Of an op that only moves elements (Transpose, Reshape, Slice, Expand, ...) how many inputs, the
+// first ones, carry the data; 0 for all other ops.
 int moved_inputs(const FlatNode& node);
 
 // The ops of ONNX without a file in graph/ops whose facts matter all the same: which tensors of a

@@ -4,6 +4,7 @@
 
 #include <unordered_set>
 
+#include "graph/onnx/fixed_values.h"
 #include "graph/onnx/learned_places.h"
 #include "graph/onnx/places.h"
 #include "runtime/base/concat.h"
@@ -24,41 +25,96 @@ void merge(TensorUse& use, const TensorUse& more) {
   keep_first(use.bias, more.bias);
   keep_first(use.statistic, more.statistic);
   keep_first(use.other, more.other);
+  keep_first(use.part, more.part);
+  keep_first(use.constant, more.constant);
+  keep_first(use.scores, more.scores);
+  keep_first(use.joined, more.joined);
+  keep_first(use.temperature, more.temperature);
 }
 
-std::unordered_set<std::string> stored_values(const FlatGraph& graph,
-                                              std::vector<char>& moves_stored) {
-  std::unordered_set<std::string> stored;
-  for (const auto& [name, tensor] : graph.initializers) {
-    stored.insert(name);
+std::string& text_of(TensorUse& use, LearnedPlace::Kind kind) {
+  switch (kind) {
+    case LearnedPlace::Kind::kScale:
+      return use.scale;
+    case LearnedPlace::Kind::kBias:
+      return use.bias;
+    case LearnedPlace::Kind::kScores:
+      return use.scores;
+    case LearnedPlace::Kind::kJoined:
+      return use.joined;
+    case LearnedPlace::Kind::kTemperature:
+      return use.temperature;
+    case LearnedPlace::Kind::kOther:
+      break;
   }
-  for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
-    const FlatNode& node = graph.nodes[i];
-    const int count = moved_inputs(node);
-    bool all = (count > 0 && count <= static_cast<int>(node.inputs.size())) ||
-               (node.op == "Constant" && node.domain.empty());
-    for (int input = 0; all && input < count; ++input) {
-      all = stored.contains(node.inputs[static_cast<std::size_t>(input)]);
+  return use.other;
+}
+
+// Whether the inputs of a node that computes carry its output's place where that is a scale or a
+// bias: a sum, a function of one tensor, or arithmetic with single numbers.
+bool carries_place(const LearnedPlaces& places, const FlatNode& node, std::size_t slot) {
+  const OpDef& op = facts_of(node);
+  const bool bounds = op.arithmetic == Arithmetic::kClip || op.arithmetic == Arithmetic::kExtremum;
+  if (places.is_one(node.inputs[slot]) && slot > 0) {
+    return false;
+  }
+  if (!places.is_one(node.inputs[slot]) &&
+      (op.arithmetic == Arithmetic::kAdd || op.arithmetic == Arithmetic::kSubtract)) {
+    return true;
+  }
+  for (std::size_t other = 0; other < node.inputs.size(); ++other) {
+    if (other != slot && !node.inputs[other].empty() && !places.is_one(node.inputs[other])) {
+      return false;
     }
-    moves_stored[i] = all ? 1 : 0;
-    if (all) {
-      stored.insert(node.outputs.begin(), node.outputs.end());
+    if (other != slot && places.is_one(node.inputs[slot]) && !bounds) {
+      return false;
     }
   }
-  return stored;
+  switch (op.arithmetic) {
+    case Arithmetic::kAdd:
+    case Arithmetic::kSubtract:
+    case Arithmetic::kMultiply:
+    case Arithmetic::kDivide:
+    case Arithmetic::kExtremum:
+    case Arithmetic::kClip:
+    case Arithmetic::kSign:
+    case Arithmetic::kInverse:
+    case Arithmetic::kPower:
+    case Arithmetic::kRoot:
+    case Arithmetic::kLogarithm:
+      return true;
+    default:
+      return op.activation != Activation::kNone;
+  }
+}
+
+// What a stored tensor is from which a node computes, by what becomes of the outputs.
+void carry(TensorUse& use, const TensorUse& through, const LearnedPlaces& places,
+           const FlatNode& node, std::size_t slot) {
+  if (!through.weight.empty() || !through.part.empty()) {
+    if (!places.is_one(node.inputs[slot])) {
+      keep_first(use.part,
+                 through.weight.empty() ? through.part : concat("part of the ", through.weight));
+      return;
+    }
+  } else if (carries_place(places, node, slot)) {
+    return merge(use, through);
+  }
+  keep_first(use.other, concat("input ", slot, " of ", node.label()));
 }
 
 }  // namespace
 
 std::unordered_map<std::string, TensorUse> find_tensor_uses(const FlatGraph& graph) {
-  std::vector<char> moves_stored(graph.nodes.size());
-  const std::unordered_set<std::string> stored = stored_values(graph, moves_stored);
-  const LearnedPlaces places(graph, stored);
+  using Flow = FixedValues::Flow;
+  const FixedValues fixed = find_fixed_values(graph);
+  const std::unordered_set<std::string>& stored = fixed.stored;
+  const LearnedPlaces places(graph, fixed);
   std::unordered_map<std::string, TensorUse> uses;
   for (std::size_t i = graph.nodes.size(); i-- > 0;) {
     const FlatNode& node = graph.nodes[i];
     TensorUse through;
-    if (moves_stored[i] != 0) {
+    if (fixed.flows[i] != Flow::kNone) {
       for (const std::string& output : node.outputs) {
         const auto found = uses.find(output);
         if (found != uses.end()) {
@@ -81,7 +137,7 @@ std::unordered_map<std::string, TensorUse> find_tensor_uses(const FlatGraph& gra
       }
       TensorUse& use = uses[name];
       use.used = true;
-      if (moves_stored[i] != 0 && static_cast<int>(slot) < moved_inputs(node)) {
+      if (fixed.flows[i] == Flow::kMoves && static_cast<int>(slot) < moved_inputs(node)) {
         merge(use, through);
         continue;
       }
@@ -90,13 +146,18 @@ std::unordered_map<std::string, TensorUse> find_tensor_uses(const FlatGraph& gra
                             : rule->place == Place::kBias ? use.bias
                                                           : use.statistic;
         keep_first(text, concat(rule->what, " of ", node.label()));
+        if (fixed.flows[i] == Flow::kComputes && slot == 0 && rule->place == Place::kWeight &&
+            facts_of(node).linear == Linear::kMatrix) {
+          keep_first(use.constant, concat("input of ", node.label()));
+        }
+        continue;
+      }
+      if (fixed.flows[i] == Flow::kComputes) {
+        carry(use, through, places, node, slot);
         continue;
       }
       const LearnedPlace place = places.at(i, slot);
-      keep_first(place.kind == LearnedPlace::Kind::kScale  ? use.scale
-                 : place.kind == LearnedPlace::Kind::kBias ? use.bias
-                                                           : use.other,
-                 place.what);
+      keep_first(text_of(use, place.kind), place.what);
     }
   }
   return uses;

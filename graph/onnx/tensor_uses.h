@@ -13,11 +13,16 @@ namespace temper::graph {
 // nothing but stored tensors goes into them. Each text names one node.
 struct TensorUse {
   bool used = false;
-  std::string weight;     // "weight of Conv 'conv1'"
-  std::string scale;      // "scale of the normalisation at Mul 'ln/Mul'": see learned_places.h
-  std::string bias;       // an addend: trainable from rank 1 on, unless it is a mask
-  std::string statistic;  // "running mean of BatchNormalization 'bn1'"
-  std::string other;      // "a factor of Mul 'scale'"
+  std::string weight;       // "weight of Conv 'conv1'"
+  std::string part;         // a weight is computed from it: "part of the weight of Conv 'conv1'"
+  std::string constant;     // the left operand of a product of two stored tensors
+  std::string scores;       // "added to the scores of Softmax 'attention'"
+  std::string joined;       // "joined to the features at Concat 'cat'"
+  std::string temperature;  // its exponential is a factor: "temperature at Mul 'scale'"
+  std::string scale;        // "scale of the normalisation at Mul 'ln/Mul'": see learned_places.h
+  std::string bias;         // an addend: trainable from rank 1 on, unless it is a mask
+  std::string statistic;    // "running mean of BatchNormalization 'bn1'"
+  std::string other;        // "a factor of Mul 'scale'"
 };
 
 // By value name. COST: linear in the graph.

@@ -65,6 +65,7 @@ void register_gather_elements(OpRegistry& ops) {
   ops.add("GatherND")
       .batch(batch_of_gather_nd)
       .inputs(2, 2)
+      .weight(0, "embedding table")
       .infer(infer_gather_nd)
       .gradient(gather_elements_gradient);
 }

@@ -115,6 +115,7 @@ void register_power(OpRegistry& ops) {
       .elementwise(plain_functor<Functor::kSqrt>);
   ops.add("Exp")
       .batch(batch_elementwise)
+      .computes(Arithmetic::kPower)
       .infer(infer_float_unary)
       .gradient(exp_gradient)
       .elementwise(plain_functor<Functor::kExp>)

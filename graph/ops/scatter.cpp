@@ -168,6 +168,7 @@ void register_scatter(OpRegistry& ops) {
   }
   ops.add("ScatterND")
       .batch(batch_of_scatter_nd)
+      .moves(Movement::kJoin)
       .upgrade(upgrade_scatter)
       .inputs(3, 3)
       .infer(infer_scatter_nd)

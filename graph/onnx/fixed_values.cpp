@@ -1,0 +1,89 @@
+#include "graph/onnx/fixed_values.h"
+
+#include <algorithm>
+
+#include "graph/onnx/places.h"
+
+namespace temper::graph {
+namespace {
+
+class Finder {
+ public:
+  explicit Finder(const FlatGraph& graph) : graph_(graph) {}
+
+  FixedValues run() {
+    made_.flows.resize(graph_.nodes.size());
+    for (const auto& [name, tensor] : graph_.initializers) {
+      made_.stored.insert(name);
+    }
+    for (std::size_t i = 0; i < graph_.nodes.size(); ++i) {
+      const FlatNode& node = graph_.nodes[i];
+      const FixedValues::Flow flow = flow_of(node);
+      made_.flows[i] = flow;
+      if (flow != FixedValues::Flow::kNone) {
+        made_.stored.insert(node.outputs.begin(), node.outputs.end());
+      } else if (is_fixed(node)) {
+        fixed_.insert(node.outputs.begin(), node.outputs.end());
+      }
+      if (flow != FixedValues::Flow::kNone && keeps_exponential(node)) {
+        made_.exponentials.insert(node.outputs.begin(), node.outputs.end());
+      }
+    }
+    return std::move(made_);
+  }
+
+ private:
+  bool knows(const std::string& name) const {
+    return made_.stored.contains(name) || fixed_.contains(name);
+  }
+
+  bool is_fixed(const FlatNode& node) const {
+    const OpDef& op = facts_of(node);
+    return !node.inputs.empty() && node.bodies.empty() && !op.name().empty() && !op.is_stateful &&
+           std::all_of(node.inputs.begin(), node.inputs.end(),
+                       [&](const std::string& input) { return input.empty() || knows(input); });
+  }
+
+  FixedValues::Flow flow_of(const FlatNode& node) const {
+    using Flow = FixedValues::Flow;
+    if (node.op == "Constant" && node.domain.empty()) {
+      return Flow::kMoves;
+    }
+    const std::size_t moved = static_cast<std::size_t>(moved_inputs(node));
+    const bool stored =
+        std::any_of(node.inputs.begin(), node.inputs.end(),
+                    [&](const std::string& input) { return made_.stored.contains(input); });
+    if (!stored || moved > node.inputs.size()) {
+      return Flow::kNone;
+    }
+    if (moved > 0) {
+      // Of what is joined, a part may be computed, such as places to write at.
+      const bool joins = facts_of(node).movement == Movement::kJoin;
+      const bool all =
+          std::all_of(node.inputs.begin(), node.inputs.begin() + static_cast<std::ptrdiff_t>(moved),
+                      [&](const std::string& input) {
+                        return made_.stored.contains(input) || (joins && fixed_.contains(input));
+                      });
+      return all ? Flow::kMoves : Flow::kNone;
+    }
+    return is_fixed(node) && facts_of(node).is_differentiable() ? Flow::kComputes : Flow::kNone;
+  }
+
+  bool keeps_exponential(const FlatNode& node) const {
+    const Arithmetic arithmetic = facts_of(node).arithmetic;
+    const bool bounds = arithmetic == Arithmetic::kClip || arithmetic == Arithmetic::kExtremum;
+    return (arithmetic == Arithmetic::kPower && node.inputs.size() == 1) ||
+           (!node.inputs.empty() && made_.exponentials.contains(node.inputs[0]) &&
+            (bounds || moved_inputs(node) == 1));
+  }
+
+  const FlatGraph& graph_;
+  FixedValues made_;
+  std::unordered_set<std::string> fixed_;  // computed without a gradient: shapes, indices
+};
+
+}  // namespace
+
+FixedValues find_fixed_values(const FlatGraph& graph) { return Finder(graph).run(); }
+
+}  // namespace temper::graph
