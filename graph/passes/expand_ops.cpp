@@ -5,11 +5,13 @@
 
 namespace temper::graph {
 
-void expand_ops(Graph& graph) {
+namespace {
+
+void expand(Graph& graph, bool (*is_meant)(const OpDef&)) {
   // Expansions may hold ops that are expanded in turn: those stand behind.
   for (int i = 0; i < graph.node_count(); ++i) {
     const NodeId id{i};
-    if (graph.node(id).removed || !graph.node(id).op->is_expanded) {
+    if (graph.node(id).removed || !is_meant(*graph.node(id).op)) {
       continue;
     }
     const Node node = graph.node(id);  // a copy: adding nodes moves them
@@ -22,6 +24,17 @@ void expand_ops(Graph& graph) {
     }
     graph.remove_node(id);
   }
+}
+
+}  // namespace
+
+void expand_ops(Graph& graph) {
+  expand(graph, [](const OpDef& op) { return op.is_expanded; });
+}
+
+void expand_foreign_ops(Graph& graph) {
+  expand(graph,
+         [](const OpDef& op) { return op.is_expanded && op.is_internal && !op.onnx_name.empty(); });
 }
 
 }  // namespace temper::graph

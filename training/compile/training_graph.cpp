@@ -5,6 +5,7 @@
 #include "graph/autodiff/gradient.h"
 #include "graph/ir/op_def.h"
 #include "graph/passes/bind_shapes.h"
+#include "graph/passes/expand_ops.h"
 #include "graph/passes/fuse_attention.h"
 #include "graph/passes/join_slices.h"
 #include "graph/passes/mixed_precision.h"
@@ -41,6 +42,7 @@ class GraphMaker {
       choose_trainable(graph_, settings_.model.trainable, settings_.model.freeze);
     }
     bind_batch(graph_, request_.symbols, request_.batch, reference_, settings_.model);
+    graph::expand_foreign_ops(graph_);
     if (training) {
       step_ = add_step_variables(graph_, group_count(settings_));
       graph::TrainingModeOptions mode;

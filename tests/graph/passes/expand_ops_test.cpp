@@ -25,6 +25,21 @@ TEST(ExpandOps, ATransposedConvolutionBecomesTheGradientOfOneAndAnAddition) {
   EXPECT_EQ(g.run({{x, {1, 2, 3, 4}}}, g.graph.outputs[0].value), before);
 }
 
+TEST(ExpandOps, AnOpOfAnotherDomainBecomesOpsOfOnnx) {
+  SmallGraph g;
+  const ValueId x = g.input("x", {2, 3});
+  const ValueId y = g.b.op("MicrosoftFusedMatMul", {x, g.constant({2, 3}, {1, 2, 3, 4, 5, 6})},
+                           {{"alpha", 0.5}, {"transB", std::int64_t{1}}});
+  g.output("y", y);
+  g.output("t", g.b.op("Swish", {x}));
+  graph::expand_foreign_ops(g.graph);
+  verify(g.graph, "expand_foreign_ops");
+  EXPECT_EQ(g.count("MicrosoftFusedMatMul"), 0u);
+  EXPECT_EQ(g.count("MatMul"), 1u);
+  EXPECT_EQ(g.count("Swish"), 1u);
+  EXPECT_EQ(g.run({{x, {1, 0, 0, 0, 1, 0}}}, g.graph.outputs[0].value), (Doubles{0.5, 2, 1, 2.5}));
+}
+
 // BatchNormTrainGrad has an expansion for second order, and kernels of its own.
 TEST(ExpandOps, LeavesOpsThatHaveKernels) {
   SmallGraph g;
