@@ -1,11 +1,10 @@
 """Small networks of PyTorch, exported, optimised by onnxruntime into ops of com.microsoft, and read by `temper`.
 
-    python fused_models.py TEMPER_BINARY [--fixtures]
+    python fused_models.py TEMPER_BINARY
 
 Per network and level of the optimizer: which ops it wrote, outputs of `temper predict` against onnxruntime (1e-5 of the
 largest), and gradients of `temper grad` against those of the file before (1e-5, relative, by norm), tensor by tensor where
-both have it. --fixtures writes the files that tests/graph/onnx/fused_test.cpp reads: each optimised file with one batch,
-onnxruntime's outputs and PyTorch's loss. Needs torch, onnx, onnxscript, onnxruntime, numpy.
+both have it. Needs torch, onnx, onnxscript, onnxruntime, numpy.
 """
 import argparse
 import collections
@@ -125,23 +124,34 @@ def arrays(path):
         return dict(found)
 
 
-def compare(binary, name, folder, legacy):
-    make, inputs = CASES[name]
-    torch.manual_seed(0)
-    module, inputs = make().eval(), inputs()
+def perturbed(module):
+    """No two parameters are equal."""
     with torch.no_grad():
         for parameter in module.parameters():
             parameter.add_(.05 * torch.randn_like(parameter))
-    source = folder / f'{name}.onnx'
+    return module.eval()
+
+
+def export(module, inputs, path, legacy):
+    """By the exporter of torch.export, or the one before it at opset 14."""
+    batch = torch.export.Dim('batch')
+    options = {'external_data': False, 'dynamic_shapes': dict.fromkeys(inputs, {0: batch})}
+    if isinstance(module, nn.Sequential):
+        options['dynamic_shapes'] = ({0: batch},)
+    if legacy:
+        options = {'dynamo': False, 'opset_version': 14, 'dynamic_axes': {k: {0: 'batch'} for k in inputs}}
     with warnings.catch_warnings():
         warnings.simplefilter('ignore')
-        if legacy:
-            torch.onnx.export(module, tuple(inputs.values()), str(source), dynamo=False, opset_version=14, input_names=list(inputs),
-                              output_names=['y'], dynamic_axes={k: {0: 'batch'} for k in inputs}, do_constant_folding=True)
-        else:
-            torch.onnx.export(module, tuple(inputs.values()), str(source), input_names=list(inputs), output_names=['y'],
-                              external_data=False,
-                              dynamic_shapes=(tuple({0: torch.export.Dim('batch')} for _ in inputs),) if isinstance(module, nn.Sequential) else tuple({0: torch.export.Dim('batch')} for _ in inputs))
+        torch.onnx.export(module, tuple(inputs.values()), str(path), input_names=list(inputs), output_names=['y'], verbose=False,
+                          **options)
+
+
+def compare(binary, name, folder, legacy):
+    make, inputs = CASES[name]
+    torch.manual_seed(0)
+    module, inputs = perturbed(make()), inputs()
+    source = folder / f'{name}.onnx'
+    export(module, inputs, source, legacy)
     fused = folder / f'{name}.fused.onnx'
     optimise(source, fused, 'extended')
     model = onnx.load(str(fused))
