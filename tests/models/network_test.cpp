@@ -2,6 +2,7 @@
 // only its surroundings tell from a constant, and files that onnxruntime's optimizer wrote
 // (tools/oracle/small_networks.py).
 #include <gtest/gtest.h>
+#include <temper_test_paths.h>
 
 #include <cmath>
 #include <set>
