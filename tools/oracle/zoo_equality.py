@@ -88,7 +88,7 @@ def match(name, tensor, values):
         if value.shape == tensor.shape and value.ndim >= 3:
             for axis in (0, 1):
                 ratio = (np.moveaxis(tensor, axis, 0) / np.moveaxis(value, axis, 0)).reshape(tensor.shape[axis], -1)
-                if np.allclose(ratio, ratio[:, :1], rtol=1e-6):
+                if ratio.shape[1] > 1 and np.allclose(ratio, ratio[:, :1], rtol=1e-6):
                     shape = [1] * value.ndim
                     shape[axis] = -1
                     return key, lambda g, r=ratio[:, 0].reshape(shape): g * r
