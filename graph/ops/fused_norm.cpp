@@ -82,6 +82,13 @@ std::vector<ValueId> expand_embed_norm(Builder& b, const Node& node,
   return {y, kept, sum};
 }
 
+int batch_of_embed_norm(const BatchContext& c) {
+  for (const int table : {kWordTable, kPositionTable, kSegmentTable, kScale, kShift}) {
+    c.check(!c.axis(table), "looks up rows of the batch");
+  }
+  return batch_of_composite(c);
+}
+
 }  // namespace
 
 void register_fused_norm(OpRegistry& ops) {
@@ -106,6 +113,7 @@ void register_fused_norm(OpRegistry& ops) {
   add_composite(ops, "EmbedLayerNormalization", expand_embed_norm)
       .inputs(7, 9)
       .outputs(1, 3)
+      .batch(batch_of_embed_norm)
       .weight(kWordTable, "embedding table")
       .weight(kPositionTable, "embedding table of positions")
       .weight(kSegmentTable, "embedding table of segments")
