@@ -1,0 +1,402 @@
+// Loops and branches that stay steps of a plan give what they give written out, and the same
+// gradients, in double.
+#include "graph/lowering/control_steps.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <map>
+
+#include "graph/autodiff/gradient.h"
+#include "graph/ir/body.h"
+#include "graph/onnx/import.h"
+#include "graph/passes/bind_shapes.h"
+#include "graph/passes/pipeline.h"
+#include "runtime/exec/executor.h"
+#include "tests/graph/onnx/expect_error.h"
+#include "tests/graph/onnx/wire_writer.h"
+#include "tests/graph/small_graph.h"
+
+namespace temper::test {
+namespace {
+
+using graph::OnnxModel;
+
+constexpr int kDouble = 11, kInt = 7, kBool = 9;
+
+// Values without a pattern, from -1 to 1.
+Doubles numbers(std::int64_t count, double seed) {
+  Doubles made;
+  for (std::int64_t i = 0; i < count; ++i) {
+    made.push_back(std::sin(seed + 1.7 * static_cast<double>(i)));
+  }
+  return made;
+}
+
+Message doubles(const std::string& name, const Dims& dims, double seed) {
+  std::int64_t count = 1;
+  for (const std::int64_t dim : dims) {
+    count *= dim;
+  }
+  return raw_tensor(name, kDouble, dims, numbers(count, seed));
+}
+
+Message scalar(const std::string& name, std::int64_t value) {
+  return raw_tensor<std::int64_t>(name, kInt, {}, {value});
+}
+
+Message info(const std::string& name, const Dims& dims) { return value_info(name, dims, kDouble); }
+
+struct Computed {
+  Doubles y;
+  std::map<std::string, Doubles> gradients;
+  std::map<std::string, int> ops;
+};
+
+// y, and the gradients of the sum of y^2 with respect to all variables and float inputs.
+struct Run {
+  std::int64_t unroll = 64;
+  std::int64_t steps = 0;  // the value of an integer input
+  bool evaluates = false;  // by graph/passes/evaluate in place of a plan
+};
+
+Graph with_gradients(const ModelParts& parts, const Run& run) {
+  const TemporaryFolder folder;
+  const OnnxModel model = OnnxModel::load(folder.write("m.onnx", parts.bytes()));
+  Graph graph = model.build_graph(graph::standard_ops());
+  graph::bind_shapes(graph, {}, 1, reference(), {run.unroll});
+  std::vector<ValueId> wrt;
+  for (int i = 0; i < graph.variable_count(); ++i) {
+    wrt.push_back(graph.read_variable(VariableId{i}));
+  }
+  for (const ValueId id : graph.inputs) {
+    if (is_float(graph.value(id).dtype)) {
+      wrt.push_back(id);
+    }
+  }
+  graph::Builder b(graph, "loss");
+  const ValueId y = graph.outputs[0].value;
+  std::vector<std::int64_t> axes;
+  for (int axis = 0; axis < b.shape(y).rank(); ++axis) {
+    axes.push_back(axis);
+  }
+  const ValueId loss = b.reduce_sum(b.mul(y, y), axes, false);
+  const std::vector<ValueId> grads = graph::gradient(graph, loss, wrt);
+  for (std::size_t i = 0; i < wrt.size(); ++i) {
+    graph.add_output(graph.value(wrt[i]).name, grads[i]);
+  }
+  return graph;
+}
+
+std::map<ValueId, Tensor> inputs_of(const Graph& graph, const Run& run) {
+  std::map<ValueId, Tensor> given;
+  for (const ValueId id : graph.inputs) {
+    const graph::Value& value = graph.value(id);
+    given[id] = is_float(value.dtype)
+                    ? Tensor::from<double>(value.dtype, value.shape,
+                                           numbers(value.shape.element_count(), 0.3))
+                    : Tensor::scalar(value.dtype, run.steps);
+  }
+  return given;
+}
+
+Computed compute(const ModelParts& parts, const Run& run) {
+  Graph graph = with_gradients(parts, run);
+  const std::map<ValueId, Tensor> given = inputs_of(graph, run);
+  std::vector<Tensor> results;
+  if (run.evaluates) {
+    std::vector<ValueId> wanted;
+    for (const Graph::Output& output : graph.outputs) {
+      wanted.push_back(output.value);
+    }
+    results = graph::evaluate(graph, reference(), given, wanted);
+  } else {
+    graph::run_pipeline(graph, reference());
+    VariableStore store;
+    const Plan plan = graph::lower(graph, reference(), store, {1});
+    store.allocate();
+    for (int i = 0; i < graph.variable_count(); ++i) {
+      const int id = store.find(graph.variable(VariableId{i}).name);
+      if (id >= 0) {
+        store.set(id, graph::initial_value(graph.variable(VariableId{i})));
+      }
+    }
+    Arena arena;
+    Executor executor(plan, store, arena);
+    for (const auto& [id, tensor] : given) {
+      executor.bind_input(plan.input(graph.value(id).port), tensor);
+    }
+    executor.run();
+    executor.run();  // nothing is left over from one run to the next
+    for (std::size_t i = 0; i < plan.outputs.size(); ++i) {
+      results.push_back(executor.read_output(static_cast<int>(i)).to_plain());
+    }
+  }
+  Computed made;
+  made.y = results[0].values<double>();
+  for (std::size_t i = 1; i < results.size(); ++i) {
+    made.gradients[graph.outputs[i].name] = results[i].values<double>();
+  }
+  for (int i = 0; i < graph.node_count(); ++i) {
+    if (!graph.node(NodeId{i}).removed) {
+      ++made.ops[graph.node(NodeId{i}).op->name()];
+    }
+  }
+  return made;
+}
+
+void expect_close(const Doubles& got, const Doubles& wanted, const std::string& what) {
+  ASSERT_EQ(got.size(), wanted.size()) << what;
+  double norm = 0;
+  for (const double value : wanted) {
+    norm = std::max(norm, std::abs(value));
+  }
+  EXPECT_GT(norm, 1e-6) << what;
+  for (std::size_t i = 0; i < got.size(); ++i) {
+    EXPECT_NEAR(got[i], wanted[i], 1e-12 * norm) << what << ", element " << i;
+  }
+}
+
+// One model, or two that do the same, as a step of the plan against written out.
+void expect_equal(const ModelParts& looped, const Run& run, const ModelParts& unrolled,
+                  const char* op) {
+  const Computed wanted = compute(unrolled, {});
+  EXPECT_FALSE(wanted.ops.contains("Iterate"));
+  for (const bool evaluates : {false, true}) {
+    Run how = run;
+    how.evaluates = evaluates;
+    const Computed got = compute(looped, how);
+    EXPECT_GT(got.ops.count(op), 0u);
+    expect_close(got.y, wanted.y, "y");
+    ASSERT_EQ(got.gradients.size(), wanted.gradients.size());
+    for (const auto& [name, gradient] : wanted.gradients) {
+      expect_close(got.gradients.at(name), gradient, name);
+    }
+  }
+}
+
+// h' = (1 - z) n + z h, z = sigmoid(x Wz + h Uz + bz), r = sigmoid(x Wr + h Ur),
+// n = tanh(x Wn + r (h Un)), over axis `axis` of x.
+ModelParts gru(std::int64_t steps, std::int64_t axis, bool backward) {
+  const Dims x = axis == 0 ? Dims{steps, 2, 3} : Dims{2, steps, 3};
+  const std::vector<Message> body = {
+      node("MatMul", {"xt", "wz"}, {"xz"}), node("MatMul", {"h", "uz"}, {"hz"}),
+      node("Add", {"xz", "hz"}, {"z0"}),    node("Add", {"z0", "bz"}, {"z1"}),
+      node("Sigmoid", {"z1"}, {"z"}),       node("MatMul", {"xt", "wr"}, {"xr"}),
+      node("MatMul", {"h", "ur"}, {"hr"}),  node("Add", {"xr", "hr"}, {"r0"}),
+      node("Sigmoid", {"r0"}, {"r"}),       node("MatMul", {"xt", "wn"}, {"xn"}),
+      node("MatMul", {"h", "un"}, {"hn"}),  node("Mul", {"r", "hn"}, {"rn"}),
+      node("Add", {"xn", "rn"}, {"n0"}),    node("Tanh", {"n0"}, {"n"}),
+      node("Sub", {"h", "n"}, {"d"}),       node("Mul", {"z", "d"}, {"zd"}),
+      node("Add", {"n", "zd"}, {"next"}),   node("Identity", {"next"}, {"seen"})};
+  std::vector<Message> attributes = {
+      body_attribute("body", body, {info("h", {2, 4}), info("xt", {2, 3})},
+                     {info("next", {2, 4}), info("seen", {2, 4})}, {doubles("bz", {4}, 8)}),
+      int_attribute("num_scan_inputs", 1), ints_attribute("scan_input_axes", {axis}),
+      ints_attribute("scan_output_axes", {axis})};
+  if (backward) {
+    attributes.push_back(ints_attribute("scan_input_directions", {1}));
+    attributes.push_back(ints_attribute("scan_output_directions", {1}));
+  }
+  ModelParts parts;
+  parts.nodes = {node("Scan", {"h0", "x"}, {"last", "all"}, attributes, "gru"),
+                 node("ReduceSum", {"last"}, {"total"}, {int_attribute("keepdims", 0)}),
+                 node("Mul", {"all", "total"}, {"y"})};
+  parts.initializers = {doubles("wz", {3, 4}, 1), doubles("uz", {4, 4}, 2),
+                        doubles("wr", {3, 4}, 3), doubles("ur", {4, 4}, 4),
+                        doubles("wn", {3, 4}, 5), doubles("un", {4, 4}, 6),
+                        doubles("h0", {2, 4}, 7)};
+  parts.inputs = {info("x", x)};
+  parts.outputs = {info("y", axis == 0 ? Dims{steps, 2, 4} : Dims{2, steps, 4})};
+  return parts;
+}
+
+TEST(ControlSteps, AGruWrittenAsScanIsEqualToItselfWrittenOut) {
+  expect_equal(gru(7, 0, false), {0}, gru(7, 0, false), "Iterate");
+  expect_equal(gru(5, 1, true), {4}, gru(5, 1, true), "Iterate");
+}
+
+// s = tanh(s w + step), n times, with s [2, 3]; n is an input or a number.
+ModelParts power(std::int64_t steps) {
+  ModelParts parts;
+  parts.nodes = {node(
+      "Loop", {"n", "", "x"}, {"y"},
+      {body_attribute("body",
+                      {node("Cast", {"i"}, {"f"}, {int_attribute("to", kDouble)}),
+                       node("MatMul", {"s", "w"}, {"m"}), node("Add", {"m", "f"}, {"a"}),
+                       node("Tanh", {"a"}, {"next"}), node("Identity", {"go"}, {"on"})},
+                      {value_info("i", {}, kInt), value_info("go", {}, kBool), info("s", {2, 3})},
+                      {value_info("on", {}, kBool), info("next", {2, 3})})},
+      "power")};
+  parts.initializers = {doubles("w", {3, 3}, 1)};
+  parts.inputs = {info("x", {2, 3})};
+  if (steps < 0) {
+    parts.inputs.push_back(value_info("n", {}, kInt));
+  } else {
+    parts.initializers.push_back(scalar("n", steps));
+  }
+  parts.outputs = {info("y", {2, 3})};
+  return parts;
+}
+
+TEST(ControlSteps, ALoopMayTakeTheNumberOfItsStepsFromData) {
+  for (const std::int64_t steps : {1, 2, 6}) {
+    expect_equal(power(-1), {64, steps}, power(steps), "Iterate");
+  }
+}
+
+TEST(ControlSteps, ALoopOfNoStepsPassesItsStateAndItsGradientOn) {
+  const Computed got = compute(power(-1), {64, 0});
+  const Doubles x = numbers(6, 0.3);
+  EXPECT_EQ(got.y, x);
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    EXPECT_EQ(got.gradients.at("x")[i], 2 * x[i]);
+  }
+  EXPECT_EQ(got.gradients.at("w"), Doubles(9, 0));
+}
+
+// Of even steps s = tanh(s w), of odd ones s = s + c sin(s); inside, another loop of two steps that
+// halves.
+ModelParts nested() {
+  const std::vector<Message> halving = {node("Mul", {"h", "half"}, {"hn"}),
+                                        node("Identity", {"hgo"}, {"hon"})};
+  const std::vector<Message> body = {
+      node("Mod", {"i", "two"}, {"parity"}),
+      node("Equal", {"parity", "zero"}, {"even"}),
+      node("If", {"even"}, {"b"},
+           {body_attribute("then_branch",
+                           {node("MatMul", {"s", "w"}, {"m"}), node("Tanh", {"m"}, {"t"})}, {},
+                           {info("t", {2, 3})}),
+            body_attribute("else_branch",
+                           {node("Sin", {"s"}, {"q"}), node("Mul", {"q", "c"}, {"qc"}),
+                            node("Add", {"s", "qc"}, {"t"})},
+                           {}, {info("t", {2, 3})})},
+           "choice"),
+      node("Loop", {"two", "", "b"}, {"next"},
+           {body_attribute(
+               "body", halving,
+               {value_info("hi", {}, kInt), value_info("hgo", {}, kBool), info("h", {2, 3})},
+               {value_info("hon", {}, kBool), info("hn", {2, 3})})},
+           "inner"),
+      node("Identity", {"go"}, {"on"}),
+      node("Mul", {"next", "next"}, {"square"})};
+  ModelParts parts;
+  parts.nodes = {node(
+      "Loop", {"n", "", "x"}, {"last", "y"},
+      {body_attribute("body", body,
+                      {value_info("i", {}, kInt), value_info("go", {}, kBool), info("s", {2, 3})},
+                      {value_info("on", {}, kBool), info("next", {2, 3}), info("square", {2, 3})})},
+      "outer")};
+  parts.initializers = {doubles("w", {3, 3}, 1),
+                        doubles("c", {3}, 2),
+                        raw_tensor<double>("half", kDouble, {1}, {0.7}),
+                        scalar("n", 5),
+                        scalar("two", 2),
+                        scalar("zero", 0)};
+  parts.inputs = {info("x", {2, 3})};
+  parts.outputs = {info("y", {5, 2, 3})};
+  return parts;
+}
+
+TEST(ControlSteps, AnIfAndALoopInALoopAreEqualToThemselvesWrittenOut) {
+  expect_equal(nested(), {0}, nested(), "Iterate");
+  expect_equal(nested(), {2}, nested(), "Iterate");  // the inner one written out, in a body
+}
+
+// y = x a where the sum of x is above 0, and x / b - x otherwise.
+ModelParts choice() {
+  ModelParts parts;
+  parts.nodes = {
+      node("ReduceSum", {"x"}, {"sum"}, {int_attribute("keepdims", 0)}),
+      node("Greater", {"sum", "level"}, {"above"}),
+      node(
+          "If", {"above"}, {"y"},
+          {body_attribute("then_branch", {node("Mul", {"x", "a"}, {"o"})}, {}, {info("o", {2, 3})}),
+           body_attribute("else_branch",
+                          {node("Div", {"x", "b"}, {"p"}), node("Sub", {"p", "x"}, {"o"})}, {},
+                          {info("o", {2, 3})})},
+          "choice")};
+  parts.initializers = {doubles("a", {3}, 1), doubles("b", {3}, 2)};
+  parts.inputs = {info("x", {2, 3})};
+  parts.outputs = {info("y", {2, 3})};
+  return parts;
+}
+
+TEST(ControlSteps, AnIfWhoseConditionIsComputedRunsOneBranch) {
+  const Doubles x = numbers(6, 0.3), a = numbers(3, 1), b = numbers(3, 2);
+  for (const bool above : {true, false}) {
+    ModelParts parts = choice();
+    parts.initializers.push_back(
+        raw_tensor<double>("level", kDouble, {}, {above ? -100.0 : 100.0}));
+    const Computed got = compute(parts, {});
+    EXPECT_EQ(got.ops.at("Branch"), 2);  // and its gradient
+    const Computed again = compute(parts, {64, 0, true});
+    expect_close(again.y, got.y, "y");
+    for (std::size_t i = 0; i < x.size(); ++i) {
+      const double factor = above ? a[i % 3] : 1 / b[i % 3] - 1;
+      EXPECT_DOUBLE_EQ(got.y[i], x[i] * factor);
+      EXPECT_NEAR(got.gradients.at("x")[i], 2 * x[i] * factor * factor, 1e-12);
+    }
+    for (std::size_t k = 0; k < 3; ++k) {
+      const double da = above ? 2 * a[k] * (x[k] * x[k] + x[k + 3] * x[k + 3]) : 0;
+      EXPECT_NEAR(got.gradients.at("a")[k], da, 1e-12);
+      EXPECT_EQ(got.gradients.at("b")[k] == 0, above);
+    }
+  }
+}
+
+// s = 2 s until a state computed from data says stop.
+TEST(ControlSteps, ALoopMayEndByWhatItComputes) {
+  ModelParts parts;
+  parts.nodes = {node(
+      "Loop", {"", "", "x"}, {"y"},
+      {body_attribute("body",
+                      {node("Add", {"s", "s"}, {"next"}),
+                       node("ReduceSumSquare", {"next"}, {"q"}, {int_attribute("keepdims", 0)}),
+                       node("Less", {"q", "limit"}, {"on"})},
+                      {value_info("i", {}, kInt), value_info("go", {}, kBool), info("s", {2, 3})},
+                      {value_info("on", {}, kBool), info("next", {2, 3})})})};
+  parts.initializers = {raw_tensor<double>("limit", kDouble, {}, {1000})};
+  parts.inputs = {info("x", {2, 3})};
+  parts.outputs = {info("y", {2, 3})};
+  const Computed got = compute(parts, {});
+  const Doubles x = numbers(6, 0.3);
+  double squares = 0, factor = 1;
+  for (const double value : x) {
+    squares += value * value;
+  }
+  do {
+    factor *= 2;
+  } while (squares * factor * factor < 1000);
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    EXPECT_DOUBLE_EQ(got.y[i], factor * x[i]);
+    EXPECT_DOUBLE_EQ(got.gradients.at("x")[i], 2 * factor * factor * x[i]);
+  }
+}
+
+TEST(ControlSteps, RefuseShapesThatDependOnData) {
+  ModelParts parts = power(-1);
+  parts.nodes = {node(
+      "Loop", {"n", "", "x"}, {"last", "y"},
+      {body_attribute("body",
+                      {node("Tanh", {"s"}, {"next"}), node("Identity", {"go"}, {"on"}),
+                       node("Identity", {"next"}, {"seen"})},
+                      {value_info("i", {}, kInt), value_info("go", {}, kBool), info("s", {2, 3})},
+                      {value_info("on", {}, kBool), info("next", {2, 3}), info("seen", {2, 3})})},
+      "stacking")};
+  expect_error(ErrorCode::kUnsupported, "in Loop 'stacking'", [&] { compute(parts, {}); });
+  parts = power(70);
+  parts.nodes = {node(
+      "Loop", {"n", "", "x"}, {"y"},
+      {body_attribute("body",
+                      {node("Concat", {"s", "x"}, {"next"}, {int_attribute("axis", 0)}),
+                       node("Identity", {"go"}, {"on"})},
+                      {value_info("i", {}, kInt), value_info("go", {}, kBool), info("s", {2, 3})},
+                      {value_info("on", {}, kBool), info("next", {2, 3})})},
+      "growing")};
+  expect_error(ErrorCode::kUnsupported, "carried value 0 is f64[2,3] before",
+               [&] { compute(parts, {}); });
+}
+
+}  // namespace
+}  // namespace temper::test
