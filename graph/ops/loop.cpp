@@ -7,6 +7,7 @@
 
 #include "graph/ir/op_def.h"
 #include "graph/ops/iterate_rules.h"
+#include "graph/ops/loop_steps.h"
 #include "graph/ops/resolved_rules.h"
 #include "graph/ops/standard_ops.h"
 
@@ -164,8 +165,15 @@ bool put_iteration(ResolveContext& c, const std::optional<std::int64_t>& most,
   const Value& condition = graph.value(go_on.value);
   parts.goes_on = condition.kind != ValueKind::kConstant ||
                   condition.constant.values<std::int64_t>().front() == 0;
-  const bool counted = most.has_value() && holds.has_value() && !parts.goes_on;
-  c.check(c.has_input(0) || parts.goes_on, "nothing ends it");
+  std::optional<std::int64_t> steps;
+  if (most && holds && !parts.goes_on) {
+    steps = most;
+  } else if (most && holds && condition.kind != ValueKind::kConstant) {
+    steps = LoopCondition(*c.node().bodies[0], parts.states).count(c, states, *most);
+  }
+  const bool counted = steps.has_value();
+  parts.goes_on = parts.goes_on && !counted;
+  c.check(counted || c.has_input(0) || parts.goes_on, "nothing ends it");
   std::vector<Graph::Output> outputs(
       graph.outputs.begin() + 1,
       graph.outputs.begin() + 1 + static_cast<std::ptrdiff_t>(parts.states));
@@ -184,7 +192,7 @@ bool put_iteration(ResolveContext& c, const std::optional<std::int64_t>& most,
   graph.outputs = std::move(outputs);
   number_ports(graph);
   parts.stacked = places.size();
-  parts.steps = counted ? *most : -1;
+  parts.steps = steps.value_or(-1);
   Values inputs = {counted ? ValueId{} : control(c, 0, DType::kInt64),
                    counted ? ValueId{} : control(c, 1, DType::kBool)};
   inputs.insert(inputs.end(), states.begin(), states.end());

@@ -237,9 +237,11 @@ class Resolver {
   bool attempt(const std::function<bool()>& f) {
     const int nodes = graph_.node_count();
     const int values = graph_.value_count();
+    const std::int64_t added = added_;
     if (f()) {
       return true;
     }
+    added_ = added;
     for_both([&](Graph& graph) {
       for (int i = nodes; i < graph.node_count(); ++i) {
         graph.remove_node(NodeId{i});

@@ -374,6 +374,30 @@ TEST(ControlSteps, ALoopMayEndByWhatItComputes) {
   }
 }
 
+// As TensorFlow's recurrent layers are exported: a counter among the carried values ends the loop.
+ModelParts counted() {
+  ModelParts parts;
+  parts.nodes = {node(
+      "Loop", {"", "go", "first", "x"}, {"end", "last", "y"},
+      {body_attribute("body",
+                      {node("Add", {"t", "one"}, {"after"}),
+                       node("Less", {"after", "times"}, {"on"}), node("MatMul", {"s", "w"}, {"m"}),
+                       node("Tanh", {"m"}, {"next"}), node("Identity", {"next"}, {"seen"})},
+                      {value_info("i", {}, kInt), value_info("cond", {}, kBool),
+                       value_info("t", {}, kInt), info("s", {2, 3})},
+                      {value_info("on", {}, kBool), value_info("after", {}, kInt),
+                       info("next", {2, 3}), info("seen", {2, 3})})})};
+  parts.initializers = {doubles("w", {3, 3}, 1), scalar("first", 0), scalar("one", 1),
+                        scalar("times", 6), raw_tensor<char>("go", kBool, {}, {1})};
+  parts.inputs = {info("x", {2, 3})};
+  parts.outputs = {info("y", {6, 2, 3})};
+  return parts;
+}
+
+TEST(ControlSteps, ALoopMayStackWhenNumbersThatAreKnownEndIt) {
+  expect_equal(counted(), {3}, counted(), "Iterate");
+}
+
 TEST(ControlSteps, RefuseShapesThatDependOnData) {
   ModelParts parts = power(-1);
   parts.nodes = {node(
