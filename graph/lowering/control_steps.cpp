@@ -1,8 +1,8 @@
 #include "graph/lowering/control_steps.h"
 
 #include "graph/ir/body.h"
-#include "graph/ir/op_def.h"
 #include "runtime/base/error.h"
+#include "runtime/base/iteration.h"
 #include "runtime/exec/control_kernels.h"
 
 namespace temper::graph {
@@ -26,10 +26,10 @@ SelectedKernel prepare_control(const Node& node, const OpQuery& query, const Bac
   const auto plan = [&](std::size_t i) { return plan_of(*node.bodies[i], backend, options); };
   if (node.bodies.size() == 2) {
     made.kernel = make_branch_kernel(query, plan(0), plan(1));
-  } else if (node.op->forward_op_name.empty()) {
-    made.kernel = make_iterate_kernel(query, plan(0));
-  } else {
+  } else if (IterationGradient::is_of(node.attrs)) {
     made.kernel = make_iterate_gradient_kernel(query, plan(0));
+  } else {
+    made.kernel = make_iterate_kernel(query, plan(0));
   }
   return made;
 }

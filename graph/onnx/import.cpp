@@ -346,13 +346,14 @@ class GraphImporter {
       own.push_back(scope_of(*found));
     }
     std::vector<std::string> captures;
+    std::unordered_set<std::string> captured;
     for (const std::size_t scope : own) {
       Scope& body = scopes_[scope];
       for (const std::string& output : impl_.flat.bodies[scope - 1].outputs) {
         body.graph->add_output(output, value_of(output, false, scope));
       }
       for (const std::string& name : body.captures) {
-        if (std::find(captures.begin(), captures.end(), name) == captures.end()) {
+        if (captured.insert(name).second) {
           captures.push_back(name);
         }
       }

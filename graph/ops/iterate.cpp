@@ -124,14 +124,12 @@ void register_iterate(OpRegistry& ops) {
       .precision(PrecisionClass::kFloat32)
       .infer(infer_iterate)
       .gradient(iterate_gradient)
-      .gradient_op("IterateGrad")
       .internal();
   ops.add("IterateGrad")
       .inputs(1, -1)
       .outputs(1, -1)
       .precision(PrecisionClass::kFloat32)
       .infer(infer_iterate_grad)
-      .backward_of("Iterate")
       .internal();
 }
 

@@ -11,6 +11,7 @@
 #include "graph/ir/walk.h"
 #include "graph/passes/evaluate_bodies.h"
 #include "runtime/base/error.h"
+#include "runtime/base/iteration.h"
 #include "runtime/base/update_layout.h"
 
 namespace temper::graph {
@@ -42,7 +43,7 @@ class Evaluation {
   void run(NodeId id) {
     const Node& node = graph_.node(id);
     if (!node.bodies.empty()) {
-      return run_bodies(node);
+      return run_bodies(id);
     }
     if (node.op->is_expanded && backend_.kernels().rows(node.op->name()).empty()) {
       return run_expansion(node);
@@ -69,7 +70,8 @@ class Evaluation {
 
  private:
   // Loops and branches, step by step.
-  void run_bodies(const Node& node) {
+  void run_bodies(NodeId id) {
+    const Node& node = graph_.node(id);
     std::vector<Tensor> inputs(node.inputs.size());
     for (std::size_t i = 0; i < inputs.size(); ++i) {
       const bool given =
@@ -92,10 +94,10 @@ class Evaluation {
       return evaluate(graph, backend_, known, wanted, threads_);
     };
     Tape* tape = nullptr;
-    if (node.op->gradient_op_name.empty() && node.bodies.size() == 1) {
+    if (IterationGradient::is_of(node.attrs)) {
       tape = &tapes_.at(graph_.value(node.inputs[0]).producer);
     } else if (node.bodies.size() == 1) {
-      tape = &tapes_[graph_.value(node.outputs.at(0)).producer];
+      tape = &tapes_[id];
     }
     const std::vector<Tensor> results = evaluate_bodies(graph_, node, inputs, run, tape);
     for (std::size_t i = 0; i < node.outputs.size(); ++i) {

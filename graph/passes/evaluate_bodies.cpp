@@ -4,7 +4,6 @@
 #include <limits>
 
 #include "graph/ir/body.h"
-#include "graph/ir/op_def.h"
 #include "runtime/base/iteration.h"
 
 namespace temper::graph {
@@ -162,8 +161,8 @@ std::vector<Tensor> evaluate_bodies(const Graph& graph, const Node& node,
     const bool holds = inputs[0].values<std::int64_t>().front() != 0;
     return run(holds ? 0 : 1, {inputs.begin() + 1, inputs.end()});
   }
-  return node.op->gradient_op_name.empty() ? iterate_gradient(graph, node, inputs, run, *tape)
-                                           : iterate(graph, node, inputs, run, *tape);
+  return IterationGradient::is_of(node.attrs) ? iterate_gradient(graph, node, inputs, run, *tape)
+                                              : iterate(graph, node, inputs, run, *tape);
 }
 
 }  // namespace temper::graph

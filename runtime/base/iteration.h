@@ -89,6 +89,9 @@ struct IterationGradient {
   // whose gradients are asked for.
   Ints float_states, given_stacks, asked_slices, asked_captures;
 
+  // Whether these are the attributes of an IterateGrad rather than an Iterate.
+  static bool is_of(const Attrs& attrs) { return attrs.has("float_states"); }
+
   static IterationGradient of(const Attrs& attrs) {
     return {Iteration::of(attrs), attrs.get_ints("float_states"), attrs.get_ints("given_stacks"),
             attrs.get_ints("asked_slices"), attrs.get_ints("asked_captures")};
