@@ -4,6 +4,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "graph/ir/graph.h"
 
@@ -13,6 +14,11 @@ struct Body {
   std::string attribute;  // "then_branch"
   // Without variables and updates. Shapes are not known before the node's are.
   Graph graph;
+  // Inputs that became constants when the body was bound, and the values around it they are.
+  struct Constant {
+    ValueId inner, outer;
+  };
+  std::vector<Constant> constants = {};
 };
 
 // Makes the numbers of a graph's input and output ports those of their places.

@@ -33,7 +33,7 @@ ResolveContext::Formal ResolveContext::formal(ValueId id, bool may_be_constant) 
   TEMPER_CHECK(!is_list(id) && !is_nothing(id), ErrorCode::kUnsupported,
                "a sequence or an optional value goes into what is not written out: it is computed "
                "from data how often, or whether, it is done");
-  return {value(id).dtype, value(id).shape, may_be_constant ? constant(id) : nullptr};
+  return {value(id).dtype, value(id).shape, may_be_constant ? constant(id) : nullptr, id};
 }
 
 ValueId ResolveContext::integer(std::int64_t value) {

@@ -67,6 +67,7 @@ class ResolveContext {
     DType dtype = DType::kUndefined;
     Shape shape;
     const Tensor* constant = nullptr;
+    ValueId from = {};  // the value around the body that the constant is
   };
   Formal formal(ValueId id, bool may_be_constant) const;
   // A copy of a body with its shapes bound and its own control flow resolved; inputs with a value

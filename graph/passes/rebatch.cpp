@@ -1,15 +1,18 @@
 #include "graph/passes/rebatch.h"
 
 #include <algorithm>
+#include <memory>
 #include <vector>
 
 #include "graph/ir/batch_context.h"
+#include "graph/ir/body.h"
 #include "graph/ir/infer_context.h"
 #include "graph/ir/op_def.h"
 #include "graph/ir/verify.h"
 #include "graph/ir/walk.h"
 #include "graph/passes/bind_shapes.h"
 #include "runtime/base/error.h"
+#include "runtime/base/iteration.h"
 
 namespace temper::graph {
 namespace {
@@ -34,9 +37,7 @@ class Rebatcher {
         axis(id) = 0;
       }
     }
-    for (const NodeId id : topological_order(graph_)) {
-      visit(id);
-    }
+    visit_all();
   }
 
   BatchTrace trace() const {
@@ -45,6 +46,12 @@ class Rebatcher {
   }
 
  private:
+  void visit_all() {
+    for (const NodeId id : topological_order(graph_)) {
+      visit(id);
+    }
+  }
+
   BatchAxis& axis(ValueId id) { return axes_[static_cast<std::size_t>(id.index)]; }
 
   const Node& old_node(NodeId id) const { return old_.node(id); }
@@ -56,6 +63,9 @@ class Rebatcher {
   }
 
   void visit(NodeId id) {
+    if (!old_node(id).bodies.empty()) {
+      return visit_bodies(id);
+    }
     const Node& was = old_node(id);
     std::vector<BatchAxis> axes;
     for (const ValueId input : was.inputs) {
@@ -74,6 +84,68 @@ class Rebatcher {
       }
     }
     folder_.fold_if_constant(graph_, id);
+  }
+
+  // A loop or branch: its bodies get the new batch size as the graph itself does.
+  void visit_bodies(NodeId id) {
+    const Node& was = old_node(id);
+    const bool loop = was.bodies.size() == 1;
+    const Iteration parts = loop ? Iteration::of(was.attrs) : Iteration{};
+    std::vector<BatchAxis> expected(was.outputs.size());
+    for (std::size_t k = 0; k < was.bodies.size(); ++k) {
+      const auto body = std::make_shared<Body>(*graph_.node(id).bodies[k]);
+      for (const Body::Constant& constant : body->constants) {
+        const Value& outer = graph_.value(constant.outer);
+        TEMPER_CHECK(outer.kind == ValueKind::kConstant, ErrorCode::kUnsupported, was.origin,
+                     " reads a number that is not known for another batch size", kRebatchAdvice);
+        body->graph.value(constant.inner).constant = outer.constant;
+        body->graph.value(constant.inner).shape = outer.shape;
+      }
+      Rebatcher inner(body->graph, was.bodies[k]->graph, from_, to_, folder_.reference());
+      for (std::size_t i = loop ? 1 : 0; i < body->graph.inputs.size(); ++i) {
+        const std::size_t from = loop ? Iteration::kFirst + i - 1 : i + 1;
+        inner.give(body->graph.inputs[i], graph_.value(was.inputs[from]), axis(was.inputs[from]),
+                   loop && i >= parts.body_slice(0) && i < parts.body_capture(0));
+      }
+      inner.visit_all();
+      for (std::size_t i = 0; i < expected.size() && i < body->graph.outputs.size(); ++i) {
+        BatchAxis made = inner.axis(body->graph.outputs[i].value);
+        const bool state = loop && i < parts.states;
+        const bool stacked = loop && !state && i < parts.tape();
+        made = stacked && made ? BatchAxis(*made + 1) : made;
+        const BatchAxis wanted = state ? axis(was.inputs[parts.state(i)]) : expected[i];
+        TEMPER_CHECK((!state && k == 0) || made == wanted, ErrorCode::kUnsupported, was.origin,
+                     " has the batch along another axis of output ", i, " than before",
+                     kRebatchAdvice);
+        expected[i] = made;
+      }
+      graph_.node(id).bodies[k] = body;
+    }
+    infer(id);
+    for (std::size_t i = 0; i < was.outputs.size(); ++i) {
+      if (was.outputs[i].valid() && graph_.value(was.outputs[i]).dtype != DType::kOpaque) {
+        axis(was.outputs[i]) =
+            expected[i] ? checked_axis(was, i, *expected[i]) : found_axis(was, i);
+      }
+    }
+  }
+
+  // An input of a body, which is `outer`, or a slice of it.
+  void give(ValueId id, const Value& outer, const BatchAxis& along, bool slice) {
+    Value& value = graph_.value(id);
+    value.dtype = outer.dtype;
+    value.shape = outer.shape;
+    axis(id) = along;
+    if (slice) {
+      value.shape = Shape{};
+      for (int a = 1; a < outer.shape.rank(); ++a) {
+        value.shape.push_back(outer.shape[a]);
+      }
+      TEMPER_CHECK(along != BatchAxis(0), ErrorCode::kUnsupported,
+                   "a Scan goes over the samples of the batch", kRebatchAdvice);
+      axis(id) = along ? BatchAxis(*along - 1) : along;
+    }
+    value.shape_known = true;
   }
 
   // The batch's axis in each output; numbers that hold the old batch size become the new one's.

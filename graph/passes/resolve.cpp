@@ -131,7 +131,7 @@ class Resolver {
       Node& node = graph.node(made);
       node.name = like.name;
       node.scope = like.scope;
-      node.bodies = like.bodies;
+      node.bodies = &graph == mirror_ ? mirrored(like.bodies) : like.bodies;
       for (std::size_t i = 0; i < like.outputs.size(); ++i) {
         if (!like.outputs[i].valid()) {
           node.outputs[i] = ValueId{};
@@ -220,17 +220,50 @@ class Resolver {
       if (inputs[i].constant != nullptr) {
         value.kind = ValueKind::kConstant;
         value.constant = *inputs[i].constant;
+        if (inputs[i].from.valid()) {
+          made->constants.push_back({part.inputs[i], inputs[i].from});
+        }
       } else {
         left.push_back(part.inputs[i]);
       }
     }
     part.inputs = std::move(left);
-    Resolver inner(part, nullptr, folder_.reference(), options_);
+    std::shared_ptr<Body> mirrored;
+    if (mirror_ != nullptr) {
+      mirrored = std::make_shared<Body>(*made);
+    }
+    Resolver inner(part, mirrored == nullptr ? nullptr : &mirrored->graph, folder_.reference(),
+                   options_);
     inner.in_body_ = true;
     inner.added_ = added_;
     inner.run();
     added_ = inner.added_;
     number_ports(part);
+    mirrors_[made.get()] = mirrored;
+    return made;
+  }
+
+  // The bodies of a node in the mirror: without shapes, and with what was done to the bound ones
+  // since.
+  std::vector<std::shared_ptr<const Body>> mirrored(
+      const std::vector<std::shared_ptr<const Body>>& bodies) const {
+    std::vector<std::shared_ptr<const Body>> made;
+    for (const std::shared_ptr<const Body>& body : bodies) {
+      const auto found = mirrors_.find(body.get());
+      if (found == mirrors_.end()) {
+        made.push_back(body);  // of the file, not bound yet
+        continue;
+      }
+      Graph& graph = found->second->graph;
+      for (int i = graph.value_count(); i < body->graph.value_count(); ++i) {
+        const Value& added = body->graph.value(ValueId{i});
+        graph.add_input(added.name, added.dtype, added.shape);
+      }
+      graph.inputs = body->graph.inputs;
+      graph.outputs = body->graph.outputs;
+      number_ports(graph);
+      made.push_back(found->second);
+    }
     return made;
   }
 
@@ -261,6 +294,7 @@ class Resolver {
   std::map<ValueId, std::vector<ValueId>> lists_;
   std::set<ValueId> nothing_;
   std::map<const Body*, std::vector<NodeId>> orders_;
+  std::map<const Body*, std::shared_ptr<Body>> mirrors_;  // of bound bodies
   bool in_body_ = false;
   std::int64_t added_ = 0;
 };

@@ -12,6 +12,7 @@
 #include "graph/onnx/import.h"
 #include "graph/passes/bind_shapes.h"
 #include "graph/passes/pipeline.h"
+#include "graph/passes/rebatch.h"
 #include "runtime/exec/executor.h"
 #include "tests/graph/onnx/expect_error.h"
 #include "tests/graph/onnx/wire_writer.h"
@@ -253,6 +254,52 @@ TEST(ControlSteps, ALoopOfNoStepsPassesItsStateAndItsGradientOn) {
     EXPECT_EQ(got.gradients.at("x")[i], 2 * x[i]);
   }
   EXPECT_EQ(got.gradients.at("w"), Doubles(9, 0));
+}
+
+// h' = tanh(x w + h u), from h = x of the first step; all doubled or negated, as an input says.
+ModelParts recurrent(std::int64_t batch) {
+  const std::vector<Message> body = {node("MatMul", {"xt", "w"}, {"a"}),
+                                     node("MatMul", {"h", "u"}, {"b"}),
+                                     node("Add", {"a", "b"}, {"c"}), node("Tanh", {"c"}, {"next"}),
+                                     node("Identity", {"next"}, {"seen"})};
+  ModelParts parts;
+  parts.nodes = {
+      node("Gather", {"x", "zero"}, {"h0"}, {int_attribute("axis", 1)}),
+      node("Scan", {"h0", "x"}, {"last", "all"},
+           {body_attribute("body", body, {info("h", {}), info("xt", {})},
+                           {info("next", {}), info("seen", {})}),
+            int_attribute("num_scan_inputs", 1), ints_attribute("scan_input_axes", {1}),
+            ints_attribute("scan_output_axes", {1})},
+           "scan"),
+      node("Greater", {"level", "one"}, {"above"}),
+      node(
+          "If", {"above"}, {"y"},
+          {body_attribute("then_branch", {node("Add", {"all", "all"}, {"o"})}, {}, {info("o", {})}),
+           body_attribute("else_branch", {node("Neg", {"all"}, {"o"})}, {}, {info("o", {})})})};
+  parts.initializers = {doubles("w", {3, 3}, 1), doubles("u", {3, 3}, 2), scalar("zero", 0),
+                        raw_tensor<double>("one", kDouble, {}, {1})};
+  parts.inputs = {info("x", {batch, 5, 3}), info("level", {})};
+  parts.outputs = {info("y", {batch, 5, 3})};
+  return parts;
+}
+
+TEST(ControlSteps, FollowAnotherBatchSizeThanTheFiles) {
+  std::vector<Doubles> results;
+  for (const std::int64_t batch : {2, -1}) {
+    const TemporaryFolder folder;
+    const OnnxModel model = OnnxModel::load(folder.write("m.onnx", recurrent(batch).bytes()));
+    Graph graph = model.build_graph(graph::standard_ops());
+    if (batch > 0) {
+      graph::rebatch(graph, {}, batch, 6, reference(), nullptr, {2});
+    } else {
+      graph::bind_shapes(graph, {}, 6, reference(), {2});
+    }
+    EXPECT_EQ(graph.value(graph.outputs[0].value).shape, (Shape{6, 5, 3}));
+    const std::map<ValueId, Tensor> given = inputs_of(graph, {});
+    results.push_back(
+        graph::evaluate(graph, reference(), given, {graph.outputs[0].value})[0].values<double>());
+  }
+  EXPECT_EQ(results[0], results[1]);
 }
 
 // Of even steps s = tanh(s w), of odd ones s = s + c sin(s); inside, another loop of two steps that
