@@ -58,6 +58,10 @@ class ReversePass {
   }
 
  private:
+  // A weight that each step of a loop reads has a part of its gradient from each: they are added as
+  // they come, so that not all of them live at once.
+  static constexpr std::size_t kMostParts = 8;
+
   static std::size_t index(ValueId id) { return static_cast<std::size_t>(id.index); }
 
   void resize() {
@@ -154,7 +158,11 @@ class ReversePass {
                     "the gradient of input ", i, " of ", graph_.node(id).origin, " is ",
                     graph_.value(reduced).dtype, graph_.value(reduced).shape, ", the input is ",
                     graph_.value(inputs[i]).dtype, graph_.value(inputs[i]).shape);
-      grads_[index(inputs[i])].push_back(reduced);
+      std::vector<ValueId>& parts = grads_[index(inputs[i])];
+      parts.push_back(reduced);
+      if (parts.size() == kMostParts) {
+        total(inputs[i], builder);
+      }
     }
   }
 
