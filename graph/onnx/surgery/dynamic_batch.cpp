@@ -7,6 +7,7 @@
 #include <onnx.pb.h>
 
 #include "graph/onnx/surgery/batch_trial.h"
+#include "graph/onnx/surgery/node_attributes.h"
 #include "graph/ops/standard_ops.h"
 #include "graph/passes/bind_shapes.h"
 #include "graph/passes/rebatch.h"

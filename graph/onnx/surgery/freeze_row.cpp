@@ -4,6 +4,7 @@
 
 #include "graph/onnx/places.h"
 #include "graph/onnx/surgery/linear_layers.h"
+#include "graph/onnx/surgery/node_attributes.h"
 #include "runtime/base/error.h"
 
 namespace temper::graph {

@@ -12,7 +12,6 @@ namespace temper::graph {
 namespace {
 
 constexpr std::int32_t kInt64 = 7;  // TensorProto.DataType
-constexpr int kFloatAttribute = 1, kIntAttribute = 2, kIntsAttribute = 7;
 
 wire::TensorProto* value_of_constant(wire::NodeProto& node) {
   if (node.op_type() != "Constant" || !normal_domain(node.domain()).empty()) {
@@ -62,33 +61,11 @@ bool reads_inside(const wire::GraphProto& body, const std::string& name) {
                      [&](const auto& output) { return output.name() == name; });
 }
 
-wire::AttributeProto& attribute_of(wire::NodeProto& node, const char* name, int type) {
-  for (auto& attribute : *node.mutable_attribute()) {
-    if (attribute.name() == name) {
-      return attribute;
-    }
-  }
-  wire::AttributeProto& made = *node.add_attribute();
-  made.set_name(name);
-  made.set_type(type);
-  return made;
-}
-
 }  // namespace
 
 ModelEdit::ModelEdit(const OnnxModel& model)
     : origin_(model), proto_(std::make_unique<wire::ModelProto>(*model.impl().proto)) {
-  const wire::GraphProto& graph = proto_->graph();
-  for (const auto& tensor : graph.initializer()) {
-    names_.insert(tensor.name());
-  }
-  for (const auto& input : graph.input()) {
-    names_.insert(input.name());
-  }
-  for (const auto& node : graph.node()) {
-    names_.insert(node.name());
-    names_.insert(node.output().begin(), node.output().end());
-  }
+  take_names(proto_->graph());
 }
 
 ModelEdit::~ModelEdit() = default;
@@ -288,17 +265,6 @@ void ModelEdit::remove_node(const wire::NodeProto& node) {
   graph().mutable_node()->DeleteSubrange(index_of(node), 1);
 }
 
-void ModelEdit::replace_reads(const std::string& from, const std::string& to,
-                              const wire::NodeProto* but) {
-  for (auto& node : *graph().mutable_node()) {
-    for (auto& input : *node.mutable_input()) {
-      if (input == from && &node != but) {
-        input = to;
-      }
-    }
-  }
-}
-
 int ModelEdit::reads_of(const std::string& name) const {
   int count = is_output(name) ? 1 : 0;
   for (const auto& node : proto_->graph().node()) {
@@ -316,73 +282,6 @@ bool ModelEdit::is_output(const std::string& name) const {
   const auto& outputs = proto_->graph().output();
   return std::any_of(outputs.begin(), outputs.end(),
                      [&](const auto& output) { return output.name() == name; });
-}
-
-std::string ModelEdit::unique(const std::string& name) {
-  std::string made = name;
-  for (int number = 2; names_.contains(made); ++number) {
-    made = concat(name, "_", number);
-  }
-  names_.insert(made);
-  return made;
-}
-
-void ModelEdit::rename(const std::string& from, const std::string& to) {
-  tensors_.clear();
-  const auto change = [&](std::string* name) {
-    if (*name == from) {
-      *name = to;
-    }
-  };
-  for (auto& node : *graph().mutable_node()) {
-    for (auto& input : *node.mutable_input()) {
-      change(&input);
-    }
-    for (auto& output : *node.mutable_output()) {
-      change(&output);
-    }
-  }
-  for (auto& tensor : *graph().mutable_initializer()) {
-    if (tensor.name() == from) {
-      tensor.set_name(to);
-    }
-  }
-  const auto change_all = [&](auto& list) {
-    for (auto& one : list) {
-      if (one.name() == from) {
-        one.set_name(to);
-      }
-    }
-  };
-  change_all(*graph().mutable_input());
-  change_all(*graph().mutable_output());
-  change_all(*graph().mutable_value_info());
-  for (auto& annotation : *graph().mutable_quantization_annotation()) {
-    change(annotation.mutable_tensor_name());
-  }
-  names_.erase(from);
-  names_.insert(to);
-}
-
-void ModelEdit::forget_shape(const std::string& value) {
-  auto& infos = *graph().mutable_value_info();
-  for (int i = infos.size(); i-- > 0;) {
-    if (infos.Get(i).name() == value) {
-      infos.DeleteSubrange(i, 1);
-    }
-  }
-}
-
-wire::ValueInfoProto* ModelEdit::find_value_info(const std::string& value) {
-  for (auto* list :
-       {graph().mutable_input(), graph().mutable_output(), graph().mutable_value_info()}) {
-    for (auto& info : *list) {
-      if (info.name() == value) {
-        return &info;
-      }
-    }
-  }
-  return nullptr;
 }
 
 // Until IR version 4 each initializer is an input, too.
@@ -408,42 +307,6 @@ void ModelEdit::write(const std::string& path) const {
     values.emplace(name, plain_value(tensor));
   }
   write_edited(origin_.impl(), std::move(made), values, path);
-}
-
-const wire::AttributeProto* find_attribute(const wire::NodeProto& node, const char* name) {
-  for (const auto& attribute : node.attribute()) {
-    if (attribute.name() == name) {
-      return &attribute;
-    }
-  }
-  return nullptr;
-}
-
-std::int64_t int_attribute(const wire::NodeProto& node, const char* name, std::int64_t otherwise) {
-  const wire::AttributeProto* found = find_attribute(node, name);
-  return found != nullptr ? found->i() : otherwise;
-}
-
-void set_int(wire::NodeProto& node, const char* name, std::int64_t value) {
-  attribute_of(node, name, kIntAttribute).set_i(value);
-}
-
-void set_ints(wire::NodeProto& node, const char* name, const std::vector<std::int64_t>& values) {
-  wire::AttributeProto& attribute = attribute_of(node, name, kIntsAttribute);
-  attribute.mutable_ints()->Assign(values.begin(), values.end());
-}
-
-void set_float(wire::NodeProto& node, const char* name, float value) {
-  attribute_of(node, name, kFloatAttribute).set_f(value);
-}
-
-void remove_attribute(wire::NodeProto& node, const char* name) {
-  auto& attributes = *node.mutable_attribute();
-  for (int i = attributes.size(); i-- > 0;) {
-    if (attributes.Get(i).name() == name) {
-      attributes.DeleteSubrange(i, 1);
-    }
-  }
 }
 
 }  // namespace temper::graph

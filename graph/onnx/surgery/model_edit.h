@@ -74,9 +74,6 @@ class ModelEdit {
   wire::NodeProto& insert_after(const wire::NodeProto& place, const std::string& op,
                                 const std::vector<std::string>& inputs, const std::string& output);
   void remove_node(const wire::NodeProto& node);
-  // Every node and graph output that reads `from` reads `to`, but for `but`.
-  void replace_reads(const std::string& from, const std::string& to,
-                     const wire::NodeProto* but = nullptr);
   // How many nodes and graph outputs read the value; bodies of If and Loop count once each.
   int reads_of(const std::string& name) const;
   bool is_output(const std::string& name) const;
@@ -84,7 +81,7 @@ class ModelEdit {
   // --- names -------------------------------------------------------------------
   // The name, or the name with a number behind it when the file has one like it.
   std::string unique(const std::string& name);
-  // A tensor or value gets another name, wherever it stands.
+  // A tensor or value gets another name, wherever it stands, bodies of If and Loop included.
   void rename(const std::string& from, const std::string& to);
   // What the file says of the shape of a value is no longer true.
   void forget_shape(const std::string& value);
@@ -98,6 +95,7 @@ class ModelEdit {
   void write(const std::string& path) const;
 
  private:
+  void take_names(const wire::GraphProto& graph);
   static void declare_inputs(wire::ModelProto& model);
   int index_of(const wire::NodeProto& node) const;
   wire::NodeProto& insert_at(int index, const std::string& op,
@@ -110,13 +108,5 @@ class ModelEdit {
   std::set<std::string> names_;                                  // of values, tensors and nodes
   std::vector<std::string> notes_;
 };
-
-// Attributes of a node of the file.
-const wire::AttributeProto* find_attribute(const wire::NodeProto& node, const char* name);
-std::int64_t int_attribute(const wire::NodeProto& node, const char* name, std::int64_t otherwise);
-void set_int(wire::NodeProto& node, const char* name, std::int64_t value);
-void set_ints(wire::NodeProto& node, const char* name, const std::vector<std::int64_t>& values);
-void set_float(wire::NodeProto& node, const char* name, float value);
-void remove_attribute(wire::NodeProto& node, const char* name);
 
 }  // namespace temper::graph

@@ -5,6 +5,7 @@
 #include <onnx.pb.h>
 
 #include "graph/onnx/surgery/linear_layers.h"
+#include "graph/onnx/surgery/node_attributes.h"
 #include "runtime/base/error.h"
 
 namespace temper::graph {

@@ -86,13 +86,15 @@ TEST(Untie, GivesEachModuleItsOwnCopyOfWhatWasEqual) {
   expect_same_outputs(from, made, samples_of("vit", 1), 0);
 }
 
+// The node with the module's path that PyTorch's exporter writes.
+Message scoped(Message node, const std::string& module) {
+  return node.message(
+      9, Message().text(1, "pkg.torch.onnx.name_scopes").text(2, "['', '" + module + "', 'op']"));
+}
+
 // w is the table of an embedding and the weight of the head: a tie that is meant.
 std::string tied_model() {
   ModelParts parts;
-  const auto scoped = [](Message node, const std::string& module) {
-    return node.message(
-        9, Message().text(1, "pkg.torch.onnx.name_scopes").text(2, "['', '" + module + "', 'op']"));
-  };
   parts.nodes = {scoped(node("Gather", {"w", "x"}, {"h"}), "embedding"),
                  scoped(node("MatMul", {"h", "w"}, {"y"}), "head")};
   parts.inputs = {value_info("x", {-1}, 7)};
@@ -131,6 +133,26 @@ TEST(ReadableNames, AreThoseOfTheModules) {
   parts.nodes = {node("Relu", {"x"}, {"y"})};
   expect_error(ErrorCode::kInvalidArgument, "pkg.torch.onnx.name_scopes",
                [&] { PreparedModel(folder.write("m.onnx", parts.bytes()), options); });
+}
+
+TEST(ReadableNames, AreReadInsideOfBranchesToo) {
+  const TemporaryFolder folder;
+  ModelParts parts;
+  parts.nodes = {scoped(node("MatMul", {"x", "val_7"}, {"h"}), "fc"),
+                 node("If", {"c"}, {"y"},
+                      {body_attribute("then_branch", {node("MatMul", {"h", "val_7"}, {"t"})}, {},
+                                      {value_info("t", {-1, 4})}),
+                       body_attribute("else_branch", {node("Identity", {"h"}, {"e"})}, {},
+                                      {value_info("e", {-1, 4})})})};
+  parts.initializers = {floats("val_7", {4, 4}, {1, 2, 3, 4, 5, 6, 7, 8, 9, 1, 2, 3, 4, 5, 6, 7}),
+                        raw_tensor<char>("c", 9, {}, {1})};
+  const std::string from = folder.write("m.onnx", parts.bytes());
+  PrepareOptions options;
+  options.readable_names = true;
+  const PreparedModel made(from, options);
+  EXPECT_EQ(TemporaryFolder::read_all(made.path()).find("val_7"), std::string::npos);
+  expect_same_outputs(
+      from, made, Tensor::from<float>(DType::kFloat32, {1, 4}, std::vector<float>{1, 2, 3, 4}), 0);
 }
 
 TEST(RestoreBatchNorm, ComesBehindTheConvolutionsItWasFoldedInto) {
