@@ -47,6 +47,24 @@ class ShapeOps : public testing::Test {
   Builder builder{graph};
 };
 
+// Codes of narrow types are no numbers to compute with.
+TEST_F(ShapeOps, NarrowTypesAreMovedAndConvertedOnly) {
+  const ValueId x = input({2, 3}, DType::kInt4);
+  const auto refused = [&](const char* op, std::vector<ValueId> inputs, Attrs attrs = {}) {
+    return refusal(op, std::move(inputs), std::move(attrs), 1, ErrorCode::kUnsupported);
+  };
+  EXPECT_EQ(refused("Add", {x, x}),
+            "Add of tensors of type i4 is not supported; Cast and DequantizeLinear turn them into "
+            "floats");
+  EXPECT_NE(refused("EyeLike", {input({2, 2})}, {{"dtype", std::string("f8e5m2")}}), "");
+  EXPECT_EQ(refused("Transpose", {x}), "");
+  EXPECT_EQ(refused("Reshape", {x, ints({6})}), "");
+  EXPECT_EQ(refused("Cast", {x}, {{"to", std::string("f8e5m2")}}), "");
+  EXPECT_NE(refusal("QuantizeLinear", {input({2, 3}), input({})},
+                    {{"output_dtype", std::string("f8e8m0")}}),
+            "");
+}
+
 TEST_F(ShapeOps, ReshapeRefusesWhatDoesNotFit) {
   const ValueId x = input({2, 3});
   EXPECT_EQ(refusal("Reshape", {x, ints({4, -1})}),
