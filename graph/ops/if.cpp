@@ -8,6 +8,28 @@
 namespace temper::graph {
 namespace {
 
+// One of the branches. What does not fit the shapes may be meant for other inputs, such as those of
+// another sample rate: that is no mistake of the model.
+std::shared_ptr<Body> bound_branch(ResolveContext& c, std::size_t i,
+                                   const std::vector<ResolveContext::Formal>& formals) {
+  const Body& body = *c.node().bodies[i];
+  try {
+    return c.bind(body, formals);
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::kInvalidModel) {
+      throw;
+    }
+    Error told(ErrorCode::kUnsupported, error.message());
+    for (const std::string& note : error.notes()) {
+      told.add_note(note);
+    }
+    told.add_note(concat("in ", body.attribute,
+                         ": both branches must fit the shapes, because the condition is computed "
+                         "from data"));
+    throw told;
+  }
+}
+
 bool put_branch(ResolveContext& c) {
   const Value& condition = c.value(c.input(0));
   c.check(condition.dtype == DType::kBool && condition.shape.element_count() == 1,
@@ -20,8 +42,8 @@ bool put_branch(ResolveContext& c) {
       inputs.push_back(id);
     }
   }
-  const auto on_true = c.bind(*c.node().bodies[0], formals);
-  const auto on_false = c.bind(*c.node().bodies[1], formals);
+  const auto on_true = bound_branch(c, 0, formals);
+  const auto on_false = bound_branch(c, 1, formals);
   const std::size_t count = c.node().outputs.size();
   c.check(on_true->graph.outputs.size() == count && on_false->graph.outputs.size() == count,
           "its branches have ", on_true->graph.outputs.size(), " and ",

@@ -90,6 +90,20 @@ TEST(Resolve, PutsTheBranchThatTheShapeAsksForInThePlaceOfAnIf) {
   EXPECT_EQ(two.value(two.outputs[0].value).name, "y");
 }
 
+TEST(Resolve, ABranchThatDoesNotFitTheShapesIsRefusedWhereDataChoose) {
+  ModelParts parts;
+  parts.nodes = {node("If", {"c"}, {"y"},
+                      {body_attribute("then_branch", {node("Relu", {"x"}, {"out"})}, {},
+                                      {value_info("out", {-1, 4})}),
+                       body_attribute("else_branch", {node("Add", {"x", "five"}, {"out"})}, {},
+                                      {value_info("out", {-1, 4})})},
+                      "rate")};
+  parts.initializers = {floats("five", {5}, {1, 2, 3, 4, 5})};
+  parts.inputs.push_back(value_info("c", {}, 9));
+  expect_error(ErrorCode::kUnsupported, "in else_branch: both branches must fit the shapes",
+               [&] { bound(parts, 2); });
+}
+
 TEST(Resolve, AModelOfOneBatchSizeDoesForOthersWhatItDoesForThat) {
   ModelParts parts = by_batch_size();
   parts.inputs = {value_info("x", {1, 4})};
