@@ -3,7 +3,6 @@
 // N(0, 0.02), biases 0.
 #include "models/architecture_list.h"
 #include "models/transformer_layers.h"
-#include "runtime/base/error.h"
 
 namespace temper::models {
 namespace {
@@ -55,7 +54,7 @@ ValueId layer(Network& n, ValueId x, ValueId mask, const Attrs& options) {
       const ValueId q = linear_last(n, "query", x, width, width, kLinear);
       const ValueId k = linear_last(n, "key", x, width, width, kLinear);
       const ValueId v = linear_last(n, "value", x, width, width, kLinear);
-      y = attention(n, q, k, v, {heads, heads, width / heads}, mask);
+      y = attention(n, q, k, v, {heads, heads, head_width_of(width, heads)}, mask);
     }
     y = dropout(n, linear_last(n, "output.dense", y, width, width, kLinear), share);
     x = layer_norm(n, "output.LayerNorm", add(n, y, x), width, kEpsilon);
@@ -91,8 +90,6 @@ void masked_lm_head(Network& n, ValueId x, const Attrs& options,
 
 void build(Network& n, const Attrs& options) {
   const std::int64_t width = options.get_int("width", 0);
-  TEMPER_CHECK(width % options.get_int("heads", 0) == 0, ErrorCode::kInvalidArgument, "width ",
-               width, " is no multiple of heads ", options.get_int("heads", 0));
   const std::vector<graph::Dim> text = {open_dim("batch"), open_dim("sequence")};
   Tokens tokens;
   tokens.ids = n.input("input_ids", DType::kInt64, text);

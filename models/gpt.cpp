@@ -5,7 +5,6 @@
 
 #include "models/architecture_list.h"
 #include "models/transformer_layers.h"
-#include "runtime/base/error.h"
 
 namespace temper::models {
 namespace {
@@ -29,7 +28,7 @@ ValueId block(Network& n, ValueId x, ValueId mask, const Attrs& options) {
     const Scope scope(n, "attn");
     const auto qkv =
         split_last(n, linear_last(n, "c_attn", y, width, 3 * width, drawn(kDeviation)), 3);
-    y = attention(n, qkv[0], qkv[1], qkv[2], {heads, heads, width / heads}, mask);
+    y = attention(n, qkv[0], qkv[1], qkv[2], {heads, heads, head_width_of(width, heads)}, mask);
     y = linear_last(n, "c_proj", y, width, width, drawn(last));
   }
   x = branch(y);
@@ -45,8 +44,6 @@ ValueId block(Network& n, ValueId x, ValueId mask, const Attrs& options) {
 void build(Network& n, const Attrs& options) {
   const std::int64_t width = options.get_int("width", 0);
   const std::int64_t vocabulary = options.get_int("vocabulary", 0);
-  TEMPER_CHECK(width % options.get_int("heads", 0) == 0, ErrorCode::kInvalidArgument, "width ",
-               width, " is no multiple of heads ", options.get_int("heads", 0));
   const std::vector<graph::Dim> text = {open_dim("batch"), open_dim("sequence")};
   const ValueId tokens = n.input("tokens", DType::kInt64, text);
   const ValueId mask = causal_mask(n, tokens);

@@ -100,6 +100,13 @@ ValueId batch_norm(Network& n, std::string_view name, ValueId x, std::int64_t ch
               {{"epsilon", 1e-5}, {"momentum", 0.9}});
 }
 
+ValueId conv_bn(Network& n, std::string_view conv_name, std::string_view norm_name, ValueId x,
+                std::int64_t inputs, std::int64_t outputs, ConvOptions options) {
+  options.bias = false;
+  options.weight = Init::fan_out(outputs * options.kernel * options.kernel);
+  return batch_norm(n, norm_name, conv(n, conv_name, x, inputs, outputs, options), outputs);
+}
+
 ValueId layer_norm(Network& n, std::string_view name, ValueId x, std::int64_t width,
                    double epsilon) {
   const Scope scope(n, name);

@@ -61,6 +61,9 @@ ValueId conv_transpose(Network& n, std::string_view name, ValueId x, std::int64_
 // Along axis 1; running statistics in inference form, which training brings up to date.
 ValueId batch_norm(Network& n, std::string_view name, ValueId x, std::int64_t channels,
                    const Init& weight = Init::constant(1));
+// Conv without bias and BatchNorm, the weights beginning as torchvision's: by fan_out.
+ValueId conv_bn(Network& n, std::string_view conv_name, std::string_view norm_name, ValueId x,
+                std::int64_t inputs, std::int64_t outputs, ConvOptions options);
 // Along the last axis.
 ValueId layer_norm(Network& n, std::string_view name, ValueId x, std::int64_t width,
                    double epsilon = 1e-5);

@@ -16,13 +16,6 @@ std::int64_t rounded(std::int64_t channels, std::int64_t percent) {
   return static_cast<double>(near) < 0.9 * asked ? near + 8 : near;
 }
 
-ValueId conv_bn(Network& n, std::string_view conv_name, std::string_view norm_name, ValueId x,
-                std::int64_t inputs, std::int64_t outputs, ConvOptions options) {
-  options.bias = false;
-  options.weight = Init::fan_out(outputs * options.kernel * options.kernel);
-  return batch_norm(n, norm_name, conv(n, conv_name, x, inputs, outputs, options), outputs);
-}
-
 ValueId conv_bn_relu6(Network& n, std::string_view name, ValueId x, std::int64_t inputs,
                       std::int64_t outputs, const ConvOptions& options) {
   const Scope scope(n, name);

@@ -10,13 +10,6 @@ namespace {
 
 using Scope = Network::Scope;
 
-ValueId conv_bn(Network& n, std::string_view conv_name, std::string_view norm_name, ValueId x,
-                std::int64_t inputs, std::int64_t outputs, ConvOptions options) {
-  options.bias = false;
-  options.weight = Init::fan_out(outputs * options.kernel * options.kernel);
-  return batch_norm(n, norm_name, conv(n, conv_name, x, inputs, outputs, options), outputs);
-}
-
 ValueId shortcut(Network& n, ValueId x, std::int64_t inputs, std::int64_t outputs,
                  std::int64_t stride) {
   return inputs == outputs && stride == 1 ? x

@@ -2,6 +2,8 @@
 
 #include <cmath>
 
+#include "runtime/base/error.h"
+
 namespace temper::models {
 ValueId causal_mask(Network& n, ValueId tokens) {
   const Network::Scope scope(n, "mask");
@@ -9,6 +11,12 @@ ValueId causal_mask(Network& n, ValueId tokens) {
   const ValueId seen = n.op("LessOrEqual", {unsqueeze(n, at, {0}), unsqueeze(n, at, {1})});
   const ValueId mask = n.op("Where", {seen, n.number(0), n.number(kForbidden)});
   return unsqueeze(n, mask, {0, 1});
+}
+
+std::int64_t head_width_of(std::int64_t width, std::int64_t heads) {
+  TEMPER_CHECK(width % heads == 0, ErrorCode::kInvalidArgument, "width ", width,
+               " is no multiple of heads ", heads);
+  return width / heads;
 }
 
 ValueId split_heads(Network& n, ValueId x, std::int64_t heads, std::int64_t head_width) {

@@ -18,6 +18,9 @@ inline constexpr double kForbidden = -3.4028234663852886e38;
 // it; `tokens` is [batch, positions].
 ValueId causal_mask(Network& n, ValueId tokens);
 
+// THROWS: kInvalidArgument when the features of a position cannot be shared evenly.
+std::int64_t head_width_of(std::int64_t width, std::int64_t heads);
+
 struct AttentionSizes {
   std::int64_t heads = 1;
   std::int64_t groups = 1;  // heads of keys and values: fewer in grouped-query attention

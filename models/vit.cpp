@@ -25,7 +25,7 @@ ValueId block(Network& n, ValueId x, const Attrs& options) {
                    linear_last(n, "in_proj", y, width, 3 * width,
                                {true, Init::xavier(width, 3 * width), Init::constant(0)}),
                    3);
-    y = attention(n, qkv[0], qkv[1], qkv[2], {heads, heads, width / heads}, {});
+    y = attention(n, qkv[0], qkv[1], qkv[2], {heads, heads, head_width_of(width, heads)}, {});
     y = linear_last(n, "out_proj", y, width, width, {true, {}, Init::constant(0)});
   }
   x = add(n, x, dropout(n, y, share));
@@ -63,8 +63,6 @@ void build(Network& n, const Attrs& options) {
   const std::int64_t patch = options.get_int("patch", 0);
   TEMPER_CHECK(size % patch == 0, ErrorCode::kInvalidArgument, "pictures of ", size, "x", size,
                " cannot be cut into patches of ", patch, "x", patch);
-  TEMPER_CHECK(width % options.get_int("heads", 0) == 0, ErrorCode::kInvalidArgument, "width ",
-               width, " is no multiple of heads ", options.get_int("heads", 0));
   ValueId x = tokens_of(n, image_input(n, options), options);
   {
     const Scope scope(n, "encoder");

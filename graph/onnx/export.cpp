@@ -23,11 +23,6 @@
 namespace temper::graph {
 namespace {
 
-std::string stem_of(const std::string& path) {
-  const std::string name = file_name_of(path);
-  return name.ends_with(".onnx") && name.size() > 5 ? name.substr(0, name.size() - 5) : name;
-}
-
 class Exporter {
  public:
   Exporter(const OnnxModel::Impl& impl, wire::ModelProto proto,
@@ -59,7 +54,7 @@ class Exporter {
     }
     write_data();
     write_model_file(proto_, held_, path_);
-    remove_stale_data(folder_of(path_), stem_of(path_));
+    remove_stale_data(folder_of(path_), stem_of_model(path_));
   }
 
  private:
@@ -281,7 +276,7 @@ class Exporter {
         patches[change.offset] = change.data;
       }
       locations_[old_name] =
-          write_patched_data(as_it_was(all), patches, folder_of(path_), stem_of(path_));
+          write_patched_data(as_it_was(all), patches, folder_of(path_), stem_of_model(path_));
     }
     for (const External& external : externals_) {
       set_entry(*external.tensor, "location", locations_.at(external.range.location));

@@ -117,6 +117,11 @@ bool names_file(const std::string& model_path, const std::string& name) {
 
 }  // namespace
 
+std::string stem_of_model(const std::string& path) {
+  const std::string name = file_name_of(path);
+  return name.ends_with(".onnx") && name.size() > 5 ? name.substr(0, name.size() - 5) : name;
+}
+
 void for_each_piece(const OriginalData& file, std::uint64_t begin, std::uint64_t end,
                     const TakePiece& take) {
   constexpr std::uint64_t kPieceBytes = std::uint64_t{1} << 20;

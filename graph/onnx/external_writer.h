@@ -28,6 +28,9 @@ struct OriginalData {
   std::function<void(std::uint64_t, std::span<std::byte>)> read;
 };
 
+// "net" for "folder/net.onnx": what the data file beside a model is named after.
+std::string stem_of_model(const std::string& path);
+
 // Writes "<stem>-<8 hex>.onnx.data" into `folder`, synced, and returns that name. Holds a piece of
 // the data at a time.
 std::string write_patched_data(const OriginalData& original, const DataPatches& patches,

@@ -64,11 +64,6 @@ void set_attribute(wire::AttributeProto& to, const std::string& name, const Attr
       value);
 }
 
-std::string stem_of(const std::string& path) {
-  const std::string name = file_name_of(path);
-  return name.ends_with(".onnx") && name.size() > 5 ? name.substr(0, name.size() - 5) : name;
-}
-
 // The values a variable begins with, as they are in memory: little-endian, as ONNX stores them.
 StreamedBytes initial_bytes(const Variable& variable) {
   const auto bytes = static_cast<std::uint64_t>(storage_bytes(variable.dtype, variable.shape, {}));
@@ -104,7 +99,7 @@ class GraphWriter {
     opset.set_domain("");
     opset.set_version(file_.opset);
     wire::GraphProto& out = *proto_.mutable_graph();
-    out.set_name(graph_.name.empty() ? stem_of(path_) : graph_.name);
+    out.set_name(graph_.name.empty() ? stem_of_model(path_) : graph_.name);
     name_values();
     add_ports(out);
     add_tensors(out);
@@ -114,7 +109,7 @@ class GraphWriter {
       }
     }
     write_model_file(proto_, held_, path_);
-    remove_stale_data(folder_of(path_), stem_of(path_));
+    remove_stale_data(folder_of(path_), stem_of_model(path_));
   }
 
  private:
@@ -200,7 +195,7 @@ class GraphWriter {
       data[begin] = std::move(bytes);
     }
     if (!outside.empty()) {
-      const std::string name = write_patched_data({}, data, folder_of(path_), stem_of(path_));
+      const std::string name = write_patched_data({}, data, folder_of(path_), stem_of_model(path_));
       for (wire::TensorProto* tensor : outside) {
         tensor->mutable_external_data(0)->set_value(name);
       }
