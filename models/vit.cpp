@@ -39,7 +39,8 @@ ValueId block(Network& n, ValueId x, const Attrs& options) {
   return add(n, x, dropout(n, y, share));
 }
 
-// One token in front that all samples share, then the patches row by row.
+// One token in front that all samples share, then the patches row by row. The token begins as
+// DeiT's: zeros, torchvision's, are what a file pads with, and would not be taken for a parameter.
 ValueId tokens_of(Network& n, ValueId input, const Attrs& options) {
   const std::int64_t width = options.get_int("width", 0);
   const std::int64_t patch = options.get_int("patch", 0);
@@ -51,7 +52,7 @@ ValueId tokens_of(Network& n, ValueId input, const Attrs& options) {
                              .weight = Init::normal(1 / std::sqrt(fan_in)),
                              .bias_values = Init::constant(0)});
   const ValueId patches = transpose(n, reshape(n, grid, {0, width, -1}), {0, 2, 1});
-  const ValueId first = n.parameter("class_token", {1, 1, width}, Init::constant(0));
+  const ValueId first = n.parameter("class_token", {1, 1, width}, Init::normal(0.02));
   const ValueId batch = unsqueeze(n, length(n, input, 0), {0});
   const ValueId shape = concat_along(n, {batch, n.ints({1, 1})}, 0);
   return concat_along(n, {n.op("Expand", {first, shape}), patches}, 1);
