@@ -53,7 +53,7 @@ const OnnxVersions* versions_of(std::string_view op) {
 std::string opsets_text(std::string_view op) {
   const OnnxVersions* known = versions_of(op);
   if (known == nullptr) {
-    return op.find("::") == std::string_view::npos ? "ours" : "onnxruntime's";
+    return "onnxruntime's";  // what its optimiser writes into files
   }
   const auto& all = known->versions;
   auto first = std::upper_bound(all.begin(), all.end(), kOldestOpset);
