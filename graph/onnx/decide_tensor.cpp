@@ -16,9 +16,13 @@ namespace {
 // Added to scores before a softmax, such a value switches them off.
 constexpr double kMaskValue = -1e4;
 
+// A table may have such a row beside learned ones.
 template <class T>
-bool looks_like_mask(std::span<const T> values) {
-  return std::any_of(values.begin(), values.end(), [](T value) { return value <= kMaskValue; });
+bool looks_like_mask(std::span<const T> values, bool table) {
+  const auto off = [](T value) { return value <= kMaskValue; };
+  return std::any_of(values.begin(), values.end(), off) &&
+         (!table || std::all_of(values.begin(), values.end(),
+                                [&](T value) { return value == T(0) || off(value); }));
 }
 
 // As a factor: some elements are kept as they are, the others are not.
@@ -202,7 +206,7 @@ std::string objection(const TensorUse& use, const std::string& place,
                                                      : std::string();
     }
     const bool added = place == use.bias || place == use.scores || place == use.joined || table;
-    if (added && looks_like_mask(values)) {
+    if (added && looks_like_mask(values, table)) {
       return concat("a mask: ", place, ", with values of ", kMaskValue, " and below");
     }
     if ((place == use.scale || place == use.part) && looks_like_selection(values)) {

@@ -37,11 +37,20 @@ class Finder {
     return made_.stored.contains(name) || fixed_.contains(name);
   }
 
+  // Shapes and the like may depend on the model's inputs: a table of positions that is resized.
   bool is_fixed(const FlatNode& node) const {
     const OpDef& op = facts_of(node);
-    return !node.inputs.empty() && node.bodies.empty() && !op.name().empty() && !op.is_stateful &&
-           std::all_of(node.inputs.begin(), node.inputs.end(),
-                       [&](const std::string& input) { return input.empty() || knows(input); });
+    if (node.inputs.empty() || !node.bodies.empty() || op.name().empty() || op.is_stateful) {
+      return false;
+    }
+    for (std::size_t i = 0; i < node.inputs.size(); ++i) {
+      const bool absorbed = std::find(op.absorbed_inputs.begin(), op.absorbed_inputs.end(),
+                                      static_cast<int>(i)) != op.absorbed_inputs.end();
+      if (!absorbed && !node.inputs[i].empty() && !knows(node.inputs[i])) {
+        return false;
+      }
+    }
+    return true;
   }
 
   FixedValues::Flow flow_of(const FlatNode& node) const {

@@ -51,7 +51,7 @@ std::string& text_of(TensorUse& use, LearnedPlace::Kind kind) {
 }
 
 // Whether the inputs of a node that computes carry its output's place where that is a scale or a
-// bias: a sum, a function of one tensor, or arithmetic with single numbers.
+// bias: a sum, an activation, a change of the shape, or arithmetic with single numbers.
 bool carries_place(const LearnedPlaces& places, const FlatNode& node, std::size_t slot) {
   const OpDef& op = facts_of(node);
   const bool bounds = op.arithmetic == Arithmetic::kClip || op.arithmetic == Arithmetic::kExtremum;
@@ -84,7 +84,7 @@ bool carries_place(const LearnedPlaces& places, const FlatNode& node, std::size_
     case Arithmetic::kLogarithm:
       return true;
     default:
-      return op.activation != Activation::kNone;
+      return op.activation != Activation::kNone || !op.absorbed_inputs.empty();
   }
 }
 

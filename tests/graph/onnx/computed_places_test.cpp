@@ -96,6 +96,24 @@ TEST(ComputedPlaces, ABiasOfScoresTrainsAndMasksAndPenaltiesBesideItDoNot) {
   model.expect("distances", false, "added to the scores of Softmax 'm'");
 }
 
+TEST(ComputedPlaces, ATableOfPositionsTrainsThatIsResizedToTheInput) {
+  Model model;
+  model.tensor("positions", {1, 2, 2, 4}, uneven(16)).add("Shape", {"x"}, "sizes");
+  model.add("Resize", {"positions", "", "", "sizes"}, "p").add("Add", {"h", "p"}, "m").last();
+  model.expect("positions", true, "addend of Add 'm'");
+}
+
+TEST(ComputedPlaces, ATableWithARowThatSwitchesOffTrainsWhereAMaskDoesNot) {
+  for (const bool learned : {false, true}) {
+    std::vector<float> table = learned ? uneven(16) : std::vector<float>(16, 0);
+    table[5] = -1e4f;
+    Model model;
+    model.tensor("table", {4, 4}, table).whole("places", {0, 2, 1});
+    model.add("Gather", {"table", "places"}, "b").add("Add", {"h", "b"}, "m").last();
+    model.expect("table", learned, learned ? "embedding table" : "a mask");
+  }
+}
+
 TEST(ComputedPlaces, AGridOfCoordinatesDoesNotTrainWhereLearnedQueriesDo) {
   std::vector<float> grid;
   for (int i = 0; i < 9; ++i) {
