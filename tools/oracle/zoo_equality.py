@@ -106,14 +106,15 @@ class Report:
         print(f'{"ok  " if good else "FAIL"} {file:<24} {check:<30} {shown:>9} <= {limit:<8.2g} {note}', flush=True)
 
 
-def errors_of(actual, tensors, values, grads):
+def errors_of(actual, tensors, values, grads, frozen):
     """Error of each trained tensor, relative by norm; a gradient that is zero in theory against a tenth of all of them."""
     total = np.sqrt(sum(np.square(g).sum() for g in grads.values()))
     sums, extra = {}, []
     for name, grad in actual.items():
         hit = match(name, tensors[name].astype(np.float64), values)
         if hit is None:
-            extra.append(name)
+            if match(name, tensors[name].astype(np.float64), frozen) is None:  # the module's choice, not the file's
+                extra.append(name)
         else:  # a shared parameter that the exporter wrote twice
             sums[hit[0]] = sums.get(hit[0], 0) + hit[1](grad.astype(np.float64))
     errors = {}
@@ -149,7 +150,8 @@ def check_gradients(report, binary, name, form, folder):
         actual = {k: arrays[k] for k in arrays.files if k != 'loss'}
         found_loss = float(arrays['loss'])
     values = {k: p.detach().numpy() for k, p in module.named_parameters() if p.requires_grad}
-    errors, found, extra = errors_of(actual, initializers(path), values, grads)
+    frozen = {k: p.detach().numpy() for k, p in module.named_parameters() if not p.requires_grad}
+    errors, found, extra = errors_of(actual, initializers(path), values, grads, frozen)
     file = f'{name} {form}'
     limit = limit_in_double(path)
     report.row(file, 'loss in double', abs(found_loss - loss) / abs(loss), limit)
