@@ -121,9 +121,15 @@ LearnedPlace LearnedPlaces::addend(const FlatNode& node, std::size_t slot) const
   if (is_stored(other)) {
     return learned;
   }
-  if (next != nullptr && facts_of(*next).activation == Activation::kSoftmax && from != nullptr &&
+  const FlatNode* end = next;  // behind what else is added
+  for (int step = 0; step < kMaxSteps && end != nullptr && computes(*end, Arithmetic::kAdd) &&
+                     !end->outputs.empty();
+       ++step) {
+    end = only_reader(end->outputs[0]);
+  }
+  if (end != nullptr && facts_of(*end).activation == Activation::kSoftmax && from != nullptr &&
       !is_linear(other, false)) {
-    return {Kind::kScores, concat("added to the scores of ", next->label())};
+    return {Kind::kScores, concat("added to the scores of ", end->label())};
   }
   const bool scaled_before = is_scaled(from);
   const bool scaled_after = next != nullptr && is_scaled(next);

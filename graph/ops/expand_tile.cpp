@@ -84,6 +84,7 @@ void register_expand_tile(OpRegistry& ops) {
       .infer(infer_expand)
       .gradient(expand_gradient);
   ops.add("Tile")
+      .moves(Movement::kBroadcast)
       .batch(batch_of_tile)
       .inputs(1, 2)
       .absorbs({1})

@@ -34,8 +34,17 @@ int batch_of_gather_elements(const BatchContext& c) {
   c.check(indices.has_value(), "picks from each sample by indices that the samples share");
   c.check(!data || *data == *indices, "picks along other axes than those of the samples");
   c.check(*indices != c.number("axis") || !data, "picks samples of the batch");
-  c.check(data || *indices == c.number("axis"), "picks for some samples only");
+  // What the samples share is repeated for them: see below.
+  c.check(data || *indices == c.number("axis") || c.shape(0)[*indices] == c.batch(),
+          "picks for some samples only");
   return *indices;
+}
+
+void rebatch_gather_elements(RebatchContext& r) {
+  const int along = static_cast<int>(r.old_node().attrs.get_int("axis", 0));
+  if (!r.axes()[0] && r.output_axis() != along) {
+    r.repeat_input(0);
+  }
 }
 
 // The batch lies in dimensions that data and indices have in common, in those of the indices
@@ -59,6 +68,7 @@ int batch_of_gather_nd(const BatchContext& c) {
 void register_gather_elements(OpRegistry& ops) {
   ops.add("GatherElements")
       .batch(batch_of_gather_elements)
+      .rebatch(rebatch_gather_elements)
       .inputs(2, 2)
       .infer(infer_gather_elements)
       .gradient(gather_elements_gradient);

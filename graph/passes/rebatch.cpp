@@ -11,6 +11,7 @@
 #include "graph/ir/verify.h"
 #include "graph/ir/walk.h"
 #include "graph/passes/bind_shapes.h"
+#include "graph/passes/picks_in_sample.h"
 #include "runtime/base/error.h"
 #include "runtime/base/iteration.h"
 
@@ -150,6 +151,11 @@ class Rebatcher {
 
   // The batch's axis in each output; numbers that hold the old batch size become the new one's.
   std::vector<int> follow(NodeId id, const std::vector<BatchAxis>& axes) {
+    if (from_ == 1 && pick_in_sample(graph_, old_, id, to_, axes)) {
+      rewritten_.push_back(id);
+      axes_.resize(static_cast<std::size_t>(graph_.value_count()));
+      return {0};
+    }
     const OpDef& op = *old_node(id).op;
     TEMPER_CHECK(op.batch_function != nullptr, ErrorCode::kUnsupported, old_node(id).origin,
                  " may mix the samples of a batch", kRebatchAdvice);

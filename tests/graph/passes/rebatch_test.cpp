@@ -188,6 +188,31 @@ TEST(Rebatch, KeepsOtherDimensionsOfSplitTilePadAndConcat) {
   expect_samples_apart(tables.then("ReduceMax", Ints{2}));
 }
 
+// As exporters write strided views and masks of a file of one sample.
+TEST(Rebatch, PicksInEachSampleWhatAFileOfOneSamplePicksInIt) {
+  const auto places = [](Chain& chain, const Shape& shape, const Ints& numbers) {
+    return chain.graph.add_constant("", Tensor::from<std::int64_t>(DType::kInt64, shape, numbers));
+  };
+  Chain strided({1, 2, 3});
+  strided.then("Reshape", Ints{-1});
+  strided.node("Gather", {strided.last, places(strided, {1, 3, 2}, {0, 3, 1, 4, 2, -1})},
+               {{"axis", kZero}});
+  expect_samples_apart(strided);
+  Chain mask({1, 4});
+  mask.node("GatherND", {mask.x, places(mask, {1, 2, 2, 2}, {0, 0, 0, 3, 0, 1, 0, 1})});
+  expect_samples_apart(mask);
+  Chain deep({1, 2, 3, 2});
+  deep.node("GatherND", {deep.x, places(deep, {1, 2, 3}, {0, 1, 2, 0, 0, 1})});
+  expect_samples_apart(deep);
+  Chain shared({1, 3});
+  const ValueId table = shared.floats({1, 5});
+  const ValueId wide = shared.then("Cast", {{"to", std::string("i64")}}).last;
+  const ValueId low = places(shared, {}, {0}), high = places(shared, {}, {4});
+  shared.node("Clip", {wide, low, high});
+  shared.node("GatherElements", {table, shared.last}, {{"axis", kOne}});
+  expect_samples_apart(shared);
+}
+
 TEST(Rebatch, RefusesWhatMixesSamples) {
   for (const std::int64_t batch : {1, 2}) {
     const Shape shape{batch, 4};
