@@ -8,6 +8,8 @@ import torch
 import torch.nn as nn
 import torchvision.models as tv
 
+import peer_networks as peers
+
 
 def pictures(batch, channels, size):
     return torch.randn(batch, channels, size, size, generator=torch.Generator().manual_seed(1))
@@ -167,7 +169,24 @@ def detr():
     return transformers.DetrForObjectDetection(config), {'pixel_values': pictures(2, 3, 64)}, logits
 
 
-CASES = {
+def floats(*shape):
+    return {'x': torch.randn(*shape, generator=torch.Generator().manual_seed(1))}
+
+
+# The cases of the benchmark beside those of peer_models, with smaller batches.
+PEERS = {
+    'resnet18': vision(lambda: tv.resnet18(num_classes=10)),
+    'resnet50': vision(lambda: tv.resnet50(num_classes=10)),
+    'mobilenet_v2': vision(lambda: without_dropout(tv.mobilenet_v2(num_classes=10))),
+    'peer_vit': vision(lambda: peers.Vit(depth=2), 32),
+    'peer_gpt': lambda: (peers.Gpt(depth=2), {'x': tokens(2, 32, 1024)}, None),
+    'lstm': lambda: (peers.Recurrent(), floats(4, 20, 32), None),
+    'gru': lambda: (peers.Recurrent(nn.GRU, bidirectional=True), floats(4, 20, 32), None),
+    'unet': vision(peers.Unet, 32),
+    'discriminator': lambda: (peers.discriminator(), {'input': pictures(8, 1, 16)}, None),
+    'generator': lambda: (peers.generator(), {'input': pictures(8, 32, 1)}, None),
+}
+CASES = PEERS | {
     'efficientnet': vision(efficientnet),
     'densenet': vision(densenet),
     'shufflenet_v2': vision(lambda: tv.ShuffleNetV2([1, 2, 1], [8, 16, 32, 64, 64], num_classes=10)),
