@@ -2,6 +2,7 @@
 // them).
 #include "graph/onnx/tensor_uses.h"
 
+#include <algorithm>
 #include <unordered_set>
 
 #include "graph/onnx/fixed_values.h"
@@ -63,7 +64,10 @@ bool carries_place(const LearnedPlaces& places, const FlatNode& node, std::size_
     return true;
   }
   for (std::size_t other = 0; other < node.inputs.size(); ++other) {
-    if (other != slot && !node.inputs[other].empty() && !places.is_one(node.inputs[other])) {
+    const bool shapes = std::find(op.absorbed_inputs.begin(), op.absorbed_inputs.end(),
+                                  static_cast<int>(other)) != op.absorbed_inputs.end();
+    if (other != slot && !shapes && !node.inputs[other].empty() &&
+        !places.is_one(node.inputs[other])) {
       return false;
     }
     if (other != slot && places.is_one(node.inputs[slot]) && !bounds) {
