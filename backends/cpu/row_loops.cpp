@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 #include <limits>
 
 #include "backends/cpu/instruction_sets.h"
@@ -12,6 +13,7 @@ namespace {
 
 constexpr std::int64_t kLanes = 16;
 constexpr std::int64_t kStretch = 16 * kLanes;  // summed in float
+using Lanes [[gnu::vector_size(64)]] = float;
 
 // The sums over i of the numbers that f(i) gives, kSums of them: lane j takes i = j, j + 16, ...
 template <int kSums, class F>
@@ -144,28 +146,44 @@ void flush_to(double* totals, float* parts, std::int64_t n) {
 
 TEMPER_CLONES("arch=x86-64-v4", "arch=x86-64-v3", "default")
 std::int64_t row_extremum(const float* x, std::int64_t n, bool smallest, bool last_wins) {
-  // Of the elements times a sign the largest; the comparison is false on NaN, which is told apart.
+  // Of the elements times a sign the largest; the comparison is false on NaN, which is told
+  // apart.
+  constexpr std::int64_t kBlock = 4 * kLanes;
   const float sign = smallest ? -1.0f : 1.0f;
-  float tops[kLanes];
-  std::fill(tops, tops + kLanes, -std::numeric_limits<float>::infinity());
-  int odd = 0;  // whether there is a NaN
+  constexpr float kLowest = -std::numeric_limits<float>::infinity();
+  Lanes tops = Lanes{} + kLowest, odds = {};
   std::int64_t i = 0;
   for (; i + kLanes <= n; i += kLanes) {
-    for (std::int64_t j = 0; j < kLanes; ++j) {
-      const float value = sign * x[i + j];
-      tops[j] = value > tops[j] ? value : tops[j];
-      odd |= value != value ? 1 : 0;
-    }
+    Lanes value;
+    std::memcpy(&value, x + i, sizeof value);
+    value *= sign;
+    tops = value > tops ? value : tops;
+    odds = value == value ? odds : Lanes{} + 1.0f;
+  }
+  float top = kLowest;
+  bool odd = false;
+  for (std::int64_t j = 0; j < kLanes; ++j) {
+    top = tops[j] > top ? tops[j] : top;
+    odd |= odds[j] != 0;
   }
   for (; i < n; ++i) {
-    tops[0] = sign * x[i] > tops[0] ? sign * x[i] : tops[0];
-    odd |= x[i] != x[i] ? 1 : 0;
+    top = sign * x[i] > top ? sign * x[i] : top;
+    odd |= x[i] != x[i];
   }
-  const float best = sign * *std::max_element(tops, tops + kLanes);
-  for (i = 0; i < n; ++i) {
-    const std::int64_t at = last_wins ? n - 1 - i : i;
-    if (odd != 0 ? x[at] != x[at] : x[at] == best) {
-      return at;
+  const float best = sign * top;
+  // By blocks, of which the first that has it is looked through.
+  for (i = 0; i < n; i += kBlock) {
+    const std::int64_t count = std::min(kBlock, n - i);
+    const float* block = last_wins ? x + (n - i - count) : x + i;
+    float found = 0;
+    for (std::int64_t j = 0; j < count; ++j) {
+      found += (odd ? block[j] != block[j] : block[j] == best) ? 1.0f : 0.0f;
+    }
+    for (std::int64_t j = 0; j < count && found != 0; ++j) {
+      const float* at = last_wins ? block + (count - 1 - j) : block + j;
+      if (odd ? *at != *at : *at == best) {
+        return at - x;
+      }
     }
   }
   return 0;
