@@ -21,14 +21,17 @@ enum Input : std::size_t { kX, kW, kR, kB, kLengths, kH0, kC0 };
 
 class Recurrence {
  public:
-  Recurrence(const RecurrencePlan& plan, const KernelArgs& args, Part part)
+  Recurrence(const RecurrencePlan& plan, const KernelArgs& args, Part part, Part tape)
       : plan_(plan),
         args_(args),
-        memories_{Memory(plan, part), plan.directions == 2 ? Memory(plan, part) : Memory()} {
+        memories_{Memory(plan, part, tape),
+                  plan.directions == 2 ? Memory(plan, part, tape) : Memory()} {
     x_ = plan.has_lengths ? part.take(plan.rows() * plan.inputs) : nullptr;
     bytes_ = part.bytes();
+    tape_bytes_ = tape.bytes();
   }
   std::size_t bytes() const { return bytes_; }
+  std::size_t tape_bytes() const { return tape_bytes_; }
 
   void run() {
     read_x();
@@ -92,15 +95,18 @@ class Recurrence {
     const std::int64_t hidden = plan_.hidden, rows = plan_.gate_rows();
     const std::int64_t joint = is(Cell::kGru) ? 2 * hidden : rows;
     const float* r = input(kR) + d * rows * hidden;
-    pack_panels({r, 1, hidden}, hidden, joint, m.forward);
-    if (is(Cell::kGru)) {
-      pack_panels({r + joint * hidden, 1, hidden}, hidden, hidden, m.forward_new);
-    }
     if (plan_.backward) {
       pack_panels({r, hidden, 1}, joint, hidden, m.back);
       if (is(Cell::kGru)) {
         pack_panels({r + joint * hidden, hidden, 1}, hidden, hidden, m.back_new);
       }
+    }
+    if (plan_.has_tape) {
+      return;
+    }
+    pack_panels({r, 1, hidden}, hidden, joint, m.forward);
+    if (is(Cell::kGru)) {
+      pack_panels({r + joint * hidden, 1, hidden}, hidden, hidden, m.forward_new);
     }
     const float* bias = input(kB) == nullptr ? nullptr : input(kB) + d * 2 * rows;
     parallel_ranges(plan_.threads, plan_.rows(), 16, [&](std::int64_t first, std::int64_t last) {
@@ -136,12 +142,14 @@ class Recurrence {
 
   void run_slice(const Slice& s) const {
     const Memory& m = memory(s.d);
-    read_states(s, input(kH0), m.h);
-    if (is(Cell::kLstm)) {
-      read_states(s, input(kC0), m.c);
-    }
-    for (std::int64_t step = 0; step < plan_.steps; ++step) {
-      advance(s, plan_.step_time(s.d, step));
+    if (!plan_.has_tape) {
+      read_states(s, input(kH0), m.h);
+      if (is(Cell::kLstm)) {
+        read_states(s, input(kC0), m.c);
+      }
+      for (std::int64_t step = 0; step < plan_.steps; ++step) {
+        advance(s, plan_.step_time(s.d, step));
+      }
     }
     if (!plan_.backward) {
       write_states(s, m.h, output(1));
@@ -170,7 +178,7 @@ class Recurrence {
     const std::int64_t z_step = plan_.sample_step() * rows;
     float* z = m.gates + plan_.row(t, s.first) * rows;
     float* h = state(m.h, s.first);
-    if (plan_.backward) {
+    if (plan_.records()) {
       keep(s, t, m.h, m.before_h);
       if (is(Cell::kLstm)) {
         keep(s, t, m.c, m.before_c);
@@ -203,10 +211,10 @@ class Recurrence {
 
   // Where GRU's `extra` of a sample lies: on the tape, or with the states.
   float* extra(std::int64_t d, std::int64_t t, std::int64_t n) const {
-    return memory(d).extra + (plan_.backward ? plan_.row(t, n) : n) * plan_.hidden;
+    return memory(d).extra + (plan_.records() ? plan_.row(t, n) : n) * plan_.hidden;
   }
   std::int64_t extra_step() const {
-    return (plan_.backward ? plan_.sample_step() : 1) * plan_.hidden;
+    return (plan_.records() ? plan_.sample_step() : 1) * plan_.hidden;
   }
 
   // The gates z and r, and what n's sum takes from the state: in `extra` with linear_before_reset,
@@ -315,6 +323,12 @@ class Recurrence {
     const std::int64_t hidden = plan_.hidden, row = plan_.row(t, n);
     float* z = m.gates + row * plan_.gate_rows();
     float* dh = state(m.dh, n);
+    if (plan_.has_tape) {
+      std::copy_n(m.kept_gates + row * plan_.gate_rows(), plan_.gate_rows(), z);
+      if (is(Cell::kGru)) {
+        std::copy_n(m.kept_extra + row * hidden, hidden, extra(d, t, n));
+      }
+    }
     switch (plan_.cell) {
       case Cell::kLstm:
         return lstm_step_back(hidden, z, m.before_c + row * hidden, dh, state(m.dc, n));
@@ -370,17 +384,25 @@ class Recurrence {
   const KernelArgs& args_;
   Memory memories_[2];
   float* x_ = nullptr;
-  std::size_t bytes_ = 0;
+  std::size_t bytes_ = 0, tape_bytes_ = 0;
 };
 
 }  // namespace
 
 std::size_t recurrence_workspace(const RecurrencePlan& plan) {
-  return Recurrence(plan, {}, Part(nullptr)).bytes();
+  return Recurrence(plan, {}, Part(nullptr), Part(nullptr)).bytes();
+}
+
+std::size_t recurrence_tape(const RecurrencePlan& plan) {
+  return Recurrence(plan, {}, Part(nullptr), Part(nullptr)).tape_bytes();
 }
 
 void run_recurrence(const RecurrencePlan& plan, const KernelArgs& args) {
-  Recurrence(plan, args, Part(static_cast<float*>(args.workspace))).run();
+  void* tape = plan.has_tape     ? args.inputs[plan.tape_input()]
+               : plan.keeps_tape ? args.outputs[plan.tape_output()]
+                                 : nullptr;
+  Recurrence(plan, args, Part(static_cast<float*>(args.workspace)), Part(static_cast<float*>(tape)))
+      .run();
 }
 
 }  // namespace temper::cpu

@@ -28,9 +28,12 @@ class FloatPart {
 
 // What one direction works with. Rows lie as those of x.
 struct RecurrenceMemory {
-  float* gates = nullptr;     // [rows, gates]: sums, then gates, then the gradients of the sums
-  float* extra = nullptr;     // GRU [rows, hidden]: the state's part of n's sum, or r * h
-  float* before_h = nullptr;  // backward [rows, hidden]: the state before the step
+  // [rows, gates]: sums, then gates, then the gradients of the sums. What the forward pass leaves
+  // is the tape: where that is an input, the backward pass copies it row by row before it writes.
+  float *gates = nullptr, *kept_gates = nullptr;
+  // GRU [rows, hidden]: the state's part of n's sum, or r * h; so too.
+  float *extra = nullptr, *kept_extra = nullptr;
+  float* before_h = nullptr;  // tape [rows, hidden]: the state before the step
   float* before_c = nullptr;
   float *h = nullptr, *c = nullptr, *dh = nullptr, *dc = nullptr;  // [batch, hidden]
   float* scratch = nullptr;                                        // [batch, hidden]
@@ -38,16 +41,21 @@ struct RecurrenceMemory {
   float *forward = nullptr, *forward_new = nullptr, *back = nullptr, *back_new = nullptr;
 
   RecurrenceMemory() = default;
-  RecurrenceMemory(const RecurrencePlan& plan, FloatPart& part) {
+  RecurrenceMemory(const RecurrencePlan& plan, FloatPart& part, FloatPart& tape_part) {
     const std::int64_t hidden = plan.hidden, states = plan.batch * hidden;
     const bool gru = plan.is(RecurrencePlan::Cell::kGru),
                lstm = plan.is(RecurrencePlan::Cell::kLstm);
     const std::int64_t joint = gru ? 2 * hidden : plan.gate_rows();
-    const std::int64_t tape = plan.backward ? plan.rows() * hidden : 0;
-    gates = part.take(plan.rows() * plan.gate_rows());
-    extra = part.take(gru ? std::max(tape, states) : 0);
-    before_h = part.take(tape);
-    before_c = part.take(lstm ? tape : 0);
+    const std::int64_t tape = plan.records() ? plan.rows() * hidden : 0;
+    FloatPart& kept = plan.keeps_tape || plan.has_tape ? tape_part : part;
+    const std::int64_t sums = plan.rows() * plan.gate_rows();
+    const std::int64_t extras = gru ? std::max(tape, states) : 0;
+    kept_gates = kept.take(sums);
+    kept_extra = kept.take(extras);
+    before_h = kept.take(tape);
+    before_c = kept.take(lstm ? tape : 0);
+    gates = plan.has_tape ? part.take(sums) : kept_gates;
+    extra = plan.has_tape ? part.take(extras) : kept_extra;
     h = part.take(states);
     c = part.take(lstm ? states : 0);
     dh = part.take(plan.backward ? states : 0);

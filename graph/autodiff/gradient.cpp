@@ -183,7 +183,7 @@ class ReversePass {
     std::vector<ValueId> leaves = node.inputs;
     std::vector<ValueId> wrt;
     for (std::size_t i = 0; i < leaves.size(); ++i) {
-      if (needed[i]) {
+      if (needed[i] && graph_.value(leaves[i]).dtype != DType::kOpaque) {
         leaves[i] = builder.op("Identity", {leaves[i]});
         wrt.push_back(leaves[i]);
       }

@@ -160,9 +160,11 @@ void infer_recurrent(InferContext& c) {
   for (int i = 1; i <= kind.states; ++i) {
     c.set_output(i, c.dtype(kX), sizes.state());
   }
+  c.set_output(1 + kind.states, DType::kOpaque, Shape{});  // the tape: what kernels keep of a step
 }
 
-// Inputs: those of the op, then the gradients of its outputs. Output i: the gradient of input i.
+// Inputs: those of the op, then the gradients of its outputs, and in the place of the tape's
+// gradient the tape, if there is one. Output i: the gradient of input i.
 void infer_recurrent_grad(InferContext& c) {
   const Kind kind = kind_of(c.node().op->name());
   const Sizes sizes = check_recurrent(c, kind);
@@ -201,6 +203,7 @@ void recurrent_gradient(GradContext& g) {
   for (int i = 0; i <= kind.states; ++i) {
     inputs.push_back(g.has_dy(i) ? g.dy(i) : ValueId{});
   }
+  inputs.push_back(g.saved(1 + kind.states));
   const std::vector<ValueId> made = g.builder().ops(
       g.node().op->gradient_op_name, std::move(inputs), kind.inputs, g.attrs(), wanted);
   for (int i = 0; i < kind.inputs; ++i) {
@@ -286,7 +289,7 @@ void register_recurrent(OpRegistry& ops) {
     const std::string grad_op = name + std::string("Grad");
     OpDef& op = ops.add(name);
     op.inputs(3, kind.inputs)
-        .outputs(1, 1 + kind.states)
+        .outputs(1, 2 + kind.states)
         .weight(kW, "weight")
         .weight(kR, "recurrent weight")
         .weight(kB, "bias")
@@ -305,7 +308,7 @@ void register_recurrent(OpRegistry& ops) {
       op.weight(kP, "peepholes");
     }
     ops.add(grad_op)
-        .inputs(kind.inputs + 1, kind.inputs + 1 + kind.states)
+        .inputs(kind.inputs + 1, kind.inputs + 2 + kind.states)
         .outputs(1, kind.inputs)
         .infer(infer_recurrent_grad)
         .backward_of(name)

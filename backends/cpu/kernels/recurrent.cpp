@@ -33,7 +33,9 @@ std::string plan_recurrence(const OpQuery& query, RecurrencePlan& plan) {
                                             : Cell::kRnn;
   plan.gates = plan.is(Cell::kLstm) ? 4 : plan.is(Cell::kGru) ? 3 : 1;
   for (std::size_t i = 0; i < query.inputs.size(); ++i) {
-    if (i != kLengths && query.inputs[i].present() && query.inputs[i].dtype != DType::kFloat32) {
+    const DType dtype = query.inputs[i].dtype;
+    if (i != kLengths && query.inputs[i].present() && dtype != DType::kFloat32 &&
+        dtype != DType::kOpaque) {
       return concat("only f32, not ", query.inputs[i].dtype);
     }
   }
@@ -56,6 +58,12 @@ std::string plan_recurrence(const OpQuery& query, RecurrencePlan& plan) {
   plan.reversed = attrs.get_string("direction", "forward") == "reverse";
   plan.reset_behind = plan.is(Cell::kGru) && attrs.get_int("linear_before_reset", 0) != 0;
   plan.input_count = query.inputs.size();
+  const auto is_there = [](const std::vector<TensorSpec>& specs, std::int64_t at) {
+    const auto i = static_cast<std::size_t>(at);
+    return i < specs.size() && specs[i].present();
+  };
+  plan.keeps_tape = !plan.backward && is_there(query.outputs, plan.tape_output());
+  plan.has_tape = plan.backward && is_there(query.inputs, plan.tape_input());
   plan.has_lengths = query.inputs.size() > kLengths && query.inputs[kLengths].present();
   const std::vector<std::int64_t> functions = attrs.get_ints("functions");
   for (std::size_t i = 0; i < functions.size(); ++i) {
@@ -104,6 +112,10 @@ std::unique_ptr<Kernel> prepare(const OpQuery& query) {
     run_recurrence(plan, args);
   });
   kernel->workspace_bytes = recurrence_workspace(plan);
+  kernel->opaque_bytes.assign(query.outputs.size(), 0);
+  if (plan.keeps_tape) {
+    kernel->opaque_bytes[static_cast<std::size_t>(plan.tape_output())] = recurrence_tape(plan);
+  }
   kernel->description = "steps by packed weights, sgemm";
   return kernel;
 }

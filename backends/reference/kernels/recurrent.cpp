@@ -277,6 +277,7 @@ std::unique_ptr<Kernel> recurrent_kernel(const OpQuery& query, Cell cell, bool b
   Part part(nullptr);
   Memory(plan, part, depth, backward);
   kernel->workspace_bytes = part.bytes();
+  kernel->opaque_bytes.assign(outputs, 0);  // the backward pass makes its tape itself
   return kernel;
 }
 
