@@ -65,7 +65,7 @@ def write(name, out):
     if name not in MADE:
         import peer_models
         peer_models.export(name, out)
-        return out / f'{name}.raw.onnx', batch, peer_models.CASES[name].input_shape[0]
+        return out / f'{name}.raw.onnx', batch, peer_models.case_of(name).input_shape[0]
     make, shape, classes = MADE[name]
     torch.manual_seed(0)
     x = torch.randn(*shape)

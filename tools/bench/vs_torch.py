@@ -7,7 +7,7 @@ turn; turns go A B B A, each at least a second. A block in which other processes
 the host took more than 1 %, is dropped with its partner and repeated. Shown per row: medians and minima over blocks, the
 ratio of each with a bootstrap interval of 95 %, and the time of the first step from process start. Before timing, 20 steps'
 losses must agree to 1e-3. `best` marks PyTorch's fastest row, `default` the one of the tutorial (eager, AdamW as it comes).
-Needs torch, onnx, onnxscript, numpy; ONNX Runtime Training 1.19.2 in an environment of its own for --ort-python.
+Dropout is left out on both sides. Needs torch, torchvision, onnx, onnxscript, numpy; ONNX Runtime Training 1.19.2 in an environment of its own for --ort-python.
 
 Our side is `temper bench MODEL --data B.npz --loss L --optimizer adamw --threads N --serve`: one line of JSON with `first_ms`
 and the first `losses`, then one line for each number of seconds it reads.
@@ -118,7 +118,7 @@ def gate(ours, peer):
 def peers(name, arguments, folder):
     """(label, command) of each peer row of one model."""
     import peer_models
-    layouts = ('contiguous', 'channels_last') if len(peer_models.CASES[name].input_shape) == 4 else ('contiguous',)
+    layouts = ('contiguous', 'channels_last') if len(peer_models.case_of(name).input_shape) == 4 else ('contiguous',)
     rows = [('eager contiguous default', ('eager', 'contiguous', 'default'))]
     for mode in ('eager',) if arguments.no_compile else ('eager', 'compile'):
         rows += [(f'{mode} {layout} fused', (mode, layout, 'fused')) for layout in layouts]
@@ -126,15 +126,16 @@ def peers(name, arguments, folder):
         yield f'torch {label}', [sys.executable, HERE / 'torch_side.py', name, *settings, arguments.threads, GATE_STEPS]
     if arguments.ort_python:
         yield 'onnxruntime-training', [arguments.ort_python, HERE / 'ort_side.py', folder / f'{name}.onnx',
-                                       folder / f'{name}.npz', peer_models.CASES[name].loss, arguments.threads, GATE_STEPS]
+                                       folder / f'{name}.npz', peer_models.case_of(name).loss, arguments.threads, GATE_STEPS]
 
 
 def start_ours(name, arguments, folder):
     import peer_models
     # The unoptimised export: the same computation as PyTorch's module, BatchNorm included.
+    case = peer_models.case_of(name)
+    keys = ['loss.class_axis=-1'] if case.kind == 'tokens' else []
     return Side('temper', [arguments.temper, 'bench', folder / f'{name}.raw.onnx', '--data', folder / f'{name}.npz', '--loss',
-                           peer_models.CASES[name].loss, '--optimizer', 'adamw', '--lr', '1e-4', '--threads',
-                           arguments.threads, '--serve'])
+                           case.loss, '--optimizer', 'adamw', '--lr', '1e-4', '--threads', arguments.threads, '--serve', *keys])
 
 
 def measure(name, arguments, folder):

@@ -4,7 +4,7 @@
                                                 optimisation: tensor names equal the state_dict's), NAME.fixed.onnx (no
                                                 option at all: batch fixed at 1) and NAME.npz (one batch: `input`, `target`)
 Weights are freshly initialised with seed 0, the batch with seed 1, so every run gives the same files.
-Needs torch, onnx, onnxscript, numpy.
+Needs torch, onnx, onnxscript, numpy; torchvision for two of BENCHMARKS.
 """
 import dataclasses
 import pathlib
@@ -14,6 +14,8 @@ import numpy as np
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
+
+import peer_networks
 
 FORMS = ('', '.raw', '.fixed')
 
@@ -39,6 +41,13 @@ def cifar_cnn():
                          nn.Linear(256, 10))
 
 
+def of_torchvision(name):
+    def make():
+        import torchvision
+        return getattr(torchvision.models, name)(num_classes=10)
+    return make
+
+
 @dataclasses.dataclass(frozen=True)
 class Case:
     """A model with its batch, its loss and the learning rates of the loss curves.
@@ -48,10 +57,11 @@ class Case:
     """
     make: object
     input_shape: tuple
-    classes: int  # 0: regression on one value
+    classes: int  # 0: regression on one value; of a `tokens` case also how many tokens there are
     loss: str
-    sgd_lr: float
-    adamw_lr: float
+    sgd_lr: float = 0.0
+    adamw_lr: float = 0.0
+    kind: str = 'numbers'  # 'tokens': each place of a sequence has a class; 'mask': each pixel is one or zero
 
 
 CASES = {
@@ -61,18 +71,49 @@ CASES = {
     'cifar_cnn': Case(cifar_cnn, (64, 3, 32, 32), 10, 'cross_entropy', 1e-3, 3e-5),
 }
 
-LOSSES = {'mse': F.mse_loss, 'cross_entropy': F.cross_entropy}
+# Timed, beside those above.
+BENCHMARKS = {
+    'gpt': Case(peer_networks.Gpt, (8, 128), 1024, 'cross_entropy', kind='tokens'),
+    'vit': Case(peer_networks.Vit, (32, 3, 32, 32), 10, 'cross_entropy'),
+    'lstm': Case(lambda: peer_networks.Recurrent(nn.LSTM), (32, 50, 32), 10, 'cross_entropy'),
+    'gru': Case(lambda: peer_networks.Recurrent(nn.GRU, bidirectional=True), (32, 50, 32), 10, 'cross_entropy'),
+    'unet': Case(peer_networks.Unet, (4, 3, 128, 128), 0, 'bce_with_logits', kind='mask'),
+    'resnet18': Case(of_torchvision('resnet18'), (32, 3, 64, 64), 10, 'cross_entropy'),
+    'mobilenet_v2': Case(of_torchvision('mobilenet_v2'), (8, 3, 224, 224), 10, 'cross_entropy'),
+}
+
+
+def cross_entropy(y, target):
+    """Classes lie along the last axis of the output."""
+    return F.cross_entropy(y.flatten(0, -2), target.flatten())
+
+
+LOSSES = {'mse': F.mse_loss, 'cross_entropy': cross_entropy, 'bce_with_logits': F.binary_cross_entropy_with_logits}
+
+
+def case_of(name):
+    return CASES.get(name) or BENCHMARKS[name]
+
+
+def make_input(case, generator):
+    if case.kind == 'tokens':
+        return torch.randint(0, case.classes, case.input_shape, generator=generator)
+    return torch.randn(*case.input_shape, generator=generator)
 
 
 def build(name):
     """Returns (module, input, target, loss function) of one case, always the same bits."""
-    case = CASES[name]
+    case = case_of(name)
     torch.manual_seed(0)
     module = case.make()
     generator = torch.Generator().manual_seed(1)
-    x = torch.randn(*case.input_shape, generator=generator)
+    x = make_input(case, generator)
     rows = case.input_shape[0]
-    if case.classes:
+    if case.kind == 'tokens':
+        target = torch.randint(0, case.classes, case.input_shape, generator=generator)
+    elif case.kind == 'mask':
+        target = (torch.rand(rows, 1, *case.input_shape[2:], generator=generator) > 0.5).float()
+    elif case.classes:
         target = torch.randint(0, case.classes, (rows,), generator=generator)
     else:
         target = torch.randn(rows, 1, generator=generator)
