@@ -57,6 +57,13 @@ bool is_anonymous(const std::string& tensor) {
   return is_digits(tensor);
 }
 
+std::int64_t units_of(ModelEdit& edit, const LinearLayer& layer) {
+  const wire::AttributeProto* group = layer.node->find("group");
+  const bool per_group = layer.kind == Linear::kConvolution && layer.output_axis == 1;
+  return edit.header(layer.weight).shape[layer.output_axis] *
+         (per_group && group != nullptr ? group->i() : 1);
+}
+
 bool is_batchnorm(const FlatNode& node) {
   const std::vector<PlaceOfInput>& places = facts_of(node).places;
   return std::any_of(places.begin(), places.end(),

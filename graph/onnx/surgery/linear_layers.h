@@ -53,6 +53,9 @@ struct LinearLayer {
 std::optional<LinearLayer> linear_layer(ModelEdit& edit, const FlatIndex& index,
                                         const FlatNode& node);
 
+// How many outputs, or channels, the layer has.
+std::int64_t units_of(ModelEdit& edit, const LinearLayer& layer);
+
 // Whether the node normalises by statistics that it keeps.
 bool is_batchnorm(const FlatNode& node);
 

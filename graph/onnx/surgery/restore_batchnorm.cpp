@@ -33,8 +33,7 @@ std::vector<LinearLayer> convolutions(ModelEdit& edit, const FlatGraph& flat,
   std::vector<LinearLayer> layers;
   for (const FlatNode& node : flat.nodes) {
     const auto layer = linear_layer(edit, index, node);
-    if (layer && layer->kind == Linear::kConvolution && layer->output_axis == 0 &&
-        !is_followed(index, *layer)) {
+    if (layer && layer->kind == Linear::kConvolution && !is_followed(index, *layer)) {
       layers.push_back(*layer);
     }
   }
@@ -43,7 +42,7 @@ std::vector<LinearLayer> convolutions(ModelEdit& edit, const FlatGraph& flat,
 
 void add_batchnorm(ModelEdit& edit, const LinearLayer& layer) {
   const TensorHeader header = edit.header(layer.weight);
-  const Shape channels{header.shape[0]};
+  const Shape channels{units_of(edit, layer)};
   const std::string module =
       says_batchnorm(*layer.node->source) ? layer.name() : layer.name() + ".bn";
   const auto add = [&](const char* what, float value) {

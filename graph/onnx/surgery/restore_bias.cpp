@@ -41,12 +41,8 @@ std::vector<LinearLayer> without_bias(ModelEdit& edit, const FlatGraph& flat,
 
 void add_bias(ModelEdit& edit, const LinearLayer& layer) {
   const TensorHeader header = edit.header(layer.weight);
-  const wire::AttributeProto* group = layer.node->find("group");
-  const bool grouped = layer.kind == Linear::kConvolution && layer.output_axis == 1;
-  const std::int64_t units =
-      header.shape[layer.output_axis] * (grouped && group != nullptr ? group->i() : 1);
   const std::string bias = edit.unique(layer.name() + ".bias");
-  edit.add_tensor(bias, Tensor(header.dtype, Shape{units}), header.file_type);
+  edit.add_tensor(bias, Tensor(header.dtype, Shape{units_of(edit, layer)}), header.file_type);
   wire::NodeProto& product = edit.node_of(*layer.node);
   if (!facts_of(*layer.node).is_bare_product()) {
     while (product.input_size() < 3) {

@@ -193,6 +193,26 @@ TEST(RestoreBias, AddsZerosToLayersOfAllForms) {
       from, made, Tensor::from<float>(DType::kFloat32, {1, 4}, std::vector<float>{1, 2, 3, 4}), 0);
 }
 
+TEST(RestoreBias, CountsTheChannelsOfATransposedConvolutionInGroups) {
+  const TemporaryFolder folder;
+  ModelParts parts;
+  parts.nodes = {node("ConvTranspose", {"x", "w"}, {"y"}, {int_attribute("group", 2)}, "up")};
+  parts.inputs = {value_info("x", {-1, 2, 2, 2})};
+  parts.outputs = {value_info("y", {-1, 6, 2, 2})};
+  parts.initializers = {floats("w", {2, 3, 1, 1}, {1, 2, 3, 4, 5, 6})};
+  const std::string from = folder.write("m.onnx", parts.bytes());
+  PrepareOptions options;
+  options.restore_bias = options.restore_batchnorm = true;
+  options.match = with("up");
+  const PreparedModel made(from, options);
+  EXPECT_EQ(made.tensor("w.bias").shape(), (Shape{6}));
+  EXPECT_EQ(made.tensor("w.bn.running_var").shape(), (Shape{6}));
+  expect_same_outputs(from, made,
+                      Tensor::from<float>(DType::kFloat32, {1, 2, 2, 2},
+                                          std::vector<float>{1, 2, 3, 4, 5, 6, 7, 8}),
+                      1e-6);
+}
+
 TEST(InsertDropout, ComesBeforeTheLastLayerOrBehindThoseThatAreNamed) {
   const std::string from = surgery_fixture("pictures.onnx");
   PrepareOptions options;
