@@ -105,6 +105,32 @@ TEST(GenerateCommand, ContinuesAPromptByItsSeed) {
   EXPECT_EQ(std::count(text.out.begin(), text.out.end(), '\n'), 3) << "a number a line";
 }
 
+// BERT's scores depend on the tokens behind, too: nothing may be filled in there.
+TEST(GenerateCommand, RunsAModelThatSeesBothSidesOverTheTextAlone) {
+  const ScratchFolder scratch;
+  const std::string model = scratch / "b.onnx";
+  ASSERT_EQ(run_temper({"new", "bert", model, "--head", "masked-lm", "--token-types", "0",
+                        "--vocabulary", "50", "--layers", "1", "--heads", "2", "--width", "16",
+                        "--mlp", "16", "--context", "24"})
+                .exit_code,
+            0);
+  const auto tokens = [&](const std::string& context) {
+    const CommandResult result = run_temper({"generate", model, "--tokens", "1,2,3", "--length",
+                                             "30", "--greedy", "--context", context, "--json"});
+    EXPECT_EQ(result.exit_code, 0) << result.err;
+    return result.out;
+  };
+  EXPECT_EQ(
+      run_temper({"generate", model, "--tokens", "1,2,3", "--length", "30", "--greedy", "--json"})
+          .out,
+      tokens("24"))
+      << "as many as its table of positions has";
+  const CommandResult more = run_temper(
+      {"generate", model, "--tokens", "1,2,3", "--length", "30", "--greedy", "--context", "25"});
+  EXPECT_EQ(more.exit_code, 3) << more.out;
+  EXPECT_THAT(more.err, HasSubstr("over 25 tokens; it may take fewer (--context)"));
+}
+
 TEST(GenerateCommand, RefusesWhatCannotBeContinued) {
   const ScratchFolder scratch;
   const std::string model = scratch / "g.onnx", other = scratch / "m.onnx";

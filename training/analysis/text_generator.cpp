@@ -202,7 +202,14 @@ std::vector<float> TextGenerator::next_scores(std::span<const std::int64_t> toke
       "the model '", impl_->onnx.path(), "' takes ", text.size(),
       " tokens, no fewer, and each of its scores depends on all of them: give a prompt of ",
       text.size(), " tokens, not ", seen.size());
-  const std::vector<float> scores = impl_->run(text);
+  std::vector<float> scores;
+  try {
+    scores = impl_->run(text);
+  } catch (Error& error) {
+    error.add_note(concat("while running the model over ", text.size(),
+                          " tokens; it may take fewer (--context)"));
+    throw;
+  }
   const auto first = scores.begin() + (count - 1) * impl_->vocabulary;
   return {first, first + impl_->vocabulary};
 }
