@@ -51,7 +51,8 @@ bool pick_places(Graph& graph, NodeId id, const Shape& data, const Shape& places
 bool pick_in_sample(Graph& graph, const Graph& old, NodeId id, std::int64_t to,
                     const std::vector<BatchAxis>& axes) {
   const Node& was = old.node(id);
-  if (was.inputs.size() != 2 || axes[0] != 0 || axes[1]) {
+  // A shape rule has perhaps left input 1 out.
+  if (was.inputs.size() != 2 || !was.inputs[1].valid() || axes[0] != 0 || axes[1]) {
     return false;
   }
   const Shape data = old.value(was.inputs[0]).shape;
