@@ -1,6 +1,7 @@
 #include "graph/ir/batch_context.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "graph/ir/builder.h"
 
@@ -101,15 +102,50 @@ void RebatchContext::set_resolved(const Attrs& attrs) {
   node.inputs.resize(1);
 }
 
+namespace {
+
+// Whether a stored tensor says the same along an axis, element by element.
+bool has_equal_slices(const Graph& graph, ValueId id, int axis) {
+  const Value& value = graph.value(id);
+  if (value.kind != ValueKind::kConstant && value.kind != ValueKind::kVariable) {
+    return false;
+  }
+  const Tensor stored = value.kind == ValueKind::kConstant
+                            ? value.constant
+                            : initial_value(graph.variable(value.variable));
+  if (!stored.defined()) {
+    return true;  // zeros
+  }
+  const Shape& shape = stored.shape();
+  const auto block =
+      static_cast<std::size_t>(shape.count(axis + 1, shape.rank())) * size_of(stored.dtype());
+  const auto* from = static_cast<const std::byte*>(stored.data());
+  bool equal = stored.layout().plain && block > 0;
+  for (std::int64_t outer = 0; equal && outer < shape.count(0, axis); ++outer) {
+    for (std::int64_t i = 1; equal && i < shape[axis]; ++i) {
+      equal = std::memcmp(from, from + static_cast<std::size_t>(i) * block, block) == 0;
+    }
+    from += static_cast<std::size_t>(shape[axis]) * block;
+  }
+  return equal;
+}
+
+}  // namespace
+
 void RebatchContext::repeat_input(int i, int axis) {
   const auto at = static_cast<std::size_t>(i);
-  const ValueId input = graph_.node(id_).inputs[at];
+  ValueId input = graph_.node(id_).inputs[at];
   Shape shape = graph_.value(input).shape;
-  TEMPER_CHECK(from_ == 1 && shape[axis] == 1, ErrorCode::kUnsupported, graph_.node(id_).origin,
-               " joins the batch with ", shape, ", which the file gives for ", shape[output_axis_],
-               " samples", kRebatchAdvice);
+  Builder builder(graph_, graph_.node(id_).origin);
+  const bool of_all = from_ > 1 && shape[axis] == from_ && has_equal_slices(graph_, input, axis);
+  TEMPER_CHECK(of_all || (from_ == 1 && shape[axis] == 1), ErrorCode::kUnsupported,
+               graph_.node(id_).origin, " joins the batch with ", shape,
+               ", which the file gives for ", shape[axis], " samples", kRebatchAdvice);
+  if (of_all) {  // zeros for each sample of the file's batch
+    input = builder.slice(input, axis, 0, 1);
+  }
   shape[axis] = to_;
-  const ValueId repeated = Builder(graph_, graph_.node(id_).origin).expand(input, shape);
+  const ValueId repeated = builder.expand(input, shape);
   graph_.node(id_).inputs[at] = repeated;
 }
 

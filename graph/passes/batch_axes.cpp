@@ -38,8 +38,14 @@ std::vector<Batch> follow(const Graph& graph, const Node& node, std::int64_t bat
   try {
     const BatchContext context(graph, node, batch, axes);
     const int returned = node.op->batch_function(context);
+    // A rule's answer is of the first output (statistics beside it hold no samples), of all parts,
+    // or of those that it names.
     for (std::size_t i = 0; i < outputs.size(); ++i) {
-      outputs[i] = {Known::kAxis, context.axis_of_output(static_cast<int>(i), returned)};
+      const auto number = static_cast<int>(i);
+      if (i == 0 || node.op->movement == Movement::kPart ||
+          context.axis_of_output(number, -1) >= 0) {
+        outputs[i] = {Known::kAxis, context.axis_of_output(number, returned)};
+      }
     }
   } catch (const Error& error) {
     if (error.code() != ErrorCode::kUnsupported) {
@@ -49,9 +55,16 @@ std::vector<Batch> follow(const Graph& graph, const Node& node, std::int64_t bat
   return outputs;
 }
 
+bool goes_along(const Node& node, const std::vector<Batch>& inputs) {
+  const int of_steps = node.attrs.get_int("layout", 0) != 0 ? 1 : 0;
+  return !node.op->state_inputs.empty() && inputs.front().known == Known::kAxis &&
+         inputs.front().axis == of_steps;
+}
+
 }  // namespace
 
-std::vector<BatchAxis> batch_axes_of_outputs(const Graph& graph, std::int64_t batch) {
+BatchFlow follow_batch(const Graph& graph, std::int64_t batch) {
+  BatchFlow flow;
   std::vector<Batch> places(static_cast<std::size_t>(graph.value_count()));
   const auto at = [&](ValueId id) -> Batch& { return places[static_cast<std::size_t>(id.index)]; };
   for (const ValueId id : graph.inputs) {
@@ -63,6 +76,9 @@ std::vector<BatchAxis> batch_axes_of_outputs(const Graph& graph, std::int64_t ba
     for (const ValueId input : node.inputs) {
       inputs.push_back(input.valid() ? at(input) : Batch{});
     }
+    if (goes_along(node, inputs) && flow.along.empty()) {
+      flow.along = node.origin;
+    }
     const std::vector<Batch> outputs = follow(graph, node, batch, inputs);
     for (std::size_t i = 0; i < outputs.size(); ++i) {
       if (node.outputs[i].valid()) {
@@ -70,12 +86,11 @@ std::vector<BatchAxis> batch_axes_of_outputs(const Graph& graph, std::int64_t ba
       }
     }
   }
-  std::vector<BatchAxis> axes;
   for (const Graph::Output& output : graph.outputs) {
     const Batch& place = at(output.value);
-    axes.push_back(place.known == Known::kAxis ? BatchAxis(place.axis) : BatchAxis{});
+    flow.outputs.push_back(place.known == Known::kAxis ? BatchAxis(place.axis) : BatchAxis{});
   }
-  return axes;
+  return flow;
 }
 
 }  // namespace temper::graph

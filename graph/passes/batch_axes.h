@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "graph/ir/batch_context.h"
@@ -9,8 +10,15 @@
 
 namespace temper::graph {
 
-// Of each output of a graph that is bound for `batch` samples, which lie along dimension 0 of every
-// input. None where no input reaches it, or where an op on the way has no rule or may mix samples.
-std::vector<BatchAxis> batch_axes_of_outputs(const Graph& graph, std::int64_t batch);
+struct BatchFlow {
+  // Of each output; none where no input reaches it, or where an op on the way has no rule or may
+  // mix samples.
+  std::vector<BatchAxis> outputs;
+  // A recurrent node that takes samples for the steps of a sequence, as messages name it.
+  std::string along;
+};
+
+// Of a graph that is bound for `batch` samples, which lie along dimension 0 of every input.
+BatchFlow follow_batch(const Graph& graph, std::int64_t batch);
 
 }  // namespace temper::graph

@@ -101,9 +101,8 @@ void fix_input(Graph& graph, ValueId input, Tensor value) {
   fixed.constant = std::move(value);
 }
 
-void fix_input(Graph& graph, ValueId input, Tensor value, int axis, ValueId like) {
-  const Shape shape = value.shape();
-  TEMPER_ASSERT(shape[axis] == 1);
+void fix_input(Graph& graph, ValueId input, Tensor value, const Shape& shape, int axis,
+               ValueId like) {
   const auto part = [&](int from, int to) {
     return Ints(shape.begin() + from, shape.begin() + to);
   };

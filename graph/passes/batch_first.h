@@ -19,9 +19,10 @@ void add_batch_of_one(Graph& graph, ValueId input);
 // The input is given no more: it is `value`, which all samples share.
 void fix_input(Graph& graph, ValueId input, Tensor value);
 
-// The same where each sample has its own: `value` has 1 at dimension `axis`, the batch's, and is
-// repeated as often as `like`, another input, has samples (along dimension 0).
-void fix_input(Graph& graph, ValueId input, Tensor value, int axis, ValueId like);
+// The same where each sample has its own: `value` is broadcast to `shape`, the input's, but with as
+// many samples along dimension `axis` as `like`, another input, has along dimension 0.
+void fix_input(Graph& graph, ValueId input, Tensor value, const Shape& shape, int axis,
+               ValueId like);
 
 // Output `i` of so many dimensions: dimension `batch` comes first and, where it is not negative,
 // `time` behind it. Does nothing where that is so.
