@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "backends/backends.h"
 #include "graph/onnx/import.h"
 #include "graph/ops/standard_ops.h"
 #include "runtime/base/error.h"
@@ -21,6 +22,7 @@
 #include "training/session/data_options.h"
 #include "training/session/input_ranges.h"
 #include "training/session/input_shapes.h"
+#include "training/session/model_layout.h"
 #include "training/session/run_data.h"
 
 namespace temper::cli {
@@ -45,14 +47,17 @@ std::unique_ptr<OpenData> open(const Arguments& arguments) {
   training::Recipe& recipe = opened->recipe;
   TEMPER_CHECK(!recipe.model.path.empty() && !recipe.data.train.empty(),
                ErrorCode::kInvalidArgument, typed.file, " must name model.path and data.train");
-  const graph::Graph graph =
-      graph::OnnxModel::load(recipe.model.path, {recipe.model.external_data_root})
-          .build_graph(graph::standard_ops());
+  const auto model = graph::OnnxModel::load(recipe.model.path, {recipe.model.external_data_root});
+  graph::Graph graph = model.build_graph(graph::standard_ops());
+  std::vector<std::string> notes;
+  const training::ModelLayout layout(graph, model, recipe.model, *make_backend("reference"), notes);
   training::DataOptions options = training::data_options(graph, recipe);
+  layout.mark_optional(options);
   options.require_finite = false;
   opened->data = std::make_unique<training::RunData>(recipe, options, true);
   try {
     graph::Graph settled = graph;
+    layout.give_states(settled, opened->data->train(), notes);
     training::settle_input_shapes(settled, opened->data->train());
     const bool negative = recipe.model.allow_negative_ids;
     training::check_indices(graph, opened->data->train(), negative);

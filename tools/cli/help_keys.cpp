@@ -18,7 +18,8 @@ using training::RepeatedKey;
 using training::RepeatedTable;
 
 std::string title_of(const RecipeTable& table) {
-  return table.repeated ? concat("[[", table.name, "]]") : concat("[", table.name, "]");
+  return table.repeated ? concat("[[", table.name, "]]")
+                        : concat("[", table.name, table.named ? ".NAME]" : "]");
 }
 
 std::string table_of(const std::string& key) { return key.substr(0, key.rfind('.')); }

@@ -35,11 +35,9 @@ std::string dims_text(const OnnxValueInfo& info) {
   return text + "]";
 }
 
-void print_values(const char* title, const std::vector<OnnxValueInfo>& values) {
-  for (const OnnxValueInfo& value : values) {
-    std::printf("%-9s %s  %s%s\n", title, value.name.c_str(), value.file_type.c_str(),
-                dims_text(value).c_str());
-  }
+void print_value(const char* title, const OnnxValueInfo& value, const std::string& taken_for) {
+  std::printf("%-9s %s  %s%s%s%s\n", title, value.name.c_str(), value.file_type.c_str(),
+              dims_text(value).c_str(), taken_for.empty() ? "" : "  ", taken_for.c_str());
 }
 
 void print_file(const OnnxModel& model) {
@@ -51,8 +49,23 @@ void print_file(const OnnxModel& model) {
   std::printf("opset     %s\nIR        %lld\nproducer  %s\ngraph     %s\n", opsets.c_str(),
               static_cast<long long>(model.ir_version()), model.producer().c_str(),
               model.graph_name().c_str());
-  print_values("input", model.inputs());
-  print_values("output", model.outputs());
+}
+
+// What each input and output is taken for, and why.
+void print_layout(const OnnxModel& model, const training::LayoutReport& layout) {
+  const std::vector<OnnxValueInfo> inputs = model.inputs();
+  const std::vector<OnnxValueInfo> outputs = model.outputs();
+  for (const OnnxValueInfo& input : inputs) {
+    const training::InputPlace* place = layout.inputs.find(input.name);
+    print_value("input", input, place == nullptr ? "" : describe(*place));
+  }
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    print_value("output", outputs[i], i < layout.outputs.size() ? describe(layout.outputs[i]) : "");
+  }
+  if (!layout.unknown.empty()) {
+    std::printf("          how samples lie in the outputs is not known without data: %s\n",
+                layout.unknown.c_str());
+  }
 }
 
 void print_ops(const OnnxModel& model, const training::ModelInspection& inspection) {
@@ -193,7 +206,10 @@ training::TrainingPreview preview_of(const Arguments& arguments, const OnnxModel
 // Everything as one JSON line, also of a model that is refused; the error follows then.
 int run_json(const Arguments& arguments, const OnnxModel& model) {
   const training::ModelInspection inspection = training::inspect_model(model);
-  training::JsonValue json = inspection_json(model, inspection);
+  const training::LayoutReport layout =
+      inspection.imports() ? training::inspect_layout(model, named_sizes(arguments, 1))
+                           : training::LayoutReport{};
+  training::JsonValue json = inspection_json(model, inspection, layout);
   std::vector<ShownMemory> batches;
   if (inspection.imports()) {
     const std::string loss = arguments.text("--loss", training::guess_loss(model));
@@ -224,6 +240,9 @@ int run(const Arguments& arguments) {
   }
   print_file(model);
   const training::ModelInspection inspection = training::inspect_model(model);
+  print_layout(model, inspection.imports()
+                          ? training::inspect_layout(model, named_sizes(arguments, 1))
+                          : training::LayoutReport{});
   print_ops(model, inspection);
   print_tensors(inspection.tensors);
   print_findings(inspection.findings, model.path());

@@ -34,13 +34,44 @@ JsonValue shape_json(const OnnxValueInfo& info) {
   return dims;
 }
 
-JsonValue values_json(const std::vector<OnnxValueInfo>& values) {
+JsonValue value_json(const OnnxValueInfo& value) {
+  JsonValue one = JsonValue::object();
+  one.set("name", value.name);
+  one.set("type", value.file_type);
+  one.set("shape", shape_json(value));
+  return one;
+}
+
+// "batch_axis" is null where no dimension counts the samples.
+void add_place(JsonValue& json, bool has_axis, int axis, const std::string& taken_for) {
+  json.set("batch_axis", has_axis ? JsonValue(std::int64_t{axis}) : JsonValue());
+  json.set("layout", taken_for);
+}
+
+JsonValue inputs_json(const graph::OnnxModel& model, const training::LayoutReport& layout) {
   JsonValue all = JsonValue::array();
-  for (const OnnxValueInfo& value : values) {
-    JsonValue one = JsonValue::object();
-    one.set("name", value.name);
-    one.set("type", value.file_type);
-    one.set("shape", shape_json(value));
+  for (const OnnxValueInfo& input : model.inputs()) {
+    JsonValue one = value_json(input);
+    if (const training::InputPlace* place = layout.inputs.find(input.name)) {
+      const bool has_axis = place->kind == training::InputPlace::Kind::kAxis;
+      add_place(one, has_axis, place->axis, describe(*place));
+      one.set("state", place->is_state);
+    }
+    all.push_back(std::move(one));
+  }
+  return all;
+}
+
+JsonValue outputs_json(const graph::OnnxModel& model, const training::LayoutReport& layout) {
+  JsonValue all = JsonValue::array();
+  const std::vector<OnnxValueInfo> outputs = model.outputs();
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    JsonValue one = value_json(outputs[i]);
+    if (i < layout.outputs.size()) {
+      const training::OutputPlace& place = layout.outputs[i];
+      const bool has_axis = place.kind == training::OutputPlace::Kind::kAxis;
+      add_place(one, has_axis, place.axis, describe(place));
+    }
     all.push_back(std::move(one));
   }
   return all;
@@ -98,7 +129,8 @@ JsonValue list_json(const Items& items, const Convert& convert) {
 }  // namespace
 
 JsonValue inspection_json(const graph::OnnxModel& model,
-                          const training::ModelInspection& inspection) {
+                          const training::ModelInspection& inspection,
+                          const training::LayoutReport& layout) {
   JsonValue opsets = JsonValue::object();
   for (const auto& [domain, version] : model.opsets()) {
     opsets.set(domain.empty() ? "ai.onnx" : domain, version);
@@ -115,8 +147,8 @@ JsonValue inspection_json(const graph::OnnxModel& model,
   json.set("ir", model.ir_version());
   json.set("producer", model.producer());
   json.set("graph", model.graph_name());
-  json.set("inputs", values_json(model.inputs()));
-  json.set("outputs", values_json(model.outputs()));
+  json.set("inputs", inputs_json(model, layout));
+  json.set("outputs", outputs_json(model, layout));
   json.set("ops", counts_json(model.op_counts()));
   json.set("bodies", list_json(inspection.bodies, body_json));
   json.set("tensors", list_json(inspection.tensors, tensor_json));

@@ -13,7 +13,8 @@ namespace temper::cli {
 // The file, its inputs, outputs, operators (those of bodies apart) and tensors, what its exporter
 // did, what is not supported and what has no gradient.
 training::JsonValue inspection_json(const graph::OnnxModel& model,
-                                    const training::ModelInspection& inspection);
+                                    const training::ModelInspection& inspection,
+                                    const training::LayoutReport& layout);
 
 // What a training step takes in batches of one size, or why it cannot be compiled.
 struct ShownMemory {

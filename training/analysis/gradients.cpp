@@ -86,6 +86,7 @@ Gradients compute_gradients(const Recipe& recipe, const GradientOptions& options
   const Wanted wanted = wanted_tensors(session, engine.imported(), needs.as_variables,
                                        options.inputs, gradients.notes);
   const std::int64_t rows = session.train_count();
+  session.layout().check_rows(rows);
   GraphRequest request = session.request(GraphKind::kGradient, rows);
   request.wrt = wanted.wrt;
   engine.prepare({request});

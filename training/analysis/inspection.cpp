@@ -4,10 +4,12 @@
 
 #include "backends/backends.h"
 #include "graph/ops/standard_ops.h"
+#include "graph/passes/batch_first.h"
 #include "runtime/base/error.h"
 #include "training/compile/gradient_path.h"
 #include "training/losses/loss.h"
 #include "training/optimizers/optimizer.h"
+#include "training/session/model_layout.h"
 #include "training/session/precision.h"
 
 namespace temper::training {
@@ -49,6 +51,59 @@ std::vector<std::string> nodes_without_gradient(const graph::Graph& imported) {
   return nodes_without_gradient(imported, reached_values(imported, trained_variables(imported)));
 }
 
+namespace {
+
+// Inputs that no data would give: states are zeros, and what all samples share is 0.
+void give_the_rest(graph::Graph& graph, const InputLayout& layout) {
+  const std::vector<ValueId> inputs = graph.inputs;
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    const InputPlace& place = layout.places[i];
+    if (place.kind == InputPlace::Kind::kShared) {
+      graph::fix_input(graph, inputs[i], Tensor(graph.value(inputs[i]).dtype, Shape{}));
+    } else if (place.is_state && graph.inputs.size() > 1) {
+      give_zeros(graph, inputs[i]);
+    }
+  }
+}
+
+// With sizes made up where `symbols` do not say them. `unknown`: why nothing is known.
+std::vector<OutputPlace> places_of_outputs(const graph::Graph& arranged,
+                                           const std::map<std::string, std::int64_t>& symbols,
+                                           InputLayout& inputs, const Backend& reference,
+                                           std::string& unknown) {
+  for (const std::int64_t size : kTrialSizes) {
+    graph::Graph sized = arranged;
+    give_sizes(sized, symbols, size);
+    try {
+      std::string because;
+      return find_output_places(sized, {}, inputs, false, reference, because);
+    } catch (const Error& error) {
+      unknown = unknown.empty() ? error.what() : unknown;
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+LayoutReport inspect_layout(const graph::OnnxModel& model,
+                            const std::map<std::string, std::int64_t>& symbols) {
+  const auto reference = make_backend("reference");
+  graph::Graph graph = model.build_graph(graph::standard_ops());
+  LayoutReport report;
+  report.inputs = find_input_layout(graph, model.outputs(), {}, *reference);
+  arrange_inputs(graph, report.inputs, {});
+  try {
+    give_the_rest(graph, report.inputs);
+  } catch (const Error& error) {
+    report.unknown = error.what();
+    return report;
+  }
+  report.outputs = places_of_outputs(graph, symbols, report.inputs, *reference, report.unknown);
+  report.unknown = report.outputs.empty() ? report.unknown : std::string{};
+  return report;
+}
+
 std::string guess_loss(const graph::OnnxModel& model) {
   const std::vector<graph::OnnxValueInfo> outputs = model.outputs();
   const bool classes = !outputs.empty() && outputs.front().rank_known &&
@@ -70,6 +125,7 @@ TrainingPreview::TrainingPreview(const graph::OnnxModel& model, const std::strin
   EngineOptions options;
   options.threads = threads;
   graph::Graph imported = model.build_graph(graph::standard_ops());
+  arrange(imported, model);
   Recipe recipe;
   recipe.train.precision = precision;
   std::vector<std::string> notes;
@@ -80,7 +136,23 @@ TrainingPreview::TrainingPreview(const graph::OnnxModel& model, const std::strin
 
 TrainingPreview::~TrainingPreview() = default;
 
+// The inputs, and the outputs where the sizes that are given are enough.
+void TrainingPreview::arrange(graph::Graph& imported, const graph::OnnxModel& model) {
+  InputLayout inputs = find_input_layout(imported, model.outputs(), {}, *reference_);
+  arrange_inputs(imported, inputs, {});
+  try {
+    give_the_rest(imported, inputs);
+    std::string unknown;
+    arrange_outputs(imported, places_of_outputs(imported, symbols_, inputs, *reference_, unknown));
+  } catch (const Error&) {
+    // Whoever asks for a plan is told.
+  }
+  one_sample_ = inputs.one_sample;
+}
+
 GraphRequest TrainingPreview::request(std::int64_t batch) const {
+  TEMPER_CHECK(!one_sample_ || batch == 1, ErrorCode::kInvalidArgument,
+               "the model takes one sample at a time");
   GraphRequest request;
   request.batch = batch;
   request.symbols = symbols_;

@@ -12,6 +12,8 @@
 #include "graph/onnx/surgery/findings.h"
 #include "runtime/base/error.h"
 #include "training/compile/engine.h"
+#include "training/session/input_layout.h"
+#include "training/session/output_layout.h"
 
 namespace temper::training {
 
@@ -31,6 +33,17 @@ struct ModelInspection {
 
 // THROWS: what build_graph() does, but kUnsupported.
 ModelInspection inspect_model(const graph::OnnxModel& model);
+
+// How samples lie in what a model takes and gives, as far as that is known without data.
+struct LayoutReport {
+  InputLayout inputs;
+  std::vector<OutputPlace> outputs;
+  std::string unknown;  // why nothing is known of the outputs
+};
+
+// `symbols`: as below; sizes that they do not say are made up. THROWS: as build_graph().
+LayoutReport inspect_layout(const graph::OnnxModel& model,
+                            const std::map<std::string, std::int64_t>& symbols);
 
 // The nodes without a gradient between a trainable tensor and a float output of the model, as "Op
 // 'name'".
@@ -57,10 +70,12 @@ class TrainingPreview {
 
  private:
   GraphRequest request(std::int64_t batch) const;
+  void arrange(graph::Graph& imported, const graph::OnnxModel& model);
 
   std::unique_ptr<Backend> backend_;
   std::unique_ptr<Backend> reference_;
   std::map<std::string, std::int64_t> symbols_;
+  bool one_sample_ = false;
   std::unique_ptr<Engine> engine_;
 };
 

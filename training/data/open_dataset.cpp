@@ -153,12 +153,19 @@ std::unique_ptr<Dataset> open_kind(const DataFiles& found, const DataOptions& op
   }
 }
 
+bool has_named_arrays(DataKind kind) {
+  return kind == DataKind::kNpz || kind == DataKind::kNpyFolder || kind == DataKind::kManifest;
+}
+
 }  // namespace
 
 std::unique_ptr<Dataset> open_dataset(const std::string& path, const DataOptions& wanted) {
   DataOptions options = wanted;
   use_stored_images(wanted.preprocessing, options);
   const DataFiles found = find_data(path, options.settings, options.part);
+  if (!has_named_arrays(found.kind)) {
+    std::erase_if(options.inputs, [](const WantedField& input) { return input.optional; });
+  }
   std::unique_ptr<Dataset> data = open_kind(found, options);
   const DataSettings& settings = options.settings;
   const bool asked = !settings.mean.empty() || !settings.std.empty() || options.augment.is_on();

@@ -25,6 +25,9 @@ struct WantedField {
   std::string array;  // its name in the file, when that is another; "target:" may precede it there
   // As row_shape, where some dimensions are left open (-1): what else is known.
   std::vector<std::int64_t> row_dims = {};
+  // Left out where an .npz file, a folder of .npy files or a manifest has no array for it; other
+  // kinds of data never have one.
+  bool optional = false;
 };
 
 // Which part of a folder that holds both.

@@ -144,6 +144,9 @@ std::vector<ArrayField> match_arrays(const ArraySource& source, const DataOption
   };
   for (const WantedField& input : wanted_inputs(source, options)) {
     const std::string& array = input.array.empty() ? input.name : input.array;
+    if (input.optional && !contains(source.names, array)) {
+      continue;
+    }
     TEMPER_CHECK(contains(source.names, array), ErrorCode::kInvalidData, "no array '", array,
                  "' for the model's input '", input.name, "': ", listed(source),
                  ". Save it under the input's name");

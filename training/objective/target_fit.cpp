@@ -96,9 +96,14 @@ void check_output_rows(const Loss& loss, const Attrs& parameters, const std::str
   }
   fail(ErrorCode::kInvalidArgument, "the model's output '", name, "' is ", output, " for ", batch,
        " samples, not a row for each, so ", loss.name, " cannot be computed",
-       rows_in_one ? concat("; end the model with a Reshape to [-1, ", join(wanted.dims(), ", "),
-                            "] (in PyTorch: y.reshape(-1, ", join(wanted.dims(), ", "), "))")
-                   : "; let the model give one row per sample",
+       rows_in_one
+           ? concat("; end the model with a Reshape to [-1, ", join(wanted.dims(), ", "),
+                    "] (in PyTorch: y.reshape(-1, ", join(wanted.dims(), ", "),
+                    ")), or say how the samples lie: model.output.", name,
+                    ".flatten = \"batch_time\" or \"time_batch\"")
+           : concat("; let the model give one row per sample, or write data.batch_size = 1, "
+                    "where all of it is the sample's, or model.output.",
+                    name, ".batch_axis"),
        ", or give the loss as an ONNX file (loss.file)");
 }
 

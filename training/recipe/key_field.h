@@ -210,5 +210,8 @@ RepeatedTable schedule_phase_table();
 // The runs of `temper compare`.
 RepeatedTable compare_run_table();
 RepeatedTable train_stage_table();
+// How samples lie in a model's inputs and outputs.
+RepeatedTable model_input_table();
+RepeatedTable model_output_table();
 
 }  // namespace temper::training

@@ -109,10 +109,21 @@ const std::vector<ComponentTable>& component_tables() {
 }
 
 const std::vector<RepeatedTable>& repeated_tables() {
-  static const std::vector<RepeatedTable> kTables = {loss_term_table(), optimizer_group_table(),
-                                                     schedule_phase_table(), compare_run_table(),
-                                                     train_stage_table()};
+  static const std::vector<RepeatedTable> kTables = {
+      loss_term_table(),   optimizer_group_table(), schedule_phase_table(), compare_run_table(),
+      train_stage_table(), model_input_table(),     model_output_table()};
   return kTables;
+}
+
+std::string entry_title(const RepeatedTable& table, const Recipe& recipe, std::size_t entry) {
+  return table.is_named()
+             ? concat("[", table.name, ".",
+                      to_toml_value(table.entry_name(const_cast<Recipe&>(recipe), entry)), "]")
+             : entry_title(table);
+}
+
+std::string entry_title(const RepeatedTable& table) {
+  return table.is_named() ? concat("[", table.name, ".NAME]") : concat("[[", table.name, "]]");
 }
 
 namespace {

@@ -58,6 +58,7 @@ struct RecipeTable {
   std::string name;
   std::string help;       // a line: what its keys are about
   bool repeated = false;  // [[name]]
+  bool named = false;     // [name.NAME]
 };
 const std::vector<RecipeTable>& recipe_tables();
 std::vector<std::string> recipe_table_names();
@@ -75,7 +76,9 @@ struct ComponentTable {
 const std::vector<ComponentTable>& component_tables();
 
 // A table that may be written several times: [[optimizer.group]]. Its entries are numbered as
-// written; command line and environment cannot add any.
+// written; command line and environment cannot add any. Where entries have names, they are written
+// [model.input.NAME], and the command line says model.input.NAME.KEY: the name is all that stands
+// between, dots included. What is said of one name at several places is one entry.
 struct RepeatedKey {
   std::string name;  // "match"
   std::string help;
@@ -103,8 +106,16 @@ struct RepeatedTable {
   bool completed = false;  // what an entry leaves out gets its default
   // What is wrong with all parameters together, or empty. May be null.
   std::string (*check)(const Recipe&, std::size_t entry) = nullptr;
+  // The name of an entry; null: entries have none.
+  std::string& (*entry_name)(Recipe&, std::size_t entry) = nullptr;
+
+  bool is_named() const { return entry_name != nullptr; }
 };
 const std::vector<RepeatedTable>& repeated_tables();
+// How an entry is headed: [[optimizer.group]], [model.input."h0"].
+std::string entry_title(const RepeatedTable& table, const Recipe& recipe, std::size_t entry);
+// The same of any entry, for help and messages: [model.input.NAME].
+std::string entry_title(const RepeatedTable& table);
 
 // Whether the settings of the losses go together. THROWS: kInvalidArgument with the origin.
 void check_losses(const Recipe& recipe);

@@ -195,8 +195,7 @@ class RecipeReader {
 
   void add_entry(const WrittenEntry& written) {
     const RepeatedTable& table = *written.table;
-    table.append(recipe_);
-    EntryParameters rest{&table, table.count(recipe_) - 1, {}, written.origin};
+    EntryParameters rest{&table, place_of(table, written.name), {}, written.origin};
     for (const Assignment& value : written.values) {
       const auto key = std::find_if(table.keys.begin(), table.keys.end(),
                                     [&](const RepeatedKey& k) { return k.name == value.key; });
@@ -224,6 +223,21 @@ class RecipeReader {
     }
     entries_.push_back(std::move(rest));
     recipe_.origins.try_emplace(table.name, written.origin);
+  }
+
+  // Of a new entry, or of the one that has this name.
+  std::size_t place_of(const RepeatedTable& table, const std::string& name) {
+    const std::size_t count = table.count(recipe_);
+    for (std::size_t entry = 0; table.is_named() && entry < count; ++entry) {
+      if (table.entry_name(recipe_, entry) == name) {
+        return entry;
+      }
+    }
+    table.append(recipe_);
+    if (table.is_named()) {
+      table.entry_name(recipe_, count) = name;
+    }
+    return count;
   }
 
   [[noreturn]] static void refuse(const RepeatedTable& table, const Assignment& value) {

@@ -114,7 +114,9 @@ class FileReader {
       const std::string key = prefix + std::string(name.str());
       const auto repeated = std::find_if(repeated_tables().begin(), repeated_tables().end(),
                                          [&](const auto& entry) { return entry.name == key; });
-      if (repeated != repeated_tables().end()) {
+      if (repeated != repeated_tables().end() && repeated->is_named()) {
+        read_named_entries(*repeated, node, "");
+      } else if (repeated != repeated_tables().end()) {
         read_entries(*repeated, node);
       } else if (const auto* inner = node.as_table()) {
         if (!leads_to_table(key)) {
@@ -144,21 +146,57 @@ class FileReader {
       if (entry == nullptr) {
         fail_at(at(element), concat("write it as [[", table.name, "]]"));
       }
-      WrittenEntry written{&table, {}, at(element)};
-      for (const auto& [name, value_node] : *entry) {
-        const auto value = to_value(value_node);
-        const std::string key(name.str());
-        if (!value) {
-          fail_at(at(value_node),
-                  concat(table.name, ".", key, " has a value of a kind no setting takes"));
-        }
-        const bool is_path = std::any_of(
-            table.keys.begin(), table.keys.end(),
-            [&](const RepeatedKey& known) { return known.is_path && known.name == key; });
-        written.values.push_back(
-            {key, is_path ? from_folder(*value, folder_) : *value, at(value_node)});
+      out_.entries.push_back(read_entry(table, *entry));
+    }
+  }
+
+  WrittenEntry read_entry(const RepeatedTable& table, const toml::table& entry) {
+    WrittenEntry written{&table, {}, at(entry)};
+    for (const auto& [name, value_node] : entry) {
+      if (!(table.is_named() && value_node.is_table())) {
+        written.values.push_back(read_setting(table, std::string(name.str()), value_node));
       }
-      out_.entries.push_back(std::move(written));
+    }
+    return written;
+  }
+
+  Assignment read_setting(const RepeatedTable& table, const std::string& key,
+                          const toml::node& node) {
+    const auto value = to_value(node);
+    if (!value) {
+      fail_at(at(node), concat(table.name, ".", key, " has a value of a kind no setting takes"));
+    }
+    const bool is_path =
+        std::any_of(table.keys.begin(), table.keys.end(),
+                    [&](const RepeatedKey& known) { return known.is_path && known.name == key; });
+    return {key, is_path ? from_folder(*value, folder_) : *value, at(node)};
+  }
+
+  // A table in a table is part of the name: [model.input.encoder.state] is of 'encoder.state', as
+  // [model.input."encoder.state"] is.
+  void read_named_entries(const RepeatedTable& table, const toml::node& node,
+                          const std::string& prefix) {
+    const toml::table* entries = node.as_table();
+    if (entries == nullptr) {
+      fail_at(at(node), concat("write it as ", entry_title(table)));
+    }
+    for (const auto& [name, inner] : *entries) {
+      const std::string full = concat(prefix, name.str());
+      const toml::table* entry = inner.as_table();
+      if (entry == nullptr) {
+        if (prefix.empty()) {
+          fail_at(at(inner), concat("write it as ", entry_title(table)));
+        }
+        continue;  // a setting of the table around it
+      }
+      WrittenEntry written = read_entry(table, *entry);
+      written.name = full;
+      const bool holds_tables = std::any_of(
+          entry->begin(), entry->end(), [](const auto& each) { return each.second.is_table(); });
+      if (!written.values.empty() || !holds_tables) {
+        out_.entries.push_back(std::move(written));
+      }
+      read_named_entries(table, *entry, full + ".");
     }
   }
 
@@ -283,6 +321,33 @@ void read_environment(const std::map<std::string, std::string>& environment, Wri
   }
 }
 
+// Of model.input.h0.batch_axis.
+const RepeatedTable* named_table_of(const std::string& key) {
+  for (const RepeatedTable& table : repeated_tables()) {
+    if (table.is_named() && key.starts_with(table.name + ".")) {
+      return &table;
+    }
+  }
+  return nullptr;
+}
+
+WrittenEntry typed_entry(const RepeatedTable& table, const std::string& key,
+                         const std::string& text) {
+  const std::size_t begin = table.name.size() + 1;
+  const std::size_t end = key.rfind('.');
+  std::string name = end < begin ? std::string{} : key.substr(begin, end - begin);
+  if (name.size() > 1 && name.front() == '"' && name.back() == '"') {  // as a recipe quotes it
+    name = name.substr(1, name.size() - 2);
+  }
+  if (name.empty()) {
+    fail_at("command line", concat("write ", table.name, ".NAME.", key.substr(end + 1), "=", text));
+  }
+  WrittenEntry entry{
+      &table, {parse_typed(key.substr(end + 1), text, "command line")}, "command line"};
+  entry.name = std::move(name);
+  return entry;
+}
+
 const ComponentTable* named_by(const Assignment& assignment) {
   for (const ComponentTable& table : component_tables()) {
     if (assignment.key == table.name_key && std::get_if<std::string>(&assignment.value)) {
@@ -353,8 +418,12 @@ WrittenRecipe read_sources(const RecipeSources& sources) {
     if (equals == std::string::npos || equals == 0) {
       fail_at("command line", concat("'", text, "' is not key=value"));
     }
-    written.assignments.push_back(
-        parse_typed(text.substr(0, equals), text.substr(equals + 1), "command line"));
+    const std::string key = text.substr(0, equals);
+    if (const RepeatedTable* table = named_table_of(key)) {
+      written.entries.push_back(typed_entry(*table, key, text.substr(equals + 1)));
+      continue;
+    }
+    written.assignments.push_back(parse_typed(key, text.substr(equals + 1), "command line"));
     if (sources.replace_components) {
       take_back_parameters(written.assignments);
     }

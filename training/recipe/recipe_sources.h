@@ -21,11 +21,12 @@ struct Assignment {
   std::optional<RecipeValue> as_text = {};
 };
 
-// One [[x.y]]; the keys of its values stand without the table's name.
+// One [[x.y]] or [x.y.NAME]; the keys of its values stand without the table's name.
 struct WrittenEntry {
   const RepeatedTable* table = nullptr;
   std::vector<Assignment> values;
   std::string origin;
+  std::string name = {};  // where entries have one
 };
 
 struct WrittenRecipe {

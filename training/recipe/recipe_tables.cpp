@@ -10,6 +10,8 @@ namespace {
 // In the order in which a person writes a recipe.
 constexpr std::pair<const char*, const char*> kTables[] = {
     {"model", "which ONNX file, and what of it trains"},
+    {"model.input", "of one input: where its samples lie, or what it is in place of data"},
+    {"model.output", "of one output: where its samples lie"},
     {"models.generator", "of two models: the generator's ONNX file"},
     {"models.discriminator", "of two models: the discriminator's ONNX file"},
     {"compile", "how the model becomes a plan"},
@@ -46,14 +48,15 @@ const std::vector<RecipeTable>& recipe_tables() {
   static const std::vector<RecipeTable> kAll = [] {
     std::vector<RecipeTable> all;
     for (const auto& [name, help] : kTables) {
-      all.push_back({name, help, false});
+      all.push_back({name, help});
     }
     for (const RepeatedTable& repeated : repeated_tables()) {
       const auto found = std::find_if(all.begin(), all.end(), [&](const RecipeTable& table) {
         return table.name == repeated.name;
       });
       TEMPER_ASSERT(found != all.end(), "[[", repeated.name, "]] has no line");
-      found->repeated = true;
+      found->repeated = !repeated.is_named();
+      found->named = repeated.is_named();
     }
     return all;
   }();

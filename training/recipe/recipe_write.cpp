@@ -112,7 +112,7 @@ std::string to_toml(const Recipe& recipe) {
         continue;
       }
       for (std::size_t entry = 0; entry < repeated.count(recipe); ++entry) {
-        text += concat("\n[[", repeated.name, "]]\n");
+        text += concat("\n", entry_title(repeated, recipe, entry), "\n");
         for (const Line& line : entry_lines(recipe, repeated, entry)) {
           text += concat(line.key, " = ", line.value, "\n");
         }
@@ -155,7 +155,7 @@ std::string describe_settings(const Recipe& recipe) {
   }
   for (const RepeatedTable& table : repeated_tables()) {
     for (std::size_t entry = 0; entry < table.count(recipe); ++entry) {
-      text += concat("[[", table.name, "]]");
+      text += entry_title(table, recipe, entry);
       for (const Line& line : entry_lines(recipe, table, entry)) {
         text += concat(" ", line.key, " = ", line.value);
       }

@@ -38,7 +38,7 @@ std::map<std::string, std::string> settings_by_key(const std::string& toml) {
     } else if (line.starts_with("[[")) {
       table = concat(line.substr(2, line.find(']') - 2), " ", ++entries);
     } else if (line.starts_with('[')) {
-      table = line.substr(1, line.find(']') - 1);
+      table = line.substr(1, line.rfind(']') - 1);
     } else if (equals != std::string::npos) {
       last = concat(table, ".", line.substr(0, equals));
       settings[last] = line.substr(equals + 3);
@@ -100,6 +100,9 @@ std::map<std::string, std::string> deciding_settings(Recipe recipe) {
   }
   if (follows_metric(recipe.schedule)) {
     recipe.train.eval_every = eval_every;
+  }
+  for (InputSettings& input : recipe.model.inputs) {
+    forget_place(input.value_file);
   }
   for (LossTermSettings& term : recipe.loss_terms) {
     forget_place(term.file);

@@ -80,8 +80,9 @@ class Settler {
   // The first dimension counts samples: one number in all inputs where files have a number.
   void check_batch(const Value& input) {
     TEMPER_CHECK(!input.dims.empty(), ErrorCode::kInvalidArgument, whose_, " input '", input.name,
-                 "' is a single number, but data give a row for each sample: make it a constant of "
-                 "the model, or an input [batch]");
+                 "' is a single number, but data give a row for each sample: write what it is, "
+                 "model.input.",
+                 input.name, ".value = 0 or another number");
     const std::int64_t fixed = input.dims.front().value;
     if (fixed >= 0) {
       batch_of_ = batch_ < 0 ? input.name : batch_of_;

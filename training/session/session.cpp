@@ -36,6 +36,7 @@ Session::Session(Recipe recipe, EngineOptions options, SessionNeeds needs)
     notes_.insert(notes_.end(), idle.begin(), idle.end());
   }
   DataOptions data = data_options(*imported_, recipe_);
+  layout_.mark_optional(data);
   const std::string prepared = preprocessing_path(recipe_.model.path);
   if (needs.stored_preprocessing && file_status(prepared).is_regular) {
     data.preprocessing = parse_json(read_text_file(prepared, 1 << 24), prepared);
@@ -84,6 +85,8 @@ void Session::import_model(const std::set<std::string>& asked) {
   if (!note.empty()) {
     notes_.push_back(note);
   }
+  layout_ = ModelLayout(*imported_, *model_, recipe_.model, *reference_, notes_);
+  side_files_ = value_files(recipe_.model);
 }
 
 std::string Session::what_trains() const {
@@ -120,14 +123,26 @@ void Session::enter_stage(std::size_t stage, std::int64_t applied) {
                                 {&applied, 1});
 }
 
-// The model for a batch of two, made without choosing kernels: its shapes and dtypes.
-graph::Graph Session::forward_graph(const Dataset& probe) {
+void Session::settle_model(const Dataset& probe) {
+  layout_.give_states(*imported_, probe, notes_);
   settle_input_shapes(*imported_, probe);
+  try {
+    layout_.settle(*imported_, recipe_, *reference_, notes_);
+  } catch (Error& error) {
+    error.add_note(concat("while compiling ", recipe_.model.path));
+    throw;
+  }
+}
+
+// The model for a batch of two, made without choosing kernels: its shapes and dtypes.
+graph::Graph Session::forward_graph() const {
   GraphRequest request;
   request.kind = GraphKind::kPredict;
-  request.batch = 2;
+  request.batch = layout_.probe_batch();
   try {
-    return make_graph(*imported_, {}, request, *reference_).graph;
+    CompileSettings settings;
+    settings.model.unroll = recipe_.model.unroll;
+    return make_graph(*imported_, settings, request, *reference_).graph;
   } catch (Error& error) {
     error.add_note(concat("while compiling ", recipe_.model.path));
     throw;
@@ -149,10 +164,12 @@ std::unique_ptr<Dataset> Session::open_probe(DataOptions options) const {
 
 void Session::open_data(const DataOptions& wanted) {
   loss_files_ = LossFiles(recipe_, *imported_);
-  side_files_ = loss_files_.side_files();
+  const std::vector<SideFile> of_losses = loss_files_.side_files();
+  side_files_.insert(side_files_.end(), of_losses.begin(), of_losses.end());
   DataOptions options = asked_targets(recipe_, loss_files_, wanted);
   const std::unique_ptr<Dataset> probe = open_probe(options);
-  losses_ = settle_losses(recipe_, loss_files_, forward_graph(*probe), *probe, *reference_, notes_);
+  settle_model(*probe);
+  losses_ = settle_losses(recipe_, loss_files_, forward_graph(), *probe, *reference_, notes_);
   check_indices(*imported_, *probe, recipe_.model.allow_negative_ids);
   options.targets = losses_.targets;
   data_ = std::make_unique<RunData>(recipe_, options, true);
@@ -177,7 +194,9 @@ void Session::check_data_indices(const graph::Graph& graph) const {
 void Session::load_teacher() {
   const graph::OnnxModel model = graph::OnnxModel::load(recipe_.teacher.model);
   teacher_ = std::make_unique<graph::Graph>(model.build_graph(graph::standard_ops()));
+  arrange_teacher(*teacher_, model, *imported_, recipe_.model, *reference_);
   settle_teacher_shapes(*teacher_, *imported_);
+  arrange_outputs(*teacher_, find_output_places(*teacher_, {}, layout_.one_sample(), *reference_));
   check_data_indices(*teacher_);
   side_files_.push_back(side_model("loss.teacher.model", model));
 }
@@ -199,7 +218,7 @@ void Session::mix_samples() {
 void Session::open_inputs(DataOptions options) {
   options.require_targets = false;
   data_ = std::make_unique<RunData>(recipe_, options, false);
-  settle_input_shapes(*imported_, data_->train());
+  settle_model(data_->train());
   check_data_indices(*imported_);
 }
 

@@ -17,6 +17,7 @@
 #include "training/objective/run_losses.h"
 #include "training/objective/side_files.h"
 #include "training/recipe/recipe.h"
+#include "training/session/model_layout.h"
 #include "training/session/run_data.h"
 
 namespace temper::training {
@@ -88,6 +89,8 @@ class Session {
   int loss_output() const { return losses_.lead_output; }
   // Its shape, in batches of two.
   const Shape& loss_output_shape() const { return losses_.lead_shape; }
+  // Where samples lie in what the model's file takes. The graphs have them first.
+  const ModelLayout& layout() const { return layout_; }
   // Beside model and data.
   const std::vector<SideFile>& side_files() const { return side_files_; }
 
@@ -101,12 +104,15 @@ class Session {
   void load_teacher();
   void mix_samples();
   void settle_field_ports();
-  graph::Graph forward_graph(const Dataset& probe);
+  // The model with what the data leave open settled, its inputs and outputs with the samples first.
+  void settle_model(const Dataset& probe);
+  graph::Graph forward_graph() const;
 
   Recipe recipe_;
   std::unique_ptr<graph::OnnxModel> model_;
   std::set<std::string> as_variables_;
   std::vector<graph::TensorDecision> decisions_;
+  ModelLayout layout_;
   std::unique_ptr<graph::Graph> teacher_;  // of loss.teacher; null without
   LossFiles loss_files_;
   std::vector<SideFile> side_files_;

@@ -9,6 +9,7 @@ SingleBatch::~SingleBatch() = default;
 
 SingleBatch::SingleBatch(const Recipe& recipe) : session_(recipe) {
   const std::int64_t rows = session_.train_count();
+  session_.layout().check_rows(rows);
   Engine& engine = session_.engine();
   const GraphRequest request = session_.request(GraphKind::kTrain, rows);
   engine.prepare({request});

@@ -69,7 +69,7 @@ std::string page() {
         << to_string(key.resume) << " | " << key.help << " |\n";
   }
   for (const RepeatedTable& table : repeated_tables()) {
-    out << "\n`[[" << table.name << "]]`: " << table.help << " (runs: " << to_string(table.runs)
+    out << "\n`" << entry_title(table) << "`: " << table.help << " (runs: " << to_string(table.runs)
         << ").\n\n| key | type | what it is |\n|---|---|---|\n";
     for (const RepeatedKey& key : table.keys) {
       out << "| `" << key.name << "` | " << key.type << " | " << key.help

@@ -1,0 +1,319 @@
+#include "training/session/input_layout.h"
+
+#include <algorithm>
+#include <map>
+#include <utility>
+
+#include "graph/passes/batch_axes.h"
+#include "runtime/base/error.h"
+#include "runtime/base/text_bytes.h"
+#include "training/compile/training_graph.h"
+#include "training/data/row_shape.h"
+#include "training/session/recurrent_uses.h"
+
+namespace temper::training {
+namespace {
+
+using graph::Dim;
+using graph::Graph;
+using graph::Node;
+using graph::Value;
+using graph::ValueId;
+using Kind = InputPlace::Kind;
+
+// In small letters, without what separates words.
+std::string word_of(const std::string& symbol) {
+  std::string word;
+  for (const char c : symbol) {
+    if (c != '_' && c != '-' && c != '.' && c != ' ') {
+      word += ascii_lower(c);
+    }
+  }
+  return word;
+}
+
+bool is_among(const std::string& word, std::initializer_list<std::string_view> words) {
+  return std::find(words.begin(), words.end(), word) != words.end();
+}
+
+bool names_length(const std::string& symbol) {
+  return is_among(word_of(symbol), {"t", "l", "s", "seq", "seqlen", "sequence", "sequencelength",
+                                    "time", "timesteps", "steps", "length", "len", "frames"});
+}
+
+bool names_batch(const std::string& symbol) {
+  return word_of(symbol).find("batch") != std::string::npos;
+}
+
+// A name that is mostly the batch's, but may be something else.
+bool may_name_batch(const std::string& symbol) {
+  return is_among(word_of(symbol), {"n", "b", "bs", "bsz"});
+}
+
+std::string dims_of(const Value& value) {
+  std::vector<std::int64_t> sizes;
+  std::vector<std::string> names;
+  for (const Dim& dim : value.dims) {
+    sizes.push_back(dim.value);
+    names.push_back(dim.symbol);
+  }
+  return value.rank_known ? dims_text(sizes, names) : "[?]";
+}
+
+class Finder {
+ public:
+  Finder(const Graph& graph, const std::vector<graph::OnnxValueInfo>& outputs,
+         const ModelSettings& settings)
+      : graph_(graph), outputs_(outputs), settings_(settings), uses_(graph) {
+    for (const ValueId id : graph.inputs) {
+      const std::vector<Dim>& dims = graph.value(id).dims;
+      for (std::size_t axis = 0; axis < dims.size(); ++axis) {
+        const std::string& symbol = dims[axis].symbol;
+        const bool behind_length = axis == 1 && names_length(dims[0].symbol);
+        if (dims[axis].value < 0 &&
+            (names_batch(symbol) || ((axis == 0 || behind_length) && may_name_batch(symbol)))) {
+          batch_names_.emplace(symbol, graph.value(id).name);
+        }
+      }
+    }
+  }
+
+  InputLayout find() {
+    check_names();
+    InputLayout layout;
+    for (const ValueId id : graph_.inputs) {
+      layout.places.push_back(place(id));
+    }
+    return layout;
+  }
+
+ private:
+  const InputSettings* settings_of(const std::string& name) const {
+    const auto found = std::find_if(settings_.inputs.begin(), settings_.inputs.end(),
+                                    [&](const InputSettings& each) { return each.name == name; });
+    return found == settings_.inputs.end() ? nullptr : &*found;
+  }
+
+  void check_names() const {
+    std::vector<std::string> names;
+    for (const ValueId id : graph_.inputs) {
+      names.push_back(graph_.value(id).name);
+    }
+    for (const InputSettings& each : settings_.inputs) {
+      TEMPER_CHECK(std::find(names.begin(), names.end(), each.name) != names.end(),
+                   ErrorCode::kInvalidArgument, "model.input.", each.name,
+                   ": the model has no input '", each.name, "' (it has ", join(names, ", "), ")");
+    }
+  }
+
+  InputPlace place(ValueId id) const {
+    const Value& value = graph_.value(id);
+    InputPlace made;
+    made.name = value.name;
+    made.dims = dims_of(value);
+    const Node* recurrent = uses_.state_of(id);
+    made.is_state = recurrent != nullptr;
+    const InputSettings* said = settings_of(value.name);
+    made.has_value = said != nullptr && said->has_value();
+    if (said != nullptr && said->batch_axis.kind != BatchAxisSettings::Kind::kInferred) {
+      return as_said(*said, value, std::move(made));
+    }
+    if (value.rank_known && value.dims.empty()) {
+      made.kind = Kind::kShared;
+      made.why = "a single number";
+      return made;
+    }
+    infer_axis(id, recurrent, made);
+    // A state that is computed with by other operators than the recurrent ones.
+    made.is_state = made.is_state || (made.axis > 0 && graph_.inputs.size() > 1 &&
+                                      is_returned(value, static_cast<std::size_t>(made.axis)));
+    return made;
+  }
+
+  InputPlace as_said(const InputSettings& said, const Value& value, InputPlace made) const {
+    made.why = concat("model.input.", made.name, ".batch_axis");
+    if (said.batch_axis.kind == BatchAxisSettings::Kind::kNone) {
+      TEMPER_CHECK(made.has_value, ErrorCode::kInvalidArgument, made.why,
+                   " = \"none\": data give a row for each sample, so write what the input ",
+                   made.dims, " is: model.input.", made.name,
+                   ".value = a number, a list of numbers or the path of a .npy file");
+      made.kind = Kind::kShared;
+      return made;
+    }
+    made.axis = said.batch_axis.axis;
+    TEMPER_CHECK(value.rank_known && made.axis < static_cast<int>(value.dims.size()),
+                 ErrorCode::kInvalidArgument, made.why, " is ", made.axis, ", but the input is ",
+                 made.dims, ", whose dimensions go from 0 to ",
+                 static_cast<int>(value.dims.size()) - 1);
+    return made;
+  }
+
+  void infer_axis(ValueId id, const Node* recurrent, InputPlace& made) const {
+    const Value& value = graph_.value(id);
+    for (std::size_t axis = 0; axis < value.dims.size(); ++axis) {
+      const Dim& dim = value.dims[axis];
+      const auto named = batch_names_.find(dim.symbol);
+      if (dim.value < 0 && named != batch_names_.end()) {
+        made.axis = static_cast<int>(axis);
+        made.why =
+            concat("dimension ", axis, " is named '", dim.symbol, "'",
+                   named->second == value.name ? "" : concat(", as in '", named->second, "'"));
+        return;
+      }
+    }
+    if (recurrent != nullptr) {
+      const auto rank = static_cast<int>(value.dims.size());
+      const bool first = recurrent->attrs.get_int("layout", 0) != 0;
+      made.axis = first ? 0 : std::max(rank - 2, 0);
+      made.why = concat("feeds the state of ", recurrent->origin);
+      return;
+    }
+    const RecurrentUses::Sequence* sequence = uses_.sequence_of(id);
+    if (sequence != nullptr && sequence->batch_axis < static_cast<int>(value.dims.size())) {
+      made.axis = sequence->batch_axis;
+      made.why = concat(sequence->node->origin, " goes along another dimension");
+      return;
+    }
+    made.why = "the first dimension, as nothing says otherwise";
+    infer_from_states(value, made);
+  }
+
+  // Where a state fixes the batch and one other dimension alone has its size.
+  void infer_from_states(const Value& value, InputPlace& made) const {
+    for (const ValueId other : graph_.inputs) {
+      const Value& state = graph_.value(other);
+      if (uses_.state_of(other) == nullptr || state.dims.size() < 2) {
+        continue;
+      }
+      const std::int64_t batch = state.dims[state.dims.size() - 2].value;
+      const auto has_size = [&](const Dim& dim) { return dim.value == batch; };
+      if (batch >= 0 && !value.dims.empty() && value.dims[0].value != batch &&
+          std::count_if(value.dims.begin(), value.dims.end(), has_size) == 1) {
+        const auto found = std::find_if(value.dims.begin(), value.dims.end(), has_size);
+        made.axis = static_cast<int>(found - value.dims.begin());
+        made.why = concat("as many as the state '", state.name, "' is for");
+        return;
+      }
+    }
+  }
+
+  // Whether an output has the same dimensions, as far as they are known: the state afterwards.
+  bool is_returned(const Value& value, std::size_t batch) const {
+    const auto fits = [&](const std::vector<Dim>& dims) {
+      for (std::size_t i = 0; i < dims.size(); ++i) {
+        const Dim &ours = value.dims[i], &theirs = dims[i];
+        const bool same = ours.value == theirs.value && ours.symbol == theirs.symbol;
+        const bool open = i != batch && (ours.value < 0 || theirs.value < 0);
+        if (!same && !open) {
+          return false;
+        }
+      }
+      return true;
+    };
+    return std::any_of(outputs_.begin(), outputs_.end(), [&](const graph::OnnxValueInfo& output) {
+      return output.rank_known && output.dims.size() == value.dims.size() && fits(output.dims);
+    });
+  }
+
+  const Graph& graph_;
+  const std::vector<graph::OnnxValueInfo>& outputs_;
+  const ModelSettings& settings_;
+  RecurrentUses uses_;
+  std::map<std::string, std::string> batch_names_;  // with an input that has it
+};
+
+// Why the model cannot be made for so many samples where its inputs lie so; empty: it can.
+std::string trial(const Graph& imported, const InputLayout& layout, const ModelSettings& settings,
+                  std::int64_t batch, const Backend& reference) {
+  Graph graph = imported;
+  try {
+    arrange_inputs(graph, layout, settings);
+    give_sizes(graph, {}, kTrialSizes[0]);
+    bind_batch(graph, {}, batch, reference, settings);
+  } catch (const Error& error) {
+    return error.what();
+  }
+  const std::string along = graph::follow_batch(graph, batch).along;
+  return along.empty() ? std::string{} : concat(along, " goes along it");
+}
+
+// Where each input is one sample or has a batch of one.
+InputLayout taken_one_by_one(const Graph& graph, InputLayout layout, const std::string& because) {
+  layout.one_sample = true;
+  for (std::size_t i = 0; i < layout.places.size(); ++i) {
+    InputPlace& place = layout.places[i];
+    const std::vector<Dim>& dims = graph.value(graph.inputs[i]).dims;
+    if (place.kind == Kind::kAxis && !place.is_state && dims[0].value != 1) {
+      place.kind = Kind::kSample;
+      place.why = concat("dimension 0 is '", dims[0].symbol,
+                         "', and the model does not keep what lies along it apart: ", because);
+    }
+  }
+  return layout;
+}
+
+}  // namespace
+
+void give_sizes(Graph& graph, const std::map<std::string, std::int64_t>& symbols,
+                std::int64_t others) {
+  for (const ValueId id : graph.inputs) {
+    std::vector<Dim>& dims = graph.value(id).dims;
+    for (std::size_t axis = 1; axis < dims.size(); ++axis) {
+      const auto named = symbols.find(dims[axis].symbol.empty() ? "?" : dims[axis].symbol);
+      if (dims[axis].value < 0) {
+        dims[axis].value = named == symbols.end() ? others : named->second;
+      }
+    }
+  }
+}
+
+const InputPlace* InputLayout::find(std::string_view name) const {
+  const auto found = std::find_if(places.begin(), places.end(),
+                                  [&](const InputPlace& place) { return place.name == name; });
+  return found == places.end() ? nullptr : &*found;
+}
+
+InputLayout find_input_layout(const Graph& graph, const std::vector<graph::OnnxValueInfo>& outputs,
+                              const ModelSettings& settings, const Backend& reference) {
+  InputLayout layout = Finder(graph, outputs, settings).find();
+  const bool doubtful = settings.inputs.empty() &&
+                        std::any_of(graph.inputs.begin(), graph.inputs.end(), [&](ValueId id) {
+                          const Value& value = graph.value(id);
+                          const InputPlace& place = *layout.find(value.name);
+                          return place.kind == Kind::kAxis && place.axis == 0 && !place.is_state &&
+                                 !value.dims.empty() && value.dims[0].value < 0 &&
+                                 names_length(value.dims[0].symbol);
+                        });
+  if (!doubtful) {
+    return layout;
+  }
+  const std::string refusal = trial(graph, layout, settings, 2, reference);
+  if (refusal.empty()) {
+    return layout;
+  }
+  InputLayout single = taken_one_by_one(graph, layout, refusal);
+  return trial(graph, single, settings, 1, reference).empty() ? single : layout;
+}
+
+std::string describe(const InputPlace& place) {
+  std::string text;
+  if (place.has_value) {
+    text = "a value of the recipe, ";
+  } else if (place.is_state) {
+    text = "state, ";
+  }
+  switch (place.kind) {
+    case Kind::kAxis:
+      text += concat("batch at axis ", place.axis);
+      break;
+    case Kind::kSample:
+      text += "one sample at a time";
+      break;
+    case Kind::kShared:
+      text += "shared by all samples";
+      break;
+  }
+  return concat(text, " (", place.why, ")");
+}
+
+}  // namespace temper::training
