@@ -127,12 +127,12 @@ def errors_of(actual, tensors, values, grads, frozen):
 def limit_in_double(path):
     """Models of transformers that normalise or rotate in float32 whatever they are given prove no more than float32 does; and
     the exporter writes some numbers of Python, such as those of a GELU by tanh, as float32."""
-    nodes = onnx.load(str(path), load_external_data=False).graph.node
-    casts = [n for n in nodes if n.op_type == 'Cast'
-             and any(a.name == 'to' and a.i == onnx.TensorProto.FLOAT for a in n.attribute)]
-    rounded = [v for n in nodes if n.op_type == 'Constant' for a in n.attribute
-               if a.name == 'value' and a.t.data_type == onnx.TensorProto.FLOAT
-               for v in onnx.numpy_helper.to_array(a.t).ravel().astype(np.float64) * 2. ** 10 if v % 1]
+    graph = onnx.load(str(path)).graph
+    casts = [n for n in graph.node if n.op_type == 'Cast' and any(a.name == 'to' and a.i == onnx.TensorProto.FLOAT for a in n.attribute)]
+    tensors = [a.t for n in graph.node if n.op_type == 'Constant' for a in n.attribute if a.name == 'value']
+    arrays = [onnx.numpy_helper.to_array(t) for t in (*tensors, *graph.initializer) if t.data_type == onnx.TensorProto.FLOAT]
+    rounded = [v for a in arrays if a.size == 1 for v in a.ravel().astype(np.float64) * 2. ** 10 if v % 1]
+    rounded += [n for n in graph.node if n.op_type == 'HardSigmoid']  # its slope of 1/6 is a float32 attribute
     return 1e-6 if casts else 1e-7 if rounded else 1e-8
 
 
