@@ -82,8 +82,13 @@ void move_batch_first(Graph& graph, ValueId input, int axis) {
 }
 
 void add_batch_of_one(Graph& graph, ValueId input) {
-  std::vector<Dim>& dims = graph.value(input).dims;
-  dims.insert(dims.begin(), Dim{1, {}});
+  Value& value = graph.value(input);
+  value.dims.insert(value.dims.begin(), Dim{1, {}});
+  Shape shape{1};
+  for (const std::int64_t dim : value.shape) {
+    shape.push_back(dim);
+  }
+  value.shape = shape;
   Adder add(graph, named("layout of input", graph, input));
   const ValueId one = add.op("Squeeze", {input, add.ints({0})});
   stand_between(graph, input, one, graph.value(one).producer);

@@ -75,6 +75,18 @@ class Whole(torch.nn.Module):
         return torch.tanh(self.head(x)).mean()
 
 
+class Sequence(torch.nn.Module):
+    """[T, C] of one sample, along which an LSTM goes."""
+
+    def __init__(self):
+        super().__init__()
+        self.lstm = torch.nn.LSTM(INPUTS, HIDDEN)
+
+    def forward(self, x, h, c):
+        y, (hn, cn) = self.lstm(x.unsqueeze(1), (h, c))
+        return y.squeeze(1), hn, cn
+
+
 class One(torch.nn.Module):
     """[T, T] of one sample, which the file has as a batch of one."""
 
@@ -206,6 +218,14 @@ def main():
     model = fresh(Whole)
     proto = export("whole", model, (x[0],), ["x"], ["y"], ({0: batch},))
     write("whole", model, proto, (model(x[0][:1]) - 0.25) ** 2, {"x": x[0][:1], "target": np.array([0.25])})
+
+    model = fresh(Sequence)
+    zero = torch.zeros(1, 1, HIDDEN, dtype=torch.float64)
+    length = torch.export.Dim("seq_len", min=2, max=4096)
+    proto = export("sequence", model, (x[:, 0], zero, zero.clone()), ["x", "h", "c"], ["y", "hn", "cn"],
+                   ({0: length}, None, None))
+    write("sequence", model, proto, F.mse_loss(model(x[:, 0], zero, zero)[0], target[0]),
+          {"x": x[:, :1].transpose(0, 1), "target": target[:1]})
 
     model = fresh(One)
     proto = export("one", model, (x.transpose(0, 1)[:1],), ["x"], ["y"])

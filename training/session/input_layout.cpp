@@ -233,7 +233,7 @@ std::string trial(const Graph& imported, const InputLayout& layout, const ModelS
   } catch (const Error& error) {
     return error.what();
   }
-  const std::string along = graph::follow_batch(graph, batch).along;
+  const std::string along = batch > 1 ? graph::follow_batch(graph, batch).along : std::string{};
   return along.empty() ? std::string{} : concat(along, " goes along it");
 }
 

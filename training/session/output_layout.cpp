@@ -153,8 +153,8 @@ std::vector<OutputPlace> find_output_places(const Graph& graph, const ModelSetti
   check_names(graph, settings);
   const std::int64_t batch = one_sample ? 1 : kProbeBatch;
   const Probe smaller = probe(graph, batch, reference, settings);
-  TEMPER_CHECK(smaller.flow.along.empty() || !settings.inputs.empty(), ErrorCode::kInvalidArgument,
-               smaller.flow.along,
+  TEMPER_CHECK(one_sample || smaller.flow.along.empty() || !settings.inputs.empty(),
+               ErrorCode::kInvalidArgument, smaller.flow.along,
                " would go from one sample of a batch to the next: the input's samples lie along "
                "another dimension than the first; write model.input.NAME.batch_axis = 1, as in "
                "[time, batch, channels], or 0 if that is what the model is meant to do");

@@ -118,6 +118,11 @@ TEST(ModelLayout, AModelThatTakesOneSampleAtATimeIsGivenOne) {
                ErrorCode::kInvalidArgument, "one sample at a time", "train.accumulate = 2");
 }
 
+TEST(ModelLayout, AnInputAlongWhichAnOperatorGoesIsOneSample) {
+  const Gradients made = expect_pytorch("sequence", {"loss.name=mse", "loss.output=y"});
+  EXPECT_TRUE(has_note(made.notes, "input x [seq_len,3]: one sample at a time"));
+}
+
 TEST(ModelLayout, PredictionsHaveARowForEachSample) {
   const Prediction whole = predict(recipe_of("states", {"data.batch_size=4"}));
   const Prediction parts = predict(recipe_of("states", {"data.batch_size=3"}));
