@@ -7,16 +7,14 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "backends/host/recurrent_places.h"
 #include "runtime/backend/kernel.h"
 
 namespace temper::cpu {
 
-struct RecurrencePlan {
+struct RecurrencePlan : RecurrentPlaces {
   enum class Cell { kLstm, kGru, kRnn };
   Cell cell = Cell::kRnn;
-  std::int64_t gates = 1;
-  std::int64_t steps = 0, batch = 0, inputs = 0, hidden = 0, directions = 1;
-  bool batch_first = false, reversed = false;
   bool reset_behind = false;    // GRU's linear_before_reset
   bool relu[2] = {};            // RNN: Relu in place of Tanh, by direction
   std::size_t input_count = 0;  // of the query
@@ -34,23 +32,8 @@ struct RecurrencePlan {
   // Where the tape lies among the outputs of the op, and among the inputs of its gradient.
   std::int64_t tape_output() const { return 1 + states(); }
   std::int64_t tape_input() const { return forward_inputs() + tape_output(); }
-  std::int64_t gate_rows() const { return gates * hidden; }
   std::int64_t rows() const { return steps * batch; }
-  // The row of a step of a sample in x, and in whatever lies beside it.
-  std::int64_t row(std::int64_t t, std::int64_t n) const {
-    return batch_first ? n * steps + t : t * batch + n;
-  }
   std::int64_t sample_step() const { return batch_first ? steps : 1; }
-  std::int64_t y_at(std::int64_t t, std::int64_t d, std::int64_t n) const {
-    return (batch_first ? (n * steps + t) * directions + d : (t * directions + d) * batch + n) *
-           hidden;
-  }
-  std::int64_t state_at(std::int64_t d, std::int64_t n) const {
-    return (batch_first ? n * directions + d : d * batch + n) * hidden;
-  }
-  std::int64_t step_time(std::int64_t d, std::int64_t step) const {
-    return d == 1 || reversed ? steps - 1 - step : step;
-  }
 };
 
 std::size_t recurrence_workspace(const RecurrencePlan& plan);

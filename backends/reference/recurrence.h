@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "backends/host/recurrent_places.h"
 #include "backends/reference/cell_activation.h"
 #include "runtime/backend/kernel.h"
 
@@ -12,32 +13,15 @@ namespace temper::reference {
 
 enum class Cell { kLstm, kGru, kRnn };
 
-struct RecurrencePlan {
+struct RecurrencePlan : RecurrentPlaces {
   Cell cell = Cell::kRnn;
-  std::int64_t gates = 1;
-  std::int64_t steps = 0, batch = 0, inputs = 0, hidden = 0, directions = 1;
   std::int64_t x_elements = 0;
-  bool batch_first = false;
-  bool reversed = false;  // the first direction
   bool input_forget = false, linear_before_reset = false;
   double clip = 0;                        // 0: none
   std::vector<CellActivation> functions;  // direction by direction
 
-  std::int64_t gate_rows() const { return gates * hidden; }
-  // The first of x[t][n], y[t][d][n] and of a state [d][n], in elements.
-  std::int64_t x_at(std::int64_t t, std::int64_t n) const {
-    return (batch_first ? n * steps + t : t * batch + n) * inputs;
-  }
-  std::int64_t y_at(std::int64_t t, std::int64_t d, std::int64_t n) const {
-    return (batch_first ? (n * steps + t) * directions + d : (t * directions + d) * batch + n) *
-           hidden;
-  }
-  std::int64_t state_at(std::int64_t d, std::int64_t n) const {
-    return (batch_first ? n * directions + d : d * batch + n) * hidden;
-  }
-  std::int64_t step_time(std::int64_t d, std::int64_t step) const {
-    return (d == 1 || reversed) ? steps - 1 - step : step;
-  }
+  // The first element of x[t][n].
+  std::int64_t x_at(std::int64_t t, std::int64_t n) const { return row(t, n) * inputs; }
   const CellActivation& function(std::int64_t d, std::int64_t i) const {
     const auto each = static_cast<std::int64_t>(functions.size()) / directions;
     return functions[static_cast<std::size_t>(d * each + i)];

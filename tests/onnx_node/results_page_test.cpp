@@ -4,13 +4,12 @@
 #include <gtest/gtest.h>
 #include <temper_test_paths.h>
 
-#include <cstdlib>
-#include <fstream>
 #include <map>
 #include <sstream>
 #include <string>
 
 #include "runtime/base/concat.h"
+#include "tests/generated_page.h"
 #include "tests/onnx_node/node_case.h"
 
 namespace temper::onnx_node {
@@ -68,15 +67,7 @@ TEST(ResultsPage, IsWhatTheCasesSay) {
     GTEST_SKIP() << "ONNX's node tests are not in '" << cases_folder()
                  << "'; run tools/test_venv.sh";
   }
-  const std::string path = std::string(TEMPER_SOURCE_DIR) + "/docs/onnx_node_tests.md";
-  if (std::getenv("TEMPER_UPDATE_REFERENCE") != nullptr) {
-    std::ofstream(path) << page();
-  }
-  std::ifstream file(path);
-  std::ostringstream text;
-  text << file.rdbuf();
-  EXPECT_EQ(text.str(), page())
-      << "run it once with TEMPER_UPDATE_REFERENCE=1 and commit docs/onnx_node_tests.md";
+  test::expect_page(TEMPER_SOURCE_DIR, "docs/onnx_node_tests.md", page());
 }
 
 }  // namespace

@@ -25,6 +25,7 @@ import onnx.numpy_helper
 import torch
 
 import zoo_models
+from equality import Report
 
 FORMS = {'default': {}, 'raw': {'optimize': False}, 'fixed': {}}
 
@@ -93,17 +94,6 @@ def match(name, tensor, values):
                     shape[axis] = -1
                     return key, lambda g, r=ratio[:, 0].reshape(shape): g * r
     return None
-
-
-class Report:
-    def __init__(self):
-        self.failures = 0
-
-    def row(self, file, check, error, limit, note=''):
-        good = error is not None and error <= limit
-        self.failures += not good
-        shown = '-' if error is None else f'{error:.2e}'
-        print(f'{"ok  " if good else "FAIL"} {file:<24} {check:<30} {shown:>9} <= {limit:<8.2g} {note}', flush=True)
 
 
 def errors_of(actual, tensors, values, grads, frozen):

@@ -2,11 +2,10 @@
 // range is noted for whoever runs the kernel; Gather gives NaN there (0 for types without NaN),
 // GatherGrad drops it.
 #include <algorithm>
-#include <cstring>
-#include <limits>
 
 #include "backends/cpu/parallel.h"
 #include "backends/cpu/vector_loops.h"
+#include "backends/host/gathered_rows.h"
 #include "runtime/backend/kernel_table.h"
 #include "runtime/base/dtype_visit.h"
 #include "runtime/base/error.h"
@@ -16,37 +15,11 @@ namespace {
 
 constexpr std::int64_t kColumns = 256;  // columns of a row that one thread sums at a time
 
-struct GatherPlan {
-  std::int64_t outer = 1;  // elements before the axis
-  std::int64_t dim = 0;    // size of the axis
-  std::int64_t inner = 1;  // elements behind it
-  std::int64_t picks = 0;  // number of indices
+struct GatherPlan : GatheredRows {
+  using GatheredRows::GatheredRows;
+
   int threads = 1;
-
-  // The position on the axis, or -1.
-  std::int64_t row(std::int64_t index) const {
-    const std::int64_t row = index < 0 ? index + dim : index;
-    return row < dim ? std::max<std::int64_t>(row, -1) : -1;
-  }
 };
-
-GatherPlan plan_gather(const OpQuery& query, const Shape& data) {
-  const int axis = static_cast<int>(query.attrs->get_int("axis", 0));
-  return {data.count(0, axis), data[axis], data.count(axis + 1, data.rank()),
-          query.inputs[1].shape.element_count(), 1};
-}
-
-// The bits of what stands where an index names nothing.
-template <class T>
-std::uint64_t no_element() {
-  if constexpr (std::is_same_v<T, Float16> || std::is_same_v<T, BFloat16>) {
-    return bits_of(T(std::numeric_limits<float>::quiet_NaN()));
-  } else if constexpr (std::is_floating_point_v<T>) {
-    return bits_of(std::numeric_limits<T>::quiet_NaN());
-  } else {
-    return 0;
-  }
-}
 
 template <class T, class I>
 std::unique_ptr<Kernel> gather_kernel(const GatherPlan& g, T missing) {
@@ -71,11 +44,10 @@ std::unique_ptr<Kernel> gather_kernel(const GatherPlan& g, T missing) {
 }
 
 std::unique_ptr<Kernel> prepare_gather(const OpQuery& query) {
-  GatherPlan g = plan_gather(query, query.inputs[0].shape);
+  GatherPlan g(query, query.inputs[0].shape);
   g.threads = threads_for_elements(query.threads, query.outputs[0].shape.element_count());
   const DType dtype = query.inputs[0].dtype;
-  const std::uint64_t missing =
-      is_narrow(dtype) ? 0 : visit_any(dtype, []<class T>() { return no_element<T>(); });
+  const std::uint64_t missing = bits_of_missing(dtype);
   auto kernel = visit_bits(dtype, [&]<class T>() {
     return query.inputs[1].dtype == DType::kInt32
                ? gather_kernel<T, std::int32_t>(g, static_cast<T>(missing))
@@ -187,7 +159,7 @@ Support supports_gather_grad(const OpQuery& query) {
 }
 
 std::unique_ptr<Kernel> prepare_gather_grad(const OpQuery& query) {
-  GatherPlan g = plan_gather(query, query.outputs[0].shape);
+  GatherPlan g(query, query.outputs[0].shape);
   g.threads = threads_for_elements(query.threads, query.outputs[0].shape.element_count() +
                                                       query.inputs[0].shape.element_count());
   return visit_float(query.inputs[0].dtype, [&]<class T>() {

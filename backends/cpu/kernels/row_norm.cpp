@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 
+#include "backends/cpu/float_support.h"
 #include "backends/cpu/parallel.h"
 #include "backends/cpu/row_loops.h"
 #include "runtime/backend/kernel_table.h"
@@ -206,22 +207,14 @@ class RowNormGradKernel final : public Kernel {
   std::int64_t blocks_;
 };
 
-Support supports(const OpQuery& query) {
-  for (const TensorSpec& input : query.inputs) {
-    if (input.present() && input.dtype != DType::kFloat32) {
-      return Support::no(concat("only f32, not ", input.dtype));
-    }
-  }
-  return Support::yes();
-}
-
 }  // namespace
 
 void register_row_norm(KernelTable& table) {
-  table.add("RowNorm", "cpu", supports, prepare_row_norm);
-  table.add("RowNormGrad", "cpu", supports, [](const OpQuery& query) -> std::unique_ptr<Kernel> {
-    return std::make_unique<RowNormGradKernel>(query);
-  });
+  table.add("RowNorm", "cpu", only_float32, prepare_row_norm);
+  table.add("RowNormGrad", "cpu", only_float32,
+            [](const OpQuery& query) -> std::unique_ptr<Kernel> {
+              return std::make_unique<RowNormGradKernel>(query);
+            });
 }
 
 }  // namespace temper::cpu

@@ -2,6 +2,7 @@
 // in double, their order is fixed by the shape alone.
 #include <algorithm>
 
+#include "backends/cpu/float_support.h"
 #include "backends/cpu/parallel.h"
 #include "backends/cpu/row_loops.h"
 #include "backends/cpu/vector_loops.h"
@@ -81,10 +82,8 @@ std::unique_ptr<Kernel> prepare(const OpQuery& query) {
 }
 
 Support supports(const OpQuery& query) {
-  for (const TensorSpec& input : query.inputs) {
-    if (input.dtype != DType::kFloat32) {
-      return Support::no(concat("only f32, not ", input.dtype));
-    }
+  if (Support types = only_float32(query); !types.ok) {
+    return types;
   }
   return query.inputs[0].shape.rank() > 0 ? Support::yes() : Support::no("a scalar has no axis");
 }

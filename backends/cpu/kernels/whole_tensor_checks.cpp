@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "backends/cpu/float_support.h"
 #include "backends/cpu/parallel.h"
 #include "backends/cpu/vector_loops.h"
 #include "backends/host/unit_view.h"
@@ -131,21 +132,12 @@ std::unique_ptr<Kernel> prepare_finite(const OpQuery& query) {
   });
 }
 
-Support supports(const OpQuery& query) {
-  for (const TensorSpec& input : query.inputs) {
-    if (input.present() && input.dtype != DType::kFloat32) {
-      return Support::no(concat("only f32, not ", input.dtype));
-    }
-  }
-  return Support::yes();
-}
-
 }  // namespace
 
 void register_whole_tensor_checks(KernelTable& table) {
-  table.add("GlobalNorm", "cpu", supports, prepare_norm);
-  table.add("AdaptiveClip", "cpu", supports, prepare_adaptive_clip);
-  table.add("AllFinite", "cpu", supports, prepare_finite);
+  table.add("GlobalNorm", "cpu", only_float32, prepare_norm);
+  table.add("AdaptiveClip", "cpu", only_float32, prepare_adaptive_clip);
+  table.add("AllFinite", "cpu", only_float32, prepare_finite);
 }
 
 }  // namespace temper::cpu

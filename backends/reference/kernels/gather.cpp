@@ -2,47 +2,16 @@
 // of range is noted for whoever runs the kernel, and reads and writes nothing outside the tensors:
 // Gather gives NaN there (0 for types without NaN); GatherGrad drops it.
 #include <algorithm>
-#include <limits>
 
+#include "backends/host/gathered_rows.h"
 #include "backends/reference/reference_backend.h"
 #include "runtime/base/dtype_visit.h"
 
 namespace temper::reference {
 namespace {
 
-struct Geometry {
-  std::int64_t outer = 1;  // elements before the axis
-  std::int64_t dim = 0;    // size of the axis
-  std::int64_t inner = 1;  // elements behind it
-  std::int64_t picks = 0;  // number of indices
-
-  // The position on the axis, or -1.
-  std::int64_t row(std::int64_t index) const {
-    const std::int64_t row = index < 0 ? index + dim : index;
-    return row < dim ? std::max<std::int64_t>(row, -1) : -1;
-  }
-};
-
-Geometry geometry(const Attrs& attrs, const Shape& data, const Shape& indices) {
-  const int axis = static_cast<int>(attrs.get_int("axis", 0));
-  return {data.count(0, axis), data[axis], data.count(axis + 1, data.rank()),
-          indices.element_count()};
-}
-
-// The bits of what stands where an index names nothing.
-template <class T>
-std::uint64_t no_element() {
-  if constexpr (std::is_same_v<T, Float16> || std::is_same_v<T, BFloat16>) {
-    return bits_of(T(std::numeric_limits<float>::quiet_NaN()));
-  } else if constexpr (std::is_floating_point_v<T>) {
-    return bits_of(std::numeric_limits<T>::quiet_NaN());
-  } else {
-    return 0;
-  }
-}
-
 template <class T, class I>
-std::unique_ptr<Kernel> gather_kernel(const Geometry& g, T missing) {
+std::unique_ptr<Kernel> gather_kernel(const GatheredRows& g, T missing) {
   return make_kernel([g, missing](const KernelArgs& args) {
     const T* x = static_cast<const T*>(args.inputs[0]);
     const I* indices = static_cast<const I*>(args.inputs[1]);
@@ -62,7 +31,7 @@ std::unique_ptr<Kernel> gather_kernel(const Geometry& g, T missing) {
 }
 
 template <class T, class I>
-std::unique_ptr<Kernel> gather_grad_kernel(const Geometry& g) {
+std::unique_ptr<Kernel> gather_grad_kernel(const GatheredRows& g) {
   auto kernel = make_kernel([g](const KernelArgs& args) {
     const T* dy = static_cast<const T*>(args.inputs[0]);
     const I* indices = static_cast<const I*>(args.inputs[1]);
@@ -90,9 +59,9 @@ std::unique_ptr<Kernel> gather_grad_kernel(const Geometry& g) {
 }
 
 std::unique_ptr<Kernel> prepare_gather(const OpQuery& query) {
-  const Geometry g = geometry(*query.attrs, query.inputs[0].shape, query.inputs[1].shape);
+  const GatheredRows g(query, query.inputs[0].shape);
   const DType dtype = query.inputs[0].dtype;
-  const std::uint64_t missing = visit_any(dtype, []<class T>() { return no_element<T>(); });
+  const std::uint64_t missing = bits_of_missing(dtype);
   return visit_bits(dtype, [&]<class T>() {
     return query.inputs[1].dtype == DType::kInt32
                ? gather_kernel<T, std::int32_t>(g, static_cast<T>(missing))
@@ -106,7 +75,7 @@ Support supports_gather_grad(const OpQuery& query) {
 }
 
 std::unique_ptr<Kernel> prepare_gather_grad(const OpQuery& query) {
-  const Geometry g = geometry(*query.attrs, query.outputs[0].shape, query.inputs[1].shape);
+  const GatheredRows g(query, query.outputs[0].shape);
   return visit_any_float(query.inputs[0].dtype, [&]<class T>() {
     return query.inputs[1].dtype == DType::kInt32 ? gather_grad_kernel<T, std::int32_t>(g)
                                                   : gather_grad_kernel<T, std::int64_t>(g);

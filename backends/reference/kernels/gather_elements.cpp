@@ -2,10 +2,10 @@
 // whoever runs the kernel, and reads and writes nothing outside the tensors: a gather gives 0 there
 // (NaN for floats), a scatter drops the update. Reductions of floats run in double.
 #include <algorithm>
-#include <limits>
 #include <string>
 
 #include "backends/common/functors.h"
+#include "backends/host/gathered_rows.h"
 #include "backends/reference/index_reader.h"
 #include "backends/reference/index_walk.h"
 #include "backends/reference/reference_backend.h"
@@ -78,23 +78,11 @@ struct TuplePlaces {
   }
 };
 
-// The bits of what stands where an index names nothing.
-template <class T>
-std::uint64_t no_element() {
-  if constexpr (std::is_same_v<T, Float16> || std::is_same_v<T, BFloat16>) {
-    return bits_of(T(std::numeric_limits<float>::quiet_NaN()));
-  } else if constexpr (std::is_floating_point_v<T>) {
-    return bits_of(std::numeric_limits<T>::quiet_NaN());
-  } else {
-    return 0;
-  }
-}
-
 template <class Places>
 std::unique_ptr<Kernel> prepare_gather(const OpQuery& query) {
   const Places places(query, query.inputs[0].shape);
   const DType dtype = query.inputs[0].dtype;
-  const std::uint64_t none = visit_any(dtype, []<class T>() { return no_element<T>(); });
+  const std::uint64_t none = bits_of_missing(dtype);
   return visit_bits(dtype, [&]<class T>() -> std::unique_ptr<Kernel> {
     return make_kernel([places, missing = static_cast<T>(none)](const KernelArgs& args) {
       const T* x = static_cast<const T*>(args.inputs[0]);

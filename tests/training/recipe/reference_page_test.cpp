@@ -4,7 +4,6 @@
 #include <gtest/gtest.h>
 #include <temper_test_paths.h>
 
-#include <cstdlib>
 #include <fstream>
 #include <iterator>
 #include <map>
@@ -13,6 +12,7 @@
 #include "graph/ir/op_def.h"
 #include "graph/ops/standard_ops.h"
 #include "runtime/base/concat.h"
+#include "tests/generated_page.h"
 #include "training/losses/adversarial.h"
 #include "training/losses/loss.h"
 #include "training/metrics/metric_spec.h"
@@ -106,15 +106,7 @@ TEST(MixedPrecisionPage, ListsTheOpsOfEachClass) {
 }
 
 TEST(ReferencePage, IsWhatTheCodeSays) {
-  const std::string path = std::string(TEMPER_SOURCE_DIR) + "/docs/reference.md";
-  if (std::getenv("TEMPER_UPDATE_REFERENCE") != nullptr) {
-    std::ofstream(path) << page();
-  }
-  std::ifstream file(path);
-  std::ostringstream text;
-  text << file.rdbuf();
-  EXPECT_EQ(text.str(), page())
-      << "run it once with TEMPER_UPDATE_REFERENCE=1 and commit docs/reference.md";
+  test::expect_page(TEMPER_SOURCE_DIR, "docs/reference.md", page());
 }
 
 }  // namespace
