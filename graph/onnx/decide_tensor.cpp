@@ -168,6 +168,12 @@ bool looks_like_grid(const Shape& shape, std::span<const T> values) {
   return true;
 }
 
+// [1, 1, D]: a class token, which starts as zeros in many networks.
+bool is_one_row(const Shape& shape) {
+  return shape.rank() > 0 && shape[shape.rank() - 1] > 1 &&
+         shape[shape.rank() - 1] == shape.element_count();
+}
+
 // The place that a tensor is trained for; "" is none.
 const std::string& trained_place(const TensorUse& use, const Shape& shape) {
   static const std::string none;
@@ -211,6 +217,10 @@ std::string objection(const TensorUse& use, const std::string& place,
     }
     if ((place == use.scale || place == use.part) && looks_like_selection(values)) {
       return concat("a mask: ", place, ", with values of 0 and 1");
+    }
+    const bool token = place == use.joined && use.token && is_one_row(tensor.shape());
+    if (token && is_one_value(values)) {
+      return {};
     }
     const bool unusual = place == use.joined || place == use.part || place == use.scores;
     if (unusual && is_one_value(values)) {

@@ -15,6 +15,7 @@ class Finder {
     made_.flows.resize(graph_.nodes.size());
     for (const auto& [name, tensor] : graph_.initializers) {
       made_.stored.insert(name);
+      moved_.insert(name);
     }
     for (std::size_t i = 0; i < graph_.nodes.size(); ++i) {
       const FlatNode& node = graph_.nodes[i];
@@ -27,6 +28,15 @@ class Finder {
       }
       if (flow != FixedValues::Flow::kNone && keeps_exponential(node)) {
         made_.exponentials.insert(node.outputs.begin(), node.outputs.end());
+      }
+      if (flow == FixedValues::Flow::kComputes && is_sum_of_stored(node)) {
+        sums_.insert(node.outputs.begin(), node.outputs.end());
+      }
+      if (flow == FixedValues::Flow::kMoves) {
+        moved_.insert(node.outputs.begin(), node.outputs.end());
+      }
+      if (flow != FixedValues::Flow::kNone && is_of_frozen_norm(node)) {
+        made_.frozen_norms.insert(node.outputs.begin(), node.outputs.end());
       }
     }
     return std::move(made_);
@@ -86,9 +96,28 @@ class Finder {
             (bounds || moved_inputs(node) == 1));
   }
 
+  // A variance and its epsilon.
+  bool is_sum_of_stored(const FlatNode& node) const {
+    return facts_of(node).arithmetic == Arithmetic::kAdd &&
+           std::all_of(node.inputs.begin(), node.inputs.end(),
+                       [&](const std::string& input) { return moved_.contains(input); });
+  }
+
+  bool is_of_frozen_norm(const FlatNode& node) const {
+    const Arithmetic arithmetic = facts_of(node).arithmetic;
+    const bool root = arithmetic == Arithmetic::kRoot ||
+                      (arithmetic == Arithmetic::kPower && node.inputs.size() == 2);
+    return (root && sums_.contains(node.inputs[0])) ||
+           std::any_of(node.inputs.begin(), node.inputs.end(), [&](const std::string& input) {
+             return made_.frozen_norms.contains(input);
+           });
+  }
+
   const FlatGraph& graph_;
   FixedValues made_;
   std::unordered_set<std::string> fixed_;  // computed without a gradient: shapes, indices
+  std::unordered_set<std::string> moved_;  // elements of stored tensors
+  std::unordered_set<std::string> sums_;   // of two such
 };
 
 }  // namespace

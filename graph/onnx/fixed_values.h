@@ -20,6 +20,9 @@ struct FixedValues {
   std::unordered_set<std::string> stored;
   // e^x of a stored tensor, perhaps bounded: what a learned temperature or variance goes through.
   std::unordered_set<std::string> exponentials;
+  // Computed from the root of a stored tensor and a small number: what a normalisation with stored
+  // statistics scales and shifts by.
+  std::unordered_set<std::string> frozen_norms;
   std::vector<Flow> flows;  // per node
 };
 

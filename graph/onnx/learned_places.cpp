@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include <onnx.pb.h>
+
 #include "graph/onnx/place_arithmetic.h"
 #include "runtime/base/concat.h"
 
@@ -99,6 +101,20 @@ bool LearnedPlaces::is_affine_pair(const FlatNode& mul, const FlatNode& add) con
          trait(mul.inputs[1 - scale]).before && trait(add.outputs[0]).after;
 }
 
+// Such a pair by channels right behind a convolution without bias, where a learned one would say
+// nothing that the convolution does not: a normalisation with stored statistics, folded.
+bool LearnedPlaces::is_folded_norm(const FlatNode& mul, const FlatNode& add) const {
+  if (!is_affine_pair(mul, add)) {
+    return false;
+  }
+  const std::size_t scale = is_stored(mul.inputs[1]) ? 1 : 0;
+  const FlatNode* from = made_by(other_input(mul, scale));
+  const auto dims = dims_.find(mul.inputs[scale]);
+  return from != nullptr && facts_of(*from).linear == Linear::kConvolution &&
+         from->inputs.size() == 2 && dims != dims_.end() && dims->second.size() > 1 &&
+         dims->second.back() == 1 && !is_one(mul.inputs[scale]);
+}
+
 LearnedPlace LearnedPlaces::addend(const FlatNode& node, std::size_t slot) const {
   using Kind = LearnedPlace::Kind;
   const std::string& other = other_input(node, slot);
@@ -108,6 +124,11 @@ LearnedPlace LearnedPlaces::addend(const FlatNode& node, std::size_t slot) const
   }
   const FlatNode* next = only_reader(node.outputs[0]);
   const FlatNode* from = made_by(other);
+  if (fixed_.frozen_norms.contains(node.inputs[slot]) ||
+      (from != nullptr && is_product(*from) && is_folded_norm(*from, node))) {
+    return {Kind::kOther,
+            concat("shift of a normalisation with stored statistics at ", node.label())};
+  }
   if (next != nullptr && computes(*next, Arithmetic::kRoot)) {
     return {Kind::kOther, concat("added under the root of ", next->label())};
   }
@@ -153,6 +174,11 @@ LearnedPlace LearnedPlaces::factor(const FlatNode& node, std::size_t slot) const
   }
   const Trait& from = trait(other);
   const FlatNode* next = only_reader(node.outputs[0]);
+  if (fixed_.frozen_norms.contains(node.inputs[slot]) ||
+      (next != nullptr && is_folded_norm(node, *next))) {
+    return {Kind::kOther,
+            concat("scale of a normalisation with stored statistics at ", node.label())};
+  }
   if (is_one(node.inputs[slot]) && fixed_.exponentials.contains(node.inputs[slot]) && from.before) {
     return {Kind::kTemperature, concat("temperature at ", node.label())};
   }
@@ -177,12 +203,28 @@ LearnedPlace LearnedPlaces::factor(const FlatNode& node, std::size_t slot) const
   return fixed;
 }
 
+// Joined along another axis than its last one, to features of which nothing is cut off: what takes
+// the place of a part is the padding of a shift by some steps.
+bool LearnedPlaces::is_beside_all(const FlatNode& node, std::size_t slot) const {
+  const bool cut =
+      std::any_of(node.inputs.begin(), node.inputs.end(), [&](const std::string& input) {
+        const FlatNode* from = is_stored(input) ? nullptr : made_by(input);
+        return from != nullptr && facts_of(*from).movement == Movement::kPart;
+      });
+  const wire::AttributeProto* axis = node.find("axis");
+  const auto found = dims_.find(node.inputs[slot]);
+  const auto rank = static_cast<std::int64_t>(found == dims_.end() ? 0 : found->second.size());
+  return !cut && axis != nullptr && axis->i() != -1 && (rank < 2 || axis->i() != rank - 1);
+}
+
 // A token beside those that layers made of the input: a class token, a prompt.
-LearnedPlace LearnedPlaces::joined(const FlatNode& node) const {
+LearnedPlace LearnedPlaces::joined(const FlatNode& node, std::size_t slot) const {
+  using Kind = LearnedPlace::Kind;
   const bool before = std::any_of(node.inputs.begin(), node.inputs.end(),
                                   [&](const std::string& input) { return trait(input).before; });
-  return {before && trait(node.outputs[0]).after ? LearnedPlace::Kind::kJoined
-                                                 : LearnedPlace::Kind::kOther,
+  return {!before || !trait(node.outputs[0]).after ? Kind::kOther
+          : is_beside_all(node, slot)              ? Kind::kToken
+                                                   : Kind::kJoined,
           concat("joined to the features at ", node.label())};
 }
 
@@ -197,7 +239,7 @@ LearnedPlace LearnedPlaces::at(std::size_t index, std::size_t slot) const {
   }
   if (facts_of(node).movement == Movement::kJoin && facts_of(node).max_inputs < 0 &&
       !node.outputs.empty()) {
-    return joined(node);
+    return joined(node, slot);
   }
   // Keras writes x a + (shift - mean a).
   if (computes(node, Arithmetic::kSubtract) && slot == 0 && node.inputs.size() == 2 &&

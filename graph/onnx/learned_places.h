@@ -15,7 +15,15 @@ namespace temper::graph {
 
 // What one stored input of a node is.
 struct LearnedPlace {
-  enum class Kind { kScale, kBias, kScores, kJoined, kTemperature, kOther } kind = Kind::kOther;
+  enum class Kind {
+    kScale,
+    kBias,
+    kScores,
+    kJoined,
+    kToken,  // joined to the features as one more of them
+    kTemperature,
+    kOther
+  } kind = Kind::kOther;
   std::string what;  // names the node: "scale of the normalisation at Mul 'ln/Mul'"
 };
 
@@ -51,7 +59,8 @@ class LearnedPlaces {
   LearnedPlace addend(const FlatNode& node, std::size_t slot) const;
   LearnedPlace factor(const FlatNode& node, std::size_t slot) const;
 
-  LearnedPlace joined(const FlatNode& node) const;
+  LearnedPlace joined(const FlatNode& node, std::size_t slot) const;
+  bool is_beside_all(const FlatNode& node, std::size_t slot) const;
 
   bool is_stored(const std::string& name) const { return fixed_.stored.contains(name); }
   bool is_per_head(const std::string& name) const;
@@ -63,6 +72,7 @@ class LearnedPlaces {
   bool is_linear(const std::string& name, bool without_bias) const;
   bool is_layer_output(const std::string& name) const;
   bool is_affine_pair(const FlatNode& mul, const FlatNode& add) const;
+  bool is_folded_norm(const FlatNode& mul, const FlatNode& add) const;
 
   const FlatGraph& graph_;
   const FixedValues& fixed_;

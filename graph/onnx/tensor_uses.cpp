@@ -30,6 +30,7 @@ void merge(TensorUse& use, const TensorUse& more) {
   keep_first(use.constant, more.constant);
   keep_first(use.scores, more.scores);
   keep_first(use.joined, more.joined);
+  use.token = use.token || more.token;
   keep_first(use.temperature, more.temperature);
 }
 
@@ -42,6 +43,7 @@ std::string& text_of(TensorUse& use, LearnedPlace::Kind kind) {
     case LearnedPlace::Kind::kScores:
       return use.scores;
     case LearnedPlace::Kind::kJoined:
+    case LearnedPlace::Kind::kToken:
       return use.joined;
     case LearnedPlace::Kind::kTemperature:
       return use.temperature;
@@ -162,6 +164,7 @@ std::unordered_map<std::string, TensorUse> find_tensor_uses(const FlatGraph& gra
       }
       const LearnedPlace place = places.at(i, slot);
       keep_first(text_of(use, place.kind), place.what);
+      use.token = use.token || place.kind == LearnedPlace::Kind::kToken;
     }
   }
   return uses;

@@ -18,6 +18,7 @@ struct TensorUse {
   std::string constant;     // the left operand of a product of two stored tensors
   std::string scores;       // "added to the scores of Softmax 'attention'"
   std::string joined;       // "joined to the features at Concat 'cat'"
+  bool token = false;       // to all of them, along another axis than the last known one
   std::string temperature;  // its exponential is a factor: "temperature at Mul 'scale'"
   std::string scale;        // "scale of the normalisation at Mul 'ln/Mul'": see learned_places.h
   std::string bias;         // an addend: trainable from rank 1 on, unless it is a mask

@@ -29,6 +29,23 @@ TEST(ComputedPlaces, AClassTokenTrainsAndPaddingDoesNot) {
   padding.add("Concat", {"zeros", "h"}, "m", {int_attribute("axis", 0)}).last();
   padding.expect("zeros", false, "one value alone: joined to the features at Concat 'm'");
 
+  Model fresh;  // as many networks begin
+  fresh.tensor("token", {1, 4}, std::vector<float>(4, 0));
+  fresh.add("Concat", {"token", "h"}, "m", {int_attribute("axis", 0)}).last();
+  fresh.expect("token", true, "joined to the features at Concat 'm'");
+
+  Model shift;  // by a step
+  shift.tensor("zeros", {1, 4}, std::vector<float>(4, 0)).whole("from", {0}).whole("to", {-1});
+  shift.add("Slice", {"h", "from", "to", "from"}, "part");
+  shift.add("Concat", {"zeros", "part"}, "m", {int_attribute("axis", 0)}).last();
+  shift.expect("zeros", false, "one value alone: joined to the features at Concat 'm'");
+
+  Model wider;
+  wider.tensor("zeros", {1, 4}, std::vector<float>(4, 0)).tensor("w2", {8, 4}, uneven(32));
+  wider.add("Concat", {"zeros", "h"}, "m", {int_attribute("axis", 1)});
+  wider.add("MatMul", {"m", "w2"}, "y");
+  wider.expect("zeros", false, "one value alone: joined to the features at Concat 'm'");
+
   Model anchors;  // behind the last layer
   anchors.tensor("anchors", {1, 4}, uneven(4));
   anchors.add("Concat", {"anchors", "h"}, "y", {int_attribute("axis", 0)});
@@ -94,6 +111,43 @@ TEST(ComputedPlaces, ABiasOfScoresTrainsAndMasksAndPenaltiesBesideItDoNot) {
   model.expect("bias", true, "added to the scores of Softmax 'm'");
   model.expect("mask", false, "one value alone: added to the scores of Softmax 'm'");
   model.expect("distances", false, "added to the scores of Softmax 'm'");
+}
+
+// h as a picture of one pixel -> Conv 'conv' without bias, and with bias if asked for -> c.
+Model behind_convolution(bool bias = false) {
+  Model model;
+  model.whole("to", {-1, 4, 1, 1}).whole("back", {-1, 4}).add("Reshape", {"h", "to"}, "p");
+  model.tensor("w", {4, 4, 1, 1}, uneven(16)).vector("b");
+  std::vector<std::string> inputs = {"p", "w"};
+  if (bias) {
+    inputs.emplace_back("b");
+  }
+  model.add("Conv", inputs, "c").add("Reshape", {"n", "back"}, "m").last();
+  return model;
+}
+
+TEST(ComputedPlaces, ANormalisationWithStoredStatisticsDoesNotTrain) {
+  Model written = behind_convolution();  // of torchvision and DETR
+  for (const char* name : {"gain", "shift", "mean", "variance"}) {
+    written.tensor(name, {1, 4, 1, 1}, {0.5f, 1.5f, 2, 3});
+  }
+  written.one("epsilon", 1e-5f).add("Add", {"variance", "epsilon"}, "v").add("Sqrt", {"v"}, "d");
+  written.add("Reciprocal", {"d"}, "i").add("Mul", {"gain", "i"}, "scale");
+  written.add("Mul", {"mean", "scale"}, "e").add("Sub", {"shift", "e"}, "rest");
+  written.add("Mul", {"c", "scale"}, "s").add("Add", {"s", "rest"}, "n");
+  for (const char* name : {"gain", "shift", "mean", "variance"}) {
+    written.expect(name, false, "");
+  }
+  written.expect("shift", false, "shift of a normalisation with stored statistics at Add 'n'");
+  written.expect("w", true, "weight of Conv 'c'");
+
+  for (const bool bias : {false, true}) {  // folded; or between layers that say something else
+    Model folded = behind_convolution(bias);
+    folded.tensor("scale", {1, 4, 1, 1}, uneven(4)).tensor("shift", {1, 4, 1, 1}, uneven(4));
+    folded.add("Mul", {"c", "scale"}, "s").add("Add", {"s", "shift"}, "n");
+    folded.expect("scale", bias, bias ? "scale of the affine pair" : "with stored statistics");
+    folded.expect("shift", bias, bias ? "addend of Add 'n'" : "with stored statistics");
+  }
 }
 
 TEST(ComputedPlaces, ATableOfPositionsTrainsThatIsResizedToTheInput) {
