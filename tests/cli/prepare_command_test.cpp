@@ -75,6 +75,16 @@ TEST(PrepareCommand, OnlyAdaptersTrainAndAreMergedIntoTheModelTheyBelongTo) {
   ASSERT_EQ(adapters.tensors.size(), 4u);
   EXPECT_NE(adapters.find("base_model.model.8.lora_A.weight"), nullptr);
   EXPECT_EQ(adapters.metadata.at("base_model.model.8.factor"), "2");
+  // Loaded into the model they were trained for, and merged at once.
+  const std::string loaded = scratch / "loaded.onnx";
+  const CommandResult added =
+      run_temper({"prepare", digits("digits.onnx"), loaded, "--lora-load", file, "--merge-lora"});
+  ASSERT_EQ(added.exit_code, 0) << added.err;
+  EXPECT_THAT(added.err, HasSubstr("--lora-load: 2 layers have the adapters of"));
+  const std::map<std::string, Tensor> again = weights(loaded);
+  for (const auto& [name, tensor] : weights(merged)) {
+    EXPECT_TRUE(equal_bits(tensor, again.at(name))) << name;
+  }
   // The merged file and the adapter form are equally good.
   const auto loss_of = [&](const std::string& model) {
     const CommandResult evaluated =
@@ -97,11 +107,14 @@ TEST(PrepareCommand, RefusesWhatItCannotDoAndWritesNothing) {
   expect({}, 2, "no edit is asked for");
   expect({"--head-keep", "1"}, 2, "--head-keep says more about --head-classes");
   expect({"--lora", "r=4"}, 2, "--lora needs --match");
-  expect({"--lora", "rank=4", "--match", "8"}, 2, "expected r=RANK and alpha=NUMBER");
-  expect({"--lora", "r=4", "--match", "**.attn.**"}, 2, "such layers are '8', '10'");
+  expect({"--lora", "rank=4", "--match", "8"}, 2, "expected r=RANK, alpha=NUMBER");
+  expect({"--lora", "r=4", "--match", "**.attn.**"}, 2, "such layers are '0', '3', '8', '10'");
   expect({"--head-classes", "3", "--head-keep", "0,12"}, 2, "the file's classes are 0 to 9");
   expect({"--strip-activation"}, 2, "not by a Softmax");
-  expect({"--padding-idx", "0.weight"}, 2, "expected WEIGHT=ROW");
+  expect({"--lora-load", digits("digits.onnx")}, 2, "the model has no adapters");
+  expect({"--lora-ranks", "8=4"}, 2, "--lora-ranks says more about --lora");
+  expect({"--tie-match", "**"}, 2, "names no two weights that are equal");
+  expect({"--padding-idx", "0.weight=1,a"}, 2, "expected WEIGHT=ROW");
 }
 
 }  // namespace

@@ -8,23 +8,10 @@
 #include "tools/cli/named_sizes.h"
 #include "tools/cli/prepare_options.h"
 #include "training/formats/json.h"
-#include "training/formats/safetensors.h"
+#include "training/records/adapter_files.h"
 
 namespace temper::cli {
 namespace {
-
-// As the peft package names them; the factors alpha / r are in the metadata.
-void write_adapters(const std::string& path, const std::vector<graph::LoraAdapter>& adapters) {
-  std::vector<std::pair<std::string, Tensor>> tensors;
-  std::map<std::string, std::string> metadata;
-  for (const graph::LoraAdapter& adapter : adapters) {
-    const std::string layer = "base_model.model." + adapter.layer;
-    tensors.emplace_back(layer + ".lora_A.weight", adapter.a);
-    tensors.emplace_back(layer + ".lora_B.weight", adapter.b);
-    metadata[layer + ".factor"] = concat(adapter.factor);
-  }
-  training::write_safetensors(path, tensors, metadata);
-}
 
 int run(const Arguments& arguments) {
   const graph::PrepareOptions options = prepare_options(arguments);
@@ -38,7 +25,7 @@ int run(const Arguments& arguments) {
   const graph::OnnxModel model = graph::OnnxModel::load(arguments.positional(0), {});
   const graph::Prepared done = graph::prepare_model(model, options, trial, path);
   if (options.extract_lora) {
-    write_adapters(arguments.text("--extract-lora"), done.adapters);
+    training::write_adapters(arguments.text("--extract-lora"), done.adapters);
   }
   if (arguments.has("--json")) {
     training::JsonValue line = training::JsonValue::object();

@@ -11,6 +11,7 @@
 #include "graph/onnx/surgery/restore_batchnorm.h"
 #include "graph/onnx/surgery/restore_bias.h"
 #include "graph/onnx/surgery/strip_activation.h"
+#include "graph/onnx/surgery/tie.h"
 #include "graph/onnx/surgery/untie.h"
 
 namespace temper::graph {
@@ -26,6 +27,7 @@ class Finder {
     training_form();
     add(weights_in_constants(edit_), "weights in Constant nodes", "--lift-constants");
     ties();
+    written_twice();
     Names anonymous;
     for (const auto& [from, to] : readable_names(edit_)) {
       anonymous.push_back(concat(from, " is ", to));
@@ -65,6 +67,14 @@ class Finder {
       }
     }
     add(names, "weights that were merged because they were equal, and train as one", "--untie");
+  }
+
+  void written_twice() {
+    Names names;
+    for (const WrittenTwice& one : find_written_twice(edit_)) {
+      names.push_back(concat(one.copy, " is ", one.tensor, one.turned ? " transposed" : ""));
+    }
+    add(names, "weights that are an embedding once more, and train apart from it", "--tie");
   }
 
   void activations() {

@@ -61,17 +61,7 @@ class DropoutInserter {
     finish(edit_.insert_after(file, "Dropout", {kept}, y));
   }
 
-  void finish(wire::NodeProto& node) {
-    if (edit_.opset() < kRatioIsAnInput) {
-      set_float(node, "ratio", static_cast<float>(options_.ratio));
-      return;
-    }
-    if (ratio_.empty()) {
-      ratio_ = edit_.unique("dropout_ratio");
-      edit_.add_tensor(ratio_, Tensor::scalar<double>(DType::kFloat32, options_.ratio), kFloat);
-    }
-    node.add_input(ratio_);
-  }
+  void finish(wire::NodeProto& node) { set_dropout_ratio(edit_, node, options_.ratio, ratio_); }
 
   ModelEdit& edit_;
   const DropoutOptions& options_;
@@ -81,6 +71,18 @@ class DropoutInserter {
 };
 
 }  // namespace
+
+void set_dropout_ratio(ModelEdit& edit, wire::NodeProto& node, double ratio, std::string& stored) {
+  if (edit.opset() < kRatioIsAnInput) {
+    set_float(node, "ratio", static_cast<float>(ratio));
+    return;
+  }
+  if (stored.empty()) {
+    stored = edit.unique("dropout_ratio");
+    edit.add_tensor(stored, Tensor::scalar<double>(DType::kFloat32, ratio), kFloat);
+  }
+  node.add_input(stored);
+}
 
 void insert_dropout(ModelEdit& edit, const DropoutOptions& options) {
   TEMPER_CHECK(options.ratio >= 0 && options.ratio < 1, ErrorCode::kInvalidArgument,

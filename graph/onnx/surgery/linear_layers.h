@@ -30,6 +30,7 @@ class FlatIndex {
 inline constexpr const char* kLoraA = ".lora_A";
 inline constexpr const char* kLoraB = ".lora_B";
 inline constexpr const char* kLoraFactor = ".lora_factor";
+inline constexpr const char* kLoraDropped = ".lora_dropped";  // a value: what goes into A
 
 struct LinearLayer {
   const FlatNode* node = nullptr;

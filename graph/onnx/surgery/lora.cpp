@@ -1,208 +1,296 @@
 #include "graph/onnx/surgery/lora.h"
 
 #include <algorithm>
-#include <string_view>
 
 #include <onnx.pb.h>
 
-#include "graph/onnx/places.h"
 #include "graph/onnx/surgery/fresh_values.h"
-#include "graph/onnx/surgery/linear_layers.h"
+#include "graph/onnx/surgery/insert_dropout.h"
+#include "graph/onnx/surgery/lora_layers.h"
+#include "graph/onnx/surgery/node_attributes.h"
 #include "runtime/base/error.h"
 
 namespace temper::graph {
 namespace {
 
-// The nodes and tensors of one adapter.
-struct Found {
-  std::string layer;
-  std::string a, b, factor;  // tensors
-  const FlatNode* first = nullptr;
-  const FlatNode* second = nullptr;
-  const FlatNode* scaled = nullptr;
-  const FlatNode* sum = nullptr;
-  const FlatNode* base = nullptr;  // the layer's product
+Tensor turned(const Tensor& matrix) {
+  const Shape& shape = matrix.shape();
+  return Tensor::from<double>(matrix.dtype(), Shape{shape[1], shape[0]},
+                              transposed(matrix.values<double>(), shape[0]));
+}
+
+// [r, in, kh, kw] and [out, r, 1, 1] of a layer.
+struct AdapterShapes {
+  Shape a, b;
 };
 
-const FlatNode* only_reader(const FlatIndex& index, const std::string& value) {
-  const auto& readers = index.readers(value);
-  return readers.size() == 1 ? readers[0] : nullptr;
-}
-
-std::vector<Found> find_adapters(ModelEdit& edit, const FlatIndex& index) {
-  std::vector<Found> all;
-  for (const auto& tensor : edit.graph().initializer()) {
-    const std::string& a = tensor.name();
-    if (!a.ends_with(kLoraA)) {
-      continue;
-    }
-    Found one;
-    one.a = a;
-    one.layer = a.substr(0, a.size() - std::string_view(kLoraA).size());
-    one.b = one.layer + kLoraB;
-    one.factor = one.layer + kLoraFactor;
-    one.first = only_reader(index, a);
-    one.second = one.first == nullptr ? nullptr : only_reader(index, one.first->outputs[0]);
-    one.scaled = one.second == nullptr ? nullptr : only_reader(index, one.second->outputs[0]);
-    one.sum = one.scaled == nullptr ? nullptr : only_reader(index, one.scaled->outputs[0]);
-    if (one.sum != nullptr) {
-      one.base = index.maker(one.sum->inputs[0]);
-    }
-    const auto reads = [](const FlatNode* node, const std::string& name) {
-      return node != nullptr &&
-             std::find(node->inputs.begin(), node->inputs.end(), name) != node->inputs.end();
-    };
-    TEMPER_CHECK(one.base != nullptr && reads(one.second, one.b) && reads(one.scaled, one.factor) &&
-                     edit.find_tensor(one.b) != nullptr && edit.find_tensor(one.factor) != nullptr,
-                 ErrorCode::kUnsupported, "'", a,
-                 "' has the name of an adapter, but its nodes are not those that --lora makes");
-    all.push_back(one);
+AdapterShapes shapes_of(ModelEdit& edit, const LoraLayer& one, std::int64_t rank) {
+  const Shape weight = edit.header(one.layer.weight).shape;
+  const int outputs = one.layer.output_axis;
+  AdapterShapes shapes{Shape{rank, weight[1 - outputs]}, Shape{weight[outputs], rank}};
+  for (int i = 2; i < weight.rank(); ++i) {
+    shapes.a.push_back(weight[i]);
+    shapes.b.push_back(1);
   }
-  TEMPER_CHECK(!all.empty(), ErrorCode::kInvalidArgument,
-               "the model has no adapters: no tensor's name ends in ", kLoraA);
-  return all;
+  return shapes;
 }
 
-void add_adapter(ModelEdit& edit, const LinearLayer& layer, const LoraOptions& options,
-                 TorchUniform& fresh) {
-  const TensorHeader header = edit.header(layer.weight);
-  const std::int64_t out = header.shape[layer.output_axis];
-  const std::int64_t in = header.shape[1 - layer.output_axis];
-  const std::int64_t rank = options.rank;
-  TEMPER_CHECK(rank < std::min(in, out), ErrorCode::kInvalidArgument, "--lora r=", rank,
-               " is not below the rank of '", layer.weight, "' of layer '", layer.name(), "', ",
-               std::min(in, out), "; leave the layer out with --match, or take a smaller r");
-  const std::string name = layer.name();
-  const std::vector<float> drawn = fresh.draw(rank * in, layer_bound(in));
-  const std::vector<double> a = transposed({drawn.begin(), drawn.end()}, rank);
-  const std::string a_name = edit.unique(name + kLoraA), b_name = edit.unique(name + kLoraB),
-                    factor = edit.unique(name + kLoraFactor);
-  TEMPER_CHECK(a_name == name + kLoraA && b_name == name + kLoraB && factor == name + kLoraFactor,
-               ErrorCode::kUnsupported, "layer '", name,
-               "' has an adapter already, or another of "
-               "its name has; merge it first (--merge-lora)");
-  edit.add_tensor(a_name, Tensor::from<double>(header.dtype, Shape{in, rank}, a), header.file_type);
-  edit.add_tensor(b_name, Tensor(header.dtype, Shape{rank, out}), header.file_type);
-  const double alpha = options.alpha == 0 ? static_cast<double>(rank) : options.alpha;
-  edit.add_tensor(factor, Tensor::scalar<double>(header.dtype, alpha / static_cast<double>(rank)),
-                  header.file_type);
-  wire::NodeProto& product = edit.node_of(*layer.node);
-  const std::string y = product.output(0), x = product.input(0);
-  const std::string base = edit.unique(y + "_without_adapter");
-  product.set_output(0, base);
-  const std::string low = edit.unique(name + ".lora_x"), high = edit.unique(name + ".lora_y"),
-                    scaled = edit.unique(name + ".lora_z");
-  // Each goes directly behind the product, so the last one comes first.
-  edit.insert_after(product, "Add", {base, scaled}, y);
-  edit.insert_after(product, "Mul", {high, factor}, scaled);
-  edit.insert_after(product, "MatMul", {low, b_name}, high);
-  edit.insert_after(product, "MatMul", {x, a_name}, low);
+class Adding {
+ public:
+  Adding(ModelEdit& edit, double dropout) : edit_(edit), dropout_(dropout) {
+    TEMPER_CHECK(dropout >= 0 && dropout < 1, ErrorCode::kInvalidArgument,
+                 "the dropout of --lora is ", dropout,
+                 ", expected a share of at least 0 and below 1");
+  }
+
+  // `a` and `b` as peft stores them.
+  void add(const LoraLayer& one, const Tensor& a, const Tensor& b, double factor) {
+    const std::string& name = one.name;
+    TEMPER_CHECK(one.refused.empty(), ErrorCode::kUnsupported, "layer '", name,
+                 "' can have no adapter: ", one.refused, "; leave it out with --match");
+    for (const char* suffix : {kLoraA, kLoraB, kLoraFactor}) {
+      TEMPER_CHECK(edit_.unique(name + suffix) == name + suffix, ErrorCode::kUnsupported, "layer '",
+                   name,
+                   "' has an adapter already, or another of its name has; merge it first "
+                   "(--merge-lora)");
+    }
+    const TensorHeader header = edit_.header(one.layer.weight);
+    const bool is_conv = one.form == LoraForm::kConvolution;
+    const auto store = [&](const char* suffix, const Tensor& value) {
+      edit_.add_tensor(name + suffix, value, header.file_type);
+    };
+    const auto typed = [&](const Tensor& value) {
+      return Tensor::from<double>(header.dtype, value.shape(), value.values<double>());
+    };
+    store(kLoraA, typed(is_conv ? a : turned(a)));
+    store(kLoraB, typed(is_conv ? b : turned(b)));
+    store(kLoraFactor, Tensor::scalar<double>(header.dtype, factor));
+    if (one.form == LoraForm::kWeight) {
+      in_weight(one);
+    } else {
+      beside(one);
+    }
+    ++count_;
+  }
+
+  int count() const { return count_; }
+
+ private:
+  void beside(const LoraLayer& one) {
+    const std::string& name = one.name;
+    const char* op = one.form == LoraForm::kConvolution ? "Conv" : "MatMul";
+    wire::NodeProto& node = edit_.node_of(*one.layer.node);
+    const std::string y = node.output(0), x = node.input(0);
+    const std::string base = edit_.unique(y + "_without_adapter");
+    node.set_output(0, base);
+    const std::string low = edit_.unique(name + ".lora_x"), high = edit_.unique(name + ".lora_y"),
+                      scaled = edit_.unique(name + ".lora_z");
+    const std::string dropped = dropout_ > 0 ? edit_.unique(name + kLoraDropped) : x;
+    // Each goes directly behind the layer, so the last one comes first.
+    edit_.insert_after(node, "Add", {base, scaled}, y);
+    edit_.insert_after(node, "Mul", {high, name + kLoraFactor}, scaled);
+    edit_.insert_after(node, op, {low, name + kLoraB}, high);
+    wire::NodeProto& first = edit_.insert_after(node, op, {dropped, name + kLoraA}, low);
+    if (one.form == LoraForm::kConvolution) {
+      for (const char* window : {"auto_pad", "dilations", "kernel_shape", "pads", "strides"}) {
+        if (const wire::AttributeProto* found = find_attribute(node, window)) {
+          *first.add_attribute() = *found;
+        }
+      }
+    }
+    if (dropout_ > 0) {
+      set_dropout_ratio(edit_, edit_.insert_after(node, "Dropout", {x}, dropped), dropout_, ratio_);
+    }
+  }
+
+  // Of an op that does more than the product: its weight is computed in front of it.
+  void in_weight(const LoraLayer& one) {
+    TEMPER_CHECK(dropout_ == 0, ErrorCode::kUnsupported, "the adapter of layer '", one.name, "' (",
+                 one.layer.node->label(),
+                 ") is added to its weight, where there is no dropout; leave it out with --match, "
+                 "or the dropout");
+    wire::NodeProto& node = edit_.node_of(*one.layer.node);
+    const std::string weight = node.input(1);
+    const std::string product = edit_.unique(one.name + ".lora_product");
+    const std::string scaled = edit_.unique(one.name + ".lora_z");
+    const std::string sum = edit_.unique(one.name + ".weight_with_adapter");
+    edit_.insert_before(node, "MatMul", {one.name + kLoraA, one.name + kLoraB}, product);
+    std::string delta = product;
+    if (one.layer.output_axis == 0) {
+      delta = edit_.unique(one.name + ".lora_turned");
+      set_ints(edit_.insert_before(node, "Transpose", {product}, delta), "perm", {1, 0});
+    }
+    edit_.insert_before(node, "Mul", {delta, one.name + kLoraFactor}, scaled);
+    edit_.insert_before(node, "Add", {weight, scaled}, sum);
+    edit_.node_of(*one.layer.node).set_input(1, sum);
+  }
+
+  ModelEdit& edit_;
+  double dropout_;
+  std::string ratio_;  // the tensor that has it
+  int count_ = 0;
+};
+
+std::int64_t rank_of(const LoraOptions& options, const LoraLayer& one) {
+  for (const LoraRank& rank : options.ranks) {
+    if (one.layer.is_meant(rank.match)) {
+      return rank.rank;
+    }
+  }
+  return options.rank;
 }
+
+constexpr const char* kTrainAdapters =
+    "; train with model.trainable = [\"**.lora_A\", \"**.lora_B\"]";
 
 }  // namespace
 
 void add_lora(ModelEdit& edit, const LoraOptions& options) {
-  TEMPER_CHECK(options.rank > 0, ErrorCode::kInvalidArgument, "--lora r=", options.rank,
-               ", expected at least 1");
   const FlatGraph flat = edit.flat();
   const FlatIndex index(flat);
   TorchUniform fresh(options.seed);
   std::vector<std::string> others;
-  int count = 0;
-  std::set<std::string> names;
-  for (const FlatNode& node : flat.nodes) {
-    const auto layer = linear_layer(edit, index, node);
-    if (!layer || layer->kind != Linear::kMatrix || names.contains(layer->name())) {
+  std::set<std::int64_t> ranks;
+  Adding adding(edit, options.dropout);
+  for (const LoraLayer& one : lora_layers(edit, flat, index)) {
+    if (!one.layer.is_meant(options.match)) {
+      others.push_back(concat("'", one.name, "'"));
       continue;
     }
-    const wire::AttributeProto* sideways = node.find("transA");
-    if (sideways != nullptr && sideways->i() != 0) {
-      continue;
-    }
-    if (layer->is_meant(options.match)) {
-      names.insert(layer->name());
-      add_adapter(edit, *layer, options, fresh);
-      ++count;
-    } else {
-      others.push_back(concat("'", layer->name(), "'"));
-    }
+    const std::int64_t rank = rank_of(options, one);
+    TEMPER_CHECK(rank > 0, ErrorCode::kInvalidArgument, "--lora r=", rank, ", expected at least 1");
+    const AdapterShapes shapes = shapes_of(edit, one, rank);
+    const std::int64_t in = shapes.a.element_count() / rank, out = shapes.b[0];
+    TEMPER_CHECK(rank < std::min(in, out), ErrorCode::kInvalidArgument, "--lora r=", rank,
+                 " is not below the rank of '", one.layer.weight, "' of layer '", one.name, "', ",
+                 std::min(in, out), "; leave the layer out with --match, or take a smaller r");
+    const std::vector<float> drawn = fresh.draw(rank * in, layer_bound(in));
+    const double alpha = options.alpha == 0 ? static_cast<double>(rank) : options.alpha;
+    adding.add(one,
+               Tensor::from<double>(DType::kFloat32, shapes.a,
+                                    std::vector<double>(drawn.begin(), drawn.end())),
+               Tensor(DType::kFloat32, shapes.b), alpha / static_cast<double>(rank));
+    ranks.insert(rank);
   }
   others.resize(std::min<std::size_t>(others.size(), 8));
-  TEMPER_CHECK(count > 0, ErrorCode::kInvalidArgument,
-               "--lora: the pattern of --match names no Gemm or MatMul with a stored weight; such "
-               "layers are ",
+  TEMPER_CHECK(adding.count() > 0, ErrorCode::kInvalidArgument,
+               "--lora: the pattern of --match names no Gemm, MatMul or Conv with a stored weight; "
+               "such layers are ",
                join(others, ", "));
-  edit.note(concat("--lora: ", count, " layers have adapters of rank ", options.rank,
-                   "; train with model.trainable = [\"**.lora_A\", \"**.lora_B\"]"));
-}
-
-std::vector<LoraAdapter> lora_adapters(ModelEdit& edit) {
-  const FlatGraph flat = edit.flat();
-  std::vector<LoraAdapter> adapters;
-  for (const Found& one : find_adapters(edit, FlatIndex(flat))) {
-    const auto as_stored = [&](const std::string& name) {
-      const Tensor tensor = edit.read(name);
-      const Shape& shape = tensor.shape();
-      return Tensor::from<double>(tensor.dtype(), Shape{shape[1], shape[0]},
-                                  transposed(tensor.values<double>(), shape[0]));
-    };
-    adapters.push_back({one.layer, as_stored(one.a), as_stored(one.b),
-                        edit.read(one.factor).values<double>().front()});
+  std::vector<std::string> texts;
+  for (const std::int64_t rank : ranks) {
+    texts.push_back(concat(rank));
   }
-  return adapters;
+  edit.note(concat("--lora: ", adding.count(), " layers have adapters of rank ",
+                   join(texts, " or "), kTrainAdapters));
 }
 
-void merge_lora(ModelEdit& edit) {
+namespace {
+
+// PyTorch's exporter writes paths from the module that was exported on, peft from the model that
+// the adapters were made for: one may be inside of the other.
+bool is_path_in(const std::string& inner, const std::string& outer) {
+  return outer.size() > inner.size() && outer.ends_with(inner) &&
+         outer[outer.size() - inner.size() - 1] == '.';
+}
+
+const LoraLayer* find_layer(const std::vector<LoraLayer>& layers, const std::string& name) {
+  const auto names_it = [&](const LoraLayer& one) {
+    const std::string& weight = one.layer.weight;
+    return one.name == name || weight == name || weight == name + ".weight" ||
+           one.layer.node->name == name;
+  };
+  const auto exact = std::find_if(layers.begin(), layers.end(), names_it);
+  if (exact != layers.end()) {
+    return &*exact;
+  }
+  const LoraLayer* found = nullptr;
+  for (const LoraLayer& one : layers) {
+    if (is_path_in(name, one.name) || is_path_in(one.name, name)) {
+      if (found != nullptr) {
+        return nullptr;  // of two layers
+      }
+      found = &one;
+    }
+  }
+  return found;
+}
+
+// A tensor that was trained whole, by its name or as the weight or bias of a layer.
+bool set_whole(ModelEdit& edit, const std::vector<LoraLayer>& layers, const std::string& name,
+               Tensor value) {
+  std::string target = name;
+  if (edit.find_tensor(name) == nullptr) {
+    const std::size_t dot = name.rfind('.');
+    const LoraLayer* one =
+        dot == std::string::npos ? nullptr : find_layer(layers, name.substr(0, dot));
+    if (one == nullptr) {
+      return false;
+    }
+    const bool is_weight = name.substr(dot) == ".weight";
+    target = is_weight ? one->layer.weight : name.substr(dot) == ".bias" ? one->layer.bias : "";
+    if (is_weight && one->layer.output_axis == 1 && value.shape().rank() == 2) {
+      value = turned(value);
+    }
+  }
+  if (target.empty() || edit.find_tensor(target) == nullptr) {
+    return false;
+  }
+  const TensorHeader header = edit.header(target);
+  TEMPER_CHECK(header.shape == value.shape(), ErrorCode::kInvalidArgument, "--lora-load: '", name,
+               "' is ", value.shape(), ", but '", target, "' of the model is ", header.shape);
+  edit.set_value(target, Tensor::from<double>(header.dtype, value.shape(), value.values<double>()));
+  return true;
+}
+
+}  // namespace
+
+void load_lora(ModelEdit& edit, const LoraLoad& load) {
   const FlatGraph flat = edit.flat();
   const FlatIndex index(flat);
-  const std::vector<Found> adapters = find_adapters(edit, index);
-  std::set<std::string> gone;
-  for (const Found& one : adapters) {
-    const auto layer = linear_layer(edit, index, *one.base);
-    TEMPER_CHECK(layer, ErrorCode::kUnsupported, "the adapter of '", one.layer, "' is at ",
-                 one.base->label(), ", which has no stored weight");
-    TEMPER_CHECK(edit.reads_of(layer->weight) == 1, ErrorCode::kUnsupported, "'", layer->weight,
-                 "' of layer '", one.layer,
-                 "' is read by other nodes too, which merging would "
-                 "change; give each its own first (--untie-match '",
-                 layer->weight, "')");
-    const std::vector<double> a = edit.read(one.a).values<double>();
-    const std::vector<double> b = edit.read(one.b).values<double>();
-    // A Gemm multiplies what it has by its own factor.
-    const wire::AttributeProto* gemm = one.base->find("alpha");
-    const double factor = edit.read(one.factor).values<double>().front() /
-                          (gemm == nullptr ? 1.0 : static_cast<double>(gemm->f()));
-    const Tensor old = edit.read(layer->weight);
-    std::vector<double> weight = old.values<double>();
-    const std::int64_t out = old.shape()[layer->output_axis];
-    const std::int64_t in = old.shape()[1 - layer->output_axis];
-    const auto rank = static_cast<std::int64_t>(a.size()) / in;
-    std::vector<double> row(static_cast<std::size_t>(out));
-    for (std::int64_t i = 0; i < in; ++i) {
-      std::fill(row.begin(), row.end(), 0.0);
-      for (std::int64_t r = 0; r < rank; ++r) {
-        const double left = factor * a[static_cast<std::size_t>(i * rank + r)];
-        for (std::int64_t o = 0; o < out; ++o) {
-          row[static_cast<std::size_t>(o)] += left * b[static_cast<std::size_t>(r * out + o)];
-        }
-      }
-      for (std::int64_t o = 0; o < out; ++o) {
-        weight[static_cast<std::size_t>(layer->output_axis == 1 ? i * out + o : o * in + i)] +=
-            row[static_cast<std::size_t>(o)];
-      }
+  const std::vector<LoraLayer> layers = lora_layers(edit, flat, index);
+  Adding adding(edit, load.dropout);
+  std::vector<std::string> unknown;
+  std::set<const LoraLayer*> taken;
+  for (const LoraAdapter& adapter : load.adapters) {
+    const LoraLayer* one = find_layer(layers, adapter.layer);
+    if (one == nullptr || !taken.insert(one).second) {
+      unknown.push_back(concat("'", adapter.layer, "'"));
+      continue;
     }
-    edit.set_value(layer->weight, Tensor::from<double>(old.dtype(), old.shape(), weight));
-    const std::string y = one.sum->outputs[0];
-    wire::NodeProto& product = edit.node_of(*one.base);
-    for (const FlatNode* node : {one.first, one.second, one.scaled, one.sum}) {
-      edit.remove_node(edit.node_of(*node));
-    }
-    product.set_output(0, y);
-    gone.insert({one.a, one.b, one.factor});
+    const std::int64_t rank = adapter.a.shape().rank() == 0 ? 0 : adapter.a.shape()[0];
+    const AdapterShapes shapes = shapes_of(edit, *one, rank);
+    TEMPER_CHECK(rank > 0 && adapter.a.shape() == shapes.a && adapter.b.shape() == shapes.b,
+                 ErrorCode::kInvalidArgument, "--lora-load: the adapter of '", adapter.layer,
+                 "' in '", load.from, "' is ", adapter.a.shape(), " and ", adapter.b.shape(),
+                 ", but layer '", one->name, "' takes ", shapes.a, " and ", shapes.b);
+    const std::optional<double> alpha = load.alpha;
+    TEMPER_CHECK(adapter.factor || alpha, ErrorCode::kInvalidArgument, "'", load.from,
+                 "' does not say alpha, and there is no adapter_config.json beside it; give it: "
+                 "--lora alpha=16");
+    adding.add(*one, adapter.a, adapter.b,
+               adapter.factor ? *adapter.factor : *alpha / static_cast<double>(rank));
   }
-  edit.remove_unread(gone);
-  edit.note(concat("--merge-lora: the adapters of ", adapters.size(),
-                   " layers are in their weights now"));
+  int whole = 0;
+  for (const auto& [name, value] : load.tensors) {
+    if (set_whole(edit, layers, name, value)) {
+      ++whole;
+    } else {
+      unknown.push_back(concat("'", name, "'"));
+    }
+  }
+  std::vector<std::string> names;
+  for (const LoraLayer& one : layers) {
+    if (names.size() < 8) {
+      names.push_back(concat("'", one.name, "'"));
+    }
+  }
+  TEMPER_CHECK(unknown.empty(), ErrorCode::kInvalidArgument, "--lora-load: '", load.from, "' has ",
+               join(unknown, ", "), ", which the model has not, or not once; its layers are ",
+               join(names, ", "));
+  edit.note(concat("--lora-load: ", adding.count(), " layers have the adapters of '", load.from,
+                   "'", whole > 0 ? concat(", and ", whole, " tensors its values") : "",
+                   kTrainAdapters));
 }
 
 }  // namespace temper::graph

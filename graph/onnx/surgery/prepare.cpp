@@ -9,6 +9,7 @@
 #include "graph/onnx/surgery/restore_batchnorm.h"
 #include "graph/onnx/surgery/restore_bias.h"
 #include "graph/onnx/surgery/strip_activation.h"
+#include "graph/onnx/surgery/tie.h"
 #include "graph/onnx/surgery/untie.h"
 
 namespace temper::graph {
@@ -31,6 +32,9 @@ void undo_the_exporter(ModelEdit& edit, const PrepareOptions& options, const Tri
   }
   if (options.untie || options.untie_match) {
     untie(edit, options.untie, options.untie_match);
+  }
+  if (options.tie || options.tie_match) {
+    tie(edit, options.tie, options.tie_match);
   }
   if (options.readable_names) {
     give_readable_names(edit);
@@ -64,6 +68,9 @@ Prepared prepare_model(const OnnxModel& model, const PrepareOptions& options, co
   }
   if (options.dropout) {
     insert_dropout(edit, *options.dropout);
+  }
+  if (options.lora_load) {
+    load_lora(edit, *options.lora_load);
   }
   if (options.extract_lora) {
     done.adapters = lora_adapters(edit);

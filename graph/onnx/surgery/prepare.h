@@ -22,6 +22,8 @@ struct PrepareOptions {
   bool lift_constants = false;
   bool untie = false;
   NameTest untie_match;  // none: nothing beside accidents
+  bool tie = false;
+  NameTest tie_match;  // none: nothing beside what embeddings are meant to share
   bool readable_names = false;
   bool strip_activation = false;
   bool restore_bias = false;
@@ -30,6 +32,7 @@ struct PrepareOptions {
   std::vector<std::pair<std::string, std::int64_t>> padding_rows;  // weight, row
   std::optional<HeadOptions> head;
   std::optional<DropoutOptions> dropout;
+  std::optional<LoraLoad> lora_load;
   bool extract_lora = false;  // as the file has them, before merging
   bool merge_lora = false;
   std::optional<LoraOptions> lora;

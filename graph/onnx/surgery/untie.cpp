@@ -65,13 +65,6 @@ Uses uses_of_weights(ModelEdit& edit, const FlatGraph& flat) {
   return uses;
 }
 
-bool is_uniform(const Tensor& tensor) {
-  const std::size_t each = size_of(tensor.dtype());
-  const auto* bytes = static_cast<const std::byte*>(tensor.data());
-  const auto all = static_cast<std::size_t>(tensor.element_count()) * each;
-  return all <= each || std::memcmp(bytes, bytes + each, all - each) == 0;
-}
-
 std::vector<std::string> modules_of(const std::vector<Use>& uses) {
   std::vector<std::string> modules;
   for (const Use& use : uses) {
@@ -135,6 +128,13 @@ void separate(ModelEdit& edit, const std::string& name, const std::vector<Use>& 
 }
 
 }  // namespace
+
+bool is_uniform(const Tensor& tensor) {
+  const std::size_t each = size_of(tensor.dtype());
+  const auto* bytes = static_cast<const std::byte*>(tensor.data());
+  const auto all = static_cast<std::size_t>(tensor.element_count()) * each;
+  return all <= each || std::memcmp(bytes, bytes + each, all - each) == 0;
+}
 
 std::vector<Tie> find_ties(ModelEdit& edit) {
   const FlatGraph flat = edit.flat();

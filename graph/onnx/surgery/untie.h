@@ -18,6 +18,9 @@ struct Tie {
   bool by_accident = false;
 };
 
+// Whether all elements are one number.
+bool is_uniform(const Tensor& tensor);
+
 std::vector<Tie> find_ties(ModelEdit& edit);
 
 // Each module gets its own copy of what is tied by accident, and of the tensors that `also` names

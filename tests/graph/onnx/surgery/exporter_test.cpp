@@ -284,6 +284,9 @@ TEST(PaddingIdx, GivesTheSameAndLetsNothingFlowIntoTheRow) {
   alone.initializers = {floats("w", {2, 2}, {1, 2, 3, 4})};
   const PreparedModel table(folder.write("table.onnx", alone.bytes()), options);
   EXPECT_EQ(gradient_of(table, "w"), (std::vector<double>{1, 1, 0, 0}));
+  options.padding_rows = {{"w", 1}, {"w", 0}};
+  const PreparedModel both(folder.write("both.onnx", alone.bytes()), options);
+  EXPECT_EQ(gradient_of(both, "w"), (std::vector<double>{0, 0, 0, 0}));
   options.padding_rows = {{"w", 2}};
   expect_error(ErrorCode::kInvalidArgument, "no row 2", [&] { PreparedModel(from, options); });
   options.padding_rows = {{"v", 0}};

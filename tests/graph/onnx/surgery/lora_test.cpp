@@ -20,9 +20,13 @@ namespace {
 
 graph::PrepareOptions lora(std::int64_t rank, double alpha, const std::string& part) {
   graph::PrepareOptions options;
-  options.lora = graph::LoraOptions{
-      rank, alpha,
-      [part](std::string_view name) { return name.find(part) != std::string_view::npos; }, 3};
+  options.lora = graph::LoraOptions{};
+  options.lora->rank = rank;
+  options.lora->alpha = alpha;
+  options.lora->seed = 3;
+  options.lora->match = [part](std::string_view name) {
+    return name.find(part) != std::string_view::npos;
+  };
   return options;
 }
 
@@ -136,7 +140,7 @@ TEST(Lora, ASharedWeightIsNotMerged) {
 
 TEST(Lora, SaysWhatAPatternCouldHaveMeantAndWhatRankIsTooLarge) {
   const std::string from = surgery_fixture("pictures.onnx");
-  expect_error(ErrorCode::kInvalidArgument, "such layers are 'fc', 'head'",
+  expect_error(ErrorCode::kInvalidArgument, "such layers are 'conv1', 'conv2', 'fc', 'head'",
                [&] { PreparedModel(from, lora(2, 2, "attn")); });
   expect_error(ErrorCode::kInvalidArgument, "--lora r=5",
                [&] { PreparedModel(from, lora(5, 5, "head")); });
