@@ -303,6 +303,7 @@ std::vector<ValueId> gradient(Graph& graph, ValueId y, std::span<const ValueId> 
 std::shared_ptr<Body> gradient_of_body(const Body& body, const std::vector<std::size_t>& outputs,
                                        const std::vector<std::size_t>& inputs) {
   const auto made = std::make_shared<Body>(body);
+  made->forward = std::make_shared<Body>(body);
   Graph& graph = made->graph;
   Builder builder(graph, "gradient");
   std::vector<ValueId> wrt;

@@ -3,6 +3,7 @@
 // bodies, so nothing refers across graphs.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,8 @@ struct Body {
     ValueId inner, outer;
   };
   std::vector<Constant> constants = {};
+  // Of the gradient of a body: that body.
+  std::shared_ptr<const Body> forward = nullptr;
 };
 
 // Makes the numbers of a graph's input and output ports those of their places.

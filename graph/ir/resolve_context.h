@@ -75,6 +75,8 @@ class ResolveContext {
   virtual std::shared_ptr<Body> bind(const Body& body, const std::vector<Formal>& inputs) = 0;
   // How many steps a loop may have to be unrolled.
   virtual std::int64_t unroll() const = 0;
+  // How many steps a loop may take whose number of steps data decide.
+  virtual std::int64_t max_trip_count() const = 0;
   // What `f` added is removed again when it returns false.
   virtual bool attempt(const std::function<bool()>& f) = 0;
   virtual void set_output(std::size_t i, ValueId id) = 0;

@@ -1,29 +1,17 @@
-// Iterate, IterateGrad: a Loop or Scan that remains a step of the plan, because how many steps it
-// has is computed from data, or because they are too many to be written out. Their parts:
+// Iterate: a Loop or Scan that remains a step of the plan, because how many steps it
+// has is computed from data, or because they are too many to be written out. Its parts:
 // runtime/base/iteration.h.
 #include "graph/ir/body.h"
 #include "graph/ir/grad_context.h"
 #include "graph/ir/infer_context.h"
 #include "graph/ir/op_def.h"
 #include "graph/ir/op_registry.h"
+#include "graph/ops/iterate_shapes.h"
 #include "graph/ops/standard_ops.h"
 #include "runtime/base/iteration.h"
 
 namespace temper::graph {
 namespace {
-
-const Value& body_output(const Node& node, std::size_t i) {
-  const Graph& body = node.bodies.at(0)->graph;
-  return body.value(body.outputs.at(i).value);
-}
-
-Shape stacked_shape(std::int64_t steps, const Shape& slice) {
-  Shape shape = {steps};
-  for (const std::int64_t dim : slice) {
-    shape.push_back(dim);
-  }
-  return shape;
-}
 
 void infer_iterate(InferContext& c) {
   const Iteration parts = Iteration::of(c.attrs());
@@ -37,16 +25,6 @@ void infer_iterate(InferContext& c) {
                  stacked_shape(parts.steps, slice.shape));
   }
   c.set_output(static_cast<int>(parts.tape()), DType::kOpaque, Shape{});
-}
-
-void infer_iterate_grad(InferContext& c) {
-  const IterationGradient parts = IterationGradient::of(c.attrs());
-  for (std::size_t i = 0; i < c.node().outputs.size(); ++i) {
-    const Value& made = body_output(c.node(), i);
-    const bool sliced = i >= parts.slice_output(0) && i < parts.capture_output(0);
-    c.set_output(static_cast<int>(i), made.dtype,
-                 sliced ? stacked_shape(parts.forward.steps, made.shape) : made.shape);
-  }
 }
 
 // The steps in reverse: each computes its values again from the states on the tape, and from the
@@ -94,6 +72,9 @@ void iterate_gradient(GradContext& g) {
   }
   given.insert(given.end(), state_gradients.begin(), state_gradients.end());
   given.insert(given.end(), stack_gradients.begin(), stack_gradients.end());
+  for (std::size_t i = 0; i < forward.slice(0); ++i) {
+    given.push_back(g.x(static_cast<int>(i)));
+  }
   Graph& graph = g.builder().graph();
   const NodeId id =
       graph.add_node(graph.registry().get("IterateGrad"), given,
@@ -124,12 +105,6 @@ void register_iterate(OpRegistry& ops) {
       .precision(PrecisionClass::kFloat32)
       .infer(infer_iterate)
       .gradient(iterate_gradient)
-      .internal();
-  ops.add("IterateGrad")
-      .inputs(1, -1)
-      .outputs(1, -1)
-      .precision(PrecisionClass::kFloat32)
-      .infer(infer_iterate_grad)
       .internal();
 }
 

@@ -193,6 +193,7 @@ bool put_iteration(ResolveContext& c, const std::optional<std::int64_t>& most,
   number_ports(graph);
   parts.stacked = places.size();
   parts.steps = steps.value_or(-1);
+  parts.limit = counted ? 0 : c.max_trip_count();
   Values inputs = {counted ? ValueId{} : control(c, 0, DType::kInt64),
                    counted ? ValueId{} : control(c, 1, DType::kBool)};
   inputs.insert(inputs.end(), states.begin(), states.end());

@@ -60,6 +60,8 @@ Tensors iterate(const Graph& graph, const Node& node, const Tensors& inputs,
   bool holds = !go.defined() || go.values<std::int64_t>().front() != 0;
   tape.clear();
   for (std::int64_t step = 0; holds && step < most; ++step) {
+    TEMPER_CHECK(parts.limit == 0 || step < parts.limit, ErrorCode::kInvalidData,
+                 too_many_steps(parts.limit));
     tape.push_back(states);
     Tensors taken = {Tensor::scalar(DType::kInt64, step)};
     taken.insert(taken.end(), states.begin(), states.end());
@@ -89,13 +91,11 @@ Tensors iterate(const Graph& graph, const Node& node, const Tensors& inputs,
   return results;
 }
 
-void add(Tensor& sum, const Tensor& part) {
+void add(std::vector<double>& sum, const Tensor& part) {
   const std::vector<double> more = part.values<double>();
-  std::vector<double> all = sum.values<double>();
-  for (std::size_t i = 0; i < all.size(); ++i) {
-    all[i] += more[i];
+  for (std::size_t i = 0; i < sum.size(); ++i) {
+    sum[i] += more[i];
   }
-  sum = Tensor::from<double>(sum.dtype(), sum.shape(), all);
 }
 
 Tensors iterate_gradient(const Graph& graph, const Node& node, const Tensors& inputs,
@@ -114,6 +114,11 @@ Tensors iterate_gradient(const Graph& graph, const Node& node, const Tensors& in
     const Tensor& given = inputs[parts.state_gradient(i)];
     const Value& like = body.value(body.outputs[i].value);
     gradients.push_back(given.defined() ? given : Tensor(like.dtype, like.shape));
+  }
+  std::vector<std::vector<double>> sums;
+  for (std::size_t i = 0; i < parts.asked_captures.size(); ++i) {
+    sums.emplace_back(static_cast<std::size_t>(results[parts.capture_output(i)].element_count()),
+                      0.0);
   }
   for (std::size_t step = tape.size(); step-- > 0;) {
     const auto at = static_cast<std::int64_t>(step);
@@ -143,8 +148,12 @@ Tensors iterate_gradient(const Graph& graph, const Node& node, const Tensors& in
                 made[parts.slice_output(i)]);
     }
     for (std::size_t i = 0; i < parts.asked_captures.size(); ++i) {
-      add(results[parts.capture_output(i)], made[parts.capture_output(i)]);
+      add(sums[i], made[parts.capture_output(i)]);
     }
+  }
+  for (std::size_t i = 0; i < sums.size(); ++i) {
+    Tensor& result = results[parts.capture_output(i)];
+    result = Tensor::from<double>(result.dtype(), result.shape(), sums[i]);
   }
   for (std::size_t i = 0; i < gradients.size(); ++i) {
     results[i] = gradients[i];

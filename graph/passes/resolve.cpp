@@ -347,6 +347,7 @@ class Resolver::Context final : public ResolveContext {
     return resolver_.bind(body, inputs);
   }
   std::int64_t unroll() const override { return resolver_.options_.unroll; }
+  std::int64_t max_trip_count() const override { return resolver_.options_.max_trip_count; }
   bool attempt(const std::function<bool()>& f) override { return resolver_.attempt(f); }
   void set_output(std::size_t i, ValueId id) override { outputs_.at(i) = id; }
 

@@ -11,7 +11,8 @@
 namespace temper::graph {
 
 struct ResolveOptions {
-  std::int64_t unroll = 64;  // loops of up to so many steps are written out
+  std::int64_t unroll = 64;               // loops of up to so many steps are written out
+  std::int64_t max_trip_count = 100'000;  // of loops whose number of steps data decide
 };
 
 // `mirror`, if given, is a copy of the graph that stays without shapes: it gets the same nodes and

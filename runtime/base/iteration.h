@@ -8,7 +8,8 @@
 //   body:    (step, states..., slices..., captures...) -> states..., slices..., [go on]
 //   outputs: states..., stacked [steps, ...]..., tape (opaque: the states before each step)
 // IterateGrad
-//   inputs:  tape, sliced..., captures..., gradients of the float states..., of stacked outputs...
+//   inputs:  tape, sliced..., captures..., gradients of the float states..., of stacked outputs...,
+//            most, go, states before the first step...: of these only further derivatives are made
 //   body:    (step, states..., slices..., captures..., gradients of the float states...,
 //            of slices given...) -> gradients of the float states..., of slices taken...,
 //            of captures...
@@ -19,9 +20,11 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "runtime/base/attrs.h"
+#include "runtime/base/concat.h"
 
 namespace temper {
 
@@ -34,6 +37,7 @@ struct Iteration {
   bool goes_on = false;     // the body's last output says whether there is another step
   Ints backward_slices;     // sliced inputs that are read from their end, by number
   Ints backward_stacks;     // stacked outputs that are written from their end
+  std::int64_t limit = 0;   // more steps than that are an error, where data count; 0: no limit
 
   static Iteration of(const Attrs& attrs) {
     const auto count = [&](const char* name) {
@@ -46,7 +50,8 @@ struct Iteration {
             attrs.get_int("steps", -1),
             attrs.get_int("goes_on", 0) != 0,
             attrs.get_ints("backward_slices"),
-            attrs.get_ints("backward_stacks")};
+            attrs.get_ints("backward_stacks"),
+            attrs.get_int("limit", 0)};
   }
   Attrs attrs() const {
     const auto number = [](std::size_t n) { return static_cast<std::int64_t>(n); };
@@ -57,7 +62,8 @@ struct Iteration {
             {"steps", steps},
             {"goes_on", std::int64_t{goes_on}},
             {"backward_slices", backward_slices},
-            {"backward_stacks", backward_stacks}};
+            {"backward_stacks", backward_stacks},
+            {"limit", limit}};
   }
 
   // Places among the inputs of the node, and of the body.
@@ -72,14 +78,21 @@ struct Iteration {
   std::size_t stack(std::size_t i) const { return states + i; }
   std::size_t tape() const { return states + stacked; }
 
+  static bool has(const Ints& numbers, std::size_t i) {
+    return std::find(numbers.begin(), numbers.end(), static_cast<std::int64_t>(i)) != numbers.end();
+  }
   // Which of the slices a step takes or gives.
   static std::int64_t place(const Ints& backward, std::size_t i, std::int64_t step,
                             std::int64_t steps) {
-    const bool turned =
-        std::find(backward.begin(), backward.end(), static_cast<std::int64_t>(i)) != backward.end();
-    return turned ? steps - 1 - step : step;
+    return has(backward, i) ? steps - 1 - step : step;
   }
 };
+
+// What an error says of a loop without end.
+inline std::string too_many_steps(std::int64_t limit) {
+  return concat("data decide how many steps it takes, and ", limit,
+                " did not end it; if it is not endless, write a larger compile.max_trip_count");
+}
 
 struct IterationGradient {
   using Ints = std::vector<std::int64_t>;
@@ -112,6 +125,8 @@ struct IterationGradient {
   std::size_t stack_gradient(std::size_t i) const {
     return state_gradient(float_states.size()) + i;
   }
+  // Input i of the Iterate, of the first that it has: most, go, states.
+  std::size_t again(std::size_t i) const { return stack_gradient(given_stacks.size()) + i; }
   // Inputs of the body, after the forward body's.
   std::size_t body_state_gradient(std::size_t i) const { return forward.body_inputs() + i; }
   std::size_t body_stack_gradient(std::size_t i) const {

@@ -3,6 +3,7 @@
 #include <array>
 #include <cstring>
 #include <limits>
+#include <type_traits>
 #include <utility>
 
 #include "runtime/base/dtype_visit.h"
@@ -91,6 +92,8 @@ class IterateKernel final : public Kernel {
     bool holds = go == nullptr || *static_cast<const bool*>(go);
     std::int64_t step = 0;
     for (; holds && step < most; ++step) {
+      TEMPER_CHECK(parts_.limit == 0 || step < parts_.limit, ErrorCode::kInvalidData,
+                   too_many_steps(parts_.limit));
       holds = run_step(args, s, step, tapes);
     }
     const Tensors& last = s.states[static_cast<std::size_t>(step % 2)];
@@ -164,12 +167,14 @@ struct IterateGradState final : KernelState {
     for (std::size_t i = 0; i < parts.given_stacks.size(); ++i) {
       stack_gradients.push_back(run.make_input(parts.body_stack_gradient(i)));
     }
+    sums.resize(parts.asked_captures.size());
   }
 
   BodyRun run;
   Tensor step;
   Tensors states, slices, stack_gradients;
   std::array<Tensors, 2> state_gradients;
+  std::vector<std::vector<float>> sums;  // of captures of 16 bits, over the steps
 };
 
 class IterateGradKernel final : public Kernel {
@@ -204,7 +209,11 @@ class IterateGradKernel final : public Kernel {
     }
     for (std::size_t i = 0; i < parts_.asked_captures.size(); ++i) {
       const std::size_t out = parts_.capture_output(i);
-      std::memset(args.outputs[out], 0, bytes_of(outputs_[out]));
+      if (is_short(out)) {
+        s.sums[i].assign(static_cast<std::size_t>(outputs_[out].shape.element_count()), 0.0f);
+      } else {
+        std::memset(args.outputs[out], 0, bytes_of(outputs_[out]));
+      }
     }
     const std::size_t row =
         tape->steps == 0 ? 0 : tape->bytes.size() / static_cast<std::size_t>(tape->steps);
@@ -218,9 +227,22 @@ class IterateGradKernel final : public Kernel {
         copy(args.outputs[i], last[i].data(), static_cast<std::size_t>(last[i].bytes()));
       }
     }
+    for (std::size_t i = 0; i < parts_.asked_captures.size(); ++i) {
+      const std::size_t out = parts_.capture_output(i);
+      if (is_short(out)) {
+        visit_any_float(outputs_[out].dtype, [&]<class T>() {
+          T* to = static_cast<T*>(args.outputs[out]);
+          for (std::size_t k = 0; k < s.sums[i].size(); ++k) {
+            to[k] = static_cast<T>(s.sums[i][k]);
+          }
+        });
+      }
+    }
   }
 
  private:
+  bool is_short(std::size_t out) const { return size_of(outputs_[out].dtype) == 2; }
+
   void run_step(const KernelArgs& args, IterateGradState& s, std::int64_t step, std::int64_t done,
                 const std::byte* states) const {
     const Iteration& forward = parts_.forward;
@@ -261,18 +283,16 @@ class IterateGradKernel final : public Kernel {
     }
     for (std::size_t i = 0; i < parts_.asked_captures.size(); ++i) {
       const std::size_t out = parts_.capture_output(i);
-      add(s.run.output(out), args.outputs[out]);
+      visit_any_float(outputs_[out].dtype, [&]<class T>() {
+        using Sum = std::conditional_t<sizeof(T) == 2, float, T>;
+        const auto* part = static_cast<const T*>(s.run.output(out).data());
+        auto* sum = static_cast<Sum*>(is_short(out) ? static_cast<void*>(s.sums[i].data())
+                                                    : args.outputs[out]);
+        for (std::int64_t k = 0; k < outputs_[out].shape.element_count(); ++k) {
+          sum[k] += static_cast<Sum>(part[k]);
+        }
+      });
     }
-  }
-
-  static void add(const Tensor& part, void* sum) {
-    visit_float(part.dtype(), [&]<class T>() {
-      const T* from = static_cast<const T*>(part.data());
-      T* to = static_cast<T*>(sum);
-      for (std::int64_t i = 0; i < part.element_count(); ++i) {
-        to[i] = static_cast<T>(to[i] + from[i]);
-      }
-    });
   }
 
   const IterationGradient parts_;

@@ -193,7 +193,12 @@ void Executor::run() {
     bind();
   }
   for (std::size_t i = 0; i < steps_.size(); ++i) {
-    steps_[i].kernel->run(steps_[i].args);
+    try {
+      steps_[i].kernel->run(steps_[i].args);
+    } catch (Error& error) {
+      error.add_note(concat("in ", plan_->steps[i].origin));
+      throw;
+    }
     if (faults_[i].noted()) [[unlikely]] {
       fail_index(i);
     }

@@ -143,7 +143,7 @@ class GraphMaker {
 
 void bind_batch(Graph& graph, const std::map<std::string, std::int64_t>& symbols,
                 std::int64_t batch, const Backend& reference, const ModelSettings& model) {
-  const graph::ResolveOptions resolve = {model.unroll};
+  const graph::ResolveOptions resolve = {model.unroll, model.max_trip_count};
   for (const ValueId id : graph.inputs) {
     const std::vector<graph::Dim>& dims = graph.value(id).dims;
     if (!dims.empty() && dims.front().value >= 0) {

@@ -34,6 +34,10 @@ std::vector<RecipeKey> model_keys() {
       key(
           "compile.unroll", "a Loop or Scan of up to so many steps is written out, step by step",
           [](Recipe& r) -> auto& { return r.model.unroll; }, not_negative),
+      key(
+          "compile.max_trip_count",
+          "a Loop whose number of steps data decide is given up after so many, as endless",
+          [](Recipe& r) -> auto& { return r.model.max_trip_count; }, positive),
   };
 }
 

@@ -142,6 +142,7 @@ graph::Graph Session::forward_graph() const {
   try {
     CompileSettings settings;
     settings.model.unroll = recipe_.model.unroll;
+    settings.model.max_trip_count = recipe_.model.max_trip_count;
     return make_graph(*imported_, settings, request, *reference_).graph;
   } catch (Error& error) {
     error.add_note(concat("while compiling ", recipe_.model.path));

@@ -18,7 +18,8 @@ struct ModelSettings {
   bool allow_negative_ids = false;  // an index -1 is the last row of a table, as ONNX counts
   std::vector<InputSettings> inputs;
   std::vector<OutputSettings> outputs;
-  std::int64_t unroll = 64;  // loops of up to so many steps are written out
+  std::int64_t unroll = 64;               // loops of up to so many steps are written out
+  std::int64_t max_trip_count = 100'000;  // of loops whose number of steps data decide
 
   bool freezes_batchnorm() const { return batchnorm == "frozen"; }
 };

@@ -10,10 +10,12 @@
 
 #include "graph/autodiff/gradient.h"
 #include "graph/ir/body.h"
+#include "graph/ir/infer_context.h"
 #include "graph/onnx/import.h"
 #include "graph/passes/bind_shapes.h"
 #include "graph/passes/pipeline.h"
 #include "graph/passes/rebatch.h"
+#include "runtime/base/iteration.h"
 #include "runtime/exec/executor.h"
 #include "tests/graph/onnx/expect_error.h"
 #include "tests/graph/onnx/wire_writer.h"
@@ -49,24 +51,54 @@ Message scalar(const std::string& name, std::int64_t value) {
 
 Message info(const std::string& name, const Dims& dims) { return value_info(name, dims, kDouble); }
 
+// The graph's outputs, by a plan.
+std::vector<Tensor> run_plan(Graph graph, const std::map<ValueId, Tensor>& given) {
+  graph::run_pipeline(graph, reference());
+  VariableStore store;
+  const Plan plan = graph::lower(graph, reference(), store, {1});
+  store.allocate();
+  for (int i = 0; i < graph.variable_count(); ++i) {
+    const int id = store.find(graph.variable(VariableId{i}).name);
+    if (id >= 0) {
+      store.set(id, graph::initial_value(graph.variable(VariableId{i})));
+    }
+  }
+  Arena arena;
+  Executor executor(plan, store, arena);
+  for (const auto& [id, tensor] : given) {
+    executor.bind_input(plan.input(graph.value(id).port), tensor);
+  }
+  executor.run();
+  executor.run();  // nothing is left over from one run to the next
+  std::vector<Tensor> results;
+  for (std::size_t i = 0; i < plan.outputs.size(); ++i) {
+    results.push_back(executor.read_output(static_cast<int>(i)).to_plain());
+  }
+  return results;
+}
+
 struct Computed {
   Doubles y;
   std::map<std::string, Doubles> gradients;
   std::map<std::string, int> ops;
 };
 
-// y, and the gradients of the sum of y^2 with respect to all variables and float inputs.
+// How y is computed, and the gradients of the sum of y^2 with respect to all variables and float
+// inputs.
 struct Run {
   std::int64_t unroll = 64;
   std::int64_t steps = 0;  // the value of an integer input
   bool evaluates = false;  // by graph/passes/evaluate in place of a plan
+  // 2: the gradients are those of the sum of the squares of the first ones, and so on.
+  int order = 1;
+  std::int64_t max_trip_count = 1000;
 };
 
 Graph with_gradients(const ModelParts& parts, const Run& run) {
   const TemporaryFolder folder;
   const OnnxModel model = OnnxModel::load(folder.write("m.onnx", parts.bytes()));
   Graph graph = model.build_graph(graph::standard_ops());
-  graph::bind_shapes(graph, {}, 1, reference(), {run.unroll});
+  graph::bind_shapes(graph, {}, 1, reference(), {run.unroll, run.max_trip_count});
   std::vector<ValueId> wrt;
   for (int i = 0; i < graph.variable_count(); ++i) {
     wrt.push_back(graph.read_variable(VariableId{i}));
@@ -77,13 +109,16 @@ Graph with_gradients(const ModelParts& parts, const Run& run) {
     }
   }
   graph::Builder b(graph, "loss");
-  const ValueId y = graph.outputs[0].value;
-  std::vector<std::int64_t> axes;
-  for (int axis = 0; axis < b.shape(y).rank(); ++axis) {
-    axes.push_back(axis);
+  std::vector<ValueId> grads = {graph.outputs[0].value};
+  for (int order = 0; order < run.order; ++order) {
+    ValueId loss;
+    for (const ValueId id : grads) {
+      const ValueId flat = b.reshape(id, Shape{b.shape(id).element_count()});
+      const ValueId part = b.reduce_sum(b.mul(flat, flat), {0}, false);
+      loss = loss.valid() ? b.add(loss, part) : part;
+    }
+    grads = graph::gradient(graph, loss, wrt);
   }
-  const ValueId loss = b.reduce_sum(b.mul(y, y), axes, false);
-  const std::vector<ValueId> grads = graph::gradient(graph, loss, wrt);
   for (std::size_t i = 0; i < wrt.size(); ++i) {
     graph.add_output(graph.value(wrt[i]).name, grads[i]);
   }
@@ -113,26 +148,7 @@ Computed compute(const ModelParts& parts, const Run& run) {
     }
     results = graph::evaluate(graph, reference(), given, wanted);
   } else {
-    graph::run_pipeline(graph, reference());
-    VariableStore store;
-    const Plan plan = graph::lower(graph, reference(), store, {1});
-    store.allocate();
-    for (int i = 0; i < graph.variable_count(); ++i) {
-      const int id = store.find(graph.variable(VariableId{i}).name);
-      if (id >= 0) {
-        store.set(id, graph::initial_value(graph.variable(VariableId{i})));
-      }
-    }
-    Arena arena;
-    Executor executor(plan, store, arena);
-    for (const auto& [id, tensor] : given) {
-      executor.bind_input(plan.input(graph.value(id).port), tensor);
-    }
-    executor.run();
-    executor.run();  // nothing is left over from one run to the next
-    for (std::size_t i = 0; i < plan.outputs.size(); ++i) {
-      results.push_back(executor.read_output(static_cast<int>(i)).to_plain());
-    }
+    results = run_plan(graph, given);
   }
   Computed made;
   made.y = results[0].values<double>();
@@ -162,17 +178,21 @@ void expect_close(const Doubles& got, const Doubles& wanted, const std::string& 
 // One model, or two that do the same, as a step of the plan against written out.
 void expect_equal(const ModelParts& looped, const Run& run, const ModelParts& unrolled,
                   const char* op) {
-  const Computed wanted = compute(unrolled, {});
-  EXPECT_FALSE(wanted.ops.contains("Iterate"));
-  for (const bool evaluates : {false, true}) {
-    Run how = run;
-    how.evaluates = evaluates;
-    const Computed got = compute(looped, how);
-    EXPECT_GT(got.ops.count(op), 0u);
-    expect_close(got.y, wanted.y, "y");
-    ASSERT_EQ(got.gradients.size(), wanted.gradients.size());
-    for (const auto& [name, gradient] : wanted.gradients) {
-      expect_close(got.gradients.at(name), gradient, name);
+  for (const int order : {1, 2, 3}) {
+    const Computed wanted = compute(unrolled, {64, 0, false, order});
+    EXPECT_FALSE(wanted.ops.contains("Iterate"));
+    for (const bool evaluates : {false, true}) {
+      SCOPED_TRACE(concat("order ", order, evaluates ? ", evaluated" : ""));
+      Run how = run;
+      how.evaluates = evaluates;
+      how.order = order;
+      const Computed got = compute(looped, how);
+      EXPECT_GT(got.ops.count(op), 0u);
+      expect_close(got.y, wanted.y, "y");
+      ASSERT_EQ(got.gradients.size(), wanted.gradients.size());
+      for (const auto& [name, gradient] : wanted.gradients) {
+        expect_close(got.gradients.at(name), gradient, name);
+      }
     }
   }
 }
@@ -244,6 +264,38 @@ ModelParts power(std::int64_t steps) {
 TEST(ControlSteps, ALoopMayTakeTheNumberOfItsStepsFromData) {
   for (const std::int64_t steps : {1, 2, 6}) {
     expect_equal(power(-1), {64, steps}, power(steps), "Iterate");
+  }
+}
+
+// The same, where a condition ends it: n is an input.
+ModelParts ended() {
+  ModelParts parts = power(-1);
+  parts.nodes = {node(
+      "Loop", {"", "", "x"}, {"y"},
+      {body_attribute("body",
+                      {node("Cast", {"i"}, {"f"}, {int_attribute("to", kDouble)}),
+                       node("MatMul", {"s", "w"}, {"m"}), node("Add", {"m", "f"}, {"a"}),
+                       node("Tanh", {"a"}, {"next"}), node("Add", {"i", "one"}, {"done"}),
+                       node("Less", {"done", "n"}, {"on"})},
+                      {value_info("i", {}, kInt), value_info("go", {}, kBool), info("s", {2, 3})},
+                      {value_info("on", {}, kBool), info("next", {2, 3})})},
+      "ended")};
+  parts.initializers.push_back(scalar("one", 1));
+  return parts;
+}
+
+TEST(ControlSteps, ALoopMayTakeItsEndFromData) {
+  for (const std::int64_t steps : {1, 5}) {
+    expect_equal(ended(), {64, steps}, power(steps), "Iterate");
+  }
+}
+
+TEST(ControlSteps, ALoopWithoutEndIsGivenUp) {
+  for (const bool evaluates : {false, true}) {
+    expect_error(ErrorCode::kInvalidData,
+                 "data decide how many steps it takes, and 1000 did not end it; if it is not "
+                 "endless, write a larger compile.max_trip_count",
+                 [&] { compute(ended(), {64, 1001, evaluates}); });
   }
 }
 
@@ -444,6 +496,32 @@ ModelParts counted() {
 
 TEST(ControlSteps, ALoopMayStackWhenNumbersThatAreKnownEndIt) {
   expect_equal(counted(), {3}, counted(), "Iterate");
+}
+
+// y[i] = w at each of 4096 steps: halves count to 2048 and no further.
+TEST(ControlSteps, WhatABodyOf16BitsReadsHasItsGradientAddedUpInFloat32) {
+  Graph graph(graph::standard_ops());
+  const ValueId w = graph.add_input("w", DType::kFloat16, Shape{});
+  const auto body = std::make_shared<graph::Body>(graph::Body{"body", Graph(graph.registry())});
+  body->graph.add_input("step", DType::kInt64, Shape{});
+  const ValueId inner = body->graph.add_input("w", DType::kFloat16, Shape{});
+  body->graph.add_output("y", graph::Builder(body->graph).op("Identity", {inner}));
+  Iteration parts;
+  parts.captures = 1;
+  parts.stacked = 1;
+  parts.steps = 4096;
+  const NodeId loop =
+      graph.add_node(graph.registry().get("Iterate"), {{}, {}, w}, {""}, parts.attrs(), "loop");
+  graph.node(loop).bodies = {body};
+  graph::infer_node(graph, loop);
+  graph::Builder b(graph, "loss");
+  const ValueId y = graph.node(loop).outputs[0];
+  const std::vector<ValueId> dw =
+      graph::gradient(graph, b.reduce_sum(y, {0}, false), std::vector<ValueId>{w});
+  graph.add_output("dw", dw[0]);
+  const std::map<ValueId, Tensor> given = {{w, Tensor::scalar(DType::kFloat16, 3)}};
+  EXPECT_EQ(run_plan(graph, given)[0].values<double>(), Doubles{4096});
+  EXPECT_EQ(graph::evaluate(graph, reference(), given, dw)[0].values<double>(), Doubles{4096});
 }
 
 TEST(ControlSteps, RefuseShapesThatDependOnData) {
