@@ -123,8 +123,9 @@ template <int W>
 template <int V>
 struct AffineRow {
   Floats mean[V], factor[V], bias[V];
+  float ceiling;
 
-  [[gnu::always_inline]] explicit AffineRow(const LaneAffine& affine) {
+  [[gnu::always_inline]] explicit AffineRow(const LaneAffine& affine) : ceiling(affine.ceiling) {
     load_lanes<V>(affine.mean, mean);
     load_lanes<V>(affine.factor, factor);
     load_lanes<V>(affine.bias, bias);
@@ -138,7 +139,7 @@ struct AffineRow {
     if constexpr (Relu) {
       Floats y;
       value(i, centred, y);
-      dy = y > 0.0f ? dy : Floats{};
+      dy = (y > 0.0f) & ~(y >= ceiling) ? dy : Floats{};
     }
   }
 };
@@ -154,6 +155,7 @@ template <int V, bool Part, bool Relu>
       a.value(i, row[i] - a.mean[i], row[i]);
       if constexpr (Relu) {
         row[i] = row[i] <= 0.0f ? Floats{} : row[i];  // NaN stays
+        row[i] = row[i] > a.ceiling ? Floats{} + a.ceiling : row[i];
       }
     }
     store_row<V, Part>(row, y, rows.width);

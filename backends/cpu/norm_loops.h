@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 
 namespace temper::cpu {
 
@@ -25,15 +26,17 @@ struct LaneMoments {
 };
 void add_moments(const NormRows& rows, const float* x, LaneMoments& moments);
 
-// y = (x - mean) * factor + bias
+// y = (x - mean) * factor + bias, behind a ReLU no more than `ceiling`; NaN: it has none.
 struct LaneAffine {
   float mean[kNormLanes] = {};
   float factor[kNormLanes] = {};
   float bias[kNormLanes] = {};
+  float ceiling = std::numeric_limits<float>::quiet_NaN();
 };
 void normalise(const NormRows& rows, const float* x, const LaneAffine& affine, bool relu, float* y);
 
-// With c = x - mean and g = dy, or 0 where the fused ReLU's input is not positive.
+// With c = x - mean and g = dy, or 0 where the fused ReLU's input is not positive, or not
+// below its ceiling.
 struct LaneGradientSums {
   double g[kNormLanes] = {};
   double gc[kNormLanes] = {};

@@ -308,14 +308,20 @@ dnnl::primitive_attr make_attributes() {
   return attributes;
 }
 
-dnnl::primitive_attr relu_attributes(bool relu) {
+dnnl::primitive_attr rectified(const Rectifier& rectifier) {
   dnnl::primitive_attr attributes = make_attributes();
-  if (relu) {
-    dnnl::post_ops ops;
-    append_eltwise(ops, dnnl::algorithm::eltwise_relu, 0.0f, 0.0f);
-    attributes.set_post_ops(ops);
-  }
+  dnnl::post_ops ops;
+  append_rectifier(ops, rectifier);
+  attributes.set_post_ops(ops);
   return attributes;
+}
+
+void append_rectifier(dnnl::post_ops& ops, const Rectifier& rectifier) {
+  if (rectifier.has_ceiling()) {
+    append_eltwise(ops, dnnl::algorithm::eltwise_clip, 0.0f, static_cast<float>(rectifier.ceiling));
+  } else if (rectifier.on) {
+    append_eltwise(ops, dnnl::algorithm::eltwise_relu, 0.0f, 0.0f);
+  }
 }
 
 void append_eltwise(dnnl::post_ops& ops, dnnl::algorithm algorithm, float alpha, float beta) {

@@ -14,6 +14,7 @@
 
 #include "runtime/backend/kernel.h"
 #include "runtime/base/error.h"
+#include "runtime/base/rectifier.h"
 
 namespace temper::cpu {
 
@@ -58,7 +59,8 @@ bool has_layout(const Desc& desc);
 
 // Scratchpads are ours: every primitive is made with such attributes.
 dnnl::primitive_attr make_attributes();
-dnnl::primitive_attr relu_attributes(bool relu);
+dnnl::primitive_attr rectified(const Rectifier& rectifier);
+void append_rectifier(dnnl::post_ops& ops, const Rectifier& rectifier);
 void append_eltwise(dnnl::post_ops& ops, dnnl::algorithm algorithm, float alpha, float beta);
 
 // "" when a primitive descriptor may be used, else why not: no implementation, or only one of those

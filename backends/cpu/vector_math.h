@@ -1,6 +1,6 @@
-// exp, log, tanh, erf and their kin in float, written without branches or table look-ups so that
-// loops over them become vector code. The same operations in every instruction set, so the same
-// bits. Errors are below 3 units in the last place, of expm1, log1p and erfc below 4.
+// exp, log, tanh, erf, sin, cos and their kin in float, written without branches or table look-ups
+// so that loops over them become vector code. The same operations in every instruction set, so the
+// same bits. Errors are below 3 units in the last place, of expm1, log1p and erfc below 4.
 #pragma once
 
 #include <bit>
@@ -138,6 +138,33 @@ namespace temper::cpu {
   const float far = 1.0f - erfc_of(std::abs(x), gauss);
   return std::abs(x) < 0.9f ? near : std::copysign(far, x);
 }
+
+// sin(x) and cos(x) of angles up to kLargestAngle: x less the nearest multiple of pi / 2, in three
+// parts, by Cephes' polynomials of sinf and cosf. `turn` adds quarters of a turn.
+inline constexpr float kLargestAngle = 8192.0f;
+[[gnu::always_inline]] inline float sin_of_turned(float x, std::int32_t turn) {
+  constexpr float kRound = 12582912.0f;  // as in exp_of
+  const float shifted = std::fma(x, 0.636619772367581343f, kRound);
+  const float n = shifted - kRound;
+  float r = std::fma(n, -1.5703125f, x);
+  r = std::fma(n, -4.837512969970703125e-4f, r);
+  r = std::fma(n, -7.549789954891882e-8f, r);
+  const float z = r * r;
+  float s = -1.9515295891e-4f;
+  s = std::fma(s, z, 8.3321608736e-3f);
+  s = std::fma(s, z, -1.6666654611e-1f);
+  s = std::fma(s * z, r, r);
+  float c = 2.443315711809948e-5f;
+  c = std::fma(c, z, -1.388731625493765e-3f);
+  c = std::fma(c, z, 4.166664568298827e-2f);
+  c = std::fma(c * z, z, std::fma(-0.5f, z, 1.0f));
+  const std::int32_t quarter =
+      std::bit_cast<std::int32_t>(shifted) - std::bit_cast<std::int32_t>(kRound) + turn;
+  const float y = (quarter & 1) != 0 ? c : s;
+  return (quarter & 2) != 0 ? -y : y;
+}
+[[gnu::always_inline]] inline float sin_of(float x) { return sin_of_turned(x, 0); }
+[[gnu::always_inline]] inline float cos_of(float x) { return sin_of_turned(x, 1); }
 
 // The functors' elementary functions.
 struct VectorMath {

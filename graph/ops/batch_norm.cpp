@@ -169,8 +169,7 @@ void batch_norm_train_gradient(GradContext& g) {
   const ValueId var = g.saved(4);
   const std::vector<ValueId> made = g.builder().ops(
       g.node().op->gradient_op_name, {g.dy(), g.x(0), g.x(1), g.x(2), mean, var}, 3,
-      {{"epsilon", g.attrs().get_double("epsilon", 1e-5)}, {"relu", g.attrs().get_int("relu", 0)}},
-      {g.needs(0), g.needs(1), g.needs(2)});
+      {{"epsilon", g.attrs().get_double("epsilon", 1e-5)}}, {g.needs(0), g.needs(1), g.needs(2)});
   for (int i = 0; i < 3; ++i) {
     if (g.needs(i)) {
       const ValueId dx = made[static_cast<std::size_t>(i)];
@@ -307,6 +306,7 @@ void register_batch_norm(OpRegistry& ops) {
       .statistic(3, "running mean")
       .statistic(4, "running variance")
       .units_along(1)
+      .takes_relu()
       .outputs(1, 5)
       .infer(infer_batch_normalization)
       .gradient(batch_normalization_gradient)

@@ -56,23 +56,23 @@ void infer_clip(InferContext& c) {
 
 void infer_clip_grad(InferContext& c) {
   c.require_same_dtype({0, 1});
-  c.check(c.shape(0) == c.shape(1), "dy and x must have one shape, but are ", c.shape(0), " and ",
+  c.check(c.shape(0) == c.shape(1), "dy and y must have one shape, but are ", c.shape(0), " and ",
           c.shape(1));
   take_bounds(c, 2);
   c.set_output(0, c.dtype(1), c.shape(1));
 }
 
-// y = min(max(x, low), high);  dx = dy where low < x < high. The bounds are not differentiable
-// (ONNX).
+// y = min(max(x, low), high);  dx = dy where low < x < high, which is where low < y < high. The
+// bounds are not differentiable (ONNX).
 void clip_gradient(GradContext& g) {
   if (!g.needs(0)) {
     return;
   }
-  std::vector<ValueId> inputs{g.dy(), g.x(0)};
+  std::vector<ValueId> inputs{g.dy(), g.y()};
   for (int i = 1; i < g.input_count(); ++i) {
     inputs.push_back(g.x(i));
   }
-  g.set(0, g.builder().op("ClipGrad", inputs, g.attrs()));
+  g.set(0, g.builder().op(g.node().op->gradient_op_name, inputs, g.attrs()));
 }
 
 // dx = dy * mask(the other inputs):  d(dy) = e * mask; the mask is constant between its jumps
@@ -148,6 +148,7 @@ void register_extremum(OpRegistry& ops) {
       .absorbs({1, 2})
       .infer(infer_clip)
       .gradient(clip_gradient)
+      .gradient_op("ClipGrad")
       .elementwise(clip_functor<Functor::kClip>);
   ops.add("ClipGrad")
       .inputs(2, 4)

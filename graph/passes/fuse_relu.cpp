@@ -1,10 +1,12 @@
 #include "graph/passes/fuse_relu.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "graph/ir/infer_context.h"
 #include "graph/ir/op_def.h"
 #include "graph/ir/walk.h"
+#include "runtime/base/rectifier.h"
 
 namespace temper::graph {
 namespace {
@@ -18,11 +20,24 @@ bool is_graph_output(const Graph& graph, ValueId id) {
                      [&](const auto& output) { return output.value == id; });
 }
 
+// What a Relu computes, or a Clip between 0 and a constant.
+std::optional<Rectifier> rectifier_in(const Node& node) {
+  if (node.op->activation == Activation::kRelu) {
+    return Rectifier{true};
+  }
+  const Rectifier clip{true, node.attrs.get_double("max", std::numeric_limits<double>::infinity())};
+  const bool from_zero = node.op->arithmetic == Arithmetic::kClip &&
+                         std::count_if(node.inputs.begin(), node.inputs.end(),
+                                       [](ValueId id) { return id.valid(); }) == 1 &&
+                         node.attrs.get_double("min", -1) == 0;
+  return from_zero && clip.has_ceiling() && clip.ceiling > 0 ? std::optional(clip) : std::nullopt;
+}
+
 class ReluFusion {
  public:
   explicit ReluFusion(Graph& graph) : graph_(graph), users_(users(graph)) {}
 
-  void try_fuse(NodeId relu) {
+  void try_fuse(NodeId relu, const Rectifier& rectifier) {
     const ValueId input = graph_.node(relu).inputs.front();
     const Value& value = graph_.value(input);
     if (value.kind != ValueKind::kNode || is_graph_output(graph_, input) ||
@@ -34,8 +49,8 @@ class ReluFusion {
     if (!op.can_take_relu) {
       return;
     }
-    if (op.relu_mask_output < 0 ? is_float(value.dtype) : fuse_gradient(host, relu)) {
-      absorb(host, relu);
+    if (op.relu_mask_output < 0 ? is_float(value.dtype) : fuse_gradient(host, relu, rectifier)) {
+      absorb(host, relu, rectifier);
     }
   }
 
@@ -44,8 +59,8 @@ class ReluFusion {
     return users_[static_cast<std::size_t>(id.index)];
   }
 
-  void absorb(NodeId host, NodeId relu) {
-    graph_.node(host).attrs.set("relu", std::int64_t{1});
+  void absorb(NodeId host, NodeId relu, const Rectifier& rectifier) {
+    set_rectifier(graph_.node(host).attrs, rectifier);
     graph_.node(host).origin += concat(" + ", graph_.node(relu).origin);
     const ValueId inner = graph_.node(host).outputs.front();
     const ValueId outer = graph_.node(relu).outputs.front();
@@ -54,9 +69,9 @@ class ReluFusion {
     graph_.replace_uses(outer, inner);
   }
 
-  // True when there is no gradient, or when it could be rewritten: ReluGrad(dy, y) -> the host's
-  // gradient becomes the latter with relu = 1 and the forward's saved mask.
-  bool fuse_gradient(NodeId host, NodeId relu) {
+  // True when there is no gradient, or when it could be rewritten: the gradient of y from dy -> the
+  // host's gradient becomes the latter with relu = 1 and the forward's saved mask.
+  bool fuse_gradient(NodeId host, NodeId relu, const Rectifier& rectifier) {
     const OpDef& op = *graph_.node(host).op;
     NodeId grad;
     for (const ValueId output : graph_.node(host).outputs) {
@@ -87,8 +102,8 @@ class ReluFusion {
     const auto mask = static_cast<std::size_t>(op.relu_mask_input);
     node.inputs.resize(mask + 1);
     node.inputs[mask] = saved;
-    node.attrs.set("relu", std::int64_t{1});
-    graph_.node(host).attrs.set("relu", std::int64_t{1});
+    set_rectifier(node.attrs, rectifier);
+    set_rectifier(graph_.node(host).attrs, rectifier);
     graph_.remove_node(relu_grad);
     infer_node(graph_, host);
     return true;
@@ -105,8 +120,8 @@ void fuse_relu(Graph& graph) {
   ReluFusion fusion(graph);
   for (const NodeId id : order) {
     const Node& node = graph.node(id);
-    if (!node.removed && node.op->activation == Activation::kRelu) {
-      fusion.try_fuse(id);
+    if (const auto rectifier = node.removed ? std::nullopt : rectifier_in(node)) {
+      fusion.try_fuse(id, *rectifier);
     }
   }
 }

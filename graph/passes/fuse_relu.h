@@ -1,5 +1,6 @@
-// Folds a Relu into the node before it (attribute relu = 1), after differentiation: ReluGrad reads
-// the Relu's output, which the fused node still gives.
+// Folds a Relu, or a Clip from 0 to a constant (ReLU6), into the node before it (attributes of
+// runtime/base/rectifier.h), after differentiation: its gradient reads its output, which the fused
+// node still gives.
 #pragma once
 
 #include "graph/ir/graph.h"

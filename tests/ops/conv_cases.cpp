@@ -190,6 +190,18 @@ void add_conv_cases(std::vector<OpCase>& cases) {
                              conv_form(form)(in));
                        },
                    .label = "relu"});
+  Attrs capped = attrs_of(plain);
+  capped.set("relu", std::int64_t{1});
+  capped.set("ceiling", 0.5);
+  cases.push_back({.op = "Conv",
+                   .attrs = std::move(capped),
+                   .inputs = {random(plain.x), random(plain.w), random({plain.w[0]})},
+                   .expected =
+                       [form = plain.form](const std::vector<HostTensor>& in) {
+                         return map1([](double v) { return std::clamp(v, 0.0, 0.5); })(
+                             conv_form(form)(in));
+                       },
+                   .label = "relu6"});
 }
 
 }  // namespace temper::op_suite

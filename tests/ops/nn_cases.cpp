@@ -163,6 +163,15 @@ void add_norm_cases(std::vector<OpCase>& cases) {
                      .expected = train_form(kEpsilon, 0.9, true, false)});
   }
   cases.push_back({.op = "BatchNormalization",
+                   .attrs = {{"epsilon", kEpsilon}, {"relu", kOn}, {"ceiling", 0.4}},
+                   .inputs = norm_inputs({3, 20, 2, 3}),
+                   .expected =
+                       [](const std::vector<HostTensor>& in) {
+                         return map1([](double v) { return std::clamp(v, 0.0, 0.4); })(
+                             frozen_form(kEpsilon)(in));
+                       },
+                   .label = "relu6"});
+  cases.push_back({.op = "BatchNormalization",
                    .inputs = norm_inputs({2, 3, 4}),
                    .expected = frozen_form(1e-5),
                    .label = "default_epsilon"});

@@ -1,7 +1,7 @@
-// BatchNormTrain with an optional fused ReLU, and its gradient, f32. Statistics and the sums of the
-// gradient are kept in double: a library that sums them in float loses four digits over 80,000
-// values and more with a large mean. The saved value holds, per channel, by how much the mean
-// missed its rounding to float: with it the values are centred as if the mean were in double.
+// BatchNormTrain with an optional fused ReLU or ReLU6, and its gradient, f32. Statistics and the
+// sums of the gradient are kept in double: a library that sums them in float loses four digits over
+// 80,000 values and more with a large mean. The saved value holds, per channel, by how much the
+// mean missed its rounding to float: with it the values are centred as if the mean were in double.
 #include <cmath>
 
 #include "backends/cpu/channel_groups.h"
@@ -26,10 +26,17 @@ bool has(const std::vector<TensorSpec>& specs, int i) {
 struct NormPlan {
   ChannelGroups groups;
   double epsilon = 0;
-  bool relu = false;
+  Rectifier rectifier;
   int threads = 1;
 
   std::int64_t units() const { return groups.count * groups.chunks(); }
+  LaneAffine affine() const {
+    LaneAffine affine;
+    if (rectifier.has_ceiling()) {
+      affine.ceiling = static_cast<float>(rectifier.ceiling);
+    }
+    return affine;
+  }
   float factor(float scale, float var) const {
     return static_cast<float>(static_cast<double>(scale) * inverse_deviation(var));
   }
@@ -49,7 +56,7 @@ std::string choose(const OpQuery& query, const TensorSpec& x, NormPlan& plan) {
     return reason;
   }
   plan.groups = channel_groups(x.shape, x.layout);
-  plan.relu = query.attrs->get_int("relu", 0) != 0;
+  plan.rectifier = rectifier_of(*query.attrs);
   plan.epsilon = query.attrs->get_double("epsilon", 1e-5);
   plan.threads = threads_for_elements(query.threads, x.shape.element_count());
   return {};
@@ -106,7 +113,7 @@ class BatchNormKernel final : public Kernel {
         },
         [&](std::int64_t group, std::int64_t chunk) {
           groups.for_each_run(group, chunk, [&](const NormRows& rows, std::int64_t at) {
-            normalise(rows, x + at, affine[group], plan_.relu, y + at);
+            normalise(rows, x + at, affine[group], plan_.rectifier.on, y + at);
           });
         });
   }
@@ -146,7 +153,7 @@ class BatchNormKernel final : public Kernel {
 
   void finish(const KernelArgs& args, std::int64_t group, const LaneMoments* parts,
               LaneAffine& affine) const {
-    affine = LaneAffine{};
+    affine = plan_.affine();
     const int lanes = plan_.groups.lanes;
     for (int lane = 0; lane < lanes; ++lane) {
       const std::int64_t c = plan_.channel(group, lane);
@@ -232,7 +239,7 @@ class BatchNormGradKernel final : public Kernel {
           LaneGradientSums& part = parts[group * groups.chunks() + chunk];
           part = LaneGradientSums{};
           groups.for_each_run(group, chunk, [&](const NormRows& rows, std::int64_t at) {
-            add_gradient_sums(rows, x + at, dy + at, affine[group], plan_.relu, part);
+            add_gradient_sums(rows, x + at, dy + at, affine[group], plan_.rectifier.on, part);
           });
         },
         [&](std::int64_t group) {
@@ -241,8 +248,8 @@ class BatchNormGradKernel final : public Kernel {
         [&](std::int64_t group, std::int64_t chunk) {
           if (dx != nullptr) {
             groups.for_each_run(group, chunk, [&](const NormRows& rows, std::int64_t at) {
-              normalise_grad(rows, x + at, dy + at, affine[group], plan_.relu, gradient[group],
-                             dx + at);
+              normalise_grad(rows, x + at, dy + at, affine[group], plan_.rectifier.on,
+                             gradient[group], dx + at);
             });
           }
         });
@@ -255,7 +262,7 @@ class BatchNormGradKernel final : public Kernel {
 
   // As the forward had it.
   void read_affine(const KernelArgs& args, std::int64_t group, LaneAffine& affine) const {
-    affine = LaneAffine{};
+    affine = plan_.affine();
     for (int lane = 0; lane < kNormLanes; ++lane) {
       const std::int64_t c = plan_.channel(group, lane);
       if (c >= 0) {
@@ -324,7 +331,7 @@ class BatchNormGradKernel final : public Kernel {
 
 std::string plan_gradient(const OpQuery& query, NormPlan& plan) {
   const bool saved = has(query.inputs, kGradSaved);
-  if ((query.attrs->get_int("relu", 0) != 0 || saved) &&
+  if ((rectifier_of(*query.attrs).on || saved) &&
       (!saved || dynamic_cast<const BatchNormKernel*>(query.forward) == nullptr)) {
     return "the forward BatchNormTrain is another kernel";
   }

@@ -16,11 +16,12 @@ struct ConvPlan {
   bool bias = false;
 };
 
-Forward::primitive_desc try_conv(const ConvPlan& plan, bool relu, const Desc& weights) {
+Forward::primitive_desc try_conv(const ConvPlan& plan, const Rectifier& rectifier,
+                                 const Desc& weights) {
   const ConvGeometry& g = plan.geometry;
   const Desc bias = plan.bias ? plain_descriptor({g.y[1]}, plan.type) : Desc();
   return make_descriptor<Forward>(
-      relu_attributes(relu), dnnl::prop_kind::forward_training, dnnl::algorithm::convolution_direct,
+      rectified(rectifier), dnnl::prop_kind::forward_training, dnnl::algorithm::convolution_direct,
       any_descriptor(g.x, plan.type), weights, bias, any_descriptor(g.y, plan.type), g.strides,
       g.dilations, g.pads_begin, g.pads_end);
 }
@@ -40,18 +41,18 @@ std::string plan_conv(const OpQuery& query, ConvPlan& plan) {
   plan.bias = query.inputs.size() > 2 && query.inputs[2].present();
   plan.threads = threads_for_flops(query.threads, plan.geometry.flops());
   const ThreadCountScope scope(plan.threads);
-  const bool relu = query.attrs->get_int("relu", 0) != 0;
+  const Rectifier rectifier = rectifier_of(*query.attrs);
   const TensorSpec& weights = query.inputs[1];
   if (!weights.layout_free && !weights.layout.plain) {
     // Somebody chose this blocking (the training plan): taking it saves a reorder each step.
     if (const auto given = weights_descriptor(plan.geometry, weights.layout, plan.type)) {
-      plan.pd = try_conv(plan, relu, *given);
+      plan.pd = try_conv(plan, rectifier, *given);
       if (quality_of(plan.pd) == 2) {
         return {};
       }
     }
   }
-  plan.pd = try_conv(plan, relu, any_descriptor(plan.geometry.w, plan.type));
+  plan.pd = try_conv(plan, rectifier, any_descriptor(plan.geometry.w, plan.type));
   return refusal_of(plan.pd);
 }
 

@@ -21,7 +21,7 @@ struct Product {
   std::int64_t m = 1, n = 1, k = 1;
   bool transpose_a = false, transpose_b = false;
   float alpha = 1;
-  bool relu = false;
+  Rectifier rectifier;
   Addend addend = Addend::kNone;
   Dims addend_dims;  // kBinary: [M or 1, N or 1]
 };
@@ -125,9 +125,7 @@ Matmul::primitive_desc make_matmul(const Product& p) {
   if (p.addend == Addend::kBinary) {
     ops.append_binary(dnnl::algorithm::binary_add, plain_descriptor(p.addend_dims, p.type));
   }
-  if (p.relu) {
-    append_eltwise(ops, dnnl::algorithm::eltwise_relu, 0, 0);
-  }
+  append_rectifier(ops, p.rectifier);
   attributes.set_post_ops(ops);
   Desc bias;
   if (p.addend == Addend::kBias) {
@@ -142,8 +140,8 @@ Matmul::primitive_desc make_matmul(const Product& p) {
 Desc as_weights(const Desc& b, bool same) { return same ? b : b.permute_axes({1, 0}); }
 
 InnerForward::primitive_desc make_inner(const Product& p, const Desc& weights, bool with_bias,
-                                        bool relu) {
-  return make_descriptor<InnerForward>(relu_attributes(relu), dnnl::prop_kind::forward_training,
+                                        const Rectifier& rectifier) {
+  return make_descriptor<InnerForward>(rectified(rectifier), dnnl::prop_kind::forward_training,
                                        plain_descriptor({p.m, p.k}, p.type), weights,
                                        with_bias ? plain_descriptor({p.n}, p.type) : Desc(),
                                        plain_descriptor({p.m, p.n}, p.type));
@@ -158,7 +156,7 @@ bool plan_inner(const OpQuery& query, LinearPlan& plan) {
   }
   const bool bias = p.addend == Addend::kBias;
   if (b.layout_free) {
-    plan.forward = make_inner(p, any_descriptor({p.n, p.k}, p.type), bias, p.relu);
+    plan.forward = make_inner(p, any_descriptor({p.n, p.k}, p.type), bias, p.rectifier);
     if (quality_of(plan.forward) == 0 || !has_layout(plan.forward.weights_desc())) {
       return false;
     }
@@ -171,18 +169,18 @@ bool plan_inner(const OpQuery& query, LinearPlan& plan) {
   }
   plan.b_layout = b.layout;
   const Desc given = descriptor(b);
-  plan.forward = make_inner(p, as_weights(given, p.transpose_b), bias, p.relu);
+  plan.forward = make_inner(p, as_weights(given, p.transpose_b), bias, p.rectifier);
   if (quality_of(plan.forward) > 0) {
     plan.way = Way::kInnerForward;
     return true;
   }
-  if (bias || p.relu) {
+  if (bias || p.rectifier.on) {
     return false;
   }
   // y = dy of an inner product whose weights are [K, N]: its data gradient.
   Product forward = p;
   std::swap(forward.n, forward.k);
-  const auto hint = make_inner(forward, any_descriptor({p.k, p.n}, p.type), false, false);
+  const auto hint = make_inner(forward, any_descriptor({p.k, p.n}, p.type), false, {});
   if (!hint) {
     return false;
   }
@@ -205,7 +203,7 @@ std::string plan_linear(const OpQuery& query, LinearPlan& plan) {
     return reason;
   }
   Product& p = plan.product;
-  p.relu = query.attrs->get_int("relu", 0) != 0;
+  p.rectifier = rectifier_of(*query.attrs);
   plan.threads = threads_for_flops(
       query.threads,
       2.0 * static_cast<double>(query.outputs[0].shape.element_count()) * static_cast<double>(p.k));

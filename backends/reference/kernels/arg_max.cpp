@@ -1,5 +1,5 @@
 // ArgMax, ArgMin and OneHot: from values to indices and back.
-#include "backends/reference/cast_element.h"
+#include "backends/host/cast_element.h"
 #include "backends/reference/element_order.h"
 #include "backends/reference/reference_backend.h"
 

@@ -5,6 +5,7 @@
 #include "backends/reference/type_support.h"
 #include "runtime/backend/kernel_table.h"
 #include "runtime/base/dtype_visit.h"
+#include "runtime/base/rectifier.h"
 
 namespace temper::reference {
 namespace {
@@ -12,7 +13,8 @@ namespace {
 struct NormPlan {
   std::int64_t batch = 0, channels = 0, plane = 0;
   double epsilon = 0, momentum = 0;
-  bool unbiased = false, relu = false;
+  bool unbiased = false;
+  Rectifier rectifier;
 
   std::int64_t values() const { return batch * plane; }  // per channel
 };
@@ -24,7 +26,7 @@ NormPlan plan_norm(const Attrs& attrs, const Shape& x) {
           attrs.get_double("epsilon", 1e-5),
           attrs.get_double("momentum", 0.9),
           attrs.get_int("unbiased", 1) != 0,
-          attrs.get_int("relu", 0) != 0};
+          rectifier_of(attrs)};
 }
 
 // Calls f(offset) for every element of a channel.
@@ -53,7 +55,7 @@ void run_inference(const NormPlan& p, void* const* inputs, T* y) {
         static_cast<double>(in(1)[c]) / std::sqrt(static_cast<double>(in(4)[c]) + p.epsilon),
         static_cast<double>(in(2)[c])};
     for_each_of_channel(p, c, [&](std::int64_t i) {
-      y[i] = static_cast<T>(affine(static_cast<double>(in(0)[i])));
+      y[i] = static_cast<T>(p.rectifier(affine(static_cast<double>(in(0)[i]))));
     });
   }
 }
@@ -98,9 +100,9 @@ void run_train(const NormPlan& p, void* const* inputs, void* const* outputs) {
                         static_cast<double>(in(2)[c])};
     for_each_of_channel(p, c, [&](std::int64_t i) {
       const double value = affine(static_cast<double>(in(0)[i]));
-      put(0, i, p.relu && value < 0 ? 0 : value);
+      put(0, i, p.rectifier(value));
       if (mask != nullptr) {
-        mask[i] = value > 0;
+        mask[i] = p.rectifier.passes(value);
       }
     });
     put(1, c, blend(static_cast<double>(in(3)[c]), mean, p.momentum));
@@ -159,11 +161,12 @@ void run_train_grad(const NormPlan& p, const std::array<const void*, 7>& inputs,
     const double r = 1.0 / std::sqrt(in(5, c) + p.epsilon);
     const double scale = in(2, c);
     const auto gradient = [&](std::int64_t i) {
-      if (!p.relu) {
+      if (!p.rectifier.on) {
         return in(0, i);
       }
-      const bool passed =
-          mask != nullptr ? mask[i] : (in(1, i) - mean) * (scale * r) + in(3, c) > 0;
+      const bool passed = mask != nullptr
+                              ? mask[i]
+                              : p.rectifier.passes((in(1, i) - mean) * (scale * r) + in(3, c));
       return passed ? in(0, i) : 0.0;
     };
     double dscale = 0;

@@ -4,7 +4,7 @@
 #include <cstring>
 #include <string>
 
-#include "backends/reference/cast_element.h"
+#include "backends/host/cast_element.h"
 #include "backends/reference/quantization.h"
 #include "backends/reference/reference_backend.h"
 #include "runtime/base/narrow_types.h"

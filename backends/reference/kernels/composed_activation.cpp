@@ -3,7 +3,7 @@
 
 #include "backends/common/activations.h"
 #include "backends/common/functors.h"
-#include "backends/reference/cast_element.h"
+#include "backends/host/cast_element.h"
 #include "backends/reference/elementwise.h"
 
 namespace temper::reference {

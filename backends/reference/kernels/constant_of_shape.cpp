@@ -1,7 +1,7 @@
 // Shape, Size, ConstantOfShape, Range: small tensors from attributes and scalars.
 #include <algorithm>
 
-#include "backends/reference/cast_element.h"
+#include "backends/host/cast_element.h"
 #include "backends/reference/reference_backend.h"
 #include "runtime/base/narrow_types.h"
 

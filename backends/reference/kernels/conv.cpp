@@ -2,6 +2,7 @@
 #include "backends/reference/type_support.h"
 #include "runtime/backend/kernel_table.h"
 #include "runtime/base/dtype_visit.h"
+#include "runtime/base/rectifier.h"
 #include "runtime/base/window.h"
 
 namespace temper::reference {
@@ -12,7 +13,7 @@ struct ConvPlan {
   Spatial in{}, out{};
   std::int64_t batch = 0, group = 1;
   std::int64_t group_in = 0, group_out = 0;  // channels per group
-  bool relu = false;
+  Rectifier rectifier;
 
   std::int64_t in_channels() const { return group_in * group; }
   std::int64_t out_channels() const { return group_out * group; }
@@ -30,7 +31,7 @@ ConvPlan plan_conv(const Attrs& attrs, const Shape& x, const Shape& w, const Sha
   plan.group = attrs.get_int("group", 1);
   plan.group_in = w[1];
   plan.group_out = w[0] / plan.group;
-  plan.relu = attrs.get_int("relu", 0) != 0;
+  plan.rectifier = rectifier_of(attrs);
   return plan;
 }
 
@@ -86,8 +87,7 @@ void run_conv(const ConvPlan& p, const T* x, const T* w, const T* bias, T* y) {
                    static_cast<double>(w_filter[c * taps + k]);
           }
         });
-        const T value = static_cast<T>(sum);
-        y_plane[at] = p.relu && value < T(0) ? T(0) : value;
+        y_plane[at] = p.rectifier(static_cast<T>(sum));
       });
     }
   }

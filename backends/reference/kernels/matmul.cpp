@@ -7,6 +7,7 @@
 #include "backends/reference/type_support.h"
 #include "runtime/backend/kernel_table.h"
 #include "runtime/base/dtype_visit.h"
+#include "runtime/base/rectifier.h"
 
 namespace temper::reference {
 namespace {
@@ -14,11 +15,6 @@ namespace {
 // Wide enough for a sum of products of T.
 template <class T>
 using Wide = std::conditional_t<std::is_floating_point_v<T>, double, std::uint64_t>;
-
-template <class T>
-T rectified(T value, bool relu) {
-  return relu && value < T(0) ? T(0) : value;
-}
 
 // A matrix or its transpose, as steps in elements.
 struct MatrixView {
@@ -44,7 +40,7 @@ struct BatchedMatMul {
   std::array<std::int64_t, kMaxRank> a_step{};  // in matrices; 0 along broadcast dimensions
   std::array<std::int64_t, kMaxRank> b_step{};
   std::int64_t batches = 1;
-  bool relu = false;
+  Rectifier rectifier;
 };
 
 BatchedMatMul plan_matmul(const OpQuery& query) {
@@ -56,7 +52,7 @@ BatchedMatMul plan_matmul(const OpQuery& query) {
   plan.rows = a[a.rank() - 2];
   plan.inner = a[a.rank() - 1];
   plan.columns = b[b.rank() - 1];
-  plan.relu = query.attrs->get_int("relu", 0) != 0;
+  plan.rectifier = rectifier_of(*query.attrs);
   plan.batch_rank = std::max(a.rank(), b.rank()) - 2;
   std::int64_t a_count = 1;
   std::int64_t b_count = 1;
@@ -92,7 +88,7 @@ void run_matmul(const BatchedMatMul& plan, const T* a, const T* b, T* y) {
     const T* b_at = b + b_matrix * plan.inner * plan.columns;
     for (std::int64_t i = 0; i < plan.rows; ++i) {
       for (std::int64_t j = 0; j < plan.columns; ++j) {
-        *y++ = rectified(static_cast<T>(dot(a_at, va, b_at, vb, plan.inner, i, j)), plan.relu);
+        *y++ = plan.rectifier(static_cast<T>(dot(a_at, va, b_at, vb, plan.inner, i, j)));
       }
     }
   }
@@ -112,7 +108,7 @@ struct GemmPlan {
   MatrixView a, b, c;
   double alpha = 1, beta = 1;
   bool has_c = false;
-  bool relu = false;
+  Rectifier rectifier;
 };
 
 GemmPlan plan_gemm(const OpQuery& query) {
@@ -129,7 +125,7 @@ GemmPlan plan_gemm(const OpQuery& query) {
   plan.b = trans_b ? MatrixView{1, b[1]} : MatrixView{b[1], 1};
   plan.alpha = attrs.get_double("alpha", 1);
   plan.beta = attrs.get_double("beta", 1);
-  plan.relu = attrs.get_int("relu", 0) != 0;
+  plan.rectifier = rectifier_of(attrs);
   plan.has_c = has_input(query, 2);
   if (plan.has_c) {
     const Shape& c = query.inputs[2].shape;
@@ -161,7 +157,7 @@ void run_gemm(const GemmPlan& plan, const T* a, const T* b, const T* c, T* y) {
         sum += scaled<T>(static_cast<Wide<T>>(c[i * plan.c.row_step + j * plan.c.column_step]),
                          plan.beta);
       }
-      *y++ = rectified(static_cast<T>(sum), plan.relu);
+      *y++ = plan.rectifier(static_cast<T>(sum));
     }
   }
 }

@@ -2,7 +2,7 @@
 // an axis maps is computed as it is walked: a table would be as large as the axis.
 #include <algorithm>
 
-#include "backends/reference/cast_element.h"
+#include "backends/host/cast_element.h"
 #include "backends/reference/index_walk.h"
 #include "backends/reference/reference_backend.h"
 #include "runtime/base/dtype_visit.h"

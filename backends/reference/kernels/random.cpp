@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "backends/reference/cast_element.h"
+#include "backends/host/cast_element.h"
 #include "backends/reference/elementwise.h"
 #include "backends/reference/random_numbers.h"
 #include "backends/reference/reference_backend.h"

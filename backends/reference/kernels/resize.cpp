@@ -6,7 +6,7 @@
 #include <cmath>
 #include <vector>
 
-#include "backends/reference/cast_element.h"
+#include "backends/host/cast_element.h"
 #include "backends/reference/index_walk.h"
 #include "backends/reference/reference_backend.h"
 #include "runtime/base/dtype_visit.h"

@@ -3,7 +3,7 @@
 #include <cmath>
 #include <numbers>
 
-#include "backends/reference/cast_element.h"
+#include "backends/host/cast_element.h"
 #include "backends/reference/reference_backend.h"
 #include "runtime/base/dtype_visit.h"
 

@@ -1,5 +1,5 @@
 // Trilu and EyeLike.
-#include "backends/reference/cast_element.h"
+#include "backends/host/cast_element.h"
 #include "backends/reference/reference_backend.h"
 
 namespace temper::reference {

@@ -17,9 +17,15 @@ struct NormCase {
   Shape shape;
   std::int64_t relu = 0;
   Tensor x, dy, scale, bias, old_mean, old_var;
+  double ceiling = 0;  // of the ReLU; 0: none
 
   Attrs attrs() const {
-    return {{"epsilon", 1e-5}, {"momentum", 0.9}, {"unbiased", std::int64_t{1}}, {"relu", relu}};
+    Attrs attrs{
+        {"epsilon", 1e-5}, {"momentum", 0.9}, {"unbiased", std::int64_t{1}}, {"relu", relu}};
+    if (ceiling > 0) {
+      attrs.set("ceiling", ceiling);
+    }
+    return attrs;
   }
 };
 
@@ -80,8 +86,9 @@ TEST(CpuBatchNorm, TrainingAndItsGradientEqualTheReference) {
   for (const Shape& shape :
        {Shape{4, 16, 6, 6}, Shape{4, 20, 5, 5}, Shape{3, 32, 4, 4, 4}, Shape{2, 3, 8, 8},
         Shape{8, 32}, Shape{7, 21}, Shape{3, 5, 1}, Shape{2, 37, 3, 5}}) {
-    for (const std::int64_t relu : {0, 1}) {
-      const NormCase c = made(shape, relu, random_tensor(shape, 1));
+    for (const std::int64_t relu : {0, 1, 2}) {
+      NormCase c = made(shape, std::min<std::int64_t>(relu, 1), random_tensor(shape, 1));
+      c.ceiling = relu == 2 ? 0.75 : 0;
       const auto expected = run_both(reference_backend(), c, Layout{}, 1);
       for (const Layout& layout : layouts_for(shape)) {
         SCOPED_TRACE(concat(to_string(shape), " relu ", relu, " ", to_string(layout)));

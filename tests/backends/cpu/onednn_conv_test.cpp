@@ -70,6 +70,8 @@ TEST(OneDnnConv, ForwardEqualsTheReference) {
     Attrs relu = c.attrs();
     relu.set("relu", std::int64_t{1});
     expect_matches_reference("Conv", relu, {x, w, b}, {{.shape = c.y()}});
+    relu.set("ceiling", 0.3);
+    expect_matches_reference("Conv", relu, {x, w, b}, {{.shape = c.y()}});
   }
 }
 

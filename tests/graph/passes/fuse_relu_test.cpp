@@ -36,6 +36,26 @@ TEST(FuseRelu, TheProductBeforeItAppliesIt) {
   EXPECT_EQ(g.run({{g.graph.inputs[0], {3, 4}}}, y), (Doubles{3, 0}));
 }
 
+ValueId clipped(SmallGraph& g, ValueId x, double low, double high) {
+  return g.b.op("Clip", {x}, {{"min", low}, {"max", high}});
+}
+
+TEST(FuseRelu, TheProductBeforeAClipFromZeroAppliesIt) {
+  SmallGraph g;
+  g.output("y", clipped(g, product(g), 0, 2));
+  fuse(g);
+  EXPECT_EQ(g.count("Clip"), 0u);
+  EXPECT_EQ(g.run({{g.graph.inputs[0], {3, 4}}}, g.graph.outputs[0].value), (Doubles{2, 0}));
+  EXPECT_EQ(g.run({{g.graph.inputs[0], {1, -1}}}, g.graph.outputs[0].value), (Doubles{1, 1}));
+}
+
+TEST(FuseRelu, NotAClipFromElsewhere) {
+  SmallGraph g;
+  g.output("y", clipped(g, product(g), -1, 2));
+  fuse(g);
+  EXPECT_EQ(g.count("Clip"), 1u);
+}
+
 TEST(FuseRelu, NotWhereAnotherReadsWhatIsBeforeIt) {
   SmallGraph g;
   const ValueId y = product(g);
@@ -81,7 +101,10 @@ struct NormGraph : SmallGraph {
   ValueId scale = weight("scale", {2}), bias = weight("bias", {2});
   ValueId normal =
       b.ops("BatchNormTrain", {x, scale, bias, input("m", {2}), input("v", {2})}, 5)[0];
-  ValueId active = b.op("Relu", {normal});
+  ValueId active;
+
+  NormGraph() { active = b.op("Relu", {normal}); }
+  explicit NormGraph(double ceiling) { active = clipped(*this, normal, 0, ceiling); }
 
   std::vector<ValueId> gradients(ValueId of) {
     const std::vector<ValueId> wrt = {x, scale, bias};
@@ -89,8 +112,7 @@ struct NormGraph : SmallGraph {
   }
 };
 
-TEST(FuseRelu, ANormSavesTheMaskForItsGradient) {
-  NormGraph g;
+void expect_norm_saves_the_mask(NormGraph g, const char* activation, const char* gradient) {
   // Squared, so that the gradient that arrives is not constant.
   const std::vector<ValueId> grads = g.gradients(g.b.mul(g.active, g.active));
   const std::vector<std::pair<ValueId, Doubles>> given = {{g.x, {1, 9, 4, 2, -3, 5, 6, 1}},
@@ -105,12 +127,20 @@ TEST(FuseRelu, ANormSavesTheMaskForItsGradient) {
   }
   fuse(g);
   graph::remove_dead_nodes(g.graph);
-  EXPECT_EQ(g.count("Relu") + g.count("ReluGrad"), 0u);
+  EXPECT_EQ(g.count(activation) + g.count(gradient), 0u);
   EXPECT_EQ(relu_of(g, "BatchNormTrain"), 1);
   EXPECT_EQ(relu_of(g, "BatchNormTrainGrad"), 1);
   for (std::size_t i = 0; i < grads.size(); ++i) {
     EXPECT_EQ(g.run(given, g.graph.outputs[i].value), before[i]) << i;
   }
+}
+
+TEST(FuseRelu, ANormSavesTheMaskForItsGradient) {
+  expect_norm_saves_the_mask(NormGraph(), "Relu", "ReluGrad");
+}
+
+TEST(FuseRelu, ANormSavesTheMaskOfAClip) {
+  expect_norm_saves_the_mask(NormGraph(1.25), "Clip", "ClipGrad");
 }
 
 TEST(FuseRelu, ANormWhoseOutputFlowsBackPastTheReluKeepsIt) {

@@ -12,7 +12,7 @@
 
 #include "runtime/base/dtype_visit.h"
 
-namespace temper::reference {
+namespace temper {
 
 template <class T, class S>
 T cast_element(S value) {
@@ -40,4 +40,4 @@ T cast_element(S value) {
   }
 }
 
-}  // namespace temper::reference
+}  // namespace temper

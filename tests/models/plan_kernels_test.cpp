@@ -1,0 +1,216 @@
+// Which kernels the plans of whole models take in float32 on the cpu backend: none of the
+// reference's, and as many steps as tests/models/expected/plan_steps.txt says.
+#include <gtest/gtest.h>
+#include <temper_test_paths.h>
+
+#include <cstdlib>
+#include <fstream>
+#include <iomanip>
+#include <map>
+#include <memory>
+#include <sstream>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "backends/backends.h"
+#include "graph/onnx/import.h"
+#include "graph/ops/standard_ops.h"
+#include "models/architecture.h"
+#include "tests/models/expected_training.h"
+#include "tests/runtime/platform/temporary_folder.h"
+#include "training/compile/engine.h"
+#include "training/compile/step/parameter_groups.h"
+#include "training/losses/loss.h"
+#include "training/optimizers/optimizer.h"
+
+namespace temper {
+namespace {
+
+using training::GraphKind;
+using training::GraphRequest;
+using Int = std::int64_t;
+
+struct PlannedModel {
+  const char* name;    // of an architecture, or of a file of tests/models/expected
+  Attrs options = {};  // of an architecture
+  const char* loss = "cross_entropy";
+  bool sequence_of_classes = false;
+  const char* expected = "";  // of a file: what its weights are made by
+};
+
+void PrintTo(const PlannedModel& model, std::ostream* out) { *out << model.name; }
+
+struct StepCount {
+  int steps = 0;  // without reorders
+  int reorders = 0;
+};
+
+// One model, compiled for each kind of graph.
+class Compiled {
+ public:
+  explicit Compiled(const PlannedModel& model)
+      : backend_(make_backend("cpu")), reference_(make_backend("reference")) {
+    std::string path = folder_.path() + "/model.onnx";
+    if (*model.expected != '\0') {
+      path = place_model(read_expected(model.expected), model.name, folder_.path());
+    } else {
+      models::write_model(
+          models::make_model(models::find_architecture(model.name), model.options, 0), path);
+    }
+    training::CompileSettings settings;
+    const training::Loss& loss = training::find_loss(model.loss);
+    Attrs parameters;
+    if (model.sequence_of_classes) {
+      parameters.set("class_axis", Int{-1});
+    }
+    settings.losses.emplace_back().loss = {
+        loss.name, training::complete_parameters("loss", loss.name, loss.parameters, parameters)};
+    const training::Optimizer& adamw = training::find_optimizer("adamw");
+    settings.optimizer = {
+        adamw.name, training::complete_parameters("optimizer", adamw.name, adamw.parameters, {})};
+    training::EngineOptions options;
+    options.threads = 2;
+    engine_ = std::make_unique<training::Engine>(
+        graph::OnnxModel::load(path).build_graph(graph::standard_ops()), settings, *backend_,
+        *reference_, options);
+  }
+
+  const Plan& plan(GraphKind kind) {
+    GraphRequest request;
+    request.kind = kind;
+    request.batch = 4;
+    request.symbols = {{"sequence", 64}};
+    return engine_->plan(request);
+  }
+
+ private:
+  TemporaryFolder folder_;
+  std::unique_ptr<Backend> backend_, reference_;
+  std::unique_ptr<training::Engine> engine_;
+};
+
+// The training plan comes first, as in a run: it decides the layouts of the weights.
+const std::vector<std::pair<std::string, GraphKind>> kKinds = {{"train", GraphKind::kTrain},
+                                                               {"evaluate", GraphKind::kEvaluate},
+                                                               {"predict", GraphKind::kPredict}};
+
+StepCount count_steps(const Plan& plan) {
+  StepCount count;
+  for (const PlanStep& step : plan.steps) {
+    ++(step.op == "Reorder" ? count.reorders : count.steps);
+  }
+  return count;
+}
+
+std::string page_path() {
+  return std::string(TEMPER_SOURCE_DIR) + "/tests/models/expected/plan_steps.txt";
+}
+
+// By "model kind".
+std::map<std::string, StepCount> read_counts() {
+  std::map<std::string, StepCount> counts;
+  std::ifstream stream(page_path());
+  std::string line;
+  while (std::getline(stream, line)) {
+    std::istringstream words(line);
+    std::string model, kind;
+    StepCount count;
+    if (line.rfind('#', 0) != 0 && words >> model >> kind >> count.steps >> count.reorders) {
+      counts[model + " " + kind] = count;
+    }
+  }
+  return counts;
+}
+
+void write_counts(const std::map<std::string, StepCount>& counts) {
+  std::ofstream page(page_path());
+  page << "# Steps of the plans of plan_kernels_test.cpp at batch 4: model, graph, steps without\n"
+          "# reorders, reorders. Written by that test with TEMPER_UPDATE_REFERENCE=1.\n";
+  for (const auto& [name, count] : counts) {
+    const std::size_t space = name.find(' ');
+    page << std::left << std::setw(22) << name.substr(0, space) << std::setw(9)
+         << name.substr(space + 1) << std::right << std::setw(6) << count.steps << std::setw(5)
+         << count.reorders << "\n";
+  }
+}
+
+class PlanOf : public testing::TestWithParam<PlannedModel> {};
+
+TEST_P(PlanOf, TakesNoReferenceKernelAndAsManyStepsAsBefore) {
+  Compiled model(GetParam());
+  const bool updates = std::getenv("TEMPER_UPDATE_REFERENCE") != nullptr;
+  std::map<std::string, StepCount> expected = read_counts();
+  // How many channels lie together, and so what is reordered, depends on the processor.
+  const bool same_processor =
+      make_backend("cpu")->fingerprint().find("avx512") != std::string::npos;
+  for (const auto& [kind_name, kind] : kKinds) {
+    SCOPED_TRACE(kind_name);
+    const Plan& plan = model.plan(kind);
+    for (const PlanStep& step : plan.steps) {
+      std::string reasons;
+      for (const std::string& refusal : step.refusals) {
+        reasons += "\n  not " + refusal;
+      }
+      EXPECT_NE(step.family, "reference") << step.op << " of " << step.origin << reasons;
+    }
+    const StepCount count = count_steps(plan);
+    const std::string key = std::string(GetParam().name) + " " + kind_name;
+    if (updates) {
+      expected[key] = count;
+      continue;
+    }
+    EXPECT_EQ(count.steps, expected[key].steps)
+        << "if that is meant, run it once with TEMPER_UPDATE_REFERENCE=1";
+    EXPECT_TRUE(!same_processor || count.reorders == expected[key].reorders)
+        << count.reorders << " reorders, expected " << expected[key].reorders
+        << "; if that is meant, run it once with TEMPER_UPDATE_REFERENCE=1";
+  }
+  if (updates) {
+    write_counts(expected);
+  }
+}
+
+PlannedModel file(const char* name, const char* expected, const char* loss = "cross_entropy") {
+  return {.name = name, .loss = loss, .expected = expected};
+}
+
+// The models that are timed against PyTorch, as `temper new` makes them and as PyTorch exports
+// them, and what else `temper new` makes.
+INSTANTIATE_TEST_SUITE_P(
+    Models, PlanOf,
+    testing::Values(PlannedModel{.name = "gpt",
+                                 .options = {{"vocabulary", Int{512}},
+                                             {"layers", Int{4}},
+                                             {"width", Int{256}},
+                                             {"heads", Int{4}}},
+                                 .sequence_of_classes = true},
+                    PlannedModel{.name = "llama",
+                                 .options = {{"vocabulary", Int{512}}},
+                                 .sequence_of_classes = true},
+                    PlannedModel{.name = "bert", .options = {{"vocabulary", Int{512}}}},
+                    PlannedModel{.name = "vit", .options = {{"image-size", Int{64}}}},
+                    PlannedModel{.name = "lstm", .loss = "mse"},
+                    PlannedModel{.name = "gru", .loss = "mse"},
+                    PlannedModel{.name = "unet", .loss = "bce_with_logits"},
+                    PlannedModel{.name = "resnet18", .options = {{"image-size", Int{64}}}},
+                    PlannedModel{.name = "resnet50", .options = {{"image-size", Int{64}}}},
+                    PlannedModel{.name = "mobilenet_v2", .options = {{"image-size", Int{64}}}},
+                    PlannedModel{.name = "mlp"}, PlannedModel{.name = "lenet"},
+                    PlannedModel{.name = "convnet"}, PlannedModel{.name = "tcn", .loss = "mse"},
+                    PlannedModel{.name = "autoencoder", .loss = "mse"},
+                    PlannedModel{.name = "dcgan_generator", .loss = "mse"},
+                    PlannedModel{.name = "dcgan_discriminator", .loss = "bce_with_logits"},
+                    file("tiny_mlp.fixed.onnx", "tiny_mlp", "mse"), file("mlp.raw.onnx", "mlp"),
+                    file("lenet.onnx", "lenet"), file("cifar_cnn.onnx", "cifar_cnn"),
+                    file("cifar_cnn.raw.onnx", "cifar_cnn.raw")),
+    [](const testing::TestParamInfo<PlannedModel>& tested) {
+      std::string name = tested.param.name;
+      for (char& letter : name) {
+        letter = letter == '.' ? '_' : letter;
+      }
+      return name;
+    });
+
+}  // namespace
+}  // namespace temper
