@@ -3,6 +3,7 @@
 #include "graph/ir/grad_context.h"
 #include "graph/ir/infer_context.h"
 #include "graph/ir/node_draft.h"
+#include "graph/ops/quantized_product.h"
 #include "graph/ops/standard_ops.h"
 
 namespace temper::graph {
@@ -41,6 +42,9 @@ void upgrade_cast(NodeDraft& d) {
   }
   d.attrs.erase("saturate");
   d.attrs.erase("round_mode");
+  if (is_float(dtype_from_name(d.attrs.get_string("to", "")))) {
+    read_product_as_floats(d);
+  }
 }
 
 }  // namespace

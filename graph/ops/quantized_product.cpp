@@ -1,5 +1,9 @@
 // Products of 8-bit integers: MatMulInteger and ConvInteger give sums in i32, QLinearMatMul and
-// QLinearConv quantise them again:  y = saturate(round(sum sa sb / sy) + zero of y).
+// QLinearConv quantise them again:  y = saturate(round(sum sa sb / sy) + zero of y). What
+// onnxruntime makes of a product of floats, Cast(MatMulInteger(DynamicQuantizeLinear(x), B)) times
+// both scales, is read as one of floats, x / scale rounded and B less its zero point.
+#include "graph/ops/quantized_product.h"
+
 #include <algorithm>
 
 #include "graph/ir/batch_context.h"
@@ -166,9 +170,80 @@ double conv_work(const Graph& graph, const Node& node) {
   return convolution_work(graph, node.outputs[0], node.inputs[kSecond]);
 }
 
+bool has_one_number(const Graph& graph, ValueId id) {
+  const Value& value = graph.value(id);
+  return value.kind == ValueKind::kConstant && is_one_number(value.constant.shape());
+}
+
+// The node that rounds a factor to integers with this zero point and one scale, or null.
+const Node* rounding_of(const Graph& graph, ValueId factor, ValueId zero) {
+  const Value& value = graph.value(factor);
+  if (value.kind != ValueKind::kNode) {
+    return nullptr;
+  }
+  const Node& node = graph.node(value.producer);
+  const bool dynamic = node.op->name() == "DynamicQuantizeLinear" && node.outputs.size() == 3 &&
+                       node.outputs[0] == factor && node.outputs[2] == zero;
+  const bool fixed = node.op->name() == "QuantizeLinear" && node.inputs.size() == 3 &&
+                     node.inputs[2] == zero && has_one_number(graph, node.inputs[1]);
+  return dynamic || fixed ? &node : nullptr;
+}
+
+// The numbers that a factor's integers are, less their zero point; `spatial` dimensions stand
+// behind those that zero points are for.
+ValueId as_floats(NodeDraft& d, ValueId factor, ValueId zero, std::int64_t spatial) {
+  if (const Node* found = rounding_of(d.graph, factor, zero)) {
+    const Node node = *found;
+    const ValueId scale = node.op->name() == "QuantizeLinear" ? node.inputs[1] : node.outputs[1];
+    const ValueId rounded = d.emit("QuantizeDequantize", {node.inputs[0], scale, zero});
+    return d.emit("Div", {rounded, scale});
+  }
+  const Attrs to_float{{"to", std::string(to_string(DType::kFloat32))}};
+  const ValueId value = d.emit("Cast", {factor}, to_float);
+  if (!zero.valid()) {
+    return value;
+  }
+  ValueId less = d.emit("Cast", {zero}, to_float);
+  if (spatial > 0 && !has_one_number(d.graph, zero)) {
+    std::vector<std::int64_t> axes;
+    for (std::int64_t axis = 0; axis <= spatial; ++axis) {
+      axes.push_back(1 + axis);
+    }
+    less = d.emit("Unsqueeze", {less}, {{"axes", axes}});
+  }
+  return d.emit("Sub", {value, less});
+}
+
 constexpr const char* kIntegers = "its inputs and outputs are integers";
 
 }  // namespace
+
+void read_product_as_floats(NodeDraft& cast) {
+  if (!cast.has_input(0) || cast.graph.value(cast.inputs[0]).kind != ValueKind::kNode) {
+    return;
+  }
+  const Node product = cast.graph.node(cast.graph.value(cast.inputs[0]).producer);
+  const bool matrices = product.op->name() == "MatMulInteger";
+  if (!matrices && product.op->name() != "ConvInteger") {
+    return;
+  }
+  std::vector<ValueId> inputs = product.inputs;
+  inputs.resize(4);
+  if (rounding_of(cast.graph, inputs[0], inputs[2]) == nullptr &&
+      rounding_of(cast.graph, inputs[1], inputs[3]) == nullptr) {
+    return;
+  }
+  const Value& weight = cast.graph.value(inputs[1]);
+  if (!matrices && weight.kind != ValueKind::kConstant && inputs[3].valid() &&
+      !has_one_number(cast.graph, inputs[3])) {
+    return;  // how many dimensions the weight has is not known yet
+  }
+  const std::int64_t spatial =
+      matrices || weight.kind != ValueKind::kConstant ? 0 : weight.constant.shape().rank() - 2;
+  const ValueId a = as_floats(cast, inputs[0], inputs[2], 0);
+  const ValueId b = as_floats(cast, inputs[1], inputs[3], spatial);
+  cast.inputs[0] = cast.emit(matrices ? "MatMul" : "Conv", {a, b}, product.attrs);
+}
 
 void register_quantized_product(OpRegistry& ops) {
   ops.add("MatMulInteger")

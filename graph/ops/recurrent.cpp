@@ -27,7 +27,6 @@ using recurrent::kind_of;
 using recurrent::Sizes;
 using recurrent::sizes_of;
 using recurrent::Strings;
-using recurrent::Unrolled;
 using enum recurrent::Input;
 
 // Their order numbers them (backends/reference/cell_activation.h).
@@ -216,31 +215,7 @@ void recurrent_gradient(GradContext& g) {
 // As many steps as the sequence has: what second derivatives are taken through.
 std::vector<ValueId> expand_recurrent(Builder& b, const Node& node,
                                       const std::vector<ValueId>& inputs) {
-  const Attrs& attrs = node.attrs;
-  const Kind kind = kind_of(node.op->name());
-  const Sizes sizes = sizes_of(b.shape(inputs[kX]), b.shape(inputs[kR]), attrs);
-  const ValueId x = sizes.batch_first ? b.transpose(inputs[kX], {1, 0, 2}) : inputs[kX];
-  std::vector<std::vector<ValueId>> parts(static_cast<std::size_t>(1 + kind.states));
-  for (std::int64_t d = 0; d < sizes.directions; ++d) {
-    Unrolled direction(b, node, kind, sizes, d, inputs, x);
-    const bool reversed = d == 1 || attrs.get_string("direction", "") == "reverse";
-    for (std::int64_t step = 0; step < sizes.steps; ++step) {
-      direction.step(reversed ? sizes.steps - 1 - step : step);
-    }
-    parts[0].push_back(direction.y());
-    for (int i = 0; i < kind.states; ++i) {
-      parts[static_cast<std::size_t>(1 + i)].push_back(direction.last(i));
-    }
-  }
-  std::vector<ValueId> outputs;
-  for (std::size_t i = 0; i < parts.size(); ++i) {
-    const std::int64_t axis = i == 0 ? 1 : 0;
-    const ValueId joined = b.op("Concat", parts[i], {{"axis", axis}});
-    outputs.push_back(!sizes.batch_first ? joined
-                      : i == 0           ? b.transpose(joined, {2, 0, 1, 3})
-                                         : b.transpose(joined, {1, 0, 2}));
-  }
-  return outputs;
+  return recurrent::unroll(b, node, kind_of(node.op->name()), inputs, false);
 }
 
 // Each sample's step meets W and R once.

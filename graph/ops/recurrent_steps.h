@@ -66,13 +66,26 @@ inline ValueId apply(Builder& b, const std::string& name, double alpha, double b
   return b.op(name, {x});
 }
 
+// x as 8 bits of its range hold it. The gradient goes straight through.
+inline ValueId rounded(Builder& b, ValueId x) {
+  const std::vector<ValueId> range = b.ops("DynamicQuantizeLinear", {x}, 3, {});
+  return b.op("QuantizeDequantize", {x, range[1], range[2]});
+}
+
 // One direction.
 class Unrolled {
  public:
-  // `x`: [T, N, I]. What is given here outlives this.
+  // `x`: [T, N, I]; with `rounds`, an LSTM multiplies its weights with h rounded. What is given
+  // here outlives this.
   Unrolled(Builder& b, const Node& node, const Kind& kind, const Sizes& sizes, std::int64_t d,
-           const std::vector<ValueId>& inputs, ValueId x)
-      : b_(b), attrs_(node.attrs), kind_(kind), sizes_(sizes), d_(d), inputs_(inputs) {
+           const std::vector<ValueId>& inputs, ValueId x, bool rounds)
+      : b_(b),
+        attrs_(node.attrs),
+        kind_(kind),
+        sizes_(sizes),
+        d_(d),
+        inputs_(inputs),
+        rounds_(rounds) {
     const std::int64_t rows = kind.gates * sizes.hidden;
     r_ = part(kR, {rows, sizes.hidden});
     if (has(kB)) {
@@ -170,7 +183,7 @@ class Unrolled {
   }
 
   void lstm(ValueId x) {
-    const ValueId sums = b_.add(x, linear(h_, r_, rb_));
+    const ValueId sums = b_.add(x, linear(rounds_ ? rounded(b_, h_) : h_, r_, rb_));
     const auto with_peephole = [&](std::int64_t i, ValueId c) {
       const ValueId sum = gate(sums, i);
       return p_.valid() ? b_.add(sum, b_.mul(b_.slice(p_, 0, i, i + 1), c)) : sum;
@@ -190,8 +203,37 @@ class Unrolled {
   const Sizes& sizes_;
   std::int64_t d_;
   const std::vector<ValueId>& inputs_;
+  bool rounds_;
   ValueId r_, wb_, rb_, p_, from_x_, h_, c_;
   std::vector<ValueId> outputs_;
 };
+
+// As many steps as the sequence has, of all directions: the outputs of the op.
+inline std::vector<ValueId> unroll(Builder& b, const Node& node, const Kind& kind,
+                                   const std::vector<ValueId>& inputs, bool rounds) {
+  const Sizes sizes = sizes_of(b.shape(inputs[kX]), b.shape(inputs[kR]), node.attrs);
+  const ValueId x = sizes.batch_first ? b.transpose(inputs[kX], {1, 0, 2}) : inputs[kX];
+  std::vector<std::vector<ValueId>> parts(static_cast<std::size_t>(1 + kind.states));
+  for (std::int64_t d = 0; d < sizes.directions; ++d) {
+    Unrolled direction(b, node, kind, sizes, d, inputs, x, rounds);
+    const bool reversed = d == 1 || node.attrs.get_string("direction", "") == "reverse";
+    for (std::int64_t step = 0; step < sizes.steps; ++step) {
+      direction.step(reversed ? sizes.steps - 1 - step : step);
+    }
+    parts[0].push_back(direction.y());
+    for (int i = 0; i < kind.states; ++i) {
+      parts[static_cast<std::size_t>(1 + i)].push_back(direction.last(i));
+    }
+  }
+  std::vector<ValueId> outputs;
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    const std::int64_t axis = i == 0 ? 1 : 0;
+    const ValueId joined = b.op("Concat", parts[i], {{"axis", axis}});
+    outputs.push_back(!sizes.batch_first ? joined
+                      : i == 0           ? b.transpose(joined, {2, 0, 1, 3})
+                                         : b.transpose(joined, {1, 0, 2}));
+  }
+  return outputs;
+}
 
 }  // namespace temper::graph::recurrent

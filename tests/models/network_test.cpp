@@ -1,6 +1,6 @@
 // Gradients of small exported networks against PyTorch's in double: each kind of parameter that
-// only its surroundings tell from a constant, and files that onnxruntime's optimizer wrote
-// (tools/oracle/small_networks.py).
+// only its surroundings tell from a constant, files that onnxruntime's optimizer wrote
+// (tools/oracle/small_networks.py), and such that it computes in 8 bits (rounding_networks.py).
 #include <gtest/gtest.h>
 #include <temper_test_paths.h>
 
@@ -78,7 +78,9 @@ INSTANTIATE_TEST_SUITE_P(
                     Network{"places_fixed", 1e-8, false}, Network{"fused_bert", 1e-4, true},
                     Network{"fused_bert_tanh", 1e-4, true}, Network{"fused_rms", 1e-5, true},
                     Network{"fused_products", 1e-5, true},
-                    Network{"fused_convolutions", 1e-5, true}),
+                    Network{"fused_convolutions", 1e-5, true},
+                    Network{"quantized_lstm", 1e-5, true},
+                    Network{"quantized_products", 1e-5, true}),
     [](const auto& network) { return std::string(network.param.name); });
 
 }  // namespace

@@ -24,13 +24,13 @@ OpCase case_of(const FusedValues& fused) {
   for (std::size_t i = 0; i < fused.inputs.size(); ++i) {
     const FusedInput& input = fused.inputs[i];
     const int place = static_cast<int>(i);
-    if (input.dtype == DType::kInt8) {
+    if (input.dtype == DType::kOpaque) {
       made.inputs.push_back(missing());
     } else if (input.dtype == DType::kUndefined) {
       made.inputs.push_back(numbers(place, input.shape));
       made.differentiate.push_back(place);
     } else {
-      made.inputs.push_back(values(input.shape, input.integers).of(input.dtype));
+      made.inputs.push_back(values(input.shape, input.numbers).of(input.dtype));
     }
   }
   for (const HostTensor& output : fused.outputs) {
@@ -39,6 +39,8 @@ OpCase case_of(const FusedValues& fused) {
   return made;
 }
 
+bool rounds(const OpCase& fused) { return fused.op == "MicrosoftDynamicQuantizeLSTM"; }
+
 }  // namespace
 
 std::vector<OpCase> fused_cases() {
@@ -46,7 +48,9 @@ std::vector<OpCase> fused_cases() {
   for (const FusedValues& fused : fused_values()) {
     OpCase made = case_of(fused);
     made.label = concat("case", cases.size());
-    cases.push_back(made);
+    if (!rounds(made)) {  // no difference is taken of what rounds
+      cases.push_back(made);
+    }
     made.label += "_onnxruntime";
     made.dtypes = {DType::kFloat32};
     made.differentiate.clear();

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Ops of com.microsoft as onnxruntime computes them. Writes tests/ops/expected/fused.cpp.
 
-Element k of float input i is 0.9 sin(1.3 k + i), as in tests/ops/fused_cases.cpp; integers are written out.
+Element k of float input i is 0.9 sin(1.3 k + i), as in tests/ops/fused_cases.cpp; integers and scales are written out.
 """
 import pathlib
 
@@ -17,13 +17,29 @@ def numbers(place, shape):
 
 
 def case(op, inputs, outputs=1, domain='com.microsoft', wanted=None, **attributes):
-    """An input is a shape, an array of integers, or None."""
+    """An input is a shape, an array, or None."""
     return op, inputs, outputs, domain, wanted or [True] * outputs, attributes
 
 
 X, TABLE = (2, 3, 8), (5, 2)
 IDS = np.array([[1, 4, 2], [0, 3, 3]], np.int32)
 MASK = np.array([[1, 1, 0], [1, 1, 1]], np.int32)
+def integers(shape, dtype):
+    lowest = np.iinfo(dtype).min
+    return (np.arange(np.prod(shape)) * 37 % 256 + lowest).astype(dtype).reshape(shape)
+
+
+def lstm(directions, batch, dtype, scale, zero, given=(), **attributes):
+    """Four steps of three numbers, two of them kept; `given`: which of bias, states and peepholes."""
+    h, d = 2, directions
+    options = [(d, 8 * h), None, (d, batch, h), (d, batch, h), (d, 3 * h)]
+    inputs = [(4, batch, 3), integers((d, 3, 4 * h), dtype), integers((d, h, 4 * h), dtype)]
+    inputs += [o if i in given else None for i, o in enumerate(options)]
+    scales = np.array(scale, np.float32)
+    return case('DynamicQuantizeLSTM', inputs + [scales, np.array(zero, dtype), scales * np.float32(.5), np.array(zero, dtype)], 3,
+                hidden_size=h, **attributes)
+
+
 CASES = [
     case('FusedMatMul', [(2, 3, 4), (2, 3, 5)], alpha=.5, transA=1),
     case('FusedMatMul', [(2, 3, 4), (5, 4)], alpha=1.5, transB=1),
@@ -56,6 +72,10 @@ CASES = [
     case('MultiHeadAttention', [X, (2, 2, 5, 4), (2, 2, 5, 4)], num_heads=2),
     case('RotaryEmbedding', [X, IDS.astype(np.int64), TABLE, TABLE], num_heads=2),
     case('RotaryEmbedding', [(2, 2, 3, 4), np.array([1], np.int64), TABLE, TABLE], interleaved=1),
+    lstm(1, 1, np.int8, [.015625], [0], (0, 2, 3)),
+    lstm(2, 2, np.uint8, [.0125, .015625], [120, 130], (0, 2, 3, 4), direction='bidirectional'),
+    lstm(1, 2, np.int8, [[.01 * k for k in range(1, 9)]], [[0] * 8], (0,), direction='reverse', clip=.7, input_forget=1,
+         activations=['Sigmoid', 'Relu', 'Tanh']),
 ]
 
 
@@ -76,6 +96,7 @@ def run(op, inputs, outputs, domain, wanted, attributes):
     model = helper.make_model(graph, ir_version=10, opset_imports=[helper.make_opsetid('', 17), helper.make_opsetid('com.microsoft', 1)])
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    options.intra_op_num_threads = 1  # of several, each rounds its samples by their own range
     session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=['CPUExecutionProvider'])
     found = iter(session.run([n for n in made if n], feeds))
     return [next(found) if n else None for n in made]
@@ -88,18 +109,25 @@ def braces(values):
 def attribute_text(value):
     if isinstance(value, str):
         return f'std::string("{value}")'
+    if isinstance(value, list) and isinstance(value[0], str):
+        return 'std::vector<std::string>' + braces([f'"{v}"' for v in value])
     if isinstance(value, list):
         kind = 'double' if isinstance(value[0], float) else 'std::int64_t'
         return f'std::vector<{kind}>' + braces([repr(v) for v in value])
     return repr(value) if isinstance(value, float) else f'std::int64_t{{{value}}}'
 
 
+KINDS = {np.int64: 'DType::kInt64', np.int32: 'DType::kInt32', np.int8: 'DType::kInt8', np.uint8: 'DType::kUInt8',
+         np.float32: 'DType::kFloat32'}
+
+
 def input_text(given):
     if given is None:
         return '{}'
     if isinstance(given, np.ndarray):
-        kind = 'DType::kInt64' if given.dtype == np.int64 else 'DType::kInt32'
-        return f'{{{braces(map(str, given.shape))}, {kind}, {braces(map(str, given.ravel()))}}}'
+        kind = KINDS[given.dtype.type]
+        numbers_in = [format(v, '.9g') if given.dtype == np.float32 else str(v) for v in given.ravel()]
+        return f'{{{braces(map(str, given.shape))}, {kind}, {braces(numbers_in)}}}'
     return f'{{{braces(map(str, given))}, DType::kUndefined, {{}}}}'
 
 

@@ -7,6 +7,7 @@
 #include <span>
 
 #include "runtime/base/error.h"
+#include "runtime/memory/finite_values.h"
 #include "runtime/platform/files.h"
 #include "runtime/platform/folders.h"
 #include "runtime/platform/run_lock.h"
@@ -41,6 +42,34 @@ void list_file(JsonValue& manifest, const std::string& name, const std::string& 
   manifest.set(name, std::move(entry));
 }
 
+std::int64_t count_not_finite(const VariableStore& store, int id) {
+  std::int64_t count = 0;
+  if (!store.all_finite(id)) {
+    const DType dtype = store.variable(id).dtype;
+    store.for_each_plain_piece(id, [&](std::span<const std::byte> piece) {
+      const auto element = static_cast<std::size_t>(size_of(dtype));
+      for (std::size_t at = 0; at < piece.size(); at += element) {
+        count += all_finite(dtype, piece.data() + at, 1) ? 0 : 1;
+      }
+    });
+  }
+  return count;
+}
+
+// Infinities that the model came with may stay.
+void require_finite(const VariableStore& store, int id, const RunState& state) {
+  const std::string& name = store.variable(id).name;
+  const auto given = state.given_not_finite.find(name);
+  const std::int64_t found = count_not_finite(store, id);
+  const double before = given == state.given_not_finite.end() ? 0 : given->second;
+  TEMPER_CHECK(static_cast<double>(found) <= before, ErrorCode::kDiverged, "parameter '", name,
+               "' is not finite",
+               before > 0 ? concat(" in ", found, " elements, of which ", before,
+                                   " were so in the model as given")
+                          : std::string(),
+               "; no checkpoint is written");
+}
+
 // The files of a checkpoint into `folder`, at last the manifest of their sizes and hashes, which is
 // what makes the folder one.
 void write_files(const std::string& folder, const VariableStore& store, const RunState& state) {
@@ -51,9 +80,9 @@ void write_files(const std::string& folder, const VariableStore& store, const Ru
     if (!place) {
       continue;
     }
-    const bool is_state = !store.variable(i).identity.is_of_model();
-    TEMPER_CHECK(is_state || store.all_finite(i), ErrorCode::kDiverged, "parameter '",
-                 store.variable(i).name, "' is not finite; no checkpoint is written");
+    if (store.variable(i).identity.is_of_model()) {
+      require_finite(store, i, state);
+    }
     files[place->file].emplace_back(std::move(place->name), store.pieces(i));
   }
   // Large ones at the same time: what takes long is the hash.
@@ -208,6 +237,16 @@ void discard(const std::string& folder) noexcept {
 }
 
 }  // namespace
+
+std::map<std::string, double> not_finite_elements(const VariableStore& store) {
+  std::map<std::string, double> found;
+  for (int i = 0; i < store.count(); ++i) {
+    if (store.variable(i).identity.is_of_model() && !store.all_finite(i)) {
+      found[store.variable(i).name] = static_cast<double>(count_not_finite(store, i));
+    }
+  }
+  return found;
+}
 
 void save_checkpoint(const std::string& run_directory, const VariableStore& store,
                      const RunState& state, std::int64_t keep) {

@@ -21,9 +21,12 @@ namespace temper::training {
 // What writing a checkpoint takes in memory, at most: a piece of each file at a time.
 inline constexpr std::int64_t kCheckpointBytes = std::int64_t{4} << 20;
 
+// How many elements of the model's tensors are not finite, by name; those without any are left out.
+std::map<std::string, double> not_finite_elements(const VariableStore& store);
+
 // Writes checkpoints/step-<12 digits> of `run_directory`, then removes the oldest up to this step
 // until `keep` are left. THROWS: kIo (nothing is lost then: the older ones stay); kDiverged instead
-// of writing non-finite weights.
+// of writing weights that are not finite, but for those that state.given_not_finite counts.
 void save_checkpoint(const std::string& run_directory, const VariableStore& store,
                      const RunState& state, std::int64_t keep);
 

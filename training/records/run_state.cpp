@@ -63,6 +63,7 @@ void for_each_field(State& state, Field&& field) {
   field("largest_norm", state.largest_norm);
   field("clipped_steps", state.clipped_steps);
   field("nonfinite", state.nonfinite);
+  field("given_not_finite", state.given_not_finite);
   field("spike_window", state.spike_window);
   field("spikes", state.spikes);
   field("rollbacks", state.rollbacks);

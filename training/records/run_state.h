@@ -51,6 +51,8 @@ struct RunState {
   double largest_norm = 0;         // before clipping, since the last logged line
   std::int64_t clipped_steps = 0;  // since the last logged line: steps that clipping changed
   std::int64_t nonfinite = 0;      // steps that were applied although they were not finite
+  // Elements that were not finite in the model as given, such as a padding row of -inf, by tensor.
+  std::map<std::string, double> given_not_finite;
   // Of the spike guard: the last good losses or norms, and what it did.
   std::vector<double> spike_window;
   std::int64_t spikes = 0;

@@ -3,6 +3,7 @@
 
 #include "runtime/base/error.h"
 #include "training/compile/step/watch.h"
+#include "training/records/checkpoint.h"
 #include "training/records/history.h"
 #include "training/run/train_steps.h"
 
@@ -78,6 +79,7 @@ void TrainSteps::begin() {
 }
 
 void TrainSteps::begin_anew() {
+  context_.state.given_not_finite = not_finite_elements(store());
   spikes_.keep_snapshot(store());
   validation_.evaluate_given();
 }

@@ -10,8 +10,8 @@ namespace temper::op_suite {
 
 struct FusedInput {
   Shape shape;
-  DType dtype = DType::kInt8;  // kInt8: left out; kUndefined: floats by their formula
-  std::vector<double> integers;
+  DType dtype = DType::kOpaque;  // left out; kUndefined: floats by their formula
+  std::vector<double> numbers;
 };
 
 struct FusedValues {

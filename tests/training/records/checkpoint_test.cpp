@@ -181,5 +181,22 @@ TEST_F(Checkpoint, ThatCannotBeWrittenLeavesNothingAndItsOwnError) {
   EXPECT_NO_THROW(save_checkpoint(folder_.path(""), store_, state_, 3));
 }
 
+TEST_F(Checkpoint, HoldsInfinitiesThatTheModelCameWithAndNoMore) {
+  set_last(-std::numeric_limits<double>::infinity());
+  state_.given_not_finite = not_finite_elements(store_);
+  EXPECT_EQ(state_.given_not_finite, (std::map<std::string, double>{{"b", 1}}));
+  save();
+  const std::optional<RunState> loaded = load(store_);
+  ASSERT_TRUE(loaded.has_value());
+  EXPECT_EQ(loaded->given_not_finite, state_.given_not_finite);
+  EXPECT_EQ(store_.get(1).values<double>()[2], -std::numeric_limits<double>::infinity());
+  state_.attempted = 8;
+  const double infinite = std::numeric_limits<double>::infinity();
+  store_.set_range<double>(1, 0, {&infinite, 1});
+  expect_error(
+      [&] { save(); }, ErrorCode::kDiverged,
+      "parameter 'b' is not finite in 2 elements, of which 1 were so in the model as given");
+}
+
 }  // namespace
 }  // namespace temper::training

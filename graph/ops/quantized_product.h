@@ -1,0 +1,13 @@
+// Products of integers that stand for floats.
+#pragma once
+
+#include "graph/ir/node_draft.h"
+
+namespace temper::graph {
+
+// Of a Cast to a float type: where it reads a product of integers that floats were rounded to, it
+// reads from now on the product of these floats, rounded and scaled alike, through which gradients
+// go straight.
+void read_product_as_floats(NodeDraft& cast);
+
+}  // namespace temper::graph
