@@ -29,8 +29,10 @@ bool pick_elements(Graph& graph, NodeId id, const Shape& data, const Shape& indi
 }
 
 // Places [1, ..., k], the first number of which is that of the sample, in [1, ...]: the other
-// numbers, for each sample.
-bool pick_places(Graph& graph, NodeId id, const Shape& data, const Shape& places, std::int64_t to) {
+// numbers, for each sample. They are numbers of the file, or computed from the sample (`computed`),
+// as the place of a text's last token is.
+bool pick_places(Graph& graph, NodeId id, const Shape& data, const Shape& places, std::int64_t to,
+                 bool computed) {
   const int last = places.rank() - 1;
   if (data[0] != 1 || last < 1 || places[0] != 1 || places[last] < 2) {
     return false;
@@ -40,8 +42,8 @@ bool pick_places(Graph& graph, NodeId id, const Shape& data, const Shape& places
   Shape own = places;
   own[0] = to;
   own[last] -= 1;
-  const ValueId rest = b.expand(b.slice(inputs[1], last, 1, places[last]), own);
-  graph.node(id).inputs = {inputs[0], rest};
+  const ValueId rest = b.slice(inputs[1], last, 1, places[last]);
+  graph.node(id).inputs = {inputs[0], computed ? rest : b.expand(rest, own)};
   graph.node(id).attrs.set("batch_dims", std::int64_t{1});
   return true;
 }
@@ -52,16 +54,18 @@ bool pick_in_sample(Graph& graph, const Graph& old, NodeId id, std::int64_t to,
                     const std::vector<BatchAxis>& axes) {
   const Node& was = old.node(id);
   // A shape rule has perhaps left input 1 out.
-  if (was.inputs.size() != 2 || !was.inputs[1].valid() || axes[0] != 0 || axes[1]) {
+  if (was.inputs.size() != 2 || !was.inputs[1].valid() || axes[0] != 0 ||
+      (axes[1] && axes[1] != 0)) {
     return false;
   }
   const Shape data = old.value(was.inputs[0]).shape;
   const Shape places = old.value(was.inputs[1]).shape;
   if (was.op->picking_input == 1) {
-    return was.attrs.get_int("axis", 0) == 0 && pick_elements(graph, id, data, places, to);
+    return was.attrs.get_int("axis", 0) == 0 && !axes[1] &&
+           pick_elements(graph, id, data, places, to);
   }
   return was.attrs.has("batch_dims") && was.attrs.get_int("batch_dims", 0) == 0 &&
-         pick_places(graph, id, data, places, to);
+         pick_places(graph, id, data, places, to, axes[1].has_value());
 }
 
 }  // namespace temper::graph

@@ -204,6 +204,10 @@ TEST(Rebatch, PicksInEachSampleWhatAFileOfOneSamplePicksInIt) {
   Chain deep({1, 2, 3, 2});
   deep.node("GatherND", {deep.x, places(deep, {1, 2, 3}, {0, 1, 2, 0, 0, 1})});
   expect_samples_apart(deep);
+  Chain computed({1, 4, 3});  // x[range(batch), argmax(sum(x))]: the place of a text's last token
+  computed.then("ReduceSum", Ints{2}).then("Reshape", Ints{1, 4}).then("ArgMax", {{"axis", kOne}});
+  computed.node("Concat", {places(computed, {1, 1}, {0}), computed.last}, {{"axis", kOne}});
+  expect_samples_apart(computed.node("GatherND", {computed.x, computed.last}));
   Chain shared({1, 3});
   const ValueId table = shared.floats({1, 5});
   const ValueId wide = shared.then("Cast", {{"to", std::string("i64")}}).last;
