@@ -6,7 +6,8 @@ AdamW (lr 1e-4), f32, the batch in memory. Each side is a process of its own tha
 turn; turns go A B B A, each at least a second. A block in which other processes used more than 3 % of the cores, or
 the host took more than 1 %, is dropped with its partner and repeated. Shown per row: medians and minima over blocks, the
 ratio of each with a bootstrap interval of 95 %, and the time of the first step from process start. Before timing, 20 steps'
-losses must agree to 1e-3. `best` marks PyTorch's fastest row, `default` the one of the tutorial (eager, AdamW as it comes).
+losses must agree to 1e-3; where they do not, to twice what PyTorch's own differ by, eager, over layouts and with one thread
+(deep networks with BatchNorm carry the rounding of one step to all of the next; both figures are shown). `best` marks PyTorch's fastest row, `default` the one of the tutorial (eager, AdamW as it comes).
 Dropout is left out on both sides. Needs torch, torchvision, onnx, onnxscript, numpy; ONNX Runtime Training 1.19.2 in an environment of its own for --ort-python.
 
 Our side is `temper bench MODEL --data B.npz --loss L --optimizer adamw --threads N --serve`: one line of JSON with `first_ms`
@@ -111,19 +112,45 @@ def ratio_with_interval(mine, theirs, key, statistic):
 
 def gate(ours, peer):
     """Largest relative difference of the first losses, or None where there is nothing to compare."""
-    pairs = list(zip(ours.losses[:GATE_STEPS], peer.losses[:GATE_STEPS]))
+    pairs = list(zip(ours[:GATE_STEPS], peer[:GATE_STEPS]))
     return max(abs(a - b) / abs(b) for a, b in pairs) if len(pairs) == GATE_STEPS else None
+
+
+class Spread:
+    """How far PyTorch's own first losses are from each other; measured when first asked for."""
+
+    def __init__(self, name, threads):
+        self.name, self.threads, self.value = name, threads, None
+
+    def measure(self):
+        if self.value is None:
+            curves = []
+            for layout in layouts_of(self.name):
+                for threads in sorted({1, self.threads}):
+                    side = Side('torch', torch_command(self.name, ('eager', layout, 'fused'), threads))
+                    curves.append(side.losses)
+                    side.close()
+            self.value = max(gate(a, b) for a in curves for b in curves)
+        return self.value
+
+
+def layouts_of(name):
+    import peer_models
+    return ('contiguous', 'channels_last') if len(peer_models.case_of(name).input_shape) == 4 else ('contiguous',)
+
+
+def torch_command(name, settings, threads):
+    return [sys.executable, HERE / 'torch_side.py', name, *settings, threads, GATE_STEPS]
 
 
 def peers(name, arguments, folder):
     """(label, command) of each peer row of one model."""
     import peer_models
-    layouts = ('contiguous', 'channels_last') if len(peer_models.case_of(name).input_shape) == 4 else ('contiguous',)
     rows = [('eager contiguous default', ('eager', 'contiguous', 'default'))]
     for mode in ('eager',) if arguments.no_compile else ('eager', 'compile'):
-        rows += [(f'{mode} {layout} fused', (mode, layout, 'fused')) for layout in layouts]
+        rows += [(f'{mode} {layout} fused', (mode, layout, 'fused')) for layout in layouts_of(name)]
     for label, settings in rows:
-        yield f'torch {label}', [sys.executable, HERE / 'torch_side.py', name, *settings, arguments.threads, GATE_STEPS]
+        yield f'torch {label}', torch_command(name, settings, arguments.threads)
     if arguments.ort_python:
         yield 'onnxruntime-training', [arguments.ort_python, HERE / 'ort_side.py', folder / f'{name}.onnx',
                                        folder / f'{name}.npz', peer_models.case_of(name).loss, arguments.threads, GATE_STEPS]
@@ -140,15 +167,17 @@ def start_ours(name, arguments, folder):
 
 def measure(name, arguments, folder):
     """Prints the rows of one model; returns the number of failed gates."""
-    failed, rows = 0, []
+    failed, rows, spread = 0, [], Spread(name, arguments.threads)
     for label, command in peers(name, arguments, folder):
         ours = peer = None
         try:
             ours = start_ours(name, arguments, folder)
             peer = Side(label, command)
-            error = gate(ours, peer)
+            error = gate(ours.losses, peer.losses)
             folded = label.startswith('onnxruntime') and name == 'cifar_cnn'  # another graph: nothing to compare
-            if not folded and (error is None or error > GATE):
+            if not folded and error is not None and error > GATE:
+                print(f'{name}: {label}: losses differ by {error:.1e}; PyTorch\'s own by up to {spread.measure():.1e}', flush=True)
+            if not folded and (error is None or (error > GATE and error > 2 * spread.measure())):
                 failed += 1
                 print(f'{name}: {label}: loss gate failed ({error})', flush=True)
                 continue

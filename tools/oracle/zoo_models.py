@@ -8,6 +8,7 @@ import torch
 import torch.nn as nn
 import torchvision.models as tv
 
+import peer_models
 import peer_networks as peers
 
 
@@ -175,6 +176,10 @@ def floats(*shape):
 
 # The cases of the benchmark beside those of peer_models, with smaller batches.
 PEERS = {
+    'tiny_mlp': lambda: (peer_models.tiny_mlp(), {'input': floats(8, 10)['x']}, None),
+    'mlp': lambda: (peer_models.mlp(), {'input': floats(8, 784)['x']}, None),
+    'lenet': lambda: (peer_models.lenet(), {'input': pictures(8, 1, 28)}, None),
+    'cifar_cnn': lambda: (peer_models.cifar_cnn(), {'input': pictures(8, 3, 32)}, None),
     'resnet18': vision(lambda: tv.resnet18(num_classes=10)),
     'resnet50': vision(lambda: tv.resnet50(num_classes=10)),
     'mobilenet_v2': vision(lambda: without_dropout(tv.mobilenet_v2(num_classes=10))),
@@ -238,6 +243,26 @@ CASES = PEERS | {
 }
 
 
+class InDouble(torch.overrides.TorchFunctionMode):
+    """Where a module computes in float32 whatever it is given, as some of transformers do in norms and rotations, it computes
+    in double. With `as_in_files`, numbers of Python are rounded to float32, as PyTorch's exporter writes them."""
+
+    def __init__(self, as_in_files=False, widen=True):
+        super().__init__()
+        self.as_in_files, self.widen = as_in_files, widen
+
+    def __torch_function__(self, function, types, args=(), kwargs=None):
+        def wide(value):
+            if self.as_in_files and isinstance(value, float) and np.isfinite(value):
+                return float(np.float32(value))
+            return torch.float64 if self.widen and value is torch.float32 else value
+        if function is torch.Tensor.float and self.widen:
+            return args[0].double()
+        if function is nn.functional.hardsigmoid and self.as_in_files:
+            return torch.clamp(args[0] * float(np.float32(1 / 6)) + .5, 0, 1)
+        return function(*map(wide, args), **{k: wide(v) for k, v in (kwargs or {}).items()})
+
+
 class OneOutput(nn.Module):
     """The module with inputs by position and one tensor as its output; parameters keep their names."""
 
@@ -263,8 +288,8 @@ def build(name, dtype):
         for key, buffer in module.named_buffers():
             if key.endswith(('running_mean', 'running_var')):
                 buffer.add_(.2 * torch.rand(buffer.shape, generator=noise, dtype=torch.float64))
-        for part in module.modules():  # a file holds epsilon as float32
-            for key in ('eps', 'variance_epsilon', 'negative_slope'):
+        for part in module.modules():  # a file holds epsilon and 1/sqrt(d) as float32
+            for key in ('eps', 'variance_epsilon', 'negative_slope', 'scaling', 'scale'):
                 if isinstance(getattr(part, key, None), float):
                     setattr(part, key, float(np.float32(getattr(part, key))))
     wrapped = OneOutput(module.to(dtype), list(inputs), pick)
