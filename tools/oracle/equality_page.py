@@ -36,7 +36,7 @@ def cells(row):
     torch32 = figure(row.get('torch32')) + (f' ({figure(row["torch32_most"])})' if 'torch32_most' in row else '')
     curve = figure(row.get('curve')) + (f' ({figure(row["spread"])})' if 'spread' in row else '')
     if 'curve' not in row:
-        curve = '(other weights)' if 'curve_module' in row else ''
+        curve = '(other weights)' if 'other_weights' in row else ''
     mark = f' **fails: {", ".join(sorted(failed))}**' if failed else ''
     return (f'| {row["model"]} | {row["form"]} | {row.get("tensors", "")} | {figure(row.get("grad64"))}'
             f'{"*" if row.get("constants") else " r" if row.get("as_in_files") else ""} | {figure(row.get("grad32"))} | {torch32} | {curve} | {figure(row.get("ort"))}{mark} |\n')
@@ -51,9 +51,7 @@ def notes(rows):
     if constants:
         made += '\n\\* Constants that the file holds as float32: ' + '; '.join(
             f'{constant} ({", ".join(models)})' for constant, models in constants.items()) + '.\n'
-    others = sorted({f'{row["model"]} {row["form"]}' for row in rows if row.get('curve_module', 'folded') != 'folded'
-                     and 'curve' not in row})
-    if others:
+    if any('other_weights' in row for row in rows):
         made += ('\n"Other weights": the exporter folded or duplicated parameters in ways that no PyTorch module trains, so that there '
                  'is no curve to compare with.\n')
     refused = {}
@@ -69,7 +67,9 @@ def page(rows, order, peers, forms):
     ordered = [rows[name, form] for name in order for form in forms if (name, form) in rows]
     done = [row for row in ordered if 'refused' not in row]
     good = sum('failed' not in row for row in done)
-    text = HEAD + f'\n{good} of {len(done)} files hold; {len(ordered) - len(done)} more are refused by the exporter.\n'
+    refused = len(ordered) - len(done)
+    text = HEAD + f'\n{good} of {len(done)} files hold' + (f"; PyTorch's exporter refuses {refused} more" if refused else '') + (
+        '. Files that are not listed were not run.\n')
     for title, chosen in (('The models of the benchmarks', [r for r in ordered if r['model'] in peers]),
                           ('Models of torchvision and transformers', [r for r in ordered if r['model'] not in peers])):
         if chosen:

@@ -68,18 +68,32 @@ def match(name, tensor, values):
     return None
 
 
-def trains_as(module, tensors, used):
-    """Whether these tensors of a file (by name) are the module's parameters `used` one for one, perhaps rounded otherwise by
-    folding. Returns the reason why not, or ''."""
+def pairing(module, tensors, used):
+    """Which of the module's parameters `used` these tensors of a file (by name) are, one for one, perhaps rounded otherwise by
+    folding: ({name: (parameter, whether transposed)}, ''), or (None, the reason why not)."""
     left = {k: p.detach().double().numpy() for k, p in module.named_parameters() if k in used}
+    pairs = {}
     for name, tensor in tensors.items():
-        hit = None
         for key, value in left.items():
-            if value.size == tensor.size and any(
-                    np.allclose(tensor.ravel(), v.ravel(), rtol=1e-4, atol=1e-7) for v in (value, value.T)[:value.ndim]):
-                hit = key
+            turned = [v.size == tensor.size and np.allclose(tensor.ravel(), v.ravel(), rtol=1e-4, atol=1e-7)
+                      for v in (value, value.T)[:value.ndim]]
+            if any(turned):
+                pairs[name] = key, not turned[0]
                 break
-        if hit is None:
-            return f'{name} is none of its parameters'
-        del left[hit]
-    return f'{next(iter(left))} is not in the file' if left else ''
+        else:
+            return None, f'{name} is none of its parameters'
+        del left[pairs[name][0]]
+    return (None, f'{next(iter(left))} is not in the file') if left else (pairs, '')
+
+
+def as_parameter(array, shape, transposed):
+    return array.reshape(tuple(shape)[::-1]).T if transposed else array.reshape(tuple(shape))
+
+
+def take(module, pairs, tensors):
+    """Gives the parameters the file's values."""
+    parameters = dict(module.named_parameters())
+    with torch.no_grad():
+        for name, (key, transposed) in pairs.items():
+            value = as_parameter(tensors[name], parameters[key].shape, transposed)
+            parameters[key].copy_(torch.from_numpy(np.ascontiguousarray(value)))

@@ -145,9 +145,6 @@ class Case:
         self.batch = folder / f'{name}.{bits}.npz'
         np.savez(self.batch, target=self.target.numpy(), **{k: v.numpy() for k, v in self.inputs.items()})
 
-    def theirs(self):
-        return gradients(self.module, self.inputs, self.target)
-
     def truth(self, as_in_files=False):
         """In double, with the parameters as they are."""
         module = copy.deepcopy(self.module).double()
@@ -156,7 +153,7 @@ class Case:
             return gradients(module, inputs, self.target.double())
 
     def ours(self, binary):
-        """(loss, gradients by parameter, names of tensors that are no parameter, trained tensors by name)."""
+        """(loss, gradients by parameter, names of tensors that are no parameter, (tensor, gradient) by name)."""
         out = self.folder / 'grads.npz'
         run(binary, 'grad', self.path, '--data', self.batch, '--loss', 'mse', '--out', out, *self.binary_options)
         tensors = folding.initializers(self.path)
@@ -165,12 +162,12 @@ class Case:
         sums, extra, trained = {}, [], {}
         with np.load(out) as arrays:
             for name in (k for k in arrays.files if k != 'loss'):
-                trained[name] = tensors[name].astype(np.float64)
-                hit = folding.match(name, trained[name], values)
+                trained[name] = tensors[name].astype(np.float64), arrays[name].astype(np.float64)
+                hit = folding.match(name, trained[name][0], values)
                 if hit is None:
                     extra.append(name)
                 elif hit[0] in chosen:  # else the module froze it, not the file; twice: the exporter wrote it twice
-                    sums[hit[0]] = sums.get(hit[0], 0) + hit[1](arrays[name].astype(np.float64))
+                    sums[hit[0]] = sums.get(hit[0], 0) + hit[1](trained[name][1])
             return float(arrays['loss']), sums, extra, trained
 
 
@@ -203,31 +200,37 @@ def check_double(row, case, binary):
         row.require('what trains', None, 0, f'missing {missing[:6]} extra {extra[:6]}')
 
 
+def settle_module(row, case, trained):
+    """Gives the case a module that trains what the file trains, and returns the file's gradients by its parameters; or None
+    where there is no such module."""
+    tensors = {name: tensor for name, (tensor, _) in trained.items()}
+    for module in (case.module, folding.folded(case.module)):
+        pairs, why = folding.pairing(module, tensors, gradients(module, case.inputs, case.target)[1])
+        if pairs is not None:
+            folding.take(module, pairs, tensors)
+            case.module = module
+            shapes = {k: p.shape for k, p in module.named_parameters()}
+            return {key: folding.as_parameter(trained[name][1], shapes[key], turned) for name, (key, turned) in pairs.items()}
+    row['other_weights'] = why
+    return None
+
+
 def check_float32(row, case, binary):
+    """Whether there is a module that trains the same."""
     _, ours, _, trained = case.ours(binary)
+    settled = settle_module(row, case, trained)
+    ours = ours if settled is None else settled
     truth = {k: g for k, g in case.truth()[1].items() if k in ours}
-    error, own = distance(ours, truth), distance(case.theirs()[1], truth)
+    error, own = distance(ours, truth), distance(gradients(case.module, case.inputs, case.target)[1], truth)
     row.update(grad32=error, torch32=own)
     if error > TWICE * own:
         own = max(own, *torch_own.each(case.module, case.inputs, lambda m, x: distance(gradients(m, x, case.target)[1], truth)))
         row.update(torch32_most=own)
     row.require('gradients in float32', error, TWICE * own, f'PyTorch {own:.2e}')
-    return trained
+    return settled is not None
 
 
-def curve_module(row, case, trained):
-    """The module that trains what the file trains, or None."""
-    def why_not(module):
-        return folding.trains_as(module, trained, gradients(module, case.inputs, case.target)[1])
-    why = why_not(case.module)
-    if not why:
-        return case.module
-    made = folding.folded(case.module)
-    row['curve_module'] = why_not(made) or 'folded'
-    return made if row['curve_module'] == 'folded' else None
-
-
-def check_curve(row, case, trained, binary, steps):
+def check_curve(row, case, comparable, binary, steps):
     runs = case.folder / 'runs'
     shutil.rmtree(runs, ignore_errors=True)
     run(binary, 'train', case.path, case.batch, 'loss.name=mse', 'optimizer.name=sgd', 'optimizer.lr=0.001',
@@ -236,13 +239,12 @@ def check_curve(row, case, trained, binary, steps):
         f'train.out={runs}', *case.binary_options)
     lines = [json.loads(line) for line in next(runs.rglob('metrics.jsonl')).read_text().splitlines()]
     actual = [line['train/loss'] for line in lines if 'train/loss' in line]
-    module = curve_module(row, case, trained)
-    if module is not None:
-        expected = torch_own.curve(copy.deepcopy(module), case.inputs, case.target, steps)
+    if comparable:
+        expected = torch_own.curve(copy.deepcopy(case.module), case.inputs, case.target, steps)
         error, limit = torch_own.difference(actual, expected) if len(actual) == steps else None, CURVE
         row.update(curve=error, first=expected[0], last=expected[-1])
         if error is not None and error > CURVE:
-            spread = max(torch_own.each(module, case.inputs, lambda m, x: torch_own.difference(
+            spread = max(torch_own.each(case.module, case.inputs, lambda m, x: torch_own.difference(
                 torch_own.curve(m, x, case.target, steps), expected)))
             row.update(spread=spread)
             limit = max(CURVE, TWICE * spread)
@@ -285,9 +287,9 @@ def check_form(name, form, binary, folder, checks, steps):
             check_double(row, Case(name, form, torch.float64, folder), binary)
         if 'float32' in checks:
             single = Case(name, form, torch.float32, folder)
-            trained = check_float32(row, single, binary)
+            comparable = check_float32(row, single, binary)
             if 'curve' in checks:
-                check_curve(row, single, trained, binary, steps)
+                check_curve(row, single, comparable, binary, steps)
     except NotExported as error:
         row['refused'] = str(error)
         print(f'     {name:<14} {form:<12} PyTorch does not export it: {error}', flush=True)

@@ -253,7 +253,7 @@ class InDouble(torch.overrides.TorchFunctionMode):
 
     def __torch_function__(self, function, types, args=(), kwargs=None):
         def wide(value):
-            if self.as_in_files and isinstance(value, float) and np.isfinite(value):
+            if self.as_in_files and isinstance(value, float) and abs(value) < 1e38:  # not a mask's
                 return float(np.float32(value))
             return torch.float64 if self.widen and value is torch.float32 else value
         if function is torch.Tensor.float and self.widen:
