@@ -51,8 +51,9 @@ Command prepare_command() {
           "them a model needs.\n",
           {{"IN", "the ONNX file"},
            {"OUT", "the ONNX file to write"},
-           {"NAME=SIZE", "sizes of symbolic dimensions, for the trial run of --dynamic-batch",
-            false, true}},
+           {"NAME=SIZE",
+            "sizes of symbolic dimensions, for the trial runs of --dynamic-batch and -axis", false,
+            true}},
           prepare_option_specs(),
           run};
 }

@@ -135,6 +135,24 @@ std::vector<std::pair<std::string, std::int64_t>> padding_of(const std::string& 
   return rows;
 }
 
+// INPUT:AXIS=SYMBOL, separated by commas
+std::vector<graph::DynamicAxis> axes_of(const std::string& text) {
+  std::vector<graph::DynamicAxis> axes;
+  for (const std::string& part : split(text)) {
+    const std::size_t equals = part.rfind('=');
+    const std::size_t colon = part.rfind(':', equals);
+    TEMPER_CHECK(equals != std::string::npos && colon != std::string::npos && colon > 0 &&
+                     equals + 1 < part.size(),
+                 ErrorCode::kInvalidArgument, "--dynamic-axis has '", part,
+                 "', expected INPUT:AXIS=SYMBOL, such as input_ids:1=seq");
+    axes.push_back({part.substr(0, colon),
+                    static_cast<int>(whole_number(part.substr(colon + 1, equals - colon - 1),
+                                                  "--dynamic-axis", 0)),
+                    part.substr(equals + 1)});
+  }
+  return axes;
+}
+
 // What says more about an edit is an error without the edit.
 void check_companions(const Arguments& arguments) {
   struct Companion {
@@ -170,6 +188,7 @@ const std::vector<OptionSpec>& prepare_option_specs() {
       {"--restore-bias", "", "layers without a bias (of --match) get one of zeros"},
       {"--restore-batchnorm", "", "BatchNormalization behind the Conv it was folded into"},
       {"--dynamic-batch", "", "any batch size in place of a fixed one, tried at two sizes"},
+      {"--dynamic-axis", "IN:AXIS=NAME", "any length or picture size; a list, such as ids:1=seq"},
       {"--padding-idx", "WEIGHT=ROW", "this row of an embedding does not train; a list of such"},
       {"--head-classes", "N", "the last Gemm, MatMul or Conv for N classes"},
       {"--head-keep", "LIST", "0,3,7 or names: classes of the file that come first"},
@@ -201,6 +220,7 @@ graph::PrepareOptions prepare_options(const Arguments& arguments) {
   options.restore_bias = arguments.has("--restore-bias");
   options.restore_batchnorm = arguments.has("--restore-batchnorm");
   options.dynamic_batch = arguments.has("--dynamic-batch");
+  options.dynamic_axes = axes_of(arguments.text("--dynamic-axis"));
   if (arguments.has("--padding-idx")) {
     options.padding_rows = padding_of(arguments.text("--padding-idx"));
   }
@@ -231,8 +251,8 @@ graph::PrepareOptions prepare_options(const Arguments& arguments) {
                    options.untie_match || options.tie || options.tie_match || options.lora_load ||
                    options.readable_names || options.strip_activation || options.restore_bias ||
                    options.restore_batchnorm || options.dynamic_batch ||
-                   !options.padding_rows.empty() || options.head || options.dropout ||
-                   options.extract_lora || options.merge_lora || options.lora;
+                   !options.dynamic_axes.empty() || !options.padding_rows.empty() || options.head ||
+                   options.dropout || options.extract_lora || options.merge_lora || options.lora;
   TEMPER_CHECK(any, ErrorCode::kInvalidArgument, "no edit is asked for; temper inspect ",
                arguments.positional(0),
                " says what this model needs, temper help prepare what there "

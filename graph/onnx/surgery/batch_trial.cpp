@@ -1,33 +1,14 @@
 #include "graph/onnx/surgery/batch_trial.h"
 
-#include <algorithm>
-#include <cmath>
-
+#include "graph/onnx/surgery/trial_run.h"
 #include "graph/ops/standard_ops.h"
 #include "graph/passes/bind_shapes.h"
-#include "graph/passes/evaluate.h"
-#include "runtime/base/error.h"
+#include "runtime/base/concat.h"
 
 namespace temper::graph {
 namespace {
 
 constexpr std::int64_t kParts = 3;
-constexpr double kTolerance = 1e-4;
-
-// Without a pattern that a mix of samples would keep. Whole numbers are 0 and 1: they may pick
-// rows of a table.
-Tensor samples(DType dtype, const Shape& shape, std::uint64_t seed) {
-  std::vector<double> numbers(static_cast<std::size_t>(shape.element_count()));
-  std::uint64_t state = seed * 0x9e3779b97f4a7c15u + 1;
-  for (double& number : numbers) {
-    state ^= state << 13;
-    state ^= state >> 7;
-    state ^= state << 17;
-    const auto bits = static_cast<double>(state >> 40) / static_cast<double>(1 << 24);
-    number = is_float(dtype) ? 2 * bits - 1 : bits < 0.5 ? 0 : 1;
-  }
-  return Tensor::from<double>(dtype, shape, numbers);
-}
 
 // Part `part` of `parts` equal ones along an axis.
 Tensor part_of(const Tensor& whole, int axis, std::int64_t part, std::int64_t parts) {
@@ -61,51 +42,13 @@ class Runner {
   const Graph& graph() const { return graph_; }
 
   std::vector<Tensor> run(const std::vector<Tensor>& inputs) const {
-    std::map<ValueId, Tensor> known;
-    for (std::size_t i = 0; i < inputs.size(); ++i) {
-      known[graph_.inputs[i]] = inputs[i];
-    }
-    std::vector<ValueId> wanted;
-    for (const Graph::Output& output : graph_.outputs) {
-      wanted.push_back(output.value);
-    }
-    return evaluate(graph_, trial_.backend, known, wanted, trial_.threads);
+    return trial_outputs(graph_, inputs, trial_);
   }
 
  private:
   const Trial& trial_;
   Graph graph_;
 };
-
-// How far apart, measured by the largest value; infinite where the shapes differ.
-double distance(const Tensor& expected, const Tensor& actual) {
-  if (expected.shape() != actual.shape()) {
-    return HUGE_VAL;
-  }
-  const std::vector<double> a = expected.values<double>(), b = actual.values<double>();
-  double far = 0, largest = 1e-30;
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    const bool both_nan = std::isnan(a[i]) && std::isnan(b[i]);
-    if (both_nan || a[i] == b[i]) {
-      continue;
-    }
-    far = std::max(far, std::isfinite(a[i] - b[i]) ? std::abs(a[i] - b[i]) : HUGE_VAL);
-  }
-  for (const double value : a) {
-    largest = std::isfinite(value) ? std::max(largest, std::abs(value)) : largest;
-  }
-  return far / largest;
-}
-
-void check_close(const std::string& output, const Tensor& expected, const Tensor& actual,
-                 const std::string& when) {
-  const double far = distance(expected, actual);
-  TEMPER_CHECK(far <= kTolerance, ErrorCode::kUnsupported,
-               "the changed model does not give what it "
-               "gave: output '",
-               output, "' ", when, " is ", actual.shape(), ", expected ", expected.shape(),
-               ", and differs by ", far, " of its largest value; nothing was written");
-}
 
 }  // namespace
 
@@ -119,7 +62,7 @@ void check_any_batch(const OnnxModel& before, const OnnxModel& after, const Batc
   std::vector<std::vector<Tensor>> parts(kParts);
   for (std::size_t i = 0; i < wide.graph().inputs.size(); ++i) {
     const Value& input = wide.graph().value(wide.graph().inputs[i]);
-    all.push_back(samples(input.dtype, input.shape, i + 1));
+    all.push_back(trial_samples(input.dtype, input.shape, i + 1));
     const bool split = axis_of(old.graph().inputs[i]).has_value();
     for (std::int64_t part = 0; part < kParts; ++part) {
       parts[static_cast<std::size_t>(part)].push_back(split ? part_of(all.back(), 0, part, kParts)

@@ -38,6 +38,7 @@ class Finder {
     add(folded_batchnorms(edit_), "Conv that a BatchNormalization was folded into",
         "--restore-batchnorm");
     batch();
+    lengths();
     adapters();
     return std::move(findings_);
   }
@@ -106,6 +107,19 @@ class Finder {
            {},
            "--dynamic-batch"});
     }
+  }
+
+  // Of inputs of tokens: a picture's size is often the model's.
+  void lengths() {
+    Names names;
+    std::string axes;
+    for (const OnnxValueInfo& input : model_.inputs()) {
+      if (is_integer(input.dtype) && input.dims.size() == 2 && input.dims[1].value > 1) {
+        names.push_back(concat(input.name, " is ", input.dims[1].value, " long"));
+        axes += concat(axes.empty() ? "" : ",", input.name, ":1=seq");
+      }
+    }
+    add(names, "inputs of one length", concat("--dynamic-axis ", axes).c_str());
   }
 
   void adapters() {

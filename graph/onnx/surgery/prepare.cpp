@@ -51,6 +51,9 @@ void undo_the_exporter(ModelEdit& edit, const PrepareOptions& options, const Tri
   if (options.dynamic_batch) {
     make_batch_dynamic(edit, trial);
   }
+  if (!options.dynamic_axes.empty()) {
+    make_axes_dynamic(edit, options.dynamic_axes, trial);
+  }
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "graph/onnx/surgery/dynamic_axis.h"
 #include "graph/onnx/surgery/dynamic_batch.h"
 #include "graph/onnx/surgery/head.h"
 #include "graph/onnx/surgery/insert_dropout.h"
@@ -29,6 +30,7 @@ struct PrepareOptions {
   bool restore_bias = false;
   bool restore_batchnorm = false;
   bool dynamic_batch = false;
+  std::vector<DynamicAxis> dynamic_axes;
   std::vector<std::pair<std::string, std::int64_t>> padding_rows;  // weight, row
   std::optional<HeadOptions> head;
   std::optional<DropoutOptions> dropout;
