@@ -1,10 +1,28 @@
 #include "backends/backends.h"
 
+#include <charconv>
+#include <system_error>
+
 #include "backends/cpu/cpu_backend.h"
+#include "backends/cuda/cuda_backend.h"
 #include "backends/reference/reference_backend.h"
 #include "runtime/base/error.h"
 
 namespace temper {
+namespace {
+
+// "cuda" is the first GPU, "cuda:1" the second.
+int ordinal_of(std::string_view device) {
+  const std::string_view digits = device == "cuda" ? "0" : device.substr(device.find(':') + 1);
+  int ordinal = -1;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), ordinal);
+  TEMPER_CHECK(error == std::errc() && end == digits.data() + digits.size() && ordinal >= 0,
+               ErrorCode::kInvalidArgument, "device '", device,
+               "' names no GPU: write \"cuda\", or \"cuda:1\" for the second one");
+  return ordinal;
+}
+
+}  // namespace
 
 std::unique_ptr<Backend> make_backend(std::string_view device) {
   if (device == "cpu") {
@@ -13,9 +31,14 @@ std::unique_ptr<Backend> make_backend(std::string_view device) {
   if (device == "reference") {
     return reference::make_reference_backend();
   }
-  TEMPER_CHECK(device != "cuda", ErrorCode::kUnsupported,
-               "this build has no CUDA backend; use train.device = \"cpu\"");
-  fail(ErrorCode::kInvalidArgument, "unknown device '", device, "' (there are cpu, reference)");
+  if (device == "cuda" || device.starts_with("cuda:")) {
+    return make_cuda_backend(ordinal_of(device));
+  }
+  if (device == "cuda-emulated") {
+    return make_emulated_cuda_backend(reference::make_reference_backend());
+  }
+  fail(ErrorCode::kInvalidArgument, "unknown device '", device,
+       "' (there are cpu, cuda, cuda:N, reference)");
 }
 
 }  // namespace temper

@@ -8,8 +8,8 @@
 
 namespace temper {
 
-// "cpu" or "reference". THROWS: kInvalidArgument for a name that is no device, kUnsupported for
-// "cuda".
+// "cpu", "reference", "cuda" or "cuda:1"; in builds for tests also "cuda-emulated". THROWS:
+// kInvalidArgument for a name that is no device, kUnsupported saying what the device lacks here.
 std::unique_ptr<Backend> make_backend(std::string_view device);
 
 }  // namespace temper

@@ -7,33 +7,35 @@
 namespace temper {
 
 struct SquareNorm {
-  void add(double& sum, double x) const { sum += x * x; }
-  void join(double& sum, double part) const { sum += part; }
-  double finish(double sum) const { return std::sqrt(sum); }
+  constexpr void add(double& sum, double x) const { sum += x * x; }
+  constexpr void join(double& sum, double part) const { sum += part; }
+  constexpr double finish(double sum) const { return std::sqrt(sum); }
 };
 
 struct AbsoluteNorm {
-  void add(double& sum, double x) const { sum += std::abs(x); }
-  void join(double& sum, double part) const { sum += part; }
-  double finish(double sum) const { return sum; }
+  constexpr void add(double& sum, double x) const { sum += std::abs(x); }
+  constexpr void join(double& sum, double part) const { sum += part; }
+  constexpr double finish(double sum) const { return sum; }
 };
 
 struct LargestNorm {
-  void add(double& sum, double x) const { join(sum, std::abs(x)); }
-  void join(double& sum, double part) const { sum = sum >= part || std::isnan(sum) ? sum : part; }
-  double finish(double sum) const { return sum; }
+  constexpr void add(double& sum, double x) const { join(sum, std::abs(x)); }
+  constexpr void join(double& sum, double part) const {
+    sum = sum >= part || std::isnan(sum) ? sum : part;
+  }
+  constexpr double finish(double sum) const { return sum; }
 };
 
 struct PowerNorm {
   double p;
-  void add(double& sum, double x) const { sum += std::pow(std::abs(x), p); }
-  void join(double& sum, double part) const { sum += part; }
-  double finish(double sum) const { return std::pow(sum, 1 / p); }
+  constexpr void add(double& sum, double x) const { sum += std::pow(std::abs(x), p); }
+  constexpr void join(double& sum, double part) const { sum += part; }
+  constexpr double finish(double sum) const { return std::pow(sum, 1 / p); }
 };
 
 // Calls f(norm) with the one of norm_type `p` > 0.
 template <class F>
-decltype(auto) visit_norm(double p, const F& f) {
+constexpr decltype(auto) visit_norm(double p, const F& f) {
   if (p == 2) {
     return f(SquareNorm{});
   }

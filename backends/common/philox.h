@@ -11,7 +11,7 @@ namespace temper {
 using PhiloxBlock = std::array<std::uint32_t, 4>;
 using PhiloxKey = std::array<std::uint32_t, 2>;
 
-inline PhiloxBlock philox4x32_10(PhiloxBlock counter, PhiloxKey key) {
+constexpr PhiloxBlock philox4x32_10(PhiloxBlock counter, PhiloxKey key) {
   for (int round = 0; round < 10; ++round) {
     const std::uint64_t a = std::uint64_t{0xD2511F53u} * counter[0];
     const std::uint64_t b = std::uint64_t{0xCD9E8D57u} * counter[2];
@@ -28,20 +28,22 @@ inline PhiloxBlock philox4x32_10(PhiloxBlock counter, PhiloxKey key) {
 // seed and id are the key, their high halves the upper counter words.
 class PhiloxStream {
  public:
-  PhiloxStream(std::uint64_t seed, std::uint64_t random_id)
+  constexpr PhiloxStream(std::uint64_t seed, std::uint64_t random_id)
       : key_{static_cast<std::uint32_t>(seed), static_cast<std::uint32_t>(random_id)},
         high_{static_cast<std::uint32_t>(seed >> 32), static_cast<std::uint32_t>(random_id >> 32)} {
   }
 
-  const PhiloxKey& key() const { return key_; }
-  const PhiloxKey& high() const { return high_; }
+  constexpr const PhiloxKey& key() const { return key_; }
+  constexpr const PhiloxKey& high() const { return high_; }
 
-  PhiloxBlock block(std::uint64_t number) const {
+  constexpr PhiloxBlock block(std::uint64_t number) const {
     return philox4x32_10({static_cast<std::uint32_t>(number),
                           static_cast<std::uint32_t>(number >> 32), high_[0], high_[1]},
                          key_);
   }
-  std::uint32_t word(std::uint64_t position) const { return block(position / 4)[position % 4]; }
+  constexpr std::uint32_t word(std::uint64_t position) const {
+    return block(position / 4)[position % 4];
+  }
 
  private:
   PhiloxKey key_;
@@ -49,6 +51,8 @@ class PhiloxStream {
 };
 
 // [0, 1) in steps of 2^-24: exact in float.
-inline float philox_uniform(std::uint32_t word) { return static_cast<float>(word >> 8) * 0x1p-24f; }
+constexpr float philox_uniform(std::uint32_t word) {
+  return static_cast<float>(word >> 8) * 0x1p-24f;
+}
 
 }  // namespace temper

@@ -10,7 +10,13 @@ namespace {
 class CpuBackend final : public Backend {
  public:
   explicit CpuBackend(void (*add_fallback)(KernelTable&)) : fingerprint_(library_fingerprint()) {
-    constexpr ConversionLoops kLoops = {widen_parallel, narrow_parallel};
+    constexpr ConversionLoops kLoops = {
+        [](DType from, const void* x, float* y, std::int64_t n, ConversionPlace place) {
+          widen_parallel(from, x, y, n, place.threads);
+        },
+        [](DType to, const float* x, void* y, std::int64_t n, ConversionPlace place) {
+          narrow_parallel(to, x, y, n, place.threads);
+        }};
     // A fast kernel with conversions around it comes before the fallback's own.
     register_all_kernels(table_);
     add_widened_rows(table_, kLoops);

@@ -8,6 +8,7 @@
 #include "backends/common/index_math.h"
 #include "backends/cpu/functor_loops.h"
 #include "backends/cpu/parallel.h"
+#include "backends/host/kernels/elementwise_ops.h"
 #include "runtime/base/error.h"
 
 namespace temper::cpu {
@@ -343,30 +344,9 @@ class ExpressionKernel final : public Kernel {
 }  // namespace
 
 std::string refuse_expression(const OpQuery& query, const Expression& expression) {
-  const auto inputs = static_cast<std::size_t>(expression.inputs);
-  if (query.inputs.size() < inputs || query.outputs.size() != expression.results.size()) {
-    return "inputs are missing";
-  }
-  for (std::size_t i = 0; i < query.inputs.size(); ++i) {
-    const TensorSpec& input = query.inputs[i];
-    if (input.present() != (i < inputs)) {
-      return concat("takes ", inputs, " inputs");
-    }
-    if (input.present() && input.dtype != DType::kFloat32 && input.dtype != DType::kBool) {
-      return concat("only f32 and bool, not ", input.dtype);
-    }
-  }
-  for (const Instruction& instruction : expression.code) {
-    if (std::isnan(instruction.call.p) || std::isnan(instruction.call.q)) {
-      return "a parameter is NaN";
-    }
-  }
-  for (std::size_t r = 0; r < query.outputs.size(); ++r) {
-    const TensorSpec& output = query.outputs[r];
-    const bool is_truth = yields_truth(expression.made(expression.results[r]).call.functor);
-    if (!output.present() || output.dtype != (is_truth ? DType::kBool : DType::kFloat32)) {
-      return concat("output ", r, " is ", output.dtype);
-    }
+  std::string reason = refuse_types(query, expression);
+  if (!reason.empty()) {
+    return reason;
   }
   const bool fits = expression.value_count() <= kMostValues &&
                     (expression.value_count() <= kMostTiles ||

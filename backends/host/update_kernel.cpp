@@ -113,27 +113,25 @@ void UpdateKernel::set_ranges(BoundUpdate& state, const KernelArgs& args) const 
   }
 }
 
-UpdateStep UpdateKernel::step_of(const KernelArgs& args, std::size_t group) const {
-  UpdateStep made;
-  const auto* steps = static_cast<const std::int64_t*>(args.inputs[UpdateLayout::kStep]);
-  made.step = steps[group % phases_];
-  if (has_memory_) {
-    made.memory = static_cast<double*>(args.outputs[layout_.written_memory()]) + group;
-  }
-  group /= phases_;
-  const auto slot = static_cast<std::size_t>(steps[0] % rate_slots_);
-  const auto slots = static_cast<std::size_t>(rate_slots_);
-  const auto* rates = static_cast<const double*>(args.inputs[UpdateLayout::kRates]);
-  made.rate = rates[group * slots + slot] * rate_factor_[group];
-  made.momentum = rates[(groups_ + group) * slots + slot];
-  made.scale = sign_[group];
+UpdateScalars UpdateKernel::scalars_of(const KernelArgs& args) const {
+  UpdateScalars scalars;
+  scalars.rates = static_cast<const double*>(args.inputs[UpdateLayout::kRates]);
+  scalars.steps = static_cast<const std::int64_t*>(args.inputs[UpdateLayout::kStep]);
+  const void* scale = args.inputs[UpdateLayout::kScale];
   if (scale_type_ == DType::kFloat32) {
-    made.scale *=
-        static_cast<double>(*static_cast<const float*>(args.inputs[UpdateLayout::kScale]));
+    scalars.scale = static_cast<const float*>(scale);
   } else if (scale_type_ == DType::kFloat64) {
-    made.scale *= *static_cast<const double*>(args.inputs[UpdateLayout::kScale]);
+    scalars.wide_scale = static_cast<const double*>(scale);
   }
-  return made;
+  if (has_memory_) {
+    scalars.memory = static_cast<double*>(args.outputs[layout_.written_memory()]);
+  }
+  scalars.groups = static_cast<std::int64_t>(groups_);
+  scalars.phases = static_cast<std::int64_t>(phases_);
+  scalars.slots = rate_slots_;
+  scalars.signs = sign_.data();
+  scalars.rate_factors = rate_factor_.data();
+  return scalars;
 }
 
 }  // namespace temper

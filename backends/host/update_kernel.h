@@ -45,7 +45,12 @@ class UpdateKernel : public Kernel {
   std::size_t group_count() const { return groups_ * phases_; }
   // False: no parameter is in it, and it must not be touched.
   bool is_used(std::size_t group) const { return used_[group]; }
-  UpdateStep step_of(const KernelArgs& args, std::size_t group) const;
+  UpdateScalars scalars_of(const KernelArgs& args) const;
+  UpdateStep step_of(const KernelArgs& args, std::size_t group) const {
+    return scalars_of(args).step_of(static_cast<std::int64_t>(group));
+  }
+  // All numbers of all groups, as numbers_of() gives those of one.
+  const std::vector<double>& numbers() const { return numbers_; }
   // The group's numbers, in the order of `parameters`.
   const double* numbers_of(std::size_t group) const {
     return numbers_.data() + group / phases_ * parameter_count_;

@@ -13,14 +13,14 @@ void visit_16_bit(DType dtype, F&& f) {
   dtype == DType::kFloat16 ? f.template operator()<Float16>() : f.template operator()<BFloat16>();
 }
 
-void widen(DType from, const void* x, float* y, std::int64_t n, int) {
+void widen(DType from, const void* x, float* y, std::int64_t n, ConversionPlace) {
   visit_16_bit(from, [&]<class T>() {
     const T* values = static_cast<const T*>(x);
     std::transform(values, values + n, y, [](T value) { return static_cast<float>(value); });
   });
 }
 
-void narrow(DType to, const float* x, void* y, std::int64_t n, int) {
+void narrow(DType to, const float* x, void* y, std::int64_t n, ConversionPlace) {
   visit_16_bit(to, [&]<class T>() {
     std::transform(x, x + n, static_cast<T*>(y), [](float value) { return T(value); });
   });

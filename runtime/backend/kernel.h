@@ -65,25 +65,26 @@ struct Support {
 };
 
 // The first index or label met by a kernel that lies outside the tensor it picks from. Kernels do
-// not throw, so they note it here, from any of their threads, and whoever ran them looks.
+// not throw, so they note it here, from any of their threads, and whoever ran them looks. A device
+// writes it too, so it is a flag of 4 bytes and, from byte 8, three numbers of 8.
 class IndexFault {
  public:
   // Valid ones are from `low` to `high` - 1.
   void note(std::int64_t index, std::int64_t low, std::int64_t high) {
-    if (!noted_.exchange(true, std::memory_order_relaxed)) {
+    if (noted_.exchange(1, std::memory_order_relaxed) == 0) {
       index_ = index;
       low_ = low;
       high_ = high;
     }
   }
-  bool noted() const { return noted_.load(std::memory_order_relaxed); }
-  void clear() { noted_.store(false, std::memory_order_relaxed); }
+  bool noted() const { return noted_.load(std::memory_order_relaxed) != 0; }
+  void clear() { noted_.store(0, std::memory_order_relaxed); }
   std::int64_t index() const { return index_; }
   std::int64_t low() const { return low_; }
   std::int64_t high() const { return high_; }
 
  private:
-  std::atomic<bool> noted_ = false;
+  std::atomic<std::int32_t> noted_ = 0;
   std::int64_t index_ = 0, low_ = 0, high_ = 0;
 };
 

@@ -69,12 +69,13 @@ class WidenedKernel final : public Kernel {
     const KernelArgs inner = inner_args(args, state);
     for (const Converted& part : inputs_) {
       loops_.widen(part.dtype, args.inputs[part.index],
-                   static_cast<float*>(state.inputs[part.index]), part.count, threads_);
+                   static_cast<float*>(state.inputs[part.index]), part.count,
+                   {threads_, args.stream});
     }
     inner_->run(inner);
     for (const Converted& part : outputs_) {
       loops_.narrow(part.dtype, static_cast<const float*>(state.outputs[part.index]),
-                    args.outputs[part.index], part.count, threads_);
+                    args.outputs[part.index], part.count, {threads_, args.stream});
     }
   }
 

@@ -9,11 +9,17 @@
 
 namespace temper {
 
+// Where a conversion works: on so many threads of the host, or on a device's stream.
+struct ConversionPlace {
+  int threads = 1;
+  Stream* stream = nullptr;
+};
+
 // Loops of a backend over contiguous elements; `from` and `to` are kFloat16 or kBFloat16.
 struct ConversionLoops {
-  void (*widen)(DType from, const void* x, float* y, std::int64_t n, int threads);
+  void (*widen)(DType from, const void* x, float* y, std::int64_t n, ConversionPlace place);
   // Rounds to nearest even.
-  void (*narrow)(DType to, const float* x, void* y, std::int64_t n, int threads);
+  void (*narrow)(DType to, const float* x, void* y, std::int64_t n, ConversionPlace place);
 };
 
 // Adds, behind each op's rows, one more for each of them that was not widened yet: family "F via

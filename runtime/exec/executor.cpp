@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <memory>
 #include <utility>
 
 #include "runtime/base/error.h"
@@ -10,11 +11,11 @@
 namespace temper {
 
 Executor::Executor(const Plan& plan, VariableStore& store, Arena& arena)
-    : plan_(&plan),
-      store_(&store),
-      arena_(&arena),
-      faults_(std::make_unique<IndexFault[]>(plan.steps.size())) {
+    : plan_(&plan), store_(&store), arena_(&arena) {
   TEMPER_ASSERT(&store.memory() == arena.memory_, "store and arena are of different memories");
+  fault_buffer_ = memory().make_host_buffer(plan.steps.size() * sizeof(IndexFault), "index faults");
+  faults_ = reinterpret_cast<IndexFault*>(fault_buffer_->data());
+  std::uninitialized_default_construct_n(faults_, plan.steps.size());
   arena.reserve(plan);
   inputs_.resize(plan.inputs.size());
   const auto readings = static_cast<std::size_t>(plan.readings_bytes);
@@ -45,6 +46,8 @@ Executor::~Executor() {
 void Executor::unbind() {
   stream().wait_all();
   bound_ = false;
+  has_run_ = false;
+  recording_.reset();
   steps_.clear();
   pointers_.clear();
   input_uses_.clear();
@@ -192,6 +195,19 @@ void Executor::run() {
   if (!bound_) [[unlikely]] {
     bind();
   }
+  if (has_run_ && recording_ == nullptr) {
+    recording_ = stream().record([this] { queue_run(); });
+  }
+  if (recording_ != nullptr) {
+    recording_->replay();
+  } else {
+    queue_run();
+  }
+  has_run_ = true;
+  forget_read();
+}
+
+void Executor::queue_run() {
   for (std::size_t i = 0; i < steps_.size(); ++i) {
     try {
       steps_[i].kernel->run(steps_[i].args);
@@ -203,7 +219,7 @@ void Executor::run() {
       fail_index(i);
     }
   }
-  finish_run();
+  queue_readings();
 }
 
 void Executor::run_profiled(std::vector<double>& seconds) {
@@ -221,11 +237,12 @@ void Executor::run_profiled(std::vector<double>& seconds) {
       fail_index(i);
     }
   }
-  finish_run();
+  queue_readings();
+  forget_read();
 }
 
 // Readings that are variables, so not in the block by themselves, come to the others.
-void Executor::finish_run() {
+void Executor::queue_readings() {
   for (const PlanPort& port : plan_->outputs) {
     if (port.reading >= 0 && port.location.kind != Location::Kind::kReadings) {
       const auto bytes = static_cast<std::size_t>(storage_bytes(port.dtype, port.shape, {}));
@@ -233,6 +250,9 @@ void Executor::finish_run() {
                            static_cast<const std::byte*>(address(port.location)), bytes, stream());
     }
   }
+}
+
+void Executor::forget_read() {
   readings_read_ = false;
   is_read_.assign(is_read_.size(), false);
 }

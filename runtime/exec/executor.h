@@ -95,7 +95,9 @@ class Executor {
   void bind();
   void unbind();
   void bind_outputs();
-  void finish_run();
+  void queue_run();
+  void queue_readings();
+  void forget_read();
   void* address(const Location& location) const;
   std::shared_ptr<const void> owner(const Location& location) const;
   void copy_readings(void* to) const;
@@ -110,7 +112,11 @@ class Executor {
   bool bound_ = false;                        // addresses are known, also the arena's
   std::vector<std::vector<void*>> pointers_;  // two per step: inputs, outputs
   std::vector<BoundStep> steps_;
-  std::unique_ptr<IndexFault[]> faults_;            // one per step
+  IndexFault* faults_ = nullptr;          // one per step, in host memory
+  std::shared_ptr<Buffer> fault_buffer_;  // that the device can reach
+  // What a device repeats; made at the second run, when kernels have what they make at their first.
+  std::unique_ptr<Stream::Recording> recording_;
+  bool has_run_ = false;
   std::vector<std::vector<void**>> input_uses_;     // per plan input: the pointers to patch
   std::vector<Tensor> inputs_;                      // as bound
   std::vector<std::shared_ptr<Buffer>> staged_;     // inputs on the device

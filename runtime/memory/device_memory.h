@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 
 namespace temper {
@@ -28,6 +29,23 @@ class Stream {
   // Returns when everything before the mark is done. THROWS: kDevice when some of it failed.
   virtual void wait(Mark mark) = 0;
   void wait_all() { wait(mark()); }
+
+  // Work that a stream keeps, to be queued again as a whole.
+  class Recording {
+   public:
+    virtual ~Recording() = default;
+    Recording() = default;
+    Recording(const Recording&) = delete;
+    Recording& operator=(const Recording&) = delete;
+
+    virtual void replay() = 0;
+  };
+  // Keeps what `queue` queues instead of doing it. Null: this stream keeps nothing, and `queue` was
+  // not called. THROWS: kDevice where `queue` waits, allocates or works on the host.
+  virtual std::unique_ptr<Recording> record(const std::function<void()>& queue) {
+    static_cast<void>(queue);
+    return nullptr;
+  }
 };
 
 class DeviceMemory {

@@ -11,7 +11,11 @@ namespace temper::op_suite {
 struct BackendUnderTest {
   std::shared_ptr<const Backend> backend;
   int threads = 1;
+  // Told which of a kernel's three runs comes: what must not matter changes in between.
+  void (*before_run)(int run) = nullptr;
 };
+
+// Those of the environment variable TEMPER_TEST_DEVICE, or the CPU.
 
 const std::vector<BackendUnderTest>& backends_under_test();
 

@@ -139,10 +139,12 @@ std::string CaseKernel::refusal(const CaseGraph& case_graph, const KernelImpl& r
   return support.ok ? std::string{} : support.reason.empty() ? "no reason given" : support.reason;
 }
 
-CaseKernel::CaseKernel(const CaseGraph& case_graph, const KernelImpl& row, int threads)
+CaseKernel::CaseKernel(const CaseGraph& case_graph, const KernelImpl& row, int threads,
+                       const Backend* device)
     : case_graph_(case_graph),
       query_(graph::make_query(case_graph.graph, case_graph.node, threads)),
-      kernel_(row.prepare(query_)) {}
+      kernel_(row.prepare(query_)),
+      device_(device) {}
 
 Tensor CaseKernel::guarded(const TensorSpec& spec, const Layout& layout, std::size_t opaque_bytes,
                            int poison) const {
@@ -197,7 +199,46 @@ CaseKernel::Memory CaseKernel::make_memory(const std::vector<Tensor>& inputs, in
   return memory;
 }
 
+// Copies of all buffers on the device, guard words and all, so that what shares memory here shares
+// it there; back again when the kernel is done.
+void CaseKernel::execute_on_device(Memory& memory) {
+  DeviceMemory& there = device_->memory();
+  const auto stream = device_->make_stream();
+  std::map<Buffer*, std::shared_ptr<Buffer>> copies;
+  const auto address = [&](const Tensor& tensor) -> void* {
+    if (!tensor.defined()) {
+      return nullptr;
+    }
+    Buffer& buffer = *tensor.buffer();
+    std::shared_ptr<Buffer>& copy = copies[&buffer];
+    if (copy == nullptr) {
+      copy = Buffer::allocate(buffer.bytes(), "a case's tensor", there);
+      there.copy_in(copy->address(), buffer.data(), buffer.bytes(), *stream);
+    }
+    return copy->address() + (tensor.address() - buffer.data());
+  };
+  std::vector<void*> inputs, outputs;
+  std::transform(memory.inputs.begin(), memory.inputs.end(), std::back_inserter(inputs), address);
+  std::transform(memory.outputs.begin(), memory.outputs.end(), std::back_inserter(outputs),
+                 address);
+  const auto faults = there.make_host_buffer(sizeof(IndexFault), "an index fault");
+  KernelArgs args{inputs.data(), outputs.data(), address(memory.workspace)};
+  args.fault = new (faults->data()) IndexFault;
+  args.stream = stream.get();
+  const auto state = kernel_->bind(args);
+  args.state = state.get();
+  kernel_->run(args);
+  for (const auto& [buffer, copy] : copies) {
+    there.copy_out(buffer->data(), copy->address(), buffer->bytes(), *stream);
+  }
+  stream->wait_all();
+}
+
 void CaseKernel::execute(Memory& memory) {
+  if (device_ != nullptr && !device_->memory().is_host()) {
+    execute_on_device(memory);
+    return;
+  }
   std::vector<void*> inputs;
   std::vector<void*> outputs;
   for (Tensor& tensor : memory.inputs) {
@@ -246,13 +287,21 @@ void CaseKernel::inspect(const Memory& memory, const std::vector<Tensor>& inputs
   }
 }
 
-KernelResult CaseKernel::run_checked(const std::vector<Tensor>& inputs) {
+KernelResult CaseKernel::run_checked(const std::vector<Tensor>& inputs, void (*before_run)(int)) {
   KernelResult result;
+  int runs = 0;
+  const auto next_run = [&] {
+    if (before_run != nullptr) {
+      before_run(runs++);
+    }
+  };
+  next_run();
   Memory ones = make_memory(inputs, 0xFF, false);
   execute(ones);
   inspect(ones, inputs, result.complaints);
   result.outputs = plain_outputs(ones);
   const auto compare = [&](Memory memory, const char* when) {
+    next_run();
     execute(memory);
     const std::vector<Tensor> again = plain_outputs(memory);
     for (std::size_t i = 0; i < again.size(); ++i) {

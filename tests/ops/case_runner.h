@@ -40,17 +40,20 @@ class CaseKernel {
   // "" or why the row refuses the case.
   static std::string refusal(const CaseGraph& case_graph, const KernelImpl& row, int threads = 1);
 
-  CaseKernel(const CaseGraph& case_graph, const KernelImpl& row, int threads = 1);
+  // `device`: where the row's kernels run, when it is not the host.
+  CaseKernel(const CaseGraph& case_graph, const KernelImpl& row, int threads = 1,
+             const Backend* device = nullptr);
 
   // Runs three times: on memory full of ones, on zeroed memory, and in place where the kernel
-  // allows it. All must agree.
-  KernelResult run_checked(const std::vector<Tensor>& inputs);
+  // allows it. All must agree. `before_run` is told which of the three comes.
+  KernelResult run_checked(const std::vector<Tensor>& inputs, void (*before_run)(int) = nullptr);
   std::vector<Tensor> run(const std::vector<Tensor>& inputs);
 
  private:
   struct Memory;
   Memory make_memory(const std::vector<Tensor>& inputs, int poison, bool in_place) const;
   void execute(Memory& memory);
+  void execute_on_device(Memory& memory);
   Tensor guarded(const TensorSpec& spec, const Layout& layout, std::size_t opaque_bytes,
                  int poison) const;
   std::vector<Tensor> plain_outputs(const Memory& memory) const;
@@ -60,6 +63,7 @@ class CaseKernel {
   const CaseGraph& case_graph_;
   OpQuery query_;
   std::unique_ptr<Kernel> kernel_;
+  const Backend* device_;
 };
 
 // The reference row of an op, or null.

@@ -134,7 +134,8 @@ TEST_P(BackendResult, IsTheReferenceResultForEveryKernel) {
       const std::string what =
           concat(backend.backend->name(), "/", row->family(), ", ", backend.threads, " threads");
       const KernelResult actual =
-          CaseKernel(case_graph, *row, backend.threads).run_checked(case_graph.kernel_inputs());
+          CaseKernel(case_graph, *row, backend.threads, backend.backend.get())
+              .run_checked(case_graph.kernel_inputs(), backend.before_run);
       EXPECT_EQ(actual.complaints, std::vector<std::string>{}) << what;
       for (std::size_t i = 0; i < expected.outputs.size(); ++i) {
         if (expected.outputs[i].defined()) {

@@ -16,7 +16,7 @@ temper_module(graph/onnx/surgery OPTIMIZE O1 DEPENDS graph/onnx graph/passes LIN
 temper_module(graph/lowering OPTIMIZE O1 DEPENDS graph/ir graph/passes runtime/backend runtime/exec)
 
 temper_module(backends/common DEPENDS runtime/base)
-temper_module(backends/host DEPENDS runtime/backend backends/common)
+temper_module(backends/host RECURSE DEPENDS runtime/backend backends/common)
 temper_registration(reference_registration backends/reference/kernels temper::reference "KernelTable&" "backends/reference/reference_backend.h" register_all_kernels)
 temper_module(backends/reference RECURSE DEPENDS runtime/backend backends/common backends/host GENERATED ${reference_registration})
 temper_registration(cpu_registration backends/cpu/kernels temper::cpu "KernelTable&" "backends/cpu/cpu_backend.h" register_all_kernels)
@@ -25,7 +25,8 @@ temper_module(backends/cpu RECURSE DEPENDS runtime/backend backends/common backe
 foreach(target temper_backends_cpu temper_parallel_headers)
   target_compile_options(${target} PRIVATE -fno-math-errno -fno-trapping-math)
 endforeach()
-temper_module(backends DEPENDS runtime/platform backends/reference backends/cpu)
+include(TemperCuda)
+temper_module(backends DEPENDS runtime/platform backends/reference backends/cpu backends/cuda)
 
 temper_module(training/settings OPTIMIZE O1 DEPENDS runtime/base)
 temper_module(training/formats DEPENDS runtime/base runtime/platform runtime/memory LINK PkgConfig::libzip ZLIB::ZLIB JPEG::JPEG PNG::PNG nlohmann_json::nlohmann_json)

@@ -18,7 +18,7 @@ struct AdafactorStep {
   T scale, rest, shrink, smallest, smallest_square;
   double rate, eps2, d;
 
-  static AdafactorStep make(const UpdateStep& s, const double* h) {
+  static constexpr AdafactorStep make(const UpdateStep& s, const double* h) {
     const T eps1 = h[2] < 0 ? std::numeric_limits<T>::epsilon() : static_cast<T>(h[2]);
     return {static_cast<T>(s.scale),
             static_cast<T>(std::pow(s.count(), h[1])),
@@ -30,11 +30,11 @@ struct AdafactorStep {
             h[4]};
   }
   // The factor on u, from the sums of squares of p and u over a tensor.
-  T factor(UpdateSums sums) const {
+  constexpr T factor(UpdateSums sums) const {
     const double alpha = std::max(eps2, std::sqrt(sums.first / sums.count)) * rate;
     return static_cast<T>(alpha / std::max(1.0, std::sqrt(sums.second / sums.count) / d));
   }
-  [[gnu::always_inline]] T direction(T g, T v) const {
+  [[gnu::always_inline]] constexpr T direction(T g, T v) const {
     return g / std::sqrt(v > smallest_square ? v : smallest_square);
   }
 };
@@ -46,18 +46,18 @@ struct AdafactorVectorUpdate {
   AdafactorStep<T> step;
   T factor;
 
-  static AdafactorVectorUpdate make(const UpdateStep& s, const double* h) {
+  static constexpr AdafactorVectorUpdate make(const UpdateStep& s, const double* h) {
     return {AdafactorStep<T>::make(s, h), T(0)};
   }
-  AdafactorVectorUpdate with(UpdateSums sums) const { return {step, step.factor(sums)}; }
-  [[gnu::always_inline]] void measure(T p, T g, T& v, double& of_p, double& of_u) const {
+  constexpr AdafactorVectorUpdate with(UpdateSums sums) const { return {step, step.factor(sums)}; }
+  [[gnu::always_inline]] constexpr void measure(T p, T g, T& v, double& of_p, double& of_u) const {
     g = g * step.scale;
     v = lerp(v, g * g, step.rest);
     const auto u = static_cast<double>(step.direction(g, v));
     of_p += static_cast<double>(p) * static_cast<double>(p);
     of_u += u * u;
   }
-  [[gnu::always_inline]] void operator()(T& p, T g, T& v) const {
+  [[gnu::always_inline]] constexpr void operator()(T& p, T g, T& v) const {
     p = p * step.shrink - factor * step.direction(g * step.scale, v);
   }
 };

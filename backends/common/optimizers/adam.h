@@ -20,7 +20,7 @@ struct AdamMoments {
   T correction2_root;  // sqrt(1 - beta2^t)
   T eps;
 
-  static AdamMoments make(const UpdateStep& s, const double* h) {
+  static constexpr AdamMoments make(const UpdateStep& s, const double* h) {
     const double beta1 = s.scheduled_or(h[1]);
     const double beta2 = h[2];
     return {GradientRule<T>::make(s, h[0], h[4] != 0),
@@ -31,12 +31,12 @@ struct AdamMoments {
             static_cast<T>(std::sqrt(1.0 - std::pow(beta2, s.count()))),
             static_cast<T>(h[3])};
   }
-  [[gnu::always_inline]] void move(T& p, T g, T& m, T& v) const {
+  [[gnu::always_inline]] constexpr void move(T& p, T g, T& m, T& v) const {
     g = rule(p, g);
     m = lerp(m, g, beta1_rest);
     v = v * beta2 + beta2_rest * g * g;
   }
-  [[gnu::always_inline]] void step(T& p, T m, T v) const {
+  [[gnu::always_inline]] constexpr void step(T& p, T m, T v) const {
     p = p - step_size * m / (std::sqrt(v) / correction2_root + eps);
   }
 };
@@ -47,10 +47,10 @@ struct AdamUpdate {
   static constexpr auto kParameters = AdamMoments<T>::kParameters;
   AdamMoments<T> moments;
 
-  static AdamUpdate make(const UpdateStep& s, const double* h) {
+  static constexpr AdamUpdate make(const UpdateStep& s, const double* h) {
     return {AdamMoments<T>::make(s, h)};
   }
-  [[gnu::always_inline]] void operator()(T& p, T g, T& m, T& v) const {
+  [[gnu::always_inline]] constexpr void operator()(T& p, T g, T& m, T& v) const {
     moments.move(p, g, m, v);
     moments.step(p, m, v);
   }
@@ -67,10 +67,10 @@ struct AdamAmsgradUpdate {
   AdamMoments<T> moments;
   bool amsgrad;
 
-  static AdamAmsgradUpdate make(const UpdateStep& s, const double* h) {
+  static constexpr AdamAmsgradUpdate make(const UpdateStep& s, const double* h) {
     return {AdamMoments<T>::make(s, h), h[5] != 0};
   }
-  [[gnu::always_inline]] void operator()(T& p, T g, T& m, T& v, T& largest) const {
+  [[gnu::always_inline]] constexpr void operator()(T& p, T g, T& m, T& v, T& largest) const {
     moments.move(p, g, m, v);
     // torch.maximum lets NaN through: neither comparison holds.
     largest = largest > v ? largest : v;

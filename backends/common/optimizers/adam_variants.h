@@ -18,7 +18,7 @@ struct RadamUpdate {
   T beta1_rest, beta2, beta2_rest, correction1, rate, correction2_root, rect, eps;
   bool rectified;
 
-  static RadamUpdate make(const UpdateStep& s, const double* h) {
+  static constexpr RadamUpdate make(const UpdateStep& s, const double* h) {
     const double beta1 = s.scheduled_or(h[1]), beta2 = h[2], t = s.count();
     const double power = std::pow(beta2, t), correction2 = 1.0 - power;
     const double rho_inf = 2.0 / (1.0 - beta2) - 1.0;
@@ -38,7 +38,7 @@ struct RadamUpdate {
             static_cast<T>(h[3]),
             rectified};
   }
-  [[gnu::always_inline]] void operator()(T& p, T g, T& m, T& v) const {
+  [[gnu::always_inline]] constexpr void operator()(T& p, T g, T& m, T& v) const {
     g = rule(p, g);
     m = lerp(m, g, beta1_rest);
     v = v * beta2 + beta2_rest * g * g;
@@ -59,7 +59,7 @@ struct NadamUpdate {
   GradientRule<T> rule;
   T beta1_rest, beta2, beta2_rest, correction2, of_gradient, of_moment, eps;
 
-  static NadamUpdate make(const UpdateStep& s, const double* h) {
+  static constexpr NadamUpdate make(const UpdateStep& s, const double* h) {
     const double beta1 = s.scheduled_or(h[1]), beta2 = h[2], t = s.count(), decay = h[4];
     const double mu = beta1 * (1.0 - 0.5 * std::pow(0.96, t * decay));
     const double next = beta1 * (1.0 - 0.5 * std::pow(0.96, (t + 1.0) * decay));
@@ -74,7 +74,7 @@ struct NadamUpdate {
             static_cast<T>(-s.rate * next / (1.0 - product * next)),
             static_cast<T>(h[3])};
   }
-  [[gnu::always_inline]] void operator()(T& p, T g, T& m, T& v) const {
+  [[gnu::always_inline]] constexpr void operator()(T& p, T g, T& m, T& v) const {
     g = rule(p, g);
     m = lerp(m, g, beta1_rest);
     v = v * beta2 + beta2_rest * g * g;
@@ -93,12 +93,12 @@ struct AdamaxUpdate {
   GradientRule<T> rule;
   T beta1_rest, beta2, step_size, eps;
 
-  static AdamaxUpdate make(const UpdateStep& s, const double* h) {
+  static constexpr AdamaxUpdate make(const UpdateStep& s, const double* h) {
     const double beta1 = s.scheduled_or(h[1]);
     return {GradientRule<T>::make(s, h[0]), static_cast<T>(1.0 - beta1), static_cast<T>(h[2]),
             static_cast<T>(s.rate / (1.0 - std::pow(beta1, s.count()))), static_cast<T>(h[3])};
   }
-  [[gnu::always_inline]] void operator()(T& p, T g, T& m, T& u) const {
+  [[gnu::always_inline]] constexpr void operator()(T& p, T g, T& m, T& u) const {
     g = rule(p, g);
     m = lerp(m, g, beta1_rest);
     const T decayed = u * beta2, size = std::abs(g) + eps;

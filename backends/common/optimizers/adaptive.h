@@ -13,12 +13,12 @@ struct AdagradUpdate {
   GradientRule<T> rule;
   T rate, eps;
 
-  static AdagradUpdate make(const UpdateStep& s, const double* h) {
+  static constexpr AdagradUpdate make(const UpdateStep& s, const double* h) {
     return {GradientRule<T>::make(s, h[0]),
             static_cast<T>(s.rate / (1.0 + static_cast<double>(s.step) * h[1])),
             static_cast<T>(h[2])};
   }
-  [[gnu::always_inline]] void operator()(T& p, T g, T& s) const {
+  [[gnu::always_inline]] constexpr void operator()(T& p, T g, T& s) const {
     g = rule(p, g);
     s = s + g * g;
     p = p - rate * g / (std::sqrt(s) + eps);
@@ -34,11 +34,11 @@ struct AdadeltaUpdate {
   GradientRule<T> rule;
   T rate, rho, rho_rest, eps;
 
-  static AdadeltaUpdate make(const UpdateStep& s, const double* h) {
+  static constexpr AdadeltaUpdate make(const UpdateStep& s, const double* h) {
     return {GradientRule<T>::make(s, h[0]), static_cast<T>(s.rate), static_cast<T>(h[1]),
             static_cast<T>(1.0 - h[1]), static_cast<T>(h[2])};
   }
-  [[gnu::always_inline]] void operator()(T& p, T g, T& s, T& a) const {
+  [[gnu::always_inline]] constexpr void operator()(T& p, T g, T& s, T& a) const {
     g = rule(p, g);
     s = s * rho + rho_rest * g * g;
     const T delta = std::sqrt(a + eps) / std::sqrt(s + eps) * g;
@@ -56,13 +56,13 @@ struct LionUpdate {
   GradientRule<T> rule;
   T rate, beta1, beta1_rest, beta2, beta2_rest;
 
-  static LionUpdate make(const UpdateStep& s, const double* h) {
+  static constexpr LionUpdate make(const UpdateStep& s, const double* h) {
     const double beta1 = s.scheduled_or(h[1]);
     return {
         GradientRule<T>::make(s, h[0], true), static_cast<T>(s.rate), static_cast<T>(beta1),
         static_cast<T>(1.0 - beta1),          static_cast<T>(h[2]),   static_cast<T>(1.0 - h[2])};
   }
-  [[gnu::always_inline]] void operator()(T& p, T g, T& m) const {
+  [[gnu::always_inline]] constexpr void operator()(T& p, T g, T& m) const {
     g = rule(p, g);
     const T mixed = m * beta1 + g * beta1_rest;
     const T sign = mixed > T(0) ? T(1) : mixed < T(0) ? T(-1) : mixed;  // NaN and 0 stay

@@ -13,11 +13,11 @@ struct AverageUpdate {
   static constexpr std::array<std::string_view, 0> kParameters{};
   T weight;
 
-  static AverageUpdate make(const UpdateStep& s, const double*) {
+  static constexpr AverageUpdate make(const UpdateStep& s, const double*) {
     return {static_cast<T>(s.scale)};
   }
-  bool idle() const { return weight == T(0); }
-  [[gnu::always_inline]] void operator()(T& average, T current) const {
+  constexpr bool idle() const { return weight == T(0); }
+  [[gnu::always_inline]] constexpr void operator()(T& average, T current) const {
     average = weight == T(1) ? current : lerp(average, current, weight);
   }
 };

@@ -15,7 +15,7 @@ struct RmspropRule {
   T rate, alpha, alpha_rest, eps, momentum;
   bool centered;
 
-  static RmspropRule make(const UpdateStep& s, const double* h) {
+  static constexpr RmspropRule make(const UpdateStep& s, const double* h) {
     return {GradientRule<T>::make(s, h[0]),
             static_cast<T>(s.rate),
             static_cast<T>(h[1]),
@@ -24,17 +24,19 @@ struct RmspropRule {
             static_cast<T>(s.scheduled_or(h[3])),
             h[4] != 0};
   }
-  [[gnu::always_inline]] T average(T g, T& s) const {
+  [[gnu::always_inline]] constexpr T average(T g, T& s) const {
     s = s * alpha + alpha_rest * g * g;
     return std::sqrt(s) + eps;
   }
-  [[gnu::always_inline]] T average(T g, T& s, T& a) const {
+  [[gnu::always_inline]] constexpr T average(T g, T& s, T& a) const {
     s = s * alpha + alpha_rest * g * g;
     a = lerp(a, g, alpha_rest);
     return std::sqrt(centered ? s - a * a : s) + eps;
   }
-  [[gnu::always_inline]] void move(T& p, T g, T average) const { p = p - rate * g / average; }
-  [[gnu::always_inline]] void move(T& p, T g, T average, T& b) const {
+  [[gnu::always_inline]] constexpr void move(T& p, T g, T average) const {
+    p = p - rate * g / average;
+  }
+  [[gnu::always_inline]] constexpr void move(T& p, T g, T average, T& b) const {
     if (momentum > T(0)) {
       b = b * momentum + g / average;
       p = p - rate * b;
@@ -49,10 +51,10 @@ struct RmspropUpdate {
   static constexpr std::array<std::string_view, 1> kStates{"square_avg"};
   static constexpr auto kParameters = RmspropRule<T>::kParameters;
   RmspropRule<T> r;
-  static RmspropUpdate make(const UpdateStep& s, const double* h) {
+  static constexpr RmspropUpdate make(const UpdateStep& s, const double* h) {
     return {RmspropRule<T>::make(s, h)};
   }
-  [[gnu::always_inline]] void operator()(T& p, T g, T& s) const {
+  [[gnu::always_inline]] constexpr void operator()(T& p, T g, T& s) const {
     g = r.rule(p, g);
     r.move(p, g, r.average(g, s));
   }
@@ -63,10 +65,10 @@ struct RmspropMomentumUpdate {
   static constexpr std::array<std::string_view, 2> kStates{"square_avg", "momentum_buffer"};
   static constexpr auto kParameters = RmspropRule<T>::kParameters;
   RmspropRule<T> r;
-  static RmspropMomentumUpdate make(const UpdateStep& s, const double* h) {
+  static constexpr RmspropMomentumUpdate make(const UpdateStep& s, const double* h) {
     return {RmspropRule<T>::make(s, h)};
   }
-  [[gnu::always_inline]] void operator()(T& p, T g, T& s, T& b) const {
+  [[gnu::always_inline]] constexpr void operator()(T& p, T g, T& s, T& b) const {
     g = r.rule(p, g);
     r.move(p, g, r.average(g, s), b);
   }
@@ -77,10 +79,10 @@ struct RmspropCenteredUpdate {
   static constexpr std::array<std::string_view, 2> kStates{"square_avg", "grad_avg"};
   static constexpr auto kParameters = RmspropRule<T>::kParameters;
   RmspropRule<T> r;
-  static RmspropCenteredUpdate make(const UpdateStep& s, const double* h) {
+  static constexpr RmspropCenteredUpdate make(const UpdateStep& s, const double* h) {
     return {RmspropRule<T>::make(s, h)};
   }
-  [[gnu::always_inline]] void operator()(T& p, T g, T& s, T& a) const {
+  [[gnu::always_inline]] constexpr void operator()(T& p, T g, T& s, T& a) const {
     g = r.rule(p, g);
     r.move(p, g, r.average(g, s, a));
   }
@@ -92,10 +94,10 @@ struct RmspropCenteredMomentumUpdate {
                                                            "momentum_buffer"};
   static constexpr auto kParameters = RmspropRule<T>::kParameters;
   RmspropRule<T> r;
-  static RmspropCenteredMomentumUpdate make(const UpdateStep& s, const double* h) {
+  static constexpr RmspropCenteredMomentumUpdate make(const UpdateStep& s, const double* h) {
     return {RmspropRule<T>::make(s, h)};
   }
-  [[gnu::always_inline]] void operator()(T& p, T g, T& s, T& a, T& b) const {
+  [[gnu::always_inline]] constexpr void operator()(T& p, T g, T& s, T& a, T& b) const {
     g = r.rule(p, g);
     r.move(p, g, r.average(g, s, a), b);
   }

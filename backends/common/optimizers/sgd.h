@@ -13,10 +13,10 @@ struct SgdUpdate {
   GradientRule<T> rule;
   T rate;
 
-  static SgdUpdate make(const UpdateStep& s, const double* h) {
+  static constexpr SgdUpdate make(const UpdateStep& s, const double* h) {
     return {GradientRule<T>::make(s, h[0]), static_cast<T>(s.rate)};
   }
-  [[gnu::always_inline]] void operator()(T& p, T g) const {
+  [[gnu::always_inline]] constexpr void operator()(T& p, T g) const {
     g = rule(p, g);
     p = p - rate * g;
   }
@@ -35,7 +35,7 @@ struct SgdMomentumUpdate {
   bool first;  // the buffer starts as the first gradient
   bool nesterov;
 
-  static SgdMomentumUpdate make(const UpdateStep& s, const double* h) {
+  static constexpr SgdMomentumUpdate make(const UpdateStep& s, const double* h) {
     return {GradientRule<T>::make(s, h[0]),
             static_cast<T>(s.rate),
             static_cast<T>(s.scheduled_or(h[1])),
@@ -43,7 +43,7 @@ struct SgdMomentumUpdate {
             s.step == 0,
             h[3] != 0};
   }
-  [[gnu::always_inline]] void operator()(T& p, T g, T& m) const {
+  [[gnu::always_inline]] constexpr void operator()(T& p, T g, T& m) const {
     g = rule(p, g);
     if (momentum != T(0)) {
       const T moved = first ? g : m * momentum + keep * g;

@@ -14,8 +14,8 @@ struct UpdateSums {
 
 // Sums in double, in 16 lanes and then in order, so that they do not depend on vector width.
 template <class U, class T>
-[[gnu::always_inline]] inline UpdateSums measure_each(const U& update,
-                                                      const UpdateSlice<T>& slice) {
+[[gnu::always_inline]] constexpr UpdateSums measure_each(const U& update,
+                                                         const UpdateSlice<T>& slice) {
   constexpr int kLanes = 16;
   const U u = update;
   double first[kLanes] = {}, second[kLanes] = {};
@@ -61,7 +61,7 @@ struct LambUpdate {
   double rate;
   T factor;  // rate times the trust ratio
 
-  static LambUpdate make(const UpdateStep& s, const double* h) {
+  static constexpr LambUpdate make(const UpdateStep& s, const double* h) {
     const double beta1 = s.scheduled_or(h[1]), beta2 = h[2];
     return {static_cast<T>(s.scale),
             static_cast<T>(h[0]),
@@ -75,17 +75,18 @@ struct LambUpdate {
             s.rate,
             T(0)};
   }
-  LambUpdate with(UpdateSums sums) const {
+  constexpr LambUpdate with(UpdateSums sums) const {
     LambUpdate made = *this;
     const bool both = sums.first > 0 && sums.second > 0;
     made.factor =
         static_cast<T>(both ? rate * std::sqrt(sums.first) / std::sqrt(sums.second) : rate);
     return made;
   }
-  [[gnu::always_inline]] T direction(T p, T m, T v) const {
+  [[gnu::always_inline]] constexpr T direction(T p, T m, T v) const {
     return m / correction1 / (std::sqrt(v / correction2) + eps) + weight_decay * p;
   }
-  [[gnu::always_inline]] void measure(T p, T g, T& m, T& v, double& of_p, double& of_r) const {
+  [[gnu::always_inline]] constexpr void measure(T p, T g, T& m, T& v, double& of_p,
+                                                double& of_r) const {
     g = g * scale;
     m = m * beta1 + beta1_rest * g;
     v = v * beta2 + beta2_rest * g * g;
@@ -93,7 +94,7 @@ struct LambUpdate {
     of_p += static_cast<double>(p) * static_cast<double>(p);
     of_r += r * r;
   }
-  [[gnu::always_inline]] void operator()(T& p, T, T& m, T& v) const {
+  [[gnu::always_inline]] constexpr void operator()(T& p, T, T& m, T& v) const {
     p = p - factor * direction(p, m, v);
   }
 };
@@ -111,7 +112,7 @@ struct LarsUpdate {
   double trust, eps, decay;
   T local;
 
-  static LarsUpdate make(const UpdateStep& s, const double* h) {
+  static constexpr LarsUpdate make(const UpdateStep& s, const double* h) {
     return {static_cast<T>(s.scale),
             static_cast<T>(h[0]),
             static_cast<T>(s.rate),
@@ -124,18 +125,18 @@ struct LarsUpdate {
             h[0],
             T(1)};
   }
-  LarsUpdate with(UpdateSums sums) const {
+  constexpr LarsUpdate with(UpdateSums sums) const {
     LarsUpdate made = *this;
     const double p = std::sqrt(sums.first), g = std::sqrt(sums.second);
     made.local = static_cast<T>(p > 0 && g > 0 ? trust * p / (g + decay * p + eps) : 1.0);
     return made;
   }
-  [[gnu::always_inline]] void measure(T p, T g, T&, double& of_p, double& of_g) const {
+  [[gnu::always_inline]] constexpr void measure(T p, T g, T&, double& of_p, double& of_g) const {
     const auto scaled = static_cast<double>(g * scale);
     of_p += static_cast<double>(p) * static_cast<double>(p);
     of_g += scaled * scaled;
   }
-  [[gnu::always_inline]] void operator()(T& p, T g, T& m) const {
+  [[gnu::always_inline]] constexpr void operator()(T& p, T g, T& m) const {
     g = (g * scale + weight_decay * p) * local;
     if (momentum != T(0)) {
       const T moved = first ? g : m * momentum + keep * g;

@@ -19,8 +19,41 @@ struct UpdateStep {
   std::int64_t step = 0;     // updates before this one: PyTorch's step is one more
   double* memory = nullptr;  // the group's number that lives from step to step, if it has one
 
-  double count() const { return static_cast<double>(step) + 1.0; }
-  double scheduled_or(double own) const { return std::isnan(momentum) ? own : momentum; }
+  constexpr double count() const { return static_cast<double>(step) + 1.0; }
+  constexpr double scheduled_or(double own) const { return std::isnan(momentum) ? own : momentum; }
+};
+
+// The scalars of a step as an update node gets them (graph/ops/optimizer_updates.cpp), and what its
+// attributes say of its groups. A group here is a group of the node in one phase: parameters with
+// the same step.
+struct UpdateScalars {
+  const double* rates = nullptr;        // [2 groups, slots]
+  const std::int64_t* steps = nullptr;  // [phases]
+  const float* scale = nullptr;         // one of these two, or none
+  const double* wide_scale = nullptr;
+  double* memory = nullptr;  // [groups phases], where the optimizer has one
+  std::int64_t groups = 1, phases = 1, slots = 1;
+  const double* signs = nullptr;         // [groups]: -1 when maximizing
+  const double* rate_factors = nullptr;  // [groups]
+
+  constexpr UpdateStep step_of(std::int64_t group) const {
+    UpdateStep made;
+    made.step = steps[group % phases];
+    if (memory != nullptr) {
+      made.memory = memory + group;
+    }
+    group /= phases;
+    const std::int64_t slot = steps[0] % slots;
+    made.rate = rates[group * slots + slot] * rate_factors[group];
+    made.momentum = rates[(groups + group) * slots + slot];
+    made.scale = signs[group];
+    if (scale != nullptr) {
+      made.scale *= static_cast<double>(*scale);
+    } else if (wide_scale != nullptr) {
+      made.scale *= *wide_scale;
+    }
+    return made;
+  }
 };
 
 inline constexpr std::size_t kMaxUpdateStates = 3;
@@ -35,7 +68,7 @@ struct UpdateSlice {
 };
 
 template <class U, class T>
-[[gnu::always_inline]] inline void update_each(const U& update, const UpdateSlice<T>& slice) {
+[[gnu::always_inline]] constexpr void update_each(const U& update, const UpdateSlice<T>& slice) {
   constexpr std::size_t kCount = U::kStates.size();
   static_assert(kCount <= kMaxUpdateStates);
   const U u = update;  // a copy, so that no store may change it
@@ -61,7 +94,7 @@ template <class U, class T>
 
 // torch.lerp(start, end, weight): from the nearer end.
 template <class T>
-[[gnu::always_inline]] inline T lerp(T start, T end, T weight) {
+[[gnu::always_inline]] constexpr T lerp(T start, T end, T weight) {
   return weight < T(0.5) ? start + weight * (end - start) : end - (end - start) * (T(1) - weight);
 }
 
@@ -72,11 +105,12 @@ struct GradientRule {
   T weight_decay = 0;  // coupled; 0 when decoupled
   T shrink = 1;        // on the parameter: 1 - rate * weight_decay when decoupled, else 1
 
-  static GradientRule make(const UpdateStep& s, double weight_decay, bool decoupled = false) {
+  static constexpr GradientRule make(const UpdateStep& s, double weight_decay,
+                                     bool decoupled = false) {
     return {static_cast<T>(s.scale), static_cast<T>(decoupled ? 0.0 : weight_decay),
             static_cast<T>(decoupled ? 1.0 - s.rate * weight_decay : 1.0)};
   }
-  [[gnu::always_inline]] T operator()(T& p, T g) const {
+  [[gnu::always_inline]] constexpr T operator()(T& p, T g) const {
     g = g * scale;
     if (weight_decay != T(0)) {
       g = g + weight_decay * p;

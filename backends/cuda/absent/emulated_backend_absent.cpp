@@ -1,0 +1,21 @@
+// In the place of the emulated device in a build without it.
+#include "backends/cuda/cuda_backend.h"
+#include "backends/cuda/emulated/emulated_device.h"
+#include "runtime/base/error.h"
+
+namespace temper {
+
+bool has_emulated_cuda_backend() { return false; }
+
+std::unique_ptr<Backend> make_emulated_cuda_backend(std::unique_ptr<Backend>) {
+  fail(ErrorCode::kUnsupported,
+       "this build has no emulated device: build with -DTEMPER_DEVICE_EMULATED=ON");
+}
+
+namespace emulated {
+
+void set_thread_order(ThreadOrder, std::uint64_t) {}
+DeviceCounts device_counts() { return {}; }
+
+}  // namespace emulated
+}  // namespace temper

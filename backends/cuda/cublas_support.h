@@ -1,0 +1,48 @@
+// Matrix products as Temper needs them. Two implementations: real/cublas.cpp (cuBLASLt, loaded when
+// first asked for) and emulated/cublas.cpp (plain loops). No CUDA type appears here.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "backends/cuda/device.h"
+#include "runtime/base/dtype.h"
+
+namespace temper::cuda {
+
+enum class Epilogue { kNone, kBias, kBiasRelu };
+
+// c[m, n] = alpha op(a) op(b) + beta c [+ bias[n]] [relu]; all row-major and without gaps but for
+// the batch strides, in elements: 0 repeats an operand.
+struct MatMulProblem {
+  std::int64_t m = 0, n = 0, k = 0;
+  bool transpose_a = false, transpose_b = false;  // a is stored [k, m], b [n, k]
+  std::int64_t batch = 1, stride_a = 0, stride_b = 0, stride_c = 0;
+  float alpha = 1, beta = 0;
+  Epilogue epilogue = Epilogue::kNone;
+  DType dtype = DType::kFloat32;  // of a, b and c; sums are in f32
+};
+
+class MatMulPlan {
+ public:
+  virtual ~MatMulPlan() = default;
+  MatMulPlan() = default;
+  MatMulPlan(const MatMulPlan&) = delete;
+  MatMulPlan& operator=(const MatMulPlan&) = delete;
+
+  virtual void run(const void* a, const void* b, const void* bias, void* c, void* workspace,
+                   StreamHandle stream) const = 0;
+
+  std::size_t workspace_bytes = 0;
+  std::string description;
+};
+
+// THROWS: kDevice with the library's text, kUnsupported where the library is not there.
+std::unique_ptr<MatMulPlan> plan_matmul(const MatMulProblem& problem);
+
+// Name and version, or what is missing, for `doctor`.
+std::string cublas_text();
+
+}  // namespace temper::cuda

@@ -1,0 +1,38 @@
+// cuDNN as Temper needs it: a query of an op in, a plan out. Two implementations: real/cudnn.cpp
+// and emulated/cudnn.cpp, which runs the reference backend's kernel of the same op. No CUDA type
+// appears here.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <string>
+
+#include "backends/cuda/device.h"
+#include "runtime/backend/kernel.h"
+
+namespace temper::cuda {
+
+class CudnnPlan {
+ public:
+  virtual ~CudnnPlan() = default;
+  CudnnPlan() = default;
+  CudnnPlan(const CudnnPlan&) = delete;
+  CudnnPlan& operator=(const CudnnPlan&) = delete;
+
+  // One address per input and output of the query, null where it is not present.
+  virtual void run(void* const* inputs, void* const* outputs, void* workspace,
+                   StreamHandle stream) const = 0;
+
+  std::size_t workspace_bytes = 0;
+  std::string description;
+};
+
+// Whether the library has a plan for the query, whose tensors are plain.
+Support cudnn_supports(const OpQuery& query);
+// REQUIRES: cudnn_supports(query).
+std::unique_ptr<CudnnPlan> plan_cudnn(const OpQuery& query);
+
+// Name and version, or what is missing, for `doctor`.
+std::string cudnn_text();
+
+}  // namespace temper::cuda

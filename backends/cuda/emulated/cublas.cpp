@@ -1,0 +1,69 @@
+// Matrix products of the emulated device: plain loops.
+#include <algorithm>
+#include <vector>
+
+#include "backends/cuda/cublas_support.h"
+#include "backends/cuda/emulated/emulated_stream.h"
+#include "runtime/base/dtype_visit.h"
+#include "runtime/base/error.h"
+
+namespace temper::cuda {
+namespace {
+
+// Row by row, so that the innermost loop walks along b and the sums.
+void multiply(const MatMulProblem& p, const float* a, const float* b, const float* bias, float* c) {
+  std::vector<double> sums(static_cast<std::size_t>(p.n));
+  for (std::int64_t i = 0; i < p.m; ++i) {
+    std::fill(sums.begin(), sums.end(), 0.0);
+    for (std::int64_t k = 0; k < p.k; ++k) {
+      const double left = p.transpose_a ? a[k * p.m + i] : a[i * p.k + k];
+      for (std::int64_t j = 0; j < p.n; ++j) {
+        sums[static_cast<std::size_t>(j)] +=
+            left * static_cast<double>(p.transpose_b ? b[j * p.k + k] : b[k * p.n + j]);
+      }
+    }
+    for (std::int64_t j = 0; j < p.n; ++j) {
+      double value = static_cast<double>(p.alpha) * sums[static_cast<std::size_t>(j)];
+      if (p.beta != 0) {
+        value += static_cast<double>(p.beta) * static_cast<double>(c[i * p.n + j]);
+      }
+      if (p.epilogue != Epilogue::kNone) {
+        value += static_cast<double>(bias[j]);
+      }
+      c[i * p.n + j] =
+          p.epilogue == Epilogue::kBiasRelu && value < 0 ? 0.0f : static_cast<float>(value);
+    }
+  }
+}
+
+class LoopMatMul final : public MatMulPlan {
+ public:
+  explicit LoopMatMul(const MatMulProblem& problem) : problem_(problem) {
+    description = "loops in place of cuBLASLt";
+  }
+  void run(const void* a, const void* b, const void* bias, void* c, void*,
+           StreamHandle stream) const override {
+    stream_of(stream).queue(
+        [p = problem_, a = static_cast<const float*>(a), b = static_cast<const float*>(b),
+         bias = static_cast<const float*>(bias), c = static_cast<float*>(c)] {
+          for (std::int64_t i = 0; i < p.batch; ++i) {
+            multiply(p, a + i * p.stride_a, b + i * p.stride_b, bias, c + i * p.stride_c);
+          }
+        },
+        true);
+  }
+
+ private:
+  MatMulProblem problem_;
+};
+
+}  // namespace
+
+std::unique_ptr<MatMulPlan> plan_matmul(const MatMulProblem& problem) {
+  TEMPER_ASSERT(problem.dtype == DType::kFloat32, "a product of ", problem.dtype);
+  return std::make_unique<LoopMatMul>(problem);
+}
+
+std::string cublas_text() { return "no cuBLASLt"; }
+
+}  // namespace temper::cuda

@@ -1,0 +1,332 @@
+// The emulated device: memory that opens only while its own work runs, so that a host that follows
+// one of its addresses ends the program at that line; streams that work late, so that a read that
+// forgot to wait sees what was there before; captures that refuse waits and allocations.
+#include "backends/cuda/device.h"
+
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <cstring>
+#include <map>
+#include <mutex>
+#include <utility>
+
+#include "backends/cuda/emulated/emulated_device.h"
+#include "backends/cuda/emulated/emulated_stream.h"
+#include "runtime/base/alignment.h"
+#include "runtime/base/error.h"
+
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/asan_interface.h>
+#endif
+
+namespace temper::cuda {
+namespace {
+
+constexpr std::size_t kCapacity = std::size_t{1} << 36;  // of addresses
+constexpr std::size_t kMemoryBytes = std::size_t{1} << 33;
+constexpr std::size_t kGapBytes = 256;
+constexpr std::size_t kPageBytes = 4096;
+
+struct Device {
+  std::byte* begin = nullptr;
+  std::size_t used = 0;   // addresses
+  std::size_t taken = 0;  // bytes alive
+  int open = 0;
+  std::map<std::size_t, std::size_t> live;  // offset to size
+  std::mutex pinned_mutex;                  // loaders make and drop buffers
+  std::map<const std::byte*, std::size_t> pinned;
+  std::map<std::uint64_t, EmulatedStream*> streams;  // by number; an event may outlive its stream
+  std::uint64_t made_streams = 0;
+  EmulatedStream* captured = nullptr;
+  emulated::DeviceCounts counts;
+};
+
+Device d;
+
+void set_access(int access) {
+  const std::size_t bytes = (d.used + kPageBytes - 1) / kPageBytes * kPageBytes;
+  TEMPER_ASSERT(bytes == 0 || mprotect(d.begin, bytes, access) == 0, "mprotect");
+}
+
+// While it lives, the memory is there.
+class Open {
+ public:
+  Open() {
+    if (d.open++ == 0) {
+      set_access(PROT_READ | PROT_WRITE);
+    }
+  }
+  ~Open() {
+    if (--d.open == 0) {
+      set_access(PROT_NONE);
+    }
+  }
+  Open(const Open&) = delete;
+  Open& operator=(const Open&) = delete;
+};
+
+void refuse_while_captured(const char* what) {
+  TEMPER_CHECK(d.captured == nullptr, ErrorCode::kDevice, what, " while a stream is captured");
+}
+
+template <class Key>
+bool within(const std::map<Key, std::size_t>& blocks, Key at, std::size_t bytes) {
+  const auto after = blocks.upper_bound(at);
+  return after != blocks.begin() &&
+         at + bytes <= std::prev(after)->first + std::prev(after)->second;
+}
+
+void require_device(const void* data, std::size_t bytes) {
+  const auto* at = static_cast<const std::byte*>(data);
+  const bool inside = at >= d.begin && at < d.begin + kCapacity;
+  TEMPER_ASSERT(inside && within(d.live, static_cast<std::size_t>(at - d.begin), bytes),
+                "a copy of ", bytes, " bytes at an address that is in no buffer of the device");
+}
+
+void require_pinned(const void* host, std::size_t bytes) {
+  TEMPER_ASSERT(is_pinned(host, bytes), "a copy of ", bytes, " bytes needs pinned memory");
+}
+
+void queue_copy(StreamHandle stream, std::function<void()> work) {
+  ++d.counts.copies;
+  stream_of(stream).queue(std::move(work), false);
+}
+
+}  // namespace
+
+void EmulatedStream::queue(std::function<void()> work, bool kernel) {
+  if (capturing_) {
+    d.counts.captured += kernel ? 1 : 0;
+    captured_.push_back(std::move(work));
+    return;
+  }
+  d.counts.launches += kernel ? 1 : 0;
+  waiting_.push_back(std::move(work));
+  ++queued_;
+}
+
+void EmulatedStream::finish(std::uint64_t count) {
+  const Open open;
+  while (done_ < count) {
+    const std::function<void()> work = std::move(waiting_.front());
+    waiting_.pop_front();
+    ++done_;
+    work();
+  }
+}
+
+EmulatedGraph* EmulatedStream::end_capture() {
+  capturing_ = false;
+  return new EmulatedGraph{std::exchange(captured_, {})};
+}
+
+DeviceFacts open_device(int ordinal) {
+  TEMPER_CHECK(ordinal == 0, ErrorCode::kUnsupported, "there is one emulated device, number 0");
+  if (d.begin == nullptr) {
+    void* mapped =
+        mmap(nullptr, kCapacity, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    TEMPER_CHECK(mapped != MAP_FAILED, ErrorCode::kOutOfMemory, "no addresses for the device");
+    d.begin = static_cast<std::byte*>(mapped);
+  }
+  return {"emulated device", 9, 0, 132, kMemoryBytes, 227 * 1024, "no driver"};
+}
+
+namespace {
+
+// Opening the memory takes longer the more addresses were given out, so they begin again when
+// nothing is left that could be mistaken for something new.
+void begin_again() {
+  constexpr std::size_t kMany = std::size_t{1} << 27;
+  if (!d.live.empty() || d.used < kMany) {
+    return;
+  }
+#ifdef __SANITIZE_ADDRESS__
+  ASAN_UNPOISON_MEMORY_REGION(d.begin, d.used);
+#endif
+  madvise(d.begin, d.used, MADV_DONTNEED);  // they read as zero
+  d.used = 0;
+}
+
+}  // namespace
+
+// Addresses are not given out again soon: whoever kept one of before is found out.
+void* allocate(std::size_t bytes) {
+  refuse_while_captured("memory was asked for");
+  ++d.counts.allocations;
+  begin_again();
+  const std::size_t needed = (bytes + 255) / 256 * 256;
+  if (needed > kMemoryBytes - d.taken || needed + kGapBytes > kCapacity - d.used) {
+    return nullptr;
+  }
+  std::byte* data = d.begin + d.used;  // zeroed, as mappings are
+  d.live[d.used] = needed;
+  d.used += needed + kGapBytes;
+  d.taken += needed;
+#ifdef __SANITIZE_ADDRESS__
+  ASAN_POISON_MEMORY_REGION(data + bytes, needed - bytes + kGapBytes);
+#endif
+  if (d.open > 0) {
+    set_access(PROT_READ | PROT_WRITE);
+  }
+  return data;
+}
+
+void release(void* device, std::size_t) noexcept {
+  const auto offset = static_cast<std::size_t>(static_cast<std::byte*>(device) - d.begin);
+  const auto it = d.live.find(offset);
+  if (it == d.live.end()) {
+    return;
+  }
+  const std::size_t first = (offset + kPageBytes - 1) / kPageBytes * kPageBytes;
+  const std::size_t end = (offset + it->second) / kPageBytes * kPageBytes;
+  if (first < end) {
+    madvise(d.begin + first, end - first, MADV_DONTNEED);
+  }
+  d.taken -= it->second;
+  d.live.erase(it);
+}
+
+MemoryFigures memory_figures() { return {kMemoryBytes - d.taken, kMemoryBytes}; }
+
+void* allocate_pinned(std::size_t bytes) {
+  const std::size_t needed = aligned_bytes(std::max<std::size_t>(bytes, 1));
+  void* data = ::operator new(needed, std::align_val_t(kBufferAlignment));
+  std::memset(data, 0, needed);
+  const std::scoped_lock lock(d.pinned_mutex);
+  d.pinned[static_cast<const std::byte*>(data)] = needed;
+  return data;
+}
+
+void release_pinned(void* host) noexcept {
+  {
+    const std::scoped_lock lock(d.pinned_mutex);
+    d.pinned.erase(static_cast<const std::byte*>(host));
+  }
+  ::operator delete(host, std::align_val_t(kBufferAlignment));
+}
+
+bool is_pinned(const void* host, std::size_t bytes) {
+  const std::scoped_lock lock(d.pinned_mutex);
+  return within(d.pinned, static_cast<const std::byte*>(host), bytes);
+}
+
+StreamHandle make_stream() {
+  auto* stream = new EmulatedStream(++d.made_streams);
+  d.streams[stream->number()] = stream;
+  return {stream};
+}
+
+// What it was given is done all the same.
+void close(StreamHandle stream) noexcept {
+  EmulatedStream& closed = stream_of(stream);
+  try {
+    closed.finish(closed.queued());
+  } catch (const Error&) {
+    // A kernel that broke a rule: whoever waited for it has heard.
+  }
+  d.streams.erase(closed.number());
+  delete &closed;
+}
+
+void copy_in(void* device, const void* pinned, std::size_t bytes, StreamHandle stream) {
+  require_pinned(pinned, bytes);
+  require_device(device, bytes);
+  queue_copy(stream, [=] { std::memcpy(device, pinned, bytes); });
+}
+
+void copy_out(void* pinned, const void* device, std::size_t bytes, StreamHandle stream) {
+  require_pinned(pinned, bytes);
+  require_device(device, bytes);
+  queue_copy(stream, [=] { std::memcpy(pinned, device, bytes); });
+}
+
+void copy_within(void* device, const void* source, std::size_t bytes, StreamHandle stream) {
+  require_device(device, bytes);
+  require_device(source, bytes);
+  queue_copy(stream, [=] { std::memcpy(device, source, bytes); });
+}
+
+void fill_zero(void* device, std::size_t bytes, StreamHandle stream) {
+  require_device(device, bytes);
+  queue_copy(stream, [=] { std::memset(device, 0, bytes); });
+}
+
+namespace {
+
+struct Event {
+  std::uint64_t stream = 0;  // its number
+  std::uint64_t queued = 0;
+
+  void finish() const {
+    const auto found = d.streams.find(stream);
+    if (found != d.streams.end()) {
+      found->second->finish(queued);
+    }
+  }
+};
+
+Event& event_of(EventHandle handle) { return *static_cast<Event*>(handle.handle); }
+
+}  // namespace
+
+EventHandle make_event() { return {new Event}; }
+
+void close(EventHandle event) noexcept { delete static_cast<Event*>(event.handle); }
+
+void record(EventHandle event, StreamHandle stream) {
+  event_of(event) = {stream_of(stream).number(), stream_of(stream).queued()};
+}
+
+void wait(StreamHandle stream, EventHandle event) {
+  stream_of(stream).queue([from = event_of(event)] { from.finish(); }, false);
+}
+
+void synchronize(EventHandle event) {
+  refuse_while_captured("the host waits for an event");
+  ++d.counts.waits;
+  event_of(event).finish();
+}
+
+void synchronize(StreamHandle stream) {
+  refuse_while_captured("the host waits for a stream");
+  ++d.counts.waits;
+  stream_of(stream).finish(stream_of(stream).queued());
+}
+
+void begin_capture(StreamHandle stream) {
+  refuse_while_captured("a second capture");
+  d.captured = &stream_of(stream);
+  stream_of(stream).begin_capture();
+}
+
+GraphHandle end_capture(StreamHandle stream) {
+  d.captured = nullptr;
+  return {stream_of(stream).end_capture()};
+}
+
+void abandon_capture(StreamHandle stream) noexcept {
+  d.captured = nullptr;
+  delete stream_of(stream).end_capture();
+}
+
+void replay(GraphHandle graph, StreamHandle stream) {
+  ++d.counts.replays;
+  stream_of(stream).queue(
+      [kept = static_cast<EmulatedGraph*>(graph.handle)] {
+        for (const std::function<void()>& work : kept->work) {
+          work();
+        }
+      },
+      false);
+}
+
+void close(GraphHandle graph) noexcept { delete static_cast<EmulatedGraph*>(graph.handle); }
+
+}  // namespace temper::cuda
+
+namespace temper::emulated {
+
+DeviceCounts device_counts() { return cuda::d.counts; }
+
+}  // namespace temper::emulated

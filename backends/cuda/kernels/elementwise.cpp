@@ -1,0 +1,91 @@
+// Elementwise ops of f32 and bool, each a program of one functor, and FusedElementwise, a program
+// of several: all by one kernel that interprets it.
+#include "backends/cuda/kernel_rows.h"
+#include "backends/cuda/kernels/expression.h"
+#include "backends/cuda/walks.h"
+#include "backends/host/kernels/elementwise_ops.h"
+
+namespace temper::cuda {
+namespace {
+
+// Tensors aside; empty when the program is too long, else what is wrong.
+std::string fill(const OpQuery& query, const Expression& program, DeviceExpression& made) {
+  if (program.inputs > kMostExpressionInputs ||
+      program.results.size() > static_cast<std::size_t>(kMostExpressionOutputs) ||
+      program.code.size() > static_cast<std::size_t>(kMostExpressionCode)) {
+    return concat("a program of ", program.inputs, " inputs, ", program.results.size(),
+                  " outputs and ", program.code.size(), " instructions is too long");
+  }
+  const Shape& shape = query.outputs[0].shape;
+  std::vector<Shape> shapes;
+  made.inputs = static_cast<std::int16_t>(program.inputs);
+  made.steps = static_cast<std::int16_t>(program.code.size());
+  made.outputs = static_cast<std::int16_t>(program.results.size());
+  made.flat = true;
+  for (std::size_t i = 0; i < static_cast<std::size_t>(program.inputs); ++i) {
+    made.input_is_truth[i] = query.inputs[i].dtype == DType::kBool;
+    made.flat = made.flat && query.inputs[i].shape == shape;
+    shapes.push_back(query.inputs[i].shape);
+  }
+  for (std::size_t i = 0; i < program.code.size(); ++i) {
+    const Instruction& step = program.code[i];
+    DeviceExpression::Step& to = made.code[i];
+    to.functor = step.call.functor;
+    to.p = static_cast<float>(step.call.p);
+    to.q = static_cast<float>(step.call.q);
+    for (std::size_t o = 0; o < step.operands.size(); ++o) {
+      to.operands[o] = static_cast<std::int16_t>(step.operands[o]);
+    }
+  }
+  for (std::size_t r = 0; r < program.results.size(); ++r) {
+    made.results[r] = static_cast<std::int16_t>(program.results[r]);
+    made.output_is_truth[r] = query.outputs[r].dtype == DType::kBool;
+  }
+  return set_axes(made.places, broadcast_axes(shape, shapes))
+             ? std::string{}
+             : concat("more than ", kMaxAxes, " axes that cannot be joined");
+}
+
+Support supports(const OpQuery& query, const Expression& program) {
+  std::string reason = refuse_types(query, program);
+  DeviceExpression made;
+  reason = reason.empty() ? fill(query, program, made) : reason;
+  return reason.empty() ? Support::yes() : Support::no(reason);
+}
+
+std::unique_ptr<Kernel> prepare(const OpQuery& query, const Expression& program) {
+  DeviceExpression made;
+  fill(query, program, made);
+  auto kernel = make_kernel([made](const KernelArgs& args) {
+    DeviceExpression bound = made;
+    for (int i = 0; i < made.inputs; ++i) {
+      bound.x[i] = args.inputs[i];
+    }
+    for (int i = 0; i < made.outputs; ++i) {
+      bound.y[i] = args.outputs[i];
+    }
+    run_expression(bound, handle_of(args.stream));
+  });
+  // Each thread reads its element before it writes it.
+  const Shape& shape = query.outputs[0].shape;
+  for (int i = 0; i < made.inputs && made.outputs == 1; ++i) {
+    if (query.inputs[static_cast<std::size_t>(i)].shape == shape) {
+      kernel->inplace.emplace_back(0, i);
+    }
+  }
+  kernel->description = concat(made.steps, made.steps == 1 ? " functor" : " functors");
+  return kernel;
+}
+
+}  // namespace
+
+void register_elementwise(KernelTable& table) {
+  for (const ElementwiseOp& op : elementwise_ops()) {
+    const auto read = op.read;
+    add_row(
+        table, op.op, [read](const OpQuery& query) { return supports(query, read(*query.attrs)); },
+        [read](const OpQuery& query) { return prepare(query, read(*query.attrs)); });
+  }
+}
+
+}  // namespace temper::cuda

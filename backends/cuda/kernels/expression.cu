@@ -1,0 +1,63 @@
+// Runs a program of functors, one thread per element: the interpreter.
+#include "backends/common/visit_functor.h"
+#include "backends/cuda/kernels/expression.h"
+#include "backends/cuda/launch.cuh"
+
+namespace temper::cuda {
+namespace {
+
+__device__ float apply(const DeviceExpression::Step& step, float a, float b, float c) {
+  const FunctorCall call{step.functor, step.p, step.q};
+  float y = step.p;
+  switch (operand_count(step.functor)) {
+    case 1:
+      functors::visit_unary<float, functors::StdMath>(
+          call, [&](const auto& f) { y = static_cast<float>(f(a)); });
+      break;
+    case 2:
+      functors::visit_binary<float, functors::StdMath>(
+          call, [&](const auto& f) { y = static_cast<float>(f(a, b)); });
+      break;
+    case 3:
+      functors::visit_ternary(call, [&](const auto& f) { y = f(a, b, c); });
+      break;
+    default:
+      break;
+  }
+  return y;
+}
+
+__global__ void __launch_bounds__(kBlock) expression_kernel(const DeviceExpression e) {
+  const std::int64_t i = thread_number();
+  if (i >= e.places.count) {
+    return;
+  }
+  float values[kMostExpressionInputs + kMostExpressionCode];
+  for (int n = 0; n < e.inputs; ++n) {
+    const std::int64_t at = e.flat ? i : e.places.find(i, n);
+    values[n] = e.input_is_truth[n] ? static_cast<float>(static_cast<const bool*>(e.x[n])[at])
+                                    : static_cast<const float*>(e.x[n])[at];
+  }
+  const auto operand = [&](int value) { return value < 0 ? 0.0f : values[value]; };
+  for (int n = 0; n < e.steps; ++n) {
+    const DeviceExpression::Step& step = e.code[n];
+    values[e.inputs + n] = apply(step, operand(step.operands[0]), operand(step.operands[1]),
+                                 operand(step.operands[2]));
+  }
+  for (int n = 0; n < e.outputs; ++n) {
+    const float value = values[e.results[n]];
+    if (e.output_is_truth[n]) {
+      static_cast<bool*>(e.y[n])[i] = value != 0.0f;
+    } else {
+      static_cast<float*>(e.y[n])[i] = value;
+    }
+  }
+}
+
+}  // namespace
+
+void run_expression(const DeviceExpression& expression, StreamHandle stream) {
+  launch_elements(expression_kernel, expression.places.count, stream, expression);
+}
+
+}  // namespace temper::cuda

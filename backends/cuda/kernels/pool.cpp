@@ -1,0 +1,90 @@
+// MaxPool, AveragePool and their gradients.
+#include "backends/cuda/kernels/pool.h"
+
+#include <algorithm>
+
+#include "backends/cuda/kernel_rows.h"
+
+namespace temper::cuda {
+namespace {
+
+PoolShape shape_of(const Attrs& attrs, const Window& window, const Shape& x, const Spatial& out) {
+  PoolShape p{};
+  const Spatial in = spatial_dims(x);
+  for (std::size_t i = 0; i < kMaxSpatialRank; ++i) {
+    p.kernel[i] = window.kernel[i];
+    p.stride[i] = window.stride[i];
+    p.dilation[i] = window.dilation[i];
+    p.pad_begin[i] = window.pad_begin[i];
+    p.pad_end[i] = window.pad_end[i];
+    p.in[i] = in[i];
+    p.out[i] = out[i];
+  }
+  p.planes = x[0] * x[1];
+  p.count_padding = attrs.get_int("count_include_pad", 0) != 0;
+  p.column_major = attrs.get_int("storage_order", 0) != 0;
+  return p;
+}
+
+// An output may be left out, so the windows come from the attributes.
+PoolShape forward_shape(const OpQuery& query) {
+  const Shape& x = query.inputs[0].shape;
+  const Window window = read_window(*query.attrs);
+  const bool ceil_mode = query.attrs->get_int("ceil_mode", 0) != 0;
+  return shape_of(*query.attrs, window, x, window_output(window, spatial_dims(x), ceil_mode));
+}
+
+PoolShape gradient_shape(const OpQuery& query) {
+  return shape_of(*query.attrs, read_window(*query.attrs),
+                  Shape(query.attrs->get_ints("input_shape")), spatial_dims(query.inputs[0].shape));
+}
+
+Support float_input(const OpQuery& query) {
+  const DType dtype = query.inputs[0].dtype;
+  return dtype == DType::kFloat32 ? Support::yes() : Support::no(concat("only f32, not ", dtype));
+}
+
+std::unique_ptr<Kernel> prepare_max_pool(const OpQuery& query) {
+  const PoolShape p = forward_shape(query);
+  auto kernel = make_kernel([p, outputs = query.outputs.size()](const KernelArgs& args) {
+    max_pool(p, input<float>(args, 0), output<float>(args, 0),
+             outputs > 1 ? output<std::int64_t>(args, 1) : nullptr,
+             outputs > 2 ? output<std::int64_t>(args, 2) : nullptr, handle_of(args.stream));
+  });
+  kernel->opaque_bytes.assign(query.outputs.size(), 0);
+  if (query.outputs.size() > 2 && query.outputs[2].present()) {
+    kernel->opaque_bytes[2] =
+        static_cast<std::size_t>(p.planes * p.out_plane()) * sizeof(std::int64_t);
+  }
+  return kernel;
+}
+
+std::unique_ptr<Kernel> prepare_max_pool_grad(const OpQuery& query) {
+  return make_kernel([p = gradient_shape(query)](const KernelArgs& args) {
+    max_pool_grad(p, input<float>(args, 0), input<std::int64_t>(args, 1), output<float>(args, 0),
+                  handle_of(args.stream));
+  });
+}
+
+std::unique_ptr<Kernel> prepare_average_pool(const OpQuery& query) {
+  return make_kernel([p = forward_shape(query)](const KernelArgs& args) {
+    average_pool(p, input<float>(args, 0), output<float>(args, 0), handle_of(args.stream));
+  });
+}
+
+std::unique_ptr<Kernel> prepare_average_pool_grad(const OpQuery& query) {
+  return make_kernel([p = gradient_shape(query)](const KernelArgs& args) {
+    average_pool_grad(p, input<float>(args, 0), output<float>(args, 0), handle_of(args.stream));
+  });
+}
+
+}  // namespace
+
+void register_pool(KernelTable& table) {
+  add_row(table, "MaxPool", float_input, prepare_max_pool);
+  add_row(table, "MaxPoolGrad", float_input, prepare_max_pool_grad);
+  add_row(table, "AveragePool", float_input, prepare_average_pool);
+  add_row(table, "AveragePoolGrad", float_input, prepare_average_pool_grad);
+}
+
+}  // namespace temper::cuda

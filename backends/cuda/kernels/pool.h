@@ -1,0 +1,29 @@
+// Pooling over windows. Tensors are plain: [planes, spatial..].
+#pragma once
+
+#include <cstdint>
+
+#include "backends/cuda/device.h"
+#include "runtime/base/window.h"
+
+namespace temper::cuda {
+
+struct PoolShape {
+  std::int64_t kernel[3], stride[3], dilation[3], pad_begin[3], pad_end[3];
+  std::int64_t in[3], out[3];
+  std::int64_t planes;
+  bool count_padding, column_major;
+
+  constexpr std::int64_t in_plane() const { return in[0] * in[1] * in[2]; }
+  constexpr std::int64_t out_plane() const { return out[0] * out[1] * out[2]; }
+};
+
+// y, ONNX's indices, and the place of the first maximum within its plane, or -1; each may be null.
+void max_pool(const PoolShape& shape, const float* x, float* y, std::int64_t* indices,
+              std::int64_t* saved, StreamHandle stream);
+void max_pool_grad(const PoolShape& shape, const float* dy, const std::int64_t* saved, float* dx,
+                   StreamHandle stream);
+void average_pool(const PoolShape& shape, const float* x, float* y, StreamHandle stream);
+void average_pool_grad(const PoolShape& shape, const float* dy, float* dx, StreamHandle stream);
+
+}  // namespace temper::cuda

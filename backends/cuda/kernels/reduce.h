@@ -1,0 +1,22 @@
+// Reductions over any axes, a block per element of the output.
+#pragma once
+
+#include <cstdint>
+
+#include "backends/cuda/device.h"
+#include "backends/cuda/device/places.h"
+#include "runtime/base/dtype.h"
+
+namespace temper::cuda {
+
+enum class Reduction { kSum, kMean, kProduct, kMax, kMin };
+
+// Types that reduce() takes: f32, f64, i32, i64; bool for the largest and the smallest.
+bool reduces(Reduction reduction, DType dtype);
+
+// y[i] = the reduction over j of x[kept.find(i) + reduced.find(j)]; `kept` has no place of its own
+// in y, whose elements lie in order.
+void reduce(Reduction reduction, DType dtype, const Places<1>& kept, const Places<1>& reduced,
+            const void* x, void* y, StreamHandle stream);
+
+}  // namespace temper::cuda

@@ -1,0 +1,66 @@
+// The digits recipe whole on the emulated device: the kernels, copies and the captured step of the
+// CUDA backend, against the CPU.
+#include <gtest/gtest.h>
+#include <temper_test_paths.h>
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "backends/cuda/cuda_backend.h"
+#include "backends/cuda/emulated/emulated_device.h"
+#include "tests/training/support/tiny_run.h"
+#include "training/recipe/recipe.h"
+
+namespace temper::training {
+namespace {
+
+class EmulatedDigits : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (!has_emulated_cuda_backend()) {
+      GTEST_SKIP() << "this build has no emulated device (TEMPER_DEVICE_EMULATED)";
+    }
+  }
+
+  RunRecord run(const std::string& device, const std::vector<std::string>& more) {
+    const std::string out = testing::TempDir() + "/emulated_digits_" + device;
+    std::filesystem::remove_all(out);
+    RecipeSources sources;
+    sources.file = TEMPER_SOURCE_DIR "/models/digits/digits.toml";
+    sources.overrides = {"train.device=\"" + device + "\"", "train.threads=1",
+                         "train.out=\"" + out + "\"", "log.tensorboard=false", "log.charts=false"};
+    sources.overrides.insert(sources.overrides.end(), more.begin(), more.end());
+    return run_tiny(read_recipe(sources), false);
+  }
+};
+
+TEST_F(EmulatedDigits, LearnAsOnTheCpu) {
+  const std::vector<std::string> short_run = {"train.epochs=2"};
+  const RunRecord cpu = run("cpu", short_run), device = run("cuda-emulated", short_run);
+  ASSERT_EQ(cpu.losses.size(), device.losses.size());
+  for (std::size_t i = 0; i < cpu.losses.size(); ++i) {
+    // Rounding differs, and what it does grows with the steps.
+    const double tolerance = i < 10 ? 1e-5 : 2e-2;
+    EXPECT_NEAR(cpu.losses[i], device.losses[i], tolerance) << "step " << i;
+  }
+}
+
+// One launch of a graph per step: the host queues no kernel and waits for nothing but what it reads
+// late.
+TEST_F(EmulatedDigits, AStepIsOneGraph) {
+  const emulated::DeviceCounts before = emulated::device_counts();
+  const RunRecord shorter = run("cuda-emulated", {"train.steps=10", "train.eval_every=0"});
+  const emulated::DeviceCounts middle = emulated::device_counts();
+  const RunRecord longer = run("cuda-emulated", {"train.steps=30", "train.eval_every=0"});
+  const emulated::DeviceCounts after = emulated::device_counts();
+  const auto more = [&](std::uint64_t emulated::DeviceCounts::* count) {
+    return (after.*count - middle.*count) - (middle.*count - before.*count);
+  };
+  EXPECT_EQ(more(&emulated::DeviceCounts::replays), 20u);
+  EXPECT_EQ(more(&emulated::DeviceCounts::launches), 0u);
+  EXPECT_EQ(more(&emulated::DeviceCounts::allocations), 0u);
+}
+
+}  // namespace
+}  // namespace temper::training

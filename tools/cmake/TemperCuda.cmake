@@ -1,0 +1,45 @@
+# The backends of GPUs. TEMPER_CUDA needs the toolkit to build and nothing to link or start: what a machine lacks is said when the device
+# is asked for. TEMPER_DEVICE_EMULATED is the device cuda-emulated, for tests: the same kernels by the C++ compiler, without the toolkit.
+option(TEMPER_CUDA "Build the CUDA backend; needs nvcc" OFF)
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64)$" AND TEMPER_TESTS)
+  set(emulated_default ON)
+else()
+  set(emulated_default OFF)  # its fibers are switched by instructions of x86-64
+endif()
+option(TEMPER_DEVICE_EMULATED "Build the device cuda-emulated, for tests" ${emulated_default})
+
+set(cuda_folder ${PROJECT_SOURCE_DIR}/backends/cuda)
+temper_registration(cuda_registration backends/cuda/kernels temper::cuda "KernelTable&" "backends/cuda/kernel_rows.h" register_all_kernels)
+
+if(TEMPER_CUDA)
+  if(NOT CMAKE_CUDA_ARCHITECTURES)
+    set(CMAKE_CUDA_ARCHITECTURES 75-real 80-real 90-real 90-virtual)
+  endif()
+  enable_language(CUDA)
+  find_package(CUDAToolkit REQUIRED)
+  # What CMake 3.25 does not know of nvcc 13.
+  set(CMAKE_CUDA_STANDARD 20)
+  set(CMAKE_CUDA20_STANDARD_COMPILE_OPTION "-std=c++20")
+  set(CMAKE_CUDA20_EXTENSION_COMPILE_OPTION "-std=c++20")
+  file(GLOB cuda_sources CONFIGURE_DEPENDS ${cuda_folder}/*.cpp ${cuda_folder}/*.cu ${cuda_folder}/kernels/*.cpp
+    ${cuda_folder}/kernels/*.cu ${cuda_folder}/real/*.cpp)
+  add_library(temper_backends_cuda STATIC ${cuda_sources} ${cuda_registration})
+  set_source_files_properties(${cuda_sources} PROPERTIES SKIP_PRECOMPILE_HEADERS ON)
+  target_include_directories(temper_backends_cuda PRIVATE ${PROJECT_SOURCE_DIR} ${CUDAToolkit_INCLUDE_DIRS})
+  target_compile_options(temper_backends_cuda PRIVATE
+    $<$<COMPILE_LANGUAGE:CUDA>:--fmad=false --expt-relaxed-constexpr -Xcompiler=-ffp-contract=off>)
+  target_link_libraries(temper_backends_cuda PUBLIC temper_runtime_backend temper_backends_common temper_backends_host
+    PRIVATE CUDA::cudart_static ${CMAKE_DL_LIBS})
+else()
+  add_library(temper_backends_cuda STATIC ${cuda_folder}/absent/cuda_backend_absent.cpp)
+  target_link_libraries(temper_backends_cuda PUBLIC temper_options temper_runtime_backend)
+endif()
+
+if(TEMPER_DEVICE_EMULATED)
+  add_subdirectory(${cuda_folder}/emulated ${PROJECT_BINARY_DIR}/backends_cuda_emulated)
+else()
+  add_library(temper_backends_cuda_emulated STATIC ${cuda_folder}/absent/emulated_backend_absent.cpp)
+  target_link_libraries(temper_backends_cuda_emulated PUBLIC temper_options temper_runtime_backend)
+endif()
+target_link_libraries(temper_backends_cuda INTERFACE temper_backends_cuda_emulated)
+set_property(GLOBAL APPEND PROPERTY TEMPER_MODULES temper_backends_cuda temper_backends_cuda_emulated)
