@@ -12,15 +12,15 @@ struct Rectifier {
   bool on = false;
   double ceiling = std::numeric_limits<double>::infinity();
 
-  bool has_ceiling() const { return ceiling < std::numeric_limits<double>::infinity(); }
+  constexpr bool has_ceiling() const { return ceiling < std::numeric_limits<double>::infinity(); }
   // NaN stays.
   template <class T>
-  T operator()(T y) const {
+  constexpr T operator()(T y) const {
     const T top = static_cast<T>(ceiling);
     return !on ? y : y < T(0) ? T(0) : has_ceiling() && y > top ? top : y;
   }
   // Whether a gradient passes: nothing does at the bounds themselves.
-  bool passes(double y) const { return !on || (y > 0 && !(has_ceiling() && y >= ceiling)); }
+  constexpr bool passes(double y) const { return !on || (y > 0 && !(has_ceiling() && y >= ceiling)); }
 };
 
 inline Rectifier rectifier_of(const Attrs& attrs) {
