@@ -20,7 +20,9 @@ struct Rectifier {
     return !on ? y : y < T(0) ? T(0) : has_ceiling() && y > top ? top : y;
   }
   // Whether a gradient passes: nothing does at the bounds themselves.
-  constexpr bool passes(double y) const { return !on || (y > 0 && !(has_ceiling() && y >= ceiling)); }
+  constexpr bool passes(double y) const {
+    return !on || (y > 0 && !(has_ceiling() && y >= ceiling));
+  }
 };
 
 inline Rectifier rectifier_of(const Attrs& attrs) {

@@ -64,12 +64,11 @@ std::unique_ptr<Kernel> prepare_train_grad(const OpQuery& query) {
   return make_kernel([shape, saved = query.inputs.size() > 6,
                       count = query.outputs.size()](const KernelArgs& args) {
     const auto out = [&](std::size_t i) { return i < count ? output<float>(args, i) : nullptr; };
-    batch_norm_train_grad(
-        shape,
-        {input<float>(args, 0), input<float>(args, 1), input<float>(args, 2),
-         input<float>(args, 3), input<float>(args, 4), input<float>(args, 5),
-         saved ? input<bool>(args, 6) : nullptr, out(0), out(1), out(2)},
-        handle_of(args.stream));
+    batch_norm_train_grad(shape,
+                          {input<float>(args, 0), input<float>(args, 1), input<float>(args, 2),
+                           input<float>(args, 3), input<float>(args, 4), input<float>(args, 5),
+                           saved ? input<bool>(args, 6) : nullptr, out(0), out(1), out(2)},
+                          handle_of(args.stream));
   });
 }
 

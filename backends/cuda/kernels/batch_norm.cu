@@ -1,7 +1,6 @@
 // A block per channel: sums in double, then every value of the channel.
-#include "backends/cuda/kernels/batch_norm.h"
-
 #include "backends/cuda/device/reduce.cuh"
+#include "backends/cuda/kernels/batch_norm.h"
 
 namespace temper::cuda {
 namespace {
@@ -90,8 +89,8 @@ __global__ void __launch_bounds__(kBlock)
     if (!p.rectifier.on) {
       return static_cast<double>(t.dy[at]);
     }
-    const double value = (static_cast<double>(t.x[at]) - mean) * (scale * r) +
-                         static_cast<double>(t.bias[c]);
+    const double value =
+        (static_cast<double>(t.x[at]) - mean) * (scale * r) + static_cast<double>(t.bias[c]);
     const bool passed = t.mask != nullptr ? t.mask[at] : p.rectifier.passes(value);
     return passed ? static_cast<double>(t.dy[at]) : 0.0;
   };

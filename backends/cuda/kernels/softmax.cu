@@ -1,7 +1,6 @@
 // A warp per row; each lane writes what it has read, so that tensors may lie in one place.
-#include "backends/cuda/kernels/softmax.h"
-
 #include "backends/cuda/device/reduce.cuh"
+#include "backends/cuda/kernels/softmax.h"
 
 namespace temper::cuda {
 namespace {
