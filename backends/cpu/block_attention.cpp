@@ -5,11 +5,10 @@
 #include <limits>
 
 #include "backends/cpu/attention_loops.h"
+#include "backends/cpu/random_loops.h"
 
 namespace temper::cpu {
 namespace {
-
-enum Input : std::size_t { kQuery, kKey, kValue, kBias, kOutput, kLogSum, kOutputGradient };
 
 constexpr std::int64_t kQueries = AttentionPlan::kQueries, kKeys = AttentionPlan::kKeys;
 constexpr float kNothing = -std::numeric_limits<float>::infinity();
@@ -55,6 +54,35 @@ void pack_blocks(const MatrixView& rows, std::int64_t keys, std::int64_t columns
                 columns, packed + key * padded);
   }
 }
+
+// The random words of some shares of one query, by which they are dropped.
+class DroppedShares {
+ public:
+  DroppedShares(const AttentionPlan& plan, const KernelArgs& args, std::int64_t row,
+                std::int64_t key, std::int64_t count)
+      : plan_(plan), count_(plan.drops() ? count : 0) {
+    if (count_ > 0) {
+      const auto batch =
+          static_cast<std::uint64_t>(*static_cast<const std::int64_t*>(args.inputs[kPosition]));
+      const std::uint64_t position = batch * static_cast<std::uint64_t>(plan.shares_per_sample) +
+                                     static_cast<std::uint64_t>(row * plan.keys + key);
+      skipped_ = static_cast<std::int64_t>(position % 4);
+      philox_words(plan.stream, position / 4, (skipped_ + count + 3) / 4, words_);
+    }
+  }
+  void operator()(float* shares) const {
+    if (count_ > 0) {
+      drop(words_ + skipped_, plan_.bound, shares, plan_.kept_scale, shares, nullptr, count_);
+    }
+  }
+
+ private:
+  static constexpr std::int64_t kWords =
+      (kKeys + 4 + kPhiloxWords - 1) / kPhiloxWords * kPhiloxWords;
+  const AttentionPlan& plan_;
+  std::int64_t count_, skipped_ = 0;
+  std::uint32_t words_[kWords];
+};
 
 // --- forward -------------------------------------------------------------------
 
@@ -129,6 +157,7 @@ class Forward {
     }
     const float factor = top == kNothing ? 0.0f : std::exp(top - next);
     sum = sum * factor + share_row(seen, s, next);
+    DroppedShares(plan_, args_, b * plan_.queries + query, key, seen)(s);
     if (y != nullptr && factor != 1.0f) {
       scale_row(plan_.values, y, factor);
     }
@@ -260,8 +289,21 @@ class Backward {
     const float* bias = plan_.bias_row(args_.inputs[kBias], b, query);
     score_row(seen, p, plan_.scale, bias == nullptr ? bias : bias + key * plan_.bias_step(),
               plan_.bias_step());
-    score_gradient_row(seen, p, input(kLogSum)[b * plan_.queries + query], dp, through,
-                       plan_.scale);
+    const std::int64_t row = b * plan_.queries + query;
+    const DroppedShares dropped(plan_, args_, row, key, seen);
+    dropped(dp);
+    float* dbias = output(kBias);
+    score_gradient_row(seen, p, input(kLogSum)[row], dp, through,
+                       dbias == nullptr ? plan_.scale : 1.0f);
+    dropped(p);
+    if (dbias != nullptr) {
+      const std::int64_t step = plan_.bias_step();
+      float* place = dbias + plan_.bias_place(b, query) + key * step;
+      for (std::int64_t j = 0; j < seen; ++j) {
+        place[j * step] += dp[j];
+      }
+      scale_row(seen, dp, plan_.scale);
+    }
   }
 
   const AttentionPlan& plan_;
@@ -289,8 +331,10 @@ void attend(const AttentionPlan& plan, const KernelArgs& args, float* memory, st
 void attend_back(const AttentionPlan& plan, const KernelArgs& args, float* memory,
                  std::int64_t begin, std::int64_t end) {
   Backward backward(plan, args, Lines(memory));
-  for (std::int64_t b = begin; b < end; ++b) {
-    backward.run(b);
+  for (std::int64_t group = begin; group < end; ++group) {
+    for (std::int64_t member = 0; member < plan.members; ++member) {
+      backward.run(plan.batch_index(group, member));
+    }
   }
 }
 

@@ -6,18 +6,39 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "backends/common/philox.h"
 #include "backends/cpu/panel_product.h"
 #include "backends/host/strided_view.h"
 #include "runtime/backend/kernel.h"
 
 namespace temper::cpu {
 
+enum AttentionInput : std::size_t {
+  kQuery,
+  kKey,
+  kValue,
+  kBias,
+  kPosition,
+  kOutput,
+  kLogSum,
+  kOutputGradient,
+  kAttentionInputs
+};
+
 struct AttentionPlan {
   std::int64_t batch = 1, queries = 0, keys = 0, size = 0, values = 0;
   bool turned = false, causal = false, zero_rows = false;
   float scale = 1;
   bool biased = false;
-  StridedView bias;                 // as [batch.., queries, keys]
+  StridedView bias;  // as [batch.., queries, keys]
+  std::int64_t bias_elements = 0;
+  // What is dropped of the shares: the upper 24 bits of a random word below `bound`.
+  std::uint32_t bound = 0;
+  float kept_scale = 1;
+  std::int64_t shares_per_sample = 1;
+  PhiloxStream stream{0, 0};
+  // Batch indices that share a place of the bias's gradient make a group, which one thread adds up.
+  std::int64_t groups = 1, members = 1;
   std::int64_t parts = 1;           // of the queries of one batch index, each for one thread
   std::int64_t private_floats = 0;  // of the workspace, for each thread
   int threads = 1;
@@ -31,17 +52,33 @@ struct AttentionPlan {
   std::int64_t seen(std::int64_t query, std::int64_t key, std::int64_t count) const {
     return causal ? std::clamp<std::int64_t>(query + 1 - key, 0, count) : count;
   }
-  // The bias of a batch index and query, at key 0; null: none.
-  const float* bias_row(const void* data, std::int64_t b, std::int64_t query) const {
-    if (!biased) {
-      return nullptr;
-    }
+  // Where the bias of a batch index and query lies, at key 0.
+  std::int64_t bias_place(std::int64_t b, std::int64_t query) const {
     std::int64_t at = query * bias.strides[bias.shape.rank() - 2];
     for (int axis = bias.shape.rank() - 3; axis >= 0; --axis) {
       at += b % bias.shape[axis] * bias.strides[axis];
       b /= bias.shape[axis];
     }
-    return static_cast<const float*>(data) + at;
+    return at;
+  }
+  // Null: there is none.
+  const float* bias_row(const void* data, std::int64_t b, std::int64_t query) const {
+    return biased ? static_cast<const float*>(data) + bias_place(b, query) : nullptr;
+  }
+  bool drops() const { return bound > 0; }
+  std::int64_t batch_index(std::int64_t group, std::int64_t member) const {
+    if (members == 1) {
+      return group;
+    }
+    std::int64_t b = 0, step = 1;
+    for (int axis = bias.shape.rank() - 3; axis >= 0; --axis) {
+      const std::int64_t count = bias.shape[axis];
+      std::int64_t& rest = bias.strides[axis] == 0 ? member : group;
+      b += rest % count * step;
+      rest /= count;
+      step *= count;
+    }
+    return b;
   }
   std::int64_t bias_step() const { return biased ? bias.strides[bias.shape.rank() - 1] : 0; }
 };
@@ -53,6 +90,7 @@ std::int64_t attention_floats(const AttentionPlan& plan, bool backward);
 // is none. One call works on one thread.
 void attend(const AttentionPlan& plan, const KernelArgs& args, float* memory, std::int64_t begin,
             std::int64_t end);
+// Groups [begin, end). The bias's gradient is zero before.
 void attend_back(const AttentionPlan& plan, const KernelArgs& args, float* memory,
                  std::int64_t begin, std::int64_t end);
 

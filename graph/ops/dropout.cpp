@@ -110,6 +110,7 @@ void register_dropout(OpRegistry& ops) {
       .gradient(dropout_gradient)
       .absorbs({1, 2});
   ops.add("DropoutTrain")
+      .moves(Movement::kDrop)
       .inputs(2, 2)
       .outputs(1, 2)
       .infer(infer_dropout_train)

@@ -2,7 +2,9 @@
 // size], [keys, size] (or turned, with k_transposed) and [keys, values]; the axes before them are
 // equal. lse is the logarithm of each query's sum of exponentials, from which the gradient makes
 // the shares again: a [queries, keys] tensor is never kept. With `causal`, query i attends to keys
-// 0 to i. A query that attends to no key gives NaN, or with `zero_rows` 0 and an lse of 0.
+// 0 to i. A query that attends to no key gives NaN, or with `zero_rows` 0 and an lse of 0. With
+// `ratio`, the shares are dropped as DropoutTrain drops a tensor of their shape, by the same random
+// numbers; `position` is DropoutTrain's.
 #include <limits>
 #include <numeric>
 
@@ -16,9 +18,10 @@
 namespace temper::graph {
 namespace {
 
-enum Input { kQuery, kKey, kValue, kBias, kOutput, kLogSum, kOutputGradient };
+enum Input { kQuery, kKey, kValue, kBias, kPosition, kOutput, kLogSum, kOutputGradient };
 
 bool flag(const Attrs& attrs, const char* name) { return attrs.get_int(name, 0) != 0; }
+bool drops(const Attrs& attrs) { return attrs.get_double("ratio", 0) > 0; }
 
 void check_inputs(InferContext& c) {
   require_float(c, kQuery);
@@ -40,6 +43,12 @@ void check_inputs(InferContext& c) {
             ", expected one that broadcasts to ", scores);
     c.check(is_float(c.dtype(kBias)), "bias is ", c.dtype(kBias));
   }
+  c.check(drops(c.attrs()) == c.has_input(kPosition),
+          "a position is given where shares are dropped, and only there");
+  if (c.has_input(kPosition)) {
+    c.check(c.dtype(kPosition) == DType::kInt64 && c.shape(kPosition).element_count() == 1,
+            "position must be one i64, but is ", c.dtype(kPosition), " ", c.shape(kPosition));
+  }
 }
 
 void infer_fused_attention(InferContext& c) {
@@ -60,6 +69,10 @@ void infer_fused_attention_grad(InferContext& c) {
     if (c.has_output(i)) {
       c.set_output(i, c.dtype(i), c.shape(i));
     }
+  }
+  if (c.has_output(kBias)) {
+    c.check(c.has_input(kBias), "there is no bias to give the gradient of");
+    c.set_output(kBias, c.dtype(kBias), c.shape(kBias));
   }
 }
 
@@ -116,8 +129,19 @@ class Formula {
       shares = b_.op("Where", {nothing, b_.scalar(wide_, 0), shares});
       lse = b_.op("Where", {nothing, b_.scalar(wide_, 0), lse});
     }
-    return {product(b_.cast(shares, type_), inputs_[kValue]),
+    return {product(b_.cast(dropped(shares), type_), inputs_[kValue]),
             b_.reshape(lse, without_last(b_.shape(lse)))};
+  }
+
+  // The shares that are left, and those alone through which a gradient comes back.
+  ValueId dropped(ValueId shares) { return drops(attrs_) ? drop(shares)[0] : shares; }
+  ValueId passed(ValueId gradient) {
+    if (!drops(attrs_)) {
+      return gradient;
+    }
+    const double ratio = attrs_.get_double("ratio", 0);
+    return b_.op("Where", {drop(gradient)[1], b_.scale(gradient, ratio < 1 ? 1 / (1 - ratio) : 0),
+                           b_.scalar(b_.dtype(gradient), 0)});
   }
 
   // p = exp(scores - lse)
@@ -133,7 +157,7 @@ class Formula {
     if (dy.valid()) {
       const std::int64_t last = b_.shape(dy).rank() - 1;
       const ValueId both = b_.mul(b_.cast(dy, wide_), b_.cast(y, wide_));
-      sum = b_.sub(b_.cast(product(dy, turned(inputs_[kValue])), wide_),
+      sum = b_.sub(passed(b_.cast(product(dy, turned(inputs_[kValue])), wide_)),
                    b_.reduce_sum(both, {last}, true));
     }
     if (dlse.valid()) {
@@ -154,9 +178,20 @@ class Formula {
     return flag(attrs_, "k_transposed") ? product(turned(inputs_[kQuery]), scaled(ds))
                                         : product(turned(scaled(ds)), inputs_[kQuery]);
   }
-  ValueId value_gradient(ValueId p, ValueId dy) { return product(turned(b_.cast(p, type_)), dy); }
+  ValueId value_gradient(ValueId p, ValueId dy) {
+    return product(turned(b_.cast(dropped(p), type_)), dy);
+  }
+  ValueId bias_gradient(ValueId ds) {
+    return b_.cast(b_.sum_to(ds, b_.shape(inputs_[kBias])), b_.dtype(inputs_[kBias]));
+  }
 
  private:
+  std::vector<ValueId> drop(ValueId shares) {
+    return b_.ops("DropoutTrain", {shares, inputs_[kPosition]}, 2,
+                  {{"ratio", attrs_.get_double("ratio", 0)},
+                   {"seed", attrs_.get_int("seed", 0)},
+                   {"random_id", attrs_.get_int("random_id", 0)}});
+  }
   static Shape without_last(const Shape& shape) {
     Shape made;
     for (int axis = 0; axis < shape.rank() - 1; ++axis) {
@@ -190,23 +225,26 @@ std::vector<ValueId> expand_fused_attention_grad(Builder& b, const Node& node,
   const ValueId p = formula.shares(inputs[kLogSum]);
   const ValueId ds = formula.score_gradient(p, inputs[kOutput], inputs[kOutputGradient], {});
   return {formula.query_gradient(ds), formula.key_gradient(ds),
-          formula.value_gradient(p, inputs[kOutputGradient])};
+          formula.value_gradient(p, inputs[kOutputGradient]),
+          inputs[kBias].valid() ? formula.bias_gradient(ds) : ValueId{}};
 }
 
 // p = exp(scale q k^T + bias - lse),  ds = p (dy v^T - sum(dy y))
-// dq = scale ds k,  dk = scale ds^T q,  dv = p^T dy,  dbias = ds
+// dq = scale ds k,  dk = scale ds^T q,  dv = p^T dy,  dbias = ds summed over its broadcast axes;
+// with a mask of dropped shares, dv takes p and ds takes dy v^T less those, the others scaled up
 void fused_attention_gradient(GradContext& g) {
   std::vector<ValueId> inputs = g.node().inputs;
-  inputs.resize(kBias + 1);
+  inputs.resize(kPosition + 1);
   const ValueId lse = g.saved(1);
   const ValueId dlse = g.has_dy(1) ? g.dy(1) : ValueId{};
   const ValueId dy = g.has_dy(0) ? g.dy(0) : ValueId{};
-  const std::vector<bool> wanted = {g.needs(kQuery), g.needs(kKey), g.needs(kValue)};
-  if (!dlse.valid() && !g.needs(kBias)) {
+  const std::vector<bool> wanted = {g.needs(kQuery), g.needs(kKey), g.needs(kValue),
+                                    g.needs(kBias)};
+  if (!dlse.valid()) {
     inputs.insert(inputs.end(), {g.y(0), lse, dy});
     const auto made =
-        g.builder().ops(g.node().op->gradient_op_name, std::move(inputs), 3, g.attrs(), wanted);
-    for (int i = 0; i < 3; ++i) {
+        g.builder().ops(g.node().op->gradient_op_name, std::move(inputs), 4, g.attrs(), wanted);
+    for (int i = 0; i <= kBias; ++i) {
       if (g.needs(i)) {
         g.set(i, made[static_cast<std::size_t>(i)]);
       }
@@ -227,7 +265,7 @@ void fused_attention_gradient(GradContext& g) {
     g.set(kValue, formula.value_gradient(p, dy));
   }
   if (g.needs(kBias)) {
-    g.set(kBias, g.builder().cast(ds, g.dtype(g.x(kBias))));
+    g.set(kBias, formula.bias_gradient(ds));
   }
 }
 
@@ -245,7 +283,7 @@ double fused_attention_work(const Graph& graph, const Node& node) {
 void register_fused_attention(OpRegistry& ops) {
   ops.add("FusedAttention")
       .internal()
-      .inputs(3, 4)
+      .inputs(3, 5)
       .outputs(1, 2)
       .infer(infer_fused_attention)
       .gradient(fused_attention_gradient)
@@ -256,8 +294,8 @@ void register_fused_attention(OpRegistry& ops) {
       .wide_inputs({kBias});
   ops.add("FusedAttentionGrad")
       .internal()
-      .inputs(7, 7)
-      .outputs(1, 3)
+      .inputs(8, 8)
+      .outputs(1, 4)
       .infer(infer_fused_attention_grad)
       .expands(expand_fused_attention_grad)
       .precision(PrecisionClass::kLow)

@@ -1,12 +1,15 @@
 #include "graph/passes/fuse_attention.h"
 
 #include <algorithm>
-#include <optional>
+#include <limits>
+#include <utility>
 
+#include "graph/ir/broadcast.h"
 #include "graph/ir/builder.h"
 #include "graph/ir/op_def.h"
 #include "graph/ir/stored_value.h"
 #include "graph/ir/walk.h"
+#include "graph/passes/attention_pattern.h"
 #include "graph/passes/evaluate.h"
 #include "runtime/base/dtype_visit.h"
 
@@ -17,130 +20,23 @@ namespace {
 constexpr double kHidden = -1e30;
 constexpr std::int64_t kLargestMask = std::int64_t{1} << 24;
 
-bool is_product(const OpDef& op) { return op.linear == Linear::kMatrix && op.is_bare_product(); }
-
-// The one element of a constant.
-std::optional<double> number(const Graph& graph, ValueId id) {
-  const Value& value = graph.value(id);
-  if (value.kind != ValueKind::kConstant || value.shape.element_count() != 1 ||
-      (value.dtype != DType::kFloat32 && value.dtype != DType::kFloat64)) {
-    return std::nullopt;
-  }
-  return visit_float(value.dtype, [&]<class T>() {
-    return static_cast<double>(*static_cast<const T*>(value.constant.data()));
-  });
-}
-
 class AttentionFusion {
  public:
   AttentionFusion(Graph& graph, const Backend& reference)
       : graph_(graph), reference_(reference), users_(users(graph)) {}
 
   void try_fuse(NodeId id) {
-    const Node& softmax = graph_.node(id);
-    const ValueId scores = softmax.inputs.front();
-    const int rank = graph_.value(scores).shape.rank();
-    const ValueId shares = softmax.outputs.front();
-    if (softmax.op->activation != Activation::kSoftmax || rank < 3 ||
-        softmax.attrs.get_int("axis", -1) != rank - 1 || !used_once(shares)) {
-      return;
-    }
-    const NodeId second = users_of(shares).front();
-    const Node& values = graph_.node(second);
-    Pattern found;
-    if (!is_product(*values.op) || values.inputs[0] != shares || values.inputs[1] == shares ||
-        !read_scores(scores, found)) {
-      return;
-    }
-    found.v = values.inputs[1];
-    if (fits(found)) {
-      replace(second, found);
+    if (const auto found = find_attention(graph_, users_, reference_, id)) {
+      if (fits(*found)) {
+        replace(*found);
+      }
     }
   }
 
  private:
-  struct Pattern {
-    ValueId q, k, v, bias;
-    double scale = 1;
-    bool k_transposed = true;
-  };
-
-  // None for values that were made since.
-  std::vector<NodeId> users_of(ValueId id) const {
-    const auto at = static_cast<std::size_t>(id.index);
-    return at < users_.size() ? users_[at] : std::vector<NodeId>{};
-  }
-  // By one node, and by nobody outside the graph.
-  bool used_once(ValueId id) const {
-    const auto is_it = [&](const auto& other) { return other.value == id; };
-    return users_of(id).size() == 1 &&
-           std::none_of(graph_.outputs.begin(), graph_.outputs.end(), is_it) &&
-           std::none_of(graph_.updates.begin(), graph_.updates.end(), is_it);
-  }
   const Node* producer(ValueId id) const {
     const Value& value = graph_.value(id);
     return value.kind == ValueKind::kNode ? &graph_.node(value.producer) : nullptr;
-  }
-
-  // `id` as x times a constant: x, or `id` itself.
-  ValueId without_factor(ValueId id, double& scale) const {
-    const Node* node = producer(id);
-    if (node == nullptr) {
-      return id;
-    }
-    const Arithmetic arithmetic = node->op->arithmetic;
-    if (arithmetic == Arithmetic::kMultiply || arithmetic == Arithmetic::kDivide) {
-      for (const std::size_t at : {std::size_t{1}, std::size_t{0}}) {
-        const auto factor = number(graph_, node->inputs[at]);
-        const ValueId other = node->inputs[1 - at];
-        if (factor && graph_.value(other).shape == graph_.value(id).shape &&
-            (at == 1 || arithmetic == Arithmetic::kMultiply)) {
-          scale *= arithmetic == Arithmetic::kDivide ? 1 / *factor : *factor;
-          return other;
-        }
-      }
-    }
-    return id;
-  }
-
-  // Upwards from the softmax: a bias, then factors, then the product of q and k.
-  bool read_scores(ValueId at, Pattern& found) const {
-    while (used_once(at)) {
-      const Node* node = producer(at);
-      if (node == nullptr) {
-        return false;
-      }
-      if (is_product(*node->op)) {
-        found.q = without_factor(node->inputs[0], found.scale);
-        found.k = without_factor(node->inputs[1], found.scale);
-        return true;
-      }
-      if (node->op->arithmetic == Arithmetic::kAdd && !found.bias.valid() && found.scale == 1) {
-        const std::size_t side = leads_to_product(node->inputs[0]) ? 0 : 1;
-        found.bias = node->inputs[1 - side];
-        at = node->inputs[side];
-        if (graph_.value(at).shape != graph_.value(node->outputs.front()).shape ||
-            depends_on_trained(found.bias)) {
-          return false;
-        }
-        continue;
-      }
-      const ValueId inner = without_factor(at, found.scale);
-      if (inner == at) {
-        return false;
-      }
-      at = inner;
-    }
-    return false;
-  }
-  bool leads_to_product(ValueId id) const {
-    double scale = 1;
-    for (ValueId inner = without_factor(id, scale); inner != id;
-         inner = without_factor(id, scale)) {
-      id = inner;
-    }
-    const Node* node = producer(id);
-    return node != nullptr && is_product(*node->op);
   }
 
   // COST: linear in what stands before the value.
@@ -164,13 +60,18 @@ class AttentionFusion {
     }
     return false;
   }
-  bool depends_on_trained(ValueId id) const {
-    return any_ancestor(id, [&](const Value& value) {
-      return value.kind == ValueKind::kVariable && graph_.variable(value.variable).trainable;
+  bool is_constant(ValueId id) const {
+    return !any_ancestor(id, [](const Value& value) {
+      return value.kind == ValueKind::kVariable || value.kind == ValueKind::kInput;
     });
   }
+  Tensor constant(ValueId id) const {
+    return graph_.value(id).kind == ValueKind::kConstant
+               ? graph_.value(id).constant
+               : evaluate(graph_, reference_, {}, {id}).front();
+  }
 
-  bool fits(const Pattern& p) const {
+  bool fits(const AttentionPattern& p) const {
     const Shape& q = graph_.value(p.q).shape;
     const Shape& k = graph_.value(p.k).shape;
     const Shape& v = graph_.value(p.v).shape;
@@ -178,7 +79,35 @@ class AttentionFusion {
     for (int axis = 0; same && axis < q.rank() - 2; ++axis) {
       same = q[axis] == k[axis] && q[axis] == v[axis];
     }
-    return same;
+    for (const ValueId factor : p.factors) {
+      const Shape& shape = graph_.value(factor).shape;
+      same = same && shape.rank() <= q.rank() && broadcast(q, shape) == q;
+    }
+    // Dropped shares are counted along axis 0, which must stay what it is.
+    return same && (p.parted.rank() == 0 || (!p.dropout.valid() && p.hidden.empty())) &&
+           std::all_of(p.hidden.begin(), p.hidden.end(),
+                       [&](const auto& hidden) { return is_hiding(hidden); });
+  }
+
+  // A number that is not infinite hides a key as well as -inf does where another one is seen.
+  bool is_hiding(const AttentionPattern::Hidden& hidden) const {
+    if (hidden.fill == -std::numeric_limits<double>::infinity()) {
+      return true;
+    }
+    const Shape& shape = graph_.value(hidden.condition).shape;
+    if (!(hidden.fill < kHidden) || shape.rank() < 1 || shape.element_count() > kLargestMask ||
+        !is_constant(hidden.condition)) {
+      return false;
+    }
+    const Tensor condition = constant(hidden.condition);
+    const bool* at = static_cast<const bool*>(condition.data());
+    const std::int64_t keys = shape[shape.rank() - 1];
+    for (std::int64_t row = 0; row < shape.element_count(); row += keys) {
+      if (std::find(at + row, at + row + keys, !hidden.hides) == at + row + keys) {
+        return false;
+      }
+    }
+    return true;
   }
 
   // k where `id` is k with its last two axes exchanged, by one transposition or by one between
@@ -234,17 +163,10 @@ class AttentionFusion {
     const int rank = shape.rank();
     if (rank < 2 || shape.element_count() != shape[rank - 1] * shape[rank - 2] ||
         shape.element_count() > kLargestMask || shape[rank - 2] < 2 ||
-        (dtype != DType::kFloat32 && dtype != DType::kFloat64) ||
-        any_ancestor(
-            bias,
-            [](const Value& value) {
-              return value.kind == ValueKind::kVariable || value.kind == ValueKind::kInput;
-            })) {
+        (dtype != DType::kFloat32 && dtype != DType::kFloat64) || !is_constant(bias)) {
       return false;
     }
-    const Tensor mask = graph_.value(bias).kind == ValueKind::kConstant
-                            ? graph_.value(bias).constant
-                            : evaluate(graph_, reference_, {}, {bias}).front();
+    const Tensor mask = constant(bias);
     return visit_float(dtype, [&]<class T>() {
       const T* at = static_cast<const T*>(mask.data());
       for (std::int64_t i = 0; i < shape[rank - 2]; ++i) {
@@ -258,24 +180,93 @@ class AttentionFusion {
     });
   }
 
-  void replace(NodeId second, Pattern p) {
-    if (const ValueId k = before_turn(p.k); k.valid()) {
-      p.k = k;
-      p.k_transposed = false;
+  // What is added to the scores, but for what is causal; an invalid id: nothing. Of parted scores
+  // in the form that is added to those.
+  ValueId added(Builder& b, const AttentionPattern& p, bool& causal) const {
+    std::vector<ValueId> parts = p.biases;
+    for (const auto& [condition, hides, fill] : p.hidden) {
+      const DType dtype = graph_.value(p.q).dtype;
+      const ValueId nothing = b.scalar(dtype, 0);
+      const ValueId lowest = b.scalar(dtype, -std::numeric_limits<double>::infinity());
+      parts.push_back(
+          b.op("Where", {condition, hides ? lowest : nothing, hides ? nothing : lowest}));
     }
-    const bool causal = p.bias.valid() && is_causal(p.bias);
-    Attrs attrs{{"scale", p.scale},
-                {"causal", std::int64_t{causal ? 1 : 0}},
-                {"k_transposed", std::int64_t{p.k_transposed ? 1 : 0}}};
-    Builder builder(graph_, graph_.node(second).origin);
+    ValueId sum;
+    for (std::size_t i = 0; i < parts.size(); ++i) {
+      ValueId part = parts[i];
+      if (!causal && p.parted.rank() == 0 && is_causal(part)) {
+        causal = true;
+        continue;
+      }
+      if (p.parted.rank() > 0 && i >= p.parted_biases) {
+        part = parted_bias(b, part, p.parted);
+      }
+      sum = sum.valid() ? b.add(sum, part) : part;
+    }
+    return sum;
+  }
+
+  static ValueId parted_bias(Builder& b, ValueId bias, const Shape& parted) {
+    const Shape shape = b.shape(bias);
+    if (shape.rank() < parted.rank() - 1) {
+      return bias;
+    }
+    Shape made = shape[0] == 1 ? Shape{} : Shape{parted[0], parted[1]};
+    for (int axis = 1; axis < shape.rank(); ++axis) {
+      made.push_back(shape[axis]);
+    }
+    return b.reshape(bias, made);
+  }
+
+  // Axis 0 as the scores have it.
+  static ValueId part(Builder& b, ValueId x, const Shape& parted) {
+    const Shape shape = b.shape(x);
+    Shape made{parted[0], parted[1]};
+    for (int axis = 1; axis < shape.rank(); ++axis) {
+      made.push_back(shape[axis]);
+    }
+    return b.reshape(x, made);
+  }
+
+  void replace(const AttentionPattern& p) {
+    bool causal = false, k_transposed = true;
+    Builder b(graph_, graph_.node(p.product).origin);
     std::vector<ValueId> inputs = {p.q, p.k, p.v};
-    if (p.bias.valid() && !causal) {
-      inputs.push_back(p.bias);
+    for (const ValueId factor : p.factors) {
+      inputs[0] = b.mul(inputs[0], factor);
     }
-    const ValueId made = builder.op("FusedAttention", std::move(inputs), std::move(attrs));
-    const ValueId outer = graph_.node(second).outputs.front();
+    if (const ValueId k = before_turn(p.k); k.valid()) {
+      inputs[1] = k;
+      k_transposed = false;
+    }
+    if (p.parted.rank() > 0) {
+      for (ValueId& input : inputs) {
+        input = part(b, input, p.parted);
+      }
+    }
+    inputs.push_back(added(b, p, causal));
+    Attrs attrs{{"scale", p.scale},
+                {"causal", std::int64_t{causal}},
+                {"k_transposed", std::int64_t{k_transposed}}};
+    if (p.zero_rows) {
+      attrs.set("zero_rows", std::int64_t{1});
+    }
+    if (p.dropout.valid()) {
+      const Node& dropout = graph_.node(p.dropout);
+      inputs.push_back(dropout.inputs[1]);
+      attrs.set("ratio", dropout.attrs.get_double("ratio", 0.5));
+      attrs.set("seed", dropout.attrs.get_int("seed", 0));
+      attrs.set("random_id", dropout.attrs.get_int("random_id", 0));
+    } else if (!inputs.back().valid()) {
+      inputs.pop_back();
+    }
+    const ValueId outer = graph_.node(p.product).outputs.front();
+    ValueId made = b.op("FusedAttention", std::move(inputs), std::move(attrs));
+    if (p.parted.rank() > 0) {
+      made = b.reshape(made, b.shape(outer));
+    }
     graph_.value(made).name.swap(graph_.value(outer).name);
-    graph_.remove_node(second);
+    graph_.remove_node(p.product);
     graph_.replace_uses(outer, made);
   }
 

@@ -1,6 +1,7 @@
-// Attention that an exporter wrote out, softmax(scale q k^T + bias) v as products, factors and a
-// sum, becomes one node that never keeps the [queries, keys] scores. Before differentiation: the
-// gradient is then that node's own. A bias that is trained stays as it is written.
+// Attention that an exporter wrote out, softmax(scale q k^T + bias) v as products, factors and
+// sums, becomes one node that never keeps the [queries, keys] scores. Before differentiation: the
+// gradient is then that node's own. Biases may be trained, keys hidden by a choice, shares dropped,
+// and what a guard writes over shares that are NaN is the node's own zero.
 #pragma once
 
 #include "graph/ir/graph.h"

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "backends/common/philox.h"
 #include "tests/ops/closed_form.h"
 #include "tests/ops/reduction_cases.h"
 
@@ -28,14 +29,50 @@ struct Sizes {
 struct Form {
   bool causal = false, turned = false, zero_rows = false;
   double scale = 0.6;
+  double ratio = 0;  // of the shares that are dropped
+  std::int64_t position = 3;
 
   Attrs attrs() const {
-    return {{"scale", scale},
-            {"causal", std::int64_t{causal ? 1 : 0}},
-            {"k_transposed", std::int64_t{turned ? 1 : 0}},
-            {"zero_rows", std::int64_t{zero_rows ? 1 : 0}}};
+    Attrs made{{"scale", scale},
+               {"causal", std::int64_t{causal ? 1 : 0}},
+               {"k_transposed", std::int64_t{turned ? 1 : 0}},
+               {"zero_rows", std::int64_t{zero_rows ? 1 : 0}}};
+    if (ratio > 0) {
+      made.set("ratio", ratio);
+      made.set("seed", std::int64_t{42});
+      made.set("random_id", std::int64_t{7});
+    }
+    return made;
+  }
+  OpInput position_input() const {
+    return ratio > 0 ? values({}, {static_cast<double>(position)}).of(DType::kInt64) : missing();
   }
 };
+
+// By what the share of a key is multiplied, as DropoutTrain does with the shares of a batch.
+double kept(const Form& form, const std::vector<HostTensor>& in, const Index& i, std::int64_t key) {
+  if (form.ratio == 0) {
+    return 1;
+  }
+  const Shape shares{in[0].shape[0], in[0].shape[1], in[0].shape[2], in[2].shape[2]};
+  const std::int64_t element = ((i[0] * shares[1] + i[1]) * shares[2] + i[2]) * shares[3] + key;
+  const auto number = static_cast<std::uint64_t>(form.position * shares.count(1, 4) + element);
+  const PhiloxBlock block =
+      philox4x32_10({static_cast<std::uint32_t>(number / 4), 0, 0, 0}, {42, 7});
+  const double uniform = std::floor(block[number % 4] / 256.0) / (1 << 24);
+  return uniform >= form.ratio ? 1 / (1 - form.ratio) : 0;
+}
+
+// The element that a bias of this shape has for a score.
+std::int64_t bias_element(const Shape& shape, const Index& i, std::int64_t key) {
+  const Index all = {i[0], i[1], i[2], key};
+  std::int64_t at = 0;
+  for (int axis = 0; axis < shape.rank(); ++axis) {
+    const std::int64_t size = shape[axis];
+    at = at * size + (size == 1 ? 0 : all[static_cast<std::size_t>(4 - shape.rank() + axis)]);
+  }
+  return at;
+}
 
 double key_of(const Form& form, const std::vector<HostTensor>& in, const Index& i, std::int64_t key,
               std::int64_t d) {
@@ -73,7 +110,8 @@ ClosedForm attention(const Form& form, bool with_lse) {
       const double sum = sum_of(all);
       double made = 0;
       for (std::int64_t key = 0; key < v[2]; ++key) {
-        made += std::exp(all[static_cast<std::size_t>(key)]) * at(in[2], {i[0], i[1], key, i[3]});
+        made += std::exp(all[static_cast<std::size_t>(key)]) * kept(form, in, i, key) *
+                at(in[2], {i[0], i[1], key, i[3]});
       }
       return sum == 0 && form.zero_rows ? 0 : made / sum;
     });
@@ -85,13 +123,16 @@ ClosedForm attention(const Form& form, bool with_lse) {
   };
 }
 
-// dq, dk and dv of inputs q, k, v, bias, y, lse, dy.
+// dq, dk, dv and dbias of inputs q, k, v, bias, position, y, lse, dy.
 ClosedForm gradient(const Form& form) {
   return [form](const std::vector<HostTensor>& in) {
     const Shape& q = in[0].shape;
     std::vector<HostTensor> made = {generate(q, [](const Index&) { return 0; }),
                                     generate(in[1].shape, [](const Index&) { return 0; }),
                                     generate(in[2].shape, [](const Index&) { return 0; })};
+    if (!in[3].values.empty()) {
+      made.push_back(generate(in[3].shape, [](const Index&) { return 0; }));
+    }
     const std::int64_t keys = in[2].shape[2], values = in[2].shape[3], size = q[3];
     for (std::int64_t row = 0; row < q.count(0, 3); ++row) {
       const Index i = coordinates({q[0], q[1], q[2]}, row);
@@ -99,15 +140,19 @@ ClosedForm gradient(const Form& form) {
       const std::vector<double> all = scores(form, in, i);
       double through = 0;
       for (std::int64_t e = 0; e < values; ++e) {
-        through += in[6][row * values + e] * in[4][row * values + e];
+        through += in[7][row * values + e] * in[5][row * values + e];
       }
       for (std::int64_t key = 0; key < keys; ++key) {
-        const double p = std::exp(all[static_cast<std::size_t>(key)] - in[5][row]);
+        const double p = std::exp(all[static_cast<std::size_t>(key)] - in[6][row]);
+        const double factor = kept(form, in, i, key);
         double dp = -through;
         for (std::int64_t e = 0; e < values; ++e) {
           const std::int64_t at_value = (head * keys + key) * values + e;
-          dp += in[6][row * values + e] * in[2][at_value];
-          made[2][at_value] += p * in[6][row * values + e];
+          dp += factor * in[7][row * values + e] * in[2][at_value];
+          made[2][at_value] += p * factor * in[7][row * values + e];
+        }
+        if (made.size() > 3) {
+          made[3][bias_element(in[3].shape, i, key)] += p * dp;
         }
         for (std::int64_t d = 0; d < size; ++d) {
           const std::int64_t at_key =
@@ -125,7 +170,7 @@ OpCase forward_case(const Form& form, const Sizes& s, OpInput bias, const char* 
   OpCase made{.op = "FusedAttention",
               .attrs = form.attrs(),
               .inputs = {random(s.q(), -1, 1), random(s.k(form.turned), -1, 1),
-                         random(s.v(), -1, 1), std::move(bias)},
+                         random(s.v(), -1, 1), std::move(bias), form.position_input()},
               .outputs = 1,
               .differentiate = {0, 1, 2},
               .expected = attention(form, false),
@@ -134,17 +179,33 @@ OpCase forward_case(const Form& form, const Sizes& s, OpInput bias, const char* 
 }
 
 OpCase gradient_case(const Form& form, const Sizes& s, OpInput bias, const char* label) {
+  const int outputs = bias.is_missing ? 3 : 4;
   return {.op = "FusedAttentionGrad",
           .attrs = form.attrs(),
           .inputs = {random(s.q(), -1, 1), random(s.k(form.turned), -1, 1), random(s.v(), -1, 1),
-                     std::move(bias), random(s.y(), -1, 1), random(s.rows(), 5, 6),
-                     random(s.y(), -1, 1)},
-          .outputs = 3,
+                     std::move(bias), form.position_input(), random(s.y(), -1, 1),
+                     random(s.rows(), 5, 6), random(s.y(), -1, 1)},
+          .outputs = outputs,
           .expected = gradient(form),
           .label = label};
 }
 
 }  // namespace
+
+static void add_dropping_cases(std::vector<OpCase>& cases, const Sizes& small) {
+  Form dropping;
+  dropping.ratio = 0.4;
+  cases.push_back(forward_case(dropping, small, missing(), "dropping"));
+  OpCase trained = forward_case(dropping, small, random({2, 3, 5}, -1, 1), "dropping_with_bias");
+  trained.differentiate = {0, 1, 2, 3};
+  cases.push_back(trained);
+  cases.push_back(gradient_case(dropping, small, random({2, 3, 5}, -1, 1), "dropping"));
+  const Sizes blocks{1, 2, 70, 141, 6, 4};
+  OpCase large = forward_case(dropping, blocks, missing(), "dropping_blocks");
+  large.differentiate = {};
+  cases.push_back(large);
+  cases.push_back(gradient_case(dropping, blocks, missing(), "dropping_blocks"));
+}
 
 void add_fused_attention_cases(std::vector<OpCase>& cases) {
   const Sizes small, long_ones{1, 2, 150, 261, 16, 40};
@@ -178,6 +239,16 @@ void add_fused_attention_cases(std::vector<OpCase>& cases) {
   }
   cases.push_back(gradient_case(plain, small, random({2, 2, 3, 5}, -1, 1), "bias"));
   cases.push_back(gradient_case(hiding, small, hidden, "hidden_rows"));
+  cases.push_back(gradient_case(turned, small, random({2, 3, 5}, -1, 1), "bias_of_heads"));
+  cases.push_back(
+      gradient_case(causal, {3, 2, 70, 135, 3, 2}, random({70, 135}, -1, 1), "bias_of_all"));
+  cases.push_back(gradient_case(plain, small, random({2, 1, 3, 1}, -1, 1), "bias_of_rows"));
+  for (const Shape& shape : {Shape{1, 2, 3, 5}, Shape{3, 5}, Shape{2, 3, 1}}) {
+    OpCase trained = forward_case(causal, small, random(shape, -1, 1), "trained_bias");
+    trained.differentiate = {0, 1, 2, 3};
+    cases.push_back(trained);
+  }
+  add_dropping_cases(cases, small);
   cases.push_back(gradient_case({true, true}, small, missing(), "turned_causal"));
 }
 

@@ -11,6 +11,7 @@
 #include "graph/passes/mixed_precision.h"
 #include "graph/passes/rebatch.h"
 #include "graph/passes/training_mode.h"
+#include "graph/passes/turn_weights.h"
 #include "runtime/base/error.h"
 #include "training/compile/distillation.h"
 #include "training/compile/loss_graph.h"
@@ -62,6 +63,7 @@ class GraphMaker {
         request_.watch_activations ? find_layers(graph_) : std::vector<WatchedLayer>{};
     // Before differentiation: the gradient is that of what takes the nodes' place.
     graph::join_slices(graph_);
+    graph::turn_weights(graph_);
     graph::fuse_attention(graph_, reference_);
     // Before the loss, which is float32 altogether, and before differentiation.
     if (settings_.precision != DType::kFloat32) {

@@ -1,5 +1,6 @@
 // FusedAttention and its gradient in f32.
 #include <algorithm>
+#include <cmath>
 
 #include "backends/cpu/block_attention.h"
 #include "backends/cpu/parallel.h"
@@ -9,11 +10,28 @@
 namespace temper::cpu {
 namespace {
 
-enum Input : std::size_t { kQuery, kKey, kValue, kBias, kOutput, kLogSum, kOutputGradient };
+void read_dropping(const Attrs& attrs, const Shape& q, AttentionPlan& plan) {
+  const double ratio = attrs.get_double("ratio", 0);
+  plan.bound = static_cast<std::uint32_t>(std::ceil(ratio * 0x1p24));
+  plan.kept_scale = static_cast<float>(ratio < 1 ? 1 / (1 - ratio) : 0);
+  plan.shares_per_sample = (q.rank() > 2 ? q.count(1, q.rank() - 1) : 1) * plan.keys;
+  plan.stream = PhiloxStream(static_cast<std::uint64_t>(attrs.get_int("seed", 0)),
+                             static_cast<std::uint64_t>(attrs.get_int("random_id", 0)));
+}
+
+// `shared`: there is a gradient of the bias; else each batch index is a group of its own.
+void group_by_bias(bool shared, AttentionPlan& plan) {
+  plan.members = 1;
+  for (int axis = 0; shared && axis < plan.bias.shape.rank() - 2; ++axis) {
+    plan.members *= plan.bias.strides[axis] == 0 ? plan.bias.shape[axis] : 1;
+  }
+  plan.groups = plan.batch / plan.members;
+}
 
 std::string plan_attention(const OpQuery& query, AttentionPlan& plan) {
-  for (const TensorSpec& spec : query.inputs) {
-    if (spec.present() && spec.dtype != DType::kFloat32) {
+  for (std::size_t i = 0; i < query.inputs.size(); ++i) {
+    const TensorSpec& spec = query.inputs[i];
+    if (spec.present() && i != kPosition && spec.dtype != DType::kFloat32) {
       return concat("only f32, not ", spec.dtype);
     }
     if (spec.present() && spec.shape.element_count() == 0) {
@@ -37,8 +55,14 @@ std::string plan_attention(const OpQuery& query, AttentionPlan& plan) {
     Shape scores = q;
     scores[rank - 1] = plan.keys;
     plan.bias = expand_view(query.inputs[kBias].shape, scores);
+    plan.bias_elements = query.inputs[kBias].shape.element_count();
   }
+  read_dropping(attrs, q, plan);
   const bool backward = query.inputs.size() > kOutputGradient;
+  if (backward) {
+    const bool shared = query.outputs.size() > kBias && query.outputs[kBias].present();
+    group_by_bias(shared, plan);
+  }
   plan.threads = threads_for_flops(query.threads,
                                    2.0 * static_cast<double>(plan.batch * plan.queries) *
                                        static_cast<double>(plan.keys * (plan.size + plan.values)));
@@ -53,16 +77,19 @@ std::unique_ptr<Kernel> prepare(const OpQuery& query) {
   const std::string reason = plan_attention(query, plan);
   TEMPER_ASSERT(reason.empty(), reason);
   const bool backward = query.inputs.size() > kOutputGradient;
-  auto kernel = make_kernel([plan, backward,
+  auto kernel = make_kernel([plan, backward, inputs = query.inputs.size(),
                              outputs = query.outputs.size()](const KernelArgs& given) {
-    void* made[3] = {};
+    void* made[kBias + 1] = {};
     std::copy_n(given.outputs, outputs, made);
-    void* read[kOutputGradient + 1] = {};
-    std::copy_n(given.inputs, backward ? kOutputGradient + 1 : kBias + (plan.biased ? 1 : 0), read);
+    void* read[kAttentionInputs] = {};
+    std::copy_n(given.inputs, inputs, read);
     KernelArgs args = given;
     args.outputs = made;
     args.inputs = read;
-    const std::int64_t units = plan.batch * plan.parts;
+    const std::int64_t units = backward ? plan.groups : plan.batch * plan.parts;
+    if (backward && made[kBias] != nullptr) {
+      std::fill_n(static_cast<float*>(made[kBias]), plan.bias_elements, 0.0f);
+    }
     parallel_ranges(plan.threads, units, 1, [&](std::int64_t begin, std::int64_t end) {
       float* memory =
           static_cast<float*>(args.workspace) + omp_get_thread_num() * plan.private_floats;

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <limits>
 
+#include "backends/common/philox.h"
 #include "backends/host/strided_view.h"
 #include "backends/reference/elementwise.h"
 #include "backends/reference/type_support.h"
@@ -10,7 +11,16 @@
 namespace temper::reference {
 namespace {
 
-enum Input : std::size_t { kQuery, kKey, kValue, kBias, kOutput, kLogSum, kOutputGradient };
+enum Input : std::size_t {
+  kQuery,
+  kKey,
+  kValue,
+  kBias,
+  kPosition,
+  kOutput,
+  kLogSum,
+  kOutputGradient
+};
 
 struct AttentionPlan {
   std::int64_t batch = 1, queries = 0, keys = 0, size = 0, values = 0;
@@ -18,6 +28,10 @@ struct AttentionPlan {
   double scale = 1;
   bool causal = false, zero_rows = false, biased = false;
   StridedView bias;  // as [batch.., queries, keys]
+  std::int64_t bias_elements = 0;
+  double ratio = 0;             // of the shares that are dropped
+  std::int64_t per_sample = 1;  // shares
+  PhiloxStream stream{0, 0};
 
   std::int64_t seen(std::int64_t query) const { return causal ? std::min(keys, query + 1) : keys; }
 };
@@ -43,7 +57,12 @@ AttentionPlan plan_attention(const OpQuery& query) {
     Shape scores = q;
     scores[rank - 1] = plan.keys;
     plan.bias = expand_view(query.inputs[kBias].shape, scores);
+    plan.bias_elements = query.inputs[kBias].shape.element_count();
   }
+  plan.ratio = attrs.get_double("ratio", 0);
+  plan.per_sample = (rank > 2 ? q.count(1, rank - 1) : 1) * plan.keys;
+  plan.stream = PhiloxStream(static_cast<std::uint64_t>(attrs.get_int("seed", 0)),
+                             static_cast<std::uint64_t>(attrs.get_int("random_id", 0)));
   return plan;
 }
 
@@ -66,7 +85,7 @@ class Attention {
       for (std::int64_t e = 0; e < plan_.values; ++e) {
         double y = 0;
         for (std::int64_t j = 0; j < plan_.keys; ++j) {
-          y += p_[j] * value(b, j, e);
+          y += p_[j] * kept(row, j) * value(b, j, e);
         }
         output<T>(0)[row * plan_.values + e] = static_cast<T>(empty ? 0 : y / sum);
       }
@@ -82,8 +101,8 @@ class Attention {
     const std::int64_t keys = plan_.batch * plan_.keys * plan_.size;
     const std::int64_t values = plan_.batch * plan_.keys * plan_.values;
     double* dq = dp_ + plan_.keys;
-    double *dk = dq + queries, *dv = dk + keys;
-    std::fill(dq, dv + values, 0.0);
+    double *dk = dq + queries, *dv = dk + keys, *dbias = dv + values;
+    std::fill(dq, dbias + plan_.bias_elements, 0.0);
     for_each_query([&](std::int64_t b, std::int64_t i) {
       score_gradients(b, i);
       const std::int64_t row = b * plan_.queries + i;
@@ -94,18 +113,22 @@ class Attention {
         }
         for (std::int64_t e = 0; e < plan_.values; ++e) {
           dv[(b * plan_.keys + j) * plan_.values + e] +=
-              p_[j] * input(kOutputGradient)[row * plan_.values + e];
+              p_[j] * kept(row, j) * input(kOutputGradient)[row * plan_.values + e];
+        }
+        if (plan_.biased) {
+          dbias[bias_at(b, i, j)] += dp_[j];
         }
       }
     });
     write(dq, queries, 0);
     write(dk, keys, 1);
     write(dv, values, 2);
+    write(dbias, plan_.bias_elements, 3);
   }
 
   static std::int64_t doubles(const AttentionPlan& plan, bool backward) {
     const std::int64_t all = plan.queries * plan.size + plan.keys * (plan.size + plan.values);
-    return 2 * plan.keys + (backward ? plan.batch * all : 0);
+    return 2 * plan.keys + (backward ? plan.batch * all + plan.bias_elements : 0);
   }
 
  private:
@@ -119,6 +142,20 @@ class Attention {
   }
   double value(std::int64_t b, std::int64_t j, std::int64_t e) const {
     return static_cast<double>(input(kValue)[(b * plan_.keys + j) * plan_.values + e]);
+  }
+
+  // By what a share is multiplied that is dropped or not: 0 or more than 1.
+  double kept(std::int64_t row, std::int64_t j) const {
+    if (plan_.ratio == 0) {
+      return 1;
+    }
+    const auto position =
+        static_cast<std::uint64_t>(*static_cast<const std::int64_t*>(args_.inputs[kPosition]));
+    const std::uint32_t word =
+        plan_.stream.word(position * static_cast<std::uint64_t>(plan_.per_sample) +
+                          static_cast<std::uint64_t>(row * plan_.keys + j));
+    const bool keeps = static_cast<double>(philox_uniform(word)) >= plan_.ratio;
+    return keeps ? 1 / (1 - plan_.ratio) : 0;
   }
 
   template <class F>
@@ -176,7 +213,7 @@ class Attention {
         sum += static_cast<double>(dy[e]) * value(b, j, e);
       }
       p_[j] = std::exp(p_[j] - lse);
-      dp_[j] = p_[j] * (sum - through);
+      dp_[j] = p_[j] * (sum * kept(row, j) - through);
     }
   }
 
@@ -194,14 +231,18 @@ class Attention {
 template <class T>
 std::unique_ptr<Kernel> attention_kernel(const OpQuery& query, bool backward) {
   const AttentionPlan plan = plan_attention(query);
-  auto kernel = make_kernel([=, outputs = query.outputs.size()](const KernelArgs& given) {
-    void* made[3] = {};
-    std::copy_n(given.outputs, outputs, made);
-    KernelArgs args = given;
-    args.outputs = made;
-    Attention<T> attention(plan, args);
-    backward ? attention.backward() : attention.forward();
-  });
+  auto kernel = make_kernel(
+      [=, outputs = query.outputs.size(), inputs = query.inputs.size()](const KernelArgs& given) {
+        void* made[4] = {};
+        std::copy_n(given.outputs, outputs, made);
+        void* read[kOutputGradient + 1] = {};
+        std::copy_n(given.inputs, inputs, read);
+        KernelArgs args = given;
+        args.outputs = made;
+        args.inputs = read;
+        Attention<T> attention(plan, args);
+        backward ? attention.backward() : attention.forward();
+      });
   kernel->workspace_bytes =
       static_cast<std::size_t>(Attention<T>::doubles(plan, backward)) * sizeof(double);
   return kernel;
