@@ -8,6 +8,7 @@
 
 #include <onnx.pb.h>
 
+#include "graph/onnx/constant_states.h"
 #include "runtime/base/error.h"
 
 namespace temper::graph {
@@ -382,6 +383,7 @@ FlatGraph flatten(const wire::ModelProto& model, std::uint64_t file_bytes) {
     graph.initializers.emplace_back(tensor.name(), &tensor);
   }
   Flattener(model, file_bytes, graph).run();
+  take_out_constant_states(graph);
   std::unordered_set<std::string> stored;
   for (const auto& [name, tensor] : graph.initializers) {
     TEMPER_CHECK(!name.empty(), ErrorCode::kInvalidModel, "an initializer has no name");

@@ -1,6 +1,7 @@
 // Gradients of small exported networks against PyTorch's in double: each kind of parameter that
 // only its surroundings tell from a constant, files that onnxruntime's optimizer wrote
-// (tools/oracle/small_networks.py), and such that it computes in 8 bits (rounding_networks.py).
+// (tools/oracle/small_networks.py), such that it computes in 8 bits (rounding_networks.py), and a
+// loop that carries its weights (loop_networks.py).
 #include <gtest/gtest.h>
 #include <temper_test_paths.h>
 
@@ -80,7 +81,7 @@ INSTANTIATE_TEST_SUITE_P(
                     Network{"fused_products", 1e-5, true},
                     Network{"fused_convolutions", 1e-5, true},
                     Network{"quantized_lstm", 1e-5, true},
-                    Network{"quantized_products", 1e-5, true}),
+                    Network{"quantized_products", 1e-5, true}, Network{"loop_weights", 1e-5, true}),
     [](const auto& network) { return std::string(network.param.name); });
 
 }  // namespace

@@ -14,6 +14,7 @@ int run(const Arguments& arguments) {
   const QuickRecipe quick{arguments.positional(0), data, "", parameters};
   training::Recipe recipe = make_quick_recipe(quick);
   recipe.data.batch_size = arguments.integer("--batch-size", recipe.data.batch_size, 1);
+  recipe.data.batch_size_given = recipe.data.batch_size_given || arguments.has("--batch-size");
   recipe.train.threads = arguments.integer("--threads", recipe.train.threads, 1);
   const training::Prediction prediction = training::predict(recipe);
   const std::vector<training::NamedTensor>& outputs = prediction.outputs;

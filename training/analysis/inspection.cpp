@@ -76,7 +76,7 @@ std::vector<OutputPlace> places_of_outputs(const graph::Graph& arranged,
     give_sizes(sized, symbols, size);
     try {
       std::string because;
-      return find_output_places(sized, {}, inputs, false, reference, because);
+      return find_output_places(sized, {}, inputs, reference, because);
     } catch (const Error& error) {
       unknown = unknown.empty() ? error.what() : unknown;
     }

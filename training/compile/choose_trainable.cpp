@@ -31,6 +31,10 @@ void choose_trainable(graph::Graph& graph, const std::vector<std::string>& train
     }
     any = any || variable.trainable;
   }
+  TEMPER_CHECK(
+      !ids.empty(), ErrorCode::kInvalidArgument,
+      "nothing can train: the model's file holds no float tensors but single numbers (what "
+      "its nodes make for themselves is no weight; temper inspect lists them)");
   TEMPER_CHECK(any, ErrorCode::kInvalidArgument, "nothing is left to train: all ", ids.size(),
                " float tensors are frozen or not weights (temper inspect shows why)");
 }

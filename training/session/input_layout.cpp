@@ -176,6 +176,28 @@ class Finder {
     }
     made.why = "the first dimension, as nothing says otherwise";
     infer_from_states(value, made);
+    if (made.axis == 0) {
+      infer_from_open(value, made);
+    }
+  }
+
+  // The one dimension that is open, where of another input the first one is: a state that goes into
+  // the branches of an If.
+  void infer_from_open(const Value& value, InputPlace& made) const {
+    const auto is_open = [](const Dim& dim) { return dim.value < 0; };
+    if (value.dims.size() < 2 || value.dims[0].value <= 1 ||
+        std::count_if(value.dims.begin(), value.dims.end(), is_open) != 1) {
+      return;
+    }
+    for (const ValueId other : graph_.inputs) {
+      const Value& leading = graph_.value(other);
+      if (!leading.dims.empty() && is_open(leading.dims[0])) {
+        const auto found = std::find_if(value.dims.begin(), value.dims.end(), is_open);
+        made.axis = static_cast<int>(found - value.dims.begin());
+        made.why = concat("its open dimension, as the first one of '", leading.name, "' is");
+        return;
+      }
+    }
   }
 
   // Where a state fixes the batch and one other dimension alone has its size.

@@ -10,17 +10,6 @@ namespace {
 using graph::Graph;
 using graph::ValueId;
 
-// The size that the file gives the batch of its inputs; -1: none.
-std::int64_t fixed_batch(const Graph& graph) {
-  for (const ValueId id : graph.inputs) {
-    const std::vector<graph::Dim>& dims = graph.value(id).dims;
-    if (!dims.empty() && dims.front().value >= 0) {
-      return dims.front().value;
-    }
-  }
-  return -1;
-}
-
 bool is_usual(const InputPlace& place) {
   return place.kind == InputPlace::Kind::kAxis && place.axis == 0 && !place.has_value;
 }
@@ -90,16 +79,25 @@ void ModelLayout::give_states(Graph& graph, const Dataset& data,
 }
 
 std::vector<OutputPlace> find_output_places(const Graph& graph, const ModelSettings& settings,
-                                            InputLayout& inputs, bool asked,
-                                            const Backend& reference, std::string& because) {
+                                            InputLayout& inputs, const Backend& reference,
+                                            std::string& because) {
   try {
     return find_output_places(graph, settings, inputs.one_sample, reference);
   } catch (const Error& error) {
-    if (error.code() == ErrorCode::kInvalidArgument || inputs.one_sample ||
-        (fixed_batch(graph) != 1 && !asked)) {
+    const bool of_the_model =
+        error.code() == ErrorCode::kInvalidModel || error.code() == ErrorCode::kUnsupported;
+    if (!of_the_model || inputs.one_sample) {
       throw;
     }
-    std::vector<OutputPlace> places = find_output_places(graph, settings, true, reference);
+    std::vector<OutputPlace> places;
+    try {
+      places = find_output_places(graph, settings, true, reference);
+    } catch (const Error&) {
+      // It is no matter of the batch.
+    }
+    if (places.empty()) {
+      throw;
+    }
     inputs.one_sample = true;
     because = error.what();
     return places;
@@ -118,7 +116,7 @@ void ModelLayout::settle(Graph& graph, Recipe& recipe, const Backend& reference,
   const bool asked = data.batch_size_given && data.batch_size == 1;
   std::string because;
   std::vector<OutputPlace> places =
-      find_output_places(graph, recipe.model, inputs_, asked, reference, because);
+      find_output_places(graph, recipe.model, inputs_, reference, because);
   if (one_sample() && !asked) {
     TEMPER_CHECK(!data.batch_size_given, ErrorCode::kInvalidArgument, "data.batch_size is ",
                  data.batch_size, ", but the model takes one sample at a time",

@@ -51,12 +51,11 @@ class ModelLayout {
   InputLayout inputs_;
 };
 
-// As find_output_places(). Where the graph can be made for one sample alone, as its file was (or as
-// `asked`), batches are of one from then on; `because` says why.
+// As find_output_places(). Where the graph can be made for one sample alone, as its file was,
+// batches are of one from then on; `because` says why.
 std::vector<OutputPlace> find_output_places(const graph::Graph& graph,
                                             const ModelSettings& settings, InputLayout& inputs,
-                                            bool asked, const Backend& reference,
-                                            std::string& because);
+                                            const Backend& reference, std::string& because);
 
 // The same for another model over the same inputs, a teacher: `settings` say what they say of the
 // inputs it has. States that `model` does not have are zeros. Its inputs' sizes are settled by

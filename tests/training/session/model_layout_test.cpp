@@ -6,7 +6,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <fstream>
 
+#include "tests/graph/onnx/wire_writer.h"
 #include "tests/training/support/tiny_run.h"
 #include "tests/training/test_files.h"
 #include "training/analysis/gradients.h"
@@ -116,6 +118,51 @@ TEST(ModelLayout, AModelThatTakesOneSampleAtATimeIsGivenOne) {
   EXPECT_TRUE(has_note(made.notes, "data.batch_size = 1 (the model takes one sample at a time"));
   expect_error([] { compute_gradients(recipe_of("one", {"data.batch_size=2"}), {}); },
                ErrorCode::kInvalidArgument, "one sample at a time", "train.accumulate = 2");
+}
+
+// The dimension has a name, but the shape inside is of one sample.
+TEST(ModelLayout, AFileWhoseOpenBatchIsOneAllTheSameIsGivenOne) {
+  using namespace temper::test;
+  const TempFolder folder;
+  ModelParts parts;
+  parts.inputs = {value_info("x", {-1, 4})};
+  parts.outputs = {value_info("y", {-1, 2, 2})};
+  parts.initializers = {floats("w", {4, 4}, tiny_values(16, 1)), ints("shape", {1, 2, 2})};
+  parts.nodes = {node("MatMul", {"x", "w"}, {"h"}, {}, "product"),
+                 node("Reshape", {"h", "shape"}, {"y"}, {}, "view")};
+  std::ofstream(folder.path("one.onnx"), std::ios::binary) << parts.bytes();
+  write_npz(folder.path("data.npz"),
+            {{"x", Tensor::from<float>(DType::kFloat32, {3, 4}, tiny_values(12, 2))}});
+  const auto predicted = [&](const Words& lines) {
+    RecipeSources sources;
+    sources.overrides = {"model.path=\"" + folder.path("one.onnx") + "\"",
+                         "data.train=\"" + folder.path("data.npz") + "\""};
+    sources.overrides.insert(sources.overrides.end(), lines.begin(), lines.end());
+    return predict(read_recipe(sources));
+  };
+  EXPECT_EQ(predicted({}).outputs[0].second.shape(), (Shape{3, 2, 2}));
+  expect_error([&] { predicted({"data.batch_size=2"}); }, ErrorCode::kInvalidArgument,
+               "takes one sample at a time (Reshape of [2,4]");
+}
+
+// As silero_vad's: what the operators in the branches of an If do with it is not looked at.
+TEST(ModelLayout, TheOpenDimensionOfAnInputWithAFixedFirstOneCountsTheSamples) {
+  using namespace temper::test;
+  const TempFolder folder;
+  ModelParts parts;
+  parts.inputs = {value_info("x", {-1, 4}), value_info("state", {2, -1, 4})};
+  parts.outputs = {value_info("y", {-1, 4}), value_info("next", {-1, -1, -1})};
+  parts.initializers = {floats("w", {4, 4}, tiny_values(16, 1)), ints("axes", {0})};
+  parts.nodes = {node("ReduceSum", {"state", "axes"}, {"both"}, {int_attribute("keepdims", 0)}),
+                 node("MatMul", {"x", "w"}, {"h"}), node("Add", {"h", "both"}, {"y"}),
+                 node("Add", {"state", "state"}, {"next"})};
+  std::ofstream(folder.path("m.onnx"), std::ios::binary) << parts.bytes();
+  const LayoutReport made = inspect_layout(graph::OnnxModel::load(folder.path("m.onnx")), {});
+  const InputPlace* state = made.inputs.find("state");
+  ASSERT_NE(state, nullptr);
+  EXPECT_EQ(state->axis, 1);
+  EXPECT_TRUE(state->is_state);
+  EXPECT_EQ(state->why, "its open dimension, as the first one of 'x' is");
 }
 
 TEST(ModelLayout, AnInputAlongWhichAnOperatorGoesIsOneSample) {
