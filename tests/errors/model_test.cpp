@@ -45,6 +45,19 @@ TEST_F(BadModel, AMissingInitializerIsNamedWithItsReader) {
   expect_model_refused("m.onnx", 3, {"Gemm 'fc' reads 'b'", "m.onnx"});
 }
 
+// As ONNX's own light models, whose nodes make the weights.
+TEST_F(BadModel, OneWithoutWeightsIsSaidToHaveNone) {
+  ModelParts parts = linear_model();
+  parts.initializers = {floats("two", {}, {2})};
+  parts.nodes = {node("Slice", {"x", "from", "to", "axis"}, {"part"}),
+                 node("Mul", {"part", "two"}, {"y"})};
+  for (const auto& [name, value] : {std::pair{"from", 0}, {"to", 3}, {"axis", 1}}) {
+    parts.initializers.push_back(ints(name, {value}));
+  }
+  write_model("m.onnx", parts);
+  expect_model_refused("m.onnx", 2, {"nothing can train: the model's file holds no float tensors"});
+}
+
 TEST_F(BadModel, ANameThatIsThereTwiceIsNamed) {
   ModelParts parts = linear_model();
   parts.initializers.push_back(floats("w", {3, 4}, std::vector<float>(12, 2)));

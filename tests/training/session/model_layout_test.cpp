@@ -8,6 +8,7 @@
 #include <cmath>
 #include <fstream>
 
+#include "tests/graph/onnx/symbolic_info.h"
 #include "tests/graph/onnx/wire_writer.h"
 #include "tests/training/support/tiny_run.h"
 #include "tests/training/test_files.h"
@@ -150,8 +151,8 @@ TEST(ModelLayout, TheOpenDimensionOfAnInputWithAFixedFirstOneCountsTheSamples) {
   using namespace temper::test;
   const TempFolder folder;
   ModelParts parts;
-  parts.inputs = {value_info("x", {-1, 4}), value_info("state", {2, -1, 4})};
-  parts.outputs = {value_info("y", {-1, 4}), value_info("next", {-1, -1, -1})};
+  parts.inputs = {symbolic_info("x", {"", "4"}), symbolic_info("state", {"2", "", "4"})};
+  parts.outputs = {symbolic_info("y", {"", "4"}), symbolic_info("next", {"", "", ""})};
   parts.initializers = {floats("w", {4, 4}, tiny_values(16, 1)), ints("axes", {0})};
   parts.nodes = {node("ReduceSum", {"state", "axes"}, {"both"}, {int_attribute("keepdims", 0)}),
                  node("MatMul", {"x", "w"}, {"h"}), node("Add", {"h", "both"}, {"y"}),
