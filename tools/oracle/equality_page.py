@@ -7,6 +7,8 @@ PyTorch 2.15 and trained by `temper`, beside the same module in PyTorch. Forms: 
 `default`, `fixed` (no option at all: a batch of one) and `torchscript` have BatchNorm folded into convolutions, so that its
 statistics are frozen on both sides.
 
+- **parameters**: how many are compared: those that the file holds as they are, or times a factor per channel. In the raw form all
+  are, and nothing else trains.
 - **double**: the largest error of any parameter's gradient with model and training in double, relative by norm. Limit 1e-8. The
   exporter writes numbers of Python (1.702, 0.044715, 1/sqrt(d)) as float32; PyTorch computes with them so rounded where the file
   has them so (r). 1e-7 where it wrote others that PyTorch has inside in double (*: named below the table).
@@ -52,8 +54,8 @@ def notes(rows):
         made += '\n\\* Constants that the file holds as float32: ' + '; '.join(
             f'{constant} ({", ".join(models)})' for constant, models in constants.items()) + '.\n'
     if any('other_weights' in row for row in rows):
-        made += ('\n"Other weights": the exporter folded or duplicated parameters in ways that no PyTorch module trains, so that there '
-                 'is no curve to compare with.\n')
+        made += ('\n"Other weights": the file holds parameters folded, twice or in another order (gates of recurrent layers), so that '
+                 'no PyTorch module trains the same and there is no curve to compare with.\n')
     refused = {}
     for row in rows:
         if 'refused' in row:
