@@ -40,7 +40,8 @@ struct Product {
 template <class Join, class T>
 __device__ __forceinline__ T warp_reduce(T x) {
   for (int i = 16; i > 0; i >>= 1) {
-    x = Join::join(x, __shfl_xor_sync(kAllLanes, x, i));
+    // A bool comes back as an int.
+    x = Join::join(x, static_cast<T>(__shfl_xor_sync(kAllLanes, x, i)));
   }
   return x;
 }

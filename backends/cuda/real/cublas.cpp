@@ -1,0 +1,167 @@
+// cuBLASLt, loaded when the first product is planned.
+#include <cublasLt.h>
+#include <dlfcn.h>
+
+#include "backends/cuda/cublas_support.h"
+#include "runtime/base/error.h"
+
+namespace temper::cuda {
+namespace {
+
+constexpr std::size_t kWorkspaceBytes = std::size_t{32} << 20;
+constexpr const char* kLibrary = "libcublasLt.so.13";
+
+// The functions that are called, by their names in the library.
+struct CublasLt {
+  void* library = dlopen(kLibrary, RTLD_NOW | RTLD_LOCAL);
+  cublasLtHandle_t handle = nullptr;
+
+  template <class F>
+  void find(F& function, const char* name) const {
+    function = reinterpret_cast<F>(dlsym(library, name));
+    TEMPER_CHECK(function != nullptr, ErrorCode::kUnsupported, kLibrary, " has no ", name);
+  }
+
+  decltype(&cublasLtCreate) create = nullptr;
+  decltype(&cublasLtGetVersion) get_version = nullptr;
+  decltype(&cublasLtGetStatusString) text = nullptr;
+  decltype(&cublasLtMatmulDescCreate) make_operation = nullptr;
+  decltype(&cublasLtMatmulDescDestroy) drop_operation = nullptr;
+  decltype(&cublasLtMatmulDescSetAttribute) set_operation = nullptr;
+  decltype(&cublasLtMatrixLayoutCreate) make_layout = nullptr;
+  decltype(&cublasLtMatrixLayoutDestroy) drop_layout = nullptr;
+  decltype(&cublasLtMatrixLayoutSetAttribute) set_layout = nullptr;
+  decltype(&cublasLtMatmulPreferenceCreate) make_preference = nullptr;
+  decltype(&cublasLtMatmulPreferenceDestroy) drop_preference = nullptr;
+  decltype(&cublasLtMatmulPreferenceSetAttribute) set_preference = nullptr;
+  decltype(&cublasLtMatmulAlgoGetHeuristic) choose = nullptr;
+  decltype(&cublasLtMatmul) multiply = nullptr;
+
+  CublasLt() {
+    TEMPER_CHECK(library != nullptr, ErrorCode::kUnsupported, "cuBLASLt is not there (", kLibrary,
+                 "): install CUDA 13's libraries, or use train.device = \"cpu\"");
+    find(create, "cublasLtCreate");
+    find(get_version, "cublasLtGetVersion");
+    find(text, "cublasLtGetStatusString");
+    find(make_operation, "cublasLtMatmulDescCreate");
+    find(drop_operation, "cublasLtMatmulDescDestroy");
+    find(set_operation, "cublasLtMatmulDescSetAttribute");
+    find(make_layout, "cublasLtMatrixLayoutCreate");
+    find(drop_layout, "cublasLtMatrixLayoutDestroy");
+    find(set_layout, "cublasLtMatrixLayoutSetAttribute");
+    find(make_preference, "cublasLtMatmulPreferenceCreate");
+    find(drop_preference, "cublasLtMatmulPreferenceDestroy");
+    find(set_preference, "cublasLtMatmulPreferenceSetAttribute");
+    find(choose, "cublasLtMatmulAlgoGetHeuristic");
+    find(multiply, "cublasLtMatmul");
+    check(create(&handle), "starting cuBLASLt");
+  }
+
+  void check(cublasStatus_t status, const char* what) const {
+    TEMPER_CHECK(status == CUBLAS_STATUS_SUCCESS, ErrorCode::kDevice, what, ": ", text(status));
+  }
+};
+
+const CublasLt& lt() {
+  static const CublasLt kLibraryOfProcess;
+  return kLibraryOfProcess;
+}
+
+// A row-major c = a b is a column-major c' = b' a': operands and sizes change places.
+class CublasMatMul final : public MatMulPlan {
+ public:
+  explicit CublasMatMul(const MatMulProblem& p) : problem_(p) {
+    lt().check(lt().make_operation(&operation_, CUBLAS_COMPUTE_32F, CUDA_R_32F), "a product");
+    set(CUBLASLT_MATMUL_DESC_TRANSA, p.transpose_b ? CUBLAS_OP_T : CUBLAS_OP_N);
+    set(CUBLASLT_MATMUL_DESC_TRANSB, p.transpose_a ? CUBLAS_OP_T : CUBLAS_OP_N);
+    set(CUBLASLT_MATMUL_DESC_EPILOGUE, p.epilogue == Epilogue::kNone ? CUBLASLT_EPILOGUE_DEFAULT
+                                       : p.epilogue == Epilogue::kBias
+                                           ? CUBLASLT_EPILOGUE_BIAS
+                                           : CUBLASLT_EPILOGUE_RELU_BIAS);
+    a_ = layout(p.transpose_a ? p.k : p.m, p.transpose_a ? p.m : p.k, p.stride_a);
+    b_ = layout(p.transpose_b ? p.n : p.k, p.transpose_b ? p.k : p.n, p.stride_b);
+    c_ = layout(p.m, p.n, p.stride_c);
+    choose_algorithm();
+    description = "cuBLASLt";
+  }
+  ~CublasMatMul() override {
+    for (const cublasLtMatrixLayout_t each : {a_, b_, c_}) {
+      lt().drop_layout(each);
+    }
+    lt().drop_operation(operation_);
+  }
+
+  void run(const void* a, const void* b, const void* bias, void* c, void* workspace,
+           StreamHandle stream) const override {
+    if (problem_.epilogue != Epilogue::kNone) {
+      set(CUBLASLT_MATMUL_DESC_BIAS_POINTER, bias);
+    }
+    lt().check(lt().multiply(lt().handle, operation_, &problem_.alpha, b, b_, a, a_, &problem_.beta,
+                             c, c_, c, c_, &algorithm_, workspace, workspace_bytes,
+                             static_cast<cudaStream_t>(stream.handle)),
+               "a matrix product");
+  }
+
+ private:
+  template <class T>
+  void set(cublasLtMatmulDescAttributes_t what, T value) const {
+    lt().check(lt().set_operation(operation_, what, &value, sizeof value), "a product's form");
+  }
+
+  cublasLtMatrixLayout_t layout(std::int64_t rows, std::int64_t columns, std::int64_t stride) {
+    cublasLtMatrixLayout_t made = nullptr;
+    lt().check(lt().make_layout(&made, CUDA_R_32F, static_cast<std::uint64_t>(columns),
+                                static_cast<std::uint64_t>(rows), columns),
+               "a matrix");
+    if (problem_.batch > 1) {
+      const auto batch = static_cast<std::int32_t>(problem_.batch);
+      lt().check(lt().set_layout(made, CUBLASLT_MATRIX_LAYOUT_BATCH_COUNT, &batch, sizeof batch),
+                 "a batch");
+      lt().check(lt().set_layout(made, CUBLASLT_MATRIX_LAYOUT_STRIDED_BATCH_OFFSET, &stride,
+                                 sizeof stride),
+                 "a batch");
+    }
+    return made;
+  }
+
+  void choose_algorithm() {
+    cublasLtMatmulPreference_t preference = nullptr;
+    lt().check(lt().make_preference(&preference), "a choice");
+    const std::size_t limit = kWorkspaceBytes;
+    lt().check(lt().set_preference(preference, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, &limit,
+                                   sizeof limit),
+               "a choice");
+    cublasLtMatmulHeuristicResult_t best{};
+    int found = 0;
+    const cublasStatus_t status =
+        lt().choose(lt().handle, operation_, b_, a_, c_, c_, preference, 1, &best, &found);
+    lt().drop_preference(preference);
+    lt().check(status, "choosing a product's algorithm");
+    TEMPER_CHECK(found > 0, ErrorCode::kUnsupported, "cuBLASLt has no algorithm for a product of ",
+                 problem_.m, " x ", problem_.k, " by ", problem_.k, " x ", problem_.n);
+    algorithm_ = best.algo;
+    workspace_bytes = best.workspaceSize;
+  }
+
+  MatMulProblem problem_;
+  cublasLtMatmulDesc_t operation_ = nullptr;
+  cublasLtMatrixLayout_t a_ = nullptr, b_ = nullptr, c_ = nullptr;
+  cublasLtMatmulAlgo_t algorithm_{};
+};
+
+}  // namespace
+
+std::unique_ptr<MatMulPlan> plan_matmul(const MatMulProblem& problem) {
+  TEMPER_ASSERT(problem.dtype == DType::kFloat32, "a product of ", problem.dtype);
+  return std::make_unique<CublasMatMul>(problem);
+}
+
+std::string cublas_text() {
+  try {
+    return concat("cuBLASLt ", lt().get_version());
+  } catch (const Error& error) {
+    return error.message();
+  }
+}
+
+}  // namespace temper::cuda
