@@ -10,6 +10,28 @@ std::string normal_domain(const std::string& domain) {
   return domain == "ai.onnx" ? std::string() : domain;
 }
 
+// "['', 'layer1', 'layer1.0', 'conv2d']": the last is the operation, the one before it the module.
+std::string module_scope(const wire::NodeProto& node) {
+  for (const auto& entry : node.metadata_props()) {
+    if (entry.key() != "pkg.torch.onnx.name_scopes") {
+      continue;
+    }
+    std::vector<std::string> parts;
+    const std::string& text = entry.value();
+    for (std::size_t at = text.find('\''); at != std::string::npos; at = text.find('\'', at)) {
+      const std::size_t end = text.find('\'', at + 1);
+      if (end == std::string::npos) {
+        break;
+      }
+      parts.push_back(text.substr(at + 1, end - at - 1));
+      at = end + 1;
+    }
+    const std::string scope = parts.size() < 2 ? "" : parts[parts.size() - 2];
+    return scope.starts_with("_empty_nn_module") ? "" : scope;
+  }
+  return {};
+}
+
 const wire::AttributeProto* FlatNode::find(const char* attribute) const {
   for (const FlatAttribute& candidate : attributes) {
     if (candidate.name == attribute) {

@@ -82,6 +82,9 @@ struct FlatGraph {
 // "" for "" and "ai.onnx".
 std::string normal_domain(const std::string& domain);
 
+// The path of the node's module, from the metadata of PyTorch's exporter; "" without it.
+std::string module_scope(const wire::NodeProto& node);
+
 // `file_bytes` bounds what inlining may produce. THROWS: kInvalidModel: names produced twice or by
 // nobody, a cycle (its nodes are named), functions that call themselves or grow without bound;
 // kUnsupported: opset outside 7 to 28.

@@ -13,12 +13,11 @@
 #include "graph/ir/body.h"
 #include "graph/onnx/attributes.h"
 #include "graph/onnx/decide_tensor.h"
-#include "graph/onnx/file_tensor.h"
-#include "graph/onnx/left_in_file.h"
 #include "graph/onnx/model_file.h"
 #include "graph/onnx/opset_upgrade.h"
 #include "graph/onnx/places.h"
 #include "graph/onnx/problems.h"
+#include "graph/onnx/stored_tensors.h"
 #include "graph/onnx/tensor_codec.h"
 #include "graph/onnx/tensor_uses.h"
 #include "runtime/base/error.h"
@@ -39,7 +38,7 @@ class GraphImporter {
         found_problems_(found),
         graph_(registry),
         scopes_(impl_.flat.bodies.size() + 1),
-        reader_(*impl_.external),
+        stored_(impl_),
         uses_(find_tensor_uses(impl_.flat)) {
     graph_.name = model.graph_name();
     for (const FlatNode& node : impl_.flat.nodes) {
@@ -59,7 +58,7 @@ class GraphImporter {
     }
     for (const auto& [name, tensor] : impl_.flat.initializers) {
       const bool shared = impl_.flat.shared.contains(name);
-      stored_[name] = {tensor, nullptr, shared};
+      stored_.add(name, {tensor, nullptr, shared});
       if (!add_stored(name, !shared)) {
         give_placeholder(name, home_of_given(name));
       }
@@ -91,13 +90,6 @@ class GraphImporter {
   }
 
  private:
-  // A tensor of the file that may be read as a variable, as a constant, or as both.
-  struct Stored {
-    const wire::TensorProto* proto = nullptr;
-    const FlatNode* node = nullptr;  // a Constant node; null: an initializer
-    bool shared = false;             // by several calls of a function
-  };
-
   // The main graph (scope 0) or a body (scope i + 1 is body i).
   struct Scope {
     Graph* graph = nullptr;
@@ -155,43 +147,9 @@ class GraphImporter {
     }
   }
 
-  Tensor decode(const std::string& name, const Stored& stored) {
-    const std::string what = tensor_label(name);
-    if (stored.proto == nullptr) {
-      return constant_from_attributes(*stored.node, what);
-    }
-    if (!stored.shared) {
-      return decode_tensor(*stored.proto, what, &reader_);
-    }
-    // All calls of a function share its constants: memory stays bounded by the file.
-    Tensor& shared = shared_constants_[stored.proto];
-    if (!shared.defined()) {
-      shared = decode_tensor(*stored.proto, what, &reader_);
-    }
-    return shared;
-  }
-
-  // A large tensor outside the message stays where it is, and `decision` gets its dtype and shape
-  // from its header; null: it is to be decoded.
-  SharedValue left_in_file(const std::string& name, const Stored& stored,
-                           TensorDecision& decision) const {
-    if (stored.proto == nullptr || stored.shared ||
-        (!stored.proto->has_held_at() && stored.proto->data_location() != 1)) {
-      return nullptr;
-    }
-    const std::string what = tensor_label(name);
-    const TensorHeader header = check_tensor(*stored.proto, what);
-    if (header.file_bytes < kLeftInFileBytes) {
-      return nullptr;
-    }
-    decision.dtype = header.dtype;
-    decision.shape = header.shape;
-    return make_file_tensor(impl_.external, data_range(*stored.proto, header, what), header);
-  }
-
   // Decides what a stored tensor becomes; false when its type is not supported.
   bool add_stored(const std::string& name, bool may_be_variable) {
-    const Stored& stored = stored_.at(name);
+    const StoredTensor& stored = *stored_.find(name);
     if (stored.proto != nullptr) {
       const std::string reason = unsupported_reason(*stored.proto);
       if (!reason.empty()) {
@@ -222,13 +180,13 @@ class GraphImporter {
       report(decision);
       return true;
     }
-    const SharedValue left = left_in_file(name, stored, decision);
-    const Tensor value = left == nullptr ? decode(name, stored) : Tensor{};
+    const SharedValue left = stored_.left_in_file(name, decision);
+    const Tensor value = left == nullptr ? stored_.decode(name) : Tensor{};
     if (value.defined()) {
       decision.dtype = value.dtype();
       decision.shape = value.shape();
     }
-    decide_tensor(decision, use, [&] { return value.defined() ? value : decode(name, stored); },
+    decide_tensor(decision, use, [&] { return value.defined() ? value : stored_.decode(name); },
                   {may_be_variable, as_variables_.contains(name)});
     if (decision.is_variable) {
       Variable variable;
@@ -256,7 +214,7 @@ class GraphImporter {
   ValueId value_of(const std::string& name, bool needed_when_compiling, std::size_t scope) {
     const bool is_variable = variables_.contains(name);
     Scope& here = scopes_[scope];
-    const auto stored = stored_.find(name);
+    const bool is_stored = stored_.find(name) != nullptr;
     const auto known = here.values.find(name);
     if (known != here.values.end() && !(is_variable && needed_when_compiling)) {
       return known->second;
@@ -264,29 +222,16 @@ class GraphImporter {
     if (is_variable && !needed_when_compiling && scope == 0) {
       return variables_.at(name);
     }
-    if (stored != stored_.end() && (!is_variable || needed_when_compiling)) {
+    if (is_stored && (!is_variable || needed_when_compiling)) {
       ValueId& constant = here.constants[name];
       if (!constant.valid()) {
-        constant =
-            here.graph->add_constant(is_variable ? "" : name, constant_value(name, stored->second));
+        constant = here.graph->add_constant(is_variable ? "" : name, stored_.constant(name));
       }
       return constant;
     }
     TEMPER_ASSERT(scope > 0, "no value '", name, "'");
     here.captures.push_back(name);
     return here.values[name] = here.graph->add_input(name, DType::kUndefined, {}, false);
-  }
-
-  // Bodies that read one tensor share its memory.
-  Tensor constant_value(const std::string& name, const Stored& stored) {
-    if (impl_.flat.bodies.empty()) {
-      return decode(name, stored);
-    }
-    Tensor& value = constants_[name];
-    if (!value.defined()) {
-      value = decode(name, stored);
-    }
-    return value;
   }
 
   void add_constant_node(const FlatNode& node) {
@@ -299,7 +244,7 @@ class GraphImporter {
       give_placeholder(name, scope_of(node.body));
       return;
     }
-    stored_[name] = {constant_tensor(node), &node, node.inlined};
+    stored_.add(name, {constant_tensor(node), &node, node.inlined});
     if (!add_stored(name, !node.inlined)) {
       give_placeholder(name, scope_of(node.body));
     }
@@ -426,13 +371,10 @@ class GraphImporter {
   std::vector<ImportProblem>* found_problems_;
   Graph graph_;
   std::vector<Scope> scopes_;
-  ExternalReader reader_;
+  StoredTensors stored_;
   std::unordered_map<std::string, TensorUse> uses_;
   std::unordered_set<std::string> read_;
-  std::unordered_map<std::string, Stored> stored_;
   std::unordered_map<std::string, ValueId> variables_;  // in the main graph
-  std::unordered_map<std::string, Tensor> constants_;
-  std::unordered_map<const wire::TensorProto*, Tensor> shared_constants_;
   Problems problems_;
 };
 

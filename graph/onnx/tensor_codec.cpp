@@ -13,6 +13,7 @@
 
 #include <onnx.pb.h>
 
+#include "graph/onnx/onnx_types.h"
 #include "runtime/base/error.h"
 #include "runtime/base/float16.h"
 #include "runtime/base/narrow_types.h"
@@ -22,67 +23,23 @@ namespace {
 
 static_assert(std::endian::native == std::endian::little, "raw tensor data is little-endian");
 
-enum class Field { kNone, kFloat, kDouble, kInt32, kInt64, kUint64 };
-
-struct TypeFacts {
-  const char* name;
-  DType dtype;  // as stored; kUndefined: not supported
-  Field field;
-};
-
-constexpr std::array<TypeFacts, 29> kTypes = {{
-    {"UNDEFINED", DType::kUndefined, Field::kNone},
-    {"FLOAT", DType::kFloat32, Field::kFloat},
-    {"UINT8", DType::kUInt8, Field::kInt32},
-    {"INT8", DType::kInt8, Field::kInt32},
-    {"UINT16", DType::kUInt16, Field::kInt32},
-    {"INT16", DType::kInt16, Field::kInt32},
-    {"INT32", DType::kInt32, Field::kInt32},
-    {"INT64", DType::kInt64, Field::kInt64},
-    {"STRING", DType::kUndefined, Field::kNone},
-    {"BOOL", DType::kBool, Field::kInt32},
-    {"FLOAT16", DType::kFloat16, Field::kInt32},
-    {"DOUBLE", DType::kFloat64, Field::kDouble},
-    {"UINT32", DType::kUInt32, Field::kUint64},
-    {"UINT64", DType::kUInt64, Field::kUint64},
-    {"COMPLEX64", DType::kUndefined, Field::kNone},
-    {"COMPLEX128", DType::kUndefined, Field::kNone},
-    {"BFLOAT16", DType::kBFloat16, Field::kInt32},
-    {"FLOAT8E4M3FN", DType::kFloat8E4M3FN, Field::kInt32},
-    {"FLOAT8E4M3FNUZ", DType::kFloat8E4M3FNUZ, Field::kInt32},
-    {"FLOAT8E5M2", DType::kFloat8E5M2, Field::kInt32},
-    {"FLOAT8E5M2FNUZ", DType::kFloat8E5M2FNUZ, Field::kInt32},
-    {"UINT4", DType::kUInt4, Field::kInt32},
-    {"INT4", DType::kInt4, Field::kInt32},
-    {"FLOAT4E2M1", DType::kFloat4E2M1, Field::kInt32},
-    {"FLOAT8E8M0", DType::kFloat8E8M0, Field::kInt32},
-    {"UINT2", DType::kUInt2, Field::kInt32},
-    {"INT2", DType::kInt2, Field::kInt32},
-    {"FLOAT6E2M3", DType::kUndefined, Field::kNone},
-    {"FLOAT6E3M2", DType::kUndefined, Field::kNone},
-}};
-
-const TypeFacts& facts(std::int32_t type) {
-  return kTypes[is_known_onnx_type(type) ? static_cast<std::size_t>(type) : 0];
-}
-
 std::int64_t bytes_in_file(DType stored, std::int64_t elements) {
   const auto bits = static_cast<std::int64_t>(file_bits(stored));
   // In two steps: the elements of a checked shape times 4 fit, times 64 may not.
   return bits >= 8 ? elements * (bits / 8) : elements / (8 / bits) + (elements % (8 / bits) != 0);
 }
 
-std::int64_t typed_count(const wire::TensorProto& proto, Field field) {
+std::int64_t typed_count(const wire::TensorProto& proto, OnnxField field) {
   switch (field) {
-    case Field::kFloat:
+    case OnnxField::kFloat:
       return proto.float_data_size();
-    case Field::kDouble:
+    case OnnxField::kDouble:
       return proto.double_data_size();
-    case Field::kInt32:
+    case OnnxField::kInt32:
       return proto.int32_data_size();
-    case Field::kInt64:
+    case OnnxField::kInt64:
       return proto.int64_data_size();
-    case Field::kUint64:
+    case OnnxField::kUint64:
       return proto.uint64_data_size();
     default:
       return 0;
@@ -120,7 +77,7 @@ N to_number(T value) {
 
 // Calls f(element index, element of type T) for every stored element.
 template <class T, class F>
-void each_element(const wire::TensorProto& proto, Field field, std::span<const std::byte> raw,
+void each_element(const wire::TensorProto& proto, OnnxField field, std::span<const std::byte> raw,
                   F&& f) {
   const auto from_list = [&](const auto& list) {
     for (int i = 0; i < list.size(); ++i) {
@@ -142,15 +99,15 @@ void each_element(const wire::TensorProto& proto, Field field, std::span<const s
     return;
   }
   switch (field) {
-    case Field::kFloat:
+    case OnnxField::kFloat:
       return from_list(proto.float_data());
-    case Field::kDouble:
+    case OnnxField::kDouble:
       return from_list(proto.double_data());
-    case Field::kInt32:
+    case OnnxField::kInt32:
       return from_list(proto.int32_data());
-    case Field::kInt64:
+    case OnnxField::kInt64:
       return from_list(proto.int64_data());
-    case Field::kUint64:
+    case OnnxField::kUint64:
       return from_list(proto.uint64_data());
     default:
       return;
@@ -183,7 +140,7 @@ void each_narrowed(std::int32_t file_type, DType dtype, const void* data, Elemen
                    const std::string& what, F&& f) {
   visit_any(dtype, [&]<class S>() {
     const S* in = static_cast<const S*>(data);
-    visit_any(facts(file_type).dtype, [&]<class D>() {
+    visit_any(facts_of_type(file_type).dtype, [&]<class D>() {
       for (std::int64_t i = 0; i < range.count; ++i) {
         f(static_cast<std::size_t>(i), narrow<D>(in[i], range.first + i, what, file_type));
       }
@@ -200,30 +157,6 @@ void each_narrowed(std::int32_t file_type, const Tensor& values, const std::stri
 
 }  // namespace
 
-bool is_known_onnx_type(std::int32_t type) {
-  return type > 0 && static_cast<std::size_t>(type) < kTypes.size();
-}
-
-std::string onnx_type_name(std::int32_t type) {
-  return is_known_onnx_type(type) ? facts(type).name : concat("type ", type);
-}
-
-DType graph_dtype(std::int32_t type) {
-  const DType dtype = facts(type).dtype;
-  return dtype == DType::kFloat16 || dtype == DType::kBFloat16 ? DType::kFloat32 : dtype;
-}
-
-std::string unsupported_reason(const wire::TensorProto& proto) {
-  if (is_known_onnx_type(proto.data_type()) &&
-      graph_dtype(proto.data_type()) == DType::kUndefined) {
-    return concat("tensors of type ", onnx_type_name(proto.data_type()));
-  }
-  if (proto.has_segment()) {
-    return "tensors split into segments";
-  }
-  return {};
-}
-
 TensorHeader check_tensor(const wire::TensorProto& proto, const std::string& what) {
   TensorHeader header;
   header.file_type = proto.data_type();
@@ -231,7 +164,7 @@ TensorHeader check_tensor(const wire::TensorProto& proto, const std::string& wha
                " has the element type ", header.file_type, ", which ONNX does not define");
   const std::string reason = unsupported_reason(proto);
   TEMPER_CHECK(reason.empty(), ErrorCode::kUnsupported, what, ": ", reason, " are not supported");
-  const TypeFacts& type = facts(header.file_type);
+  const OnnxTypeFacts& type = facts_of_type(header.file_type);
   header.dtype = graph_dtype(header.file_type);
   header.file_element_bytes = size_of(type.dtype);
   TEMPER_CHECK(proto.dims_size() <= kMaxRank, ErrorCode::kUnsupported, what, " has ",
@@ -287,7 +220,7 @@ ExternalRange data_range(const wire::TensorProto& proto, const TensorHeader& hea
 Tensor decode_tensor(const wire::TensorProto& proto, const std::string& what,
                      ExternalReader* external) {
   const TensorHeader header = check_tensor(proto, what);
-  const DType stored = facts(header.file_type).dtype;
+  const DType stored = facts_of_type(header.file_type).dtype;
   std::span<const std::byte> raw;
   if (header.external || proto.has_held_at()) {
     TEMPER_ASSERT(external != nullptr, what);
@@ -302,7 +235,7 @@ Tensor decode_tensor(const wire::TensorProto& proto, const std::string& what,
   }
   if (is_narrow(stored)) {
     std::vector<std::uint8_t> packed(static_cast<std::size_t>(header.file_bytes));
-    each_element<std::uint8_t>(proto, Field::kInt32, raw,
+    each_element<std::uint8_t>(proto, OnnxField::kInt32, raw,
                                [&](std::size_t i, std::uint8_t byte) { packed[i] = byte; });
     unpack_codes(stored, packed.data(), header.elements, static_cast<std::uint8_t*>(out.data()));
     return out;
@@ -310,7 +243,7 @@ Tensor decode_tensor(const wire::TensorProto& proto, const std::string& what,
   visit_any(stored, [&]<class S>() {
     const auto copy = [&]<class D>() {
       D* to = static_cast<D*>(out.data());
-      each_element<S>(proto, facts(header.file_type).field, raw,
+      each_element<S>(proto, facts_of_type(header.file_type).field, raw,
                       [&](std::size_t i, S value) { to[i] = convert_element<D>(value); });
     };
     if constexpr (std::is_same_v<S, Float16> || std::is_same_v<S, BFloat16>) {
@@ -324,7 +257,7 @@ Tensor decode_tensor(const wire::TensorProto& proto, const std::string& what,
 
 void decode_floats(std::int32_t file_type, std::span<const std::byte> raw,
                    std::span<std::byte> out) {
-  const DType stored = facts(file_type).dtype;
+  const DType stored = facts_of_type(file_type).dtype;
   if (stored == graph_dtype(file_type)) {
     std::memcpy(out.data(), raw.data(), out.size());
     return;
@@ -341,11 +274,11 @@ void decode_floats(std::int32_t file_type, std::span<const std::byte> raw,
 
 void encode_pieces(std::int32_t file_type, const PlainValue& value, const std::string& what,
                    const TakePiece& sink) {
-  if (value.dtype == facts(file_type).dtype) {
+  if (value.dtype == facts_of_type(file_type).dtype) {
     value.for_each_piece(sink);
     return;
   }
-  const std::size_t width = size_of(facts(file_type).dtype);
+  const std::size_t width = size_of(facts_of_type(file_type).dtype);
   std::vector<std::byte> stored;
   std::int64_t first = 0;
   value.for_each_piece([&](std::span<const std::byte> piece) {
@@ -362,7 +295,7 @@ void encode_pieces(std::int32_t file_type, const PlainValue& value, const std::s
 
 std::string encode_raw(std::int32_t file_type, const Tensor& values, const std::string& what) {
   const Tensor plain = values.layout().plain ? values : values.to_plain();
-  const std::size_t width = size_of(facts(file_type).dtype);
+  const std::size_t width = size_of(facts_of_type(file_type).dtype);
   std::string raw(static_cast<std::size_t>(plain.element_count()) * width, '\0');
   each_narrowed(file_type, plain, what, [&](std::size_t i, auto value) {
     std::memcpy(raw.data() + i * width, &value, sizeof value);
@@ -372,7 +305,7 @@ std::string encode_raw(std::int32_t file_type, const Tensor& values, const std::
 
 void encode_inline(wire::TensorProto& proto, const Tensor& values, const std::string& what) {
   const std::int32_t file_type = proto.data_type();
-  const Field field = facts(file_type).field;
+  const OnnxField field = facts_of_type(file_type).field;
   if (proto.has_raw_data() && typed_count(proto, field) == 0) {
     proto.set_raw_data(encode_raw(file_type, values, what));
     return;
@@ -381,19 +314,19 @@ void encode_inline(wire::TensorProto& proto, const Tensor& values, const std::st
   each_narrowed(file_type, plain, what, [&](std::size_t index, auto value) {
     const int i = static_cast<int>(index);
     switch (field) {
-      case Field::kFloat:
+      case OnnxField::kFloat:
         proto.mutable_float_data()->Set(i, to_number<float>(value));
         break;
-      case Field::kDouble:
+      case OnnxField::kDouble:
         proto.mutable_double_data()->Set(i, to_number<double>(value));
         break;
-      case Field::kInt32:
+      case OnnxField::kInt32:
         proto.mutable_int32_data()->Set(i, to_number<std::int32_t>(value));
         break;
-      case Field::kInt64:
+      case OnnxField::kInt64:
         proto.mutable_int64_data()->Set(i, to_number<std::int64_t>(value));
         break;
-      case Field::kUint64:
+      case OnnxField::kUint64:
         proto.mutable_uint64_data()->Set(i, to_number<std::uint64_t>(value));
         break;
       default:

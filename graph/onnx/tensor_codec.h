@@ -8,6 +8,7 @@
 #include <string>
 
 #include "graph/onnx/external_data.h"
+#include "graph/onnx/onnx_types.h"
 #include "runtime/memory/plain_pieces.h"
 #include "runtime/memory/tensor.h"
 
@@ -27,17 +28,6 @@ struct TensorHeader {
   std::int64_t file_bytes = 0;  // as raw data
   bool external = false;
 };
-
-// "FLOAT16"; "type 77" for numbers ONNX does not know.
-std::string onnx_type_name(std::int32_t type);
-// The graph's type for an ONNX type, kUndefined when it has none here (strings,
-// complex numbers, 6 bits). 16-bit floats give f32.
-DType graph_dtype(std::int32_t type);
-// The inverse for types the graph has; f32 for "f32".
-bool is_known_onnx_type(std::int32_t type);
-
-// Why a well-formed tensor cannot be read here ("tensors of type STRING"), or "".
-std::string unsupported_reason(const wire::TensorProto& proto);
 
 // THROWS: kInvalidModel (`what` names the tensor): negative or overflowing dimensions, data of
 // another size than the shape's, two kinds of data. kUnsupported: unsupported_reason(), rank

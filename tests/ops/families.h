@@ -8,6 +8,7 @@
 namespace temper::op_suite {
 
 std::vector<OpCase> elementwise_cases();
+std::vector<OpCase> fused_elementwise_cases();
 std::vector<OpCase> reduction_cases();
 std::vector<OpCase> shape_cases();
 std::vector<OpCase> large_cases();

@@ -1,91 +1,19 @@
-// What one step does to the parameters: accumulation, groups, clipping, freezing; early stopping;
+// What one step does to the parameters: accumulation, clipping, freezing; early stopping;
 // devices agree.
+#include "tests/training/compile/training_step.h"
+
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <cmath>
-#include <filesystem>
 #include <fstream>
 #include <functional>
 #include <map>
 
 #include "tests/graph/onnx/wire_writer.h"
-#include "tests/training/support/tiny_run.h"
-#include "tests/training/test_files.h"
-#include "training/session/session.h"
 
 namespace temper::training {
 namespace {
-
-using Lines = std::vector<std::string>;
-using Values = std::map<std::string, std::vector<double>>;
-
-class TrainingStep : public testing::Test {
- protected:
-  TrainingStep() {
-    TinyModel plain;
-    plain.batchnorm = false;
-    plain.dropout = 0;
-    write_tiny_model(folder_.path("plain.onnx"), plain);
-    write_tiny_model(folder_.path("full.onnx"));
-    write_tiny_data(folder_.path("train.npz"), 36, 5);
-  }
-
-  // SGD with a rate of 1, if nothing else is said, in the order of the file.
-  Recipe recipe(const std::string& model, const Lines& lines) const {
-    Lines all = {"optimizer.name=\"sgd\"", "optimizer.lr=1.0", "data.shuffle=false"};
-    all.insert(all.end(), lines.begin(), lines.end());
-    return tiny_recipe(folder_.path(model), folder_.path("train.npz"), folder_.path("run"), all);
-  }
-
-  struct Trained {
-    Values variables;
-    std::vector<double> losses;
-    double norm = 0;  // of the last step
-  };
-
-  Trained train(const Recipe& recipe) const {
-    std::filesystem::remove_all(folder_.path("run"));
-    Trained trained;
-    const RunRecord record = run_tiny(recipe, false, [&](const StepView& view) {
-      const VariableStore& store = view.session.engine().store();
-      for (int i = 0; i < store.count(); ++i) {
-        // NaN stands for "the optimizer's own".
-        if (store.variable(i).identity.scalar != ScalarRole::kRates) {
-          trained.variables[store.variable(i).name] = store.get(i).values<double>();
-        }
-      }
-      return false;
-    });
-    trained.losses = record.losses;
-    const std::size_t at = record.log.rfind("\"opt/grad_norm\":");
-    trained.norm = std::stod(record.log.substr(at + 16));
-    return trained;
-  }
-
-  TempFolder folder_;
-};
-
-Values initial_values() {
-  const auto doubles = [](const std::vector<float>& values) {
-    return std::vector<double>(values.begin(), values.end());
-  };
-  return {{"w1", doubles(tiny_values(8 * kTinyInputs, 1))},
-          {"b1", doubles(tiny_values(8, 2))},
-          {"w2", doubles(tiny_values(8 * kTinyClasses, 3))},
-          {"b2", doubles(tiny_values(kTinyClasses, 4))}};
-}
-
-const std::vector<std::string> kParameters = {"w1", "b1", "w2", "b2"};
-
-void expect_near(const Values& a, const Values& b, double tolerance) {
-  for (const std::string& name : kParameters) {
-    ASSERT_EQ(a.at(name).size(), b.at(name).size());
-    for (std::size_t i = 0; i < a.at(name).size(); ++i) {
-      EXPECT_NEAR(a.at(name)[i], b.at(name)[i], tolerance) << name << " " << i;
-    }
-  }
-}
 
 TEST_F(TrainingStep, AccumulatingThreeBatchesEqualsOneOfThreeTimesTheSize) {
   for (const char* optimizer : {"optimizer.momentum=0.9", "optimizer.name=\"adamw\""}) {
@@ -102,18 +30,6 @@ TEST_F(TrainingStep, AccumulatingThreeBatchesEqualsOneOfThreeTimesTheSize) {
     }
     EXPECT_NEAR(one.norm, three.norm, 1e-6);
   }
-}
-
-// The gradient of a first SGD step with rate 1 is the difference of the parameters.
-Values gradient_of(const Values& after) {
-  const Values before = initial_values();
-  Values gradient;
-  for (const std::string& name : kParameters) {
-    for (std::size_t i = 0; i < before.at(name).size(); ++i) {
-      gradient[name].push_back(before.at(name)[i] - after.at(name)[i]);
-    }
-  }
-  return gradient;
 }
 
 double norm_of(const Values& gradient) {
@@ -226,81 +142,6 @@ TEST_F(TrainingStep, ClippingByValueTensorAndUnitReachesEveryParameter) {
     }
     return g;
   });
-}
-
-TEST_F(TrainingStep, MuonLeavesVectorsAndChosenGroupsToAdamw) {
-  Recipe muon = recipe("plain.onnx", {"train.steps=1", "optimizer.name=\"muon\""});
-  OptimizerGroupSettings head;
-  head.match = "w2";
-  head.parameters.set("use_muon", std::int64_t{0});
-  muon.groups = {head};
-  const Trained trained = train(muon);
-  EXPECT_TRUE(trained.variables.contains("w1.momentum_buffer"));
-  for (const char* name : {"b1", "w2", "b2"}) {
-    EXPECT_TRUE(trained.variables.contains(name + std::string(".exp_avg"))) << name;
-    // Adam's first step: adamw_lr in every element.
-    EXPECT_NEAR(std::abs(trained.variables.at(name)[0] - initial_values().at(name)[0]), 3e-4, 1e-6)
-        << name;
-  }
-}
-
-TEST_F(TrainingStep, GroupsHaveTheirOwnRateAndDecay) {
-  const Values gradient = gradient_of(train(recipe("plain.onnx", {"train.steps=1"})).variables);
-  Recipe grouped = recipe("plain.onnx", {"train.steps=1", "optimizer.weight_decay=0.25"});
-  OptimizerGroupSettings biases;
-  biases.match = "b*";
-  biases.parameters.set("weight_decay", 0.0);
-  OptimizerGroupSettings second;
-  second.match = "w2";
-  second.parameters.set("lr", 0.5);
-  grouped.groups = {biases, second};
-  const Trained trained = train(grouped);
-  Values expected;
-  for (const auto& [name, before] : initial_values()) {
-    const double lr = name == "w2" ? 0.5 : 1.0;
-    const double decay = name.starts_with("b") ? 0.0 : 0.25;
-    for (std::size_t i = 0; i < before.size(); ++i) {
-      expected[name].push_back(before[i] - lr * (gradient.at(name)[i] + decay * before[i]));
-    }
-  }
-  expect_near(trained.variables, expected, 1e-6);
-}
-
-// Settings of all groups that match a tensor are merged; for the same setting the later group wins.
-TEST_F(TrainingStep, GroupsThatOverlapAreMerged) {
-  const Values gradient = gradient_of(train(recipe("plain.onnx", {"train.steps=1"})).variables);
-  Recipe grouped = recipe("plain.onnx", {"train.steps=1", "optimizer.weight_decay=0.25"});
-  const auto group = [](const char* match, const char* name, double value) {
-    OptimizerGroupSettings made;
-    made.match = match;
-    made.parameters.set(name, value);
-    return made;
-  };
-  grouped.groups = {group("*", "lr", 0.5), group("b*", "weight_decay", 0.0),
-                    group("*2", "lr", 0.125)};
-  const Trained trained = train(grouped);
-  Values expected;
-  for (const auto& [name, before] : initial_values()) {
-    const double lr = name.ends_with("2") ? 0.125 : 0.5;
-    const double decay = name.starts_with("b") ? 0.0 : 0.25;
-    for (std::size_t i = 0; i < before.size(); ++i) {
-      expected[name].push_back(before[i] - lr * (gradient.at(name)[i] + decay * before[i]));
-    }
-  }
-  expect_near(trained.variables, expected, 1e-6);
-}
-
-// A part that a stage freezes keeps its group for the stage that trains it.
-TEST_F(TrainingStep, AGroupMayBeFrozenForAStage) {
-  Recipe staged = recipe("plain.onnx", {"data.batch_size=36"});
-  OptimizerGroupSettings first;
-  first.match = "w1";
-  first.parameters.set("lr", 0.5);
-  staged.groups = {first};
-  staged.stages = {{1, {"w1", "b1"}, 1}, {1, {}, 0}};  // the second changes nothing
-  const Trained trained = train(staged);
-  EXPECT_EQ(trained.variables.at("w1"), initial_values().at("w1"));
-  EXPECT_NE(trained.variables.at("w2"), initial_values().at("w2"));
 }
 
 // y = x w^T + c + d: c and d have one gradient, which is one value of the graph after merging.
