@@ -264,22 +264,22 @@ std::unique_ptr<Kernel> prepare_loss(const OpQuery& query) {
 
 template <class Host>
 std::unique_ptr<Kernel> prepare_gradient(const OpQuery& query) {
-  const CtcPlan plan = plan_ctc(*query.attrs, query.inputs[1].shape, query.inputs[2].shape);
-  const bool given = has_lengths(query, 3);
+  const CtcPlan plan = plan_ctc(*query.attrs, query.inputs[0].shape, query.inputs[1].shape);
+  const bool given = has_lengths(query, 2);
   const int threads = Host::threads(query.threads, operations(plan));
   const std::size_t each = GradWorkspace::bytes(plan);
   return visit_types(
-      query.inputs[1].dtype, query.inputs[2].dtype,
+      query.inputs[0].dtype, query.inputs[1].dtype,
       [&]<class T, class L>() -> std::unique_ptr<Kernel> {
         auto kernel = make_kernel([=](const KernelArgs& args) {
           Host::run(threads, plan.batch, [&](std::int64_t n, int thread) {
-            const Sample<T, L> sample(plan, static_cast<const T*>(args.inputs[1]),
-                                      static_cast<const L*>(args.inputs[2]),
-                                      given ? static_cast<const L*>(args.inputs[3]) : nullptr, n);
+            const Sample<T, L> sample(plan, static_cast<const T*>(args.inputs[0]),
+                                      static_cast<const L*>(args.inputs[1]),
+                                      given ? static_cast<const L*>(args.inputs[2]) : nullptr, n);
             const GradWorkspace work(plan, static_cast<std::byte*>(args.workspace) +
                                                static_cast<std::size_t>(thread) * each);
             sample_gradient(plan, sample,
-                            static_cast<double>(static_cast<const T*>(args.inputs[0])[n]), work,
+                            static_cast<double>(static_cast<const T*>(args.inputs[3])[n]), work,
                             static_cast<T*>(args.outputs[0]) + n * plan.frames * plan.classes);
           });
         });

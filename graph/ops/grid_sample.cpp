@@ -7,6 +7,7 @@
 #include "graph/ir/grad_context.h"
 #include "graph/ir/infer_context.h"
 #include "graph/ir/node_draft.h"
+#include "graph/ops/sampled_places.h"
 #include "graph/ops/standard_ops.h"
 
 namespace temper::graph {
@@ -54,20 +55,25 @@ void infer_grid_sample(InferContext& c) {
   c.set_output(0, c.dtype(0), sampled_shape(c.shape(0), c.shape(1)));
 }
 
-// dy, x, grid -> dx, dgrid
+// x, grid, dy -> dx, dgrid
 void infer_grid_sample_grad(InferContext& c) {
-  check_sampled(c, 1, 2);
-  const Shape expected = sampled_shape(c.shape(1), c.shape(2));
-  c.check(c.shape(0) == expected, "GridSampleGrad got ", c.shape(0), ", expected ", expected);
+  check_sampled(c, 0, 1);
+  const Shape expected = sampled_shape(c.shape(0), c.shape(1));
+  c.check(c.shape(2) == expected, "GridSampleGrad got ", c.shape(2), ", expected ", expected);
   c.require_same_dtype({0, 1, 2});
-  c.set_output(0, c.dtype(0), c.shape(1));
-  c.set_output(1, c.dtype(0), c.shape(2));
+  c.set_output(0, c.dtype(0), c.shape(0));
+  c.set_output(1, c.dtype(0), c.shape(1));
+}
+
+std::vector<ValueId> expand_grid_sample(Builder& b, const Node& node,
+                                        const std::vector<ValueId>& inputs) {
+  return {SampledPlaces(b, node.attrs, inputs[0], inputs[1]).sampled()};
 }
 
 // y[p] = sum over t of w_t(grid[p]) x[t];  dx[t] += w_t dy[p],
 // dgrid[p] = sum over t of w_t'(grid[p]) x[t] dy[p], summed over the channels
 void grid_sample_gradient(GradContext& g) {
-  const std::vector<ValueId> made = g.builder().ops("GridSampleGrad", {g.dy(), g.x(0), g.x(1)}, 2,
+  const std::vector<ValueId> made = g.builder().ops("GridSampleGrad", {g.x(0), g.x(1), g.dy()}, 2,
                                                     g.attrs(), {g.needs(0), g.needs(1)});
   for (const int i : {0, 1}) {
     if (g.needs(i)) {
@@ -157,8 +163,15 @@ void register_grid_sample(OpRegistry& ops) {
       .batch(batch_of_grid_sample)
       .inputs(2, 2)
       .infer(infer_grid_sample)
-      .gradient(grid_sample_gradient);
-  ops.add("GridSampleGrad").inputs(3, 3).outputs(2, 2).internal().infer(infer_grid_sample_grad);
+      .gradient(grid_sample_gradient)
+      .gradient_op("GridSampleGrad")
+      .expands(expand_grid_sample);
+  ops.add("GridSampleGrad")
+      .inputs(3, 3)
+      .outputs(2, 2)
+      .internal()
+      .infer(infer_grid_sample_grad)
+      .backward_of("GridSample");
   ops.add("AffineGrid")
       .batch(batch_of_affine_grid)
       .rebatch(rebatch_affine_grid)

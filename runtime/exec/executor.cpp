@@ -145,10 +145,10 @@ std::shared_ptr<const void> Executor::owner(const Location& location) const {
 void Executor::bind_input(int index, const Tensor& value) {
   const auto i = static_cast<std::size_t>(index);
   const PlanPort& port = plan_->inputs[i];
-  TEMPER_ASSERT(value.dtype() == port.dtype && value.layout().plain &&
-                    value.element_count() == port.shape.element_count(),
-                "input ", port.name, " is ", port.dtype, port.shape, ", given ", value.dtype(),
-                value.shape());
+  TEMPER_ASSERT(value.layout().plain, "input ", port.name, " is given in another layout");
+  TEMPER_CHECK(value.dtype() == port.dtype && value.element_count() == port.shape.element_count(),
+               ErrorCode::kInvalidArgument, "input ", port.name, " is ", port.dtype, port.shape,
+               ", given ", value.dtype(), value.shape());
   inputs_[i] = value;
   if (memory().is_host()) {
     for (std::size_t use = 0; bound_ && use < input_uses_[i].size(); ++use) {

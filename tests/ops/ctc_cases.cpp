@@ -81,16 +81,14 @@ Summed sum_of_alignments(const SampleOf& sample, std::int64_t blank, bool zero_i
   return made;
 }
 
-// Of the op's inputs from the scores on.
-std::vector<Summed> definition(const std::vector<HostTensor>& in, std::size_t first,
-                               const Attrs& attrs) {
-  const HostTensor& scores = in[first];
-  const HostTensor& target = in[first + 1];
+std::vector<Summed> definition(const std::vector<HostTensor>& in, const Attrs& attrs) {
+  const HostTensor& scores = in[0];
+  const HostTensor& target = in[1];
   std::vector<Summed> made;
   for (std::int64_t n = 0; n < scores.shape[0]; ++n) {
-    const bool given = in.size() > first + 2 && !in[first + 2].values.empty();
+    const bool given = in.size() > 2 && !in[2].values.empty();
     SampleOf sample{scores, n, scores.shape[1], {}};
-    sample.frames = given ? static_cast<std::int64_t>(in[first + 2][n]) : sample.frames;
+    sample.frames = given ? static_cast<std::int64_t>(in[2][n]) : sample.frames;
     for (std::int64_t i = 0; i < target.shape[1] && at(target, {n, i}) >= 0; ++i) {
       sample.labels.push_back(static_cast<std::int64_t>(at(target, {n, i})));
     }
@@ -104,7 +102,7 @@ void add_both(std::vector<OpCase>& cases, const OpCase& loss) {
   const Attrs attrs = loss.attrs;
   OpCase forward = loss;
   forward.expected = [attrs](const std::vector<HostTensor>& in) {
-    const std::vector<Summed> made = definition(in, 0, attrs);
+    const std::vector<Summed> made = definition(in, attrs);
     return std::vector{generate(Shape{in[0].shape[0]}, [&](const auto& index) {
       return made[static_cast<std::size_t>(index[0])].loss;
     })};
@@ -113,12 +111,15 @@ void add_both(std::vector<OpCase>& cases, const OpCase& loss) {
   OpCase gradient = loss;
   gradient.op = "CtcLossGrad";
   gradient.differentiate.clear();
-  gradient.inputs.insert(gradient.inputs.begin(), random(Shape{loss.inputs[0].shape[0]}));
+  if (gradient.inputs.size() < 3) {
+    gradient.inputs.push_back(missing());
+  }
+  gradient.inputs.push_back(random(Shape{loss.inputs[0].shape[0]}));
   gradient.expected = [attrs](const std::vector<HostTensor>& in) {
-    const std::vector<Summed> made = definition(in, 1, attrs);
-    return std::vector{generate(in[1].shape, [&](const auto& index) {
-      const auto place = static_cast<std::size_t>(index[1] * in[1].shape[2] + index[2]);
-      return in[0][index[0]] * made[static_cast<std::size_t>(index[0])].gradient[place];
+    const std::vector<Summed> made = definition(in, attrs);
+    return std::vector{generate(in[0].shape, [&](const auto& index) {
+      const auto place = static_cast<std::size_t>(index[1] * in[0].shape[2] + index[2]);
+      return in[3][index[0]] * made[static_cast<std::size_t>(index[0])].gradient[place];
     })};
   };
   cases.push_back(gradient);
@@ -155,6 +156,7 @@ std::vector<OpCase> ctc_cases() {
   add_both(cases, {.op = "CtcLoss",
                    .attrs = {{"zero_infinity", std::int64_t{1}}},
                    .inputs = {random({2, 2, 3}), labels({2, 1}, {-1, 1}), labels({2}, {0, 0})},
+                   .differentiate = {0},
                    .label = "no_frames"});
   OpCase narrow{.op = "CtcLoss",
                 .inputs = {random({2, 4, 3}), values({2, 2}, {1, 2, 2, -1}).of(DType::kInt32)},
@@ -178,7 +180,7 @@ std::vector<OpCase> ctc_cases() {
   const OpInput many = labels({kBatch, kLabels}, numbers);
   cases.push_back({.op = "CtcLoss", .inputs = {random({kBatch, 200, 8}), many}, .label = "long"});
   cases.push_back({.op = "CtcLossGrad",
-                   .inputs = {random({kBatch}), random({kBatch, 200, 8}), many},
+                   .inputs = {random({kBatch, 200, 8}), many, missing(), random({kBatch})},
                    .label = "long"});
   return cases;
 }

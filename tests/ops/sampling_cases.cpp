@@ -44,11 +44,11 @@ void add_grids(std::vector<OpCase>& cases) {
   // In the middle of two elements; the axis of one element has no slope.
   OpCase grad = shape_case(
       "GridSampleGrad", {{"align_corners", kOne}},
-      {random({1, 1, 1, 1}), random({1, 1, 1, 2}), values({1, 1, 1, 2}, {0, 0})},
+      {random({1, 1, 1, 2}), values({1, 1, 1, 2}, {0, 0}), random({1, 1, 1, 1})},
       [](const std::vector<HostTensor>& in) {
-        const double dy = in[0][0];
+        const double dy = in[2][0];
         return std::vector{HostTensor{{1, 1, 1, 2}, {dy / 2, dy / 2}},
-                           HostTensor{{1, 1, 1, 2}, {dy * (in[1][1] - in[1][0]) / 2, 0}}};
+                           HostTensor{{1, 1, 1, 2}, {dy * (in[0][1] - in[0][0]) / 2, 0}}};
       });
   grad.outputs = 2;
   grad.dtypes = {DType::kFloat32, DType::kFloat64};

@@ -242,8 +242,11 @@ class Trial:
         limit = ROUNDED_LIMIT if self.rounds else LIMIT
         wrong = [f'{k} is off by {r[k]:.2g}' for k, limit in (('predict', limit), ('slope', SLOPE_LIMIT), ('export', limit))
                  if r[k] is not None and not r[k] <= limit]
-        if not (np.isfinite(r['loss']).all() and r['loss'][1] < r['loss'][0]):
-            wrong.append(f"the loss went from {r['loss'][0]:.6g} to {r['loss'][1]:.6g}"
+        first, last = r['loss']
+        if first == last and not self.skipped:
+            wrong.append(f'ten steps run, but the loss stays at {first:.6g}: on this batch the output does not move with what trains')
+        elif not (np.isfinite([first, last]).all() and last < first):
+            wrong.append(f'the loss went from {first:.6g} to {last:.6g}'
                          + (f', {self.skipped:g} of {STEPS} steps were skipped as theirs was not finite' if self.skipped else ''))
         r['why'] = '; '.join(wrong)
         return not wrong

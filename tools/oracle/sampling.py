@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
-"""Writes tests/ops/expected/sampling.cpp: outputs of onnx's reference evaluator for Resize, GridSample and RoiAlign.
+"""Writes tests/ops/expected/sampling.cpp: outputs of onnx's reference evaluator for Resize, GridSample and RoiAlign,
+and of PyTorch for cubics at the border.
 
-Usage: python tools/oracle/sampling.py > tests/ops/expected/sampling.cpp, then clang-format  (needs onnx and numpy)
+Usage: python tools/oracle/sampling.py > tests/ops/expected/sampling.cpp, then clang-format  (needs onnx, torch, numpy)
 """
 import numpy as np
 import onnx
+import torch
 from onnx import TensorProto, helper
 from onnx.reference import ReferenceEvaluator
 from onnx.reference.ops import op_resize
@@ -56,6 +58,12 @@ def resizes():
 def between(*shape):
     """Odd eighths in no order: no place that they stand for is an element's or in the middle of two."""
     return ((np.arange(int(np.prod(shape))) * 5) % 14 * 2 - 13).astype(np.float64).reshape(shape) / 8
+
+
+def sampled_by_torch(attrs, x, grid):
+    """Where cubics go beyond the border onnx's evaluator is alone with what it does."""
+    return torch.nn.functional.grid_sample(torch.tensor(x), torch.tensor(grid), mode="bicubic", padding_mode="border",
+                                           align_corners=bool(attrs.get("align_corners", 0))).numpy()
 
 
 def grids():
@@ -213,7 +221,9 @@ def print_cases():
               f"{shape(y.shape)}, {listed(y)}),")
     print("  };\n}\n\nstd::vector<OpCase> grid_sample_cases() {\n  return {")
     for attrs, x, grid in grids():
-        y = evaluate("GridSample", attrs, [mixed(*x), between(*grid)])
+        beyond = attrs.get("mode") == "cubic" and attrs.get("padding_mode") == "border"
+        y = (sampled_by_torch(attrs, mixed(*x), between(*grid)) if beyond else
+             evaluate("GridSample", attrs, [mixed(*x), between(*grid)]))
         made = ", ".join(f'{{"{k}", {attr(v)}}}' for k, v in attrs.items())
         print(f"    sample({{{made}}}, {shape(x)}, {shape(grid)}, {shape(y.shape)}, {listed(y)}),")
     print("  };\n}\n\nstd::vector<OpCase> roi_align_cases() {\n  return {")

@@ -130,6 +130,10 @@ LossSums add_term(Graph& graph, const CompileSettings& settings, const LossTerm&
   }
   const DType dtype = builder.dtype(in.output());
   const Shape shape = builder.shape(in.output());
+  TEMPER_CHECK(!term.class_target || shape.rank() <= 2 || parameters.get_int("class_axis", 1) != 0,
+               ErrorCode::kInvalidArgument, loss.name, ": the output is ", shape,
+               " and its classes may lie along either axis; where no target is there to tell, "
+               "write class_axis = 1 (PyTorch's [N, C, ...]) or -1 ([N, ..., C])");
   if (loss.target != TargetKind::kNone) {
     const TargetSpec spec =
         target_spec(loss, parameters, dtype, shape, {term.class_target, false, term.target_labels});

@@ -108,6 +108,15 @@ void check_axis(const std::string& key, std::int64_t axis, const Shape& shape) {
                " samples, whose dimensions go from 0 to ", shape.rank() - 1);
 }
 
+// A dimension may have the size of the batch by chance.
+void check_grows(const OutputSettings& said, const Shape& two, const Shape& three) {
+  const auto axis = static_cast<int>(said.batch_axis.axis);
+  TEMPER_CHECK(axis < three.rank() && three[axis] == kOtherBatch, ErrorCode::kInvalidArgument,
+               "model.output.", said.name, ".batch_axis is ", axis, ", but the output is ", two,
+               " for ", kProbeBatch, " samples and ", three, " for ", kOtherBatch,
+               ": that dimension does not grow with the samples");
+}
+
 // What the recipe says goes before what was inferred.
 void settle_said(const OutputSettings& said, std::int64_t batch, OutputPlace& place) {
   const std::string table = concat("model.output.", said.name);
@@ -159,6 +168,12 @@ std::vector<OutputPlace> find_output_places(const Graph& graph, const ModelSetti
                "another dimension than the first; write model.input.NAME.batch_axis = 1, as in "
                "[time, batch, channels], or 0 if that is what the model is meant to do");
   std::optional<Probe> larger;
+  const auto larger_shape = [&](std::size_t output) -> const Shape& {
+    if (!larger) {
+      larger = probe(graph, kOtherBatch, reference, settings);
+    }
+    return larger->shapes[output];
+  };
   std::vector<OutputPlace> places;
   for (std::size_t i = 0; i < graph.outputs.size(); ++i) {
     OutputPlace place;
@@ -167,13 +182,13 @@ std::vector<OutputPlace> find_output_places(const Graph& graph, const ModelSetti
     if (one_sample) {
       infer_of_one(place.shape, place);
     } else if (!is_told(place.shape, smaller.flow.outputs[i], place)) {
-      if (!larger) {
-        larger = probe(graph, kOtherBatch, reference, settings);
-      }
-      infer_from(place.shape, larger->shapes[i], smaller.flow.outputs[i], place);
+      infer_from(place.shape, larger_shape(i), smaller.flow.outputs[i], place);
     }
     if (const OutputSettings* said = settings_of(settings, place.name)) {
       settle_said(*said, batch, place);
+      if (!one_sample && said->batch_axis.kind == BatchAxisSettings::Kind::kAxis) {
+        check_grows(*said, place.shape, larger_shape(i));
+      }
     }
     places.push_back(std::move(place));
   }

@@ -25,7 +25,7 @@ void register_ctc(KernelTable& table) {
       ctc::prepare_loss<OneThread>);
   table.add(
       "CtcLossGrad", "reference",
-      [](const OpQuery& query) { return one_float_type(query, {0, 1}); },
+      [](const OpQuery& query) { return one_float_type(query, {0, 3}); },
       ctc::prepare_gradient<OneThread>);
 }
 

@@ -105,9 +105,11 @@ class Axis {
   }
 
  private:
-  // Border and reflection bring a place outside back.
+  // Border and reflection bring a place outside back; but a cubic between copies of the border
+  // goes on beyond it, as in PyTorch.
   double padded(double place, double& slope) const {
-    if ((place >= low_ && place <= high_) || padding_ == Padding::kZeros) {
+    if ((place >= low_ && place <= high_) || padding_ == Padding::kZeros ||
+        (padding_ == Padding::kBorder && mode_ == Mode::kCubic)) {
       return place;
     }
     if (padding_ == Padding::kBorder) {
@@ -230,12 +232,12 @@ std::unique_ptr<Kernel> grid_sample_kernel(const OpQuery& query) {
 
 template <class T>
 std::unique_ptr<Kernel> grid_sample_grad_kernel(const OpQuery& query) {
-  const Sampling s = sampling_of(*query.attrs, query.inputs[1].shape, query.inputs[2].shape);
+  const Sampling s = sampling_of(*query.attrs, query.inputs[0].shape, query.inputs[1].shape);
   const std::int64_t count = s.batch * s.channels * s.elements;
   auto kernel = make_kernel([s, count](const KernelArgs& args) {
-    const T* dy = static_cast<const T*>(args.inputs[0]);
-    const T* x = static_cast<const T*>(args.inputs[1]);
-    const T* grid = static_cast<const T*>(args.inputs[2]);
+    const T* x = static_cast<const T*>(args.inputs[0]);
+    const T* grid = static_cast<const T*>(args.inputs[1]);
+    const T* dy = static_cast<const T*>(args.inputs[2]);
     T* dgrid = static_cast<T*>(args.outputs[1]);
     double* sums = static_cast<double*>(args.workspace);
     std::fill(sums, sums + count, 0.0);

@@ -113,6 +113,16 @@ TEST_P(ExecutorOutputs, ARunWithAnIndexOutOfRangeNamesTheNode) {
   }
 }
 
+TEST_P(ExecutorOutputs, AnInputOfAnotherSizeIsRefusedByName) {
+  try {
+    executor_->bind_input(0, floats({2}, {0, 1}));
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::kInvalidArgument);
+    EXPECT_STREQ(error.what(), "input x is f32[3], given f32[2]");
+  }
+}
+
 TEST_P(ExecutorOutputs, TimesOfStepsAreOnePerStep) {
   run({0, 1, 2});
   std::vector<double> seconds;

@@ -84,5 +84,16 @@ TEST(ClassAxis, GivesTheSameLossFromEitherEnd) {
   }
 }
 
+// A run settles it by the shape of the data's target.
+TEST(ClassAxis, IsNotGuessedWhereNoTargetIsThereToTell) {
+  graph::Graph graph(graph::standard_ops());
+  const graph::ValueId scores = graph.add_input("scores", DType::kFloat32, Shape{2, 3, 3});
+  CompileSettings settings;
+  settings.losses = {term_of("cross_entropy", "scores", 0, {})};
+  const auto backend = reference::make_reference_backend();
+  expect_error([&] { add_loss(graph, settings, {{"scores", scores}}, false, 2, *backend); },
+               ErrorCode::kInvalidArgument, "write class_axis = 1");
+}
+
 }  // namespace
 }  // namespace temper::training

@@ -238,6 +238,7 @@ TEST(ModelLayout, SettingsThatDoNotFitAreToldOf) {
   refused("model.input.h0.batch_axis=3", "whose dimensions go from 0 to 2");
   refused("model.output.z.batch_axis=1", "the model has no output 'z' (it has y, hn, cn)");
   refused("model.output.y.batch_axis=0", "but the output is [5,2,2] for 2 samples");
+  refused("model.output.y.batch_axis=2", "[5,3,2] for 3: that dimension does not grow");
   refused("model.input.h0.value=[1, 2, 3]", "the input of a sample is [2,1,2]: give one, or 4");
   refused("model.input.h0.batch_axis=none", "write what the input [2,batch,2] is");
 }
