@@ -90,7 +90,7 @@ Gradients compute_gradients(const Recipe& recipe, const GradientOptions& options
   GraphRequest request = session.request(GraphKind::kGradient, rows);
   request.wrt = wanted.wrt;
   engine.prepare({request});
-  const auto loader = session.make_ordered_loader(rows);
+  const auto loader = session.make_whole_loader();
   const Batch* batch = loader->next();
   TEMPER_ASSERT(batch != nullptr && batch->rows == rows);
   const HeldExecutor held = engine.executor(request);

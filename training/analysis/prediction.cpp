@@ -4,27 +4,127 @@
 #include <cstring>
 #include <utility>
 
+#include "backends/backends.h"
 #include "runtime/base/error.h"
+#include "training/session/output_lengths.h"
 #include "training/session/session.h"
 
 namespace temper::training {
 namespace {
 
-// Room for all rows of an output whose batch has `shape`.
-Tensor whole_output(const Tensor& part, std::int64_t rows, std::int64_t count,
-                    std::string_view name) {
-  const Shape& shape = part.shape();
-  if (rows == count) {
-    return Tensor(part.dtype(), shape);
+// One output over all batches, rows in the order of the data: [rows, ...], or, where samples differ
+// in length and it goes along them, what each has of it one after another.
+class GatheredOutput {
+ public:
+  // `along`: the dimension that grows with the length, -1: none; `sizes`: what each row has there.
+  GatheredOutput(std::string name, std::int64_t count, int along, std::vector<std::int64_t> sizes)
+      : name_(std::move(name)), count_(count), along_(along), sizes_(std::move(sizes)) {}
+
+  void add(const Tensor& part, const Batch& batch) {
+    const Shape& shape = part.shape();
+    if (batch.rows == count_ && along_ < 0) {
+      check_order(batch);
+      whole_ = part;
+      return;
+    }
+    TEMPER_CHECK(shape.rank() > 0 && shape[0] == batch.rows, ErrorCode::kUnsupported, "output '",
+                 name_, "' of ", batch.rows, " samples has the shape ", shape,
+                 ", not one row per sample: predict all ", count_, " samples in one batch");
+    if (!whole_.defined()) {
+      allocate(part);
+    }
+    for (std::int64_t i = 0; i < batch.rows; ++i) {
+      copy_row(part, i, batch.row_numbers[static_cast<std::size_t>(i)]);
+    }
   }
-  TEMPER_CHECK(shape.rank() > 0 && shape[0] == rows, ErrorCode::kUnsupported, "output '", name,
-               "' of ", rows, " samples has the shape ", shape,
-               ", not one row per sample: predict all ", count, " samples in one batch");
-  Shape whole{count};
-  for (int axis = 1; axis < shape.rank(); ++axis) {
-    whole.push_back(shape[axis]);
+
+  void give(std::vector<NamedTensor>& outputs) {
+    outputs.emplace_back(name_, std::move(whole_));
+    if (along_ >= 0) {
+      outputs.emplace_back(name_ + ".lengths",
+                           Tensor::from<std::int64_t>(DType::kInt64, Shape{count_}, sizes_));
+    }
   }
-  return Tensor(part.dtype(), whole);
+
+ private:
+  bool is_joined() const { return along_ == 1; }
+
+  // Rows of a batch of all samples come in the data's order, unless they are in buckets.
+  void check_order(const Batch& batch) const {
+    for (std::int64_t i = 0; i < batch.rows; ++i) {
+      TEMPER_ASSERT(batch.row_numbers[static_cast<std::size_t>(i)] == i, "rows out of order");
+    }
+  }
+
+  void allocate(const Tensor& part) {
+    Shape shape = part.shape();
+    shape[0] = count_;
+    if (is_joined()) {
+      for (const std::int64_t size : sizes_) {
+        begins_.push_back(joined_);
+        joined_ += size;
+      }
+      Shape rest{joined_};
+      for (int axis = 2; axis < shape.rank(); ++axis) {
+        rest.push_back(shape[axis]);
+      }
+      shape = rest;
+    } else if (along_ > 1) {
+      shape[along_] = *std::max_element(sizes_.begin(), sizes_.end());
+    }
+    whole_ = Tensor(part.dtype(), shape);
+    std::memset(whole_.data(), 0, static_cast<std::size_t>(whole_.bytes()));
+  }
+
+  void copy_row(const Tensor& part, std::int64_t from_row, std::int64_t to_row) {
+    const Shape& shape = part.shape();
+    const int axis = std::max(along_, 1);
+    const std::int64_t inner =
+        along_ < 0 ? shape.count(1, shape.rank()) : shape.count(axis + 1, shape.rank());
+    const std::int64_t outer = along_ < 0 ? 1 : shape.count(1, axis);
+    const std::int64_t width = along_ < 0 ? 1 : shape[axis];
+    const std::int64_t size = along_ < 0 ? 1 : sizes_[static_cast<std::size_t>(to_row)];
+    const std::int64_t room = along_ > 1 ? whole_.shape()[along_] : 1;
+    const auto bytes = static_cast<std::int64_t>(size_of(part.dtype()));
+    const auto* from = static_cast<const std::byte*>(part.data());
+    auto* to = static_cast<std::byte*>(whole_.data());
+    for (std::int64_t o = 0; o < outer; ++o) {
+      const std::int64_t source = (from_row * outer + o) * width * inner;
+      const std::int64_t target = is_joined() ? begins_[static_cast<std::size_t>(to_row)] * inner
+                                              : (to_row * outer + o) * room * inner;
+      std::memcpy(to + target * bytes, from + source * bytes,
+                  static_cast<std::size_t>(size * inner * bytes));
+    }
+  }
+
+  std::string name_;
+  std::int64_t count_;
+  int along_;
+  std::vector<std::int64_t> sizes_;   // of each row
+  std::vector<std::int64_t> begins_;  // of each row, where they are joined
+  std::int64_t joined_ = 0;
+  Tensor whole_;
+};
+
+// The outputs, and how much of each is of which row.
+std::vector<GatheredOutput> gathered_outputs(const Session& session) {
+  const graph::Graph& graph = session.engine().imported();
+  const std::unique_ptr<Backend> reference = make_backend("reference");
+  OutputLengths parts(graph, session.recipe().model, session.lengths(), *reference,
+                      session.layout().probe_batch());
+  const std::vector<std::int64_t> lengths = session.lengths().any()
+                                                ? session.lengths().lengths_of(session.train_data())
+                                                : std::vector<std::int64_t>{};
+  std::vector<GatheredOutput> gathered;
+  for (std::size_t i = 0; i < graph.outputs.size(); ++i) {
+    std::vector<std::int64_t> sizes;
+    for (std::size_t row = 0; row < lengths.size() && parts.axis(i) >= 0; ++row) {
+      sizes.push_back(parts.size(i, lengths[row]));
+    }
+    gathered.emplace_back(graph.outputs[i].name, session.train_count(), parts.axis(i),
+                          std::move(sizes));
+  }
+  return gathered;
 }
 
 }  // namespace
@@ -37,9 +137,11 @@ Prediction predict(const Recipe& recipe, EngineOptions options) {
   const std::int64_t count = session.train_count();
   const std::int64_t size = std::min(session.recipe().data.batch_size, count);
   Engine& engine = session.engine();
-  std::vector<GraphRequest> requests = {session.request(GraphKind::kPredict, size)};
-  if (count % size > 0) {
-    requests.push_back(session.request(GraphKind::kPredict, count % size));
+  std::vector<GraphRequest> requests;
+  for (const BatchForm& form : session.data().ordered_forms(size)) {
+    if (requests.empty() || !session.lengths().any()) {  // others are made when they come
+      requests.push_back(session.request(GraphKind::kPredict, form.rows, form.length));
+    }
   }
   try {
     engine.prepare(requests);
@@ -47,33 +149,22 @@ Prediction predict(const Recipe& recipe, EngineOptions options) {
     error.add_note(concat("while compiling ", recipe.model.path));
     throw;
   }
-  std::vector<NamedTensor> results;
-  std::vector<std::size_t> written;
+  std::vector<GatheredOutput> gathered = gathered_outputs(session);
   const auto loader = session.make_ordered_loader(size);
   while (const Batch* batch = loader->next()) {
-    const HeldExecutor held = engine.executor(session.request(GraphKind::kPredict, batch->rows));
+    const HeldExecutor held = engine.executor(session.request(GraphKind::kPredict, *batch));
     Executor& executor = *held;
     session.bind(executor, *batch);
     executor.run();
-    for (std::size_t i = 0; i < executor.plan().outputs.size(); ++i) {
-      const Tensor part = executor.read_output(static_cast<int>(i)).to_plain();
-      if (results.size() <= i) {
-        const std::string& name = executor.plan().outputs[i].name;
-        results.emplace_back(name, whole_output(part, batch->rows, count, name));
-        written.push_back(0);
-      }
-      Tensor& whole = results[i].second;
-      const auto bytes = static_cast<std::size_t>(part.bytes());
-      TEMPER_CHECK(written[i] + bytes <= static_cast<std::size_t>(whole.bytes()),
-                   ErrorCode::kUnsupported, "output '", results[i].first,
-                   "' does not have one row per sample: predict all ", count,
-                   " samples in one batch");
-      std::memcpy(static_cast<std::byte*>(whole.data()) + written[i], part.data(), bytes);
-      written[i] += bytes;
+    for (std::size_t i = 0; i < gathered.size(); ++i) {
+      const int output = executor.plan().output(PortRole::kModelOutput, static_cast<int>(i));
+      gathered[i].add(executor.read_output(output).to_plain(), *batch);
     }
   }
   Prediction prediction;
-  prediction.outputs = std::move(results);
+  for (GatheredOutput& output : gathered) {
+    output.give(prediction.outputs);
+  }
   if (session.train_data().decodes()) {
     for (std::int64_t row = 0; row < count; ++row) {
       prediction.files.push_back(session.train_data().where(0, row));

@@ -12,7 +12,9 @@ namespace temper::training {
 
 // Every output of the model in inference form, by its name, for all rows of `recipe.data.train` in
 // their order; in batches of recipe.data.batch_size. THROWS: as Session does; kUnsupported when an
-// output has no row per sample and there are several batches.
+// output has no row per sample and there are several batches. Of samples that differ in length an
+// output [N, length, ...] is what each sample has of it, one after another, [sum, ...], with the
+// array NAME.lengths; one whose length stands further back has room for the longest, filled with 0.
 struct Prediction {
   std::vector<NamedTensor> outputs;
   std::vector<std::string> files;  // of the rows, where each is a file of its own

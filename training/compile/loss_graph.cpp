@@ -92,6 +92,13 @@ void flatten_positions(LossInputs& in) {
   }
 }
 
+// What is NaN in the target is not there: another number in its place keeps losses finite.
+void leave_out_filling(LossInputs& in) {
+  Builder& b = in.builder;
+  in.there = b.op("Not", {b.op("IsNaN", {in.target})});
+  in.target = b.op("Where", {in.there, in.target, b.scalar(b.dtype(in.target), 0)});
+}
+
 ValueId add_file_term(Graph& graph, const CompileSettings& settings, const LossTerm& term,
                       const ModelValues& model, const Backend& reference) {
   std::map<std::string, ValueId> given;
@@ -155,6 +162,9 @@ LossSums add_term(Graph& graph, const CompileSettings& settings, const LossTerm&
   }
   if (classes_last(term.loss.parameters) && shape.rank() > 2) {
     flatten_positions(in);
+  }
+  if (term.filled_up) {
+    leave_out_filling(in);
   }
   return loss.sums(in);
 }

@@ -42,6 +42,7 @@ class GraphMaker {
     if (training && request_.kind != GraphKind::kGradient) {
       choose_trainable(graph_, settings_.model.trainable, settings_.model.freeze);
     }
+    set_lengths();
     bind_batch(graph_, request_.symbols, request_.batch, reference_, settings_.model);
     graph::expand_foreign_ops(graph_);
     if (training) {
@@ -102,6 +103,19 @@ class GraphMaker {
   }
 
  private:
+  // What the request says of a dimension goes before what the inputs were settled for.
+  void set_lengths() {
+    for (const ValueId id : graph_.inputs) {
+      std::vector<graph::Dim>& dims = graph_.value(id).dims;
+      for (std::size_t axis = 1; axis < dims.size(); ++axis) {
+        const auto said = request_.symbols.find(dims[axis].symbol);
+        dims[axis].value = said == request_.symbols.end() || dims[axis].symbol.empty()
+                               ? dims[axis].value
+                               : said->second;
+      }
+    }
+  }
+
   // kStatistics: each, of this batch alone.
   void add_statistics() {
     for (int i = 0; i < graph_.node_count(); ++i) {

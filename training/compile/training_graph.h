@@ -60,6 +60,7 @@ struct LossTerm : LossTermSettings {
   int target_index = 0;
   int lengths_index = 0;
   bool all_count = false;  // no class index of the data is ignored
+  bool filled_up = false;  // the target is NaN behind the end of a sample
 };
 
 // What the graphs of a run depend on, besides shapes: settings of the recipe as they are, and what
@@ -85,6 +86,8 @@ struct CompileSettings {
   // Of a run in stages: how many there are, and what was frozen in each before this one.
   std::int64_t stages = 0;
   std::vector<std::vector<std::string>> earlier_freezes;
+  // Of samples that differ in length: the most steps of one. 0: they do not.
+  std::int64_t longest = 0;
   // Of several models in one graph: which one, and "generator::", which begins its names.
   int model_index = 0;
   std::string prefix;
@@ -112,9 +115,10 @@ struct GradientOf {
 
 struct GraphRequest {
   GraphKind kind = GraphKind::kTrain;
-  std::int64_t batch = 1;                       // first dimension of every input
-  std::map<std::string, std::int64_t> symbols;  // other symbolic dimensions
-  std::vector<GradientOf> wrt;                  // kGradient
+  std::int64_t batch = 1;  // first dimension of every input
+  // Other symbolic dimensions, also where the graph has settled them.
+  std::map<std::string, std::int64_t> symbols;
+  std::vector<GradientOf> wrt;     // kGradient
   bool watch_gradients = false;    // kTrain, kLast: also the gradients of what is trained
   bool watch_activations = false;  // also an output per layer of the forward part: see watch.h
 };

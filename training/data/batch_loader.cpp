@@ -5,6 +5,7 @@
 #include <array>
 #include <condition_variable>
 #include <exception>
+#include <map>
 #include <mutex>
 #include <thread>
 #include <utility>
@@ -15,10 +16,12 @@
 namespace temper::training {
 namespace {
 
+const Buckets kNone;
+
 struct Slot {
-  std::vector<Tensor> full;     // batch_size rows
-  std::vector<Tensor> partial;  // the same memory with fewer rows
-  std::int64_t partial_rows = 0;
+  std::vector<Tensor> full;  // batch_size rows
+  // The same memory with fewer or shorter rows, by their number and length.
+  std::map<std::pair<std::int64_t, std::int64_t>, std::vector<Tensor>> parts;
   std::vector<std::int64_t> rows;
   Batch batch;
 };
@@ -30,14 +33,21 @@ struct BatchLoader::State {
       : data(the_data),
         sampler(std::move(the_sampler)),
         options(the_options),
-        order(sampler.epoch(0)) {}
+        buckets(options.buckets == nullptr ? kNone : *options.buckets),
+        order(sampler, buckets, std::max<std::int64_t>(options.batch_size, 1), options.drop_last,
+              sampler.options()),
+        batches(order.batches()) {
+    batches.limit = options.limit_batches;
+  }
 
   const Dataset& data;
   const Sampler sampler;
   const LoaderOptions options;
+  const Buckets& buckets;
 
   // Used by whoever fills: the thread, or next() without one.
-  Sampler::Epoch order;
+  BucketOrder order;
+  EpochBatches batches;
   DataPosition cursor;
 
   // Under the mutex.
@@ -53,30 +63,41 @@ struct BatchLoader::State {
   std::array<Slot, 2> slots;
   std::thread thread;
 
-  void set_partial(Slot& slot, std::int64_t rows) {
-    slot.partial.clear();
-    for (std::size_t f = 0; f < slot.full.size(); ++f) {
-      slot.partial.emplace_back(slot.full[f].dtype(), batch_shape(data.fields()[f], rows), Layout{},
-                                slot.full[f].buffer());
+  // Fields that differ in length have as much of the memory as the batch takes.
+  std::vector<Tensor>& part(Slot& slot, std::int64_t rows, std::int64_t length) {
+    if (rows == options.batch_size && length == 0) {
+      return slot.full;
     }
-    slot.partial_rows = rows;
+    const auto [found, is_new] = slot.parts.try_emplace({rows, length});
+    for (std::size_t f = 0; f < slot.full.size() && is_new; ++f) {
+      const bool follows = length > 0 && buckets.follows[f];
+      found->second.emplace_back(slot.full[f].dtype(),
+                                 batch_shape(data.fields()[f], rows, follows ? length : 0),
+                                 Layout{}, slot.full[f].buffer());
+    }
+    return found->second;
   }
 
   void allocate() {
-    const std::int64_t rest = sampler.count() % options.batch_size;
     for (Slot& slot : slots) {
       for (const Field& field : data.fields()) {
         slot.full.emplace_back(field.dtype, batch_shape(field, options.batch_size), Layout{},
                                "a batch of data");
       }
       slot.rows.reserve(static_cast<std::size_t>(options.batch_size));
-      if (rest > 0 && !options.drop_last) {
-        set_partial(slot, rest);
+      for (const std::int64_t rest : batches.rests) {
+        if (!buckets.any()) {
+          part(slot, rest, 0);
+        }
       }
     }
   }
 
+  // Without buckets an epoch may begin anywhere.
   bool epoch_ends(std::int64_t position) const {
+    if (buckets.any()) {
+      return batches.index_of(position) >= batches.count();
+    }
     const std::int64_t left = sampler.count() - position;
     if (options.limit_batches > 0 && position >= options.limit_batches * options.batch_size) {
       return true;
@@ -91,17 +112,14 @@ struct BatchLoader::State {
         return false;
       }
       cursor = {cursor.epoch + 1, 0};
-      order = sampler.epoch(cursor.epoch);
+      order.begin(cursor.epoch);
     }
-    const std::int64_t rows = std::min(options.batch_size, sampler.count() - cursor.position);
+    const auto [first, rows, length] = order.part_at(cursor.position);
     slot.rows.clear();
     for (std::int64_t i = 0; i < rows; ++i) {
-      slot.rows.push_back(order.row(cursor.position + i));
+      slot.rows.push_back(order.row(first + i));
     }
-    if (rows < options.batch_size && slot.partial_rows != rows) {
-      set_partial(slot, rows);
-    }
-    std::vector<Tensor>& fields = rows == options.batch_size ? slot.full : slot.partial;
+    std::vector<Tensor>& fields = part(slot, rows, length);
     if (options.training) {
       data.read_training(slot.rows, cursor.epoch, fields);
     } else {
@@ -110,6 +128,8 @@ struct BatchLoader::State {
     Batch& batch = slot.batch;
     batch.fields = fields;
     batch.rows = rows;
+    batch.length = length;
+    batch.row_numbers = slot.rows;
     batch.begin = cursor;
     cursor.position += rows;
     batch.end = cursor;
@@ -171,7 +191,7 @@ struct BatchLoader::State {
         position.epoch, " lies outside the set of ", sampler.count(),
         " rows. Is this another data set than the checkpoint's?");
     cursor = position;
-    order = sampler.epoch(position.epoch);
+    order.begin(position.epoch);
     filled = 0;
     head = 0;
     in_use = stop = exhausted = false;
@@ -221,12 +241,6 @@ const Batch* BatchLoader::next() {
 
 void BatchLoader::restart(DataPosition position) { state_->start(position); }
 
-std::int64_t BatchLoader::batches_per_epoch() const {
-  const std::int64_t count = state_->sampler.count();
-  const std::int64_t size = state_->options.batch_size;
-  const std::int64_t limit = state_->options.limit_batches;
-  const std::int64_t all = state_->options.drop_last ? count / size : (count + size - 1) / size;
-  return limit > 0 ? std::min(limit, all) : all;
-}
+std::int64_t BatchLoader::batches_per_epoch() const { return state_->batches.count(); }
 
 }  // namespace temper::training

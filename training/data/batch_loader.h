@@ -5,6 +5,7 @@
 #include <memory>
 #include <span>
 
+#include "training/data/bucket_order.h"
 #include "training/data/dataset.h"
 #include "training/data/sampler.h"
 
@@ -21,6 +22,8 @@ struct LoaderOptions {
   bool single_epoch = false;
   // Rows as Dataset::read_training() gives them, with the random changes of the epoch.
   bool training = false;
+  // Rows of different lengths; outlives the loader. Null: all are delivered with one size.
+  const Buckets* buckets = nullptr;
   // Fill batches in a thread of their own; without, next() fills them itself (equal results).
   bool prefetch = true;
 };
@@ -36,8 +39,10 @@ struct DataPosition {
 struct Batch {
   std::span<Tensor> fields;  // as Dataset::fields(), with `rows` rows
   std::int64_t rows = 0;
-  DataPosition begin;  // before this batch
-  DataPosition end;    // what to resume from when this batch has been used
+  std::int64_t length = 0;                    // of its bucket; 0 without buckets
+  std::span<const std::int64_t> row_numbers;  // in the data set
+  DataPosition begin;                         // before this batch
+  DataPosition end;                           // what to resume from when this batch has been used
   bool last_in_epoch = false;
 };
 

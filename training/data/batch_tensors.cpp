@@ -2,10 +2,11 @@
 
 namespace temper::training {
 
-Shape batch_shape(const Field& field, std::int64_t rows) {
+Shape batch_shape(const Field& field, std::int64_t rows, std::int64_t length) {
   Shape shape{rows};
-  for (const std::int64_t dim : field.row_shape) {
-    shape.push_back(dim);
+  for (int axis = 0; axis < field.row_shape.rank(); ++axis) {
+    const bool changes = length > 0 && axis == field.ragged_axis;
+    shape.push_back(changes ? length : field.row_shape[axis]);
   }
   return shape;
 }

@@ -24,6 +24,11 @@ std::optional<OutsideValue> Dataset::find_outside(std::size_t field,
   return std::nullopt;
 }
 
+void Dataset::deliver_size(std::size_t field, std::int64_t /*size*/,
+                           std::optional<double> /*pad*/) {
+  fail(ErrorCode::kInternal, "the rows of field ", field, " are all of one size");
+}
+
 std::string element_place(const Dataset& data, std::size_t field, std::int64_t row,
                           std::int64_t element) {
   const Shape& shape = data.fields().at(field).row_shape;

@@ -24,6 +24,9 @@ struct Field {
   // A target of classes by pixel from a picture file. It is delivered in the shape that is asked
   // for, and where that is floats, as 0 and 1: any class but 0 is 1.
   bool is_mask = false;
+  // The dimension of row_shape in which rows differ in size, and row_shape has the largest. -1:
+  // none.
+  int ragged_axis = -1;
 };
 
 // The whole numbers a field may hold.
@@ -53,9 +56,16 @@ class Dataset {
   // Inputs first, then targets.
   virtual const std::vector<Field>& fields() const = 0;
 
+  // The size of each row of a field with a ragged axis, as the data have it; of others none.
+  virtual std::span<const std::int64_t> row_sizes(std::size_t /*field*/) const { return {}; }
+  // Rows of a field with a ragged axis are from now on delivered with this size there: filled up,
+  // or cut. `pad`: with what they are filled up; empty: as before. Before any is read.
+  virtual void deliver_size(std::size_t field, std::int64_t size, std::optional<double> pad);
+
   // Row i of out[f] becomes row rows[i] of field f. Allocates nothing, but where images or samples
   // are changed.
-  // REQUIRES: one plain tensor per field, of its dtype and shape [rows.size(), row_shape...].
+  // REQUIRES: one plain tensor per field, of its dtype and shape [rows.size(), row_shape...], or
+  // with less in the ragged axis.
   virtual void read(std::span<const std::int64_t> rows, std::span<Tensor> out) const = 0;
 
   // The same for training, with the random changes that the recipe asks for in this epoch.

@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -21,6 +22,12 @@ class DatasetOver : public Dataset {
   std::optional<OutsideValue> find_outside(std::size_t field,
                                            const AllowedValues& allowed) const override {
     return data_->find_outside(field, allowed);
+  }
+  std::span<const std::int64_t> row_sizes(std::size_t field) const override {
+    return data_->row_sizes(field);
+  }
+  void deliver_size(std::size_t field, std::int64_t size, std::optional<double> pad) override {
+    data_->deliver_size(field, size, pad);
   }
   bool decodes() const override { return data_->decodes(); }
   std::string where(std::size_t field, std::int64_t row) const override {

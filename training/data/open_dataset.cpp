@@ -45,8 +45,8 @@ std::string labels_path(const std::string& images) {
 }
 
 // One array per file: the input and, when there is a path, the target.
-std::vector<ArrayField> open_pair(const std::string& path, const std::string& target_path,
-                                  const DataOptions& options, Tensor (*read)(const std::string&)) {
+MatchedArrays open_pair(const std::string& path, const std::string& target_path,
+                        const DataOptions& options, Tensor (*read)(const std::string&)) {
   TEMPER_CHECK(options.inputs.size() <= 1, ErrorCode::kInvalidData, path,
                " holds one array, the model has ", options.inputs.size(),
                " inputs; save them in one .npz file under their names");
@@ -58,16 +58,17 @@ std::vector<ArrayField> open_pair(const std::string& path, const std::string& ta
   WantedField target = options.targets.empty() ? WantedField{} : options.targets.front();
   input.name = input.name.empty() ? "input" : input.name;
   target.name = target.name.empty() ? "target" : target.name;
-  std::vector<ArrayField> fields;
-  fields.push_back(make_array_field(read(path), input, false, path, options));
+  MatchedArrays matched;
+  matched.fields.push_back(make_array_field(read(path), input, false, path, options));
   if (!target_path.empty()) {
-    fields.push_back(make_array_field(read(target_path), target, true, target_path, options));
+    matched.fields.push_back(
+        make_array_field(read(target_path), target, true, target_path, options));
   }
-  return fields;
+  return matched;
 }
 
-std::vector<ArrayField> open_folder(const std::string& path, const DataOptions& options,
-                                    std::vector<std::string>& files) {
+MatchedArrays open_folder(const std::string& path, const DataOptions& options,
+                          std::vector<std::string>& files) {
   ArraySource source;
   source.path = path;
   for (const std::string& name : list_directory(path)) {
@@ -83,8 +84,8 @@ std::vector<ArrayField> open_folder(const std::string& path, const DataOptions& 
 }
 
 // `classes`: what the array of texts of that name holds, if there is one.
-std::vector<ArrayField> open_npz(const std::string& path, const DataOptions& options,
-                                 std::vector<std::string>& classes) {
+MatchedArrays open_npz(const std::string& path, const DataOptions& options,
+                       std::vector<std::string>& classes) {
   const NpzFile file(path);
   ArraySource source;
   source.path = path;
@@ -100,16 +101,16 @@ std::vector<ArrayField> open_npz(const std::string& path, const DataOptions& opt
 std::unique_ptr<Dataset> open_arrays(const DataFiles& found, const DataOptions& options) {
   std::vector<std::string> files = found.paths;
   const std::string& path = found.paths.front();
-  std::vector<ArrayField> fields;
+  MatchedArrays matched;
   std::vector<std::string> classes;
   if (found.kind == DataKind::kNpyFolder) {
     files.clear();
-    fields = open_folder(path, options, files);
+    matched = open_folder(path, options, files);
   } else if (found.kind == DataKind::kNpz) {
-    fields = open_npz(path, options, classes);
+    matched = open_npz(path, options, classes);
   } else if (found.kind == DataKind::kManifest) {
     const Manifest manifest(path);
-    fields = match_arrays(
+    matched = match_arrays(
         {path, manifest.names(), [&](const std::string& name) { return manifest.read(name); }},
         options);
     classes = manifest.classes();
@@ -122,10 +123,11 @@ std::unique_ptr<Dataset> open_arrays(const DataFiles& found, const DataOptions& 
     if (!target.empty()) {
       files.push_back(target);
     }
-    fields = open_pair(path, target, options, idx ? &read_idx : &read_npy);
+    matched = open_pair(path, target, options, idx ? &read_idx : &read_npy);
   }
-  auto data = std::make_unique<ArrayDataset>(std::move(fields),
+  auto data = std::make_unique<ArrayDataset>(std::move(matched.fields),
                                              fingerprint_files(files, options.hash_everything));
+  data->add_made(std::move(matched.made));
   data->check_values(options.require_finite);
   data->set_class_names(std::move(classes));
   return data;
@@ -163,7 +165,7 @@ std::unique_ptr<Dataset> open_dataset(const std::string& path, const DataOptions
   DataOptions options = wanted;
   use_stored_images(wanted.preprocessing, options);
   const DataFiles found = find_data(path, options.settings, options.part);
-  if (!has_named_arrays(found.kind)) {
+  if (!has_named_arrays(found.kind) && found.kind != DataKind::kJson) {
     std::erase_if(options.inputs, [](const WantedField& input) { return input.optional; });
   }
   std::unique_ptr<Dataset> data = open_kind(found, options);

@@ -15,6 +15,17 @@
 
 namespace temper::training {
 
+// What an input of the model is, made of the lengths of the samples where the data have no array
+// for it.
+enum class MadeField {
+  kNone,
+  kMask,         // 1 for what is there, 0 for what was filled up
+  kPaddingMask,  // the other way round
+  kPositions,    // 0, 1, 2, ...
+  kZeros,
+  kLengths,  // how long the sample is
+};
+
 // An input or target as the model wants it. What is left out is taken as the file has it.
 struct WantedField {
   std::string name;
@@ -28,6 +39,11 @@ struct WantedField {
   // Left out where an .npz file, a folder of .npy files or a manifest has no array for it; other
   // kinds of data never have one.
   bool optional = false;
+  MadeField made = MadeField::kNone;
+  std::optional<double> pad = {};           // what rows of different sizes are filled up with
+  std::vector<std::string> row_names = {};  // the model's names of the dimensions of a row
+  // kLengths: what stands for each length, from 0 on; empty: itself.
+  std::vector<std::int64_t> frames = {};
 };
 
 // Which part of a folder that holds both.

@@ -27,6 +27,7 @@ class Sampler {
 
   // Rows of an epoch.
   std::int64_t count() const { return count_; }
+  const SamplerOptions& options() const { return options_; }
 
   // The order of one epoch: call with a position in 0..count-1.
   class Epoch {

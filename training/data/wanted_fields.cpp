@@ -2,14 +2,19 @@
 #include "training/data/wanted_fields.h"
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
+#include "training/data/arrays/made_rows.h"
 #include "training/data/row_shape.h"
 
 namespace temper::training {
 namespace {
 
 constexpr std::string_view kTargetPrefix = "target:";
+constexpr const char* kLengthsOf = ".lengths";
+constexpr const char* kOffsetsOf = ".offsets";
+constexpr double kIgnored = -100;  // what losses leave out
 
 bool contains(const std::vector<std::string>& names, std::string_view name) {
   return std::find(names.begin(), names.end(), name) != names.end();
@@ -32,12 +37,26 @@ std::string hint_for_target(const ArraySource& source) {
                                  : "";
 }
 
+// Whether an array says how long the rows of another are.
+bool says_sizes(const ArraySource& source, const std::string& name, const DataOptions& options) {
+  for (const std::string_view suffix : {kLengthsOf, kOffsetsOf}) {
+    if (name.ends_with(suffix) &&
+        contains(source.names, name.substr(0, name.size() - suffix.size()))) {
+      return true;
+    }
+  }
+  return name == options.settings.lengths;
+}
+
 std::vector<WantedField> wanted_inputs(const ArraySource& source, const DataOptions& options) {
   if (!options.inputs.empty()) {
     return options.inputs;
   }
   std::vector<WantedField> inputs;
   for (const std::string& name : source.names) {
+    if (says_sizes(source, name, options)) {
+      continue;
+    }
     const bool claimed = std::any_of(
         options.targets.begin(), options.targets.end(),
         [&](const WantedField& target) { return target.name == name || target.array == name; });
@@ -69,7 +88,8 @@ std::vector<WantedField> wanted_targets(const ArraySource& source, const DataOpt
   std::vector<WantedField> targets = options.targets;
   if (targets.empty()) {
     for (const std::string& name : source.names) {
-      if (name.starts_with(kTargetPrefix) && !is_input(options, name)) {
+      if (name.starts_with(kTargetPrefix) && !is_input(options, name) &&
+          !says_sizes(source, name, options)) {
         targets.push_back(
             {name.substr(kTargetPrefix.size()), DType::kUndefined, std::nullopt, name});
       }
@@ -78,9 +98,15 @@ std::vector<WantedField> wanted_targets(const ArraySource& source, const DataOpt
       targets.push_back({usual_targets().front(), DType::kUndefined, std::nullopt, {}});
     }
   }
+  const auto needed = std::count_if(targets.begin(), targets.end(), [](const WantedField& target) {
+    return target.made == MadeField::kNone;
+  });
   for (WantedField& target : targets) {
+    if (target.made != MadeField::kNone) {
+      continue;
+    }
     const std::vector<std::string> candidates =
-        candidates_for(target, options.require_targets && targets.size() == 1);
+        candidates_for(target, options.require_targets && needed == 1);
     const std::string asked = target.array;
     target.array.clear();
     for (const std::string& name : candidates) {
@@ -96,6 +122,95 @@ std::vector<WantedField> wanted_targets(const ArraySource& source, const DataOpt
   return targets;
 }
 
+// What rows are filled up with where nothing else is said.
+double usual_pad(const Field& field) {
+  if (!field.is_target) {
+    return 0;
+  }
+  return is_integer(field.dtype) ? kIgnored : std::numeric_limits<double>::quiet_NaN();
+}
+
+std::optional<double> said_pad(const DataOptions& options, const std::string& name) {
+  for (const FieldSettings& field : options.settings.fields) {
+    if (field.name == name && field.pad) {
+      return field.pad;
+    }
+  }
+  return std::nullopt;
+}
+
+// The shape rows of different sizes are delivered in. A size that the model fixes is that of all of
+// them; a target's is what the run settled.
+Shape ragged_row_shape(const Shape& stored, int axis, const WantedField& wanted, bool is_target,
+                       const ArrayField& entry, const DataOptions& options) {
+  Shape row = stored;
+  const bool same_rank = wanted.row_shape && wanted.row_shape->rank() == stored.rank();
+  if (same_rank) {
+    const std::int64_t size = (*wanted.row_shape)[axis];
+    TEMPER_CHECK(is_target || stored[axis] <= size || options.settings.truncate,
+                 ErrorCode::kInvalidData, entry.source, " has rows of up to ", stored[axis],
+                 ", the model takes ", size, "; data.truncate = true cuts off what is too long");
+    row[axis] = size;
+  }
+  return fit_row_shape(row, wanted, entry.source);
+}
+
+// How long the rows of an array are, where the data say so.
+std::optional<RowSizes> sizes_of(const ArraySource& source, const std::string& array,
+                                 const Tensor& values, const WantedField& wanted, bool is_target,
+                                 const DataOptions& options) {
+  const auto from = [&](const std::string& name) {
+    return concat(source.path, ", array '", name, "'");
+  };
+  const std::string lengths = array + kLengthsOf;
+  const std::string offsets = array + kOffsetsOf;
+  if (contains(source.names, lengths)) {
+    return sizes_from_lengths(source.read(lengths), values, from(lengths), from(array), -1);
+  }
+  if (contains(source.names, offsets)) {
+    return sizes_from_offsets(source.read(offsets), values, from(offsets), from(array));
+  }
+  const std::string& common = options.settings.lengths;
+  if (common.empty() || array == common || values.shape().rank() < 2) {
+    return std::nullopt;
+  }
+  const auto open = std::find(wanted.row_dims.begin(), wanted.row_dims.end(), -1);
+  const bool is_open = open != wanted.row_dims.end() &&
+                       static_cast<int>(wanted.row_dims.size()) == values.shape().rank() - 1;
+  if (!is_open && !is_target) {
+    return std::nullopt;
+  }
+  TEMPER_CHECK(contains(source.names, common), ErrorCode::kInvalidData, "no array '", common,
+               "' (data.lengths): ", listed(source));
+  const Tensor all = source.read(common);
+  const int axis = is_open ? static_cast<int>(open - wanted.row_dims.begin()) : 0;
+  const std::vector<std::int64_t> numbers = all.values<std::int64_t>();
+  const std::int64_t longest =
+      numbers.empty() ? 0 : *std::max_element(numbers.begin(), numbers.end());
+  if (is_target && values.shape()[1] < longest) {
+    return std::nullopt;  // of each sample, not of its steps
+  }
+  return sizes_from_lengths(all, values, from(common), from(array), axis);
+}
+
+void add_sizes(const RowSizes& sizes, const Shape& stored, const Shape& array,
+               const WantedField& wanted, const DataOptions& options, ArrayField& entry) {
+  const int axis = sizes.padded ? sizes.axis : 0;
+  const bool fixed = wanted.row_shape.has_value() && !entry.field.is_target;
+  entry.field.row_shape =
+      ragged_row_shape(stored, axis, wanted, entry.field.is_target, entry, options);
+  Shape before = stored;
+  if (entry.field.row_shape.rank() == stored.rank()) {
+    before[axis] = entry.field.row_shape[axis];
+  }
+  const int delivered = delivered_axis(before, axis, entry.field.row_shape);
+  TEMPER_CHECK(delivered >= 0, ErrorCode::kInvalidData, entry.source, " has rows of shape ", stored,
+               " that differ in their dimension ", axis + 1, ", the model takes ",
+               entry.field.row_shape, ": what differs must be a dimension of its own");
+  entry.ragged.emplace(sizes, array, delivered);
+  entry.field.ragged_axis = fixed ? -1 : delivered;
+}
+
 }  // namespace
 
 const std::vector<std::string>& usual_targets() {
@@ -104,7 +219,7 @@ const std::vector<std::string>& usual_targets() {
 }
 
 ArrayField make_array_field(Tensor array, const WantedField& wanted, bool is_target,
-                            std::string source, const DataOptions& options) {
+                            std::string source, const DataOptions& options, const RowSizes* sizes) {
   TEMPER_CHECK(array.shape().rank() >= 1, ErrorCode::kInvalidData, source,
                " is a single value; expected one entry per row");
   TEMPER_CHECK(!is_narrow(wanted.dtype), ErrorCode::kUnsupported, "the model takes '", wanted.name,
@@ -113,11 +228,17 @@ ArrayField make_array_field(Tensor array, const WantedField& wanted, bool is_tar
                "take numbers");
   ArrayField entry;
   entry.source = std::move(source);
-  const Shape stored(array.shape().dims().subspan(1));
+  const Shape stored =
+      sizes == nullptr ? Shape(array.shape().dims().subspan(1)) : sizes->row_shape(array.shape());
   entry.field.name = wanted.name;
   entry.field.is_target = is_target;
-  entry.field.row_shape =
-      array.shape()[0] == 0 ? stored : fit_row_shape(stored, wanted, entry.source);
+  entry.row_names = wanted.row_names;
+  if (sizes == nullptr) {
+    entry.field.row_shape =
+        array.shape()[0] == 0 ? stored : fit_row_shape(stored, wanted, entry.source);
+  } else {
+    add_sizes(*sizes, stored, array.shape(), wanted, options, entry);
+  }
   const DType dtype = array.dtype();
   const bool scaled = options.settings.scale && !is_target && dtype == DType::kUInt8;
   entry.field.dtype = wanted.dtype;
@@ -132,19 +253,32 @@ ArrayField make_array_field(Tensor array, const WantedField& wanted, bool is_tar
   if (!is_target && dtype == DType::kUInt8 && is_float(entry.field.dtype)) {
     entry.field.white = 255.0 / entry.divisor;
   }
+  if (sizes != nullptr) {
+    entry.pad = wanted.pad.value_or(usual_pad(entry.field));
+    entry.pad = said_pad(options, wanted.name).value_or(entry.pad);
+  }
   entry.array = std::move(array);
   return entry;
 }
 
-std::vector<ArrayField> match_arrays(const ArraySource& source, const DataOptions& options) {
-  std::vector<ArrayField> fields;
+MatchedArrays match_arrays(const ArraySource& source, const DataOptions& options) {
+  MatchedArrays matched;
+  std::vector<WantedField> made;
+  std::vector<WantedField> made_targets;
   const auto add = [&](const WantedField& wanted, const std::string& array, bool is_target) {
     const std::string name = concat(source.path, ", array '", array, "'");
-    fields.push_back(make_array_field(source.read(array), wanted, is_target, name, options));
+    Tensor values = source.read(array);
+    const std::optional<RowSizes> sizes =
+        sizes_of(source, array, values, wanted, is_target, options);
+    matched.fields.push_back(make_array_field(std::move(values), wanted, is_target, name, options,
+                                              sizes ? &*sizes : nullptr));
   };
   for (const WantedField& input : wanted_inputs(source, options)) {
     const std::string& array = input.array.empty() ? input.name : input.array;
-    if (input.optional && !contains(source.names, array)) {
+    if (!contains(source.names, array) && (input.optional || input.made != MadeField::kNone)) {
+      if (input.made != MadeField::kNone) {
+        made.push_back(input);
+      }
       continue;
     }
     TEMPER_CHECK(contains(source.names, array), ErrorCode::kInvalidData, "no array '", array,
@@ -153,11 +287,20 @@ std::vector<ArrayField> match_arrays(const ArraySource& source, const DataOption
     add(input, array, false);
   }
   for (const WantedField& target : wanted_targets(source, options)) {
-    if (!target.array.empty()) {
+    if (target.made != MadeField::kNone) {
+      made_targets.push_back(target);
+    } else if (!target.array.empty()) {
       add(target, target.array, true);
     }
   }
-  return fields;
+  follow_fixed_inputs(matched.fields);
+  for (const WantedField& input : made) {
+    matched.made.push_back(made_rows(input, false, matched.fields));
+  }
+  for (const WantedField& target : made_targets) {
+    matched.made.push_back(made_rows(target, true, matched.fields));
+  }
+  return matched;
 }
 
 }  // namespace temper::training

@@ -20,11 +20,19 @@ struct ArraySource {
 // What targets are mostly called in files, the first the best.
 const std::vector<std::string>& usual_targets();
 
-// Inputs first, then targets. THROWS: kInvalidData naming what is missing and what there is.
-std::vector<ArrayField> match_arrays(const ArraySource& source, const DataOptions& options);
+struct MatchedArrays {
+  std::vector<ArrayField> fields;  // inputs first, then targets
+  std::vector<MadeRows> made;      // inputs that follow from the lengths of others
+};
 
-// The field of one array. `wanted` may leave dtype and shape open.
+// The array NAME may come with NAME.lengths or NAME.offsets, which say how much of it each row has.
+// THROWS: kInvalidData naming what is missing and what there is.
+MatchedArrays match_arrays(const ArraySource& source, const DataOptions& options);
+
+// The field of one array. `wanted` may leave dtype and shape open. `sizes`: of its rows, where they
+// differ; null: they do not.
 ArrayField make_array_field(Tensor array, const WantedField& wanted, bool is_target,
-                            std::string source, const DataOptions& options);
+                            std::string source, const DataOptions& options,
+                            const RowSizes* sizes = nullptr);
 
 }  // namespace temper::training

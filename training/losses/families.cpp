@@ -94,11 +94,17 @@ ValueId mean_over(Builder& b, ValueId value, std::vector<std::int64_t> axes) {
 }
 
 ValueId weigh_samples(const LossInputs& in, ValueId elements) {
+  Builder& b = in.builder;
+  const Shape shape = b.shape(elements);
+  if (in.there.valid()) {
+    TEMPER_CHECK(b.shape(in.there) == shape, ErrorCode::kUnsupported, "this loss has the elements ",
+                 shape, " for a target ", b.shape(in.there),
+                 ": of samples that differ in length it cannot leave out what was filled up");
+    elements = b.op("Where", {in.there, elements, b.scalar(b.dtype(elements), 0)});
+  }
   if (!in.sample_weight.valid()) {
     return elements;
   }
-  Builder& b = in.builder;
-  const Shape shape = b.shape(elements);
   const Shape weight = b.shape(in.sample_weight);
   TEMPER_CHECK(shape.rank() >= 1 && shape[0] == weight[0], ErrorCode::kInvalidArgument,
                "loss.sample_weight has ", weight[0], " numbers for a loss of the elements ", shape);
@@ -113,6 +119,14 @@ LossSums reduce_loss(const LossInputs& in, ValueId elements) {
   Builder& b = in.builder;
   const Shape shape = b.shape(elements);
   const ValueId sum = sum_all(b, weigh_samples(in, elements));
+  if (in.there.valid()) {
+    TEMPER_CHECK(in.parameters.get_string("reduction", "mean") != "batchmean",
+                 ErrorCode::kUnsupported,
+                 "loss.reduction = \"batchmean\" divides by samples, "
+                 "whatever their lengths; write \"mean\" or \"sum\"");
+    return {sum, sum_all(b, b.cast(in.there, b.dtype(sum))),
+            static_cast<double>(shape.element_count())};
+  }
   const bool rows = in.parameters.get_string("reduction", "mean") == "batchmean";
   return sums_of_all(
       b, sum, static_cast<double>(rows && shape.rank() > 0 ? shape[0] : shape.element_count()));

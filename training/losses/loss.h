@@ -49,6 +49,8 @@ struct LossInputs {
   graph::ValueId sample_weight = {};
   graph::ValueId input_lengths = {};  // of a label sequence, [N] i64; invalid: all frames count
   bool all_count = false;             // no class index equals ignore_index
+  // Where samples differ in length: which elements of the target are there, bool; invalid: all.
+  graph::ValueId there = {};
 
   graph::ValueId output() const { return outputs.front(); }
 };

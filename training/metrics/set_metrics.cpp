@@ -173,6 +173,10 @@ void SetMetrics::add_binary(const T* output, const W* wanted, const Shape& shape
     positive_ = {};
   }
   const auto take = [&](std::int64_t column, std::int64_t i) {
+    if (std::isnan(static_cast<double>(wanted[i]))) {
+      return;  // behind the end of the sample
+    }
+    ++counted_;
     const auto score = static_cast<double>(output[i]);
     const bool predicted = score > border;
     const bool truth = wanted[i] > W(0.5);
@@ -195,12 +199,15 @@ void SetMetrics::add_binary(const T* output, const W* wanted, const Shape& shape
       take(column, (sample / inner * columns + column) * inner + sample % inner);
     }
   }
-  counted_ += count;
 }
 
 template <class T, class W>
 void SetMetrics::add_values(const T* output, const W* wanted, const Shape& shape) {
-  for (std::int64_t n = 0; n < shape[0]; ++n) {
+  const std::int64_t rows = classes_ == 0 ? 0 : shape.element_count() / classes_;
+  for (std::int64_t n = 0; n < rows; ++n) {
+    if (std::isnan(static_cast<double>(wanted[n * classes_]))) {
+      continue;  // behind the end of the sample
+    }
     std::copy_n(output + n * classes_, classes_, row_.begin());
     if (kind_ == Scores::kLogProbabilities) {
       std::transform(row_.begin(), row_.end(), row_.begin(), [](double x) { return std::exp(x); });

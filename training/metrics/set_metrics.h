@@ -48,7 +48,8 @@ class SetMetrics {
              std::int64_t ignore_index = -100);
 
   Task task() const { return task_; }
-  // `target`: see Task. THROWS: kInvalidData for a label that is no class.
+  // `target`: see Task; what is NaN there, of samples that differ in length, does not count.
+  // THROWS: kInvalidData for a label that is no class.
   void add(const Tensor& output, const Tensor& target);
   // REQUIRES: metrics made alike. The order of merging does not matter, but for rounding.
   void merge(const SetMetrics& other);

@@ -213,5 +213,7 @@ RepeatedTable train_stage_table();
 // How samples lie in a model's inputs and outputs.
 RepeatedTable model_input_table();
 RepeatedTable model_output_table();
+// Samples of different lengths.
+RepeatedTable data_field_table();
 
 }  // namespace temper::training

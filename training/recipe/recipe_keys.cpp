@@ -111,7 +111,7 @@ const std::vector<ComponentTable>& component_tables() {
 const std::vector<RepeatedTable>& repeated_tables() {
   static const std::vector<RepeatedTable> kTables = {
       loss_term_table(),   optimizer_group_table(), schedule_phase_table(), compare_run_table(),
-      train_stage_table(), model_input_table(),     model_output_table()};
+      train_stage_table(), model_input_table(),     model_output_table(),   data_field_table()};
   return kTables;
 }
 

@@ -16,6 +16,7 @@ constexpr std::pair<const char*, const char*> kTables[] = {
     {"models.discriminator", "of two models: the discriminator's ONNX file"},
     {"compile", "how the model becomes a plan"},
     {"data", "which data, how they are read, split and batched"},
+    {"data.field", "of one input or target: what it is filled up with, or made of"},
     {"augment", "what training pictures go through at random"},
     {"loss", "which loss, with its parameters; penalties on weights"},
     {"loss.term", "several losses, added up"},

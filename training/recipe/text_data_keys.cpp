@@ -1,12 +1,90 @@
-// The keys of [data] for texts and records: tokens, JSON.
+// The keys of [data] for texts and records: tokens, JSON; for samples of different lengths, and
+// [data.field.NAME].
+#include <iterator>
+
 #include "training/recipe/key_field.h"
 
 namespace temper::training {
 namespace {
 
 constexpr const char* kTokenTypes[] = {"", "u16", "u32"};
+constexpr const char* kAuto = "auto";
+
+// "auto", how many, or a list of lengths.
+RecipeKey buckets_key() {
+  RecipeKey made;
+  made.name = "data.buckets";
+  made.help =
+      "samples of different lengths: what each is filled up to, the next of these lengths, so that "
+      "a batch has one; a number: so many, as the data ask for; \"auto\": few, with little filling";
+  made.type = "a list of lengths, a number or \"auto\"";
+  made.set = [](Recipe& recipe, const RecipeValue& value) {
+    const auto* text = std::get_if<std::string>(&value);
+    const auto* count = std::get_if<std::int64_t>(&value);
+    const auto* list = std::get_if<std::vector<std::int64_t>>(&value);
+    constexpr std::int64_t kMost = 64;
+    const bool ok =
+        (text != nullptr && *text == kAuto) ||
+        (count != nullptr && *count >= 1 && *count <= kMost) ||
+        (list != nullptr && !list->empty() && static_cast<std::int64_t>(list->size()) <= kMost &&
+         std::all_of(list->begin(), list->end(), [](auto length) { return length > 0; }));
+    TEMPER_CHECK(ok, ErrorCode::kInvalidArgument,
+                 "must be a list of lengths, as in [32, 64], how "
+                 "many of them, from 1 to ",
+                 kMost, ", or \"auto\", but is ", to_toml_value(value));
+    recipe.data.buckets = {count == nullptr ? 0 : *count,
+                           list == nullptr ? std::vector<std::int64_t>{} : *list};
+  };
+  made.get = [](const Recipe& recipe) -> RecipeValue {
+    const BucketSettings& buckets = recipe.data.buckets;
+    if (!buckets.lengths.empty()) {
+      return buckets.lengths;
+    }
+    return buckets.count > 0 ? RecipeValue(buckets.count) : RecipeValue(std::string(kAuto));
+  };
+  return made;
+}
+
+RepeatedKey pad_key() {
+  RepeatedKey made;
+  made.name = "pad";
+  made.help =
+      "what rows of this input or target are filled up with; 0, or data.pad, of an input, of a "
+      "target what the loss leaves out";
+  made.type = "a number";
+  made.set = [](Recipe& recipe, std::size_t entry, const RecipeValue& value) {
+    recipe.data.fields[entry].pad = checked_value<double>(value, nullptr);
+  };
+  made.get = [](const Recipe& recipe, std::size_t entry) -> std::optional<RecipeValue> {
+    const std::optional<double>& pad = recipe.data.fields[entry].pad;
+    return pad ? std::optional<RecipeValue>(*pad) : std::nullopt;
+  };
+  return made;
+}
 
 }  // namespace
+
+RepeatedTable data_field_table() {
+  using R = Recipe;
+  using I = std::size_t;
+  RepeatedTable table = {
+      "data.field",
+      "of one input or target of samples that differ in length, by its name in the model or the "
+      "data",
+      {pad_key(),
+       entry_key(
+           "make",
+           "what the data need not hold of this input: \"mask\" (1 for what is there, 0 for what "
+           "was filled up), \"padding_mask\" (the other way round), \"positions\" (0, 1, 2, ...), "
+           "\"zeros\", \"lengths\" (of the samples); left out, the input's name says it",
+           [](R& r, I i) -> auto& { return r.data.fields[i].make; },
+           one_of<kMadeFields, std::size(kMadeFields)>, std::string{})},
+      [](const R& r) { return r.data.fields.size(); },
+      [](R& r) { r.data.fields.emplace_back(); }};
+  table.runs = Runs::kOneModel;
+  table.entry_name = [](R& r, I i) -> auto& { return r.data.fields[i].name; };
+  return table;
+}
 
 std::vector<RecipeKey> text_data_keys() {
   return {
@@ -32,6 +110,16 @@ std::vector<RecipeKey> text_data_keys() {
           "overlap",
           [](Recipe& r) -> auto& { return r.data.stride; }, not_negative)
           .when(of_data({"tokens"})),
+      buckets_key().of(Runs::kOneModel),
+      key(
+          "data.max_length", "samples of different lengths: longer ones are cut to it; 0: none are",
+          [](Recipe& r) -> auto& { return r.data.max_length; }, not_negative)
+          .of(Runs::kOneModel),
+      key("data.lengths",
+          "arrays whose rows have room for the longest: the array that says how much of each "
+          "counts",
+          [](Recipe& r) -> auto& { return r.data.lengths; })
+          .of(Runs::kOneModel),
   };
 }
 

@@ -12,7 +12,7 @@ namespace temper::training {
 
 struct MicroBatches {
   std::int64_t count = 1;
-  std::int64_t rows = 0;  // of all
+  std::int64_t rows = 0;  // of all, where it accumulates
   bool accumulates = false;
 
   // Of the step that begins at a position. The last group of an epoch may be short.
@@ -20,10 +20,11 @@ struct MicroBatches {
     const Recipe& recipe = session.recipe();
     accumulates = recipe.train.accumulate > 1;
     if (accumulates) {
-      const std::int64_t done = begin.position / recipe.data.batch_size;
-      count = std::min(recipe.train.accumulate, session.batches_per_epoch() - done);
+      const EpochBatches epoch = session.data().epoch_batches();
+      const std::int64_t done = epoch.index_of(begin.position);
+      count = std::min(recipe.train.accumulate, epoch.count() - done);
+      rows = epoch.rows(done, count);
     }
-    rows = std::min(count * recipe.data.batch_size, session.train_count() - begin.position);
   }
 
   GraphKind kind_of(std::int64_t i) const {

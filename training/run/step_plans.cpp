@@ -35,7 +35,7 @@ void StepPlans::prepare(const std::vector<GraphRequest>& requests) {
   Engine& engine = session_.engine();
   losses_ = LossTotals(engine.settings(), true, engine.plan(requests.front()));
   for (const GraphRequest& request : requests) {
-    at(request.kind, request.batch);
+    at(Key{request.kind, request.batch, session_.length_of(request)});
   }
 }
 
@@ -50,17 +50,47 @@ bool StepPlans::all_readings() const {
                      [](const auto& plan) { return plan.second.sums_are_readings; });
 }
 
-const StepPlan& StepPlans::at(GraphKind kind, std::int64_t rows) {
-  const auto key = std::make_pair(kind, rows);
+void StepPlans::make_room(const StepPlan* kept) {
+  const std::int64_t most = session_.recipe().train.plan_cache;
+  while (static_cast<std::int64_t>(plans_.size()) >= most) {
+    auto oldest = plans_.end();
+    for (auto it = plans_.begin(); it != plans_.end(); ++it) {
+      const StepPlan& plan = it->second;
+      if (&plan != kept && plan.readings->waiting() == 0 &&
+          (oldest == plans_.end() || plan.last_used < oldest->second.last_used)) {
+        oldest = it;
+      }
+    }
+    if (oldest == plans_.end()) {
+      return;
+    }
+    plans_.erase(oldest);
+  }
+}
+
+const StepPlan& StepPlans::at(GraphKind kind, const Batch& batch, const StepPlan* kept) {
+  const Key key{kind, batch.rows, batch.length};
+  if (batch.length > 0 && !plans_.contains(key)) {
+    make_room(kept);
+  }
+  return at(key);
+}
+
+const StepPlan& StepPlans::at(const Key& key) {
   const auto known = plans_.find(key);
   if (known != plans_.end()) {
+    known->second.last_used = ++uses_;
     return known->second;
   }
   Engine& engine = session_.engine();
-  const GraphRequest request = session_.request(kind, rows);
+  const auto [kind, rows, length] = key;
+  const GraphRequest request = session_.request(kind, rows, length);
   HeldExecutor executor = engine.executor(request);
-  return plans_.emplace(key, StepPlan(std::move(executor), engine.ports(request), late_))
-      .first->second;
+  const StepPlan& made =
+      plans_.emplace(key, StepPlan(std::move(executor), engine.ports(request), late_))
+          .first->second;
+  made.last_used = ++uses_;
+  return made;
 }
 
 }  // namespace temper::training

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -26,6 +27,7 @@ struct StepPlan {
   bool sums_are_readings = true;  // else they are the executor's of its last run
   const GraphPorts* ports = nullptr;
   std::unique_ptr<StepReadings> readings;
+  mutable std::int64_t last_used = 0;
 
   // `late`: runs whose readings are not looked at yet, at most.
   StepPlan(HeldExecutor made, const GraphPorts& places, int late);
@@ -45,7 +47,9 @@ class StepPlans {
   void prepare(const std::vector<GraphRequest>& requests);
   // Makes room for the readings of those that are there.
   void reserve();
-  const StepPlan& at(GraphKind kind, std::int64_t rows);
+  // Of samples that differ in length the least recently used beyond the session's train.plan_cache
+  // are dropped; `kept` stays, as those with readings that were not taken do.
+  const StepPlan& at(GraphKind kind, const Batch& batch, const StepPlan* kept);
   const LossTotals& losses() const { return losses_; }
   // Whether all that a step gives the loop are readings.
   bool all_readings() const;
@@ -56,7 +60,13 @@ class StepPlans {
   Session& session_;
   const int late_;
   LossTotals losses_;
-  std::map<std::pair<GraphKind, std::int64_t>, StepPlan> plans_;
+  using Key = std::tuple<GraphKind, std::int64_t, std::int64_t>;  // kind, rows, length
+
+  const StepPlan& at(const Key& key);
+  void make_room(const StepPlan* kept);
+
+  std::map<Key, StepPlan> plans_;
+  std::int64_t uses_ = 0;
 };
 
 }  // namespace temper::training

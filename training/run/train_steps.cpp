@@ -63,19 +63,20 @@ IssuedStep TrainSteps::issue() {
   spikes_.before_step(store);
   model_.averages.before_step(store, state.applied + 1);
   Unreported run;
-  run.batches = group.count;
   run.first_sample = samples_;
   for (std::int64_t i = 0; i < group.count; ++i) {
     const Batch* batch = loader_->next();
-    run.micro = run.plan;
-    run.plan = &plans_.at(group.kind_of(i), batch->rows);
+    if (i > 0) {
+      run.micro.push_back(run.plan);
+    }
+    run.plan = &plans_.at(group.kind_of(i), *batch, last_plan_);
     session_.bind(*run.plan->executor, *batch);
     run.plan->run();
     step.samples += batch->rows;
     state.data = batch->end;
   }
   last_plan_ = run.plan;
-  unreported_.push_back(run);
+  unreported_.push_back(std::move(run));
   samples_ += step.samples;
   step.number = ++state.attempted;
   step.end = state.data;
@@ -85,8 +86,8 @@ IssuedStep TrainSteps::issue() {
 
 AccuracyCount TrainSteps::take_right(const Unreported& run) {
   AccuracyCount right;
-  for (std::int64_t i = 0; i + 1 < run.batches; ++i) {
-    count_right(*run.micro, run.micro->take_reading(), right);
+  for (const StepPlan* micro : run.micro) {
+    count_right(*micro, micro->take_reading(), right);
   }
   return right;
 }
@@ -181,7 +182,7 @@ std::string TrainSteps::first_bad_node(const IssuedStep& step, std::int64_t firs
   loader_->restart(step.begin);
   for (std::int64_t i = 0; i < group.count; ++i) {
     const Batch* batch = loader_->next();
-    const StepPlan& plan = plans_.at(group.kind_of(i), batch->rows);
+    const StepPlan& plan = plans_.at(group.kind_of(i), *batch, nullptr);
     session_.bind(*plan.executor, *batch);
     const int bad = plan.executor->first_non_finite_step();
     if (bad >= 0) {

@@ -91,11 +91,10 @@ class TrainSteps final : public RunSteps {
   std::unique_ptr<BatchLoader> loader_;
   std::int64_t steps_per_epoch_ = 1;
   std::int64_t total_steps_ = 0;
-  // A step that was issued and has no report yet: `micro` ran all batches of it but the last.
+  // A step that was issued and has no report yet: `micro` ran the batches of it before the last.
   struct Unreported {
     const StepPlan* plan = nullptr;
-    const StepPlan* micro = nullptr;
-    std::int64_t batches = 1;
+    std::vector<const StepPlan*> micro;
     std::int64_t first_sample = 0;  // counted over the run: where its Dropout masks begin
   };
   void take_skipped(const IssuedStep& step, const Unreported& run, const StepReading& reading);

@@ -35,7 +35,7 @@ void update_batchnorm(Session& session) {
     if (batch->rows < size && (batch->rows == 1 || session.recipe().data.drop_last)) {
       break;
     }
-    const GraphRequest request = session.request(GraphKind::kStatistics, batch->rows);
+    const GraphRequest request = session.request(GraphKind::kStatistics, *batch);
     const HeldExecutor held = session.engine().executor(request);
     Executor& executor = *held;
     session.bind(executor, *batch);

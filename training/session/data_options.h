@@ -9,7 +9,10 @@
 
 namespace temper::training {
 
-// The data that a model's inputs ask for, read as [data] says; a target is required.
+// The data that a model's inputs ask for, read as [data] says; a target is required. An input that
+// the data need not hold, as it follows from the samples' lengths, is told by [data.field.NAME], by
+// what takes it (sequence_lens of a recurrent operator) or by its name. THROWS: kInvalidArgument
+// for a field of the recipe that is no input.
 DataOptions data_options(const graph::Graph& graph, const Recipe& recipe);
 
 // The kind of data.train, as data.format names it. THROWS: as find_data().

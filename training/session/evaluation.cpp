@@ -16,10 +16,13 @@
 namespace temper::training {
 namespace {
 
-void prepare_evaluation(Session& session, std::int64_t count, std::int64_t size) {
-  std::vector<GraphRequest> requests = {session.request(GraphKind::kEvaluate, size)};
-  if (count % size > 0) {
-    requests.push_back(session.request(GraphKind::kEvaluate, count % size));
+void prepare_evaluation(Session& session, const std::vector<BatchForm>& forms) {
+  std::vector<GraphRequest> requests;
+  for (const BatchForm& form : forms) {
+    requests.push_back(session.request(GraphKind::kEvaluate, form.rows, form.length));
+    if (session.lengths().any()) {
+      break;  // the largest; others are made when they come
+    }
   }
   session.engine().prepare(requests);
 }
@@ -32,7 +35,7 @@ Evaluation evaluate(Session& session, BatchLoader& loader, SetMetrics& set) {
   std::vector<double> totals;
   while (const Batch* batch = loader.next()) {
     const HeldExecutor held =
-        session.engine().executor(session.request(GraphKind::kEvaluate, batch->rows));
+        session.engine().executor(session.request(GraphKind::kEvaluate, *batch));
     Executor& executor = *held;
     if (totals.empty()) {
       losses = LossTotals(session.engine().settings(), false, executor.plan());
@@ -92,14 +95,13 @@ Evaluation evaluate_file(Session& session, const std::string& model, SetMetrics&
 
 Evaluation evaluate_training_rows(Session& session, SetMetrics& set) {
   const std::int64_t size = std::min(session.recipe().data.batch_size, session.train_count());
-  prepare_evaluation(session, session.train_count(), size);
+  prepare_evaluation(session, session.data().ordered_forms(size));
   const auto loader = session.make_ordered_loader(size);
   return evaluate(session, *loader, set);
 }
 
 Evaluation evaluate_validation_rows(Session& session, SetMetrics& set) {
-  const std::int64_t size = std::min(session.recipe().data.batch_size, session.val_count());
-  prepare_evaluation(session, session.val_count(), size);
+  prepare_evaluation(session, session.data().val_forms());
   const auto loader = session.make_val_loader();
   return evaluate(session, *loader, set);
 }

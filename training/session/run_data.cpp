@@ -30,6 +30,15 @@ bool has_labels(const Dataset& data) {
   return false;
 }
 
+// Sizes that differ from row to row are settled for both later.
+bool same_rows(const Field& a, const Field& b) {
+  Shape x = a.row_shape;
+  if (a.ragged_axis >= 0 && a.ragged_axis == b.ragged_axis && x.rank() == b.row_shape.rank()) {
+    x[a.ragged_axis] = b.row_shape[b.ragged_axis];
+  }
+  return x == b.row_shape;
+}
+
 // Batches of both are bound to one plan's inputs.
 void check_alike(const Dataset& train, const Dataset& val) {
   const std::vector<Field>& wanted = train.fields();
@@ -38,7 +47,7 @@ void check_alike(const Dataset& train, const Dataset& val) {
                wanted.size(), " inputs and targets, the validation data ", given.size());
   for (std::size_t i = 0; i < wanted.size(); ++i) {
     TEMPER_CHECK(wanted[i].name == given[i].name && wanted[i].dtype == given[i].dtype &&
-                     wanted[i].row_shape == given[i].row_shape,
+                     same_rows(wanted[i], given[i]),
                  ErrorCode::kInvalidData, val.where(i, 0), " is ", given[i].dtype,
                  given[i].row_shape, ", but ", train.where(i, 0), " of the training data is ",
                  wanted[i].dtype, wanted[i].row_shape,
@@ -143,6 +152,19 @@ SamplerOptions RunData::training_order() const {
   return order;
 }
 
+void RunData::fill_up(const RunLengths& lengths) {
+  lengths.settle(*train_);
+  train_buckets_ = lengths.buckets_of(*train_);
+  if (val_ != nullptr) {
+    lengths.settle(*val_);
+  }
+  val_buckets_ = lengths.buckets_of(val());
+  TEMPER_CHECK(!lengths.any() || recipe_.data.sampling == "all", ErrorCode::kUnsupported,
+               "data.sampling = \"", recipe_.data.sampling,
+               "\" draws rows again and again, but samples that differ in length come once an "
+               "epoch, bucket by bucket: leave it out");
+}
+
 void RunData::settle(Recipe& recipe, std::vector<std::string>& notes) {
   TEMPER_ASSERT(&recipe == &recipe_, "another recipe than the data are of");
   DataSettings& data = recipe.data;
@@ -184,11 +206,29 @@ std::int64_t RunData::keep_few_batches(std::int64_t batches) {
   return wanted;
 }
 
-std::int64_t RunData::batches_per_epoch() const {
-  const std::int64_t size = recipe_.data.batch_size;
-  const std::int64_t all = drops_last() ? train_count() / size : (train_count() + size - 1) / size;
-  const std::int64_t limit = recipe_.train.limit_batches;
-  return limit > 0 ? std::min(limit, all) : all;
+std::vector<BatchForm> RunData::train_forms() const {
+  return batch_forms(train_buckets_, rows_of_buckets(train_buckets_, train_rows_),
+                     recipe_.data.batch_size, drops_last());
+}
+
+std::vector<BatchForm> RunData::val_forms() const {
+  if (val_rows_.empty()) {
+    return {};
+  }
+  return batch_forms(val_buckets_, rows_of_buckets(val_buckets_, val_rows_),
+                     std::min(recipe_.data.batch_size, val_count()), false);
+}
+
+std::vector<BatchForm> RunData::ordered_forms(std::int64_t batch_size) const {
+  return batch_forms(train_buckets_, rows_of_buckets(train_buckets_, train_rows_),
+                     std::min(batch_size, train_count()), false);
+}
+
+EpochBatches RunData::epoch_batches() const {
+  EpochBatches batches = training::epoch_batches(rows_of_buckets(train_buckets_, train_rows_),
+                                                 recipe_.data.batch_size, drops_last());
+  batches.limit = recipe_.train.limit_batches;
+  return batches;
 }
 
 std::unique_ptr<BatchLoader> RunData::make_train_loader(DataPosition start) const {
@@ -197,6 +237,7 @@ std::unique_ptr<BatchLoader> RunData::make_train_loader(DataPosition start) cons
   options.drop_last = drops_last();
   options.training = true;
   options.limit_batches = recipe_.train.limit_batches;
+  options.buckets = &train_buckets_;
   return std::make_unique<BatchLoader>(*train_, Sampler(train_rows_, training_order()), options,
                                        start);
 }
@@ -206,6 +247,7 @@ std::unique_ptr<BatchLoader> RunData::make_val_loader() const {
   options.batch_size = std::min(recipe_.data.batch_size, val_count());
   options.single_epoch = true;
   options.limit_batches = recipe_.train.limit_val_batches;
+  options.buckets = &val_buckets_;
   return std::make_unique<BatchLoader>(val(), Sampler(val_rows_, SamplerOptions{false, 0}),
                                        options);
 }
@@ -213,6 +255,15 @@ std::unique_ptr<BatchLoader> RunData::make_val_loader() const {
 std::unique_ptr<BatchLoader> RunData::make_ordered_loader(std::int64_t batch_size) const {
   LoaderOptions options;
   options.batch_size = std::min(batch_size, train_count());
+  options.single_epoch = true;
+  options.buckets = &train_buckets_;
+  return std::make_unique<BatchLoader>(*train_, Sampler(train_rows_, SamplerOptions{false, 0}),
+                                       options);
+}
+
+std::unique_ptr<BatchLoader> RunData::make_whole_loader() const {
+  LoaderOptions options;
+  options.batch_size = train_count();
   options.single_epoch = true;
   return std::make_unique<BatchLoader>(*train_, Sampler(train_rows_, SamplerOptions{false, 0}),
                                        options);

@@ -9,10 +9,12 @@
 #include <vector>
 
 #include "training/data/batch_loader.h"
+#include "training/data/bucket_order.h"
 #include "training/data/dataset.h"
 #include "training/data/open_dataset.h"
 #include "training/objective/side_files.h"
 #include "training/recipe/recipe.h"
+#include "training/session/run_lengths.h"
 
 namespace temper::training {
 
@@ -28,6 +30,10 @@ class RunData {
 
   // Every batch has data.batch_size rows, whatever data.drop_last says. Before any loader is made.
   void leave_out_short_batches() { whole_batches_ = true; }
+
+  // Samples of different lengths are filled up as `lengths` says. Before any loader is made.
+  // THROWS: kInvalidArgument, kInvalidData.
+  void fill_up(const RunLengths& lengths);
 
   // Makes the recipe that was given fit the data: a batch size that was not written is clamped;
   // train.overfit_batches keeps the first batches alone, in one order. `notes`: what was changed,
@@ -45,13 +51,23 @@ class RunData {
   std::int64_t train_count() const { return static_cast<std::int64_t>(train_rows_.size()); }
   std::int64_t val_count() const { return static_cast<std::int64_t>(val_rows_.size()); }
   std::span<const std::int64_t> val_rows() const { return val_rows_; }
-  std::int64_t batches_per_epoch() const;
+  std::int64_t batches_per_epoch() const { return epoch_batches().count(); }
+  // The forms that batches of training and of validation come in, the largest first.
+  std::vector<BatchForm> train_forms() const;
+  std::vector<BatchForm> val_forms() const;
+  // Of make_ordered_loader().
+  std::vector<BatchForm> ordered_forms(std::int64_t batch_size) const;
+  // Of any epoch of training.
+  EpochBatches epoch_batches() const;
 
   std::unique_ptr<BatchLoader> make_train_loader(DataPosition start) const;
   // The validation set in its own order, once.
   std::unique_ptr<BatchLoader> make_val_loader() const;
-  // All training rows in their own order, once: for evaluation and prediction.
+  // All training rows once, for evaluation and prediction: in their own order, but where they
+  // differ in length bucket by bucket.
   std::unique_ptr<BatchLoader> make_ordered_loader(std::int64_t batch_size) const;
+  // All training rows as one batch, filled up to the longest.
+  std::unique_ptr<BatchLoader> make_whole_loader() const;
 
   // The training data, the validation data when that is a file of its own, and the rows' weights.
   std::vector<SideFile> files() const;
@@ -74,6 +90,8 @@ class RunData {
   std::vector<std::int64_t> train_rows_;
   std::vector<std::int64_t> val_rows_;
   bool whole_batches_ = false;
+  Buckets train_buckets_;
+  Buckets val_buckets_;
 };
 
 }  // namespace temper::training

@@ -11,6 +11,12 @@ namespace {
 
 std::int64_t values_per_sample(const Shape& output) { return output.count(1, output.rank()); }
 
+// Of samples that differ in length, where the steps come first; else each value is for itself.
+std::int64_t values_per_step(const Session& session, const Shape& output) {
+  const std::int64_t longest = session.lengths().longest();
+  return output.rank() > 1 && output[1] == longest ? values_per_sample(output) / longest : 1;
+}
+
 // Outputs that are each one yes or no.
 Task binary_task(const Shape& output) {
   const bool one = output.rank() < 2 || output[1] == 1;
@@ -86,9 +92,11 @@ MetricTask metric_task(const Session& session) {
     case PredictionKind::kOther:
       break;
   }
-  made.classes = made.task == Task::kRegression ? values_per_sample(output)
-                 : output.rank() < 2            ? 1
-                                                : output[1];
+  const bool filled = !session.losses().terms.empty() && session.losses().lead_term().filled_up;
+  made.classes = made.task == Task::kRegression && filled ? values_per_step(session, output)
+                 : made.task == Task::kRegression         ? values_per_sample(output)
+                 : output.rank() < 2                      ? 1
+                                                          : output[1];
   return made;
 }
 
@@ -153,7 +161,8 @@ AccuracySettings accuracy_settings(const Session& session) {
   const auto target = std::find_if(fields.begin(), fields.end(),
                                    [](const Field& field) { return field.is_target; });
   const std::optional<Port> port = target == fields.end() ? std::nullopt : losses.port_of(*target);
-  if (!task.counts_accuracy() || !port) {
+  const bool filled = !losses.terms.empty() && losses.lead_term().filled_up;
+  if (!task.counts_accuracy() || !port || filled) {
     return settings;
   }
   const bool classes = task.task == Task::kClassification || task.task == Task::kSegmentation ||

@@ -17,6 +17,21 @@
 #include "training/session/what_trains.h"
 
 namespace temper::training {
+namespace {
+
+bool is_ragged(const Dataset& data) {
+  return std::any_of(data.fields().begin(), data.fields().end(),
+                     [](const Field& field) { return field.ragged_axis >= 0; });
+}
+
+// The validation data, read as the training data are.
+DataOptions validation_options(DataOptions options, const Dataset& train) {
+  options.preprocessing = train.preprocessing();
+  options.part = DataPart::kValidation;
+  return options;
+}
+
+}  // namespace
 
 Session::~Session() = default;
 
@@ -61,8 +76,10 @@ Session::Session(Recipe recipe, EngineOptions options, SessionNeeds needs)
   settings.model = recipe_.model;
   settings.train = recipe_.train;
   settings.average = recipe_.average;
+  settings.longest = lengths_.longest();
   settle_precision(recipe_, *imported_, *backend_, settings, notes_);
   options_ = std::move(options);
+  settle_plan_cache();
   engine_ =
       std::make_unique<Engine>(*imported_, std::move(settings), *backend_, *reference_, options_);
   if (needs.target && needs.trains) {
@@ -151,10 +168,10 @@ graph::Graph Session::forward_graph() const {
 }
 
 // The data as they are, for what is left open.
-std::unique_ptr<Dataset> Session::open_probe(DataOptions options) const {
+std::unique_ptr<Dataset> Session::open_probe(const std::string& path, DataOptions options) const {
   options.require_finite = false;
   try {
-    return open_dataset(recipe_.data.train, options);
+    return open_dataset(path, options);
   } catch (Error& error) {
     for (const std::string& line : loss_files_.explain()) {
       error.add_note(line);
@@ -168,12 +185,26 @@ void Session::open_data(const DataOptions& wanted) {
   const std::vector<SideFile> of_losses = loss_files_.side_files();
   side_files_.insert(side_files_.end(), of_losses.begin(), of_losses.end());
   DataOptions options = asked_targets(recipe_, loss_files_, wanted);
-  const std::unique_ptr<Dataset> probe = open_probe(options);
+  const std::unique_ptr<Dataset> probe = open_probe(recipe_.data.train, options);
+  const bool other = !recipe_.data.val.empty() && is_ragged(*probe);
+  const std::unique_ptr<Dataset> val =
+      other ? open_probe(recipe_.data.val, validation_options(options, *probe)) : nullptr;
+  settle_lengths(*probe, val.get());
   settle_model(*probe);
   losses_ = settle_losses(recipe_, loss_files_, forward_graph(), *probe, *reference_, notes_);
   check_indices(*imported_, *probe, recipe_.model.allow_negative_ids);
+  add_frames(*probe, val.get());
   options.targets = losses_.targets;
+  for (const RunLosses::Labels& labels : losses_.labels) {
+    for (WantedField& target : options.targets) {
+      if (target.name == labels.field) {
+        target.pad = static_cast<double>(labels.ignored);
+      }
+    }
+  }
   data_ = std::make_unique<RunData>(recipe_, options, true);
+  data_->fill_up(lengths_);
+  leave_out_filling();
   check_run_targets(losses_, data_->train(), recipe_.data.class_names, notes_);
   if (&data_->val() != &data_->train()) {
     check_run_targets(losses_, data_->val(), recipe_.data.class_names, notes_);
@@ -219,6 +250,8 @@ void Session::mix_samples() {
 void Session::open_inputs(DataOptions options) {
   options.require_targets = false;
   data_ = std::make_unique<RunData>(recipe_, options, false);
+  lengths_ = RunLengths(*imported_, data_->train(), nullptr, recipe_.data, notes_);
+  data_->fill_up(lengths_);
   settle_model(data_->train());
   check_data_indices(*imported_);
 }
@@ -236,10 +269,11 @@ void Session::settle_field_ports() {
   }
 }
 
-GraphRequest Session::request(GraphKind kind, std::int64_t batch) const {
+GraphRequest Session::request(GraphKind kind, std::int64_t batch, std::int64_t length) const {
   GraphRequest request;
   request.kind = kind;
   request.batch = batch;
+  request.symbols = lengths_.symbols(length);
   const bool updates = kind == GraphKind::kTrain || kind == GraphKind::kLast;
   request.watch_gradients = updates && (watch_steps_ || recipe_.log.histograms > 0);
   request.watch_activations = updates && watch_steps_;
@@ -247,6 +281,9 @@ GraphRequest Session::request(GraphKind kind, std::int64_t batch) const {
 }
 
 std::vector<GraphRequest> Session::requests() const {
+  if (lengths_.any()) {
+    return requests_of_lengths();
+  }
   const std::int64_t size = recipe_.data.batch_size;
   const bool ends_full = recipe_.data.drop_last || batches_per_epoch() * size <= train_count();
   const std::int64_t rest = ends_full ? 0 : train_count() % size;

@@ -19,6 +19,7 @@
 #include "training/recipe/recipe.h"
 #include "training/session/model_layout.h"
 #include "training/session/run_data.h"
+#include "training/session/run_lengths.h"
 
 namespace temper::training {
 
@@ -76,8 +77,17 @@ class Session {
     return data_->make_ordered_loader(batch_size);
   }
 
-  GraphRequest request(GraphKind kind, std::int64_t batch) const;
-  // All graphs the run will need, the training graph first: for Engine::prepare().
+  std::unique_ptr<BatchLoader> make_whole_loader() const { return data_->make_whole_loader(); }
+
+  // `length`: of the batch's bucket; 0: of the longest, or samples do not differ.
+  GraphRequest request(GraphKind kind, std::int64_t batch, std::int64_t length = 0) const;
+  // What a request's `length` is.
+  std::int64_t length_of(const GraphRequest& request) const;
+  GraphRequest request(GraphKind kind, const Batch& batch) const {
+    return request(kind, batch.rows, batch.length);
+  }
+  // All graphs the run will need, the training graph first: for Engine::prepare(). Of samples that
+  // differ in length, those of whole batches of the longest; others are made when they come.
   std::vector<GraphRequest> requests() const;
   // The trainable set of recipe().stages[stage]: what model.freeze and the stage freeze is not in
   // it. Values of variables stay; optimizer state of what was frozen begins anew, its steps counted
@@ -89,6 +99,8 @@ class Session {
   int loss_output() const { return losses_.lead_output; }
   // Its shape, in batches of two.
   const Shape& loss_output_shape() const { return losses_.lead_shape; }
+  // Of samples that differ in length.
+  const RunLengths& lengths() const { return lengths_; }
   // Where samples lie in what the model's file takes. The graphs have them first.
   const ModelLayout& layout() const { return layout_; }
   // Beside model and data.
@@ -97,12 +109,19 @@ class Session {
  private:
   void import_model(const std::set<std::string>& asked);
   void open_data(const DataOptions& options);
-  std::unique_ptr<Dataset> open_probe(DataOptions options) const;
+  std::unique_ptr<Dataset> open_probe(const std::string& path, DataOptions options) const;
   void open_inputs(DataOptions options);
+  // Where samples differ in length. `other`: further data, or null.
+  void settle_lengths(Dataset& probe, const Dataset* other);
+  void leave_out_filling();
+  void add_frames(const Dataset& train, const Dataset* val);
+  std::size_t output_of(const LossTerm& term) const;
   // Of the training and the validation rows.
   void check_data_indices(const graph::Graph& graph) const;
   void load_teacher();
   void mix_samples();
+  void settle_plan_cache();
+  std::vector<GraphRequest> requests_of_lengths() const;
   void settle_field_ports();
   // The model with what the data leave open settled, its inputs and outputs with the samples first.
   void settle_model(const Dataset& probe);
@@ -113,6 +132,7 @@ class Session {
   std::set<std::string> as_variables_;
   std::vector<graph::TensorDecision> decisions_;
   ModelLayout layout_;
+  RunLengths lengths_;
   std::unique_ptr<graph::Graph> teacher_;  // of loss.teacher; null without
   LossFiles loss_files_;
   std::vector<SideFile> side_files_;

@@ -17,7 +17,7 @@ SingleBatch::SingleBatch(const Recipe& recipe) : session_(recipe) {
   RateTable(store, engine.settings()).fill_constant();
   executor_ = engine.executor(request);
   loss_output_ = executor_->plan().output(PortRole::kLoss);
-  loader_ = session_.make_ordered_loader(rows);
+  loader_ = session_.make_whole_loader();
   const Batch* batch = loader_->next();
   TEMPER_ASSERT(batch != nullptr && batch->rows == rows);
   session_.bind(*executor_, *batch);

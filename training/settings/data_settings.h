@@ -2,10 +2,30 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 namespace temper::training {
+
+// [data.field.NAME]: of one input or target of the data, where samples differ in length.
+struct FieldSettings {
+  std::string name;
+  std::optional<double> pad;  // what its rows are filled up with
+  std::string make;           // what the data need not hold; see kMadeFields; empty: by its name
+};
+
+// What inputs can be made of the samples' lengths.
+inline constexpr const char* kMadeFields[] = {"",          "mask",  "padding_mask",
+                                              "positions", "zeros", "lengths"};
+
+// The lengths that samples are filled up to.
+struct BucketSettings {
+  std::int64_t count = 0;             // so many, chosen from the data; 0: as many as seem good
+  std::vector<std::int64_t> lengths;  // these
+
+  friend bool operator==(const BucketSettings&, const BucketSettings&) = default;
+};
 
 struct DataSettings {
   std::string train;
@@ -46,6 +66,10 @@ struct DataSettings {
   std::string interpolation = "bilinear";
   std::int64_t cache_mb = 1024;
   bool exif_orientation = false;
+  BucketSettings buckets;       // of samples of different lengths
+  std::int64_t max_length = 0;  // longer ones are cut; 0: none
+  std::string lengths;          // arrays: the one that says how much of each row counts
+  std::vector<FieldSettings> fields;
   std::int64_t workers = 0;  // threads that fill a batch; 0: see ParallelDataset
 };
 

@@ -74,8 +74,9 @@ GroupObjective quotient_objective(Builder& builder, const LossPart& part, const 
   return {part.of.factor == 1 ? mean : builder.scale(mean, part.of.factor), factor};
 }
 
-GroupLoss accumulate_items(Builder& builder, bool last, std::int64_t rows, const LossParts& loss,
-                           ValueId group) {
+// `longest`: of samples that differ in length, else 0.
+GroupLoss accumulate_items(Builder& builder, bool last, std::int64_t rows, std::int64_t longest,
+                           const LossParts& loss, ValueId group) {
   GroupLoss made;
   const DType dtype = builder.dtype(group);
   const auto own_rows = static_cast<double>(rows);
@@ -91,8 +92,11 @@ GroupLoss accumulate_items(Builder& builder, bool last, std::int64_t rows, const
     if (part.of.penalty) {
       made.once = last ? sum_of(builder, made.once, part.value, part.of.factor) : made.once;
     } else if (is_own_objective(builder.graph(), part)) {
-      const ValueId elements = builder.scale(builder.cast(group, builder.dtype(part.sums.sum)),
-                                             part.sums.places / own_rows);
+      // One number for the whole group, of which micro-batches may differ in length.
+      const double of_row =
+          longest > 0 ? static_cast<double>(longest) : part.sums.places / own_rows;
+      const ValueId elements =
+          builder.scale(builder.cast(group, builder.dtype(part.sums.sum)), of_row);
       made.objectives.push_back(quotient_objective(builder, part, of_group, elements));
     } else {
       ValueId& objective = part.of.form.rule == LossRule::kSum ? sums : by_rows;
@@ -131,7 +135,7 @@ GroupLoss accumulate_loss(Builder& builder, bool last, const CompileSettings& se
     made.loss.total =
         accumulated(builder, last, loss_variable(builder, ScalarRole::kLoss, 0, share), share);
   } else {
-    made = accumulate_items(builder, last, rows, loss, group);
+    made = accumulate_items(builder, last, rows, settings.longest, loss, group);
   }
   graph.value(loss.total).name.clear();
   graph.value(made.loss.total).name = "loss";

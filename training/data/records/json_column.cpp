@@ -2,6 +2,7 @@
 #include "training/data/records/json_column.h"
 
 #include <algorithm>
+#include <numeric>
 #include <utility>
 
 #include "runtime/base/error.h"
@@ -10,6 +11,8 @@ namespace temper::training {
 namespace {
 
 constexpr std::int64_t kMostWhole = std::int64_t{1} << 53;
+
+Shape without_first(const Shape& shape) { return Shape(shape.dims().subspan(1)); }
 
 }  // namespace
 
@@ -35,7 +38,8 @@ void JsonColumn::add(const JsonValue& value, const std::function<std::string()>&
   if (rows_ == 1) {
     shape_ = shape;
   }
-  const bool lists = shape.rank() == 1 && shape_.rank() == 1;
+  const bool lists = shape.rank() >= 1 && shape_.rank() == shape.rank() &&
+                     without_first(shape) == without_first(shape_);
   TEMPER_CHECK(lists || shape == shape_, ErrorCode::kInvalidData, where(), " has the shape ", shape,
                ", in the records before ", shape_);
   if (lists) {
@@ -130,19 +134,13 @@ Tensor JsonColumn::array() const {
   return Tensor::from<double>(is_whole_ ? DType::kInt64 : DType::kFloat64, shape, values_);
 }
 
-Tensor JsonColumn::padded(std::int64_t length, std::int64_t pad) const {
-  TEMPER_ASSERT(is_list() && is_whole_);
-  Tensor out(DType::kInt64, Shape{rows_, length}, {}, "lists of a JSON file");
-  std::int64_t* to = out.span<std::int64_t>().data();
-  const double* from = values_.data();
-  for (const std::int64_t given : lengths_) {
-    for (std::int64_t i = 0; i < length; ++i) {
-      to[i] = i < given ? static_cast<std::int64_t>(from[i]) : pad;
-    }
-    to += length;
-    from += given;
+Tensor JsonColumn::joined() const {
+  TEMPER_ASSERT(is_list());
+  Shape shape{std::accumulate(lengths_.begin(), lengths_.end(), std::int64_t{0})};
+  for (const std::int64_t dim : without_first(shape_)) {
+    shape.push_back(dim);
   }
-  return out;
+  return Tensor::from<double>(is_whole_ ? DType::kInt64 : DType::kFloat64, shape, values_);
 }
 
 }  // namespace temper::training

@@ -26,8 +26,10 @@ class JsonColumn {
   bool is_text() const { return kind_ == Kind::kText; }
   // Whole numbers only, or codes of classes.
   bool is_whole() const { return is_whole_; }
-  // A list of numbers per row, whose lengths may differ.
-  bool is_list() const { return kind_ == Kind::kNumbers && shape_.rank() == 1; }
+  // A list of numbers per row, or of equal lists of numbers, whose lengths may differ.
+  bool is_list() const { return kind_ == Kind::kNumbers && shape_.rank() >= 1; }
+  // Of single numbers.
+  bool is_flat() const { return is_list() && shape_.rank() == 1; }
   const std::vector<std::int64_t>& lengths() const { return lengths_; }
   // The first row that is of another length than the first, or -1.
   std::int64_t first_of_other_length() const;
@@ -35,8 +37,8 @@ class JsonColumn {
 
   // i64 [rows, ...] of whole numbers, f64 of others. REQUIRES: equal lengths.
   Tensor array() const;
-  // Lists of whole numbers, filled up with `pad` and cut off at `length`: i64 [rows, length].
-  Tensor padded(std::int64_t length, std::int64_t pad) const;
+  // Lists one after another: [sum of the lengths, ...]. REQUIRES: is_list().
+  Tensor joined() const;
 
  private:
   enum class Kind { kNone, kNumbers, kText };

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "runtime/base/error.h"
+#include "training/data/arrays/made_rows.h"
 #include "training/data/fingerprint.h"
 #include "training/data/records/json_column.h"
 #include "training/data/wanted_fields.h"
@@ -12,14 +13,11 @@
 namespace temper::training {
 namespace {
 
-constexpr const char* kMask = "attention_mask";
-constexpr std::int64_t kIgnored = -100;  // what losses leave out
-
 // A field of the records and what it is for.
 struct Part {
   WantedField wanted;
   bool is_target = false;
-  std::string key;  // empty: the mask of what was filled up
+  std::string key;  // empty: made of the lengths of the lists
   JsonColumn column;
 };
 
@@ -62,15 +60,20 @@ class Reader {
     }
   }
 
-  std::vector<ArrayField> arrays() {
-    std::vector<ArrayField> fields;
+  MatchedArrays arrays() {
+    MatchedArrays matched;
     for (const Part& part : parts_) {
-      Tensor array = part.key.empty() ? mask_for(part) : array_of(part);
-      fields.push_back(make_array_field(std::move(array), part.wanted, part.is_target,
-                                        concat(records_.path(), ", field '", part.key, "'"),
-                                        options_));
+      if (!part.key.empty()) {
+        matched.fields.push_back(array_of(part));
+      }
     }
-    return fields;
+    follow_fixed_inputs(matched.fields);
+    for (const Part& part : parts_) {
+      if (part.key.empty()) {
+        matched.made.push_back(made_rows(part.wanted, part.is_target, matched.fields));
+      }
+    }
+    return matched;
   }
 
   JsonValue preprocessing() const {
@@ -105,10 +108,13 @@ class Reader {
                                                          : std::vector<std::string>{};
   }
 
+  // Of the fields that are in the records.
   std::vector<std::string> keys() const {
     std::vector<std::string> keys;
     for (const Part& part : parts_) {
-      keys.push_back(part.key.empty() ? part.wanted.name : part.key);
+      if (!part.key.empty()) {
+        keys.push_back(part.key);
+      }
     }
     return keys;
   }
@@ -157,6 +163,10 @@ class Reader {
       }
     }
     for (const WantedField& target : wanted) {
+      if (target.made != MadeField::kNone) {
+        add(target, true, "");
+        continue;
+      }
       std::vector<std::string> candidates = {target.array};
       if (target.array.empty()) {
         candidates = target_keys();
@@ -204,13 +214,18 @@ class Reader {
         inputs.push_back({key, DType::kUndefined, std::nullopt, {}});
       }
     }
+    const auto needed = std::count_if(inputs.begin(), inputs.end(), [](const auto& input) {
+      return input.made == MadeField::kNone && !input.optional;
+    });
     for (const WantedField& input : inputs) {
-      const bool alone = inputs.size() == 1 && others.size() == 1;
-      const bool masks = input.name == kMask && inputs.size() > 1;
-      TEMPER_CHECK(contains(others, input.name) || alone || masks, ErrorCode::kInvalidData,
-                   records_.where(place), " has no field '", input.name,
+      const bool made = input.made != MadeField::kNone && needed > 0;
+      const bool alone = !made && needed == 1 && others.size() == 1;
+      TEMPER_CHECK(contains(others, input.name) || alone || made || input.optional,
+                   ErrorCode::kInvalidData, records_.where(place), " has no field '", input.name,
                    "' for the model's input (it has ", join(keys_of(record), ", "), ")");
-      add(input, false, contains(others, input.name) ? input.name : alone ? others.front() : "");
+      if (contains(others, input.name) || alone || made) {
+        add(input, false, contains(others, input.name) ? input.name : alone ? others.front() : "");
+      }
     }
     std::move(targets.begin(), targets.end(), std::back_inserter(parts_));
   }
@@ -222,71 +237,71 @@ class Reader {
       const bool whole = part.wanted.dtype == DType::kUndefined || is_integer(part.wanted.dtype);
       return row->rank() == 1 && whole ? (*row)[0] : 0;
     }
-    return options_.settings.block;
+    return part.column.is_flat() ? options_.settings.block : 0;
   }
 
-  Tensor padded(const Part& part, std::int64_t length, std::int64_t pad) const {
+  // Whether an input's rows may be of any length, or are brought to the model's.
+  bool may_differ(const Part& part) const {
+    const JsonColumn& column = part.column;
+    if (length_for(part) > 0) {
+      return column.is_flat() && column.is_whole();
+    }
+    const std::vector<std::int64_t>& dims = part.wanted.row_dims;
+    return !part.wanted.row_shape &&
+           (dims.empty() || std::find(dims.begin(), dims.end(), -1) != dims.end());
+  }
+
+  bool is_as_long_as_an_input(const Part& target) const {
+    return std::any_of(parts_.begin(), parts_.end(), [&](const Part& part) {
+      return !part.is_target && part.column.is_list() && may_differ(part) &&
+             (length_for(part) == 0 || target.column.is_whole()) &&
+             part.column.lengths() == target.column.lengths();
+    });
+  }
+
+  ArrayField array_of(const Part& part) const {
+    const JsonColumn& column = part.column;
+    const std::string source = concat(records_.path(), ", field '", part.key, "'");
+    const bool differs = column.is_list() && column.first_of_other_length() >= 0;
+    const bool follows =
+        column.is_list() && (part.is_target ? is_as_long_as_an_input(part) : may_differ(part));
+    const bool sequence = part.is_target && differs && column.is_flat() && column.is_whole();
+    if (!follows && !sequence) {
+      check_equal(part);
+      return make_array_field(column.array(), part.wanted, part.is_target, source, options_);
+    }
+    WantedField wanted = part.wanted;
+    if (!part.is_target) {
+      wanted.pad = static_cast<double>(column.is_whole() ? options_.settings.pad : 0);
+      const std::int64_t length = length_for(part);
+      wanted.row_shape = length > 0 ? std::optional<Shape>(Shape{length}) : wanted.row_shape;
+      check_longest(part, length);
+    }
+    const RowSizes sizes{column.lengths(), false, 0};
+    return make_array_field(column.joined(), wanted, part.is_target, source, options_, &sizes);
+  }
+
+  void check_longest(const Part& part, std::int64_t length) const {
     const std::vector<std::int64_t>& lengths = part.column.lengths();
     const auto longer = std::find_if(lengths.begin(), lengths.end(),
                                      [&](std::int64_t each) { return each > length; });
-    TEMPER_CHECK(longer == lengths.end() || options_.settings.truncate, ErrorCode::kInvalidData,
+    TEMPER_CHECK(length == 0 || longer == lengths.end() || options_.settings.truncate,
+                 ErrorCode::kInvalidData,
                  where(part, places_[static_cast<std::size_t>(longer - lengths.begin())]), " has ",
                  *longer, " numbers, the model takes ", length,
                  "; data.truncate = true cuts off what is too long");
-    return part.column.padded(length, pad);
   }
 
-  // The input whose lists are brought to one length and are as long as this target's, row by row.
-  const Part* input_as_long_as(const Part& target) const {
-    for (const Part& part : parts_) {
-      if (!part.is_target && part.column.is_list() && part.column.is_whole() &&
-          length_for(part) > 0 && part.column.lengths() == target.column.lengths()) {
-        return &part;
-      }
-    }
-    return nullptr;
-  }
-
-  Tensor array_of(const Part& part) const {
+  void check_equal(const Part& part) const {
     const JsonColumn& column = part.column;
-    if (!column.is_list()) {
-      return column.array();
-    }
-    if (column.is_whole()) {
-      const Part* input = part.is_target ? input_as_long_as(part) : &part;
-      if (input != nullptr && length_for(*input) > 0) {
-        return padded(part, length_for(*input), part.is_target ? kIgnored : options_.settings.pad);
-      }
-    }
-    const std::int64_t other = column.first_of_other_length();
+    const std::int64_t other = column.is_list() ? column.first_of_other_length() : -1;
     if (other >= 0) {
       const auto row = static_cast<std::size_t>(other);
       fail(ErrorCode::kInvalidData, where(part, places_[row]), " has ", column.lengths()[row],
            " numbers, the first record ", column.lengths().front(),
-           column.is_whole() && !part.is_target
-               ? "; for a model that takes lists of any length, write data.block = the length to "
-                 "fill them up to"
-               : "; only whole numbers of an input, and targets as long as it, are filled up");
+           "; filled up are lists of an input whose length the model leaves open, of whole numbers "
+           "for one it fixes, targets as long as such an input, and label sequences");
     }
-    return column.array();
-  }
-
-  Tensor mask_for(const Part& mask) const {
-    for (const Part& part : parts_) {
-      const std::int64_t length = length_for(part);
-      if (!part.is_target && part.column.is_list() && part.column.is_whole() && length > 0) {
-        Tensor out(DType::kInt64, Shape{static_cast<std::int64_t>(places_.size()), length}, {},
-                   "the mask of a JSON file's lists");
-        std::int64_t* to = out.span<std::int64_t>().data();
-        for (const std::int64_t given : part.column.lengths()) {
-          std::fill_n(to, std::min(given, length), 1);
-          to += length;
-        }
-        return out;
-      }
-    }
-    fail(ErrorCode::kInvalidData, records_.path(), " has no field '", mask.wanted.name,
-         "' for the model's input, and no input of lists to make it from");
   }
 
   JsonRecords records_;
@@ -301,14 +316,15 @@ std::unique_ptr<JsonDataset> JsonDataset::open(const std::string& path,
                                                const DataOptions& options) {
   Reader reader(path, options);
   reader.read();
-  std::vector<ArrayField> arrays = reader.arrays();
+  MatchedArrays arrays = reader.arrays();
   std::vector<std::string> keys = reader.keys();
   std::vector<std::string> classes = reader.class_names();
   JsonValue preprocessing = reader.preprocessing();
   std::vector<std::int64_t> places = reader.take_places();
   std::unique_ptr<JsonDataset> data(
-      new JsonDataset(reader.take_records(), std::move(arrays),
+      new JsonDataset(reader.take_records(), std::move(arrays.fields),
                       fingerprint_files({path}, options.hash_everything)));
+  data->add_made(std::move(arrays.made));
   data->keys_ = std::move(keys);
   data->places_ = std::move(places);
   data->preprocessing_ = std::move(preprocessing);
@@ -318,6 +334,9 @@ std::unique_ptr<JsonDataset> JsonDataset::open(const std::string& path,
 }
 
 std::string JsonDataset::where(std::size_t field, std::int64_t row) const {
+  if (field >= keys_.size()) {
+    return ArrayDataset::where(field, row);
+  }
   return concat(records_.where(places_.at(static_cast<std::size_t>(row))), ": field '",
                 keys_.at(field), "'");
 }

@@ -94,20 +94,29 @@ TEST_F(JsonData, FillsListsUpToTheModelsLength) {
       "{\"ids\": [9], \"target\": [10]}\n"
       "{\"ids\": [], \"target\": []}\n"
       "{\"ids\": [1, 2, 3, 4], \"target\": [2, 3, 4, 5]}\n";
-  DataOptions options = options_for({kIds, {"attention_mask", DType::kInt64, Shape{4}, ""}});
+  WantedField mask = {"attention_mask", DType::kInt64, Shape{4}, "", {4}};
+  mask.made = MadeField::kMask;
+  DataOptions options = options_for({kIds, mask});
   options.settings.pad = 99;
   const auto data = open(text, options);
   EXPECT_EQ(all_of(*data, 0), (Rows{5, 6, 7, 99, 9, 99, 99, 99, 99, 99, 99, 99, 1, 2, 3, 4}));
-  EXPECT_EQ(all_of(*data, 1), (Rows{1, 1, 1, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1}));
-  EXPECT_EQ(all_of(*data, 2),
+  EXPECT_EQ(all_of(*data, 2), (Rows{1, 1, 1, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1}));
+  EXPECT_EQ(all_of(*data, 1),
             (Rows{6, 7, 8, -100, 10, -100, -100, -100, -100, -100, -100, -100, 2, 3, 4, 5}));
-  check_labels(*data, 2, 11);
-  expect_error([&] { check_labels(*data, 2, 10); }, ErrorCode::kInvalidData,
+  check_labels(*data, 1, 11);
+  expect_error([&] { check_labels(*data, 1, 10); }, ErrorCode::kInvalidData,
                "a.jsonl:2: field 'target', element [0]", "the label is 10");
-  // A model of any length: the recipe says which.
+  // A model of any length: as long as the longest, or as the recipe says.
   options.inputs[0].row_shape.reset();
   options.inputs.pop_back();
-  refuses(text, options, "a.jsonl:2: field 'ids'", "1 numbers, the first record 3", "data.block");
+  const auto open_ended = open(text, options);
+  EXPECT_EQ(open_ended->fields()[0].ragged_axis, 0);
+  EXPECT_EQ(open_ended->fields()[1].row_shape, Shape{4});
+  const std::span<const std::int64_t> sizes = open_ended->row_sizes(1);
+  EXPECT_EQ(std::vector<std::int64_t>(sizes.begin(), sizes.end()),
+            (std::vector<std::int64_t>{3, 1, 0, 4}));
+  open_ended->deliver_size(0, 2, {});
+  EXPECT_EQ(all_of(*open_ended, 0), (Rows{5, 6, 9, 99, 99, 99, 1, 2})) << "cut and filled up";
   options.settings.block = 5;
   EXPECT_EQ(open(text, options)->fields()[1].row_shape, Shape{5});
 }
