@@ -24,6 +24,7 @@
 #include "training/session/input_shapes.h"
 #include "training/session/model_layout.h"
 #include "training/session/run_data.h"
+#include "training/session/run_lengths.h"
 
 namespace temper::cli {
 namespace {
@@ -37,8 +38,19 @@ using training::SetSummary;
 struct OpenData {
   training::Recipe recipe;
   std::unique_ptr<training::RunData> data;
-  std::string misfit;  // what the model cannot take: a shape, an index it has no row for
+  std::string lengths;  // where samples differ in length: which dimension it is, and the buckets
+  std::string misfit;   // what the model cannot take: a shape, an index it has no row for
 };
+
+// Samples of different lengths come as a run has them.
+void settle_lengths(graph::Graph& graph, OpenData& opened) {
+  training::RunData& data = *opened.data;
+  std::vector<std::string> notes;
+  const training::Dataset* val = &data.val() == &data.train() ? nullptr : &data.val();
+  const training::RunLengths lengths(graph, data.train(), val, opened.recipe.data, notes);
+  data.fill_up(lengths);
+  opened.lengths = join(notes, "\n             ");
+}
 
 std::unique_ptr<OpenData> open(const Arguments& arguments) {
   auto opened = std::make_unique<OpenData>();
@@ -58,6 +70,7 @@ std::unique_ptr<OpenData> open(const Arguments& arguments) {
   try {
     graph::Graph settled = graph;
     layout.give_states(settled, opened->data->train(), notes);
+    settle_lengths(settled, *opened);
     training::settle_input_shapes(settled, opened->data->train());
     const bool negative = recipe.model.allow_negative_ids;
     training::check_indices(graph, opened->data->train(), negative);
@@ -228,7 +241,9 @@ int check(const Arguments& arguments) {
     draw_labels(report, names, chart);
   }
   if (arguments.has("--json")) {
-    std::printf("%s\n", json_of(report, found).text().c_str());
+    JsonValue json = json_of(report, found);
+    json.set("lengths", opened->lengths);
+    std::printf("%s\n", json.text().c_str());
   } else {
     for (const SetSummary& set : report.sets) {
       const bool own_file = set.name == "val" && !recipe.data.val.empty();
@@ -237,6 +252,9 @@ int check(const Arguments& arguments) {
           !text.empty()) {
         std::printf("       %s\n", text.c_str());
       }
+    }
+    if (!opened->lengths.empty()) {
+      std::printf("lengths      %s\n", opened->lengths.c_str());
     }
     print_labels(report, names);
     std::printf("\n");

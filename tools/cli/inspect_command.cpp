@@ -51,6 +51,25 @@ void print_file(const OnnxModel& model) {
               model.graph_name().c_str());
 }
 
+// The sizes besides the batch that a file leaves to the data, with where they stand.
+std::map<std::string, std::vector<std::string>> open_dimensions(
+    const std::vector<OnnxValueInfo>& inputs, const training::LayoutReport& layout) {
+  std::map<std::string, std::vector<std::string>> open;
+  for (const OnnxValueInfo& input : inputs) {
+    const training::InputPlace* place = layout.inputs.find(input.name);
+    for (std::size_t axis = 0; axis < input.dims.size() && place != nullptr; ++axis) {
+      const graph::Dim& dim = input.dims[axis];
+      const bool batch = place->kind == training::InputPlace::Kind::kAxis &&
+                         place->axis == static_cast<int>(axis);
+      if (dim.value < 0 && !batch && !place->has_value) {
+        open[dim.symbol.empty() ? "a dimension without a name" : concat("'", dim.symbol, "'")]
+            .push_back(concat("axis ", axis, " of ", input.name));
+      }
+    }
+  }
+  return open;
+}
+
 // What each input and output is taken for, and why.
 void print_layout(const OnnxModel& model, const training::LayoutReport& layout) {
   const std::vector<OnnxValueInfo> inputs = model.inputs();
@@ -61,6 +80,11 @@ void print_layout(const OnnxModel& model, const training::LayoutReport& layout) 
   }
   for (std::size_t i = 0; i < outputs.size(); ++i) {
     print_value("output", outputs[i], i < layout.outputs.size() ? describe(layout.outputs[i]) : "");
+  }
+  for (const auto& [symbol, places] : open_dimensions(inputs, layout)) {
+    std::printf("          %s is left open: samples may differ in it, and data.buckets says what "
+                "they are filled up to (%s)\n",
+                symbol.c_str(), join(places, ", ").c_str());
   }
   if (!layout.unknown.empty()) {
     std::printf("          how samples lie in the outputs is not known without data: %s\n",

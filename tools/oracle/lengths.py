@@ -1,9 +1,10 @@
-"""Samples of different lengths: two small models, data for them, and what PyTorch makes of them.
+"""Samples of different lengths: small models, data for them, and what PyTorch makes of them.
 
 Writes tests/training/fixtures/lengths: a transformer that tags tokens, with an attention mask
 (records, AdamW), and a bidirectional LSTM with sequence_lens (arrays with lengths, SGD, steps of three
 batches). Both learn without shuffling, in batches of 3 of the samples of a bucket: whole batches of
-each bucket, then what is left of each. A step's loss is the mean over the steps that are there.
+each bucket, then what is left of each. A step's loss is the mean over the steps that are there. Of a regression of each step and of a
+convolution with half as many frames and CTC: loss and gradient of the set.
 
     /opt/oracle/bin/python tools/oracle/lengths.py
 """
@@ -176,7 +177,60 @@ def lstm():
              **{f"weight:{k}": v.detach().numpy() for k, v in weights().items()})
 
 
+def save(name, nodes, outputs, weights):
+    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["batch", "time", FEATURES])
+    y = helper.make_tensor_value_info("y", TensorProto.FLOAT, ["batch", None, outputs])
+    graph = helper.make_graph(nodes, name, [x], [y], [
+        numpy_helper.from_array(v.detach().numpy(), k) for k, v in weights.items()])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    onnx.checker.check_model(model, full_check=True)
+    onnx.save(model, OUT / f"{name}.onnx")
+
+
+def regression():
+    random = np.random.default_rng(5)
+    w = torch.tensor(random.standard_normal((FEATURES, 2)), dtype=torch.float32, requires_grad=True)
+    x = [random.standard_normal((n, FEATURES)).round(3) for n in LENGTHS]
+    y = [random.standard_normal((n, 2)).round(3) for n in LENGTHS]
+    with open(OUT / "steps.jsonl", "w") as file:
+        for a, b in zip(x, y):
+            file.write(json.dumps({"x": a.tolist(), "target": b.tolist()}) + "\n")
+    save("steps", [helper.make_node("MatMul", ["x", "w"], ["y"], "steps")], 2, {"w": w})
+    wanted = torch.tensor(np.concatenate(y), dtype=torch.float32)
+    made = torch.tensor(np.concatenate(x), dtype=torch.float32) @ w
+    loss = F.mse_loss(made, wanted)
+    loss.backward()
+    np.savez(OUT / "steps_expected.npz", loss=[loss.item()], mae=[(made - wanted).abs().mean().item()],
+             gradient=w.grad.numpy())
+
+
+def frames():
+    random = np.random.default_rng(6)
+    make = lambda *shape: torch.tensor(random.standard_normal(shape), dtype=torch.float32, requires_grad=True)
+    kernel, bias = make(4, FEATURES, 3), make(4)
+    x = [random.standard_normal((n, FEATURES)).round(3) for n in LENGTHS]
+    labels = [random.permutation(3)[:max(1, n // 3)] + 1 for n in LENGTHS]
+    with open(OUT / "frames.jsonl", "w") as file:
+        for a, b in zip(x, labels):
+            file.write(json.dumps({"x": a.tolist(), "target": b.tolist()}) + "\n")
+    save("frames", [helper.make_node("Transpose", ["x"], ["t"], "first", perm=[0, 2, 1]),
+                    helper.make_node("Conv", ["t", "kernel", "bias"], ["c"], "conv",
+                                     strides=[2], pads=[1, 1]),
+                    helper.make_node("Transpose", ["c"], ["y"], "last", perm=[0, 2, 1])],
+         4, {"kernel": kernel, "bias": bias})
+    losses = []
+    for a, b in zip(x, labels):
+        scores = F.conv1d(torch.tensor(a.T[None], dtype=torch.float32), kernel, bias, stride=2, padding=1)
+        log = scores.permute(2, 0, 1).log_softmax(2)
+        losses.append(F.ctc_loss(log, torch.from_numpy(b)[None], [len(log)], [len(b)], reduction="mean"))
+    loss = torch.stack(losses).mean()
+    loss.backward()
+    np.savez(OUT / "frames_expected.npz", loss=[loss.item()], gradient=kernel.grad.numpy())
+
+
 if __name__ == "__main__":
     OUT.mkdir(parents=True, exist_ok=True)
     tagger()
     lstm()
+    regression()
+    frames()

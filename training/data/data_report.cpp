@@ -5,17 +5,22 @@
 #include <unordered_map>
 
 #include "runtime/base/error.h"
+#include "training/data/batch_tensors.h"
 #include "training/formats/sha256.h"
 
 namespace temper::training {
 namespace {
 
-std::vector<Tensor> batch_of(const Dataset& data, std::int64_t rows) {
+// Where rows differ in length, with what it has of it and nothing filled up.
+std::vector<Tensor> room_for(const Dataset& data, std::int64_t row) {
   std::vector<Tensor> batch;
-  for (const Field& field : data.fields()) {
-    Shape shape{rows};
-    for (int axis = 0; axis < field.row_shape.rank(); ++axis) {
-      shape.push_back(field.row_shape[axis]);
+  for (std::size_t f = 0; f < data.fields().size(); ++f) {
+    const Field& field = data.fields()[f];
+    const std::span<const std::int64_t> sizes = data.row_sizes(f);
+    Shape shape = batch_shape(field, 1);
+    if (!sizes.empty()) {
+      std::int64_t& size = shape[field.ragged_axis + 1];
+      size = std::min(size, sizes[static_cast<std::size_t>(row)]);
     }
     batch.emplace_back(field.dtype, shape);
   }
@@ -32,9 +37,12 @@ class FieldSums {
       first_ = row;
       same_.assign(row.size(), true);
     }
+    same_.resize(std::min(same_.size(), row.size()));  // what all rows have
     for (std::size_t i = 0; i < row.size(); ++i) {
       const double value = row[i];
-      same_[i] = same_[i] && value == first_[i];
+      if (i < same_.size()) {
+        same_[i] = same_[i] && value == first_[i];
+      }
       if (!std::isfinite(value)) {
         ++summary_.not_finite;
         continue;
@@ -88,9 +96,14 @@ class Reporter {
     for (const Field& field : named.data.fields()) {
       sums.emplace_back(field);
     }
-    std::vector<Tensor> batch = batch_of(named.data, 1);
+    const bool differ = std::any_of(named.data.fields().begin(), named.data.fields().end(),
+                                    [](const Field& field) { return field.ragged_axis >= 0; });
+    std::vector<Tensor> batch = room_for(named.data, 0);
     for (const std::int64_t row : named.rows) {
       try {
+        if (differ) {
+          batch = room_for(named.data, row);
+        }
         named.data.read(std::span<const std::int64_t>(&row, 1), batch);
       } catch (const Error& error) {
         set.broken.push_back(error.message());

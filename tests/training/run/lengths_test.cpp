@@ -12,6 +12,7 @@
 #include "runtime/base/error.h"
 #include "tests/training/support/tiny_run.h"
 #include "tests/training/test_files.h"
+#include "training/analysis/gradients.h"
 #include "training/analysis/prediction.h"
 #include "training/formats/npz.h"
 #include "training/session/evaluation.h"
@@ -130,6 +131,59 @@ TEST_F(Lengths, AnLstmWithSequenceLensTrainsAsInPyTorchOverGroupsOfDifferentLeng
   expect_as_torch(run, "lstm_trained.npz");
   expect_set_loss(lstm(), run, "lstm_trained.npz");
   expect_predictions(lstm(), run, "lstm_trained.npz");
+}
+
+TEST_F(Lengths, ARegressionOfEachStepLeavesOutWhatWasFilledUp) {
+  const std::map<std::string, Tensor> wanted = expected("steps_expected.npz");
+  for (const char* buckets : {"data.buckets=[4, 8]", "data.buckets=[12]", "data.buckets=\"auto\""}) {
+    const Recipe settings = recipe("steps.onnx", "steps.jsonl", {buckets});
+    const Gradients made = compute_gradients(settings, {});
+    EXPECT_NEAR(made.loss, wanted.at("loss").values<double>()[0], 1e-6) << buckets;
+    expect_near(made.tensors.at(0).second.values<double>(),
+                wanted.at("gradient").values<double>(), 1e-6, "gradient");
+    Session session(settings);
+    SetMetrics set = make_set_metrics(session, wanted_metrics(session));
+    const Evaluation evaluation = evaluate_training_rows(session, set);
+    EXPECT_NEAR(evaluation.loss, wanted.at("loss").values<double>()[0], 1e-6) << buckets;
+    EXPECT_NEAR(evaluation.metric("mae").value(), wanted.at("mae").values<double>()[0], 1e-6);
+    EXPECT_EQ(set.counted(), 51);
+  }
+}
+
+TEST_F(Lengths, LabelSequencesAreAlignedWithTheFramesOfTheirSample) {
+  const std::map<std::string, Tensor> wanted = expected("frames_expected.npz");
+  for (const char* buckets : {"data.buckets=[4, 8]", "data.buckets=[12]", "data.buckets=3"}) {
+    const Recipe settings = recipe("frames.onnx", "frames.jsonl", {buckets, "loss.name=\"ctc\""});
+    const Gradients made = compute_gradients(settings, {});
+    EXPECT_NEAR(made.loss, wanted.at("loss").values<double>()[0], 2e-6) << buckets;
+    expect_near(made.tensors.at(0).second.values<double>(),
+                wanted.at("gradient").values<double>(), 5e-6, "gradient");
+    Session session(settings);
+    SetMetrics set = make_set_metrics(session, wanted_metrics(session));
+    EXPECT_NEAR(evaluate_training_rows(session, set).loss,
+                wanted.at("loss").values<double>()[0], 2e-6)
+        << buckets;
+  }
+}
+
+TEST_F(Lengths, SamplesThatAreTooLongAreCutOnlyWhenAsked) {
+  expect_error([&] { Session session(tagger({"data.buckets=[2, 4]"})); },
+               ErrorCode::kInvalidArgument, "the longest sample has 8", "data.max_length = 4");
+  Session session(tagger({"data.buckets=[2, 4]", "data.max_length=4"}));
+  const auto notes = session.notes();
+  EXPECT_TRUE(std::any_of(notes.begin(), notes.end(), [](const std::string& note) {
+    return note == "5 samples were longer than data.max_length = 4 and cut";
+  }));
+  SetMetrics set = make_set_metrics(session, wanted_metrics(session));
+  evaluate_training_rows(session, set);
+  EXPECT_EQ(set.counted(), 3 + 4 + 1 + 4 + 4 + 2 + 4 + 4 + 4 + 3 + 4);
+}
+
+TEST_F(Lengths, WhatCannotBeDoneIsRefused) {
+  expect_error([&] { Session session(tagger({"data.sampling=\"balanced\""})); },
+               ErrorCode::kUnsupported, "data.sampling = \"balanced\"", "bucket by bucket");
+  expect_error([&] { Session session(tagger({"loss.name=\"multi_margin\""})); },
+               ErrorCode::kUnsupported, "leaves no class out");
 }
 
 TEST_F(Lengths, AResumedRunGivesTheSameBitsWithinAnEpoch) {
