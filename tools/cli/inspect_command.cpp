@@ -59,8 +59,8 @@ std::map<std::string, std::vector<std::string>> open_dimensions(
     const training::InputPlace* place = layout.inputs.find(input.name);
     for (std::size_t axis = 0; axis < input.dims.size() && place != nullptr; ++axis) {
       const graph::Dim& dim = input.dims[axis];
-      const bool batch = place->kind == training::InputPlace::Kind::kAxis &&
-                         place->axis == static_cast<int>(axis);
+      const bool batch =
+          place->kind == training::InputPlace::Kind::kAxis && place->axis == static_cast<int>(axis);
       if (dim.value < 0 && !batch && !place->has_value) {
         open[dim.symbol.empty() ? "a dimension without a name" : concat("'", dim.symbol, "'")]
             .push_back(concat("axis ", axis, " of ", input.name));
@@ -82,9 +82,10 @@ void print_layout(const OnnxModel& model, const training::LayoutReport& layout) 
     print_value("output", outputs[i], i < layout.outputs.size() ? describe(layout.outputs[i]) : "");
   }
   for (const auto& [symbol, places] : open_dimensions(inputs, layout)) {
-    std::printf("          %s is left open: samples may differ in it, and data.buckets says what "
-                "they are filled up to (%s)\n",
-                symbol.c_str(), join(places, ", ").c_str());
+    std::printf(
+        "          %s is left open: samples may differ in it, and data.buckets says what "
+        "they are filled up to (%s)\n",
+        symbol.c_str(), join(places, ", ").c_str());
   }
   if (!layout.unknown.empty()) {
     std::printf("          how samples lie in the outputs is not known without data: %s\n",

@@ -20,10 +20,10 @@ class GatheredOutput {
   GatheredOutput(std::string name, std::int64_t count, int along, std::vector<std::int64_t> sizes)
       : name_(std::move(name)), count_(count), along_(along), sizes_(std::move(sizes)) {}
 
-  void add(const Tensor& part, const Batch& batch) {
+  // `places`: of each row of the data among those that are predicted.
+  void add(const Tensor& part, const Batch& batch, const std::vector<std::int64_t>& places) {
     const Shape& shape = part.shape();
-    if (batch.rows == count_ && along_ < 0) {
-      check_order(batch);
+    if (batch.rows == count_ && along_ < 0) {  // in the data's order
       whole_ = part;
       return;
     }
@@ -34,7 +34,8 @@ class GatheredOutput {
       allocate(part);
     }
     for (std::int64_t i = 0; i < batch.rows; ++i) {
-      copy_row(part, i, batch.row_numbers[static_cast<std::size_t>(i)]);
+      const std::int64_t row = batch.row_numbers[static_cast<std::size_t>(i)];
+      copy_row(part, i, places[static_cast<std::size_t>(row)]);
     }
   }
 
@@ -48,13 +49,6 @@ class GatheredOutput {
 
  private:
   bool is_joined() const { return along_ == 1; }
-
-  // Rows of a batch of all samples come in the data's order, unless they are in buckets.
-  void check_order(const Batch& batch) const {
-    for (std::int64_t i = 0; i < batch.rows; ++i) {
-      TEMPER_ASSERT(batch.row_numbers[static_cast<std::size_t>(i)] == i, "rows out of order");
-    }
-  }
 
   void allocate(const Tensor& part) {
     Shape shape = part.shape();
@@ -118,8 +112,10 @@ std::vector<GatheredOutput> gathered_outputs(const Session& session) {
   std::vector<GatheredOutput> gathered;
   for (std::size_t i = 0; i < graph.outputs.size(); ++i) {
     std::vector<std::int64_t> sizes;
-    for (std::size_t row = 0; row < lengths.size() && parts.axis(i) >= 0; ++row) {
-      sizes.push_back(parts.size(i, lengths[row]));
+    for (const std::int64_t row : session.data().train_rows()) {
+      if (parts.axis(i) >= 0) {
+        sizes.push_back(parts.size(i, lengths[static_cast<std::size_t>(row)]));
+      }
     }
     gathered.emplace_back(graph.outputs[i].name, session.train_count(), parts.axis(i),
                           std::move(sizes));
@@ -150,6 +146,11 @@ Prediction predict(const Recipe& recipe, EngineOptions options) {
     throw;
   }
   std::vector<GatheredOutput> gathered = gathered_outputs(session);
+  std::vector<std::int64_t> places(static_cast<std::size_t>(session.train_data().count()), -1);
+  for (std::int64_t i = 0; i < count; ++i) {
+    const std::int64_t row = session.data().train_rows()[static_cast<std::size_t>(i)];
+    places[static_cast<std::size_t>(row)] = i;
+  }
   const auto loader = session.make_ordered_loader(size);
   while (const Batch* batch = loader->next()) {
     const HeldExecutor held = engine.executor(session.request(GraphKind::kPredict, *batch));
@@ -158,7 +159,7 @@ Prediction predict(const Recipe& recipe, EngineOptions options) {
     executor.run();
     for (std::size_t i = 0; i < gathered.size(); ++i) {
       const int output = executor.plan().output(PortRole::kModelOutput, static_cast<int>(i));
-      gathered[i].add(executor.read_output(output).to_plain(), *batch);
+      gathered[i].add(executor.read_output(output).to_plain(), *batch, places);
     }
   }
   Prediction prediction;

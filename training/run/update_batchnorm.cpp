@@ -33,7 +33,7 @@ void update_batchnorm(Session& session) {
   const auto loader = session.make_ordered_loader(size);
   while (const Batch* batch = loader->next()) {
     if (batch->rows < size && (batch->rows == 1 || session.recipe().data.drop_last)) {
-      break;
+      continue;
     }
     const GraphRequest request = session.request(GraphKind::kStatistics, *batch);
     const HeldExecutor held = session.engine().executor(request);

@@ -89,10 +89,10 @@ void RunLengths::check_inputs(const Graph& graph, const Dataset& data) const {
       const auto own = data.row_sizes(index);
       const auto wanted = data.row_sizes(lead);
       for (std::size_t row = 0; row < own.size(); ++row) {
-        TEMPER_CHECK(own[row] == wanted[row], ErrorCode::kInvalidData,
-                     data.where(index, static_cast<std::int64_t>(row)), " has the length ",
-                     own[row], ", '", lead_, "' has ", wanted[row],
-                     " there; the model gives both the name '", dim.symbol, "'");
+        const auto at = static_cast<std::int64_t>(row);
+        TEMPER_CHECK(own[row] == wanted[row], ErrorCode::kInvalidData, "the length '", dim.symbol,
+                     "' of the model is ", own[row], " in ", data.where(index, at), ", but ",
+                     wanted[row], " in ", data.where(lead, at), ": both need one length");
       }
     }
   }

@@ -135,12 +135,13 @@ TEST_F(Lengths, AnLstmWithSequenceLensTrainsAsInPyTorchOverGroupsOfDifferentLeng
 
 TEST_F(Lengths, ARegressionOfEachStepLeavesOutWhatWasFilledUp) {
   const std::map<std::string, Tensor> wanted = expected("steps_expected.npz");
-  for (const char* buckets : {"data.buckets=[4, 8]", "data.buckets=[12]", "data.buckets=\"auto\""}) {
+  for (const char* buckets :
+       {"data.buckets=[4, 8]", "data.buckets=[12]", "data.buckets=\"auto\""}) {
     const Recipe settings = recipe("steps.onnx", "steps.jsonl", {buckets});
     const Gradients made = compute_gradients(settings, {});
     EXPECT_NEAR(made.loss, wanted.at("loss").values<double>()[0], 1e-6) << buckets;
-    expect_near(made.tensors.at(0).second.values<double>(),
-                wanted.at("gradient").values<double>(), 1e-6, "gradient");
+    expect_near(made.tensors.at(0).second.values<double>(), wanted.at("gradient").values<double>(),
+                1e-6, "gradient");
     Session session(settings);
     SetMetrics set = make_set_metrics(session, wanted_metrics(session));
     const Evaluation evaluation = evaluate_training_rows(session, set);
@@ -156,12 +157,12 @@ TEST_F(Lengths, LabelSequencesAreAlignedWithTheFramesOfTheirSample) {
     const Recipe settings = recipe("frames.onnx", "frames.jsonl", {buckets, "loss.name=\"ctc\""});
     const Gradients made = compute_gradients(settings, {});
     EXPECT_NEAR(made.loss, wanted.at("loss").values<double>()[0], 2e-6) << buckets;
-    expect_near(made.tensors.at(0).second.values<double>(),
-                wanted.at("gradient").values<double>(), 5e-6, "gradient");
+    expect_near(made.tensors.at(0).second.values<double>(), wanted.at("gradient").values<double>(),
+                5e-6, "gradient");
     Session session(settings);
     SetMetrics set = make_set_metrics(session, wanted_metrics(session));
-    EXPECT_NEAR(evaluate_training_rows(session, set).loss,
-                wanted.at("loss").values<double>()[0], 2e-6)
+    EXPECT_NEAR(evaluate_training_rows(session, set).loss, wanted.at("loss").values<double>()[0],
+                2e-6)
         << buckets;
   }
 }
@@ -182,8 +183,11 @@ TEST_F(Lengths, SamplesThatAreTooLongAreCutOnlyWhenAsked) {
 TEST_F(Lengths, WhatCannotBeDoneIsRefused) {
   expect_error([&] { Session session(tagger({"data.sampling=\"balanced\""})); },
                ErrorCode::kUnsupported, "data.sampling = \"balanced\"", "bucket by bucket");
-  expect_error([&] { Session session(tagger({"loss.name=\"multi_margin\""})); },
-               ErrorCode::kUnsupported, "leaves no class out");
+  expect_error(
+      [&] {
+        Session session(tagger({"loss.teacher.model=\"" + fixture("lengths/tagger.onnx") + "\""}));
+      },
+      ErrorCode::kUnsupported, "loss.teacher.model needs samples of one length");
 }
 
 TEST_F(Lengths, AResumedRunGivesTheSameBitsWithinAnEpoch) {
