@@ -45,6 +45,7 @@ const std::vector<Shape>& OutputLengths::shapes_at(std::int64_t length) {
   request.symbols = lengths_.symbols(length);
   CompileSettings settings;
   settings.model.unroll = model_.unroll;
+  settings.model.max_trip_count = model_.max_trip_count;
   const graph::Graph made = make_graph(graph_, settings, request, reference_).graph;
   std::vector<Shape> shapes;
   for (const graph::Graph::Output& output : made.outputs) {
