@@ -1,5 +1,5 @@
 // PhiloxRandom: standard normal or uniform numbers, one pure function of seed, id and position.
-#include "backends/reference/random_numbers.h"
+#include "backends/common/random_numbers.h"
 #include "runtime/backend/kernel_table.h"
 #include "runtime/base/dtype_visit.h"
 

@@ -4,9 +4,9 @@
 #include <algorithm>
 #include <cmath>
 
+#include "backends/common/random_numbers.h"
 #include "backends/host/cast_element.h"
 #include "backends/reference/elementwise.h"
-#include "backends/reference/random_numbers.h"
 #include "backends/reference/reference_backend.h"
 #include "runtime/base/dtype_visit.h"
 
