@@ -1,0 +1,43 @@
+// GridSample, its gradient and AffineGrid.
+#pragma once
+
+#include <cstdint>
+
+#include "backends/cuda/device.h"
+#include "backends/cuda/device/fixed_sums.h"
+
+namespace temper::cuda {
+
+enum class SampleMode { kNearest, kLinear, kCubic };
+enum class SamplePadding { kZeros, kBorder, kReflection };
+
+inline constexpr int kMostGridDims = 3;
+
+struct GridShape {
+  int dims;
+  SampleMode mode;
+  SamplePadding padding;
+  bool corners;
+  std::int64_t length[kMostGridDims], stride[kMostGridDims];  // of x, in order
+  std::int64_t batch, channels, elements, places;
+};
+
+void grid_sample(const GridShape& shape, const float* x, const float* grid, float* y,
+                 StreamHandle stream);
+// dx and dgrid may be null. `sums`: of x's elements.
+void grid_sample_grad(const GridShape& shape, const float* x, const float* grid, const float* dy,
+                      float* dx, float* dgrid, const FixedSums& sums, StreamHandle stream);
+
+struct AffineShape {
+  int dims;
+  bool corners;
+  std::int64_t size[kMostGridDims];
+  std::int64_t batch;
+
+  constexpr std::int64_t places() const {
+    return size[0] * (dims > 1 ? size[1] : 1) * (dims > 2 ? size[2] : 1);
+  }
+};
+void affine_grid(const AffineShape& shape, const float* theta, float* y, StreamHandle stream);
+
+}  // namespace temper::cuda

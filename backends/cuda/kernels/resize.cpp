@@ -1,0 +1,200 @@
+// Resize, Upsample and ResizeGrad.
+#include "backends/cuda/kernels/resize.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "backends/cuda/kernel_rows.h"
+#include "backends/host/cast_element.h"
+
+namespace temper::cuda {
+namespace {
+
+constexpr double kMostWeights = 0x1p31;
+
+Transform transform_of(const std::string& name) {
+  return name == "half_pixel_symmetric"   ? Transform::kSymmetric
+         : name == "pytorch_half_pixel"   ? Transform::kPytorch
+         : name == "align_corners"        ? Transform::kCorners
+         : name == "asymmetric"           ? Transform::kAsymmetric
+         : name == "tf_crop_and_resize"   ? Transform::kCrop
+         : name == "tf_half_pixel_for_nn" ? Transform::kNearestOfTf
+                                          : Transform::kHalf;
+}
+
+Nearest nearest_of(const std::string& name) {
+  return name == "floor"               ? Nearest::kFloor
+         : name == "ceil"              ? Nearest::kCeil
+         : name == "round_prefer_ceil" ? Nearest::kPreferCeil
+                                       : Nearest::kPreferFloor;
+}
+
+struct NumberedAxis {
+  int axis;
+  ResizedAxis sizes;
+};
+
+struct ResizePlan {
+  SampleRule rule{};
+  std::vector<NumberedAxis> axes;
+  double most_weights = 0;  // of an axis
+
+  ResizePlan(const Attrs& attrs, const Shape& x, const Shape& y) {
+    const std::string mode = attrs.get_string("mode", "");
+    const std::vector<std::int64_t> named = attrs.get_ints("axes");
+    const std::vector<double> scales = attrs.get_doubles("scales");
+    const std::vector<double> region = attrs.get_doubles("roi");
+    rule.transform = transform_of(attrs.get_string("coordinate_transformation_mode", ""));
+    rule.nearest = nearest_of(attrs.get_string("nearest_mode", ""));
+    rule.cubic = mode == "cubic";
+    rule.moves = mode == "nearest" || named.empty();
+    rule.antialias = attrs.get_int("antialias", 0) != 0;
+    rule.exclude_outside = attrs.get_int("exclude_outside", 0) != 0;
+    rule.cubic_a = attrs.get_double("cubic_coeff_a", -0.75);
+    for (std::size_t i = 0; i < named.size(); ++i) {
+      const int axis = static_cast<int>(named[i]);
+      ResizedAxis sizes{x[axis], y[axis], scales[i], 0, 1, 1};
+      if (!region.empty()) {
+        sizes.start = region[i];
+        sizes.end = region[i + named.size()];
+      }
+      sizes.taps = taps(sizes.scale);
+      most_weights =
+          std::max(most_weights, static_cast<double>(sizes.taps) * static_cast<double>(sizes.out));
+      axes.push_back({axis, sizes});
+    }
+  }
+
+  // The number of elements that have weights.
+  std::int64_t taps(double scale) const {
+    if (rule.moves) {
+      return 1;
+    }
+    const double reach = (rule.cubic ? 2 : 1) / (rule.antialias ? std::min(scale, 1.0) : 1.0);
+    return static_cast<std::int64_t>(std::min(-2 * std::floor(-reach), 0x1p50));
+  }
+};
+
+ResizePlan plan_of(const OpQuery& query, bool backward) {
+  const Shape &given = query.inputs[0].shape, &made = query.outputs[0].shape;
+  return backward ? ResizePlan(*query.attrs, made, given) : ResizePlan(*query.attrs, given, made);
+}
+
+Support supports(const OpQuery& query, bool backward) {
+  const DType dtype = query.inputs[0].dtype;
+  if (!is_float(dtype) && !is_integer(dtype) && dtype != DType::kBool) {
+    return Support::no(concat("no ", dtype));
+  }
+  if (query.inputs[0].shape.rank() > kMaxAxes) {
+    return Support::no(concat("more than ", kMaxAxes, " axes"));
+  }
+  return plan_of(query, backward).most_weights > kMostWeights
+             ? Support::no("so small a scale needs too many weights")
+             : Support::yes();
+}
+
+std::unique_ptr<Kernel> moving_kernel(const OpQuery& query, const ResizePlan& plan) {
+  const Shape strides = row_major_strides(query.inputs[0].shape);
+  const Shape& y = query.outputs[0].shape;
+  const DType dtype = query.inputs[0].dtype;
+  const double value = query.attrs->get_double("extrapolation_value", 0);
+  const std::uint64_t fill =
+      visit_any(dtype, [&]<class T>() { return bits_of(cast_element<T>(value)); });
+  ResizeMove move{};
+  move.output.rank = y.rank();
+  move.output.count = y.element_count();
+  for (int axis = 0; axis < y.rank(); ++axis) {
+    move.output.sizes[axis] = y[axis];
+    move.output.steps[0][axis] = strides[axis];
+  }
+  std::int64_t places = 0;
+  for (const NumberedAxis& axis : plan.axes) {
+    places += axis.sizes.out;
+  }
+  auto kernel = make_kernel([=, bytes = size_of(dtype)](const KernelArgs& args) {
+    ResizeMove bound = move;
+    auto* first = static_cast<std::int64_t*>(args.workspace);
+    auto* weights = reinterpret_cast<double*>(first + places);
+    for (const NumberedAxis& axis : plan.axes) {
+      fill_tables(plan.rule, axis.sizes, {first, weights}, handle_of(args.stream));
+      bound.first[axis.axis] = first;
+      first += axis.sizes.out;
+      weights += axis.sizes.out;
+    }
+    resize_moving(bound, bytes, fill, args.inputs[0], args.outputs[0], handle_of(args.stream));
+  });
+  kernel->workspace_bytes =
+      static_cast<std::size_t>(places) * (sizeof(std::int64_t) + sizeof(double));
+  return kernel;
+}
+
+// Axis after axis; between two of them a tensor is in double.
+std::vector<ResizePass> passes_of(const OpQuery& query, const ResizePlan& plan, bool backward) {
+  Shape shape = (backward ? query.outputs : query.inputs)[0].shape;
+  std::vector<ResizePass> passes;
+  for (const NumberedAxis& axis : plan.axes) {
+    passes.push_back({axis.sizes, shape.count(0, axis.axis),
+                      shape.count(axis.axis + 1, shape.rank()), DType::kFloat64, DType::kFloat64,
+                      query.attrs->get_double("extrapolation_value", 0),
+                      plan.rule.transform != Transform::kCrop});
+    shape[axis.axis] = axis.sizes.out;
+  }
+  if (backward) {
+    std::reverse(passes.begin(), passes.end());
+  }
+  passes.front().from = query.inputs[0].dtype;
+  passes.back().to = query.outputs[0].dtype;
+  return passes;
+}
+
+std::unique_ptr<Kernel> weighing_kernel(const OpQuery& query, const ResizePlan& plan,
+                                        bool backward) {
+  const std::vector<ResizePass> passes = passes_of(query, plan, backward);
+  std::int64_t most = 0, places = 0, weights = 0;
+  for (std::size_t i = 0; i < passes.size(); ++i) {
+    const ResizePass& pass = passes[i];
+    const std::int64_t made = pass.outer * pass.inner * (backward ? pass.axis.in : pass.axis.out);
+    most = i + 1 < passes.size() ? std::max(most, made) : most;
+    places = std::max(places, pass.axis.out);
+    weights = std::max(weights, pass.axis.out * pass.axis.taps);
+  }
+  auto kernel = make_kernel([=, rule = plan.rule](const KernelArgs& args) {
+    double* one = static_cast<double*>(args.workspace);
+    double* other = one + most;
+    const ResizeTables tables{reinterpret_cast<std::int64_t*>(other + most + weights),
+                              other + most};
+    const void* from = args.inputs[0];
+    for (std::size_t i = 0; i < passes.size(); ++i) {
+      void* to = i + 1 < passes.size() ? (i % 2 == 0 ? one : other) : args.outputs[0];
+      fill_tables(rule, passes[i].axis, tables, handle_of(args.stream));
+      resize_pass(passes[i], tables, backward, from, to, handle_of(args.stream));
+      from = to;
+    }
+  });
+  kernel->workspace_bytes = static_cast<std::size_t>(2 * most + weights) * sizeof(double) +
+                            static_cast<std::size_t>(places) * sizeof(std::int64_t);
+  return kernel;
+}
+
+std::unique_ptr<Kernel> prepare(const OpQuery& query) {
+  const ResizePlan plan = plan_of(query, false);
+  return plan.rule.moves ? moving_kernel(query, plan) : weighing_kernel(query, plan, false);
+}
+
+std::unique_ptr<Kernel> prepare_grad(const OpQuery& query) {
+  const ResizePlan plan = plan_of(query, true);
+  return plan.axes.empty() ? moving_kernel(query, plan) : weighing_kernel(query, plan, true);
+}
+
+}  // namespace
+
+void register_resize(KernelTable& table) {
+  const auto forward = [](const OpQuery& query) { return supports(query, false); };
+  add_row(table, "Resize", forward, prepare);
+  add_row(table, "Upsample", forward, prepare);
+  add_row(
+      table, "ResizeGrad", [](const OpQuery& query) { return supports(query, true); },
+      prepare_grad);
+}
+
+}  // namespace temper::cuda
