@@ -73,6 +73,34 @@ void add_picks(std::vector<OpCase>& cases) {
   gradient(1, {9, 50}, {9, 500}, {500}, "single");
 }
 
+// Places named by many updates, in runs and alone.
+void add_scatters(std::vector<OpCase>& cases) {
+  const std::int64_t axis = 1;
+  for (const char* reduction : {"add", "max", "min", "none"}) {
+    const Attrs attrs{{"axis", axis}, {"reduction", std::string(reduction)}};
+    cases.push_back(large("ScatterElements", attrs,
+                          {random({4, 9}), picks({4, 700}, 9), random({4, 700})}, reduction));
+    cases.push_back(large("ScatterND", {{"reduction", std::string(reduction)}},
+                          {random({7, 12}), picks({1500, 1}, 7), random({1500, 12})}, reduction));
+  }
+}
+
+// Rows longer than what is sorted or added up at once.
+void add_orders(std::vector<OpCase>& cases) {
+  for (const std::int64_t largest : {0, 1}) {
+    const Attrs attrs{{"axis", std::int64_t{1}}, {"largest", largest}};
+    OpCase top = large("TopK", attrs, {random({2, 2500, 2}), ints({900})},
+                       largest == 1 ? "largest" : "smallest");
+    top.outputs = 2;
+    top.dtypes = {DType::kFloat32, DType::kFloat64, DType::kInt32, DType::kInt64};
+    cases.push_back(top);
+  }
+  for (const std::int64_t turned : {0, 1}) {
+    cases.push_back(large("CumSum", {{"exclusive", turned}, {"reverse", turned}},
+                          {random({3, 1700, 2}), ints({1})}, turned == 1 ? "turned" : "row"));
+  }
+}
+
 void add_reductions(std::vector<OpCase>& cases) {
   for (const char* op : {"ReduceSum", "ReduceMean", "ReduceMax", "ReduceMin"}) {
     const auto add = [&](const Shape& shape, const Ints& axes, const char* label) {
@@ -106,6 +134,8 @@ std::vector<OpCase> large_cases() {
   std::vector<OpCase> cases;
   add_moves(cases);
   add_picks(cases);
+  add_scatters(cases);
+  add_orders(cases);
   add_reductions(cases);
   return cases;
 }
