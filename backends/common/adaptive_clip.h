@@ -19,6 +19,12 @@ struct AdaptiveClip {
   UnitView view;
   double clip_factor = 0.01, eps = 1e-3, norm_type = 2;
 
+  // Of a unit, from the norms of its weights and its gradient.
+  constexpr double factor(double of_parameter, double of_gradient) const {
+    const double most = std::max(of_parameter, eps) * clip_factor;
+    return of_gradient < most ? 1.0 : most / std::max(of_gradient, kSmallest);
+  }
+
   // Units [begin, end) of `clipped`; `sums` has room for two numbers per unit.
   template <class T>
   void run(const T* gradient, const T* parameter, T* clipped, double* sums, std::int64_t begin,
@@ -33,9 +39,7 @@ struct AdaptiveClip {
         norm.add(of_g[unit], static_cast<double>(gradient[at]));
       });
       for (std::int64_t unit = begin; unit < end; ++unit) {
-        const double most = std::max(norm.finish(of_p[unit]), eps) * clip_factor;
-        const double is = norm.finish(of_g[unit]);
-        of_g[unit] = is < most ? 1.0 : most / std::max(is, kSmallest);
+        of_g[unit] = factor(norm.finish(of_p[unit]), norm.finish(of_g[unit]));
       }
       each(begin, end, [&](std::int64_t unit, std::int64_t at) {
         clipped[at] = static_cast<T>(static_cast<double>(gradient[at]) * of_g[unit]);

@@ -73,11 +73,11 @@ void add_pair(KernelTable& table, std::string_view op, FloatPair (*pair_of)(cons
   add_row(table, op, supports_pair, [pair_of](const OpQuery& query) {
     Places<2> places;
     set_pair(query, places);
-    return make_kernel([places, pair = pair_of(*query.attrs), doubles = is_double(query),
-                        alpha = query.attrs->get_double("alpha", 1)](const KernelArgs& args) {
-      float_pair(pair, alpha, doubles, places, args.inputs[0], args.inputs[1], args.outputs[0],
-                 handle_of(args.stream));
-    });
+    return make_kernel(
+        [places, pair = pair_of(*query.attrs), doubles = is_double(query)](const KernelArgs& args) {
+          float_pair(pair, doubles, places, args.inputs[0], args.inputs[1], args.outputs[0],
+                     handle_of(args.stream));
+        });
   });
 }
 
@@ -99,15 +99,12 @@ void register_float_functions(KernelTable& table) {
   add_function(table, "Ceil", FloatFunction::kCeil);
   add_function(table, "Round", FloatFunction::kRound);
   add_function(table, "Softsign", FloatFunction::kSoftsign);
-  add_function(table, "Swish", FloatFunction::kSwish, {"alpha", 1});
-  add_function(table, "Mish", FloatFunction::kMish);
   add_function(table, "ThresholdedRelu", FloatFunction::kThresholdedRelu, {"alpha", 1});
   add_function(table, "Shrink", FloatFunction::kShrink, {"lambd", 0.5}, {"bias", 0});
   add_row(table, "IsNaN", wide_float,
           [](const OpQuery& query) { return prepare_test(query, FloatTest::kIsNan); });
   add_row(table, "IsInf", wide_float,
           [](const OpQuery& query) { return prepare_test(query, infinity_test(*query.attrs)); });
-  add_pair(table, "SwiGLU", [](const Attrs&) { return FloatPair::kSwiglu; });
   add_pair(table, "PRelu", [](const Attrs&) { return FloatPair::kPRelu; });
   add_pair(table, "Mod", [](const Attrs& attrs) {
     return attrs.get_int("fmod", 0) != 0 ? FloatPair::kTruncatedMod : FloatPair::kFlooredMod;

@@ -2,7 +2,6 @@
 #include <cmath>
 #include <limits>
 
-#include "backends/common/activations.h"
 #include "backends/cuda/kernels/float_functions.h"
 #include "backends/cuda/launch.cuh"
 
@@ -49,10 +48,6 @@ __device__ T value_of(const FunctionCall& call, T x) {
       return std::nearbyint(x);
     case FloatFunction::kSoftsign:
       return x / (T(1) + std::abs(x));
-    case FloatFunction::kSwish:
-      return x * functors::Sigmoid{}(p * x);
-    case FloatFunction::kMish:
-      return x * std::tanh(functors::Softplus{}(x));
     case FloatFunction::kThresholdedRelu:
       return x > p ? x : T(0);
     case FloatFunction::kShrink:
@@ -108,10 +103,8 @@ __device__ T floored_mod(T a, T b) {
 }
 
 template <class T>
-__device__ T value_of(FloatPair pair, T p, T a, T b) {
+__device__ T value_of(FloatPair pair, T a, T b) {
   switch (pair) {
-    case FloatPair::kSwiglu:
-      return a * functors::Sigmoid{}(p * a) * b;
     case FloatPair::kPRelu:
       return a > T(0) ? a : b * a;
     case FloatPair::kTruncatedMod:
@@ -123,10 +116,10 @@ __device__ T value_of(FloatPair pair, T p, T a, T b) {
 
 template <class T>
 __global__ void __launch_bounds__(kBlock)
-    pair_kernel(FloatPair pair, T p, const Places<2> places, const T* a, const T* b, T* y) {
+    pair_kernel(FloatPair pair, const Places<2> places, const T* a, const T* b, T* y) {
   const std::int64_t i = thread_number();
   if (i < places.count) {
-    y[i] = value_of(pair, p, a[places.find(i, 0)], b[places.find(i, 1)]);
+    y[i] = value_of(pair, a[places.find(i, 0)], b[places.find(i, 1)]);
   }
 }
 
@@ -149,11 +142,11 @@ void float_test(FloatTest test, bool doubles, const void* x, bool* y, std::int64
   doubles ? run(double{}) : run(float{});
 }
 
-void float_pair(FloatPair pair, double p, bool doubles, const Places<2>& places, const void* a,
-                const void* b, void* y, StreamHandle stream) {
+void float_pair(FloatPair pair, bool doubles, const Places<2>& places, const void* a, const void* b,
+                void* y, StreamHandle stream) {
   const auto run = [&]<class T>(T) {
-    launch_elements(pair_kernel<T>, places.count, stream, pair, static_cast<T>(p), places,
-                    static_cast<const T*>(a), static_cast<const T*>(b), static_cast<T*>(y));
+    launch_elements(pair_kernel<T>, places.count, stream, pair, places, static_cast<const T*>(a),
+                    static_cast<const T*>(b), static_cast<T*>(y));
   };
   doubles ? run(double{}) : run(float{});
 }

@@ -24,15 +24,13 @@ enum class FloatFunction {
   kCeil,
   kRound,
   kSoftsign,
-  kSwish,  // p: alpha
-  kMish,
   kThresholdedRelu,  // p: alpha
   kShrink,           // p: lambd, q: bias
 };
 
 enum class FloatTest { kIsNan, kIsPositiveInf, kIsNegativeInf, kIsInf, kNever };
 
-enum class FloatPair { kSwiglu, kPRelu, kTruncatedMod, kFlooredMod };  // p: alpha of SwiGLU
+enum class FloatPair { kPRelu, kTruncatedMod, kFlooredMod };
 
 struct FunctionCall {
   FloatFunction function;
@@ -43,7 +41,7 @@ void float_function(const FunctionCall& call, bool doubles, const void* x, void*
                     std::int64_t count, StreamHandle stream);
 void float_test(FloatTest test, bool doubles, const void* x, bool* y, std::int64_t count,
                 StreamHandle stream);
-void float_pair(FloatPair pair, double p, bool doubles, const Places<2>& places, const void* a,
-                const void* b, void* y, StreamHandle stream);
+void float_pair(FloatPair pair, bool doubles, const Places<2>& places, const void* a, const void* b,
+                void* y, StreamHandle stream);
 
 }  // namespace temper::cuda

@@ -5,16 +5,25 @@
 namespace temper::cuda {
 namespace {
 
+template <class T>
+__device__ constexpr bool is_negative(T x) {
+  if constexpr (std::is_signed_v<T>) {
+    return x < T(0);
+  } else {
+    return false;
+  }
+}
+
 // Bits that leave the type are lost; a distance below 0 or beyond the type's bits moves all out.
 template <class T>
 __device__ T shifted(T x, T distance, bool left) {
-  const bool all_out = distance < T(0) || distance >= T(sizeof(T) * 8);
+  const bool all_out = is_negative(distance) || distance >= T(sizeof(T) * 8);
   if (left) {
     return all_out ? T(0)
                    : static_cast<T>(static_cast<std::uint64_t>(x) << static_cast<int>(distance));
   }
   if (all_out) {
-    return x < T(0) ? static_cast<T>(-1) : T(0);
+    return is_negative(x) ? static_cast<T>(-1) : T(0);
   }
   return static_cast<T>(x >> static_cast<int>(distance));
 }
@@ -46,7 +55,7 @@ __device__ T value_of(IntegerPair pair, T a, T b) {
       return truncated_mod(a, b);
     case IntegerPair::kFlooredMod: {
       const T rest = truncated_mod(a, b);
-      return rest != T(0) && (rest < T(0)) != (b < T(0)) ? static_cast<T>(rest + b) : rest;
+      return rest != T(0) && is_negative(rest) != is_negative(b) ? static_cast<T>(rest + b) : rest;
     }
     default:
       return a > T(0)
