@@ -11,21 +11,21 @@ struct RecurrentPlaces {
   bool batch_first = false;
   bool reversed = false;  // the first direction
 
-  std::int64_t gate_rows() const { return gates * hidden; }
+  constexpr std::int64_t gate_rows() const { return gates * hidden; }
   // The row of a step of a sample in x, and in whatever lies beside it.
-  std::int64_t row(std::int64_t t, std::int64_t n) const {
+  constexpr std::int64_t row(std::int64_t t, std::int64_t n) const {
     return batch_first ? n * steps + t : t * batch + n;
   }
   // The first element of y[t][d][n] and of a state [d][n].
-  std::int64_t y_at(std::int64_t t, std::int64_t d, std::int64_t n) const {
+  constexpr std::int64_t y_at(std::int64_t t, std::int64_t d, std::int64_t n) const {
     return (batch_first ? (n * steps + t) * directions + d : (t * directions + d) * batch + n) *
            hidden;
   }
-  std::int64_t state_at(std::int64_t d, std::int64_t n) const {
+  constexpr std::int64_t state_at(std::int64_t d, std::int64_t n) const {
     return (batch_first ? n * directions + d : d * batch + n) * hidden;
   }
   // The time of a step of a direction.
-  std::int64_t step_time(std::int64_t d, std::int64_t step) const {
+  constexpr std::int64_t step_time(std::int64_t d, std::int64_t step) const {
     return d == 1 || reversed ? steps - 1 - step : step;
   }
 };

@@ -5,11 +5,13 @@
 #include <cstdint>
 #include <vector>
 
+#include "backends/common/cell_activation.h"
 #include "backends/host/recurrent_places.h"
-#include "backends/reference/cell_activation.h"
 #include "runtime/backend/kernel.h"
 
 namespace temper::reference {
+
+using CellActivation = temper::CellActivation<double>;
 
 enum class Cell { kLstm, kGru, kRnn };
 

@@ -29,7 +29,7 @@ using recurrent::sizes_of;
 using recurrent::Strings;
 using enum recurrent::Input;
 
-// Their order numbers them (backends/reference/cell_activation.h).
+// Their order numbers them (backends/common/cell_activation.h).
 // An activation's name with the defaults of its parameters; NaN: it has no such parameter.
 struct Known {
   const char* name;

@@ -1,11 +1,12 @@
-// The activations of LSTM, GRU and RNN, in double: the value and the derivative at an input.
+// The activations of LSTM, GRU and RNN: the value and the derivative at an input.
 #pragma once
 
 #include <cmath>
 #include <cstdint>
 
-namespace temper::reference {
+namespace temper {
 
+template <class T>
 struct CellActivation {
   // Numbered as the shape rule numbers them.
   enum class Kind : std::int64_t {
@@ -23,12 +24,12 @@ struct CellActivation {
   };
 
   Kind kind = Kind::kTanh;
-  double alpha = 0, beta = 0;
+  T alpha = 0, beta = 0;
 
-  double value(double x) const {
+  constexpr T value(T x) const {
     switch (kind) {
       case Kind::kRelu:
-        return x <= 0 ? 0 : x;
+        return x <= 0 ? T(0) : x;
       case Kind::kTanh:
         return std::tanh(x);
       case Kind::kSigmoid:
@@ -38,12 +39,12 @@ struct CellActivation {
       case Kind::kLeakyRelu:
         return x > 0 ? x : alpha * x;
       case Kind::kThresholdedRelu:
-        return x <= alpha ? 0 : x;
+        return x <= alpha ? T(0) : x;
       case Kind::kScaledTanh:
         return alpha * std::tanh(beta * x);
       case Kind::kHardSigmoid: {
-        const double line = alpha * x + beta;
-        return line <= 0 ? 0 : line >= 1 ? 1 : line;
+        const T line = alpha * x + beta;
+        return line <= 0 ? T(0) : line >= 1 ? T(1) : line;
       }
       case Kind::kElu:
         return x > 0 ? x : alpha * std::expm1(x);
@@ -56,12 +57,12 @@ struct CellActivation {
   }
 
   // At kinks as the ops of the same names have it.
-  double slope(double x) const {
+  constexpr T slope(T x) const {
     switch (kind) {
       case Kind::kRelu:
-        return x > 0 ? 1 : 0;
+        return x > 0 ? T(1) : T(0);
       case Kind::kTanh: {
-        const double y = std::tanh(x);
+        const T y = std::tanh(x);
         return 1 - y * y;
       }
       case Kind::kSigmoid:
@@ -69,21 +70,21 @@ struct CellActivation {
       case Kind::kAffine:
         return alpha;
       case Kind::kLeakyRelu:
-        return x > 0 ? 1 : alpha;
+        return x > 0 ? T(1) : alpha;
       case Kind::kThresholdedRelu:
-        return x > alpha ? 1 : 0;
+        return x > alpha ? T(1) : T(0);
       case Kind::kScaledTanh: {
-        const double y = std::tanh(beta * x);
+        const T y = std::tanh(beta * x);
         return alpha * beta * (1 - y * y);
       }
       case Kind::kHardSigmoid: {
-        const double line = alpha * x + beta;
-        return line > 0 && line < 1 ? alpha : 0;
+        const T line = alpha * x + beta;
+        return line > 0 && line < 1 ? alpha : T(0);
       }
       case Kind::kElu:
-        return x > 0 ? 1 : alpha * std::exp(x);
+        return x > 0 ? T(1) : alpha * std::exp(x);
       case Kind::kSoftsign: {
-        const double below = 1 + std::abs(x);
+        const T below = 1 + std::abs(x);
         return 1 / (below * below);
       }
       case Kind::kSoftplus:
@@ -93,10 +94,10 @@ struct CellActivation {
   }
 
  private:
-  static double sigmoid(double x) {
-    const double e = std::exp(-std::abs(x));
-    return (x >= 0 ? 1 : e) / (1 + e);
+  static constexpr T sigmoid(T x) {
+    const T e = std::exp(-std::abs(x));
+    return (x >= 0 ? T(1) : e) / (1 + e);
   }
 };
 
-}  // namespace temper::reference
+}  // namespace temper
