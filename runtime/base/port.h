@@ -12,6 +12,10 @@ enum class PortRole {
   kTarget,        // target `index` of the run's losses
   kSampleWeight,  // a weight per sample
   kInputLengths,  // frames that count, of the losses' array `index`
+  kContinues,     // which rows go on with the state that their row of the batch before left
+  // Of an imported graph: carried state `index`, as an input what it is before the batch and as an
+  // output what it is afterwards.
+  kCarriedState,
   // Outputs.
   kModelOutput,  // output `index` of the model
   kLoss,

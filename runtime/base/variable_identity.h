@@ -7,15 +7,17 @@
 namespace temper {
 
 enum class VariableKind {
-  kParameter,    // of the model: trainable, or could be; receives a gradient unless frozen
-  kStatistic,    // of the model: a BatchNormalization running mean or variance
-  kMoment,       // optimizer state of a parameter
-  kAverage,      // average of a parameter or statistic
-  kSnapshot,     // second state of any of these, to go back to
-  kAccumulator,  // a parameter's gradient over the micro-batches so far
-  kStaged,       // a statistic as the micro-batches of a group move it
-  kTeacher,      // a tensor of the teacher, which nothing changes
-  kScalar,       // steers a step: see ScalarRole
+  kParameter,     // of the model: trainable, or could be; receives a gradient unless frozen
+  kStatistic,     // of the model: a BatchNormalization running mean or variance
+  kMoment,        // optimizer state of a parameter
+  kAverage,       // average of a parameter or statistic
+  kSnapshot,      // second state of any of these, to go back to
+  kAccumulator,   // a parameter's gradient over the micro-batches so far
+  kStaged,        // a statistic as the micro-batches of a group move it
+  kTeacher,       // a tensor of the teacher, which nothing changes
+  kCarried,       // a state of the model that a batch leaves to the next one in training
+  kCarriedAside,  // the same in evaluation and prediction
+  kScalar,        // steers a step: see ScalarRole
 };
 
 // What a variable of kind kScalar is for.
@@ -81,8 +83,8 @@ struct VariableIdentity {
   ScalarRole scalar = ScalarRole::kNone;  // of kScalar alone
   int model = 0;                          // which of the models of a run with two
   // kParameter, kStatistic, kTeacher: its number in its model as imported; kMoment: which state of
-  // the optimizer; kAccumulator: which objective; of a loss sum: which part. -1: the number that it
-  // gets in the graph it is added to.
+  // the optimizer; kAccumulator: which objective; kCarried: which state of those; of a loss sum:
+  // which part. -1: the number that it gets in the graph it is added to.
   int slot = -1;
   // The variable that it belongs to, of the same graph or store; -1: none.
   int of = -1;

@@ -5,6 +5,7 @@
 #include "graph/ops/standard_ops.h"
 #include "runtime/base/error.h"
 #include "training/objective/inferred_loss.h"
+#include "training/session/carrying.h"
 #include "training/session/session.h"
 #include "training/settings/name_pattern.h"
 
@@ -79,7 +80,7 @@ Gradients compute_gradients(const Recipe& recipe, const GradientOptions& options
   if (!options.wrt.empty()) {
     needs.as_variables = chosen_tensors(recipe, options.wrt);
   }
-  Session session(recipe, std::move(engine_options), needs);
+  Session session(without_carrying(recipe), std::move(engine_options), needs);
   Gradients gradients;
   gradients.notes = session.notes();
   Engine& engine = session.engine();

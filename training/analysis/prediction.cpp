@@ -131,7 +131,7 @@ Prediction predict(const Recipe& recipe, EngineOptions options) {
   needs.stored_preprocessing = true;
   Session session(recipe, std::move(options), needs);
   const std::int64_t count = session.train_count();
-  const std::int64_t size = std::min(session.recipe().data.batch_size, count);
+  const std::int64_t size = session.recipe().data.batch_size;
   Engine& engine = session.engine();
   std::vector<GraphRequest> requests;
   for (const BatchForm& form : session.data().ordered_forms(size)) {

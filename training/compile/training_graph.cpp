@@ -15,6 +15,7 @@
 #include "runtime/base/error.h"
 #include "training/compile/distillation.h"
 #include "training/compile/loss_graph.h"
+#include "training/compile/step/carried_states.h"
 #include "training/compile/step/parameter_groups.h"
 #include "training/compile/step/step_variables.h"
 #include "training/compile/step/update_step.h"
@@ -45,6 +46,7 @@ class GraphMaker {
     set_lengths();
     bind_batch(graph_, request_.symbols, request_.batch, reference_, settings_.model);
     graph::expand_foreign_ops(graph_);
+    const CarriedStates carried(graph_, settings_, request_);
     if (training) {
       step_ = add_step_variables(graph_, group_count(settings_));
       graph::TrainingModeOptions mode;
@@ -70,6 +72,7 @@ class GraphMaker {
     if (settings_.precision != DType::kFloat32) {
       graph::apply_mixed_precision(graph_, settings_.precision);
     }
+    carried.keep(graph_);
     const std::vector<Graph::Output> outputs = graph_.outputs;
     graph_.outputs.clear();
     if (request_.kind != GraphKind::kPredict) {

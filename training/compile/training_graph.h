@@ -63,6 +63,13 @@ struct LossTerm : LossTermSettings {
   bool filled_up = false;  // the target is NaN behind the end of a sample
 };
 
+// A state of the model that a batch leaves to the next one.
+struct CarriedState {
+  std::string input;   // of the model, [samples, ...] in the arranged graph
+  std::string output;  // what it is after the batch
+  Tensor initial;      // where a sequence begins, as broadcast to the input of one sample
+};
+
 // What the graphs of a run depend on, besides shapes: settings of the recipe as they are, and what
 // the run made of them.
 struct CompileSettings {
@@ -83,6 +90,9 @@ struct CompileSettings {
   // type the file gives it.
   DType precision = DType::kFloat32;
   ScalerSettings scaler;  // for kFloat16
+  // See carried_states.h; `carried_rows`: of the largest batch.
+  std::vector<CarriedState> carried;
+  std::int64_t carried_rows = 0;
   // Of a run in stages: how many there are, and what was frozen in each before this one.
   std::int64_t stages = 0;
   std::vector<std::vector<std::string>> earlier_freezes;

@@ -23,6 +23,7 @@ struct Slot {
   // The same memory with fewer or shorter rows, by their number and length.
   std::map<std::pair<std::int64_t, std::int64_t>, std::vector<Tensor>> parts;
   std::vector<std::int64_t> rows;
+  Tensor continues;  // with streams
   Batch batch;
 };
 
@@ -32,7 +33,7 @@ struct BatchLoader::State {
   State(const Dataset& the_data, Sampler the_sampler, LoaderOptions the_options)
       : data(the_data),
         sampler(std::move(the_sampler)),
-        options(the_options),
+        options(std::move(the_options)),
         buckets(options.buckets == nullptr ? kNone : *options.buckets),
         order(sampler, buckets, std::max<std::int64_t>(options.batch_size, 1), options.drop_last,
               sampler.options()),
@@ -85,6 +86,9 @@ struct BatchLoader::State {
                                "a batch of data");
       }
       slot.rows.reserve(static_cast<std::size_t>(options.batch_size));
+      if (options.streams.has_value()) {
+        slot.continues = Tensor(DType::kBool, {options.batch_size});
+      }
       for (const std::int64_t rest : batches.rests) {
         if (!buckets.any()) {
           part(slot, rest, 0);
@@ -99,10 +103,25 @@ struct BatchLoader::State {
       return batches.index_of(position) >= batches.count();
     }
     const std::int64_t left = sampler.count() - position;
-    if (options.limit_batches > 0 && position >= options.limit_batches * options.batch_size) {
+    const std::int64_t limit = options.limit_batches;
+    const std::int64_t enough =
+        options.streams.has_value() ? options.streams->begin_of(limit) : limit * options.batch_size;
+    if (limit > 0 && position >= enough) {
       return true;
     }
     return left <= 0 || (options.drop_last && left < options.batch_size);
+  }
+
+  void tell_continues(Slot& slot) {
+    const auto rows = static_cast<std::int64_t>(slot.rows.size());
+    if (slot.continues.shape()[0] != rows) {
+      slot.continues = Tensor(DType::kBool, {rows});
+    }
+    const std::span<bool> flags = slot.continues.span<bool>();
+    for (std::int64_t i = 0; i < rows; ++i) {
+      flags[static_cast<std::size_t>(i)] = options.streams->continues(cursor.position + i);
+    }
+    slot.batch.continues = &slot.continues;
   }
 
   // Gathers the next batch. False when the single epoch is over.
@@ -114,7 +133,10 @@ struct BatchLoader::State {
       cursor = {cursor.epoch + 1, 0};
       order.begin(cursor.epoch);
     }
-    const auto [first, rows, length] = order.part_at(cursor.position);
+    const auto [first, rows, length] =
+        options.streams.has_value()
+            ? BucketOrder::Part{cursor.position, options.streams->rows_at(cursor.position), 0}
+            : order.part_at(cursor.position);
     slot.rows.clear();
     for (std::int64_t i = 0; i < rows; ++i) {
       slot.rows.push_back(order.row(first + i));
@@ -130,6 +152,9 @@ struct BatchLoader::State {
     batch.rows = rows;
     batch.length = length;
     batch.row_numbers = slot.rows;
+    if (options.streams.has_value()) {
+      tell_continues(slot);
+    }
     batch.begin = cursor;
     cursor.position += rows;
     batch.end = cursor;
@@ -241,6 +266,13 @@ const Batch* BatchLoader::next() {
 
 void BatchLoader::restart(DataPosition position) { state_->start(position); }
 
-std::int64_t BatchLoader::batches_per_epoch() const { return state_->batches.count(); }
+std::int64_t BatchLoader::batches_per_epoch() const {
+  const std::optional<Streams>& streams = state_->options.streams;
+  const std::int64_t limit = state_->options.limit_batches;
+  if (!streams) {
+    return state_->batches.count();
+  }
+  return limit > 0 ? std::min(limit, streams->batches()) : streams->batches();
+}
 
 }  // namespace temper::training

@@ -3,11 +3,13 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 
 #include "training/data/bucket_order.h"
 #include "training/data/dataset.h"
 #include "training/data/sampler.h"
+#include "training/data/streams.h"
 
 namespace temper::training {
 
@@ -26,6 +28,8 @@ struct LoaderOptions {
   const Buckets* buckets = nullptr;
   // Fill batches in a thread of their own; without, next() fills them itself (equal results).
   bool prefetch = true;
+  // Batches as these have them, instead of `batch_size` rows each in the sampler's order.
+  std::optional<Streams> streams = std::nullopt;
 };
 
 // Where the order of rows stands. `position` counts rows of the epoch that were consumed.
@@ -41,8 +45,11 @@ struct Batch {
   std::int64_t rows = 0;
   std::int64_t length = 0;                    // of its bucket; 0 without buckets
   std::span<const std::int64_t> row_numbers;  // in the data set
-  DataPosition begin;                         // before this batch
-  DataPosition end;                           // what to resume from when this batch has been used
+  // With streams: which rows go on where their row of the batch before ended, bool [rows]; else
+  // null.
+  const Tensor* continues = nullptr;
+  DataPosition begin;  // before this batch
+  DataPosition end;    // what to resume from when this batch has been used
   bool last_in_epoch = false;
 };
 

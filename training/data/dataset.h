@@ -96,6 +96,12 @@ class Dataset {
   // split; 0: rows may be split in any order. Else a split takes the last rows, not any.
   virtual std::int64_t rows_apart() const { return 0; }
 
+  // A number for each row that is the same for the rows of one sequence, which stand one after the
+  // other in the order of time; empty: all rows are of one sequence.
+  virtual std::vector<std::int64_t> sequences() const { return {}; }
+  // Whether each row of a sequence begins where the row before it ends, as far as is known.
+  virtual bool rows_adjoin() const { return true; }
+
   // What the files hold, in a few words, where fields() do not say it; may be empty.
   virtual std::string description() const { return {}; }
 

@@ -35,6 +35,8 @@ class DatasetOver : public Dataset {
   }
   std::vector<std::string> class_names() const override { return data_->class_names(); }
   std::int64_t rows_apart() const override { return data_->rows_apart(); }
+  std::vector<std::int64_t> sequences() const override { return data_->sequences(); }
+  bool rows_adjoin() const override { return data_->rows_adjoin(); }
   std::string description() const override { return data_->description(); }
   std::vector<std::string> remarks() const override { return data_->remarks(); }
   const std::string& fingerprint() const override { return data_->fingerprint(); }

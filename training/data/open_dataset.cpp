@@ -1,8 +1,10 @@
 // Opens data by its kind, and puts around images what the recipe does to them.
 #include "training/data/open_dataset.h"
 
+#include <algorithm>
 #include <utility>
 
+#include "runtime/base/error.h"
 #include "runtime/platform/folders.h"
 #include "training/data/arrays/array_dataset.h"
 #include "training/data/data_kind.h"
@@ -11,7 +13,9 @@
 #include "training/data/pictures/image_folder_dataset.h"
 #include "training/data/pictures/image_pipeline.h"
 #include "training/data/records/json_dataset.h"
+#include "training/data/sequence_ids.h"
 #include "training/data/tables/table_dataset.h"
+#include "training/data/tables/window_dataset.h"
 #include "training/data/tokens/tokens_dataset.h"
 #include "training/data/wanted_fields.h"
 #include "training/formats/idx.h"
@@ -67,8 +71,27 @@ MatchedArrays open_pair(const std::string& path, const std::string& target_path,
   return matched;
 }
 
+// The ids that data.sequence names; empty without. `source` has them no more.
+std::vector<std::string> take_sequence_ids(ArraySource& source, const DataOptions& options,
+                                           const NpzFile* file = nullptr) {
+  const std::string& name = options.settings.sequence;
+  if (name.empty()) {
+    return {};
+  }
+  TEMPER_CHECK(std::find(source.names.begin(), source.names.end(), name) != source.names.end(),
+               ErrorCode::kInvalidData, source.path, " has no array '", name,
+               "', which data.sequence names (it has ", join(source.names, ", "), ")");
+  std::erase(source.names, name);
+  if (file != nullptr) {
+    if (auto texts = file->read_texts(name)) {
+      return std::move(*texts);
+    }
+  }
+  return sequence_ids(source.read(name), concat(source.path, ", array '", name, "'"));
+}
+
 MatchedArrays open_folder(const std::string& path, const DataOptions& options,
-                          std::vector<std::string>& files) {
+                          std::vector<std::string>& files, std::vector<std::string>& sequences) {
   ArraySource source;
   source.path = path;
   for (const std::string& name : list_directory(path)) {
@@ -80,12 +103,13 @@ MatchedArrays open_folder(const std::string& path, const DataOptions& options,
   TEMPER_CHECK(!source.names.empty(), ErrorCode::kInvalidData, path,
                " is a folder without .npy files; name a data file");
   source.read = [&](const std::string& name) { return read_npy(join_path(path, name + ".npy")); };
+  sequences = take_sequence_ids(source, options);
   return match_arrays(source, options);
 }
 
 // `classes`: what the array of texts of that name holds, if there is one.
 MatchedArrays open_npz(const std::string& path, const DataOptions& options,
-                       std::vector<std::string>& classes) {
+                       std::vector<std::string>& classes, std::vector<std::string>& sequences) {
   const NpzFile file(path);
   ArraySource source;
   source.path = path;
@@ -95,6 +119,7 @@ MatchedArrays open_npz(const std::string& path, const DataOptions& options,
     classes = std::move(*texts);
     std::erase(source.names, "classes");
   }
+  sequences = take_sequence_ids(source, options, &file);
   return match_arrays(source, options);
 }
 
@@ -103,16 +128,18 @@ std::unique_ptr<Dataset> open_arrays(const DataFiles& found, const DataOptions& 
   const std::string& path = found.paths.front();
   MatchedArrays matched;
   std::vector<std::string> classes;
+  std::vector<std::string> sequences;
   if (found.kind == DataKind::kNpyFolder) {
     files.clear();
-    matched = open_folder(path, options, files);
+    matched = open_folder(path, options, files, sequences);
   } else if (found.kind == DataKind::kNpz) {
-    matched = open_npz(path, options, classes);
+    matched = open_npz(path, options, classes, sequences);
   } else if (found.kind == DataKind::kManifest) {
     const Manifest manifest(path);
-    matched = match_arrays(
-        {path, manifest.names(), [&](const std::string& name) { return manifest.read(name); }},
-        options);
+    ArraySource source = {path, manifest.names(),
+                          [&](const std::string& name) { return manifest.read(name); }};
+    sequences = take_sequence_ids(source, options);
+    matched = match_arrays(source, options);
     classes = manifest.classes();
     files = manifest.files();
   } else {
@@ -130,12 +157,18 @@ std::unique_ptr<Dataset> open_arrays(const DataFiles& found, const DataOptions& 
   data->add_made(std::move(matched.made));
   data->check_values(options.require_finite);
   data->set_class_names(std::move(classes));
+  if (!sequences.empty()) {
+    data->set_sequences(sequences, concat(path, ", array '", options.settings.sequence, "'"));
+  }
   return data;
 }
 
 std::unique_ptr<Dataset> open_kind(const DataFiles& found, const DataOptions& options) {
   switch (found.kind) {
     case DataKind::kTable: {
+      if (WindowDataset::is_asked(options)) {
+        return WindowDataset::open(found.paths.front(), options);
+      }
       std::unique_ptr<TableDataset> table = TableDataset::open(found.paths.front(), options);
       table->check_values(false);  // the reader has refused non-finite numbers; NaN is "missing"
       return table;

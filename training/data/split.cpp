@@ -42,19 +42,55 @@ struct Group {
 
 }  // namespace
 
-Split split_rows_in_order(std::int64_t count, double fraction, std::int64_t apart) {
-  const std::int64_t first = count - rows_for_val(count, fraction);
-  const std::int64_t train = first - (apart - 1);
-  TEMPER_CHECK(train > 0, ErrorCode::kInvalidArgument, "data.val_split = ", fraction,
-               " leaves nothing to train on: of ", count, " windows ", count - first,
-               " are held out, and the ", apart - 1,
-               " before them overlap with those; write a larger data.stride, or give data.val");
-  Split split;
-  for (std::int64_t row = 0; row < count; ++row) {
-    if (row < train || row >= first) {
-      (row < train ? split.train : split.val).push_back(row);
+namespace {
+
+// The last rows of [begin, end) go to val, as split_rows_in_order() does; false: then nothing would
+// be left to train on.
+bool split_stretch(std::int64_t begin, std::int64_t end, double fraction, std::int64_t apart,
+                   Split& split) {
+  const std::int64_t first = end - rows_for_val(end - begin, fraction);
+  const std::int64_t last = first - (apart - 1);
+  for (std::int64_t row = begin; row < end && last > begin; ++row) {
+    if (row < last || row >= first) {
+      (row < last ? split.train : split.val).push_back(row);
     }
   }
+  return last > begin;
+}
+
+}  // namespace
+
+Split split_sequences_in_order(std::span<const std::int64_t> sequences, double fraction,
+                               std::int64_t apart) {
+  const auto count = static_cast<std::int64_t>(sequences.size());
+  rows_for_val(count, fraction);  // checks
+  const auto at = [&](std::int64_t row) { return sequences[static_cast<std::size_t>(row)]; };
+  Split split;
+  for (std::int64_t begin = 0; begin < count;) {
+    std::int64_t end = begin + 1;
+    while (end < count && at(end) == at(begin)) {
+      ++end;
+    }
+    const bool is_short = end - begin < 2 || !split_stretch(begin, end, fraction, apart, split);
+    for (std::int64_t row = begin; row < end && is_short; ++row) {
+      split.train.push_back(row);
+    }
+    begin = end;
+  }
+  TEMPER_CHECK(!split.val.empty(), ErrorCode::kInvalidArgument, "data.val_split = ", fraction,
+               " holds out nothing: each of the sequences is too short to be split",
+               apart > 1 ? concat(" (samples nearer than ", apart, " overlap)") : "",
+               "; write data.val");
+  return split;
+}
+
+Split split_rows_in_order(std::int64_t count, double fraction, std::int64_t apart) {
+  const std::int64_t held_out = rows_for_val(count, fraction);
+  Split split;
+  TEMPER_CHECK(split_stretch(0, count, fraction, apart, split), ErrorCode::kInvalidArgument,
+               "data.val_split = ", fraction, " leaves nothing to train on: of ", count,
+               " windows ", held_out, " are held out, and the ", apart - 1,
+               " before them overlap with those; write a larger data.stride, or give data.val");
   return split;
 }
 

@@ -21,6 +21,11 @@ Split split_rows(std::int64_t count, double fraction, std::uint64_t seed);
 // THROWS: kInvalidArgument also when nothing is left to train on.
 Split split_rows_in_order(std::int64_t count, double fraction, std::int64_t apart);
 
+// The same within each sequence (Dataset::sequences(), one number per row); one that is too short
+// stays in train. THROWS: kInvalidArgument also when nothing is held out.
+Split split_sequences_in_order(std::span<const std::int64_t> sequences, double fraction,
+                               std::int64_t apart);
+
 // The same number of rows, but with each label's share kept as well as whole rows allow; a label
 // with one row stays in train.
 Split split_rows_stratified(std::span<const std::int64_t> labels, double fraction,

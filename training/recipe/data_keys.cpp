@@ -9,6 +9,7 @@ namespace {
 
 constexpr const char* kHeader[] = {"auto", "yes", "no"};
 constexpr const char* kDecimal[] = {".", ","};
+constexpr const char* kSplit[] = {"auto", "random", "time"};
 constexpr const char* kSampling[] = {"all", "balanced", "weighted"};
 
 std::string finite_numbers(const RecipeValue& value) {
@@ -90,6 +91,17 @@ KeyEffect with_chance() {
 
 namespace {
 
+// The order of rows in time means something.
+KeyEffect goes_along_sequences() {
+  KeyEffect carries{"model.input.NAME.carry", {}, [](const Recipe& recipe, const RunFacts&) {
+                      return std::any_of(
+                          recipe.model.inputs.begin(), recipe.model.inputs.end(),
+                          [](const InputSettings& input) { return !input.carry.empty(); });
+                    }};
+  return all_of({of_other_data({"npy", "idx", "cifar10", "cifar100", "tokens", "jsonl", "images"}),
+                 any_of({carries, with_value("data.split", {"time"}), with_more("data.window")})});
+}
+
 std::vector<RecipeKey> set_keys() {
   return {
       key(
@@ -107,6 +119,19 @@ std::vector<RecipeKey> set_keys() {
           [](Recipe& r) -> auto& { return r.data.val_split; }, share)
           .of(Runs::kOneModel)
           .when(without("data.val")),
+      key(
+          "data.split",
+          "what val_split holds out: rows at \"random\", or the last ones in \"time\", of each "
+          "sequence; \"auto\": the last ones where rows are windows or model.input.NAME.carry goes "
+          "along them",
+          [](Recipe& r) -> auto& { return r.data.split; }, one_of<kSplit, 3>)
+          .of(Runs::kOneModel)
+          .when(with_more("data.val_split")),
+      key("data.sequence",
+          "the array of .npz, a folder of .npy or a manifest, or the CSV column, that tells which "
+          "sequence a row is of: equal for its rows, which stand one after the other in time",
+          [](Recipe& r) -> auto& { return r.data.sequence; })
+          .when(goes_along_sequences()),
       key(
           "data.batch_size", "samples per (micro) batch",
           [](Recipe& r) -> auto& { return r.data.batch_size; }, positive),

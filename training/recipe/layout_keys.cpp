@@ -92,7 +92,14 @@ RepeatedTable model_input_table() {
            "the dimension that counts the samples of a batch; \"none\": all samples share "
            "the input, which needs `value`",
            [](R& r, I i) -> auto& { return r.model.inputs[i].batch_axis; }),
-       value_key()},
+       value_key(),
+       entry_key(
+           "carry",
+           "a state: the output that has it afterwards, which the next batch begins with "
+           "(\"auto\": "
+           "the only one that can be); the rows of a batch are then windows of as many sequences, "
+           "and a sequence begins with `value`, else zeros",
+           [](R& r, I i) -> auto& { return r.model.inputs[i].carry; }, nullptr, std::string{})},
       [](const R& r) { return r.model.inputs.size(); },
       [](R& r) { r.model.inputs.emplace_back(); }};
   table.runs = Runs::kOneModel;

@@ -106,10 +106,28 @@ std::vector<RecipeKey> text_data_keys() {
           .when(of_data({"tokens", "jsonl"})),
       key(
           "data.stride",
-          "tokens: from the begin of one sample to that of the next; 0: data.block, without "
-          "overlap",
+          "from the begin of one sample to that of the next; 0: for tokens data.block, without "
+          "overlap, for windows of a CSV file 1, or with model.input.NAME.carry data.window",
           [](Recipe& r) -> auto& { return r.data.stride; }, not_negative)
-          .when(of_data({"tokens"})),
+          .when(any_of({of_data({"tokens"}), with_more("data.window")})),
+      key(
+          "data.window",
+          "CSV with a row per step of time: how many rows one after the other a sample is, "
+          "[window, "
+          "columns]; a numeric target is among the columns where data.horizon is above 0 and "
+          "data.drop "
+          "does not name it; 0: each row is a sample",
+          [](Recipe& r) -> auto& { return r.data.window; }, not_negative)
+          .when(of_data({"csv"})),
+      key(
+          "data.horizon",
+          "of windows: the targets are those of so many rows after the window, [horizon, targets], "
+          "and 0: of its last row; with data.per_step of the row so many rows later",
+          [](Recipe& r) -> auto& { return r.data.horizon; }, not_negative)
+          .when(with_more("data.window")),
+      key("data.per_step", "of windows: a target for each row of the window, [window, targets]",
+          [](Recipe& r) -> auto& { return r.data.per_step; })
+          .when(with_more("data.window")),
       buckets_key().of(Runs::kOneModel),
       key(
           "data.max_length", "samples of different lengths: longer ones are cut to it; 0: none are",

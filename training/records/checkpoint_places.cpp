@@ -34,6 +34,9 @@ std::string full_name(const VariableStore& store, int id) {
       return concat("accumulator/", identity.slot, "/", store.variable(identity.of).name);
     case VariableKind::kStaged:
       return concat("staged/", store.variable(identity.of).name);
+    case VariableKind::kCarried:
+    case VariableKind::kCarriedAside:
+      return concat("carried/", identity.slot);
     case VariableKind::kScalar:
       return concat("scalar/", identity.model, "/", to_string(identity.scalar), "/", identity.slot);
   }
@@ -44,7 +47,8 @@ std::string full_name(const VariableStore& store, int id) {
 
 std::optional<CheckpointPlace> checkpoint_place(const VariableStore& store, int variable) {
   const StoreVariable& of = store.variable(variable);
-  if (of.is(VariableKind::kTeacher)) {
+  // Evaluations begin anew.
+  if (of.is(VariableKind::kTeacher) || of.is(VariableKind::kCarriedAside)) {
     return std::nullopt;
   }
   if (of.identity.is_of_model()) {

@@ -84,7 +84,37 @@ void keep_fixed_batch(Graph& graph, const graph::Dim& batch, ValueId like) {
   first = batch.value >= 0 && first.value < 0 ? batch : first;
 }
 
+// Their numbers count the carried states in the order of the file.
+void give_carried_ports(Graph& graph, const std::vector<ValueId>& inputs,
+                        const InputLayout& layout) {
+  int index = 0;
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    if (!layout.places[i].carry.empty()) {
+      const Value& value = graph.value(inputs[i]);
+      shape_of_value(value, 0, "carried");
+      keep_fixed_batch(graph, value.dims.front(), with_batch(graph, {inputs[i]}, value.name));
+      graph.value(inputs[i]).port = {graph::PortRole::kCarriedState, index++};
+    }
+  }
+}
+
 }  // namespace
+
+Tensor initial_state(const Graph& graph, ValueId input, const ModelSettings& settings) {
+  const Value& value = graph.value(input);
+  const auto said =
+      std::find_if(settings.inputs.begin(), settings.inputs.end(),
+                   [&](const InputSettings& each) { return each.name == value.name; });
+  if (said != settings.inputs.end() && said->has_value()) {
+    return value_of(*said, value.dtype, shape_of_value(value, 0, "given a value"), true);
+  }
+  const double zero = 0;
+  Shape one;
+  while (one.rank() < static_cast<int>(value.dims.size())) {
+    one.push_back(1);
+  }
+  return Tensor::from<double>(value.dtype, one, {&zero, 1});
+}
 
 void arrange_inputs(Graph& graph, const InputLayout& layout, const ModelSettings& settings) {
   std::vector<ValueId> fixed;
@@ -92,7 +122,7 @@ void arrange_inputs(Graph& graph, const InputLayout& layout, const ModelSettings
   const std::vector<ValueId> inputs = graph.inputs;
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     const InputPlace& place = layout.places[i];
-    if (place.has_value) {
+    if (place.has_value && place.carry.empty()) {
       const auto found =
           std::find_if(settings.inputs.begin(), settings.inputs.end(),
                        [&](const InputSettings& each) { return each.name == place.name; });
@@ -104,6 +134,7 @@ void arrange_inputs(Graph& graph, const InputLayout& layout, const ModelSettings
       graph::move_batch_first(graph, inputs[i], place.axis);
     }
   }
+  give_carried_ports(graph, inputs, layout);
   for (std::size_t i = 0; i < fixed.size(); ++i) {
     const auto& [own, axis] = said[i];
     const DType dtype = graph.value(fixed[i]).dtype;

@@ -81,6 +81,9 @@ DataOptions data_options(const graph::Graph& graph, const Recipe& recipe) {
   DataOptions options{recipe.data, recipe.augment};
   for (const graph::ValueId id : graph.inputs) {
     const graph::Value& input = graph.value(id);
+    if (input.port.role == graph::PortRole::kCarriedState) {
+      continue;
+    }
     WantedField field;
     field.name = input.name;
     field.dtype = input.dtype;

@@ -94,7 +94,7 @@ Evaluation evaluate_file(Session& session, const std::string& model, SetMetrics&
 }
 
 Evaluation evaluate_training_rows(Session& session, SetMetrics& set) {
-  const std::int64_t size = std::min(session.recipe().data.batch_size, session.train_count());
+  const std::int64_t size = session.recipe().data.batch_size;
   prepare_evaluation(session, session.data().ordered_forms(size));
   const auto loader = session.make_ordered_loader(size);
   return evaluate(session, *loader, set);

@@ -115,6 +115,10 @@ class Finder {
     made.is_state = recurrent != nullptr;
     const InputSettings* said = settings_of(value.name);
     made.has_value = said != nullptr && said->has_value();
+    if (said != nullptr && !said->carry.empty()) {
+      made.carry = carried_by(id, said->carry);
+      made.is_state = true;
+    }
     if (said != nullptr && said->batch_axis.kind != BatchAxisSettings::Kind::kInferred) {
       return as_said(*said, value, std::move(made));
     }
@@ -148,6 +152,49 @@ class Finder {
     return made;
   }
 
+  // The output that an input is carried from.
+  std::string carried_by(ValueId id, const std::string& said) const {
+    const Value& value = graph_.value(id);
+    const std::string key = concat("model.input.", value.name, ".carry");
+    TEMPER_CHECK(is_float(value.dtype), ErrorCode::kInvalidArgument, key, ": the input is ",
+                 value.dtype, "; a state that goes on to the next batch is of floats");
+    std::vector<std::string> names;
+    std::vector<std::string> alike;
+    for (const graph::OnnxValueInfo& output : outputs_) {
+      names.push_back(output.name);
+      if (output.rank_known && output.dims.size() == value.dims.size() &&
+          has_dims_of(value, output.dims)) {
+        alike.push_back(output.name);
+      }
+    }
+    if (said != kCarryAuto) {
+      TEMPER_CHECK(std::find(names.begin(), names.end(), said) != names.end(),
+                   ErrorCode::kInvalidArgument, key, " is \"", said,
+                   "\", but the model has no such output (it has ", join(names, ", "), ")");
+      return said;
+    }
+    const std::vector<std::string> ends = uses_.ends_of(id);
+    const std::vector<std::string>& found = ends.empty() ? alike : ends;
+    TEMPER_CHECK(found.size() == 1, ErrorCode::kInvalidArgument, key, " = \"", said, "\": ",
+                 found.empty() ? concat("no output is the state afterwards (there are ",
+                                        join(names, ", "), ")")
+                               : concat("it may be any of ", join(found, ", ")),
+                 "; write the name of the output");
+    return found.front();
+  }
+
+  // As far as they are known.
+  static bool has_dims_of(const Value& value, const std::vector<Dim>& dims) {
+    for (std::size_t i = 0; i < dims.size(); ++i) {
+      const Dim &ours = value.dims[i], &theirs = dims[i];
+      const bool known = ours.value >= 0 && theirs.value >= 0;
+      if (known ? ours.value != theirs.value : ours.symbol != theirs.symbol) {
+        return false;
+      }
+    }
+    return true;
+  }
+
   void infer_axis(ValueId id, const Node* recurrent, InputPlace& made) const {
     const Value& value = graph_.value(id);
     for (std::size_t axis = 0; axis < value.dims.size(); ++axis) {
@@ -174,6 +221,9 @@ class Finder {
       made.why = concat(sequence->node->origin, " goes along another dimension");
       return;
     }
+    if (!made.carry.empty() && infer_only_open(value, made)) {
+      return;
+    }
     made.why = "the first dimension, as nothing says otherwise";
     infer_from_states(value, made);
     if (made.axis == 0) {
@@ -198,6 +248,17 @@ class Finder {
         return;
       }
     }
+  }
+
+  static bool infer_only_open(const Value& value, InputPlace& made) {
+    const auto is_open = [](const Dim& dim) { return dim.value < 0; };
+    if (std::count_if(value.dims.begin(), value.dims.end(), is_open) != 1) {
+      return false;
+    }
+    const auto found = std::find_if(value.dims.begin(), value.dims.end(), is_open);
+    made.axis = static_cast<int>(found - value.dims.begin());
+    made.why = "the only size of the state that is open";
+    return true;
   }
 
   // Where a state fixes the batch and one other dimension alone has its size.
@@ -319,7 +380,10 @@ InputLayout find_input_layout(const Graph& graph, const std::vector<graph::OnnxV
 
 std::string describe(const InputPlace& place) {
   std::string text;
-  if (place.has_value) {
+  if (!place.carry.empty()) {
+    text =
+        concat("state that goes on with what output ", place.carry, " was in the batch before, ");
+  } else if (place.has_value) {
     text = "a value of the recipe, ";
   } else if (place.is_state) {
     text = "state, ";

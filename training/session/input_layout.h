@@ -27,7 +27,8 @@ struct InputPlace {
   int axis = 0;
   bool is_state = false;  // a recurrent operator begins with it: zeros where nothing gives it
   bool has_value = false;
-  std::string dims;  // "[2,batch,128]", as the file declares it
+  std::string carry;  // the output that the next batch begins with; empty: it is not carried
+  std::string dims;   // "[2,batch,128]", as the file declares it
   std::string why;
 };
 
@@ -44,9 +45,15 @@ InputLayout find_input_layout(const graph::Graph& graph,
                               const std::vector<graph::OnnxValueInfo>& outputs,
                               const ModelSettings& settings, const Backend& reference);
 
-// Brings the inputs to the form with the samples first; those with a value become constants.
+// Brings the inputs to the form with the samples first; those with a value become constants, those
+// that are carried get the role PortRole::kCarriedState.
 // THROWS: kInvalidArgument for values that do not fit.
 void arrange_inputs(graph::Graph& graph, const InputLayout& layout, const ModelSettings& settings);
+
+// What an input, arranged, that is carried begins with: the value of the recipe, else zeros, as
+// broadcast to one sample.
+Tensor initial_state(const graph::Graph& graph, graph::ValueId input,
+                     const ModelSettings& settings);
 
 // Sizes to try of dimensions that only data know: of pictures and texts, then of sound.
 inline constexpr std::int64_t kTrialSizes[] = {64, 576, 16000};

@@ -127,7 +127,8 @@ void settle_input_shapes(Graph& graph, const Dataset& data, std::string_view noi
     const auto field = std::find_if(fields.begin(), fields.end(), [&](const Field& each) {
       return !each.is_target && each.name == name;
     });
-    if (name != noise) {
+    const bool is_carried = graph.value(id).port.role == graph::PortRole::kCarriedState;
+    if (name != noise && !is_carried) {
       TEMPER_CHECK(field != fields.end(), ErrorCode::kInvalidData, data.where(0, 0),
                    ": the data give nothing for the model's input '", name, "'");
       settler.settle(id, field->row_shape,

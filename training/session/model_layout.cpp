@@ -67,7 +67,7 @@ void ModelLayout::give_states(Graph& graph, const Dataset& data,
     const bool in_data =
         std::any_of(data.fields().begin(), data.fields().end(),
                     [&](const Field& field) { return !field.is_target && field.name == name; });
-    if (!in_data && is_optional(name)) {
+    if (!in_data && is_optional(name) && inputs_.find(name)->carry.empty()) {
       give_zeros(graph, id);
       given.push_back(name);
     }
@@ -144,6 +144,28 @@ void ModelLayout::settle(Graph& graph, Recipe& recipe, const Backend& reference,
     }
   }
   arrange_outputs(graph, places);
+  settle_carried(graph, recipe.model, places);
+}
+
+void ModelLayout::settle_carried(Graph& graph, const ModelSettings& settings,
+                                 const std::vector<OutputPlace>& places) {
+  for (const ValueId id : graph.inputs) {
+    const graph::Value& input = graph.value(id);
+    if (input.port.role != graph::PortRole::kCarriedState) {
+      continue;
+    }
+    const std::string& output = inputs_.find(input.name)->carry;
+    const auto place = std::find_if(places.begin(), places.end(),
+                                    [&](const OutputPlace& each) { return each.name == output; });
+    TEMPER_ASSERT(place != places.end());
+    TEMPER_CHECK(
+        place->kind == OutputPlace::Kind::kAxis || place->kind == OutputPlace::Kind::kSample,
+        ErrorCode::kInvalidArgument, "model.input.", input.name, ".carry = \"", output,
+        "\": the output is ", describe(*place), ", so it is no state of each sample");
+    const auto at = static_cast<std::size_t>(place - places.begin());
+    graph.add_output(concat("carried ", output), graph.outputs[at].value, input.port);
+    carried_.push_back({input.name, output, initial_state(graph, id, settings)});
+  }
 }
 
 void arrange_teacher(Graph& teacher, const graph::OnnxModel& file, const Graph& model,

@@ -8,6 +8,7 @@
 #include "graph/ir/graph.h"
 #include "graph/onnx/import.h"
 #include "runtime/backend/backend.h"
+#include "training/compile/training_graph.h"
 #include "training/data/dataset.h"
 #include "training/data/open_dataset.h"
 #include "training/objective/side_files.h"
@@ -29,6 +30,8 @@ class ModelLayout {
   const InputLayout& inputs() const { return inputs_; }
   // The data need not hold the states: marks them.
   void mark_optional(DataOptions& options) const;
+  // The states that batches leave to the next ones. After settle().
+  const std::vector<CarriedState>& carried() const { return carried_; }
   // Batches are of one sample.
   bool one_sample() const { return inputs_.one_sample; }
   // For how many samples a graph can be made to look at shapes.
@@ -48,7 +51,11 @@ class ModelLayout {
  private:
   bool is_optional(std::string_view input) const;
 
+  void settle_carried(graph::Graph& graph, const ModelSettings& settings,
+                      const std::vector<OutputPlace>& places);
+
   InputLayout inputs_;
+  std::vector<CarriedState> carried_;
 };
 
 // As find_output_places(). Where the graph can be made for one sample alone, as its file was,

@@ -1,8 +1,9 @@
 #include "training/session/recurrent_uses.h"
 
-#include <vector>
+#include <algorithm>
 
 #include "graph/ir/op_def.h"
+#include "graph/ir/walk.h"
 
 namespace temper::training {
 
@@ -18,11 +19,11 @@ RecurrentUses::RecurrentUses(const Graph& graph) : graph_(graph) {
       continue;
     }
     follow_sequence(node);
-    for (const int input : node.op->state_inputs) {
-      const auto at = static_cast<std::size_t>(input);
+    for (std::size_t pair = 0; pair < node.op->state_inputs.size(); ++pair) {
+      const auto at = static_cast<std::size_t>(node.op->state_inputs[pair]);
       if (at < node.inputs.size() && node.inputs[at].valid()) {
         seen_.clear();
-        follow_state(node.inputs[at], node);
+        follow_state(node.inputs[at], node, pair);
       }
     }
   }
@@ -30,7 +31,43 @@ RecurrentUses::RecurrentUses(const Graph& graph) : graph_(graph) {
 
 const Node* RecurrentUses::state_of(ValueId input) const {
   const auto found = states_.find(input);
-  return found == states_.end() ? nullptr : found->second;
+  return found == states_.end() ? nullptr : found->second.node;
+}
+
+// Forward through what moves elements and computes nothing.
+std::vector<std::string> RecurrentUses::ends_of(ValueId input) const {
+  const auto found = states_.find(input);
+  if (found == states_.end()) {
+    return {};
+  }
+  const Node& node = *found->second.node;
+  const auto end = static_cast<std::size_t>(node.op->state_outputs[found->second.pair]);
+  std::vector<ValueId> open;
+  if (end < node.outputs.size() && node.outputs[end].valid()) {
+    open.push_back(node.outputs[end]);
+  }
+  const auto readers = graph::users(graph_);
+  std::set<ValueId> seen;
+  std::vector<std::string> names;
+  while (!open.empty()) {
+    const ValueId id = open.back();
+    open.pop_back();
+    if (!seen.insert(id).second) {
+      continue;
+    }
+    for (const Graph::Output& output : graph_.outputs) {
+      if (output.value == id) {
+        names.push_back(output.name);
+      }
+    }
+    for (const graph::NodeId user : readers[static_cast<std::size_t>(id.index)]) {
+      const Node& next = graph_.node(user);
+      if (next.op->movement != graph::Movement::kNone) {
+        open.insert(open.end(), next.outputs.begin(), next.outputs.end());
+      }
+    }
+  }
+  return names;
 }
 
 const RecurrentUses::Sequence* RecurrentUses::sequence_of(ValueId input) const {
@@ -39,7 +76,7 @@ const RecurrentUses::Sequence* RecurrentUses::sequence_of(ValueId input) const {
 }
 
 // Back through what moves elements and computes nothing.
-void RecurrentUses::follow_state(ValueId start, const Node& node) {
+void RecurrentUses::follow_state(ValueId start, const Node& node, std::size_t pair) {
   std::vector<ValueId> open = {start};
   while (!open.empty()) {
     const ValueId id = open.back();
@@ -49,7 +86,7 @@ void RecurrentUses::follow_state(ValueId start, const Node& node) {
     }
     const Value& value = graph_.value(id);
     if (value.kind == graph::ValueKind::kInput) {
-      states_.emplace(id, &node);
+      states_.emplace(id, State{&node, pair});
     } else if (value.kind == graph::ValueKind::kNode) {
       const Node& made = graph_.node(value.producer);
       const bool moves = made.op->movement != graph::Movement::kNone;

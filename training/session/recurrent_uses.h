@@ -4,6 +4,8 @@
 
 #include <map>
 #include <set>
+#include <string>
+#include <vector>
 
 #include "graph/ir/graph.h"
 
@@ -20,16 +22,22 @@ class RecurrentUses {
 
   // The node that begins with what the input has; null: none.
   const graph::Node* state_of(graph::ValueId input) const;
+  // The outputs of the graph that have the state afterwards, moved but not computed with.
+  std::vector<std::string> ends_of(graph::ValueId input) const;
   // The node that goes along the input, with nothing but permutations between; null: none.
   const Sequence* sequence_of(graph::ValueId input) const;
 
  private:
-  void follow_state(graph::ValueId start, const graph::Node& node);
+  void follow_state(graph::ValueId start, const graph::Node& node, std::size_t pair);
   void follow_sequence(const graph::Node& node);
 
   const graph::Graph& graph_;
   std::set<graph::ValueId> seen_;
-  std::map<graph::ValueId, const graph::Node*> states_;
+  struct State {
+    const graph::Node* node = nullptr;
+    std::size_t pair = 0;  // of OpDef::state_inputs and state_outputs
+  };
+  std::map<graph::ValueId, State> states_;
   std::map<graph::ValueId, Sequence> sequences_;
 };
 

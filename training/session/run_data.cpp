@@ -10,6 +10,7 @@
 #include "training/data/parallel_dataset.h"
 #include "training/data/sampling_weights.h"
 #include "training/data/split.h"
+#include "training/session/carrying.h"
 
 namespace temper::training {
 namespace {
@@ -67,8 +68,9 @@ std::size_t target_index(const Dataset& data) {
 }
 
 RunData::RunData(const Recipe& recipe, DataOptions options, bool validates)
-    : recipe_(recipe), validates_(validates) {
+    : recipe_(recipe), validates_(validates), carries_(carries_states(recipe.model)) {
   train_ = open_dataset(recipe_.data.train, options);
+  check_carrying();
   split(validates && recipe_.data.stratify && has_labels(*train_));
   train_->fit(train_rows_);
   train_ = read_by_workers(std::move(train_));
@@ -99,8 +101,12 @@ void RunData::split(bool by_class) {
   }
   const auto seed = static_cast<std::uint64_t>(recipe_.data.seed);
   const double held_out = recipe_.data.val_split;
-  Split split = train_->rows_apart() > 0
-                    ? split_rows_in_order(train_->count(), held_out, train_->rows_apart())
+  const std::string& how = recipe_.data.split;
+  const bool in_time = how == "time" || (how == "auto" && (carries_ || train_->rows_apart() > 0));
+  const std::int64_t apart = std::max<std::int64_t>(train_->rows_apart(), 1);
+  Split split = in_time && !recipe_.data.sequence.empty()
+                    ? split_sequences_in_order(train_->sequences(), held_out, apart)
+                : in_time ? split_rows_in_order(train_->count(), held_out, apart)
                 : by_class
                     ? split_rows_stratified(train_->labels(target_index(*train_)), held_out, seed)
                     : split_rows(train_->count(), held_out, seed);
@@ -159,6 +165,9 @@ void RunData::fill_up(const RunLengths& lengths) {
     lengths.settle(*val_);
   }
   val_buckets_ = lengths.buckets_of(val());
+  TEMPER_CHECK(!lengths.any() || !carries_, ErrorCode::kUnsupported,
+               "model.input.NAME.carry goes on where a sample ended, but these samples differ in "
+               "length: give windows of one length, or leave it out");
   TEMPER_CHECK(!lengths.any() || recipe_.data.sampling == "all", ErrorCode::kUnsupported,
                "data.sampling = \"", recipe_.data.sampling,
                "\" draws rows again and again, but samples that differ in length come once an "
@@ -206,6 +215,47 @@ std::int64_t RunData::keep_few_batches(std::int64_t batches) {
   return wanted;
 }
 
+void RunData::check_carrying() const {
+  TEMPER_CHECK(!carries_ || train_->rows_adjoin(), ErrorCode::kInvalidArgument, "the samples of ",
+               recipe_.data.train,
+               " overlap, but model.input.NAME.carry goes on from one to the next: leave "
+               "data.stride out");
+}
+
+void RunData::cut_streams(std::vector<std::string>& notes) {
+  if (!carries_) {
+    return;
+  }
+  const std::int64_t size = recipe_.data.batch_size;
+  const std::int64_t length = train_count() / size;
+  const std::int64_t left = train_count() % size;
+  notes.push_back(concat(
+      "batches go along ", size, size == 1 ? " stream of " : " streams of ", length,
+      " samples, one after the other in time",
+      left > 0 ? concat("; the last ", left, " are left out, as the streams are of equal length")
+               : ""));
+  train_rows_.resize(static_cast<std::size_t>(length * size));
+}
+
+std::optional<Streams> RunData::whole_streams(const Dataset& data,
+                                              std::span<const std::int64_t> rows,
+                                              std::int64_t batch_size) const {
+  return carries_ ? std::optional(Streams::whole(rows, data.sequences(), batch_size))
+                  : std::nullopt;
+}
+
+namespace {
+
+std::vector<BatchForm> forms_of(const Streams& streams) {
+  std::vector<BatchForm> forms;
+  for (const std::int64_t rows : streams.sizes()) {
+    forms.push_back({rows, 0});
+  }
+  return forms;
+}
+
+}  // namespace
+
 std::vector<BatchForm> RunData::train_forms() const {
   return batch_forms(train_buckets_, rows_of_buckets(train_buckets_, train_rows_),
                      recipe_.data.batch_size, drops_last());
@@ -215,11 +265,17 @@ std::vector<BatchForm> RunData::val_forms() const {
   if (val_rows_.empty()) {
     return {};
   }
+  if (carries_) {
+    return forms_of(*whole_streams(val(), val_rows_, recipe_.data.batch_size));
+  }
   return batch_forms(val_buckets_, rows_of_buckets(val_buckets_, val_rows_),
                      std::min(recipe_.data.batch_size, val_count()), false);
 }
 
 std::vector<BatchForm> RunData::ordered_forms(std::int64_t batch_size) const {
+  if (carries_) {
+    return forms_of(*whole_streams(*train_, train_rows_, batch_size));
+  }
   return batch_forms(train_buckets_, rows_of_buckets(train_buckets_, train_rows_),
                      std::min(batch_size, train_count()), false);
 }
@@ -238,27 +294,38 @@ std::unique_ptr<BatchLoader> RunData::make_train_loader(DataPosition start) cons
   options.training = true;
   options.limit_batches = recipe_.train.limit_batches;
   options.buckets = &train_buckets_;
+  if (carries_) {
+    options.streams = Streams::cut(train_rows_, train_->sequences(), options.batch_size);
+    return std::make_unique<BatchLoader>(
+        *train_, Sampler(options.streams->rows(), SamplerOptions{false, 0}), options, start);
+  }
   return std::make_unique<BatchLoader>(*train_, Sampler(train_rows_, training_order()), options,
                                        start);
 }
 
+std::unique_ptr<BatchLoader> RunData::loader_once(const Dataset& data,
+                                                  const std::vector<std::int64_t>& rows,
+                                                  LoaderOptions options) const {
+  options.batch_size = std::min(options.batch_size, static_cast<std::int64_t>(rows.size()));
+  options.single_epoch = true;
+  options.streams = whole_streams(data, rows, options.batch_size);
+  const std::vector<std::int64_t>& order = options.streams ? options.streams->rows() : rows;
+  return std::make_unique<BatchLoader>(data, Sampler(order, SamplerOptions{false, 0}), options);
+}
+
 std::unique_ptr<BatchLoader> RunData::make_val_loader() const {
   LoaderOptions options;
-  options.batch_size = std::min(recipe_.data.batch_size, val_count());
-  options.single_epoch = true;
+  options.batch_size = recipe_.data.batch_size;
   options.limit_batches = recipe_.train.limit_val_batches;
   options.buckets = &val_buckets_;
-  return std::make_unique<BatchLoader>(val(), Sampler(val_rows_, SamplerOptions{false, 0}),
-                                       options);
+  return loader_once(val(), val_rows_, options);
 }
 
 std::unique_ptr<BatchLoader> RunData::make_ordered_loader(std::int64_t batch_size) const {
   LoaderOptions options;
-  options.batch_size = std::min(batch_size, train_count());
-  options.single_epoch = true;
+  options.batch_size = batch_size;
   options.buckets = &train_buckets_;
-  return std::make_unique<BatchLoader>(*train_, Sampler(train_rows_, SamplerOptions{false, 0}),
-                                       options);
+  return loader_once(*train_, train_rows_, options);
 }
 
 std::unique_ptr<BatchLoader> RunData::make_whole_loader() const {

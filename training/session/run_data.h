@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -44,6 +45,9 @@ class RunData {
   // any loader is made. THROWS: kInvalidArgument when the inputs cannot be mixed.
   void mix(std::int64_t classes);
 
+  // Where states are carried: the training rows become those of Streams::cut(). After settle().
+  void cut_streams(std::vector<std::string>& notes);
+
   const Dataset& train() const { return *train_; }
   const Dataset& val() const { return val_ == nullptr ? *train_ : *val_; }
   bool has_validation() const { return !val_rows_.empty(); }
@@ -61,7 +65,8 @@ class RunData {
   EpochBatches epoch_batches() const;
 
   std::unique_ptr<BatchLoader> make_train_loader(DataPosition start) const;
-  // The validation set in its own order, once.
+  // The validation set in its own order, once; where states are carried, as Streams::whole() has
+  // it, and so below.
   std::unique_ptr<BatchLoader> make_val_loader() const;
   // All training rows once, for evaluation and prediction: in their own order, but where they
   // differ in length bucket by bucket.
@@ -81,10 +86,17 @@ class RunData {
   SamplerOptions training_order() const;
   // The class of each training row, for data.sampling = "balanced".
   std::vector<std::int64_t> classes_of_rows() const;
+  std::optional<Streams> whole_streams(const Dataset& data, std::span<const std::int64_t> rows,
+                                       std::int64_t batch_size) const;
+  std::unique_ptr<BatchLoader> loader_once(const Dataset& data,
+                                           const std::vector<std::int64_t>& rows,
+                                           LoaderOptions options) const;
+  void check_carrying() const;
   bool drops_last() const { return whole_batches_ || recipe_.data.drop_last; }
 
   const Recipe& recipe_;
   const bool validates_;
+  const bool carries_;  // states of the model go on from batch to batch
   std::unique_ptr<Dataset> train_;
   std::unique_ptr<Dataset> val_;  // null: a part of train_
   std::vector<std::int64_t> train_rows_;

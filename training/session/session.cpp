@@ -8,6 +8,7 @@
 #include "runtime/platform/files.h"
 #include "runtime/platform/folders.h"
 #include "training/recipe/key_effects.h"
+#include "training/session/carrying.h"
 #include "training/session/data_options.h"
 #include "training/session/input_ranges.h"
 #include "training/session/input_shapes.h"
@@ -45,6 +46,7 @@ Session::Session(Recipe recipe, EngineOptions options, SessionNeeds needs)
   reference_ = std::move(device.reference);
   backend_ = std::move(device.backend);
   threads_ = options.threads;
+  settle_carrying(recipe_, notes_);
   import_model(needs.as_variables);
   if (needs.target && needs.trains) {
     const std::vector<std::string> idle = check_effects(recipe_, {data_format(recipe_)});
@@ -60,7 +62,12 @@ Session::Session(Recipe recipe, EngineOptions options, SessionNeeds needs)
   needs.target ? open_data(data) : open_inputs(data);
   settle_field_ports();
   data_->settle(recipe_, notes_);
+  if (needs.target && needs.trains) {
+    data_->cut_streams(notes_);
+  }
   CompileSettings settings;
+  settings.carried = layout_.carried();
+  settings.carried_rows = recipe_.data.batch_size;
   settings.losses = losses_.terms;
   settings.sample_weight = !recipe_.sample_weight.empty();
   settings.accuracy = needs.target ? accuracy_settings(*this) : AccuracySettings{};
@@ -160,6 +167,8 @@ graph::Graph Session::forward_graph() const {
     CompileSettings settings;
     settings.model.unroll = recipe_.model.unroll;
     settings.model.max_trip_count = recipe_.model.max_trip_count;
+    settings.carried = layout_.carried();
+    settings.carried_rows = request.batch;
     return make_graph(*imported_, settings, request, *reference_).graph;
   } catch (Error& error) {
     error.add_note(concat("while compiling ", recipe_.model.path));
@@ -304,11 +313,13 @@ std::vector<GraphRequest> Session::requests() const {
     }
   }
   if (has_validation()) {
-    const std::int64_t val_size = std::min(size, val_count());
-    list.push_back(request(GraphKind::kEvaluate, val_size));
+    const std::vector<BatchForm> forms = data_->val_forms();
     const std::int64_t limit = recipe_.train.limit_val_batches;
-    if (val_count() % val_size > 0 && (limit == 0 || limit * val_size > val_count())) {
-      list.push_back(request(GraphKind::kEvaluate, val_count() % val_size));
+    const bool all = limit == 0 || limit * forms.front().rows > val_count();
+    for (const BatchForm& form : forms) {
+      if (all || form.rows == forms.front().rows) {
+        list.push_back(request(GraphKind::kEvaluate, form.rows));
+      }
     }
   }
   return list;
@@ -316,6 +327,11 @@ std::vector<GraphRequest> Session::requests() const {
 
 void Session::bind(Executor& executor, const Batch& batch) const {
   bind_fields(executor, field_ports_, batch.fields);
+  const int continues = executor.plan().input({PortRole::kContinues, 0});
+  if (continues >= 0) {
+    TEMPER_ASSERT(batch.continues != nullptr, "the batches are no streams");
+    executor.bind_input(continues, *batch.continues);
+  }
 }
 
 }  // namespace temper::training

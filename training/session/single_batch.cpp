@@ -2,12 +2,13 @@
 
 #include "runtime/base/error.h"
 #include "training/compile/step/parameter_groups.h"
+#include "training/session/carrying.h"
 
 namespace temper::training {
 
 SingleBatch::~SingleBatch() = default;
 
-SingleBatch::SingleBatch(const Recipe& recipe) : session_(recipe) {
+SingleBatch::SingleBatch(const Recipe& recipe) : session_(without_carrying(recipe)) {
   const std::int64_t rows = session_.train_count();
   session_.layout().check_rows(rows);
   Engine& engine = session_.engine();

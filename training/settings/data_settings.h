@@ -66,6 +66,11 @@ struct DataSettings {
   std::string interpolation = "bilinear";
   std::int64_t cache_mb = 1024;
   bool exif_orientation = false;
+  std::string split = "auto";   // of val_split: "auto" | "random" | "time"
+  std::string sequence;         // the column or array that tells sequences apart
+  std::int64_t window = 0;      // CSV: rows of one sample; 0: each row is a sample
+  std::int64_t horizon = 1;     // of windows: how many rows later the targets are
+  bool per_step = false;        // of windows: a target for each of its rows
   BucketSettings buckets;       // of samples of different lengths
   std::int64_t max_length = 0;  // longer ones are cut; 0: none
   std::string lengths;          // arrays: the one that says how much of each row counts

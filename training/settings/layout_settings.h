@@ -8,6 +8,8 @@
 
 namespace temper::training {
 
+inline constexpr const char* kCarryAuto = "auto";
+
 // Which dimension of a tensor counts the samples of a batch.
 struct BatchAxisSettings {
   enum class Kind { kInferred, kAxis, kNone } kind = Kind::kInferred;
@@ -23,6 +25,8 @@ struct InputSettings {
   // a sample has; or a .npy file with them.
   std::vector<double> value;
   std::string value_file;
+  // A state: the output that the next batch goes on with, or "auto"; empty: not carried.
+  std::string carry;
 
   bool has_value() const { return !value.empty() || !value_file.empty(); }
 };

@@ -20,10 +20,10 @@ inline std::vector<RecipeValue> candidates() {
       12.0, Texts{"auc"}, Texts{"a", "b"}, Numbers{0.25, 0.5}, Integers{24}, Integers{24, 32}};
   // Names of losses, optimizers, schedules, then words of choices; the last is any text.
   for (const char* text :
-       {"mse",    "sgd",         "cosine",  "hinge",   "frozen",  "weighted", "no",
-        ",",      "npz",         "bicubic", "u16",     "reflect", "bilinear", "balanced",
-        "epoch",  "exponential", "bf16",    "batches", "stop",    "warn",     "loss",
-        "90 min", "max",         "ema",     "last",    "micro",   "uniform",  "/a/text"}) {
+       {"mse",  "sgd",     "cosine",  "hinge",   "frozen",   "weighted", "no",    ",",
+        "npz",  "bicubic", "u16",     "reflect", "bilinear", "balanced", "epoch", "exponential",
+        "bf16", "batches", "stop",    "warn",    "loss",     "90 min",   "max",   "ema",
+        "last", "micro",   "uniform", "time",    "/a/text"}) {
     values.emplace_back(std::string(text));
   }
   return values;

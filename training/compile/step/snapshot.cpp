@@ -30,6 +30,8 @@ bool belongs_to_snapshot(const StoreVariable& variable) {
     case VariableKind::kAccumulator:
     case VariableKind::kStaged:
     case VariableKind::kTeacher:
+    case VariableKind::kCarried:
+    case VariableKind::kCarriedAside:
       break;
   }
   return false;

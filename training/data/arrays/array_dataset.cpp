@@ -7,6 +7,7 @@
 
 #include "training/data/arrays/array_checks.h"
 #include "training/data/arrays/made_rows.h"
+#include "training/data/sequence_ids.h"
 
 namespace temper::training {
 namespace {
@@ -59,6 +60,13 @@ ArrayDataset::ArrayDataset(std::vector<ArrayField> arrays, std::string fingerpri
     const bool same = entry.array.dtype() == entry.field.dtype && entry.divisor == 1.0;
     converters_.push_back(same ? nullptr : converter(entry.array.dtype(), entry.field.dtype));
   }
+}
+
+void ArrayDataset::set_sequences(const std::vector<std::string>& ids, const std::string& source) {
+  TEMPER_CHECK(static_cast<std::int64_t>(ids.size()) == count_, ErrorCode::kInvalidData, source,
+               " has ", ids.size(), " entries, the data have ", count_, " rows");
+  sequences_ =
+      number_sequences(ids, [&](std::int64_t row) { return concat(source, ", row ", row); });
 }
 
 void ArrayDataset::check_values(bool require_finite) const {
@@ -122,16 +130,22 @@ void ArrayDataset::read_rows(std::size_t f, std::span<const std::int64_t> rows, 
   const std::int64_t elements = entry.field.row_shape.element_count();
   TEMPER_ASSERT(out.element_count() == elements * static_cast<std::int64_t>(rows.size()), "field ",
                 entry.field.name, " into ", out.dtype(), out.shape());
+  read_field(f, rows, static_cast<std::byte*>(out.data()));
+}
+
+void ArrayDataset::read_field(std::size_t field, std::span<const std::int64_t> rows,
+                              std::byte* to) const {
+  const ArrayField& entry = arrays_[field];
+  const std::int64_t elements = entry.field.row_shape.element_count();
   const auto source_bytes = static_cast<std::size_t>(elements) * size_of(entry.array.dtype());
-  const auto target_bytes = static_cast<std::size_t>(elements) * size_of(out.dtype());
+  const auto target_bytes = static_cast<std::size_t>(elements) * size_of(entry.field.dtype);
   const auto* from = static_cast<const std::byte*>(entry.array.data());
-  auto* to = static_cast<std::byte*>(out.data());
   for (const std::int64_t row : rows) {
     const std::byte* source = from + static_cast<std::size_t>(row) * source_bytes;
-    if (converters_[f] == nullptr) {
+    if (converters_[field] == nullptr) {
       std::memcpy(to, source, target_bytes);
     } else {
-      converters_[f](source, to, elements, entry.divisor);
+      converters_[field](source, to, elements, entry.divisor);
     }
     to += target_bytes;
   }

@@ -1,8 +1,10 @@
 // A data set whose fields are whole arrays, in memory or mapped: npz, npy, IDX and tables.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -62,6 +64,11 @@ class ArrayDataset : public Dataset {
   std::string where(std::size_t field, std::int64_t row) const override;
   const std::string& fingerprint() const override { return fingerprint_; }
   std::vector<std::string> class_names() const override { return class_names_; }
+  std::vector<std::int64_t> sequences() const override { return sequences_; }
+  // `ids`: of each row. THROWS: as number_sequences(); kInvalidData for another number of them.
+  void set_sequences(const std::vector<std::string>& ids, const std::string& source);
+  // Elements of a field for these rows, one after the other, as read() gives them.
+  void read_field(std::size_t field, std::span<const std::int64_t> rows, std::byte* to) const;
   void set_class_names(std::vector<std::string> names) { class_names_ = std::move(names); }
 
  protected:
@@ -83,6 +90,7 @@ class ArrayDataset : public Dataset {
   std::vector<Convert> converters_;  // null: the bytes are copied
   std::string fingerprint_;
   std::vector<std::string> class_names_;
+  std::vector<std::int64_t> sequences_;
   std::int64_t count_ = 0;
 };
 

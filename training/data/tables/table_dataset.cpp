@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <map>
 #include <utility>
 
 #include "training/data/fingerprint.h"
@@ -156,6 +157,31 @@ void write_cell(const CsvReader& reader, const TableEncoding& encoding,
   *out = *number;
 }
 
+// A column that is kept as it is written; one without a name is none.
+class TextColumn {
+ public:
+  TextColumn(const CsvReader& reader, const std::string& path, const std::string& name,
+             std::string_view key) {
+    const std::vector<std::string>& columns = reader.columns();
+    const auto found = std::find(columns.begin(), columns.end(), name);
+    TEMPER_CHECK(name.empty() || found != columns.end(), ErrorCode::kInvalidData, path,
+                 " has no column '", name, "', which ", key, " names; it has ",
+                 join(columns, ", "));
+    place_ = name.empty() ? TableScan::kAbsent : static_cast<std::size_t>(found - columns.begin());
+  }
+
+  void take(const std::vector<std::string_view>& cells) {
+    if (place_ != TableScan::kAbsent) {
+      texts_.emplace_back(trimmed(cells[place_]));
+    }
+  }
+  std::vector<std::string>& texts() { return texts_; }
+
+ private:
+  std::size_t place_ = TableScan::kAbsent;
+  std::vector<std::string> texts_;
+};
+
 CsvOptions csv_options(const DataSettings& settings) {
   CsvOptions options;
   if (settings.header != "auto") {
@@ -190,9 +216,11 @@ std::unique_ptr<TableDataset> TableDataset::open(const std::string& path,
   std::vector<std::int64_t> lines;
   lines.reserve(static_cast<std::size_t>(scan.rows));
   std::vector<std::string_view> cells;
+  TextColumn ids(reader, path, options.settings.sequence, "data.sequence");
   reader.rewind();
   while (reader.next(cells)) {
     lines.push_back(reader.line());
+    ids.take(cells);
     for (std::size_t f = 0; f < plans.size(); ++f) {
       for (const std::size_t c : plans[f].columns) {
         const ColumnEncoding& column = scan.encoding.columns[c];
@@ -207,6 +235,10 @@ std::unique_ptr<TableDataset> TableDataset::open(const std::string& path,
   data->path_ = path;
   data->encoding_ = std::move(scan.encoding);
   data->lines_ = std::move(lines);
+  data->ids_ = std::move(ids.texts());
+  if (!data->ids_.empty() && options.settings.window == 0) {
+    data->set_sequences(data->ids_, concat(path, ", column '", options.settings.sequence, "'"));
+  }
   for (Plan& plan : plans) {
     data->columns_.push_back(std::move(plan.columns));
   }
@@ -216,6 +248,21 @@ std::unique_ptr<TableDataset> TableDataset::open(const std::string& path,
     data->apply();
   }
   return data;
+}
+
+std::vector<std::vector<std::int64_t>> TableDataset::rows_of_sequences() const {
+  std::vector<std::vector<std::int64_t>> sequences;
+  std::map<std::string_view, std::size_t> known;
+  for (std::int64_t row = 0; row < count(); ++row) {
+    const std::string_view id =
+        ids_.empty() ? std::string_view() : ids_[static_cast<std::size_t>(row)];
+    const auto [found, is_new] = known.emplace(id, sequences.size());
+    if (is_new) {
+      sequences.emplace_back();
+    }
+    sequences[found->second].push_back(row);
+  }
+  return sequences;
 }
 
 std::string TableDataset::where(std::size_t field, std::int64_t row) const {

@@ -23,6 +23,9 @@ class TableDataset : public ArrayDataset {
   // The categories of a single categorical target.
   std::vector<std::string> class_names() const override;
   void read(std::span<const std::int64_t> rows, std::span<Tensor> out) const override;
+  // The rows of each sequence, in the order of the file.
+  // Sequences come in the order of their first rows; without data.sequence there is one.
+  std::vector<std::vector<std::int64_t>> rows_of_sequences() const;
 
  private:
   TableDataset(std::vector<ArrayField> arrays, std::string fingerprint)
@@ -36,6 +39,7 @@ class TableDataset : public ArrayDataset {
   TableEncoding encoding_;
   std::vector<std::vector<std::size_t>> columns_;  // of each field, as places in the encoding
   std::vector<std::int64_t> lines_;                // in the file, of each row
+  std::vector<std::string> ids_;                   // of each row's sequence; empty without
   bool fitted_ = false;
 };
 

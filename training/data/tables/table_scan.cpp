@@ -134,6 +134,7 @@ TableScan learn(CsvReader& reader, const std::string& path, const DataOptions& o
   require_columns(reader, path, table.categorical, "data.categorical");
   require_columns(reader, path, table.drop, "data.drop");
   const std::vector<std::string> targets = target_columns(reader, table);
+  const bool past_targets = table.window > 0 && table.horizon > 0;
   TableScan scan;
   std::vector<Seen> seen(reader.columns().size());
   std::vector<bool> declared;
@@ -159,7 +160,10 @@ TableScan learn(CsvReader& reader, const std::string& path, const DataOptions& o
   };
   for (std::size_t i = 0; i < reader.columns().size(); ++i) {
     const std::string& name = reader.columns()[i];
-    if (!contains(table.drop, name) && !contains(targets, name) && name != options.sample_weight) {
+    // What is to be told of coming rows is known of those in the window.
+    const bool is_past = past_targets && !declared[i] && seen[i].texts == 0;
+    if (!contains(table.drop, name) && (!contains(targets, name) || is_past) &&
+        name != options.sample_weight && name != table.sequence) {
       add(i, false);
     }
   }

@@ -194,6 +194,14 @@ void TokensDataset::add_fields(const DataOptions& options, const std::string& pa
   }
 }
 
+std::vector<std::int64_t> TokensDataset::sequences() const {
+  std::vector<std::int64_t> of_rows;
+  for (std::size_t i = 0; i < pieces_.size(); ++i) {
+    of_rows.resize(static_cast<std::size_t>(pieces_[i].end), static_cast<std::int64_t>(i));
+  }
+  return of_rows;
+}
+
 TokensDataset::Window TokensDataset::window_of(std::int64_t row) const {
   TEMPER_ASSERT(row >= 0 && row < count_, "row ", row, " of ", count_);
   const auto piece =

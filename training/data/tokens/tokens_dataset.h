@@ -30,6 +30,9 @@ class TokensDataset : public Dataset {
   std::string where(std::size_t field, std::int64_t row) const override;
   const std::string& fingerprint() const override { return fingerprint_; }
   std::int64_t rows_apart() const override { return (block_ + stride_ - 1) / stride_; }
+  // Files.
+  std::vector<std::int64_t> sequences() const override;
+  bool rows_adjoin() const override { return stride_ == block_; }
   std::string description() const override;
 
  private:
