@@ -160,8 +160,10 @@ TEST_F(Allocations, OfPrepareAreThePlannedBytes) {
       }
     }
     for (const GraphRequest& request : session.requests()) {
-      expected += rounded(session.engine().plan(request).readings_bytes);
-      for (const Tensor& constant : session.engine().plan(request).constants) {
+      const Plan& plan = session.engine().plan(request);
+      expected += rounded(plan.readings_bytes);
+      expected += rounded(static_cast<std::int64_t>(plan.steps.size() * sizeof(IndexFault)));
+      for (const Tensor& constant : plan.constants) {
         constants += constant.bytes();
         expected += buffers.insert(constant.buffer().get()).second
                         ? rounded(static_cast<std::int64_t>(constant.buffer()->bytes()))

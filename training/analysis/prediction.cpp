@@ -111,6 +111,9 @@ std::vector<GatheredOutput> gathered_outputs(const Session& session) {
                                                 : std::vector<std::int64_t>{};
   std::vector<GatheredOutput> gathered;
   for (std::size_t i = 0; i < graph.outputs.size(); ++i) {
+    if (graph.outputs[i].port.role == PortRole::kCarriedState) {
+      continue;  // stands behind the model's own
+    }
     std::vector<std::int64_t> sizes;
     for (const std::int64_t row : session.data().train_rows()) {
       if (parts.axis(i) >= 0) {

@@ -20,7 +20,7 @@ struct MicroBatches {
     const Recipe& recipe = session.recipe();
     accumulates = recipe.train.accumulate > 1;
     if (accumulates) {
-      const EpochBatches epoch = session.data().epoch_batches();
+      const EpochBatches& epoch = session.data().epoch_batches();
       const std::int64_t done = epoch.index_of(begin.position);
       count = std::min(recipe.train.accumulate, epoch.count() - done);
       rows = epoch.rows(done, count);

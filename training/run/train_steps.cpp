@@ -67,7 +67,8 @@ IssuedStep TrainSteps::issue() {
   for (std::int64_t i = 0; i < group.count; ++i) {
     const Batch* batch = loader_->next();
     if (i > 0) {
-      run.micro.push_back(run.plan);
+      micro_.push_back(run.plan);
+      ++run.micro;
     }
     run.plan = &plans_.at(group.kind_of(i), *batch, last_plan_);
     session_.bind(*run.plan->executor, *batch);
@@ -76,7 +77,7 @@ IssuedStep TrainSteps::issue() {
     state.data = batch->end;
   }
   last_plan_ = run.plan;
-  unreported_.push_back(std::move(run));
+  unreported_.push_back(run);
   samples_ += step.samples;
   step.number = ++state.attempted;
   step.end = state.data;
@@ -86,9 +87,11 @@ IssuedStep TrainSteps::issue() {
 
 AccuracyCount TrainSteps::take_right(const Unreported& run) {
   AccuracyCount right;
-  for (const StepPlan* micro : run.micro) {
-    count_right(*micro, micro->take_reading(), right);
+  const auto done = micro_.begin() + static_cast<std::ptrdiff_t>(run.micro);
+  for (auto micro = micro_.begin(); micro != done; ++micro) {
+    count_right(**micro, (*micro)->take_reading(), right);
   }
+  micro_.erase(micro_.begin(), done);
   return right;
 }
 

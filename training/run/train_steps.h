@@ -91,10 +91,10 @@ class TrainSteps final : public RunSteps {
   std::unique_ptr<BatchLoader> loader_;
   std::int64_t steps_per_epoch_ = 1;
   std::int64_t total_steps_ = 0;
-  // A step that was issued and has no report yet: `micro` ran the batches of it before the last.
+  // A step that was issued and has no report yet. Of its batches, so many came before the last.
   struct Unreported {
     const StepPlan* plan = nullptr;
-    std::vector<const StepPlan*> micro;
+    std::size_t micro = 0;
     std::int64_t first_sample = 0;  // counted over the run: where its Dropout masks begin
   };
   void take_skipped(const IssuedStep& step, const Unreported& run, const StepReading& reading);
@@ -102,6 +102,7 @@ class TrainSteps final : public RunSteps {
 
   std::int64_t late_;
   std::vector<Unreported> unreported_;   // the oldest first
+  std::vector<const StepPlan*> micro_;   // what ran their batches before the last
   const StepPlan* last_plan_ = nullptr;  // of the step that was issued last
   std::int64_t samples_ = 0;             // of all steps so far, as the store counts them
   std::string verdict_;

@@ -161,6 +161,7 @@ SamplerOptions RunData::training_order() const {
 void RunData::fill_up(const RunLengths& lengths) {
   lengths.settle(*train_);
   train_buckets_ = lengths.buckets_of(*train_);
+  epoch_.reset();
   if (val_ != nullptr) {
     lengths.settle(*val_);
   }
@@ -176,6 +177,7 @@ void RunData::fill_up(const RunLengths& lengths) {
 
 void RunData::settle(Recipe& recipe, std::vector<std::string>& notes) {
   TEMPER_ASSERT(&recipe == &recipe_, "another recipe than the data are of");
+  epoch_.reset();
   DataSettings& data = recipe.data;
   if (data.batch_size > train_count()) {
     TEMPER_CHECK(!data.batch_size_given, ErrorCode::kInvalidArgument, "data.batch_size is ",
@@ -235,6 +237,7 @@ void RunData::cut_streams(std::vector<std::string>& notes) {
       left > 0 ? concat("; the last ", left, " are left out, as the streams are of equal length")
                : ""));
   train_rows_.resize(static_cast<std::size_t>(length * size));
+  epoch_.reset();
 }
 
 std::optional<Streams> RunData::whole_streams(const Dataset& data,
@@ -280,11 +283,13 @@ std::vector<BatchForm> RunData::ordered_forms(std::int64_t batch_size) const {
                      std::min(batch_size, train_count()), false);
 }
 
-EpochBatches RunData::epoch_batches() const {
-  EpochBatches batches = training::epoch_batches(rows_of_buckets(train_buckets_, train_rows_),
-                                                 recipe_.data.batch_size, drops_last());
-  batches.limit = recipe_.train.limit_batches;
-  return batches;
+const EpochBatches& RunData::epoch_batches() const {
+  if (!epoch_.has_value()) {
+    epoch_ = training::epoch_batches(rows_of_buckets(train_buckets_, train_rows_),
+                                     recipe_.data.batch_size, drops_last());
+    epoch_->limit = recipe_.train.limit_batches;
+  }
+  return *epoch_;
 }
 
 std::unique_ptr<BatchLoader> RunData::make_train_loader(DataPosition start) const {

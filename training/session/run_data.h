@@ -30,7 +30,10 @@ class RunData {
   RunData(const Recipe& recipe, DataOptions options, bool validates);
 
   // Every batch has data.batch_size rows, whatever data.drop_last says. Before any loader is made.
-  void leave_out_short_batches() { whole_batches_ = true; }
+  void leave_out_short_batches() {
+    whole_batches_ = true;
+    epoch_.reset();
+  }
 
   // Samples of different lengths are filled up as `lengths` says. Before any loader is made.
   // THROWS: kInvalidArgument, kInvalidData.
@@ -61,8 +64,8 @@ class RunData {
   std::vector<BatchForm> val_forms() const;
   // Of make_ordered_loader().
   std::vector<BatchForm> ordered_forms(std::int64_t batch_size) const;
-  // Of any epoch of training.
-  EpochBatches epoch_batches() const;
+  // Of any epoch of training. Each step asks, so it is counted once.
+  const EpochBatches& epoch_batches() const;
 
   std::unique_ptr<BatchLoader> make_train_loader(DataPosition start) const;
   // The validation set in its own order, once; where states are carried, as Streams::whole() has
@@ -102,6 +105,7 @@ class RunData {
   std::vector<std::int64_t> train_rows_;
   std::vector<std::int64_t> val_rows_;
   bool whole_batches_ = false;
+  mutable std::optional<EpochBatches> epoch_;  // what follows from the rows
   Buckets train_buckets_;
   Buckets val_buckets_;
 };
