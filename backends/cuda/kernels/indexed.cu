@@ -23,7 +23,7 @@ __device__ std::uint32_t number_of(Key key) { return static_cast<std::uint32_t>(
 // The run of the data, or -1.
 __device__ std::int64_t run_of(const IndexedPlaces& p, std::int64_t at) {
   std::int64_t run = p.base.find(at, 0);
-  const std::int64_t first = at % p.period * p.tuple;
+  const std::int64_t first = (at < p.period ? at : at % p.period) * p.tuple;
   bool valid = true;
   for (int k = 0; k < p.tuple; ++k) {
     const std::int64_t index = p.wide ? static_cast<const std::int64_t*>(p.indices)[first + k]
@@ -38,8 +38,9 @@ __device__ std::int64_t run_of(const IndexedPlaces& p, std::int64_t at) {
   return valid ? run : -1;
 }
 
+// Blocks of a multiprocessor are named, or nvcc saves registers and spills.
 template <class W>
-__global__ void __launch_bounds__(kBlock)
+__global__ void __launch_bounds__(kBlock, 4)
     gather_kernel(const IndexedPlaces p, std::int64_t words, W missing, const W* __restrict__ x,
                   W* __restrict__ y) {
   const std::int64_t i = thread_number();

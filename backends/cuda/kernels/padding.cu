@@ -24,8 +24,9 @@ __global__ void __launch_bounds__(kBlock)
   y[i] = inside ? x[from] : fill;
 }
 
+// Blocks of a multiprocessor are named, or nvcc saves registers and spills.
 template <class T>
-__global__ void __launch_bounds__(kBlock)
+__global__ void __launch_bounds__(kBlock, 4)
     sum_kernel(const TabledAxes axes, const std::int64_t* __restrict__ tables,
                const T* __restrict__ dy, T* __restrict__ dx) {
   const std::int64_t i = thread_number();

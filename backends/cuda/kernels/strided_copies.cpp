@@ -1,5 +1,5 @@
 // Copies of any type: Copy and the reshapes, CommitIf, Transpose, Expand, Slice and its gradient,
-// Concat, Split, Tile, Pad with a constant, DepthToSpace and SpaceToDepth, ConstantOfShape.
+// Concat, Split, Tile, Pad with a constant, DepthToSpace and SpaceToDepth.
 #include "backends/cuda/kernels/strided_copies.h"
 
 #include <algorithm>
