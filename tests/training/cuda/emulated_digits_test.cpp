@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <temper_test_paths.h>
 
+#include <cmath>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -43,6 +44,20 @@ TEST_F(EmulatedDigits, LearnAsOnTheCpu) {
     // Rounding differs, and what it does grows with the steps.
     const double tolerance = i < 10 ? 1e-5 : 2e-2;
     EXPECT_NEAR(cpu.losses[i], device.losses[i], tolerance) << "step " << i;
+  }
+}
+
+// Those that see the axes of a parameter, by products and sums over rows and columns.
+TEST_F(EmulatedDigits, OptimizersOfMatricesMoveAsOnTheCpu) {
+  for (const std::string name : {"adafactor", "muon"}) {
+    const std::vector<std::string> more = {"train.steps=6", "train.eval_every=0",
+                                           "optimizer.name=\"" + name + "\"", "optimizer.lr=0.01"};
+    const RunRecord cpu = run("cpu", more), device = run("cuda-emulated", more);
+    ASSERT_EQ(cpu.losses.size(), device.losses.size()) << name;
+    EXPECT_GT(std::abs(cpu.losses.front() - cpu.losses.back()), 1e-2) << name;
+    for (std::size_t i = 0; i < cpu.losses.size(); ++i) {
+      EXPECT_NEAR(cpu.losses[i], device.losses[i], 2e-5) << name << ", step " << i;
+    }
   }
 }
 
