@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "backends/cuda/cublas_support.h"
 #include "backends/cuda/device_array.h"
@@ -181,14 +182,14 @@ class DeviceMuonKernel final : public UpdateKernel {
                 : h[8] == 1 ? 0.2 * std::sqrt(std::max(units, others))
                             : std::sqrt(units / others);
       if (m.rows * m.columns > 0) {
-        m.products = std::make_shared<MuonProducts>(m.rows, m.columns, h);
+        m.products = std::make_unique<MuonProducts>(m.rows, m.columns, h);
         for_products = std::max(for_products, m.products->workspace_bytes());
       }
       const std::int64_t side = std::min(m.rows, m.columns);
       elements_ = std::max(elements_, rounded(m.rows * m.columns));
       gram_elements_ = std::max(gram_elements_, rounded(side * side));
       largest_rows = std::max(largest_rows, static_cast<std::size_t>(m.rows));
-      matrices_.push_back(m);
+      matrices_.push_back(std::move(m));
     }
     squares_ = static_cast<std::int64_t>(largest_rows);
     workspace_bytes = for_products + kAligned +
@@ -230,7 +231,7 @@ class DeviceMuonKernel final : public UpdateKernel {
     std::int64_t rows = 0, columns = 0;
     int steps = 0;
     double ratio = 1;
-    std::shared_ptr<const MuonProducts> products;
+    std::unique_ptr<const MuonProducts> products;
   };
   struct State final : BoundUpdate {
     DeviceNumbers numbers;
