@@ -66,6 +66,9 @@ __device__ __forceinline__ void add_rows(AttentionTile& tile, const float (&weig
                                          float (&sums)[kPerWarp][kMost / 32]) {
   const int first = static_cast<int>(threadIdx.x) / 32 * kPerWarp;
   const int lane = static_cast<int>(threadIdx.x) % 32;
+#ifdef __CUDACC__
+#pragma unroll  // else the sums would not be in registers
+#endif
   for (int chunk = 0; chunk < kMost / kChunk; ++chunk) {
     if (chunk * kChunk < other.columns) {
       __syncthreads();  // weights are written, and the tile may still be read
