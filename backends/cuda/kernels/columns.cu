@@ -1,6 +1,7 @@
 // A thread per element of the result; sums of floats in double, in the order of a block's elements.
 #include <type_traits>
 
+#include "backends/cuda/device/element_bytes.cuh"
 #include "backends/cuda/kernels/columns.h"
 #include "backends/cuda/launch.cuh"
 
@@ -63,20 +64,10 @@ __global__ void __launch_bounds__(kBlock)
 
 void image_to_columns(const BlockShape& s, std::size_t element_bytes, const void* x, void* y,
                       StreamHandle stream) {
-  const auto run = [&]<class W>(W) {
+  visit_bytes(element_bytes, [&]<class W>(W) {
     launch_elements(columns_kernel<W>, s.images * s.block_size * s.block_count, stream, s,
                     static_cast<const W*>(x), static_cast<W*>(y));
-  };
-  switch (element_bytes) {
-    case 1:
-      return run(std::uint8_t{});
-    case 2:
-      return run(std::uint16_t{});
-    case 4:
-      return run(std::uint32_t{});
-    default:
-      return run(std::uint64_t{});
-  }
+  });
 }
 
 bool sums_columns(DType dtype) {

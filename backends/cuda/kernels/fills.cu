@@ -1,6 +1,7 @@
 // A thread per element.
 #include <type_traits>
 
+#include "backends/cuda/device/element_bytes.cuh"
 #include "backends/cuda/device/numbers.cuh"
 #include "backends/cuda/kernels/fills.h"
 #include "backends/cuda/launch.cuh"
@@ -72,20 +73,6 @@ __global__ void __launch_bounds__(kBlock)
   if (at < rows.count() * rows.length) {
     const Element element = element_of(rows, at);
     y[at] = element.place == places[element.row] ? 1.0f : 0.0f;
-  }
-}
-
-template <class F>
-void visit_bytes(std::size_t bytes, const F& f) {
-  switch (bytes) {
-    case 1:
-      return f(std::uint8_t{});
-    case 2:
-      return f(std::uint16_t{});
-    case 4:
-      return f(std::uint32_t{});
-    default:
-      return f(std::uint64_t{});
   }
 }
 

@@ -1,5 +1,6 @@
 // Forward: the last input of each output is found first, then each output takes its own, so that
 // the order of threads does not matter.
+#include "backends/cuda/device/element_bytes.cuh"
 #include "backends/cuda/device/index_fault.cuh"
 #include "backends/cuda/kernels/max_unpool.h"
 
@@ -49,28 +50,13 @@ __global__ void __launch_bounds__(kBlock) grad_kernel(const UnpoolPlaces p, cons
   }
 }
 
-// Calls f with an unsigned number of the size.
-template <class F>
-void visit_size(std::size_t bytes, const F& f) {
-  switch (bytes) {
-    case 1:
-      return f(std::uint8_t{});
-    case 2:
-      return f(std::uint16_t{});
-    case 4:
-      return f(std::uint32_t{});
-    default:
-      return f(std::uint64_t{});
-  }
-}
-
 }  // namespace
 
 void max_unpool(const UnpoolPlaces& places, std::size_t element_bytes, const void* x, void* y,
                 std::int64_t outputs, long long* last, StreamHandle stream) {
   launch_elements(clear_kernel, outputs, stream, last, outputs);
   launch_elements(mark_kernel, places.count, stream, places, last);
-  visit_size(element_bytes, [&]<class T>(T) {
+  visit_bytes(element_bytes, [&]<class T>(T) {
     launch_elements(take_kernel<T>, outputs, stream, last, static_cast<const T*>(x),
                     static_cast<T*>(y), outputs);
   });
@@ -78,7 +64,7 @@ void max_unpool(const UnpoolPlaces& places, std::size_t element_bytes, const voi
 
 void max_unpool_grad(const UnpoolPlaces& places, std::size_t element_bytes, const void* dy,
                      void* dx, StreamHandle stream) {
-  visit_size(element_bytes, [&]<class T>(T) {
+  visit_bytes(element_bytes, [&]<class T>(T) {
     launch_elements(grad_kernel<T>, places.count, stream, places, static_cast<const T*>(dy),
                     static_cast<T*>(dx));
   });

@@ -1,5 +1,6 @@
 // One functor over broadcast tensors, a thread per element.
 #include "backends/common/functors.h"
+#include "backends/cuda/device/element_bytes.cuh"
 #include "backends/cuda/kernels/numbers.h"
 #include "backends/cuda/launch.cuh"
 
@@ -137,20 +138,10 @@ void run_unary(Functor functor, DType dtype, const void* x, void* y, std::int64_
 
 void choose(const Places<3>& places, std::size_t element_bytes, const bool* condition,
             const void* a, const void* b, void* y, StreamHandle stream) {
-  const auto run = [&]<class T>(T) {
+  visit_bytes(element_bytes, [&]<class T>(T) {
     launch_elements(choose_kernel<T>, places.count, stream, places, condition,
                     static_cast<const T*>(a), static_cast<const T*>(b), static_cast<T*>(y));
-  };
-  switch (element_bytes) {
-    case 1:
-      return run(std::uint8_t{});
-    case 2:
-      return run(std::uint16_t{});
-    case 4:
-      return run(std::uint32_t{});
-    default:
-      return run(std::uint64_t{});
-  }
+  });
 }
 
 }  // namespace temper::cuda

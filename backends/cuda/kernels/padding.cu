@@ -1,4 +1,5 @@
 // A thread per element; the gradient gathers what each element was copied to.
+#include "backends/cuda/device/element_bytes.cuh"
 #include "backends/cuda/kernels/padding.h"
 #include "backends/cuda/launch.cuh"
 
@@ -58,20 +59,10 @@ __global__ void __launch_bounds__(kBlock, 4)
 
 void copy_tabled(const TabledAxes& axes, const std::int64_t* tables, std::size_t element_bytes,
                  std::uint64_t fill, const void* x, void* y, StreamHandle stream) {
-  const auto run = [&]<class W>(W) {
+  visit_bytes(element_bytes, [&]<class W>(W) {
     launch_elements(copy_kernel<W>, axes.count, stream, axes, tables, static_cast<W>(fill),
                     static_cast<const W*>(x), static_cast<W*>(y));
-  };
-  switch (element_bytes) {
-    case 1:
-      return run(std::uint8_t{});
-    case 2:
-      return run(std::uint16_t{});
-    case 4:
-      return run(std::uint32_t{});
-    default:
-      return run(std::uint64_t{});
-  }
+  });
 }
 
 void sum_tabled(const TabledAxes& axes, const std::int64_t* tables, bool wide, const void* dy,

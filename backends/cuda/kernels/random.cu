@@ -1,5 +1,6 @@
 // A thread per block of four random words; normal numbers and classes have a thread per element.
 #include "backends/common/random_numbers.h"
+#include "backends/cuda/device/element_bytes.cuh"
 #include "backends/cuda/kernels/random.h"
 #include "backends/cuda/launch.cuh"
 
@@ -143,16 +144,7 @@ void draw_floats(const RandomDraw& draw, bool normal, double low, double width, 
 
 void draw_bernoulli(const RandomDraw& draw, const float* x, std::size_t element_bytes,
                     std::uint64_t one, void* y, StreamHandle stream) {
-  switch (element_bytes) {
-    case 1:
-      return draw_truths<std::uint8_t>(draw, x, one, y, stream);
-    case 2:
-      return draw_truths<std::uint16_t>(draw, x, one, y, stream);
-    case 4:
-      return draw_truths<std::uint32_t>(draw, x, one, y, stream);
-    default:
-      return draw_truths<std::uint64_t>(draw, x, one, y, stream);
-  }
+  visit_bytes(element_bytes, [&]<class T>(T) { draw_truths<T>(draw, x, one, y, stream); });
 }
 
 void draw_classes(const RandomDraw& draw, const float* x, std::int64_t classes,

@@ -1,4 +1,5 @@
 // A thread per element.
+#include "backends/cuda/device/element_bytes.cuh"
 #include "backends/cuda/kernels/reorder.h"
 #include "backends/cuda/launch.cuh"
 
@@ -38,20 +39,10 @@ __global__ void __launch_bounds__(kBlock)
 
 void reorder(const ReorderShape& shape, std::size_t element_bytes, const void* x, void* y,
              StreamHandle stream) {
-  const auto run = [&]<class W>(W) {
+  visit_bytes(element_bytes, [&]<class W>(W) {
     launch_elements(reorder_kernel<W>, shape.count, stream, shape, static_cast<const W*>(x),
                     static_cast<W*>(y));
-  };
-  switch (element_bytes) {
-    case 1:
-      return run(std::uint8_t{});
-    case 2:
-      return run(std::uint16_t{});
-    case 4:
-      return run(std::uint32_t{});
-    default:
-      return run(std::uint64_t{});
-  }
+  });
 }
 
 }  // namespace temper::cuda

@@ -1,12 +1,10 @@
+// A thread per element that is moved or filled.
+#include "backends/cuda/device/element_bytes.cuh"
 #include "backends/cuda/kernels/strided_copies.h"
 #include "backends/cuda/launch.cuh"
 
 namespace temper::cuda {
 namespace {
-
-struct alignas(16) Bytes16 {
-  std::uint64_t parts[2];
-};
 
 template <class T>
 __global__ void __launch_bounds__(kBlock)
@@ -34,23 +32,6 @@ __global__ void __launch_bounds__(kBlock)
   }
 }
 
-// Calls f with a value of a type of so many bytes.
-template <class F>
-void visit_bytes(std::size_t bytes, const F& f) {
-  switch (bytes) {
-    case 1:
-      return f(std::uint8_t{});
-    case 2:
-      return f(std::uint16_t{});
-    case 4:
-      return f(std::uint32_t{});
-    case 8:
-      return f(std::uint64_t{});
-    default:
-      return f(Bytes16{});
-  }
-}
-
 }  // namespace
 
 void copy_strided(const Places<2>& places, std::size_t element_bytes, const void* x, void* y,
@@ -64,10 +45,7 @@ void copy_strided(const Places<2>& places, std::size_t element_bytes, const void
 void fill_elements(std::size_t element_bytes, std::uint64_t bits, void* y, std::int64_t count,
                    StreamHandle stream) {
   visit_bytes(element_bytes, [&]<class T>(T) {
-    if constexpr (sizeof(T) <= sizeof(bits)) {
-      launch_elements(fill_kernel<T>, count, stream, static_cast<T>(bits), static_cast<T*>(y),
-                      count);
-    }
+    launch_elements(fill_kernel<T>, count, stream, static_cast<T>(bits), static_cast<T*>(y), count);
   });
 }
 
