@@ -1,9 +1,8 @@
 // DFT, DFTGrad, STFT.
 #include "backends/cuda/kernels/fourier.h"
 
-#include <algorithm>
-
 #include "backends/cuda/kernel_rows.h"
+#include "backends/host/fourier_shape.h"
 
 namespace temper::cuda {
 namespace {
@@ -13,24 +12,6 @@ Support float_input(const OpQuery& query) {
   return dtype == DType::kFloat32 ? Support::yes() : Support::no(concat("only f32, not ", dtype));
 }
 
-Fourier transform_of(const Attrs& attrs, const Shape& x, const Shape& y) {
-  Fourier f;
-  const int axis = static_cast<int>(attrs.get_int("axis", 0));
-  const int last = x.rank() - 1;
-  const bool inverse = attrs.get_int("inverse", 0) != 0;
-  f.length = attrs.get_int("dft_length", 1);
-  f.x_size = x[axis];
-  f.y_size = y[axis];
-  f.x_parts = x[last];
-  f.y_parts = y[last];
-  f.turn = inverse ? 1 : -1;
-  f.to_real = inverse && attrs.get_int("onesided", 0) != 0;
-  f.read = std::min(f.x_size, f.to_real ? f.length / 2 + 1 : f.length);
-  f.outer = x.count(0, axis);
-  f.inner = x.count(axis + 1, last);
-  return f;
-}
-
 std::size_t turn_bytes(const Fourier& f) {
   return static_cast<std::size_t>(2 * f.length) * sizeof(double);
 }
@@ -38,7 +19,7 @@ std::size_t turn_bytes(const Fourier& f) {
 std::unique_ptr<Kernel> prepare(const OpQuery& query, bool backward) {
   const Shape &given = query.inputs[0].shape, &made = query.outputs[0].shape;
   const Fourier f =
-      backward ? transform_of(*query.attrs, made, given) : transform_of(*query.attrs, given, made);
+      backward ? fourier_of(*query.attrs, made, given) : fourier_of(*query.attrs, given, made);
   auto kernel = make_kernel([f, backward](const KernelArgs& args) {
     auto* turn = static_cast<double*>(args.workspace);
     fill_turn(turn, f.length, handle_of(args.stream));

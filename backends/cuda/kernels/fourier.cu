@@ -19,12 +19,6 @@ __global__ void __launch_bounds__(kBlock) turn_kernel(double* table, std::int64_
   }
 }
 
-// What element m of x counts for in each of y.
-__device__ double share(const Fourier& f, std::int64_t m) {
-  const bool alone = !f.to_real || m == 0 || 2 * m == f.length;  // else its mirror image counts too
-  return (alone ? 1.0 : 2.0) / (f.turn > 0 ? static_cast<double>(f.length) : 1.0);
-}
-
 // y_k = sum over m of share x_m e^(turn i 2 pi k m / length); x(m, part) reads.
 template <class Read>
 __device__ void transform(const Fourier& f, const double* turn, std::int64_t k, const Read& x,
@@ -32,8 +26,8 @@ __device__ void transform(const Fourier& f, const double* turn, std::int64_t k, 
   double real = 0, imaginary = 0;
   std::int64_t angle = 0;
   for (std::int64_t m = 0; m < f.read; ++m) {
-    const double a = share(f, m) * x(m, 0);
-    const double b = f.x_parts == 2 ? share(f, m) * x(m, 1) : 0;
+    const double a = f.share(m) * x(m, 0);
+    const double b = f.x_parts == 2 ? f.share(m) * x(m, 1) : 0;
     const double sine = f.turn * turn[f.length + angle];
     real += a * turn[angle] - b * sine;
     imaginary += a * sine + b * turn[angle];
@@ -81,9 +75,9 @@ __global__ void __launch_bounds__(kBlock)
     imaginary += b * turn[angle] - a * sine;
     angle = (angle + m) % f.length;
   }
-  dx[i * f.x_parts] = static_cast<float>(share(f, m) * real);
+  dx[i * f.x_parts] = static_cast<float>(f.share(m) * real);
   if (f.x_parts == 2) {
-    dx[i * f.x_parts + 1] = static_cast<float>(share(f, m) * imaginary);
+    dx[i * f.x_parts + 1] = static_cast<float>(f.share(m) * imaginary);
   }
 }
 

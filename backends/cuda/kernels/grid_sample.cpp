@@ -1,47 +1,21 @@
 // GridSample, GridSampleGrad, AffineGrid.
 #include "backends/cuda/kernels/grid_sample.h"
 
-#include <string>
-
 #include "backends/cuda/kernel_rows.h"
+#include "backends/host/grid_sampling.h"
 
 namespace temper::cuda {
 namespace {
 
-GridShape shape_of(const OpQuery& query) {
-  const Attrs& attrs = *query.attrs;
-  const Shape &x = query.inputs[0].shape, &grid = query.inputs[1].shape;
-  const std::string mode = attrs.get_string("mode", "linear");
-  const std::string padding = attrs.get_string("padding_mode", "zeros");
-  GridShape s{};
-  s.dims = x.rank() - 2;
-  s.mode = mode == "nearest" ? SampleMode::kNearest
-           : mode == "cubic" ? SampleMode::kCubic
-                             : SampleMode::kLinear;
-  s.padding = padding == "border"       ? SamplePadding::kBorder
-              : padding == "reflection" ? SamplePadding::kReflection
-                                        : SamplePadding::kZeros;
-  s.corners = attrs.get_int("align_corners", 0) != 0;
-  for (int i = 0; i < s.dims; ++i) {
-    s.length[i] = x[i + 2];
-    s.stride[i] = x.count(i + 3, x.rank());
-  }
-  s.batch = x[0];
-  s.channels = x[1];
-  s.elements = x.count(2, x.rank());
-  s.places = grid.count(1, grid.rank() - 1);
-  return s;
-}
-
 std::unique_ptr<Kernel> prepare(const OpQuery& query) {
-  return make_kernel([s = shape_of(query)](const KernelArgs& args) {
+  return make_kernel([s = grid_sampling_of(query)](const KernelArgs& args) {
     grid_sample(s, input<float>(args, 0), input<float>(args, 1), output<float>(args, 0),
                 handle_of(args.stream));
   });
 }
 
 std::unique_ptr<Kernel> prepare_grad(const OpQuery& query) {
-  const GridShape s = shape_of(query);
+  const GridSampling s = grid_sampling_of(query);
   const std::int64_t count = s.batch * s.channels * s.elements;
   // At the border all weights of all places may come to one element; those of a cubic are below 2.
   const double most_weight = static_cast<double>(s.places) * 512;

@@ -3,29 +3,16 @@
 
 #include <cstdint>
 
+#include "backends/common/grid_sampling.h"
 #include "backends/cuda/device.h"
 #include "backends/cuda/device/fixed_sums.h"
 
 namespace temper::cuda {
 
-enum class SampleMode { kNearest, kLinear, kCubic };
-enum class SamplePadding { kZeros, kBorder, kReflection };
-
-inline constexpr int kMostGridDims = 3;
-
-struct GridShape {
-  int dims;
-  SampleMode mode;
-  SamplePadding padding;
-  bool corners;
-  std::int64_t length[kMostGridDims], stride[kMostGridDims];  // of x, in order
-  std::int64_t batch, channels, elements, places;
-};
-
-void grid_sample(const GridShape& shape, const float* x, const float* grid, float* y,
+void grid_sample(const GridSampling& shape, const float* x, const float* grid, float* y,
                  StreamHandle stream);
 // dx and dgrid may be null. `sums`: of x's elements.
-void grid_sample_grad(const GridShape& shape, const float* x, const float* grid, const float* dy,
+void grid_sample_grad(const GridSampling& shape, const float* x, const float* grid, const float* dy,
                       float* dx, float* dgrid, const FixedSums& sums, StreamHandle stream);
 
 struct AffineShape {

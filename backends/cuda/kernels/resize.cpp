@@ -2,82 +2,29 @@
 #include "backends/cuda/kernels/resize.h"
 
 #include <algorithm>
-#include <cmath>
 
 #include "backends/cuda/kernel_rows.h"
 #include "backends/host/cast_element.h"
+#include "backends/host/resize_plan.h"
 
 namespace temper::cuda {
 namespace {
 
 constexpr double kMostWeights = 0x1p31;
 
-Transform transform_of(const std::string& name) {
-  return name == "half_pixel_symmetric"   ? Transform::kSymmetric
-         : name == "pytorch_half_pixel"   ? Transform::kPytorch
-         : name == "align_corners"        ? Transform::kCorners
-         : name == "asymmetric"           ? Transform::kAsymmetric
-         : name == "tf_crop_and_resize"   ? Transform::kCrop
-         : name == "tf_half_pixel_for_nn" ? Transform::kNearestOfTf
-                                          : Transform::kHalf;
-}
-
-Nearest nearest_of(const std::string& name) {
-  return name == "floor"               ? Nearest::kFloor
-         : name == "ceil"              ? Nearest::kCeil
-         : name == "round_prefer_ceil" ? Nearest::kPreferCeil
-                                       : Nearest::kPreferFloor;
-}
-
-struct NumberedAxis {
-  int axis;
-  ResizedAxis sizes;
-};
-
-struct ResizePlan {
-  SampleRule rule{};
-  std::vector<NumberedAxis> axes;
-  double most_weights = 0;  // of an axis
-
-  ResizePlan(const Attrs& attrs, const Shape& x, const Shape& y) {
-    const std::string mode = attrs.get_string("mode", "");
-    const std::vector<std::int64_t> named = attrs.get_ints("axes");
-    const std::vector<double> scales = attrs.get_doubles("scales");
-    const std::vector<double> region = attrs.get_doubles("roi");
-    rule.transform = transform_of(attrs.get_string("coordinate_transformation_mode", ""));
-    rule.nearest = nearest_of(attrs.get_string("nearest_mode", ""));
-    rule.cubic = mode == "cubic";
-    rule.moves = mode == "nearest" || named.empty();
-    rule.antialias = attrs.get_int("antialias", 0) != 0;
-    rule.exclude_outside = attrs.get_int("exclude_outside", 0) != 0;
-    rule.cubic_a = attrs.get_double("cubic_coeff_a", -0.75);
-    for (std::size_t i = 0; i < named.size(); ++i) {
-      const int axis = static_cast<int>(named[i]);
-      ResizedAxis sizes{x[axis], y[axis], scales[i], 0, 1, 1};
-      if (!region.empty()) {
-        sizes.start = region[i];
-        sizes.end = region[i + named.size()];
-      }
-      sizes.taps = taps(sizes.scale);
-      most_weights =
-          std::max(most_weights, static_cast<double>(sizes.taps) * static_cast<double>(sizes.out));
-      axes.push_back({axis, sizes});
-    }
-  }
-
-  // The number of elements that have weights.
-  std::int64_t taps(double scale) const {
-    if (rule.moves) {
-      return 1;
-    }
-    const double reach = (rule.cubic ? 2 : 1) / (rule.antialias ? std::min(scale, 1.0) : 1.0);
-    return static_cast<std::int64_t>(std::min(-2 * std::floor(-reach), 0x1p50));
-  }
-};
-
 ResizePlan plan_of(const OpQuery& query, bool backward) {
   const Shape &given = query.inputs[0].shape, &made = query.outputs[0].shape;
-  return backward ? ResizePlan(*query.attrs, made, given) : ResizePlan(*query.attrs, given, made);
+  return backward ? plan_resize(*query.attrs, made, given) : plan_resize(*query.attrs, given, made);
+}
+
+// Of an axis.
+double most_weights(const ResizePlan& plan) {
+  double most = 0;
+  for (const NumberedAxis& axis : plan.axes) {
+    most =
+        std::max(most, static_cast<double>(axis.sizes.taps) * static_cast<double>(axis.sizes.out));
+  }
+  return most;
 }
 
 Support supports(const OpQuery& query, bool backward) {
@@ -88,7 +35,7 @@ Support supports(const OpQuery& query, bool backward) {
   if (query.inputs[0].shape.rank() > kMaxAxes) {
     return Support::no(concat("more than ", kMaxAxes, " axes"));
   }
-  return plan_of(query, backward).most_weights > kMostWeights
+  return most_weights(plan_of(query, backward)) > kMostWeights
              ? Support::no("so small a scale needs too many weights")
              : Support::yes();
 }
@@ -136,7 +83,7 @@ std::vector<ResizePass> passes_of(const OpQuery& query, const ResizePlan& plan, 
     passes.push_back({axis.sizes, shape.count(0, axis.axis),
                       shape.count(axis.axis + 1, shape.rank()), DType::kFloat64, DType::kFloat64,
                       query.attrs->get_double("extrapolation_value", 0),
-                      plan.rule.transform != Transform::kCrop});
+                      plan.rule.transform != ResizeTransform::kCrop});
     shape[axis.axis] = axis.sizes.out;
   }
   if (backward) {

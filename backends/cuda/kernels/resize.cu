@@ -3,99 +3,22 @@
 #include <cmath>
 
 #include "backends/cuda/device/any_type.cuh"
+#include "backends/cuda/device/element_bytes.cuh"
 #include "backends/cuda/kernels/resize.h"
 
 namespace temper::cuda {
 namespace {
 
-// Scales are floats: what lies this close to an element, or to the middle of two, is meant to be
-// there.
-__device__ double settled(double place) {
-  const double half = std::round(2 * place) / 2;
-  return std::abs(place - half) <= 1.2e-7 * (std::abs(place) + 1) ? half : place;
-}
-
-// Where element i of the output lies among those of the input.
-__device__ double place_of(Transform transform, const ResizedAxis& axis, std::int64_t i) {
-  const auto at = static_cast<double>(i);
-  const auto in = static_cast<double>(axis.in);
-  const double length = axis.scale * in;  // of the output, before it is cut to whole elements
-  switch (transform) {
-    case Transform::kSymmetric:
-      return in / 2 * (1 - static_cast<double>(axis.out) / length) + (at + 0.5) / axis.scale - 0.5;
-    case Transform::kPytorch:
-      return length > 1 ? (at + 0.5) / axis.scale - 0.5 : 0;
-    case Transform::kCorners:
-      return length == 1 ? 0 : at * (in - 1) / (length - 1);
-    case Transform::kAsymmetric:
-      return at / axis.scale;
-    case Transform::kCrop:
-      return length == 1
-                 ? (axis.start + axis.end) * (in - 1) / 2
-                 : axis.start * (in - 1) + at * (axis.end - axis.start) * (in - 1) / (length - 1);
-    case Transform::kNearestOfTf:
-      return (at + 0.5) / axis.scale;
-    default:
-      return (at + 0.5) / axis.scale - 0.5;
-  }
-}
-
-__device__ std::int64_t nearest_to(Nearest nearest, const ResizedAxis& axis, double place) {
-  const double at = settled(place);
-  const double chosen = nearest == Nearest::kFloor        ? std::floor(at)
-                        : nearest == Nearest::kCeil       ? std::ceil(at)
-                        : nearest == Nearest::kPreferCeil ? std::floor(at + 0.5)
-                                                          : std::ceil(at - 0.5);
-  const auto last = static_cast<double>(axis.in > 1 ? axis.in - 1 : 0);
-  return static_cast<std::int64_t>(chosen < 0 ? 0 : chosen > last ? last : chosen);
-}
-
-// Keys, "Cubic convolution interpolation for digital image processing", or the hat function.
-__device__ double weight_at(const SampleRule& rule, double distance) {
-  const double d = std::abs(distance), a = rule.cubic_a;
-  if (!rule.cubic) {
-    return d < 1 ? 1 - d : 0;
-  }
-  return d <= 1  ? ((a + 2) * d - (a + 3)) * d * d + 1
-         : d < 2 ? ((a * d - 5 * a) * d + 8 * a) * d - 4 * a
-                 : 0;
-}
-
-// The first element that has a weight.
-__device__ std::int64_t weigh(const SampleRule& rule, const ResizedAxis& axis, double place,
-                              double* weights) {
-  if (rule.moves) {
-    weights[0] = 1;
-    return nearest_to(rule.nearest, axis, place);
-  }
-  const double at = settled(place);
-  const double left = std::ceil(at) - 1;  // the place is in (left, left + 1]
-  const auto first = static_cast<std::int64_t>(left) + 1 - axis.taps / 2;
-  const double scale = rule.antialias && axis.scale < 1 ? axis.scale : 1;
-  double sum = 0;
-  for (std::int64_t t = 0; t < axis.taps; ++t) {
-    const bool dropped = rule.exclude_outside && (first + t < 0 || first + t >= axis.in);
-    weights[t] = dropped ? 0 : weight_at(rule, (static_cast<double>(first + t) - at) * scale);
-    sum += weights[t];
-  }
-  for (std::int64_t t = 0; t < axis.taps && (rule.antialias || rule.exclude_outside) && sum != 0;
-       ++t) {
-    weights[t] /= sum;
-  }
-  return first;
-}
-
 __global__ void __launch_bounds__(kBlock)
-    tables_kernel(const SampleRule rule, const ResizedAxis axis, const ResizeTables tables) {
+    tables_kernel(const ResizeRule rule, const ResizedAxis axis, const ResizeTables tables) {
   const std::int64_t i = thread_number();
   if (i >= axis.out) {
     return;
   }
-  const double place = place_of(rule.transform, axis, i);
-  const bool outside = rule.transform == Transform::kCrop &&
-                       !(place >= 0 && place <= static_cast<double>(axis.in - 1));
-  tables.first[i] =
-      outside ? kOutsideRegion : weigh(rule, axis, place, tables.weights + i * axis.taps);
+  const double place = rule.place(axis, i);
+  tables.first[i] = rule.is_outside(axis, place)
+                        ? kOutsideRegion
+                        : rule.weigh(axis, place, tables.weights + i * axis.taps);
 }
 
 __device__ std::int64_t bounded(std::int64_t at, std::int64_t length) {
@@ -194,7 +117,7 @@ __global__ void __launch_bounds__(kBlock)
 
 }  // namespace
 
-void fill_tables(const SampleRule& rule, const ResizedAxis& axis, const ResizeTables& tables,
+void fill_tables(const ResizeRule& rule, const ResizedAxis& axis, const ResizeTables& tables,
                  StreamHandle stream) {
   launch_elements(tables_kernel, axis.out, stream, rule, axis, tables);
 }
@@ -213,20 +136,10 @@ void resize_pass(const ResizePass& pass, const ResizeTables& tables, bool backwa
 
 void resize_moving(const ResizeMove& move, std::size_t element_bytes, std::uint64_t fill,
                    const void* x, void* y, StreamHandle stream) {
-  const auto run = [&]<class T>(T) {
+  visit_bytes(element_bytes, [&]<class T>(T) {
     launch_elements(moving_kernel<T>, move.output.count, stream, move, static_cast<T>(fill),
                     static_cast<const T*>(x), static_cast<T*>(y));
-  };
-  switch (element_bytes) {
-    case 1:
-      return run(std::uint8_t{});
-    case 2:
-      return run(std::uint16_t{});
-    case 4:
-      return run(std::uint32_t{});
-    default:
-      return run(std::uint64_t{});
-  }
+  });
 }
 
 }  // namespace temper::cuda

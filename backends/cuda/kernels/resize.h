@@ -5,28 +5,12 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "backends/common/resize_sampling.h"
 #include "backends/cuda/device.h"
 #include "backends/cuda/device/places.h"
 #include "runtime/base/dtype.h"
 
 namespace temper::cuda {
-
-enum class Transform { kHalf, kSymmetric, kPytorch, kCorners, kAsymmetric, kCrop, kNearestOfTf };
-enum class Nearest { kFloor, kCeil, kPreferCeil, kPreferFloor };
-
-struct SampleRule {
-  Transform transform;
-  Nearest nearest;
-  bool cubic, moves, antialias, exclude_outside;
-  double cubic_a;
-};
-
-struct ResizedAxis {
-  std::int64_t in, out;
-  double scale;
-  double start, end;  // the region of tf_crop_and_resize
-  std::int64_t taps;
-};
 
 // What each element of the output takes along one axis: `taps` elements of the input from `first`
 // on; those outside stand for the ones at the ends.
@@ -36,7 +20,7 @@ struct ResizeTables {
 };
 inline constexpr std::int64_t kOutsideRegion = std::int64_t{-1} << 62;
 
-void fill_tables(const SampleRule& rule, const ResizedAxis& axis, const ResizeTables& tables,
+void fill_tables(const ResizeRule& rule, const ResizedAxis& axis, const ResizeTables& tables,
                  StreamHandle stream);
 
 // One axis of a tensor: [outer, in, inner] and [outer, out, inner].

@@ -4,32 +4,12 @@
 #include <string>
 
 #include "backends/cuda/kernel_rows.h"
+#include "backends/host/roi_shape.h"
 
 namespace temper::cuda {
 namespace {
 
-// `rois` is the input's number; the one chosen by stands before it.
-RoiShape shape_of(const OpQuery& query, std::size_t rois, const Shape& y) {
-  const Attrs& attrs = *query.attrs;
-  const Shape& x = query.inputs[rois - 1].shape;
-  const bool half = attrs.get_string("coordinate_transformation_mode", "") == "half_pixel";
-  RoiShape r{};
-  r.aligned = query.op.starts_with("RoiAlign");
-  r.greatest = !r.aligned || attrs.get_string("mode", "avg") == "max";
-  r.at_least_one = !half;
-  r.narrow = r.aligned && query.inputs[rois + 1].dtype == DType::kInt32;
-  r.scale = attrs.get_double("spatial_scale", 1);
-  r.offset = half ? 0.5 : 0;
-  r.samples = attrs.get_int("sampling_ratio", 0);
-  r.images = x[0];
-  r.channels = x[1];
-  r.height = x[2];
-  r.width = x[3];
-  r.count = y[0];
-  r.cell_rows = y[2];
-  r.cell_columns = y[3];
-  return r;
-}
+bool is_aligned(const OpQuery& query) { return query.op.starts_with("RoiAlign"); }
 
 RoiTensors tensors_of(const RoiShape& r, std::size_t rois, const KernelArgs& args) {
   return {input<float>(args, rois - 1), input<float>(args, rois),
@@ -43,7 +23,7 @@ Support supports(const OpQuery& query) {
 }
 
 std::unique_ptr<Kernel> prepare(const OpQuery& query, std::size_t rois) {
-  const RoiShape r = shape_of(query, rois, query.outputs[0].shape);
+  const RoiShape r = roi_shape_of(query, is_aligned(query), rois, query.outputs[0].shape);
   return make_kernel([r, rois](const KernelArgs& args) {
     roi_pool(r, tensors_of(r, rois, args), input<float>(args, 0), output<float>(args, 0),
              handle_of(args.stream));
@@ -52,7 +32,7 @@ std::unique_ptr<Kernel> prepare(const OpQuery& query, std::size_t rois) {
 
 std::unique_ptr<Kernel> prepare_grad(const OpQuery& query) {
   constexpr std::size_t kRois = 2;
-  const RoiShape r = shape_of(query, kRois, query.inputs[0].shape);
+  const RoiShape r = roi_shape_of(query, is_aligned(query), kRois, query.inputs[0].shape);
   auto kernel = make_kernel([r](const KernelArgs& args) {
     // The weights of a cell are 1 together.
     const auto most_weight = static_cast<double>(r.count * r.cells());

@@ -1,28 +1,12 @@
 // RoiAlign and MaxRoiPool, what another tensor gives at the elements chosen, and their gradients.
 #pragma once
 
-#include <cstdint>
-
+#include "backends/common/roi_taps.h"
 #include "backends/cuda/device.h"
 #include "backends/cuda/device/fixed_sums.h"
 #include "backends/cuda/device/index_fault.h"
 
 namespace temper::cuda {
-
-struct RoiShape {
-  bool aligned;  // RoiAlign
-  bool greatest;
-  bool at_least_one;  // a region has the size of an element
-  bool narrow;        // indices are i32
-  double scale, offset;
-  std::int64_t samples;  // per axis of a cell; 0: one for each element it covers
-  std::int64_t images, channels, height, width;
-  std::int64_t count, cell_rows, cell_columns;
-
-  constexpr std::int64_t cells() const { return cell_rows * cell_columns; }
-  constexpr std::int64_t outputs() const { return count * channels * cells(); }
-  constexpr std::int64_t inputs() const { return images * channels * height * width; }
-};
 
 struct RoiTensors {
   const float* x;  // what is chosen by

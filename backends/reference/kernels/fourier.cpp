@@ -4,46 +4,13 @@
 #include <cmath>
 #include <numbers>
 
+#include "backends/host/fourier_shape.h"
 #include "backends/reference/elementwise.h"
 #include "backends/reference/reference_backend.h"
 #include "backends/reference/type_support.h"
 
 namespace temper::reference {
 namespace {
-
-// F of one line: [x_size, x_parts] to [y_size, y_parts].
-struct Transform {
-  std::int64_t length = 1;                        // of the transform
-  std::int64_t x_size = 0, y_size = 0, read = 0;  // elements of x from `read` on have no part in y
-  std::int64_t x_parts = 1, y_parts = 2;
-  double turn = -1;  // +1 for the inverse
-  bool to_real = false;
-  std::int64_t outer = 1, inner = 1;
-
-  // What element m of x counts for in each of y.
-  double share(std::int64_t m) const {
-    const bool alone = !to_real || m == 0 || 2 * m == length;  // else its mirror image counts too
-    return (alone ? 1.0 : 2.0) / (turn > 0 ? static_cast<double>(length) : 1.0);
-  }
-};
-
-Transform transform_of(const Attrs& attrs, const Shape& x, const Shape& y) {
-  Transform t;
-  const int axis = static_cast<int>(attrs.get_int("axis", 0));
-  const int last = x.rank() - 1;
-  const bool inverse = attrs.get_int("inverse", 0) != 0;
-  t.length = attrs.get_int("dft_length", 1);
-  t.x_size = x[axis];
-  t.y_size = y[axis];
-  t.x_parts = x[last];
-  t.y_parts = y[last];
-  t.turn = inverse ? 1 : -1;
-  t.to_real = inverse && attrs.get_int("onesided", 0) != 0;
-  t.read = std::min(t.x_size, t.to_real ? t.length / 2 + 1 : t.length);
-  t.outer = x.count(0, axis);
-  t.inner = x.count(axis + 1, last);
-  return t;
-}
 
 void fill_turn(double* cosines, double* sines, std::int64_t length) {
   for (std::int64_t i = 0; i < length; ++i) {
@@ -63,7 +30,7 @@ double part_of(const T* line, std::int64_t i, std::int64_t stride, std::int64_t 
 
 // y_k = sum over m of share x_m e^(turn i 2 pi k m / length)
 template <class T>
-void transform_line(const Transform& t, const T* x, T* y, const double* cosines,
+void transform_line(const Fourier& t, const T* x, T* y, const double* cosines,
                     const double* sines) {
   for (std::int64_t k = 0; k < t.y_size; ++k) {
     double real = 0, imaginary = 0;
@@ -85,7 +52,7 @@ void transform_line(const Transform& t, const T* x, T* y, const double* cosines,
 
 // dx_m = share times the sum over k of what y_k takes of x_m
 template <class T>
-void transpose_line(const Transform& t, const T* dy, T* dx, const double* cosines,
+void transpose_line(const Fourier& t, const T* dy, T* dx, const double* cosines,
                     const double* sines) {
   for (std::int64_t m = 0; m < t.x_size; ++m) {
     double real = 0, imaginary = 0;
@@ -109,8 +76,8 @@ template <class T>
 std::unique_ptr<Kernel> dft_kernel(const OpQuery& query, bool backward) {
   const Shape& given = query.inputs[0].shape;
   const Shape& made = query.outputs[0].shape;
-  const Transform t =
-      backward ? transform_of(*query.attrs, made, given) : transform_of(*query.attrs, given, made);
+  const Fourier t =
+      backward ? fourier_of(*query.attrs, made, given) : fourier_of(*query.attrs, given, made);
   auto kernel = make_kernel([t, backward](const KernelArgs& args) {
     double* cosines = static_cast<double*>(args.workspace);
     double* sines = cosines + t.length;
@@ -140,7 +107,7 @@ std::unique_ptr<Kernel> stft_kernel(const OpQuery& query) {
   const Shape& y = query.outputs[0].shape;
   const std::int64_t step = query.attrs->get_int("frame_step", 1);
   const bool windowed = has_input(query, 2);
-  Transform t;
+  Fourier t;
   t.length = t.x_size = t.read = query.attrs->get_int("frame_length", 1);
   t.y_size = y[2];
   t.x_parts = x.rank() == 3 ? x[2] : 1;
