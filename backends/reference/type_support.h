@@ -38,12 +38,4 @@ inline Support numeric_type(const OpQuery& query) {
   return Support::no(concat("input 0 is ", dtype, ", only f32, f64 and integers are supported"));
 }
 
-inline bool has_input(const OpQuery& query, std::size_t i) {
-  return i < query.inputs.size() && query.inputs[i].present();
-}
-
-inline bool has_output(const OpQuery& query, std::size_t i) {
-  return i < query.outputs.size() && query.outputs[i].present();
-}
-
 }  // namespace temper::reference

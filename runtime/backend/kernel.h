@@ -53,6 +53,13 @@ struct OpQuery {
   const Kernel* forward = nullptr;
 };
 
+inline bool has_input(const OpQuery& query, std::size_t i) {
+  return i < query.inputs.size() && query.inputs[i].present();
+}
+inline bool has_output(const OpQuery& query, std::size_t i) {
+  return i < query.outputs.size() && query.outputs[i].present();
+}
+
 // "No" with its reason is a normal answer; without one, the row is not meant for such queries and
 // nobody needs to hear of it.
 struct Support {

@@ -30,10 +30,6 @@ DropoutPlan plan_dropout(const OpQuery& query) {
                        static_cast<std::uint64_t>(attrs.get_int("random_id", 0)))};
 }
 
-bool has_output(const OpQuery& query, std::size_t i) {
-  return i < query.outputs.size() && query.outputs[i].present();
-}
-
 // Elements [first, first + n) of the batch, whose element 0 has word `origin`.
 void drop_tile(const DropoutPlan& plan, std::uint64_t origin, std::int64_t first, std::int64_t n,
                const float* x, float* y, bool* mask) {

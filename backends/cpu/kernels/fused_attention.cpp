@@ -50,7 +50,7 @@ std::string plan_attention(const OpQuery& query, AttentionPlan& plan) {
   plan.causal = attrs.get_int("causal", 0) != 0;
   plan.zero_rows = attrs.get_int("zero_rows", 0) != 0;
   plan.scale = static_cast<float>(attrs.get_double("scale", 1));
-  plan.biased = query.inputs.size() > kBias && query.inputs[kBias].present();
+  plan.biased = has_input(query, kBias);
   if (plan.biased) {
     Shape scores = q;
     scores[rank - 1] = plan.keys;
@@ -60,7 +60,7 @@ std::string plan_attention(const OpQuery& query, AttentionPlan& plan) {
   read_dropping(attrs, q, plan);
   const bool backward = query.inputs.size() > kOutputGradient;
   if (backward) {
-    const bool shared = query.outputs.size() > kBias && query.outputs[kBias].present();
+    const bool shared = has_output(query, kBias);
     group_by_bias(shared, plan);
   }
   plan.threads = threads_for_flops(query.threads,

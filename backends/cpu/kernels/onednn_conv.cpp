@@ -38,7 +38,7 @@ std::string plan_conv(const OpQuery& query, ConvPlan& plan) {
   if (!reason.empty()) {
     return reason;
   }
-  plan.bias = query.inputs.size() > 2 && query.inputs[2].present();
+  plan.bias = has_input(query, 2);
   plan.threads = threads_for_flops(query.threads, plan.geometry.flops());
   const ThreadCountScope scope(plan.threads);
   const Rectifier rectifier = rectifier_of(*query.attrs);

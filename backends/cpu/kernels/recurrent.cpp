@@ -39,7 +39,7 @@ std::string plan_recurrence(const OpQuery& query, RecurrencePlan& plan) {
       return concat("only f32, not ", query.inputs[i].dtype);
     }
   }
-  if (plan.is(Cell::kLstm) && query.inputs.size() > kP && query.inputs[kP].present()) {
+  if (plan.is(Cell::kLstm) && has_input(query, kP)) {
     return "not with peepholes";
   }
   if (attrs.get_double("clip", 0) != 0 || attrs.get_int("input_forget", 0) != 0) {
@@ -64,7 +64,7 @@ std::string plan_recurrence(const OpQuery& query, RecurrencePlan& plan) {
   };
   plan.keeps_tape = !plan.backward && is_there(query.outputs, plan.tape_output());
   plan.has_tape = plan.backward && is_there(query.inputs, plan.tape_input());
-  plan.has_lengths = query.inputs.size() > kLengths && query.inputs[kLengths].present();
+  plan.has_lengths = has_input(query, kLengths);
   const std::vector<std::int64_t> functions = attrs.get_ints("functions");
   for (std::size_t i = 0; i < functions.size(); ++i) {
     if (plan.is(Cell::kRnn) && functions[i] == kRelu) {

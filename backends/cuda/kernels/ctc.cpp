@@ -19,7 +19,7 @@ struct CtcPlan {
     shape.blank = query.attrs->get_int("blank", 0);
     shape.zero_infinity = query.attrs->get_int("zero_infinity", 0) != 0;
     shape.narrow = query.inputs[1].dtype == DType::kInt32;
-    has_lengths = query.inputs.size() > 2 && query.inputs[2].present();
+    has_lengths = has_input(query, 2);
   }
   CtcTensors tensors(const KernelArgs& args) const {
     return {input<float>(args, 0), args.inputs[1], has_lengths ? args.inputs[2] : nullptr};

@@ -32,7 +32,7 @@ std::unique_ptr<Kernel> prepare(const OpQuery& query, bool backward) {
 
 std::unique_ptr<Kernel> prepare_frames(const OpQuery& query) {
   const Shape &x = query.inputs[0].shape, &y = query.outputs[0].shape;
-  const bool windowed = query.inputs.size() > 2 && query.inputs[2].present();
+  const bool windowed = has_input(query, 2);
   Fourier f;
   f.length = f.x_size = f.read = query.attrs->get_int("frame_length", 1);
   f.y_size = y[2];

@@ -20,10 +20,6 @@ enum Input : std::size_t {
   kOutputGradient
 };
 
-bool is_there(const std::vector<TensorSpec>& specs, std::size_t i) {
-  return i < specs.size() && specs[i].present();
-}
-
 // The bias along the scores: what it has of a score's own, and what is one for several of them.
 struct BiasPlaces {
   Places<1> own, shared;  // over scores
@@ -55,12 +51,12 @@ struct AttentionPlan {
         static_cast<std::uint64_t>((rank > 2 ? q.count(1, rank - 1) : 1) * shape.keys);
     shape.stream = PhiloxStream(static_cast<std::uint64_t>(attrs.get_int("seed", 0)),
                                 static_cast<std::uint64_t>(attrs.get_int("random_id", 0)));
-    if (is_there(query.inputs, kBias)) {
+    if (has_input(query, kBias)) {
       Shape scores = q;
       scores[rank - 1] = shape.keys;
       place_bias(query.inputs[kBias].shape, scores);
     }
-    wants_bias = query.op == "FusedAttentionGrad" && is_there(query.outputs, kBias);
+    wants_bias = query.op == "FusedAttentionGrad" && has_output(query, kBias);
   }
 
   std::size_t workspace_bytes() const {

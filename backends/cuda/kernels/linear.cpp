@@ -15,10 +15,6 @@
 namespace temper::cuda {
 namespace {
 
-bool is_there(const std::vector<TensorSpec>& specs, std::size_t i) {
-  return i < specs.size() && specs[i].present();
-}
-
 // Nothing to add up: the product is zero, and no library takes it.
 bool is_empty(const MatMulProblem& p) { return p.m == 0 || p.n == 0 || p.k == 0 || p.batch == 0; }
 
@@ -40,7 +36,7 @@ class GemmKernel final : public Kernel {
     p.alpha = static_cast<float>(attrs.get_double("alpha", 1));
     elements_ = p.m * p.n;
     relu_ = attrs.get_int("relu", 0) != 0;
-    if (is_there(query.inputs, 2)) {
+    if (has_input(query, 2)) {
       take_addend(query, p, static_cast<float>(attrs.get_double("beta", 1)));
     }
     if (!is_empty(p)) {
@@ -190,8 +186,8 @@ class LinearGradKernel final : public Kernel {
     const std::int64_t rows = query.inputs[0].shape[0], inputs = query.inputs[0].shape[1],
                        outputs = query.inputs[1].shape[1];
     transposed_ = query.attrs->get_int("trans_w", 0) != 0;
-    wants_w_ = is_there(query.outputs, 0);
-    wants_b_ = is_there(query.outputs, 1);
+    wants_w_ = has_output(query, 0);
+    wants_b_ = has_output(query, 1);
     elements_ = inputs * outputs;
     set_axes(columns_, {{outputs, {1}}});
     set_axes(rows_, {{rows, {outputs}}});

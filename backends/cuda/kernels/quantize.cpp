@@ -2,30 +2,14 @@
 #include "backends/cuda/kernels/quantize.h"
 
 #include <algorithm>
-#include <limits>
 
 #include "backends/cuda/kernel_rows.h"
-#include "runtime/base/dtype_visit.h"
+#include "backends/cuda/kernels/quantized_types.h"
+#include "backends/host/division_type.h"
 #include "runtime/base/narrow_types.h"
 
 namespace temper::cuda {
 namespace {
-
-bool has_input(const OpQuery& query, std::size_t i) {
-  return i < query.inputs.size() && query.inputs[i].present();
-}
-
-// Floats of 8 and 4 bits are tables of the host.
-Support no_narrow_floats(const OpQuery& query) {
-  for (const auto* specs : {&query.inputs, &query.outputs}) {
-    for (const TensorSpec& spec : *specs) {
-      if (spec.present() && is_narrow(spec.dtype) && is_narrow_float(spec.dtype)) {
-        return Support::no(concat("no ", spec.dtype));
-      }
-    }
-  }
-  return Support::yes();
-}
 
 DType fake_type(const OpQuery& query) {
   return dtype_from_name(query.attrs->get_string("quantized", "u8"));
@@ -35,31 +19,6 @@ Support supports_fake(const OpQuery& query) {
   const DType type = fake_type(query);
   return is_narrow(type) && is_narrow_float(type) ? Support::no(concat("no ", type))
                                                   : no_narrow_floats(query);
-}
-
-IntegerRange range_of(DType dtype) {
-  if (is_narrow(dtype)) {
-    return {narrow_lowest(dtype), narrow_highest(dtype)};
-  }
-  return visit_integer(dtype, []<class T>() {
-    return IntegerRange{static_cast<double>(std::numeric_limits<T>::min()),
-                        static_cast<double>(std::numeric_limits<T>::max())};
-  });
-}
-
-// As the reference's division_type().
-DType division_type(const Attrs& attrs, DType x, DType scale) {
-  const DType named = dtype_from_name(attrs.get_string("precision", ""));
-  if (named != DType::kUndefined) {
-    return named;
-  }
-  if (!is_float(x) || !is_float(scale)) {
-    return DType::kFloat64;
-  }
-  return x == scale                     ? x
-         : size_of(x) == size_of(scale) ? DType::kFloat32
-         : size_of(x) > size_of(scale)  ? x
-                                        : scale;
 }
 
 ScalePlaces places_of(const Attrs& attrs, const Shape& x, const Shape& scale) {

@@ -2,12 +2,10 @@
 #include "backends/cuda/kernels/quantized_product.h"
 
 #include <algorithm>
-#include <limits>
 
 #include "backends/cuda/kernel_rows.h"
+#include "backends/cuda/kernels/quantized_types.h"
 #include "backends/cuda/walks.h"
-#include "runtime/base/dtype_visit.h"
-#include "runtime/base/narrow_types.h"
 #include "runtime/base/window.h"
 
 namespace temper::cuda {
@@ -24,10 +22,6 @@ FactorInputs first_inputs(bool quantises) {
 }
 FactorInputs second_inputs(bool quantises) {
   return quantises ? FactorInputs{3, 4, 5} : FactorInputs{1, kNone, 3};
-}
-
-bool has_input(const OpQuery& query, std::size_t i) {
-  return i < query.inputs.size() && query.inputs[i].present();
 }
 
 // `axis`: along which there may be several scales and zero points.
@@ -59,16 +53,6 @@ FactorTensors tensors_of(const Factor& f, const FactorInputs& inputs, const Kern
           f.zero == DType::kUndefined ? nullptr : args.inputs[inputs.zero]};
 }
 
-IntegerRange range_of(DType dtype) {
-  if (is_narrow(dtype)) {
-    return {narrow_lowest(dtype), narrow_highest(dtype)};
-  }
-  return visit_integer(dtype, []<class T>() {
-    return IntegerRange{static_cast<double>(std::numeric_limits<T>::min()),
-                        static_cast<double>(std::numeric_limits<T>::max())};
-  });
-}
-
 ProductResult result_of(const OpQuery& query, bool quantises) {
   ProductResult r{};
   r.quantises = quantises;
@@ -87,18 +71,6 @@ ProductResult bound(ProductResult result, const KernelArgs& args) {
     result.zero_tensor = args.inputs[7];
   }
   return result;
-}
-
-// Floats of 8 bits are tables of the host.
-Support no_narrow_floats(const OpQuery& query) {
-  for (const auto* specs : {&query.inputs, &query.outputs}) {
-    for (const TensorSpec& spec : *specs) {
-      if (spec.present() && is_narrow(spec.dtype) && is_narrow_float(spec.dtype)) {
-        return Support::no(concat("no ", spec.dtype));
-      }
-    }
-  }
-  return Support::yes();
 }
 
 // The steps of a factor's matrices over the product's batch axes.

@@ -60,19 +60,15 @@ T* part_of(T* tensor, std::int64_t d, std::int64_t elements) {
   return tensor == nullptr ? nullptr : tensor + d * elements;
 }
 
-bool is_there(const std::vector<TensorSpec>& specs, std::size_t i) {
-  return i < specs.size() && specs[i].present();
-}
-
 class RecurrentKernel final : public Kernel {
  public:
   explicit RecurrentKernel(const OpQuery& query)
       : rules_(rules_of(query)),
         there_(query),
         backward_(is_gradient(query)),
-        has_tape_(backward_ && is_there(query.inputs, tape_input(rules_))),
-        keeps_tape_(!backward_ && is_there(query.outputs, tape_output(rules_))),
-        copies_x_(rules_.batch_first || is_there(query.inputs, kLengths)),
+        has_tape_(backward_ && has_input(query, tape_input(rules_))),
+        keeps_tape_(!backward_ && has_output(query, tape_output(rules_))),
+        copies_x_(rules_.batch_first || has_input(query, kLengths)),
         products_(rules_, backward_) {
     FloatPart tape(nullptr), part(nullptr);
     const RecurrentTape kept(rules_, tape);

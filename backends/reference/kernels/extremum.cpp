@@ -33,7 +33,7 @@ class Bounds {
     const T highest = has_infinity ? Limits::infinity() : Limits::max();
     low_ = query.attrs->has("min") ? saturated<T>(query.attrs->get_double("min", 0)) : lowest;
     high_ = query.attrs->has("max") ? saturated<T>(query.attrs->get_double("max", 0)) : highest;
-    has_low_ = query.inputs.size() > first && query.inputs[first].present();
+    has_low_ = has_input(query, first);
     has_high_ = query.inputs.size() > first + 1 && query.inputs[first + 1].present();
   }
   T low(const KernelArgs& args) const {

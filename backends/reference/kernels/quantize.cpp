@@ -3,28 +3,13 @@
 #include <algorithm>
 #include <cmath>
 
+#include "backends/host/division_type.h"
 #include "backends/reference/elementwise.h"
 #include "backends/reference/quantization.h"
 #include "backends/reference/type_support.h"
 
 namespace temper::reference {
 namespace {
-
-// The type x / scale is computed in: that of `precision`, or the wider of both; integers are
-// divided in double.
-DType division_type(const Attrs& attrs, DType x, DType scale) {
-  const DType named = dtype_from_name(attrs.get_string("precision", ""));
-  if (named != DType::kUndefined) {
-    return named;
-  }
-  if (!is_float(x) || !is_float(scale)) {
-    return DType::kFloat64;
-  }
-  return x == scale                     ? x
-         : size_of(x) == size_of(scale) ? DType::kFloat32  // float16 and bfloat16
-         : size_of(x) > size_of(scale)  ? x
-                                        : scale;
-}
 
 // Reads x, scale and zero point of an op, whose first inputs they are from `first` on.
 struct Operands {
