@@ -2,6 +2,7 @@
 #include <utility>
 #include <vector>
 
+#include "backends/cuda/conv_pattern.h"
 #include "backends/cuda/cudnn_support.h"
 #include "backends/cuda/emulated/emulated_stream.h"
 #include "backends/cuda/emulated/library_kernels.h"
@@ -56,6 +57,11 @@ class ReferencePlan final : public CudnnPlan {
 }  // namespace
 
 Support cudnn_supports(const OpQuery& query) {
+  ConvPattern pattern;
+  const Support is_product = read_pattern(query, pattern);
+  if (!is_product.ok) {
+    return is_product;
+  }
   for (const auto& row : library->kernels().rows(query.op)) {
     if (row->supports(query).ok) {
       return Support::yes();

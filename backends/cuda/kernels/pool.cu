@@ -2,53 +2,11 @@
 // it, so that sums have one order and nothing is shared.
 #include <limits>
 
+#include "backends/cuda/device/windows.cuh"
 #include "backends/cuda/kernels/pool.h"
-#include "backends/cuda/launch.cuh"
 
 namespace temper::cuda {
 namespace {
-
-struct Range {
-  std::int64_t begin, end;
-};
-
-// Taps of a window that lie inside `size`, the first being at `start`.
-__device__ Range taps_in(std::int64_t start, std::int64_t dilation, std::int64_t kernel,
-                         std::int64_t size) {
-  const std::int64_t begin = start >= 0 ? 0 : (-start + dilation - 1) / dilation;
-  const std::int64_t end = start >= size ? 0 : (size - start + dilation - 1) / dilation;
-  const std::int64_t last = end < kernel ? end : kernel;
-  return {begin, last < begin ? begin : last};
-}
-
-struct WindowAt {
-  std::int64_t start[3];
-  Range taps[3];
-};
-
-__device__ WindowAt window_at(const PoolShape& p, std::int64_t position) {
-  WindowAt at;
-  for (int i = 2; i >= 0; --i) {
-    at.start[i] = position % p.out[i] * p.stride[i] - p.pad_begin[i];
-    position /= p.out[i];
-    at.taps[i] = taps_in(at.start[i], p.dilation[i], p.kernel[i], p.in[i]);
-  }
-  return at;
-}
-
-// f(place in the plane) for the window's elements inside the input, in row-major order.
-template <class F>
-__device__ void for_each_element(const PoolShape& p, const WindowAt& at, const F& f) {
-  for (std::int64_t a = at.taps[0].begin; a < at.taps[0].end; ++a) {
-    const std::int64_t depth = (at.start[0] + a * p.dilation[0]) * p.in[1];
-    for (std::int64_t b = at.taps[1].begin; b < at.taps[1].end; ++b) {
-      const std::int64_t row = (depth + at.start[1] + b * p.dilation[1]) * p.in[2];
-      for (std::int64_t c = at.taps[2].begin; c < at.taps[2].end; ++c) {
-        f(row + at.start[2] + c * p.dilation[2]);
-      }
-    }
-  }
-}
 
 // As the reference's divisor().
 __device__ std::int64_t divisor(const PoolShape& p, const WindowAt& at) {
@@ -74,39 +32,6 @@ __device__ std::int64_t onnx_index(const PoolShape& p, std::int64_t plane, std::
   return plane * p.in_plane() + offset;
 }
 
-// The outputs along axis i whose windows may hold the input position.
-__device__ Range windows_over(const PoolShape& p, int i, std::int64_t position) {
-  const std::int64_t reach = position + p.pad_begin[i];
-  const std::int64_t extent = (p.kernel[i] - 1) * p.dilation[i];
-  const std::int64_t first = reach <= extent ? 0 : (reach - extent + p.stride[i] - 1) / p.stride[i];
-  const std::int64_t end = reach / p.stride[i] + 1;
-  return {first, end < p.out[i] ? end : p.out[i]};
-}
-
-// f(output's place in its plane) for the windows that hold the input's place.
-template <class F>
-__device__ void for_each_window(const PoolShape& p, std::int64_t offset, const F& f) {
-  std::int64_t at[3];
-  Range windows[3];
-  for (int i = 2; i >= 0; --i) {
-    at[i] = offset % p.in[i];
-    offset /= p.in[i];
-    windows[i] = windows_over(p, i, at[i]);
-  }
-  const auto holds = [&](int i, std::int64_t o) {
-    return (at[i] + p.pad_begin[i] - o * p.stride[i]) % p.dilation[i] == 0;
-  };
-  for (std::int64_t a = windows[0].begin; a < windows[0].end; ++a) {
-    for (std::int64_t b = windows[1].begin; b < windows[1].end; ++b) {
-      for (std::int64_t c = windows[2].begin; c < windows[2].end; ++c) {
-        if (holds(0, a) && holds(1, b) && holds(2, c)) {
-          f((a * p.out[1] + b) * p.out[2] + c);
-        }
-      }
-    }
-  }
-}
-
 __global__ void __launch_bounds__(kBlock)
     max_pool_kernel(const PoolShape p, const float* __restrict__ x, float* __restrict__ y,
                     std::int64_t* __restrict__ indices, std::int64_t* __restrict__ saved) {
@@ -117,7 +42,7 @@ __global__ void __launch_bounds__(kBlock)
   const std::int64_t plane = i / p.out_plane();
   const float* from = x + plane * p.in_plane();
   std::int64_t best = -1;
-  for_each_element(p, window_at(p, i % p.out_plane()), [&](std::int64_t at) {
+  for_each_element(p, window_at(p, i % p.out_plane()), [&](std::int64_t at, std::int64_t) {
     const float value = from[at];
     if (best < 0 || value > from[best] || (value != value && from[best] == from[best])) {
       best = at;
@@ -143,7 +68,7 @@ __global__ void __launch_bounds__(kBlock)
   }
   const std::int64_t first = i / p.in_plane() * p.out_plane(), place = i % p.in_plane();
   double sum = 0;
-  for_each_window(p, place, [&](std::int64_t o) {
+  for_each_window(p, place, [&](std::int64_t o, std::int64_t) {
     if (saved[first + o] == place) {
       sum += static_cast<double>(dy[first + o]);
     }
@@ -160,7 +85,8 @@ __global__ void __launch_bounds__(kBlock)
   const float* from = x + i / p.out_plane() * p.in_plane();
   const WindowAt at = window_at(p, i % p.out_plane());
   double sum = 0;
-  for_each_element(p, at, [&](std::int64_t e) { sum += static_cast<double>(from[e]); });
+  for_each_element(p, at,
+                   [&](std::int64_t e, std::int64_t) { sum += static_cast<double>(from[e]); });
   y[i] = static_cast<float>(sum / static_cast<double>(divisor(p, at)));
 }
 
@@ -173,7 +99,7 @@ __global__ void __launch_bounds__(kBlock)
   }
   const std::int64_t first = i / p.in_plane() * p.out_plane();
   double sum = 0;
-  for_each_window(p, i % p.in_plane(), [&](std::int64_t o) {
+  for_each_window(p, i % p.in_plane(), [&](std::int64_t o, std::int64_t) {
     sum += static_cast<double>(dy[first + o]) / static_cast<double>(divisor(p, window_at(p, o)));
   });
   dx[i] = static_cast<float>(sum);
