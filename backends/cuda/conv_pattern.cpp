@@ -62,7 +62,7 @@ std::vector<Role> roles_of(const OpQuery& query, ConvProduct product) {
     case ConvProduct::kForward:
       return {{&P::x, false, 0}, {&P::w, false, 1}, {&P::y, true, 0}};
     case ConvProduct::kGradData:
-      return query.op == "ConvTranspose"
+      return !query.attrs->has("input_shape")  // a transposed convolution
                  ? std::vector<Role>{{&P::y, false, 0}, {&P::w, false, 1}, {&P::x, true, 0}}
                  : std::vector<Role>{{&P::w, false, 0}, {&P::y, false, 1}, {&P::x, true, 0}};
     case ConvProduct::kGradWeights:
@@ -91,9 +91,12 @@ std::string tensor_text(const char* name, const ConvTensor& tensor) {
 }  // namespace
 
 Support read_pattern(const OpQuery& query, ConvPattern& pattern) {
-  pattern.product = query.op == "Conv"              ? ConvProduct::kForward
-                    : query.op == "ConvGradWeights" ? ConvProduct::kGradWeights
-                                                    : ConvProduct::kGradData;
+  const Attrs& attrs = *query.attrs;
+  // The shape that the gradients and the transposed convolution cannot see in their inputs.
+  pattern.product = attrs.has("weight_shape") ? ConvProduct::kGradWeights
+                    : attrs.has("input_shape") || attrs.has("output_padding")
+                        ? ConvProduct::kGradData
+                        : ConvProduct::kForward;
   pattern.dtype = query.inputs[0].dtype;
   for (const Role& role : roles_of(query, pattern.product)) {
     const TensorSpec& spec = (role.is_output ? query.outputs : query.inputs)[role.index];
@@ -110,12 +113,12 @@ Support read_pattern(const OpQuery& query, ConvPattern& pattern) {
       return Support::no(concat("the layout ", to_string(spec.layout)));
     }
   }
-  read_window_of(*query.attrs, pattern);
+  read_window_of(attrs, pattern);
   if (pattern.pads_begin != pattern.pads_end) {
     return Support::no(concat("padding that differs at both ends, ", sizes_text(pattern.pads_begin),
                               " and ", sizes_text(pattern.pads_end)));
   }
-  const Rectifier rectifier = rectifier_of(*query.attrs);
+  const Rectifier rectifier = rectifier_of(attrs);
   pattern.relu = rectifier.on;
   pattern.bias = pattern.product != ConvProduct::kGradWeights && has_input(query, 2);
   if (rectifier.has_ceiling()) {
