@@ -9,6 +9,7 @@
 
 #include "backends/cuda/device.h"
 #include "runtime/base/dtype.h"
+#include "runtime/base/error.h"
 
 namespace temper::cuda {
 
@@ -22,8 +23,17 @@ struct MatMulProblem {
   std::int64_t batch = 1, stride_a = 0, stride_b = 0, stride_c = 0;
   float alpha = 1, beta = 0;
   Epilogue epilogue = Epilogue::kNone;
-  DType dtype = DType::kFloat32;  // of a, b and c; sums are in f32
+  DType dtype = DType::kFloat32;    // of a and b: f32, f16 or bf16; sums are in f32
+  DType c_dtype = DType::kFloat32;  // of c and the bias: as a and b, or f32
 };
+
+// THROWS: kInternal where no side takes the types.
+inline void check_types(const MatMulProblem& problem) {
+  const bool known = problem.dtype == DType::kFloat32 || problem.dtype == DType::kFloat16 ||
+                     problem.dtype == DType::kBFloat16;
+  TEMPER_ASSERT(known && (problem.c_dtype == problem.dtype || problem.c_dtype == DType::kFloat32),
+                "a product of ", problem.dtype, " in ", problem.c_dtype);
+}
 
 class MatMulPlan {
  public:

@@ -52,6 +52,38 @@ Support only_f32(const OpQuery& query) {
   return Support::yes();
 }
 
+Support one_float_type(const OpQuery& query) { return one_float_type_beside(query, {}, {}); }
+
+Support one_float_type_beside(const OpQuery& query, std::initializer_list<std::size_t> f32_inputs,
+                              std::initializer_list<std::size_t> f32_outputs) {
+  DType common = DType::kUndefined;
+  const auto look_at = [&](const std::vector<TensorSpec>& specs,
+                           std::initializer_list<std::size_t> wide) {
+    for (std::size_t i = 0; i < specs.size(); ++i) {
+      const DType dtype = specs[i].dtype;
+      if (!specs[i].present()) {
+        continue;
+      }
+      if (std::find(wide.begin(), wide.end(), i) != wide.end()) {
+        if (dtype != DType::kFloat32) {
+          return Support::no(concat("tensor ", i, " is ", dtype, ", not f32"));
+        }
+        continue;
+      }
+      if (dtype != DType::kFloat32 && dtype != DType::kFloat16 && dtype != DType::kBFloat16) {
+        return Support::no(concat("only f32, f16 and bf16, not ", dtype));
+      }
+      if (common != DType::kUndefined && dtype != common) {
+        return Support::no(concat("both ", common, " and ", dtype));
+      }
+      common = dtype;
+    }
+    return Support::yes();
+  };
+  const Support inputs = look_at(query.inputs, f32_inputs);
+  return inputs.ok ? look_at(query.outputs, f32_outputs) : inputs;
+}
+
 std::unique_ptr<Backend> make_device_backend(std::string name, int ordinal) {
   return std::make_unique<CudaBackend>(std::move(name), ordinal);
 }

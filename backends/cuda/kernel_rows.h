@@ -1,6 +1,7 @@
 // The table of kernels of this backend, and what its rows have in common.
 #pragma once
 
+#include <initializer_list>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -21,6 +22,12 @@ void add_conversions(KernelTable& table);
 
 // "No" when some input or output that is there has another type than f32.
 Support only_f32(const OpQuery& query);
+
+// "No" unless all inputs and outputs that are there have one type: f32, f16 or bf16.
+Support one_float_type(const OpQuery& query);
+// The same but for those named by number, which are f32.
+Support one_float_type_beside(const OpQuery& query, std::initializer_list<std::size_t> f32_inputs,
+                              std::initializer_list<std::size_t> f32_outputs);
 
 // A row of one kernel: `make` takes the query.
 template <class Make>

@@ -11,27 +11,29 @@ namespace temper::cuda {
 namespace {
 
 // Row by row, so that the innermost loop walks along b and the sums.
-void multiply(const MatMulProblem& p, const float* a, const float* b, const float* bias, float* c) {
+template <class T, class C>
+void multiply(const MatMulProblem& p, const T* a, const T* b, const C* bias, C* c) {
+  const auto widened = [](auto x) { return static_cast<double>(static_cast<float>(x)); };
   std::vector<double> sums(static_cast<std::size_t>(p.n));
   for (std::int64_t i = 0; i < p.m; ++i) {
     std::fill(sums.begin(), sums.end(), 0.0);
     for (std::int64_t k = 0; k < p.k; ++k) {
-      const double left = p.transpose_a ? a[k * p.m + i] : a[i * p.k + k];
+      const double left = widened(p.transpose_a ? a[k * p.m + i] : a[i * p.k + k]);
       for (std::int64_t j = 0; j < p.n; ++j) {
         sums[static_cast<std::size_t>(j)] +=
-            left * static_cast<double>(p.transpose_b ? b[j * p.k + k] : b[k * p.n + j]);
+            left * widened(p.transpose_b ? b[j * p.k + k] : b[k * p.n + j]);
       }
     }
     for (std::int64_t j = 0; j < p.n; ++j) {
       double value = static_cast<double>(p.alpha) * sums[static_cast<std::size_t>(j)];
       if (p.beta != 0) {
-        value += static_cast<double>(p.beta) * static_cast<double>(c[i * p.n + j]);
+        value += static_cast<double>(p.beta) * widened(c[i * p.n + j]);
       }
       if (p.epilogue != Epilogue::kNone) {
-        value += static_cast<double>(bias[j]);
+        value += widened(bias[j]);
       }
-      c[i * p.n + j] =
-          p.epilogue == Epilogue::kBiasRelu && value < 0 ? 0.0f : static_cast<float>(value);
+      const bool is_cut = p.epilogue == Epilogue::kBiasRelu && value < 0;
+      c[i * p.n + j] = C(is_cut ? 0.0f : static_cast<float>(value));
     }
   }
 }
@@ -43,9 +45,22 @@ class LoopMatMul final : public MatMulPlan {
   }
   void run(const void* a, const void* b, const void* bias, void* c, void*,
            StreamHandle stream) const override {
+    visit_any_float(problem_.dtype, [&]<class T>() {
+      if (problem_.c_dtype == problem_.dtype) {
+        queue_batch<T, T>(a, b, bias, c, stream);
+      } else {
+        queue_batch<T, float>(a, b, bias, c, stream);
+      }
+    });
+  }
+
+ private:
+  template <class T, class C>
+  void queue_batch(const void* a, const void* b, const void* bias, void* c,
+                   StreamHandle stream) const {
     stream_of(stream).queue(
-        [p = problem_, a = static_cast<const float*>(a), b = static_cast<const float*>(b),
-         bias = static_cast<const float*>(bias), c = static_cast<float*>(c)] {
+        [p = problem_, a = static_cast<const T*>(a), b = static_cast<const T*>(b),
+         bias = static_cast<const C*>(bias), c = static_cast<C*>(c)] {
           for (std::int64_t i = 0; i < p.batch; ++i) {
             multiply(p, a + i * p.stride_a, b + i * p.stride_b, bias, c + i * p.stride_c);
           }
@@ -53,14 +68,13 @@ class LoopMatMul final : public MatMulPlan {
         true);
   }
 
- private:
   MatMulProblem problem_;
 };
 
 }  // namespace
 
 std::unique_ptr<MatMulPlan> plan_matmul(const MatMulProblem& problem) {
-  TEMPER_ASSERT(problem.dtype == DType::kFloat32, "a product of ", problem.dtype);
+  check_types(problem);
   return std::make_unique<LoopMatMul>(problem);
 }
 

@@ -17,13 +17,15 @@ struct AttentionTile {
   float weights[kOwn][kOther], more_weights[kOwn][kOther];
 };
 
+template <class T>
 struct TileMatrix {
-  const float* first;
+  const T* first;
   std::int64_t rows, columns, row_step, column_step;
 };
 
 // Rows from `row` on, and of each kChunk elements from `column` on; 0 behind the ends.
-__device__ __forceinline__ void load_tile(const TileMatrix& from, std::int64_t row,
+template <class T>
+__device__ __forceinline__ void load_tile(const TileMatrix<T>& from, std::int64_t row,
                                           std::int64_t column, int rows, float* to, int step) {
   const bool turned = from.row_step == 1 && from.column_step != 1;
   for (int t = static_cast<int>(threadIdx.x); t < rows * kChunk;
@@ -31,13 +33,16 @@ __device__ __forceinline__ void load_tile(const TileMatrix& from, std::int64_t r
     const int r = turned ? t % rows : t / kChunk, c = turned ? t / rows : t % kChunk;
     const bool there = row + r < from.rows && column + c < from.columns;
     to[r * step + c] =
-        there ? from.first[(row + r) * from.row_step + (column + c) * from.column_step] : 0.0f;
+        there ? static_cast<float>(
+                    from.first[(row + r) * from.row_step + (column + c) * from.column_step])
+              : 0.0f;
   }
 }
 
 // sums[r] = the product of the warp's row r and the lane's other row
-__device__ __forceinline__ void multiply_rows(AttentionTile& tile, const TileMatrix& own,
-                                              std::int64_t first_own, const TileMatrix& other,
+template <class T>
+__device__ __forceinline__ void multiply_rows(AttentionTile& tile, const TileMatrix<T>& own,
+                                              std::int64_t first_own, const TileMatrix<T>& other,
                                               std::int64_t first_other, float (&sums)[kPerWarp]) {
   const int first = static_cast<int>(threadIdx.x) / 32 * kPerWarp;
   const int lane = static_cast<int>(threadIdx.x) % 32;
@@ -60,9 +65,9 @@ __device__ __forceinline__ void multiply_rows(AttentionTile& tile, const TileMat
 
 // sums[r] += the other rows times the weights of the warp's row r; element 32 a + lane of a row is
 // sums[r][a].
-template <int kMost>
+template <int kMost, class T>
 __device__ __forceinline__ void add_rows(AttentionTile& tile, const float (&weights)[kOwn][kOther],
-                                         const TileMatrix& other, std::int64_t first_other,
+                                         const TileMatrix<T>& other, std::int64_t first_other,
                                          float (&sums)[kPerWarp][kMost / 32]) {
   const int first = static_cast<int>(threadIdx.x) / 32 * kPerWarp;
   const int lane = static_cast<int>(threadIdx.x) % 32;

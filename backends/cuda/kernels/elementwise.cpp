@@ -1,5 +1,5 @@
-// Elementwise ops of f32 and bool, each a program of one functor, and FusedElementwise, a program
-// of several: all by one kernel that interprets it.
+// Elementwise ops of f32, f16, bf16 and bool, each a program of one functor, and FusedElementwise,
+// a program of several: all by one kernel that interprets it.
 #include "backends/cuda/kernel_rows.h"
 #include "backends/cuda/kernels/expression.h"
 #include "backends/cuda/walks.h"
@@ -23,7 +23,7 @@ std::string fill(const OpQuery& query, const Expression& program, DeviceExpressi
   made.outputs = static_cast<std::int16_t>(program.results.size());
   made.flat = true;
   for (std::size_t i = 0; i < static_cast<std::size_t>(program.inputs); ++i) {
-    made.input_is_truth[i] = query.inputs[i].dtype == DType::kBool;
+    made.input_types[i] = query.inputs[i].dtype;
     made.flat = made.flat && query.inputs[i].shape == shape;
     shapes.push_back(query.inputs[i].shape);
   }
@@ -39,15 +39,25 @@ std::string fill(const OpQuery& query, const Expression& program, DeviceExpressi
   }
   for (std::size_t r = 0; r < program.results.size(); ++r) {
     made.results[r] = static_cast<std::int16_t>(program.results[r]);
-    made.output_is_truth[r] = query.outputs[r].dtype == DType::kBool;
+    made.output_types[r] = query.outputs[r].dtype;
   }
   return set_axes(made.places, broadcast_axes(shape, shapes))
              ? std::string{}
              : concat("more than ", kMaxAxes, " axes that cannot be joined");
 }
 
+// Each tensor as the program sees it: arithmetic is in f32.
+OpQuery widened(OpQuery query) {
+  for (auto* specs : {&query.inputs, &query.outputs}) {
+    for (TensorSpec& spec : *specs) {
+      spec.dtype = size_of(spec.dtype) == 2 && is_float(spec.dtype) ? DType::kFloat32 : spec.dtype;
+    }
+  }
+  return query;
+}
+
 Support supports(const OpQuery& query, const Expression& program) {
-  std::string reason = refuse_types(query, program);
+  std::string reason = refuse_types(widened(query), program);
   DeviceExpression made;
   reason = reason.empty() ? fill(query, program, made) : reason;
   return reason.empty() ? Support::yes() : Support::no(reason);
@@ -69,7 +79,8 @@ std::unique_ptr<Kernel> prepare(const OpQuery& query, const Expression& program)
   // Each thread reads its element before it writes it.
   const Shape& shape = query.outputs[0].shape;
   for (int i = 0; i < made.inputs && made.outputs == 1; ++i) {
-    if (query.inputs[static_cast<std::size_t>(i)].shape == shape) {
+    const TensorSpec& input = query.inputs[static_cast<std::size_t>(i)];
+    if (input.shape == shape && input.dtype == query.outputs[0].dtype) {
       kernel->inplace.emplace_back(0, i);
     }
   }

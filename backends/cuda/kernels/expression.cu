@@ -1,7 +1,7 @@
 // Runs a program of functors, one thread per element: the interpreter.
 #include "backends/common/visit_functor.h"
+#include "backends/cuda/device/float16.cuh"
 #include "backends/cuda/kernels/expression.h"
-#include "backends/cuda/launch.cuh"
 
 namespace temper::cuda {
 namespace {
@@ -27,6 +27,36 @@ __device__ float apply(const DeviceExpression::Step& step, float a, float b, flo
   return y;
 }
 
+// The type is the same for all threads.
+__device__ float read(DType type, const void* x, std::int64_t at) {
+  switch (type) {
+    case DType::kBool:
+      return static_cast<float>(static_cast<const bool*>(x)[at]);
+    case DType::kFloat16:
+      return static_cast<const Float16Bits*>(x)[at];
+    case DType::kBFloat16:
+      return static_cast<const BFloat16Bits*>(x)[at];
+    default:
+      return static_cast<const float*>(x)[at];
+  }
+}
+
+__device__ void write(DType type, void* y, std::int64_t at, float value) {
+  switch (type) {
+    case DType::kBool:
+      static_cast<bool*>(y)[at] = value != 0.0f;
+      return;
+    case DType::kFloat16:
+      static_cast<Float16Bits*>(y)[at] = value;
+      return;
+    case DType::kBFloat16:
+      static_cast<BFloat16Bits*>(y)[at] = value;
+      return;
+    default:
+      static_cast<float*>(y)[at] = value;
+  }
+}
+
 __global__ void __launch_bounds__(kBlock) expression_kernel(const DeviceExpression e) {
   const std::int64_t i = thread_number();
   if (i >= e.places.count) {
@@ -35,8 +65,7 @@ __global__ void __launch_bounds__(kBlock) expression_kernel(const DeviceExpressi
   float values[kMostExpressionInputs + kMostExpressionCode];
   for (int n = 0; n < e.inputs; ++n) {
     const std::int64_t at = e.flat ? i : e.places.find(i, n);
-    values[n] = e.input_is_truth[n] ? static_cast<float>(static_cast<const bool*>(e.x[n])[at])
-                                    : static_cast<const float*>(e.x[n])[at];
+    values[n] = read(e.input_types[n], e.x[n], at);
   }
   const auto operand = [&](int value) { return value < 0 ? 0.0f : values[value]; };
   for (int n = 0; n < e.steps; ++n) {
@@ -45,12 +74,7 @@ __global__ void __launch_bounds__(kBlock) expression_kernel(const DeviceExpressi
                                  operand(step.operands[2]));
   }
   for (int n = 0; n < e.outputs; ++n) {
-    const float value = values[e.results[n]];
-    if (e.output_is_truth[n]) {
-      static_cast<bool*>(e.y[n])[i] = value != 0.0f;
-    } else {
-      static_cast<float*>(e.y[n])[i] = value;
-    }
+    write(e.output_types[n], e.y[n], i, values[e.results[n]]);
   }
 }
 

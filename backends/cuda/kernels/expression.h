@@ -5,6 +5,7 @@
 
 #include "backends/cuda/device.h"
 #include "backends/cuda/device/places.h"
+#include "runtime/base/dtype.h"
 #include "runtime/base/expression.h"
 
 namespace temper::cuda {
@@ -20,8 +21,8 @@ struct DeviceExpression {
     float p, q;
   };
   std::int16_t inputs = 0, steps = 0, outputs = 0;
-  bool input_is_truth[kMostExpressionInputs] = {};
-  bool output_is_truth[kMostExpressionOutputs] = {};
+  DType input_types[kMostExpressionInputs] = {};  // f32, f16, bf16 or bool
+  DType output_types[kMostExpressionOutputs] = {};
   std::int16_t results[kMostExpressionOutputs] = {};
   const void* x[kMostExpressionInputs] = {};
   void* y[kMostExpressionOutputs] = {};

@@ -89,7 +89,9 @@ Support supports(const OpQuery& query) {
   if (kPosition < floats.inputs.size()) {
     floats.inputs[kPosition] = {};
   }
-  const Support types = only_f32(floats);
+  const Support types = query.op == "FusedAttentionGrad"
+                            ? one_float_type_beside(floats, {kLogSum}, {})
+                            : one_float_type_beside(floats, {}, {1});
   if (!types.ok) {
     return types;
   }
@@ -102,40 +104,43 @@ Support supports(const OpQuery& query) {
              : Support::no(concat("heads of more than ", kLongestHead, " elements"));
 }
 
-AttentionTensors tensors_of(const OptionalTensors& there, const KernelArgs& args, bool backward) {
-  const auto input = [&](std::size_t i) { return there.input<float>(args, i); };
-  return {input(kQuery),
+AttentionTensors tensors_of(DType dtype, const OptionalTensors& there, const KernelArgs& args,
+                            bool backward) {
+  const auto input = [&](std::size_t i) { return there.input<void>(args, i); };
+  return {dtype,
+          input(kQuery),
           input(kKey),
           input(kValue),
           input(kBias),
           there.input<std::int64_t>(args, kPosition),
           backward ? input(kOutput) : nullptr,
-          backward ? input(kLogSum) : nullptr,
+          backward ? there.input<float>(args, kLogSum) : nullptr,
           backward ? input(kOutputGradient) : nullptr};
 }
 
 std::unique_ptr<Kernel> prepare(const OpQuery& query) {
-  return make_kernel(
-      [plan = AttentionPlan(query), there = OptionalTensors(query)](const KernelArgs& args) {
-        attention(plan.shape, tensors_of(there, args, false), there.output<float>(args, 0),
-                  there.output<float>(args, 1), handle_of(args.stream));
-      });
+  return make_kernel([plan = AttentionPlan(query), dtype = query.inputs[kQuery].dtype,
+                      there = OptionalTensors(query)](const KernelArgs& args) {
+    attention(plan.shape, tensors_of(dtype, there, args, false), there.output<void>(args, 0),
+              there.output<float>(args, 1), handle_of(args.stream));
+  });
 }
 
 std::unique_ptr<Kernel> prepare_grad(const OpQuery& query) {
   const AttentionPlan plan(query);
-  auto kernel = make_kernel([plan, there = OptionalTensors(query)](const KernelArgs& args) {
+  auto kernel = make_kernel([plan, dtype = query.inputs[kQuery].dtype,
+                             there = OptionalTensors(query)](const KernelArgs& args) {
     const StreamHandle stream = handle_of(args.stream);
     auto* through = static_cast<float*>(args.workspace);
-    AttentionGradients gradients{there.output<float>(args, 0), there.output<float>(args, 1),
-                                 there.output<float>(args, 2), nullptr, through};
+    AttentionGradients gradients{there.output<void>(args, 0), there.output<void>(args, 1),
+                                 there.output<void>(args, 2), nullptr, through};
     if (plan.wants_bias) {
       gradients.dscores = through + plan.shape.batch * plan.shape.queries;
     }
-    attention_grad(plan.shape, tensors_of(there, args, true), gradients, stream);
+    attention_grad(plan.shape, tensors_of(dtype, there, args, true), gradients, stream);
     if (plan.wants_bias) {
-      reduce(Reduction::kSum, DType::kFloat32, plan.bias.own, plan.bias.shared, gradients.dscores,
-             args.outputs[kBias], stream);
+      reduce_sum(DType::kFloat32, dtype, plan.bias.own, plan.bias.shared, gradients.dscores,
+                 args.outputs[kBias], stream);
     }
   });
   kernel->workspace_bytes = plan.workspace_bytes();

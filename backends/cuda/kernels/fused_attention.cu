@@ -1,5 +1,6 @@
 // Forward and towards the queries, a block has 16 queries and goes through the keys; towards keys
 // and values it has 16 keys and goes through the queries. No sum is shared by blocks.
+#include "backends/cuda/device/float16.cuh"
 #include "backends/cuda/device/reduce.cuh"
 #include "backends/cuda/kernels/attention_tile.cuh"
 #include "backends/cuda/kernels/fused_attention.h"
@@ -20,27 +21,34 @@ struct BlockPlace {
   }
 };
 
+// Element `at` of a tensor, null of none.
+template <class T>
+__device__ const T* at_element(const void* tensor, std::int64_t at) {
+  return tensor == nullptr ? nullptr : static_cast<const T*>(tensor) + at;
+}
+
 // The matrices of a batch element.
+template <class T>
 struct BatchMatrices {
-  TileMatrix q, k, v, dy;
+  TileMatrix<T> q, k, v, dy;
 
   __device__ BatchMatrices(const AttentionShape& s, const AttentionTensors& t, std::int64_t b)
-      : q{t.q + b * s.queries * s.size, s.queries, s.size, s.size, 1},
-        k{t.k + b * s.keys * s.size, s.keys, s.size, s.key_step, s.key_element},
-        v{t.v + b * s.keys * s.values, s.keys, s.values, s.values, 1},
-        dy{t.dy == nullptr ? nullptr : t.dy + b * s.queries * s.values, s.queries, s.values,
-           s.values, 1} {}
+      : q{at_element<T>(t.q, b * s.queries * s.size), s.queries, s.size, s.size, 1},
+        k{at_element<T>(t.k, b * s.keys * s.size), s.keys, s.size, s.key_step, s.key_element},
+        v{at_element<T>(t.v, b * s.keys * s.values), s.keys, s.values, s.values, 1},
+        dy{at_element<T>(t.dy, b * s.queries * s.values), s.queries, s.values, s.values, 1} {}
 };
 
 // Scores of one batch element.
+template <class T>
 struct Scores {
   const AttentionShape& shape;
-  const float* bias;
+  const T* bias;
   std::uint64_t origin;  // of the batch element's shares in the stream
 
   __device__ Scores(const AttentionShape& s, const AttentionTensors& t, std::int64_t b)
       : shape(s),
-        bias(t.bias == nullptr ? nullptr : t.bias + s.bias.find(b, 0)),
+        bias(at_element<T>(t.bias, s.bias.find(b, 0))),
         origin(static_cast<std::uint64_t>(b * s.queries * s.keys)) {
     if (s.ratio != 0) {
       origin += static_cast<std::uint64_t>(*t.position) * s.per_sample;
@@ -71,9 +79,9 @@ struct RunningRow {
   float top, sum;
 };
 
-template <int kMost>
+template <int kMost, class T>
 __device__ void write_row(const float (&sums)[kMost / 32], std::int64_t columns,
-                          std::int64_t column_step, float factor, float* to) {
+                          std::int64_t column_step, float factor, T* to) {
   const std::int64_t lane = threadIdx.x % 32;
   for (int a = 0; a < kMost / 32; ++a) {
     if (32 * a + lane < columns) {
@@ -82,14 +90,14 @@ __device__ void write_row(const float (&sums)[kMost / 32], std::int64_t columns,
   }
 }
 
-template <int kMost>
+template <class T, int kMost>
 __global__ void __launch_bounds__(kThreads)
-    attention_kernel(const AttentionShape s, const AttentionTensors t, float* __restrict__ y,
+    attention_kernel(const AttentionShape s, const AttentionTensors t, T* __restrict__ y,
                      float* __restrict__ lse) {
   AttentionTile& tile = shared_as<AttentionTile>();
   const BlockPlace place(s.queries);
-  const BatchMatrices m(s, t, place.batch);
-  const Scores scores(s, t, place.batch);
+  const BatchMatrices<T> m(s, t, place.batch);
+  const Scores<T> scores(s, t, place.batch);
   const int first = static_cast<int>(threadIdx.x) / 32 * kPerWarp;
   const int lane = static_cast<int>(threadIdx.x) % 32;
   RunningRow rows[kPerWarp];
@@ -133,9 +141,10 @@ __global__ void __launch_bounds__(kThreads)
 }
 
 // through[row] = the sum of dy y, which is that of the shares times their gradients.
+template <class T>
 __global__ void __launch_bounds__(kBlock)
-    through_kernel(std::int64_t rows, std::int64_t values, const float* __restrict__ y,
-                   const float* __restrict__ dy, float* __restrict__ through) {
+    through_kernel(std::int64_t rows, std::int64_t values, const T* __restrict__ y,
+                   const T* __restrict__ dy, float* __restrict__ through) {
   const std::int64_t row = thread_number() / 32;
   const std::int64_t count = row < rows ? values : 0;
   double sum = 0;
@@ -148,14 +157,14 @@ __global__ void __launch_bounds__(kBlock)
   }
 }
 
-template <int kMost>
+template <class T, int kMost>
 __global__ void __launch_bounds__(kThreads)
     query_grad_kernel(const AttentionShape s, const AttentionTensors t,
                       const AttentionGradients g) {
   AttentionTile& tile = shared_as<AttentionTile>();
   const BlockPlace place(s.queries);
-  const BatchMatrices m(s, t, place.batch);
-  const Scores scores(s, t, place.batch);
+  const BatchMatrices<T> m(s, t, place.batch);
+  const Scores<T> scores(s, t, place.batch);
   const int first = static_cast<int>(threadIdx.x) / 32 * kPerWarp;
   const int lane = static_cast<int>(threadIdx.x) % 32;
   float sums[kPerWarp][kMost / 32] = {};
@@ -183,18 +192,19 @@ __global__ void __launch_bounds__(kThreads)
   for (int r = 0; r < kPerWarp && g.dq != nullptr; ++r) {
     const std::int64_t i = place.first + first + r;
     if (i < s.queries) {
-      write_row<kMost>(sums[r], s.size, 1, 1.0f, g.dq + (place.batch * s.queries + i) * s.size);
+      write_row<kMost>(sums[r], s.size, 1, 1.0f,
+                       static_cast<T*>(g.dq) + (place.batch * s.queries + i) * s.size);
     }
   }
 }
 
-template <int kMost>
+template <class T, int kMost>
 __global__ void __launch_bounds__(kThreads)
     key_grad_kernel(const AttentionShape s, const AttentionTensors t, const AttentionGradients g) {
   AttentionTile& tile = shared_as<AttentionTile>();
   const BlockPlace place(s.keys);
-  const BatchMatrices m(s, t, place.batch);
-  const Scores scores(s, t, place.batch);
+  const BatchMatrices<T> m(s, t, place.batch);
+  const Scores<T> scores(s, t, place.batch);
   const int first = static_cast<int>(threadIdx.x) / 32 * kPerWarp;
   const int lane = static_cast<int>(threadIdx.x) % 32;
   float dk[kPerWarp][kMost / 32] = {}, dv[kPerWarp][kMost / 32] = {};
@@ -223,24 +233,27 @@ __global__ void __launch_bounds__(kThreads)
     const std::int64_t j = place.first + first + r;
     if (j < s.keys && g.dk != nullptr) {
       write_row<kMost>(dk[r], s.size, s.key_element, 1.0f,
-                       g.dk + place.batch * s.keys * s.size + j * s.key_step);
+                       static_cast<T*>(g.dk) + place.batch * s.keys * s.size + j * s.key_step);
     }
     if (j < s.keys && g.dv != nullptr) {
-      write_row<kMost>(dv[r], s.values, 1, 1.0f, g.dv + (place.batch * s.keys + j) * s.values);
+      write_row<kMost>(dv[r], s.values, 1, 1.0f,
+                       static_cast<T*>(g.dv) + (place.batch * s.keys + j) * s.values);
     }
   }
 }
 
-// Calls f<the least room for a row that there is>().
+// Calls f<the tensors' elements, the least room for a row that there is>().
 template <class F>
-void visit_room(std::int64_t columns, const F& f) {
-  if (columns <= 64) {
-    f.template operator()<64>();
-  } else if (columns <= 128) {
-    f.template operator()<128>();
-  } else {
-    f.template operator()<kLongestHead>();
-  }
+void visit_forms(DType dtype, std::int64_t columns, const F& f) {
+  visit_stored(dtype, [&]<class T>(T) {
+    if (columns <= 64) {
+      f.template operator()<T, 64>();
+    } else if (columns <= 128) {
+      f.template operator()<T, 128>();
+    } else {
+      f.template operator()<T, kLongestHead>();
+    }
+  });
 }
 
 std::int64_t blocks_for(const AttentionShape& shape, std::int64_t rows) {
@@ -249,29 +262,33 @@ std::int64_t blocks_for(const AttentionShape& shape, std::int64_t rows) {
 
 }  // namespace
 
-void attention(const AttentionShape& shape, const AttentionTensors& tensors, float* y, float* lse,
+void attention(const AttentionShape& shape, const AttentionTensors& tensors, void* y, float* lse,
                StreamHandle stream) {
-  visit_room(shape.values, [&]<int kMost>() {
-    launch(attention_kernel<kMost>, blocks_for(shape, shape.queries), kThreads,
-           sizeof(AttentionTile), stream, shape, tensors, y, lse);
+  visit_forms(tensors.dtype, shape.values, [&]<class T, int kMost>() {
+    launch(attention_kernel<T, kMost>, blocks_for(shape, shape.queries), kThreads,
+           sizeof(AttentionTile), stream, shape, tensors, static_cast<T*>(y), lse);
   });
 }
 
 void attention_grad(const AttentionShape& shape, const AttentionTensors& tensors,
                     const AttentionGradients& gradients, StreamHandle stream) {
   const std::int64_t rows = shape.batch * shape.queries;
-  launch_elements(through_kernel, rows * 32, stream, rows, shape.values, tensors.y, tensors.dy,
-                  gradients.through);
+  visit_stored(tensors.dtype, [&]<class T>(T) {
+    launch_elements(through_kernel<T>, rows * 32, stream, rows, shape.values,
+                    static_cast<const T*>(tensors.y), static_cast<const T*>(tensors.dy),
+                    gradients.through);
+  });
   if (gradients.dq != nullptr || gradients.dscores != nullptr) {
-    visit_room(shape.size, [&]<int kMost>() {
-      launch(query_grad_kernel<kMost>, blocks_for(shape, shape.queries), kThreads,
+    visit_forms(tensors.dtype, shape.size, [&]<class T, int kMost>() {
+      launch(query_grad_kernel<T, kMost>, blocks_for(shape, shape.queries), kThreads,
              sizeof(AttentionTile), stream, shape, tensors, gradients);
     });
   }
   if (gradients.dk != nullptr || gradients.dv != nullptr) {
-    visit_room(shape.size > shape.values ? shape.size : shape.values, [&]<int kMost>() {
-      launch(key_grad_kernel<kMost>, blocks_for(shape, shape.keys), kThreads, sizeof(AttentionTile),
-             stream, shape, tensors, gradients);
+    const std::int64_t columns = shape.size > shape.values ? shape.size : shape.values;
+    visit_forms(tensors.dtype, columns, [&]<class T, int kMost>() {
+      launch(key_grad_kernel<T, kMost>, blocks_for(shape, shape.keys), kThreads,
+             sizeof(AttentionTile), stream, shape, tensors, gradients);
     });
   }
 }

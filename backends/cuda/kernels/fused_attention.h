@@ -7,6 +7,7 @@
 #include "backends/common/philox.h"
 #include "backends/cuda/device.h"
 #include "backends/cuda/device/places.h"
+#include "runtime/base/dtype.h"
 
 namespace temper::cuda {
 
@@ -24,20 +25,25 @@ struct AttentionShape {
   PhiloxStream stream{0, 0};
 };
 
-// Null where there is no such tensor; y, lse and dy are read by the gradient alone.
+// Null where there is no such tensor; y, lse and dy are read by the gradient alone. `dtype`, f32,
+// f16 or bf16, is that of all whose type is not given.
 struct AttentionTensors {
-  const float *q, *k, *v, *bias;
+  DType dtype;
+  const void *q, *k, *v, *bias;
   const std::int64_t* position;
-  const float *y, *lse, *dy;
+  const void* y;
+  const float* lse;
+  const void* dy;
 };
 
-void attention(const AttentionShape& shape, const AttentionTensors& tensors, float* y, float* lse,
+void attention(const AttentionShape& shape, const AttentionTensors& tensors, void* y, float* lse,
                StreamHandle stream);
 
 // Each may be null but `through`, which is room for a number per query. dscores: [batch, queries,
 // keys].
 struct AttentionGradients {
-  float *dq, *dk, *dv, *dscores, *through;
+  void *dq, *dk, *dv;
+  float *dscores, *through;
 };
 
 void attention_grad(const AttentionShape& shape, const AttentionTensors& tensors,

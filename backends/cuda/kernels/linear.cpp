@@ -1,5 +1,5 @@
 // MatMul, Gemm and LinearGradWeights: products by cuBLASLt. A broadcast addend that is no row of
-// biases is written first and the product added to it.
+// biases is written first and the product added to it: in f32 only, for it would be rounded.
 #include "backends/cuda/kernels/linear.h"
 
 #include <algorithm>
@@ -10,7 +10,6 @@
 #include "backends/cuda/kernels/reduce.h"
 #include "backends/cuda/kernels/strided_copies.h"
 #include "backends/cuda/walks.h"
-#include "runtime/base/alignment.h"
 
 namespace temper::cuda {
 namespace {
@@ -20,24 +19,47 @@ bool is_empty(const MatMulProblem& p) { return p.m == 0 || p.n == 0 || p.k == 0 
 
 // ---------------------------------------------------------------- Gemm
 
+MatMulProblem gemm_problem(const OpQuery& query) {
+  const Attrs& attrs = *query.attrs;
+  const Shape& a = query.inputs[0].shape;
+  const Shape& b = query.inputs[1].shape;
+  MatMulProblem p;
+  p.transpose_a = attrs.get_int("transA", 0) != 0;
+  p.transpose_b = attrs.get_int("transB", 0) != 0;
+  p.m = a[p.transpose_a ? 1 : 0];
+  p.k = a[p.transpose_a ? 0 : 1];
+  p.n = b[p.transpose_b ? 0 : 1];
+  p.alpha = static_cast<float>(attrs.get_double("alpha", 1));
+  p.dtype = p.c_dtype = query.inputs[0].dtype;
+  return p;
+}
+
+// The addend is a row of biases, which the product adds itself.
+bool adds_bias(const OpQuery& query, const MatMulProblem& p) {
+  const Shape& c = query.inputs[2].shape;
+  return query.attrs->get_double("beta", 1) == 1 && !is_empty(p) && c.rank() > 0 &&
+         c.element_count() == p.n && c[c.rank() - 1] == p.n;
+}
+
+Support supports_gemm(const OpQuery& query) {
+  const Support types = one_float_type(query);
+  const DType dtype = query.inputs[0].dtype;
+  if (types.ok && dtype != DType::kFloat32 && has_input(query, 2) &&
+      !adds_bias(query, gemm_problem(query))) {
+    return Support::no(concat("an addend in ", dtype, " that is no bias"));
+  }
+  return types;
+}
+
 // y = alpha op(a) op(b) + beta c, relu
 class GemmKernel final : public Kernel {
  public:
-  explicit GemmKernel(const OpQuery& query) {
-    const Attrs& attrs = *query.attrs;
-    const Shape& a = query.inputs[0].shape;
-    const Shape& b = query.inputs[1].shape;
-    MatMulProblem p;
-    p.transpose_a = attrs.get_int("transA", 0) != 0;
-    p.transpose_b = attrs.get_int("transB", 0) != 0;
-    p.m = a[p.transpose_a ? 1 : 0];
-    p.k = a[p.transpose_a ? 0 : 1];
-    p.n = b[p.transpose_b ? 0 : 1];
-    p.alpha = static_cast<float>(attrs.get_double("alpha", 1));
+  explicit GemmKernel(const OpQuery& query) : dtype_(query.inputs[0].dtype) {
+    MatMulProblem p = gemm_problem(query);
     elements_ = p.m * p.n;
-    relu_ = attrs.get_int("relu", 0) != 0;
+    relu_ = query.attrs->get_int("relu", 0) != 0;
     if (has_input(query, 2)) {
-      take_addend(query, p, static_cast<float>(attrs.get_double("beta", 1)));
+      take_addend(query, p);
     }
     if (!is_empty(p)) {
       plan_ = plan_matmul(p);
@@ -48,28 +70,27 @@ class GemmKernel final : public Kernel {
 
   void run(const KernelArgs& args) const override {
     const StreamHandle stream = handle_of(args.stream);
-    const auto* c = static_cast<const float*>(adds_ ? args.inputs[2] : nullptr);
-    auto* y = output<float>(args, 0);
+    const void* c = adds_ ? args.inputs[2] : nullptr;
+    void* y = args.outputs[0];
     if (adds_ && !is_bias_) {
-      scale_broadcast(addend_, c, beta_, y, stream);
+      scale_broadcast(addend_, static_cast<const float*>(c), beta_, static_cast<float*>(y), stream);
     } else if (plan_ == nullptr) {
-      fill_elements(sizeof(float), 0, y, elements_, stream);
+      fill_elements(size_of(dtype_), 0, y, elements_, stream);
     }
     if (plan_ != nullptr) {
       plan_->run(args.inputs[0], args.inputs[1], is_bias_ ? c : nullptr, y, args.workspace, stream);
     }
     if (relu_) {
-      rectify(y, elements_, stream);
+      rectify(dtype_, y, elements_, stream);
     }
   }
 
  private:
-  void take_addend(const OpQuery& query, MatMulProblem& p, float beta) {
+  void take_addend(const OpQuery& query, MatMulProblem& p) {
     const Shape& c = query.inputs[2].shape;
     adds_ = true;
-    beta_ = beta;
-    is_bias_ = beta == 1 && !is_empty(p) && c.rank() > 0 && c.element_count() == p.n &&
-               c[c.rank() - 1] == p.n;
+    beta_ = static_cast<float>(query.attrs->get_double("beta", 1));
+    is_bias_ = adds_bias(query, p);
     if (is_bias_) {
       p.epilogue = relu_ ? Epilogue::kBiasRelu : Epilogue::kBias;
       relu_ = false;
@@ -83,6 +104,7 @@ class GemmKernel final : public Kernel {
   Places<1> addend_;
   std::int64_t elements_ = 0;
   float beta_ = 1;
+  DType dtype_;
   bool adds_ = false, is_bias_ = false, relu_ = false;
 };
 
@@ -105,6 +127,7 @@ BatchedProduct plan_batches(const OpQuery& query) {
   const Shape b = b_given.rank() == 1 ? Shape{b_given[0], 1} : b_given;
   BatchedProduct made;
   MatMulProblem& p = made.problem;
+  p.dtype = p.c_dtype = query.inputs[0].dtype;
   p.m = a[a.rank() - 2];
   p.k = a[a.rank() - 1];
   p.n = b[b.rank() - 1];
@@ -155,18 +178,21 @@ class MatMulKernel final : public Kernel {
 
   void run(const KernelArgs& args) const override {
     const StreamHandle stream = handle_of(args.stream);
-    const auto* a = input<float>(args, 0);
-    const auto* b = input<float>(args, 1);
-    auto* y = output<float>(args, 0);
+    const auto* a = input<std::byte>(args, 0);
+    const auto* b = input<std::byte>(args, 1);
+    auto* y = output<std::byte>(args, 0);
+    const DType dtype = product_.problem.dtype;
+    const auto bytes = static_cast<std::int64_t>(size_of(dtype));
     if (plan_ == nullptr) {
-      fill_elements(sizeof(float), 0, y, elements_, stream);
+      fill_elements(size_of(dtype), 0, y, elements_, stream);
       return;
     }
     for (const BatchedProduct::Call& call : product_.calls) {
-      plan_->run(a + call.a, b + call.b, nullptr, y + call.c, args.workspace, stream);
+      plan_->run(a + call.a * bytes, b + call.b * bytes, nullptr, y + call.c * bytes,
+                 args.workspace, stream);
     }
     if (relu_) {
-      rectify(y, elements_, stream);
+      rectify(dtype, y, elements_, stream);
     }
   }
 
@@ -179,7 +205,8 @@ class MatMulKernel final : public Kernel {
 
 // ---------------------------------------------------------------- LinearGradWeights
 
-// dw[k, n] = sum_m x[m, k] dy[m, n], stored as [n, k] when transposed;  db[n] = sum_m dy[m, n]
+// dw[k, n] = sum_m x[m, k] dy[m, n], stored as [n, k] when transposed;  db[n] = sum_m dy[m, n]; of
+// 16-bit x and dy in their type or in f32 (attribute wide)
 class LinearGradKernel final : public Kernel {
  public:
   explicit LinearGradKernel(const OpQuery& query) {
@@ -188,6 +215,8 @@ class LinearGradKernel final : public Kernel {
     transposed_ = query.attrs->get_int("trans_w", 0) != 0;
     wants_w_ = has_output(query, 0);
     wants_b_ = has_output(query, 1);
+    dtype_ = query.inputs[0].dtype;
+    result_ = query.outputs[wants_w_ ? 0 : 1].dtype;
     elements_ = inputs * outputs;
     set_axes(columns_, {{outputs, {1}}});
     set_axes(rows_, {{rows, {outputs}}});
@@ -196,6 +225,8 @@ class LinearGradKernel final : public Kernel {
     p.n = transposed_ ? inputs : outputs;
     p.k = rows;
     p.transpose_a = true;
+    p.dtype = dtype_;
+    p.c_dtype = result_;
     if (wants_w_ && !is_empty(p)) {
       plan_ = plan_matmul(p);
       workspace_bytes = plan_->workspace_bytes;
@@ -210,23 +241,31 @@ class LinearGradKernel final : public Kernel {
       plan_->run(transposed_ ? dy : x, transposed_ ? x : dy, nullptr, args.outputs[0],
                  args.workspace, stream);
     } else if (wants_w_) {
-      fill_elements(sizeof(float), 0, args.outputs[0], elements_, stream);
+      fill_elements(size_of(result_), 0, args.outputs[0], elements_, stream);
     }
-    if (wants_b_) {
-      reduce(Reduction::kSum, DType::kFloat32, columns_, rows_, dy, args.outputs[1], stream);
+    if (wants_b_ && result_ == dtype_) {
+      reduce(Reduction::kSum, dtype_, columns_, rows_, dy, args.outputs[1], stream);
+    } else if (wants_b_) {
+      reduce_sum(dtype_, result_, columns_, rows_, dy, args.outputs[1], stream);
     }
+  }
+
+  static Support supports(const OpQuery& query) {
+    const bool wide = query.attrs->get_int("wide", 0) != 0;
+    return wide ? one_float_type_beside(query, {}, {0, 1}) : one_float_type(query);
   }
 
  private:
   std::unique_ptr<MatMulPlan> plan_;
   Places<1> columns_, rows_;
   std::int64_t elements_ = 0;
+  DType dtype_ = DType::kFloat32, result_ = DType::kFloat32;
   bool transposed_ = false, wants_w_ = false, wants_b_ = false;
 };
 
 template <class K>
-void add(KernelTable& table, std::string_view op) {
-  add_row(table, op, only_f32, [](const OpQuery& query) -> std::unique_ptr<Kernel> {
+void add(KernelTable& table, std::string_view op, KernelTable::SupportsFunction supports) {
+  add_row(table, op, std::move(supports), [](const OpQuery& query) -> std::unique_ptr<Kernel> {
     return std::make_unique<K>(query);
   });
 }
@@ -234,9 +273,9 @@ void add(KernelTable& table, std::string_view op) {
 }  // namespace
 
 void register_linear(KernelTable& table) {
-  add<GemmKernel>(table, "Gemm");
-  add<MatMulKernel>(table, "MatMul");
-  add<LinearGradKernel>(table, "LinearGradWeights");
+  add<GemmKernel>(table, "Gemm", supports_gemm);
+  add<MatMulKernel>(table, "MatMul", one_float_type);
+  add<LinearGradKernel>(table, "LinearGradWeights", LinearGradKernel::supports);
 }
 
 }  // namespace temper::cuda

@@ -1,5 +1,6 @@
+// What is done around products by a thread per element.
+#include "backends/cuda/device/float16.cuh"
 #include "backends/cuda/kernels/linear.h"
-#include "backends/cuda/launch.cuh"
 
 namespace temper::cuda {
 namespace {
@@ -13,7 +14,8 @@ __global__ void __launch_bounds__(kBlock)
   }
 }
 
-__global__ void __launch_bounds__(kBlock) rectify_kernel(float* y, std::int64_t count) {
+template <class T>
+__global__ void __launch_bounds__(kBlock) rectify_kernel(T* y, std::int64_t count) {
   const std::int64_t i = thread_number();
   if (i < count && y[i] < 0.0f) {
     y[i] = 0.0f;
@@ -27,8 +29,10 @@ void scale_broadcast(const Places<1>& places, const float* c, float factor, floa
   launch_elements(scale_kernel, places.count, stream, places, c, factor, y);
 }
 
-void rectify(float* y, std::int64_t count, StreamHandle stream) {
-  launch_elements(rectify_kernel, count, stream, y, count);
+void rectify(DType dtype, void* y, std::int64_t count, StreamHandle stream) {
+  visit_stored(dtype, [&]<class T>(T) {
+    launch_elements(rectify_kernel<T>, count, stream, static_cast<T*>(y), count);
+  });
 }
 
 }  // namespace temper::cuda

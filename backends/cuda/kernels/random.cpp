@@ -34,8 +34,8 @@ RandomDraw at_position(RandomDraw draw, const OptionalTensors& there, const Kern
   return draw;
 }
 
-// f32 but for the input with the position, and output `other`.
-Support supports_floats(const OpQuery& query, std::size_t position, std::size_t other) {
+// The query without the input with the position, and output `other`.
+OpQuery floats_of(const OpQuery& query, std::size_t position, std::size_t other) {
   OpQuery floats = query;
   if (position < floats.inputs.size()) {
     floats.inputs[position] = {};
@@ -43,7 +43,7 @@ Support supports_floats(const OpQuery& query, std::size_t position, std::size_t 
   if (other < floats.outputs.size()) {
     floats.outputs[other] = {};
   }
-  return only_f32(floats);
+  return floats;
 }
 
 // ---------------------------------------------------------------- Dropout
@@ -79,10 +79,10 @@ std::unique_ptr<Kernel> prepare_dropout(const OpQuery& query) {
   const auto scale = static_cast<float>(ratio < 1 ? 1.0 / (1.0 - ratio) : 0.0);
   const RandomDraw draw =
       draw_of(query, x.rank() == 0 ? 1 : x.count(1, x.rank()), x.element_count());
-  auto kernel = make_kernel([draw, ratio, scale,
+  auto kernel = make_kernel([draw, ratio, scale, dtype = query.inputs[0].dtype,
                              there = OptionalTensors(query)](const KernelArgs& args) {
-    draw_dropout(at_position(draw, there, args, 1), ratio, scale, input<float>(args, 0),
-                 there.output<float>(args, 0), there.output<bool>(args, 1), handle_of(args.stream));
+    draw_dropout(at_position(draw, there, args, 1), ratio, scale, dtype, args.inputs[0],
+                 there.output<void>(args, 0), there.output<bool>(args, 1), handle_of(args.stream));
   });
   kernel->inplace = {{0, 0}};
   return kernel;
@@ -146,8 +146,10 @@ Support draws_f32(const OpQuery& query) {
 }  // namespace
 
 void register_random(KernelTable& table) {
-  const auto mask_aside = [](const OpQuery& query) { return supports_floats(query, 1, 1); };
-  const auto result_aside = [](const OpQuery& query) { return supports_floats(query, 1, 0); };
+  const auto mask_aside = [](const OpQuery& query) {
+    return one_float_type(floats_of(query, 1, 1));
+  };
+  const auto result_aside = [](const OpQuery& query) { return only_f32(floats_of(query, 1, 0)); };
   add_row(table, "Dropout", supports_identity, prepare_identity);
   add_row(table, "DropoutTrain", mask_aside, prepare_dropout);
   add_row(table, "PhiloxRandom", draws_f32, prepare_philox);

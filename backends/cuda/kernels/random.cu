@@ -1,8 +1,8 @@
 // A thread per block of four random words; normal numbers and classes have a thread per element.
 #include "backends/common/random_numbers.h"
 #include "backends/cuda/device/element_bytes.cuh"
+#include "backends/cuda/device/float16.cuh"
 #include "backends/cuda/kernels/random.h"
-#include "backends/cuda/launch.cuh"
 
 namespace temper::cuda {
 namespace {
@@ -37,11 +37,12 @@ void draw_words(const RandomDraw& draw, const To& to, StreamHandle stream) {
   }
 }
 
+template <class T>
 struct ToDropout {
   double ratio;
   float scale;
-  const float* x;
-  float* y;
+  const T* x;
+  T* y;
   bool* mask;
 
   __device__ void operator()(std::int64_t i, std::uint32_t word) const {
@@ -128,9 +129,12 @@ void draw_truths(const RandomDraw& draw, const float* x, std::uint64_t one, void
 
 }  // namespace
 
-void draw_dropout(const RandomDraw& draw, double ratio, float scale, const float* x, float* y,
-                  bool* mask, StreamHandle stream) {
-  draw_words(draw, ToDropout{ratio, scale, x, y, mask}, stream);
+void draw_dropout(const RandomDraw& draw, double ratio, float scale, DType dtype, const void* x,
+                  void* y, bool* mask, StreamHandle stream) {
+  visit_stored(dtype, [&]<class T>(T) {
+    const ToDropout<T> to{ratio, scale, static_cast<const T*>(x), static_cast<T*>(y), mask};
+    draw_words(draw, to, stream);
+  });
 }
 
 void draw_floats(const RandomDraw& draw, bool normal, double low, double width, float* y,

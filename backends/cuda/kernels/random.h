@@ -7,6 +7,7 @@
 
 #include "backends/common/philox.h"
 #include "backends/cuda/device.h"
+#include "runtime/base/dtype.h"
 
 namespace temper::cuda {
 
@@ -17,10 +18,10 @@ struct RandomDraw {
   const std::int64_t* position = nullptr;  // of the first sample, on the device; null: 0
 };
 
-// y = x scale, or 0 where the word falls below `ratio`. y and mask may be null; y may lie where x
-// does.
-void draw_dropout(const RandomDraw& draw, double ratio, float scale, const float* x, float* y,
-                  bool* mask, StreamHandle stream);
+// y = x scale, or 0 where the word falls below `ratio`, in f32, f16 or bf16. y and mask may be
+// null; y may lie where x does.
+void draw_dropout(const RandomDraw& draw, double ratio, float scale, DType dtype, const void* x,
+                  void* y, bool* mask, StreamHandle stream);
 // y = low + width * a number from [0, 1), or from the standard normal distribution.
 void draw_floats(const RandomDraw& draw, bool normal, double low, double width, float* y,
                  StreamHandle stream);

@@ -2,17 +2,22 @@
 #include <limits>
 #include <type_traits>
 
+#include "backends/cuda/device/float16.cuh"
 #include "backends/cuda/device/reduce.cuh"
 #include "backends/cuda/kernels/reduce.h"
 
 namespace temper::cuda {
 namespace {
 
+template <class T>
+inline constexpr bool kIs16Bit = std::is_same_v<T, Float16Bits> || std::is_same_v<T, BFloat16Bits>;
+
 // Sums and products of floats are kept in double, of integers in 64 bits; extrema in their type.
 template <class T, class Join>
 using Accumulator =
-    std::conditional_t<std::is_same_v<Join, Maximum> || std::is_same_v<Join, Minimum>, T,
-                       std::conditional_t<std::is_floating_point_v<T>, double, std::int64_t>>;
+    std::conditional_t<std::is_same_v<Join, Maximum> || std::is_same_v<Join, Minimum>,
+                       std::conditional_t<kIs16Bit<T>, float, T>,
+                       std::conditional_t<std::is_integral_v<T>, std::int64_t, double>>;
 
 template <class A, class Join>
 __device__ constexpr A neutral() {
@@ -28,10 +33,10 @@ __device__ constexpr A neutral() {
   }
 }
 
-template <class T, class Join>
+template <class T, class To, class Join>
 __global__ void __launch_bounds__(kBlock)
     reduce_kernel(const Places<1> kept, const Places<1> reduced, const T* __restrict__ x,
-                  T* __restrict__ y, std::int64_t divisor) {
+                  To* __restrict__ y, std::int64_t divisor) {
   using A = Accumulator<T, Join>;
   Scratch<A>& scratch = shared_as<Scratch<A>>();
   const std::int64_t i = blockIdx.x;
@@ -49,16 +54,20 @@ __global__ void __launch_bounds__(kBlock)
         total = total / static_cast<A>(divisor);
       }
     }
-    y[i] = static_cast<T>(total);
+    if constexpr (kIs16Bit<To>) {
+      y[i] = static_cast<float>(total);
+    } else {
+      y[i] = static_cast<To>(total);
+    }
   }
 }
 
-template <class T, class Join>
+template <class T, class Join, class To = T>
 void run(const Places<1>& kept, const Places<1>& reduced, std::int64_t divisor, const void* x,
          void* y, StreamHandle stream) {
   const int threads = reduced.count <= 64 ? 32 : reduced.count <= 512 ? 128 : kBlock;
-  launch(reduce_kernel<T, Join>, kept.count, threads, sizeof(Scratch<Accumulator<T, Join>>), stream,
-         kept, reduced, static_cast<const T*>(x), static_cast<T*>(y), divisor);
+  launch(reduce_kernel<T, To, Join>, kept.count, threads, sizeof(Scratch<Accumulator<T, Join>>),
+         stream, kept, reduced, static_cast<const T*>(x), static_cast<To*>(y), divisor);
 }
 
 template <class T>
@@ -82,8 +91,8 @@ void run_typed(Reduction reduction, const Places<1>& kept, const Places<1>& redu
 
 bool reduces(Reduction reduction, DType dtype) {
   const bool extremum = reduction == Reduction::kMax || reduction == Reduction::kMin;
-  return dtype == DType::kFloat32 || dtype == DType::kFloat64 || dtype == DType::kInt32 ||
-         dtype == DType::kInt64 || (extremum && dtype == DType::kBool);
+  return is_float(dtype) || dtype == DType::kInt32 || dtype == DType::kInt64 ||
+         (extremum && dtype == DType::kBool);
 }
 
 void reduce(Reduction reduction, DType dtype, const Places<1>& kept, const Places<1>& reduced,
@@ -99,7 +108,17 @@ void reduce(Reduction reduction, DType dtype, const Places<1>& kept, const Place
       return reduction == Reduction::kMax ? run<bool, Maximum>(kept, reduced, 1, x, y, stream)
                                           : run<bool, Minimum>(kept, reduced, 1, x, y, stream);
     default:
-      return run_typed<float>(reduction, kept, reduced, x, y, stream);
+      return visit_stored(
+          dtype, [&]<class T>(T) { run_typed<T>(reduction, kept, reduced, x, y, stream); });
+  }
+}
+
+void reduce_sum(DType from, DType to, const Places<1>& kept, const Places<1>& reduced,
+                const void* x, void* y, StreamHandle stream) {
+  if (to == DType::kFloat32) {
+    visit_stored(from, [&]<class T>(T) { run<T, Sum, float>(kept, reduced, 1, x, y, stream); });
+  } else {
+    visit_stored(to, [&]<class T>(T) { run<float, Sum, T>(kept, reduced, 1, x, y, stream); });
   }
 }
 

@@ -78,9 +78,12 @@ class CublasMatMul final : public MatMulPlan {
                                        : p.epilogue == Epilogue::kBias
                                            ? CUBLASLT_EPILOGUE_BIAS
                                            : CUBLASLT_EPILOGUE_RELU_BIAS);
-    a_ = layout(p.transpose_a ? p.k : p.m, p.transpose_a ? p.m : p.k, p.stride_a);
-    b_ = layout(p.transpose_b ? p.n : p.k, p.transpose_b ? p.k : p.n, p.stride_b);
-    c_ = layout(p.m, p.n, p.stride_c);
+    if (p.epilogue != Epilogue::kNone) {
+      set(CUBLASLT_MATMUL_DESC_BIAS_DATA_TYPE, type_of(p.c_dtype));
+    }
+    a_ = layout(p.dtype, p.transpose_a ? p.k : p.m, p.transpose_a ? p.m : p.k, p.stride_a);
+    b_ = layout(p.dtype, p.transpose_b ? p.n : p.k, p.transpose_b ? p.k : p.n, p.stride_b);
+    c_ = layout(p.c_dtype, p.m, p.n, p.stride_c);
     choose_algorithm();
     description = "cuBLASLt";
   }
@@ -108,9 +111,16 @@ class CublasMatMul final : public MatMulPlan {
     lt().check(lt().set_operation(operation_, what, &value, sizeof value), "a product's form");
   }
 
-  cublasLtMatrixLayout_t layout(std::int64_t rows, std::int64_t columns, std::int64_t stride) {
+  static cudaDataType_t type_of(DType dtype) {
+    return dtype == DType::kFloat16    ? CUDA_R_16F
+           : dtype == DType::kBFloat16 ? CUDA_R_16BF
+                                       : CUDA_R_32F;
+  }
+
+  cublasLtMatrixLayout_t layout(DType dtype, std::int64_t rows, std::int64_t columns,
+                                std::int64_t stride) {
     cublasLtMatrixLayout_t made = nullptr;
-    lt().check(lt().make_layout(&made, CUDA_R_32F, static_cast<std::uint64_t>(columns),
+    lt().check(lt().make_layout(&made, type_of(dtype), static_cast<std::uint64_t>(columns),
                                 static_cast<std::uint64_t>(rows), columns),
                "a matrix");
     if (problem_.batch > 1) {
@@ -138,7 +148,8 @@ class CublasMatMul final : public MatMulPlan {
     lt().drop_preference(preference);
     lt().check(status, "choosing a product's algorithm");
     TEMPER_CHECK(found > 0, ErrorCode::kUnsupported, "cuBLASLt has no algorithm for a product of ",
-                 problem_.m, " x ", problem_.k, " by ", problem_.k, " x ", problem_.n);
+                 problem_.m, " x ", problem_.k, " by ", problem_.k, " x ", problem_.n, " in ",
+                 problem_.dtype);
     algorithm_ = best.algo;
     workspace_bytes = best.workspaceSize;
   }
@@ -152,7 +163,7 @@ class CublasMatMul final : public MatMulPlan {
 }  // namespace
 
 std::unique_ptr<MatMulPlan> plan_matmul(const MatMulProblem& problem) {
-  TEMPER_ASSERT(problem.dtype == DType::kFloat32, "a product of ", problem.dtype);
+  check_types(problem);
   return std::make_unique<CublasMatMul>(problem);
 }
 
