@@ -17,39 +17,48 @@ BatchNormShape shape_of(const Attrs& attrs, const Shape& x) {
 }
 
 // What a forward with a fused Relu let through is bytes of its own.
-Support supports(const OpQuery& query) {
+OpQuery without_mask(const OpQuery& query) {
   OpQuery floats = query;
   for (auto* specs : {&floats.inputs, &floats.outputs}) {
     for (TensorSpec& spec : *specs) {
-      spec.dtype = spec.dtype == DType::kOpaque ? DType::kFloat32 : spec.dtype;
+      spec = spec.dtype == DType::kOpaque ? TensorSpec{} : spec;
     }
   }
-  return only_f32(floats);
+  return floats;
+}
+
+Support supports_train(const OpQuery& query) {
+  return one_float_type_beside(without_mask(query), {1, 2, 3, 4}, {1, 2, 3, 4});
+}
+
+Support supports_train_grad(const OpQuery& query) {
+  return one_float_type_beside(without_mask(query), {2, 3, 4, 5}, {1, 2});
 }
 
 Support supports_inference(const OpQuery& query) {
   return query.attrs->get_int("training_mode", 0) != 0
              ? Support::no("training_mode=1 must be turned into BatchNormTrain")
-             : only_f32(query);
+             : one_float_type_beside(query, {1, 2, 3, 4}, {});
 }
 
 std::unique_ptr<Kernel> prepare_inference(const OpQuery& query) {
-  return make_kernel(
-      [shape = shape_of(*query.attrs, query.inputs[0].shape)](const KernelArgs& args) {
-        batch_norm(shape, input<float>(args, 0), input<float>(args, 1), input<float>(args, 2),
-                   input<float>(args, 3), input<float>(args, 4), output<float>(args, 0),
-                   handle_of(args.stream));
-      });
+  return make_kernel([shape = shape_of(*query.attrs, query.inputs[0].shape),
+                      dtype = query.inputs[0].dtype](const KernelArgs& args) {
+    batch_norm(shape, dtype, args.inputs[0], input<float>(args, 1), input<float>(args, 2),
+               input<float>(args, 3), input<float>(args, 4), args.outputs[0],
+               handle_of(args.stream));
+  });
 }
 
 std::unique_ptr<Kernel> prepare_train(const OpQuery& query) {
   const BatchNormShape shape = shape_of(*query.attrs, query.inputs[0].shape);
-  auto kernel = make_kernel([shape, count = query.outputs.size()](const KernelArgs& args) {
+  auto kernel = make_kernel([shape, dtype = query.inputs[0].dtype,
+                             count = query.outputs.size()](const KernelArgs& args) {
     const auto out = [&](std::size_t i) { return i < count ? output<float>(args, i) : nullptr; };
     batch_norm_train(shape,
-                     {input<float>(args, 0), input<float>(args, 1), input<float>(args, 2),
-                      input<float>(args, 3), input<float>(args, 4), out(0), out(1), out(2), out(3),
-                      out(4), count > 5 ? output<bool>(args, 5) : nullptr},
+                     {dtype, args.inputs[0], input<float>(args, 1), input<float>(args, 2),
+                      input<float>(args, 3), input<float>(args, 4), args.outputs[0], out(1), out(2),
+                      out(3), out(4), count > 5 ? output<bool>(args, 5) : nullptr},
                      handle_of(args.stream));
   });
   kernel->opaque_bytes.assign(query.outputs.size(), 0);
@@ -61,13 +70,13 @@ std::unique_ptr<Kernel> prepare_train(const OpQuery& query) {
 
 std::unique_ptr<Kernel> prepare_train_grad(const OpQuery& query) {
   const BatchNormShape shape = shape_of(*query.attrs, query.inputs[1].shape);
-  return make_kernel([shape, saved = query.inputs.size() > 6,
+  return make_kernel([shape, dtype = query.inputs[0].dtype, saved = query.inputs.size() > 6,
                       count = query.outputs.size()](const KernelArgs& args) {
     const auto out = [&](std::size_t i) { return i < count ? output<float>(args, i) : nullptr; };
     batch_norm_train_grad(shape,
-                          {input<float>(args, 0), input<float>(args, 1), input<float>(args, 2),
+                          {dtype, args.inputs[0], args.inputs[1], input<float>(args, 2),
                            input<float>(args, 3), input<float>(args, 4), input<float>(args, 5),
-                           saved ? input<bool>(args, 6) : nullptr, out(0), out(1), out(2)},
+                           saved ? input<bool>(args, 6) : nullptr, args.outputs[0], out(1), out(2)},
                           handle_of(args.stream));
   });
 }
@@ -76,8 +85,8 @@ std::unique_ptr<Kernel> prepare_train_grad(const OpQuery& query) {
 
 void register_batch_norm(KernelTable& table) {
   add_row(table, "BatchNormalization", supports_inference, prepare_inference);
-  add_row(table, "BatchNormTrain", supports, prepare_train);
-  add_row(table, "BatchNormTrainGrad", supports, prepare_train_grad);
+  add_row(table, "BatchNormTrain", supports_train, prepare_train);
+  add_row(table, "BatchNormTrainGrad", supports_train_grad, prepare_train_grad);
 }
 
 }  // namespace temper::cuda

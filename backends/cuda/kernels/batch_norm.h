@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "backends/cuda/device.h"
+#include "runtime/base/dtype.h"
 #include "runtime/base/rectifier.h"
 
 namespace temper::cuda {
@@ -21,22 +22,30 @@ struct BatchNormShape {
   }
 };
 
-void batch_norm(const BatchNormShape& shape, const float* x, const float* scale, const float* bias,
-                const float* mean, const float* var, float* y, StreamHandle stream);
+// `dtype`, f32, f16 or bf16, is that of x and y and their gradients.
+void batch_norm(const BatchNormShape& shape, DType dtype, const void* x, const float* scale,
+                const float* bias, const float* mean, const float* var, void* y,
+                StreamHandle stream);
 
 // What is not wanted is null.
 struct BatchNormTrain {
-  const float *x, *scale, *bias, *mean, *var;
-  float *y, *new_mean, *new_var, *batch_mean, *batch_var;
+  DType dtype;
+  const void* x;
+  const float *scale, *bias, *mean, *var;
+  void* y;
+  float *new_mean, *new_var, *batch_mean, *batch_var;
   bool* mask;
 };
 void batch_norm_train(const BatchNormShape& shape, const BatchNormTrain& tensors,
                       StreamHandle stream);
 
 struct BatchNormGrad {
-  const float *dy, *x, *scale, *bias, *batch_mean, *batch_var;
+  DType dtype;
+  const void *dy, *x;
+  const float *scale, *bias, *batch_mean, *batch_var;
   const bool* mask;
-  float *dx, *dscale, *dbias;
+  void* dx;
+  float *dscale, *dbias;
 };
 void batch_norm_train_grad(const BatchNormShape& shape, const BatchNormGrad& tensors,
                            StreamHandle stream);

@@ -16,7 +16,7 @@ bool fill(const OpQuery& query, Places<2>& places) {
 Support supports(const OpQuery& query) {
   Places<2> places;
   return fill(query, places)
-             ? only_f32(query)
+             ? one_float_type(query)
              : Support::no(concat("more than ", kMaxAxes, " axes that cannot be joined"));
 }
 
@@ -33,19 +33,20 @@ std::unique_ptr<Kernel> prepare_swish(const OpQuery& query) {
   Places<2> places;
   fill(query, places);
   const auto alpha = static_cast<float>(query.attrs->get_double("alpha", 1));
-  auto kernel =
-      make_kernel([places, alpha, there = OptionalTensors(query)](const KernelArgs& args) {
-        swish(places, alpha, there.input<float>(args, 0), there.input<float>(args, 1),
-              output<float>(args, 0), handle_of(args.stream));
-      });
+  auto kernel = make_kernel([places, alpha, dtype = query.inputs[0].dtype,
+                             there = OptionalTensors(query)](const KernelArgs& args) {
+    swish(places, alpha, dtype, args.inputs[0], there.input<void>(args, 1), args.outputs[0],
+          handle_of(args.stream));
+  });
   share_memory(query, *kernel);
   return kernel;
 }
 
 std::unique_ptr<Kernel> prepare_mish(const OpQuery& query) {
   auto kernel =
-      make_kernel([count = query.outputs[0].shape.element_count()](const KernelArgs& args) {
-        mish(input<float>(args, 0), output<float>(args, 0), count, handle_of(args.stream));
+      make_kernel([dtype = query.inputs[0].dtype,
+                   count = query.outputs[0].shape.element_count()](const KernelArgs& args) {
+        mish(dtype, args.inputs[0], args.outputs[0], count, handle_of(args.stream));
       });
   share_memory(query, *kernel);
   return kernel;

@@ -8,15 +8,14 @@ namespace {
 
 Support supports(const OpQuery& query) {
   const DType dtype = query.inputs[0].dtype;
-  return dtype == DType::kFloat32 || dtype == DType::kFloat64 ? Support::yes()
-                                                              : Support::no(concat("no ", dtype));
+  return is_float(dtype) ? Support::yes() : Support::no(concat("no ", dtype));
 }
 
 std::unique_ptr<Kernel> prepare(const OpQuery& query, bool maximum) {
   const Shape& x = query.inputs[0].shape;
-  return make_kernel([maximum, doubles = query.inputs[0].dtype == DType::kFloat64,
-                      planes = x[0] * x[1], count = x.count(2, x.rank())](const KernelArgs& args) {
-    global_pool(maximum, doubles, planes, count, args.inputs[0], args.outputs[0],
+  return make_kernel([maximum, dtype = query.inputs[0].dtype, planes = x[0] * x[1],
+                      count = x.count(2, x.rank())](const KernelArgs& args) {
+    global_pool(maximum, dtype, planes, count, args.inputs[0], args.outputs[0],
                 handle_of(args.stream));
   });
 }

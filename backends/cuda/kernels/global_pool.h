@@ -4,10 +4,12 @@
 #include <cstdint>
 
 #include "backends/cuda/device.h"
+#include "runtime/base/dtype.h"
 
 namespace temper::cuda {
 
-void global_pool(bool maximum, bool doubles, std::int64_t planes, std::int64_t count, const void* x,
+// Of floats.
+void global_pool(bool maximum, DType dtype, std::int64_t planes, std::int64_t count, const void* x,
                  void* y, StreamHandle stream);
 
 }  // namespace temper::cuda

@@ -149,7 +149,7 @@ std::unique_ptr<Kernel> prepare_scatter(const OpQuery& query, SetPlaces set) {
 
 Support supports_gather_grad(const OpQuery& query) {
   const DType dtype = query.inputs[0].dtype;
-  if (dtype != DType::kFloat32 && dtype != DType::kFloat64) {
+  if (!is_float(dtype)) {
     return Support::no(concat("no ", dtype));
   }
   IndexedPlaces places;

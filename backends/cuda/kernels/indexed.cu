@@ -4,6 +4,7 @@
 #include <type_traits>
 
 #include "backends/common/functors.h"
+#include "backends/cuda/device/float16.cuh"
 #include "backends/cuda/device/index_fault.cuh"
 #include "backends/cuda/device/sort.cuh"
 #include "backends/cuda/device/words.h"
@@ -99,7 +100,16 @@ struct WrappingMul {
 };
 
 template <class T>
-using Accumulator = std::conditional_t<std::is_floating_point_v<T>, double, T>;
+using Accumulator = std::conditional_t<std::is_integral_v<T>, T, double>;
+
+template <class T, class A>
+__device__ void store(T& to, A value) {
+  if constexpr (std::is_class_v<T>) {  // 16-bit floats
+    to = static_cast<float>(value);
+  } else {
+    to = static_cast<T>(value);
+  }
+}
 
 // Per chunk two rows of parts: of the place that goes on from the chunk before, and of the one that
 // begins here and goes on in the next.
@@ -122,7 +132,7 @@ __global__ void __launch_bounds__(kBlock)
     }
     if (begins && (k == count || place_of(keys[k]) != place)) {
       T& to = y[place * inner + e];
-      to = static_cast<T>(f(static_cast<A>(to), total));
+      store(to, f(static_cast<A>(to), total));
     } else {
       parts[(2 * chunk + (begins ? 1 : 0)) * inner + e] = total;
     }
@@ -151,7 +161,7 @@ __global__ void __launch_bounds__(kBlock)
     total = f(total, parts[2 * chunk * inner + e]);
   }
   T& to = y[place * inner + e];
-  to = static_cast<T>(f(static_cast<A>(to), total));
+  store(to, f(static_cast<A>(to), total));
 }
 
 const Key* sorted_keys(const IndexedPlaces& p, void* workspace, StreamHandle stream) {
@@ -219,7 +229,8 @@ void gather_runs(const IndexedPlaces& p, std::size_t element_bytes, std::uint64_
 
 bool folds(Fold fold, DType dtype) {
   return fold == Fold::kPut || dtype == DType::kFloat32 || dtype == DType::kFloat64 ||
-         dtype == DType::kInt32 || dtype == DType::kInt64;
+         dtype == DType::kInt32 || dtype == DType::kInt64 ||
+         (fold == Fold::kAdd && is_float(dtype));
 }
 
 std::size_t put_bytes(const IndexedPlaces& p) {
@@ -256,6 +267,10 @@ void fold_runs(const IndexedPlaces& p, Fold fold, DType dtype, const void* u, vo
       return run_typed<std::int32_t>(p, fold, u, y, workspace, stream);
     case DType::kInt64:
       return run_typed<std::int64_t>(p, fold, u, y, workspace, stream);
+    case DType::kFloat16:
+      return run_fold<Float16Bits, WrappingAdd>(p, u, y, workspace, stream);
+    case DType::kBFloat16:
+      return run_fold<BFloat16Bits, WrappingAdd>(p, u, y, workspace, stream);
     default:
       return run_typed<float>(p, fold, u, y, workspace, stream);
   }

@@ -35,7 +35,7 @@ void gather_runs(const IndexedPlaces& places, std::size_t element_bytes, std::ui
 
 enum class Fold { kPut, kAdd, kMul, kMax, kMin };
 
-// f32, f64, i32, i64; kPut takes any type.
+// f32, f64, i32, i64, and f16 and bf16 for kAdd; kPut takes any type.
 bool folds(Fold fold, DType dtype);
 
 // Memory for the two below.

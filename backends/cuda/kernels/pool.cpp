@@ -41,16 +41,19 @@ PoolShape gradient_shape(const OpQuery& query) {
 
 Support float_input(const OpQuery& query) {
   const DType dtype = query.inputs[0].dtype;
-  return dtype == DType::kFloat32 ? Support::yes() : Support::no(concat("only f32, not ", dtype));
+  return dtype == DType::kFloat32 || dtype == DType::kFloat16 || dtype == DType::kBFloat16
+             ? Support::yes()
+             : Support::no(concat("only f32, f16 and bf16, not ", dtype));
 }
 
 std::unique_ptr<Kernel> prepare_max_pool(const OpQuery& query) {
   const PoolShape p = forward_shape(query);
-  auto kernel = make_kernel([p, outputs = query.outputs.size()](const KernelArgs& args) {
-    max_pool(p, input<float>(args, 0), output<float>(args, 0),
-             outputs > 1 ? output<std::int64_t>(args, 1) : nullptr,
-             outputs > 2 ? output<std::int64_t>(args, 2) : nullptr, handle_of(args.stream));
-  });
+  auto kernel = make_kernel(
+      [p, dtype = query.inputs[0].dtype, outputs = query.outputs.size()](const KernelArgs& args) {
+        max_pool(p, dtype, args.inputs[0], args.outputs[0],
+                 outputs > 1 ? output<std::int64_t>(args, 1) : nullptr,
+                 outputs > 2 ? output<std::int64_t>(args, 2) : nullptr, handle_of(args.stream));
+      });
   kernel->opaque_bytes.assign(query.outputs.size(), 0);
   if (query.outputs.size() > 2 && query.outputs[2].present()) {
     kernel->opaque_bytes[2] =
@@ -60,22 +63,25 @@ std::unique_ptr<Kernel> prepare_max_pool(const OpQuery& query) {
 }
 
 std::unique_ptr<Kernel> prepare_max_pool_grad(const OpQuery& query) {
-  return make_kernel([p = gradient_shape(query)](const KernelArgs& args) {
-    max_pool_grad(p, input<float>(args, 0), input<std::int64_t>(args, 1), output<float>(args, 0),
-                  handle_of(args.stream));
-  });
+  return make_kernel(
+      [p = gradient_shape(query), dtype = query.inputs[0].dtype](const KernelArgs& args) {
+        max_pool_grad(p, dtype, args.inputs[0], input<std::int64_t>(args, 1), args.outputs[0],
+                      handle_of(args.stream));
+      });
 }
 
 std::unique_ptr<Kernel> prepare_average_pool(const OpQuery& query) {
-  return make_kernel([p = forward_shape(query)](const KernelArgs& args) {
-    average_pool(p, input<float>(args, 0), output<float>(args, 0), handle_of(args.stream));
-  });
+  return make_kernel(
+      [p = forward_shape(query), dtype = query.inputs[0].dtype](const KernelArgs& args) {
+        average_pool(p, dtype, args.inputs[0], args.outputs[0], handle_of(args.stream));
+      });
 }
 
 std::unique_ptr<Kernel> prepare_average_pool_grad(const OpQuery& query) {
-  return make_kernel([p = gradient_shape(query)](const KernelArgs& args) {
-    average_pool_grad(p, input<float>(args, 0), output<float>(args, 0), handle_of(args.stream));
-  });
+  return make_kernel(
+      [p = gradient_shape(query), dtype = query.inputs[0].dtype](const KernelArgs& args) {
+        average_pool_grad(p, dtype, args.inputs[0], args.outputs[0], handle_of(args.stream));
+      });
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 // it, so that sums have one order and nothing is shared.
 #include <limits>
 
+#include "backends/cuda/device/float16.cuh"
 #include "backends/cuda/device/windows.cuh"
 #include "backends/cuda/kernels/pool.h"
 
@@ -32,24 +33,27 @@ __device__ std::int64_t onnx_index(const PoolShape& p, std::int64_t plane, std::
   return plane * p.in_plane() + offset;
 }
 
+template <class T>
 __global__ void __launch_bounds__(kBlock)
-    max_pool_kernel(const PoolShape p, const float* __restrict__ x, float* __restrict__ y,
+    max_pool_kernel(const PoolShape p, const T* __restrict__ x, T* __restrict__ y,
                     std::int64_t* __restrict__ indices, std::int64_t* __restrict__ saved) {
   const std::int64_t i = thread_number();
   if (i >= p.planes * p.out_plane()) {
     return;
   }
   const std::int64_t plane = i / p.out_plane();
-  const float* from = x + plane * p.in_plane();
+  const T* from = x + plane * p.in_plane();
   std::int64_t best = -1;
+  float most = -std::numeric_limits<float>::infinity();
   for_each_element(p, window_at(p, i % p.out_plane()), [&](std::int64_t at, std::int64_t) {
     const float value = from[at];
-    if (best < 0 || value > from[best] || (value != value && from[best] == from[best])) {
+    if (best < 0 || value > most || (value != value && most == most)) {
       best = at;
+      most = value;
     }
   });
   if (y != nullptr) {
-    y[i] = best < 0 ? -std::numeric_limits<float>::infinity() : from[best];
+    y[i] = most;
   }
   if (indices != nullptr) {
     indices[i] = onnx_index(p, plane, best < 0 ? 0 : best);
@@ -59,9 +63,10 @@ __global__ void __launch_bounds__(kBlock)
   }
 }
 
+template <class T>
 __global__ void __launch_bounds__(kBlock)
-    max_pool_grad_kernel(const PoolShape p, const float* __restrict__ dy,
-                         const std::int64_t* __restrict__ saved, float* __restrict__ dx) {
+    max_pool_grad_kernel(const PoolShape p, const T* __restrict__ dy,
+                         const std::int64_t* __restrict__ saved, T* __restrict__ dx) {
   const std::int64_t i = thread_number();
   if (i >= p.planes * p.in_plane()) {
     return;
@@ -76,13 +81,14 @@ __global__ void __launch_bounds__(kBlock)
   dx[i] = static_cast<float>(sum);
 }
 
+template <class T>
 __global__ void __launch_bounds__(kBlock)
-    average_pool_kernel(const PoolShape p, const float* __restrict__ x, float* __restrict__ y) {
+    average_pool_kernel(const PoolShape p, const T* __restrict__ x, T* __restrict__ y) {
   const std::int64_t i = thread_number();
   if (i >= p.planes * p.out_plane()) {
     return;
   }
-  const float* from = x + i / p.out_plane() * p.in_plane();
+  const T* from = x + i / p.out_plane() * p.in_plane();
   const WindowAt at = window_at(p, i % p.out_plane());
   double sum = 0;
   for_each_element(p, at,
@@ -90,9 +96,9 @@ __global__ void __launch_bounds__(kBlock)
   y[i] = static_cast<float>(sum / static_cast<double>(divisor(p, at)));
 }
 
+template <class T>
 __global__ void __launch_bounds__(kBlock)
-    average_pool_grad_kernel(const PoolShape p, const float* __restrict__ dy,
-                             float* __restrict__ dx) {
+    average_pool_grad_kernel(const PoolShape p, const T* __restrict__ dy, T* __restrict__ dx) {
   const std::int64_t i = thread_number();
   if (i >= p.planes * p.in_plane()) {
     return;
@@ -107,24 +113,36 @@ __global__ void __launch_bounds__(kBlock)
 
 }  // namespace
 
-void max_pool(const PoolShape& shape, const float* x, float* y, std::int64_t* indices,
+void max_pool(const PoolShape& shape, DType dtype, const void* x, void* y, std::int64_t* indices,
               std::int64_t* saved, StreamHandle stream) {
-  launch_elements(max_pool_kernel, shape.planes * shape.out_plane(), stream, shape, x, y, indices,
-                  saved);
+  visit_stored(dtype, [&]<class T>(T) {
+    launch_elements(max_pool_kernel<T>, shape.planes * shape.out_plane(), stream, shape,
+                    static_cast<const T*>(x), static_cast<T*>(y), indices, saved);
+  });
 }
 
-void max_pool_grad(const PoolShape& shape, const float* dy, const std::int64_t* saved, float* dx,
-                   StreamHandle stream) {
-  launch_elements(max_pool_grad_kernel, shape.planes * shape.in_plane(), stream, shape, dy, saved,
-                  dx);
+void max_pool_grad(const PoolShape& shape, DType dtype, const void* dy, const std::int64_t* saved,
+                   void* dx, StreamHandle stream) {
+  visit_stored(dtype, [&]<class T>(T) {
+    launch_elements(max_pool_grad_kernel<T>, shape.planes * shape.in_plane(), stream, shape,
+                    static_cast<const T*>(dy), saved, static_cast<T*>(dx));
+  });
 }
 
-void average_pool(const PoolShape& shape, const float* x, float* y, StreamHandle stream) {
-  launch_elements(average_pool_kernel, shape.planes * shape.out_plane(), stream, shape, x, y);
+void average_pool(const PoolShape& shape, DType dtype, const void* x, void* y,
+                  StreamHandle stream) {
+  visit_stored(dtype, [&]<class T>(T) {
+    launch_elements(average_pool_kernel<T>, shape.planes * shape.out_plane(), stream, shape,
+                    static_cast<const T*>(x), static_cast<T*>(y));
+  });
 }
 
-void average_pool_grad(const PoolShape& shape, const float* dy, float* dx, StreamHandle stream) {
-  launch_elements(average_pool_grad_kernel, shape.planes * shape.in_plane(), stream, shape, dy, dx);
+void average_pool_grad(const PoolShape& shape, DType dtype, const void* dy, void* dx,
+                       StreamHandle stream) {
+  visit_stored(dtype, [&]<class T>(T) {
+    launch_elements(average_pool_grad_kernel<T>, shape.planes * shape.in_plane(), stream, shape,
+                    static_cast<const T*>(dy), static_cast<T*>(dx));
+  });
 }
 
 }  // namespace temper::cuda

@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "backends/cuda/device.h"
+#include "runtime/base/dtype.h"
 #include "runtime/base/window.h"
 
 namespace temper::cuda {
@@ -18,12 +19,15 @@ struct PoolShape {
   constexpr std::int64_t out_plane() const { return out[0] * out[1] * out[2]; }
 };
 
+// Of f32, f16 or bf16.
+
 // y, ONNX's indices, and the place of the first maximum within its plane, or -1; each may be null.
-void max_pool(const PoolShape& shape, const float* x, float* y, std::int64_t* indices,
+void max_pool(const PoolShape& shape, DType dtype, const void* x, void* y, std::int64_t* indices,
               std::int64_t* saved, StreamHandle stream);
-void max_pool_grad(const PoolShape& shape, const float* dy, const std::int64_t* saved, float* dx,
-                   StreamHandle stream);
-void average_pool(const PoolShape& shape, const float* x, float* y, StreamHandle stream);
-void average_pool_grad(const PoolShape& shape, const float* dy, float* dx, StreamHandle stream);
+void max_pool_grad(const PoolShape& shape, DType dtype, const void* dy, const std::int64_t* saved,
+                   void* dx, StreamHandle stream);
+void average_pool(const PoolShape& shape, DType dtype, const void* x, void* y, StreamHandle stream);
+void average_pool_grad(const PoolShape& shape, DType dtype, const void* dy, void* dx,
+                       StreamHandle stream);
 
 }  // namespace temper::cuda

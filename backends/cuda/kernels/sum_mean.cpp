@@ -34,7 +34,7 @@ struct SumPlan {
 
 Support supports(const OpQuery& query) {
   const DType dtype = query.inputs[0].dtype;
-  if (dtype != DType::kFloat32 && dtype != DType::kFloat64) {
+  if (!is_float(dtype)) {
     return Support::no(concat("no ", dtype));
   }
   return SumPlan(query, false).fits ? Support::yes()
@@ -43,14 +43,13 @@ Support supports(const OpQuery& query) {
 
 std::unique_ptr<Kernel> prepare(const OpQuery& query, bool mean) {
   const SumPlan plan(query, mean);
-  const bool doubles = query.inputs[0].dtype == DType::kFloat64;
-  auto kernel = make_kernel([plan, doubles](const KernelArgs& args) {
+  auto kernel = make_kernel([plan, dtype = query.inputs[0].dtype](const KernelArgs& args) {
     std::size_t next = 0;
     for (Terms part : plan.parts) {
       for (int n = 0; n < part.count; ++n) {
         part.x[n] = args.inputs[next++];
       }
-      add_terms(part, doubles, static_cast<double*>(args.workspace), args.outputs[0],
+      add_terms(part, dtype, static_cast<double*>(args.workspace), args.outputs[0],
                 handle_of(args.stream));
     }
   });

@@ -1,6 +1,8 @@
 // A thread per element adds up in double, from the first tensor on.
+#include <type_traits>
+
+#include "backends/cuda/device/float16.cuh"
 #include "backends/cuda/kernels/sum_mean.h"
-#include "backends/cuda/launch.cuh"
 
 namespace temper::cuda {
 namespace {
@@ -17,7 +19,8 @@ __global__ void __launch_bounds__(kBlock) terms_kernel(const Terms terms, double
     sum += static_cast<double>(static_cast<const T*>(terms.x[n])[terms.places.find(i, n)]);
   }
   if (terms.last) {
-    y[i] = static_cast<T>(sum / terms.divisor);
+    using Value = std::conditional_t<std::is_same_v<T, double>, double, float>;
+    y[i] = static_cast<Value>(sum / terms.divisor);
   } else {
     sums[i] = sum;
   }
@@ -25,11 +28,15 @@ __global__ void __launch_bounds__(kBlock) terms_kernel(const Terms terms, double
 
 }  // namespace
 
-void add_terms(const Terms& terms, bool doubles, double* sums, void* y, StreamHandle stream) {
+void add_terms(const Terms& terms, DType dtype, double* sums, void* y, StreamHandle stream) {
   const auto run = [&]<class T>(T) {
     launch_elements(terms_kernel<T>, terms.places.count, stream, terms, sums, static_cast<T*>(y));
   };
-  doubles ? run(double{}) : run(float{});
+  if (dtype == DType::kFloat64) {
+    run(double{});
+  } else {
+    visit_stored(dtype, run);
+  }
 }
 
 }  // namespace temper::cuda

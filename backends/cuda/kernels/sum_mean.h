@@ -5,6 +5,7 @@
 
 #include "backends/cuda/device.h"
 #include "backends/cuda/device/places.h"
+#include "runtime/base/dtype.h"
 
 namespace temper::cuda {
 
@@ -18,8 +19,8 @@ struct Terms {
   double divisor = 1;
 };
 
-// The first terms begin the sums, the last end in y = sum / divisor. `sums`: a double per element,
-// not used where the first are the last.
-void add_terms(const Terms& terms, bool doubles, double* sums, void* y, StreamHandle stream);
+// The first terms begin the sums, the last end in y = sum / divisor, of floats. `sums`: a double
+// per element, not used where the first are the last.
+void add_terms(const Terms& terms, DType dtype, double* sums, void* y, StreamHandle stream);
 
 }  // namespace temper::cuda
