@@ -1,7 +1,8 @@
 """PyTorch's side of vs_torch.py: trains one model in blocks of seconds, as asked on stdin.
 
-    python torch_side.py MODEL MODE LAYOUT OPTIMIZER_KIND THREADS [GATE_STEPS]
-MODE is eager or compile, LAYOUT contiguous or channels_last, OPTIMIZER_KIND fused or default (AdamW, lr 1e-4). First line out:
+    python torch_side.py MODEL MODE LAYOUT OPTIMIZER_KIND THREADS [GATE_STEPS [DEVICE]]
+MODE is eager or compile, LAYOUT contiguous or channels_last, OPTIMIZER_KIND fused or default (AdamW, lr 1e-4),
+DEVICE cpu or cuda, where f32 is f32 (no TF32). First line out:
 {"first_ms", "losses"}: milliseconds from process start to the end of the first step, and the first losses. Then for every
 line read (a number of seconds) {"steps", "min_ms", "median_ms", "loss"}. Ends with its input.
 """
@@ -26,8 +27,10 @@ def milliseconds_since_process_start():
     return (uptime - int(fields[19]) / ticks) * 1e3
 
 
-def make_step(name, mode, layout, kind):
+def make_step(name, mode, layout, kind, device):
     module, x, target, loss = peer_models.build(name)
+    module, x, target = module.to(device), x.to(device), target.to(device)
+    torch.backends.cudnn.allow_tf32 = False
     if layout == 'channels_last':
         module, x = module.to(memory_format=torch.channels_last), x.to(memory_format=torch.channels_last)
     module.train()
@@ -42,6 +45,8 @@ def make_step(name, mode, layout, kind):
         value = loss(forward(x), target)
         value.backward()
         optimizer.step()
+        if device == 'cuda':
+            torch.cuda.synchronize()  # a step is over when its work is
         return value
     return step
 
@@ -49,7 +54,7 @@ def make_step(name, mode, layout, kind):
 def main(arguments):
     name, mode, layout, kind, threads = arguments[:5]
     torch.set_num_threads(int(threads))
-    step = make_step(name, mode, layout, kind)
+    step = make_step(name, mode, layout, kind, arguments[6] if len(arguments) > 6 else 'cpu')
     losses = [step().item()]
     first_ms = milliseconds_since_process_start()
     losses += [step().item() for _ in range(int(arguments[5]) - 1 if len(arguments) > 5 else 19)]

@@ -1,6 +1,6 @@
 """Times a training step of `temper` against PyTorch's, block by block in turns; exits 1 if a loss gate or a row fails.
 
-    python vs_torch.py TEMPER_BINARY [--models NAME ...] [--blocks 10] [--seconds 1] [--threads 2] [--ort-python PYTHON]
+    python vs_torch.py TEMPER_BINARY [--models NAME ...] [--blocks 10] [--seconds 1] [--threads 2] [--device cpu] [--ort-python PYTHON]
 
 AdamW (lr 1e-4), f32, the batch in memory. Each side is a process of its own that stays alive and only works while it has the
 turn; turns go A B B A, each at least a second. A block in which other processes used more than 3 % of the cores, or
@@ -119,15 +119,15 @@ def gate(ours, peer):
 class Spread:
     """How far PyTorch's own first losses are from each other; measured when first asked for."""
 
-    def __init__(self, name, threads):
-        self.name, self.threads, self.value = name, threads, None
+    def __init__(self, name, threads, device):
+        self.name, self.threads, self.device, self.value = name, threads, device, None
 
     def measure(self):
         if self.value is None:
             curves = []
             for layout in layouts_of(self.name):
                 for threads in sorted({1, self.threads}):
-                    side = Side('torch', torch_command(self.name, ('eager', layout, 'fused'), threads))
+                    side = Side('torch', torch_command(self.name, ('eager', layout, 'fused'), threads, self.device))
                     curves.append(side.losses)
                     side.close()
             self.value = max(gate(a, b) for a in curves for b in curves)
@@ -139,8 +139,12 @@ def layouts_of(name):
     return ('contiguous', 'channels_last') if len(peer_models.case_of(name).input_shape) == 4 else ('contiguous',)
 
 
-def torch_command(name, settings, threads):
-    return [sys.executable, HERE / 'torch_side.py', name, *settings, threads, GATE_STEPS]
+def torch_device(device):
+    return 'cuda' if device.split(':')[0] == 'cuda' else 'cpu'
+
+
+def torch_command(name, settings, threads, device):
+    return [sys.executable, HERE / 'torch_side.py', name, *settings, threads, GATE_STEPS, device]
 
 
 def peers(name, arguments, folder):
@@ -150,7 +154,7 @@ def peers(name, arguments, folder):
     for mode in ('eager',) if arguments.no_compile else ('eager', 'compile'):
         rows += [(f'{mode} {layout} fused', (mode, layout, 'fused')) for layout in layouts_of(name)]
     for label, settings in rows:
-        yield f'torch {label}', torch_command(name, settings, arguments.threads)
+        yield f'torch {label}', torch_command(name, settings, arguments.threads, torch_device(arguments.device))
     if arguments.ort_python:
         yield 'onnxruntime-training', [arguments.ort_python, HERE / 'ort_side.py', folder / f'{name}.onnx',
                                        folder / f'{name}.npz', peer_models.case_of(name).loss, arguments.threads, GATE_STEPS]
@@ -162,12 +166,12 @@ def start_ours(name, arguments, folder):
     case = peer_models.case_of(name)
     keys = ['loss.class_axis=-1'] if case.kind == 'tokens' else []
     return Side('temper', [arguments.temper, 'bench', folder / f'{name}.raw.onnx', '--data', folder / f'{name}.npz', '--loss',
-                           case.loss, '--optimizer', 'adamw', '--lr', '1e-4', '--threads', arguments.threads, '--serve', *keys])
+                           case.loss, '--optimizer', 'adamw', '--lr', '1e-4', '--threads', arguments.threads, '--device', arguments.device, '--serve', *keys])
 
 
 def measure(name, arguments, folder):
     """Prints the rows of one model; returns the number of failed gates."""
-    failed, rows, spread = 0, [], Spread(name, arguments.threads)
+    failed, rows, spread = 0, [], Spread(name, arguments.threads, torch_device(arguments.device))
     for label, command in peers(name, arguments, folder):
         ours = peer = None
         try:
@@ -222,6 +226,7 @@ def main():
     parser.add_argument('--blocks', type=int, default=10)
     parser.add_argument('--seconds', type=float, default=1.0)
     parser.add_argument('--threads', type=int, default=2)
+    parser.add_argument('--device', default='cpu', help='of both sides: cpu, cuda')
     parser.add_argument('--no-compile', action='store_true', help="leave torch.compile's rows out (a compile takes up to a minute)")
     parser.add_argument('--ort-python', help='the Python of an environment with onnxruntime-training 1.19.2')
     arguments = parser.parse_args()

@@ -4,6 +4,7 @@
 #include <thread>
 
 #include "backends/backends.h"
+#include "backends/cuda/cuda_parts.h"
 #include "graph/onnx/onnx_version.h"
 #include "graph/ops/standard_ops.h"
 #include "runtime/base/error.h"
@@ -18,6 +19,8 @@
 
 namespace temper::cli {
 namespace {
+
+using Line = std::pair<std::string, std::string>;
 
 std::string gibibytes(std::int64_t bytes) {
   constexpr std::int64_t kBeyondAnyMachine = std::int64_t{1} << 60;  // a limit nobody set
@@ -48,7 +51,7 @@ std::string others_text() {
 
 int run(const Arguments& arguments) {
   const MemoryLimits memory = memory_limits();
-  const std::vector<std::pair<std::string, std::string>> lines = {
+  std::vector<Line> lines = {
       {"temper", version()},
       {"compiler", __VERSION__},
       {"protobuf", graph::protobuf_version()},
@@ -59,11 +62,17 @@ int run(const Arguments& arguments) {
       {"device cpu", device_text("cpu")},
       {"device reference", device_text("reference")},
       {"device cuda", device_text("cuda")},
+  };
+  for (const CudaPart& part : cuda_parts()) {
+    lines.emplace_back(part.name, part.found);
+  }
+  const std::vector<Line> limits = {
       {"memory", concat(gibibytes(memory.smallest()), " (", memory.smallest_name(), ")")},
       {"machine memory", gibibytes(memory.machine_bytes)},
       {"control group", gibibytes(memory.control_group_bytes)},
       {"address space", gibibytes(memory.address_space_bytes)},
   };
+  lines.insert(lines.end(), limits.begin(), limits.end());
   training::JsonValue all = training::JsonValue::object();
   for (const auto& [name, value] : lines) {
     if (arguments.has("--json")) {

@@ -15,6 +15,9 @@ if(TEMPER_CUDA)
   if(NOT CMAKE_CUDA_ARCHITECTURES)
     set(CMAKE_CUDA_ARCHITECTURES 75-real 80-real 90-real 90-virtual)
   endif()
+  if(CCACHE_PROGRAM AND NOT CMAKE_CUDA_COMPILER_LAUNCHER)
+    set(CMAKE_CUDA_COMPILER_LAUNCHER ${CCACHE_PROGRAM})
+  endif()
   enable_language(CUDA)
   find_package(CUDAToolkit REQUIRED)
   # What CMake 3.25 does not know of nvcc 13.
@@ -23,15 +26,27 @@ if(TEMPER_CUDA)
   set(CMAKE_CUDA20_EXTENSION_COMPILE_OPTION "-std=c++20")
   file(GLOB cuda_sources CONFIGURE_DEPENDS ${cuda_folder}/*.cpp ${cuda_folder}/*.cu ${cuda_folder}/kernels/*.cpp
     ${cuda_folder}/kernels/*.cu ${cuda_folder}/real/*.cpp)
+  find_file(TEMPER_CUBLASLT_HEADER cublasLt.h PATHS ${CUDAToolkit_INCLUDE_DIRS} NO_DEFAULT_PATH)
+  if(NOT TEMPER_CUBLASLT_HEADER)  # what it is compared with is not there; the library is not needed to build
+    list(FILTER cuda_sources EXCLUDE REGEX "/cublas_lt_check\\.cpp$")
+  endif()
   add_library(temper_backends_cuda STATIC ${cuda_sources} ${cuda_registration})
   set_source_files_properties(${cuda_sources} PROPERTIES SKIP_PRECOMPILE_HEADERS ON)
   target_include_directories(temper_backends_cuda PRIVATE ${PROJECT_SOURCE_DIR} ${CUDAToolkit_INCLUDE_DIRS})
+  list(JOIN CMAKE_CUDA_ARCHITECTURES " " built_for)
+  set_source_files_properties(${cuda_folder}/real/parts.cpp PROPERTIES
+    COMPILE_DEFINITIONS TEMPER_CUDA_BUILT_FOR="${built_for}")
   target_compile_options(temper_backends_cuda PRIVATE
-    $<$<COMPILE_LANGUAGE:CUDA>:--fmad=false --expt-relaxed-constexpr -Xcompiler=-ffp-contract=off>)
+    $<$<COMPILE_LANGUAGE:CUDA>:--fmad=false --expt-relaxed-constexpr -Xcompiler=-ffp-contract=off -Xptxas=-v>
+    $<$<COMPILE_LANGUAGE:CXX>:$<TARGET_PROPERTY:temper_warnings,INTERFACE_COMPILE_OPTIONS>>)
+  # What ptxas says of each kernel is kept beside its object, for tools/checks/check_spills.py.
+  set_property(TARGET temper_backends_cuda PROPERTY
+    RULE_LAUNCH_COMPILE "${PROJECT_SOURCE_DIR}/tools/cmake/keep_registers.sh <OBJECT>")
   target_link_libraries(temper_backends_cuda PUBLIC temper_runtime_backend temper_backends_common temper_backends_host
     PRIVATE CUDA::cudart_static ${CMAKE_DL_LIBS})
 else()
-  add_library(temper_backends_cuda STATIC ${cuda_folder}/absent/cuda_backend_absent.cpp)
+  add_library(temper_backends_cuda STATIC ${cuda_folder}/absent/cuda_backend_absent.cpp
+    ${cuda_folder}/absent/cuda_parts_absent.cpp)
   target_link_libraries(temper_backends_cuda PUBLIC temper_options temper_runtime_backend)
 endif()
 

@@ -10,7 +10,7 @@ namespace temper::cuda {
 namespace {
 
 // y[n,m,o] = bias[m] + sum_{c,k} w[m,c,k] x[n,c,o*stride - pad + k*dilation]
-__global__ void __launch_bounds__(kBlock)
+__global__ void __launch_bounds__(kBlock, 2)
     conv_kernel(const ConvShape p, const Rectifier rectifier, const float* __restrict__ x,
                 const float* __restrict__ w, const float* __restrict__ bias,
                 float* __restrict__ y) {

@@ -200,7 +200,7 @@ __device__ void fill(float* to, std::int64_t count, double value) {
   }
 }
 
-__global__ void __launch_bounds__(kBlock)
+__global__ void __launch_bounds__(kBlock, 2)
     grad_kernel(const CtcShape s, const CtcTensors t, const float* dloss, float* dscores,
                 double* workspace) {
   CtcShared& shared = shared_as<CtcShared>();

@@ -12,7 +12,7 @@ struct DetShared {
   std::int64_t pivot;
 };
 
-__global__ void __launch_bounds__(kBlock)
+__global__ void __launch_bounds__(kBlock, 2)
     det_kernel(std::int64_t n, const float* x, float* y, double* matrices) {
   DetShared& shared = shared_as<DetShared>();
   double* a = matrices + blockIdx.x * n * n;

@@ -91,7 +91,7 @@ __device__ void write_row(const float (&sums)[kMost / 32], std::int64_t columns,
 }
 
 template <class T, int kMost>
-__global__ void __launch_bounds__(kThreads)
+__global__ void __launch_bounds__(kThreads, 4)
     attention_kernel(const AttentionShape s, const AttentionTensors t, T* __restrict__ y,
                      float* __restrict__ lse) {
   AttentionTile& tile = shared_as<AttentionTile>();
@@ -158,7 +158,7 @@ __global__ void __launch_bounds__(kBlock)
 }
 
 template <class T, int kMost>
-__global__ void __launch_bounds__(kThreads)
+__global__ void __launch_bounds__(kThreads, 4)
     query_grad_kernel(const AttentionShape s, const AttentionTensors t,
                       const AttentionGradients g) {
   AttentionTile& tile = shared_as<AttentionTile>();
@@ -199,7 +199,7 @@ __global__ void __launch_bounds__(kThreads)
 }
 
 template <class T, int kMost>
-__global__ void __launch_bounds__(kThreads)
+__global__ void __launch_bounds__(kThreads, 3)
     key_grad_kernel(const AttentionShape s, const AttentionTensors t, const AttentionGradients g) {
   AttentionTile& tile = shared_as<AttentionTile>();
   const BlockPlace place(s.keys);

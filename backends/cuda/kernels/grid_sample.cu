@@ -7,7 +7,7 @@
 namespace temper::cuda {
 namespace {
 
-__global__ void __launch_bounds__(kBlock)
+__global__ void __launch_bounds__(kBlock, 2)
     sample_kernel(const GridSampling s, const float* __restrict__ x, const float* __restrict__ grid,
                   float* __restrict__ y) {
   const std::int64_t i = thread_number();
@@ -23,7 +23,7 @@ __global__ void __launch_bounds__(kBlock)
   y[i] = static_cast<float>(sum);
 }
 
-__global__ void __launch_bounds__(kBlock)
+__global__ void __launch_bounds__(kBlock, 2)
     dx_kernel(const GridSampling s, const float* __restrict__ grid, const float* __restrict__ dy,
               const FixedSums sums) {
   const std::int64_t i = thread_number();

@@ -47,7 +47,7 @@ __device__ void apply(const U& u, const FlatRange& range, std::int64_t i) {
 
 // A block per chunk. All of its threads leave together where there is nothing to do.
 template <class U>
-__global__ void __launch_bounds__(kBlock) update_kernel(const DeviceUpdate d) {
+__global__ void __launch_bounds__(kBlock, 2) update_kernel(const DeviceUpdate d) {
   Shared<U>& shared = shared_as<Shared<U>>();
   const UpdateChunk& chunk = d.chunks[blockIdx.x];
   if (!*d.ok) {

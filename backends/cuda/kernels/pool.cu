@@ -64,7 +64,7 @@ __global__ void __launch_bounds__(kBlock)
 }
 
 template <class T>
-__global__ void __launch_bounds__(kBlock)
+__global__ void __launch_bounds__(kBlock, 2)
     max_pool_grad_kernel(const PoolShape p, const T* __restrict__ dy,
                          const std::int64_t* __restrict__ saved, T* __restrict__ dx) {
   const std::int64_t i = thread_number();
@@ -97,7 +97,7 @@ __global__ void __launch_bounds__(kBlock)
 }
 
 template <class T>
-__global__ void __launch_bounds__(kBlock)
+__global__ void __launch_bounds__(kBlock, 2)
     average_pool_grad_kernel(const PoolShape p, const T* __restrict__ dy, T* __restrict__ dx) {
   const std::int64_t i = thread_number();
   if (i >= p.planes * p.in_plane()) {

@@ -59,7 +59,7 @@ __global__ void __launch_bounds__(kBlock)
 }
 
 // dscale = sum of dy (steps - quotient), or of dy steps where x was cut off
-__global__ void __launch_bounds__(kBlock)
+__global__ void __launch_bounds__(kBlock, 2)
     dscale_kernel(const Quantization q, const QuantizedTensors t, const void* dy, void* dscale) {
   Scratch<double>& scratch = shared_as<Scratch<double>>();
   const std::int64_t scale = blockIdx.x;

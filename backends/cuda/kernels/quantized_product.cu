@@ -38,7 +38,7 @@ __device__ void write_sum(const ProductResult& r, void* y, std::int64_t at, std:
   write_number(r.type, y, at, quantized(static_cast<double>(sum) * scale, zero, r.range));
 }
 
-__global__ void __launch_bounds__(kBlock)
+__global__ void __launch_bounds__(kBlock, 2)
     matrices_kernel(const MatrixSizes s, const Factor a, const Factor b, const ProductResult result,
                     const ProductTensors t) {
   const std::int64_t i = thread_number();

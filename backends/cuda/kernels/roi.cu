@@ -23,7 +23,7 @@ __device__ void for_each_part_of(const RoiShape& r, const RoiTensors& t, std::in
                 (image * r.channels + c) * r.height * r.width, visit);
 }
 
-__global__ void __launch_bounds__(kBlock)
+__global__ void __launch_bounds__(kBlock, 2)
     pool_kernel(const RoiShape r, const RoiTensors t, const float* __restrict__ given,
                 float* __restrict__ y) {
   const std::int64_t i = thread_number();
@@ -36,7 +36,7 @@ __global__ void __launch_bounds__(kBlock)
   }
 }
 
-__global__ void __launch_bounds__(kBlock)
+__global__ void __launch_bounds__(kBlock, 2)
     grad_kernel(const RoiShape r, const RoiTensors t, const float* __restrict__ dy,
                 const FixedSums sums) {
   const std::int64_t i = thread_number();

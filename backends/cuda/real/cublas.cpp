@@ -1,8 +1,8 @@
 // cuBLASLt, loaded when the first product is planned.
-#include <cublasLt.h>
 #include <dlfcn.h>
 
 #include "backends/cuda/cublas_support.h"
+#include "backends/cuda/real/cublas_lt.h"
 #include "runtime/base/error.h"
 
 namespace temper::cuda {

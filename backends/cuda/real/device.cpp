@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "backends/cuda/real/check.h"
+#include "backends/cuda/real/libraries.h"
 #include "runtime/base/error.h"
 
 namespace temper::cuda {
@@ -15,8 +16,6 @@ cudaStream_t raw(StreamHandle stream) { return static_cast<cudaStream_t>(stream.
 cudaEvent_t raw(EventHandle event) { return static_cast<cudaEvent_t>(event.handle); }
 cudaGraphExec_t raw(GraphHandle graph) { return static_cast<cudaGraphExec_t>(graph.handle); }
 
-std::string version_text(int version) { return concat(version / 1000, ".", version % 1000 / 10); }
-
 }  // namespace
 
 void check_launch(int error) { check(static_cast<cudaError_t>(error), "a kernel launch"); }
@@ -25,13 +24,16 @@ DeviceFacts open_device(int ordinal) {
   int count = 0;
   const cudaError_t found = cudaGetDeviceCount(&count);
   TEMPER_CHECK(found == cudaSuccess, ErrorCode::kUnsupported,
-               "no CUDA device: ", cudaGetErrorString(found),
-               "; install the NVIDIA driver, or use train.device = ", "\"cpu\"");
+               no_device_text(static_cast<int>(found)),
+               "; or use train.device = \"cpu\" (`temper doctor` lists what a GPU needs)");
   TEMPER_CHECK(ordinal < count, ErrorCode::kUnsupported, "no CUDA device ", ordinal, ": there are ",
                count, "; the first one is \"cuda\"");
   check(cudaSetDevice(ordinal), "taking the device");
   cudaDeviceProp facts;
   check(cudaGetDeviceProperties(&facts, ordinal), "asking the device what it is");
+  TEMPER_CHECK(facts.major * 10 + facts.minor >= 75, ErrorCode::kUnsupported, facts.name,
+               " has compute capability ", facts.major, ".", facts.minor,
+               ", and CUDA 13 begins at 7.5; use train.device = \"cpu\"");
   int driver = 0, runtime = 0;
   check(cudaDriverGetVersion(&driver), "asking for the driver's version");
   check(cudaRuntimeGetVersion(&runtime), "asking for the runtime's version");
@@ -41,7 +43,8 @@ DeviceFacts open_device(int ordinal) {
           facts.multiProcessorCount,
           facts.totalGlobalMem,
           facts.sharedMemPerBlockOptin,
-          concat("driver for CUDA ", version_text(driver), ", runtime ", version_text(runtime))};
+          concat("driver for CUDA ", cuda_version_text(driver), ", runtime ",
+                 cuda_version_text(runtime))};
 }
 
 void* allocate(std::size_t bytes) {
