@@ -14,11 +14,13 @@ enum class Known { kShared, kAxis, kUnclear };
 struct Batch {
   Known known = Known::kShared;
   int axis = 0;
+  NodeId lost_at;  // of kUnclear
 };
 
 // What the node's rule says of its outputs.
-std::vector<Batch> follow(const Graph& graph, const Node& node, std::int64_t batch,
+std::vector<Batch> follow(const Graph& graph, NodeId id, std::int64_t batch,
                           const std::vector<Batch>& inputs) {
+  const Node& node = graph.node(id);
   const auto is = [&](Known known) {
     return std::any_of(inputs.begin(), inputs.end(),
                        [&](const Batch& place) { return place.known == known; });
@@ -27,7 +29,11 @@ std::vector<Batch> follow(const Graph& graph, const Node& node, std::int64_t bat
   if (!is(Known::kAxis) && !is(Known::kUnclear)) {
     return outputs;
   }
-  std::fill(outputs.begin(), outputs.end(), Batch{Known::kUnclear, 0});
+  const auto unclear = std::find_if(inputs.begin(), inputs.end(), [](const Batch& place) {
+    return place.known == Known::kUnclear;
+  });
+  std::fill(outputs.begin(), outputs.end(),
+            Batch{Known::kUnclear, 0, unclear == inputs.end() ? id : unclear->lost_at});
   if (is(Known::kUnclear) || node.op->batch_function == nullptr) {
     return outputs;
   }
@@ -44,7 +50,7 @@ std::vector<Batch> follow(const Graph& graph, const Node& node, std::int64_t bat
       const auto number = static_cast<int>(i);
       if (i == 0 || node.op->movement == Movement::kPart ||
           context.axis_of_output(number, -1) >= 0) {
-        outputs[i] = {Known::kAxis, context.axis_of_output(number, returned)};
+        outputs[i] = {Known::kAxis, context.axis_of_output(number, returned), {}};
       }
     }
   } catch (const Error& error) {
@@ -68,7 +74,7 @@ BatchFlow follow_batch(const Graph& graph, std::int64_t batch) {
   std::vector<Batch> places(static_cast<std::size_t>(graph.value_count()));
   const auto at = [&](ValueId id) -> Batch& { return places[static_cast<std::size_t>(id.index)]; };
   for (const ValueId id : graph.inputs) {
-    at(id) = {graph.value(id).shape.rank() > 0 ? Known::kAxis : Known::kShared, 0};
+    at(id).known = graph.value(id).shape.rank() > 0 ? Known::kAxis : Known::kShared;
   }
   for (const NodeId id : topological_order(graph)) {
     const Node& node = graph.node(id);
@@ -79,7 +85,7 @@ BatchFlow follow_batch(const Graph& graph, std::int64_t batch) {
     if (goes_along(node, inputs) && flow.along.empty()) {
       flow.along = node.origin;
     }
-    const std::vector<Batch> outputs = follow(graph, node, batch, inputs);
+    const std::vector<Batch> outputs = follow(graph, id, batch, inputs);
     for (std::size_t i = 0; i < outputs.size(); ++i) {
       if (node.outputs[i].valid()) {
         at(node.outputs[i]) = outputs[i];
@@ -89,6 +95,9 @@ BatchFlow follow_batch(const Graph& graph, std::int64_t batch) {
   for (const Graph::Output& output : graph.outputs) {
     const Batch& place = at(output.value);
     flow.outputs.push_back(place.known == Known::kAxis ? BatchAxis(place.axis) : BatchAxis{});
+    if (place.known == Known::kUnclear && flow.mixing.empty()) {
+      flow.mixing = graph.node(place.lost_at).origin;
+    }
   }
   return flow;
 }

@@ -16,6 +16,9 @@ struct BatchFlow {
   std::vector<BatchAxis> outputs;
   // A recurrent node that takes samples for the steps of a sequence, as messages name it.
   std::string along;
+  // The node behind which the first output without a batch has none, as messages name it; empty
+  // where every output has one, or no input reaches it.
+  std::string mixing;
 };
 
 // Of a graph that is bound for `batch` samples, which lie along dimension 0 of every input.

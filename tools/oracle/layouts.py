@@ -100,6 +100,20 @@ class One(torch.nn.Module):
         return self.query(x) @ self.key(x).T
 
 
+class Nodes(torch.nn.Module):
+    """A network over a graph's nodes [V, C] and edges [2, E]: what lies along the first dimension are no samples."""
+
+    def __init__(self):
+        super().__init__()
+        self.message = torch.nn.Linear(INPUTS, HIDDEN)
+        self.head = torch.nn.Linear(HIDDEN, CLASSES)
+
+    def forward(self, nodes, weights, edges):
+        sent = self.message(nodes)[edges[0]] * weights[:, None]
+        got = torch.zeros(nodes.shape[0], HIDDEN, dtype=nodes.dtype).scatter_add(0, edges[1][:, None].expand(-1, HIDDEN), sent)
+        return self.head(torch.tanh(got))
+
+
 def draw(seed, *shape):
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
 
@@ -232,6 +246,15 @@ def main():
     pairs = draw(8, 1, T, T)
     write("one", model, proto, F.mse_loss(model(x.transpose(0, 1)[:1]), pairs[0]),
           {"x": x.transpose(0, 1)[:1], "target": pairs})
+
+    model = fresh(Nodes)
+    nodes, weights, scores = draw(9, 6, INPUTS), draw(10, 9), draw(11, 6, CLASSES)
+    edges = torch.randint(0, 6, (2, 9), generator=torch.Generator().manual_seed(12))
+    many, links = torch.export.Dim("num_nodes", min=2, max=4096), torch.export.Dim("num_edges", min=2, max=4096)
+    proto = export("nodes", model, (nodes, weights, edges), ["nodes", "weights", "edges"], ["scores"],
+                   ({0: many}, {0: links}, {1: links}))
+    write("nodes", model, proto, F.mse_loss(model(nodes, weights, edges), scores),
+          {"nodes": nodes[None], "weights": weights[None], "edges": edges[None], "target": scores[None]})
 
 
 if __name__ == "__main__":

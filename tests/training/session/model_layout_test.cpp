@@ -171,6 +171,15 @@ TEST(ModelLayout, AnInputAlongWhichAnOperatorGoesIsOneSample) {
   EXPECT_TRUE(has_note(made.notes, "input x [seq_len,3]: one sample at a time"));
 }
 
+// Taken for batches, its nodes would be as many as its edges.
+TEST(ModelLayout, InputsThatCountDifferentThingsAreOneSample) {
+  const Gradients made = expect_pytorch("nodes", {"loss.name=mse"});
+  EXPECT_TRUE(has_note(made.notes, "input nodes [num_nodes,3]: one sample at a time"));
+  EXPECT_TRUE(has_note(made.notes,
+                       "input edges [2,num_edges]: one sample at a time (dimension 1 is "
+                       "'num_edges', and the model does not keep what lies along it apart"));
+}
+
 TEST(ModelLayout, PredictionsHaveARowForEachSample) {
   const Prediction whole = predict(recipe_of("states", {"data.batch_size=4"}));
   const Prediction parts = predict(recipe_of("states", {"data.batch_size=3"}));
