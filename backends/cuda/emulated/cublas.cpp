@@ -10,22 +10,31 @@
 namespace temper::cuda {
 namespace {
 
-// Row by row, so that the innermost loop walks along b and the sums.
+double widened(auto x) { return static_cast<double>(static_cast<float>(x)); }
+
+// Row by row, so that the innermost loop walks along b, as [k, n] in double, and the sums.
 template <class T, class C>
 void multiply(const MatMulProblem& p, const T* a, const T* b, const C* bias, C* c) {
-  const auto widened = [](auto x) { return static_cast<double>(static_cast<float>(x)); };
+  std::vector<double> right(static_cast<std::size_t>(p.k * p.n));
+  for (std::int64_t k = 0; k < p.k; ++k) {
+    for (std::int64_t j = 0; j < p.n; ++j) {
+      right[static_cast<std::size_t>(k * p.n + j)] =
+          widened(p.transpose_b ? b[j * p.k + k] : b[k * p.n + j]);
+    }
+  }
   std::vector<double> sums(static_cast<std::size_t>(p.n));
   for (std::int64_t i = 0; i < p.m; ++i) {
     std::fill(sums.begin(), sums.end(), 0.0);
+    double* const sum = sums.data();
     for (std::int64_t k = 0; k < p.k; ++k) {
       const double left = widened(p.transpose_a ? a[k * p.m + i] : a[i * p.k + k]);
+      const double* row = right.data() + k * p.n;
       for (std::int64_t j = 0; j < p.n; ++j) {
-        sums[static_cast<std::size_t>(j)] +=
-            left * widened(p.transpose_b ? b[j * p.k + k] : b[k * p.n + j]);
+        sum[j] += left * row[j];
       }
     }
     for (std::int64_t j = 0; j < p.n; ++j) {
-      double value = static_cast<double>(p.alpha) * sums[static_cast<std::size_t>(j)];
+      double value = static_cast<double>(p.alpha) * sum[j];
       if (p.beta != 0) {
         value += static_cast<double>(p.beta) * widened(c[i * p.n + j]);
       }

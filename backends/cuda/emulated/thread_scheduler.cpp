@@ -243,8 +243,10 @@ void release_waiting(int state, unsigned first, unsigned last) {
   }
 }
 
+bool same(const char* a, const char* b) { return a == b || std::strcmp(a, b) == 0; }
+
 bool same(const Site& a, const Site& b) {
-  return a.line == b.line && std::strcmp(a.file, b.file) == 0 && std::strcmp(a.what, b.what) == 0;
+  return a.line == b.line && same(a.file, b.file) && same(a.what, b.what);
 }
 
 Index3 index_in(std::uint64_t i, const Index3& size) {

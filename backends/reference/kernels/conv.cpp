@@ -1,4 +1,7 @@
 // Conv and its gradients over up to three spatial dimensions: direct loops, sums in double.
+#include <algorithm>
+#include <array>
+
 #include "backends/reference/type_support.h"
 #include "runtime/backend/kernel_table.h"
 #include "runtime/base/dtype_visit.h"
@@ -35,66 +38,83 @@ ConvPlan plan_conv(const Attrs& attrs, const Shape& x, const Shape& w, const Sha
   return plan;
 }
 
-// Calls f(input offset, kernel offset) for every kernel element of output position `o` that lies in
-// the input.
-template <class F>
-void for_each_tap(const ConvPlan& p, const Spatial& o, F f) {
+// A run of taps: for i of [0, count), output `out + i` meets input `in + i * step` by one kernel
+// element.
+struct Run {
+  std::int64_t out = 0, in = 0, step = 1, count = 0;
+};
+
+// The outputs [begin, begin + count) along a dimension whose input for kernel element k lies
+// inside.
+struct Reach {
+  std::int64_t begin = 0, count = 0;
+};
+
+Reach reach_of(const ConvPlan& p, std::size_t dim, std::int64_t k) {
   const Window& w = p.window;
-  Spatial start;
-  std::array<Taps, kMaxSpatialRank> taps;
-  for (std::size_t i = 0; i < kMaxSpatialRank; ++i) {
-    start[i] = o[i] * w.stride[i] - w.pad_begin[i];
-    taps[i] = taps_inside(start[i], w.dilation[i], w.kernel[i], p.in[i]);
-  }
-  for (std::int64_t a = taps[0].begin; a < taps[0].end; ++a) {
-    const std::int64_t depth = (start[0] + a * w.dilation[0]) * p.in[1];
-    for (std::int64_t b = taps[1].begin; b < taps[1].end; ++b) {
-      const std::int64_t row = (depth + start[1] + b * w.dilation[1]) * p.in[2];
-      for (std::int64_t c = taps[2].begin; c < taps[2].end; ++c) {
-        f(row + start[2] + c * w.dilation[2], (a * w.kernel[1] + b) * w.kernel[2] + c);
-      }
-    }
-  }
+  const std::int64_t stride = w.stride[dim];
+  // 0 <= o * stride + shift < in
+  const std::int64_t shift = k * w.dilation[dim] - w.pad_begin[dim];
+  const std::int64_t begin = shift >= 0 ? 0 : (-shift + stride - 1) / stride;
+  const std::int64_t last = p.in[dim] - 1 - shift;
+  const std::int64_t end = last < 0 ? 0 : std::min(p.out[dim], last / stride + 1);
+  return {begin, std::max<std::int64_t>(end - begin, 0)};
 }
 
-// Calls f(output offset, position) for every output position.
+// Calls f(run) for the rows of a plane that kernel element `k` joins, the outputs in order.
 template <class F>
-void for_each_position(const Spatial& out, F f) {
-  std::int64_t offset = 0;
-  for (std::int64_t a = 0; a < out[0]; ++a) {
-    for (std::int64_t b = 0; b < out[1]; ++b) {
-      for (std::int64_t c = 0; c < out[2]; ++c) {
-        f(offset++, Spatial{a, b, c});
-      }
+void for_each_run(const ConvPlan& p, std::int64_t k, F f) {
+  const Window& w = p.window;
+  const Spatial at = {k / (w.kernel[1] * w.kernel[2]), k / w.kernel[2] % w.kernel[1],
+                      k % w.kernel[2]};
+  std::array<Reach, kMaxSpatialRank> reach;
+  const auto input = [&](std::size_t dim, std::int64_t o) {
+    return o * w.stride[dim] + at[dim] * w.dilation[dim] - w.pad_begin[dim];
+  };
+  for (std::size_t i = 0; i < kMaxSpatialRank; ++i) {
+    reach[i] = reach_of(p, i, at[i]);
+  }
+  const std::int64_t first = reach[2].begin;
+  for (std::int64_t a = reach[0].begin; a < reach[0].begin + reach[0].count; ++a) {
+    for (std::int64_t b = reach[1].begin; b < reach[1].begin + reach[1].count; ++b) {
+      f(Run{(a * p.out[1] + b) * p.out[2] + first,
+            (input(0, a) * p.in[1] + input(1, b)) * p.in[2] + input(2, first), w.stride[2],
+            reach[2].count});
     }
   }
 }
 
-// y[n,m,o] = bias[m] + sum_{c,k} w[m,c,k] x[n,c,o*stride - pad + k*dilation]
+// y[n,m,o] = bias[m] + sum_{k,c} w[m,c,k] x[n,c,o*stride - pad + k*dilation], summed in double in
+// `plane`
 template <class T>
-void run_conv(const ConvPlan& p, const T* x, const T* w, const T* bias, T* y) {
+void run_conv(const ConvPlan& p, const T* x, const T* w, const T* bias, T* y, double* plane) {
   const std::int64_t taps = p.window.kernel_elements();
   for (std::int64_t n = 0; n < p.batch; ++n) {
     for (std::int64_t m = 0; m < p.out_channels(); ++m) {
       const T* x_group = x + (n * p.in_channels() + m / p.group_out * p.group_in) * p.in_plane();
       const T* w_filter = w + m * p.group_in * taps;
+      std::fill(plane, plane + p.out_plane(), bias == nullptr ? 0.0 : static_cast<double>(bias[m]));
+      for (std::int64_t k = 0; k < taps; ++k) {
+        for (std::int64_t c = 0; c < p.group_in; ++c) {
+          const T* x_plane = x_group + c * p.in_plane();
+          const double weight = static_cast<double>(w_filter[c * taps + k]);
+          for_each_run(p, k, [&](const Run& run) {
+            for (std::int64_t i = 0; i < run.count; ++i) {
+              plane[run.out + i] += weight * static_cast<double>(x_plane[run.in + i * run.step]);
+            }
+          });
+        }
+      }
       T* y_plane = y + (n * p.out_channels() + m) * p.out_plane();
-      for_each_position(p.out, [&](std::int64_t at, const Spatial& o) {
-        double sum = bias == nullptr ? 0.0 : static_cast<double>(bias[m]);
-        for_each_tap(p, o, [&](std::int64_t from, std::int64_t k) {
-          for (std::int64_t c = 0; c < p.group_in; ++c) {
-            sum += static_cast<double>(x_group[c * p.in_plane() + from]) *
-                   static_cast<double>(w_filter[c * taps + k]);
-          }
-        });
-        y_plane[at] = p.rectifier(static_cast<T>(sum));
-      });
+      for (std::int64_t i = 0; i < p.out_plane(); ++i) {
+        y_plane[i] = p.rectifier(static_cast<T>(plane[i]));
+      }
     }
   }
 }
 
 // dx[n,c,i] = sum over the (m, o, k) whose tap is i of w[m,c,k] dy[n,m,o], gathered in double in
-// `plane`
+// `plane`. From the last kernel element to the first, an input meets its outputs in order.
 template <class T>
 void run_conv_grad_data(const ConvPlan& p, const T* w, const T* dy, T* dx, double* plane) {
   const std::int64_t taps = p.window.kernel_elements();
@@ -105,12 +125,14 @@ void run_conv_grad_data(const ConvPlan& p, const T* w, const T* dy, T* dx, doubl
       for (std::int64_t m = first; m < first + p.group_out; ++m) {
         const T* w_channel = w + (m * p.group_in + c % p.group_in) * taps;
         const T* dy_plane = dy + (n * p.out_channels() + m) * p.out_plane();
-        for_each_position(p.out, [&](std::int64_t at, const Spatial& o) {
-          const double gradient = static_cast<double>(dy_plane[at]);
-          for_each_tap(p, o, [&](std::int64_t to, std::int64_t k) {
-            plane[to] += gradient * static_cast<double>(w_channel[k]);
+        for (std::int64_t k = taps - 1; k >= 0; --k) {
+          const double weight = static_cast<double>(w_channel[k]);
+          for_each_run(p, k, [&](const Run& run) {
+            for (std::int64_t i = 0; i < run.count; ++i) {
+              plane[run.in + i * run.step] += weight * static_cast<double>(dy_plane[run.out + i]);
+            }
           });
-        });
+        }
       }
       T* dx_plane = dx + (n * p.in_channels() + c) * p.in_plane();
       for (std::int64_t i = 0; i < p.in_plane(); ++i) {
@@ -131,12 +153,16 @@ void run_conv_grad_weights(const ConvPlan& p, const T* x, const T* dy, T* dw, do
       for (std::int64_t n = 0; n < p.batch; ++n) {
         const T* x_plane = x + (n * p.in_channels() + channel) * p.in_plane();
         const T* dy_plane = dy + (n * p.out_channels() + m) * p.out_plane();
-        for_each_position(p.out, [&](std::int64_t at, const Spatial& o) {
-          const double gradient = static_cast<double>(dy_plane[at]);
-          for_each_tap(p, o, [&](std::int64_t from, std::int64_t k) {
-            filter[k] += gradient * static_cast<double>(x_plane[from]);
+        for (std::int64_t k = 0; k < taps; ++k) {
+          double sum = filter[k];
+          for_each_run(p, k, [&](const Run& run) {
+            for (std::int64_t i = 0; i < run.count; ++i) {
+              sum += static_cast<double>(dy_plane[run.out + i]) *
+                     static_cast<double>(x_plane[run.in + i * run.step]);
+            }
           });
-        });
+          filter[k] = sum;
+        }
       }
       for (std::int64_t k = 0; k < taps; ++k) {
         dw[(m * p.group_in + c) * taps + k] = static_cast<T>(filter[k]);
@@ -165,11 +191,13 @@ std::unique_ptr<Kernel> prepare_conv(const OpQuery& query) {
       plan_conv(*query.attrs, query.inputs[0].shape, query.inputs[1].shape, query.outputs[0].shape);
   const bool bias = has_input(query, 2);
   return visit_float(query.inputs[0].dtype, [&]<class T>() -> std::unique_ptr<Kernel> {
-    return make_kernel([=](const KernelArgs& args) {
+    auto kernel = make_kernel([=](const KernelArgs& args) {
       run_conv(plan, static_cast<const T*>(args.inputs[0]), static_cast<const T*>(args.inputs[1]),
                bias ? static_cast<const T*>(args.inputs[2]) : nullptr,
-               static_cast<T*>(args.outputs[0]));
+               static_cast<T*>(args.outputs[0]), static_cast<double*>(args.workspace));
     });
+    kernel->workspace_bytes = static_cast<std::size_t>(plan.out_plane()) * sizeof(double);
+    return kernel;
   });
 }
 
