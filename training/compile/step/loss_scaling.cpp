@@ -32,8 +32,8 @@ void LossScaling::unscale(Builder& builder, std::vector<ValueId>& gradients) con
   }
   builder.set_origin("loss unscaling");
   const ValueId scale = builder.graph().read_variable(scale_);
-  const ValueId inverse = builder.cast(
-      builder.op("Reciprocal", {builder.cast(scale, DType::kFloat64)}), DType::kFloat32);
+  // As PyTorch's, which divides in double: rounded to float, the two are the same number.
+  const ValueId inverse = builder.op("Reciprocal", {scale});
   for (ValueId& gradient : gradients) {
     gradient = builder.mul(gradient, inverse);
   }
