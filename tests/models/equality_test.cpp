@@ -6,9 +6,11 @@
 #include <cmath>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "backends/backends.h"
+#include "backends/cuda/cuda_backend.h"
 #include "graph/onnx/import.h"
 #include "graph/ops/standard_ops.h"
 #include "tests/models/expected_training.h"
@@ -26,6 +28,8 @@ using training::CompileSettings;
 using training::Engine;
 using training::GraphKind;
 using training::GraphRequest;
+
+constexpr std::string_view kEmulatedDevice = "cuda-emulated";
 
 struct ModelCase {
   const char* expected;  // tests/models/expected/NAME.json
@@ -105,6 +109,11 @@ double norm_of(const std::vector<double>& values) {
 
 class EqualityWithPyTorch : public testing::TestWithParam<ModelCase> {
  protected:
+  void SetUp() override {
+    if (GetParam().device == kEmulatedDevice && !has_emulated_cuda_backend()) {
+      GTEST_SKIP() << "this build has no emulated device (TEMPER_DEVICE_EMULATED)";
+    }
+  }
   ExpectedTraining expected_ = read_expected(GetParam().expected);
 };
 
@@ -196,27 +205,29 @@ TEST_P(EqualityWithPyTorch, LossCurvesAndBatchNormStatisticsArePyTorchs) {
 }
 
 // The reference backend's plain loops are too slow for the largest model.
-INSTANTIATE_TEST_SUITE_P(Models, EqualityWithPyTorch,
-                         testing::Values(ModelCase{"tiny_mlp", "tiny_mlp.onnx", "cpu"},
-                                         ModelCase{"tiny_mlp", "tiny_mlp.raw.onnx", "cpu"},
-                                         ModelCase{"tiny_mlp", "tiny_mlp.fixed.onnx", "cpu"},
-                                         ModelCase{"tiny_mlp", "tiny_mlp.onnx", "reference"},
-                                         ModelCase{"mlp", "mlp.onnx", "cpu"},
-                                         ModelCase{"mlp", "mlp.raw.onnx", "cpu"},
-                                         ModelCase{"mlp", "mlp.fixed.onnx", "cpu"},
-                                         ModelCase{"lenet", "lenet.onnx", "cpu"},
-                                         ModelCase{"lenet", "lenet.raw.onnx", "cpu"},
-                                         ModelCase{"lenet", "lenet.fixed.onnx", "cpu"},
-                                         ModelCase{"lenet", "lenet.raw.onnx", "reference"},
-                                         ModelCase{"cifar_cnn", "cifar_cnn.onnx", "cpu"},
-                                         ModelCase{"cifar_cnn", "cifar_cnn.fixed.onnx", "cpu"},
-                                         ModelCase{"cifar_cnn.raw", "cifar_cnn.raw.onnx", "cpu"}),
-                         [](const auto& test) {
-                           std::string name =
-                               std::string(test.param.file) + "On" + test.param.device;
-                           std::erase_if(name, [](char c) { return c == '.' || c == '_'; });
-                           return name;
-                         });
+INSTANTIATE_TEST_SUITE_P(
+    Models, EqualityWithPyTorch,
+    testing::Values(ModelCase{"tiny_mlp", "tiny_mlp.onnx", "cpu"},
+                    ModelCase{"tiny_mlp", "tiny_mlp.raw.onnx", "cpu"},
+                    ModelCase{"tiny_mlp", "tiny_mlp.fixed.onnx", "cpu"},
+                    ModelCase{"tiny_mlp", "tiny_mlp.onnx", "reference"},
+                    ModelCase{"mlp", "mlp.onnx", "cpu"}, ModelCase{"mlp", "mlp.raw.onnx", "cpu"},
+                    ModelCase{"mlp", "mlp.fixed.onnx", "cpu"},
+                    ModelCase{"lenet", "lenet.onnx", "cpu"},
+                    ModelCase{"lenet", "lenet.raw.onnx", "cpu"},
+                    ModelCase{"lenet", "lenet.fixed.onnx", "cpu"},
+                    ModelCase{"lenet", "lenet.raw.onnx", "reference"},
+                    ModelCase{"tiny_mlp", "tiny_mlp.onnx", "cuda-emulated"},
+                    ModelCase{"lenet", "lenet.raw.onnx", "cuda-emulated"},
+                    ModelCase{"cifar_cnn.raw", "cifar_cnn.raw.onnx", "cuda-emulated"},
+                    ModelCase{"cifar_cnn", "cifar_cnn.onnx", "cpu"},
+                    ModelCase{"cifar_cnn", "cifar_cnn.fixed.onnx", "cpu"},
+                    ModelCase{"cifar_cnn.raw", "cifar_cnn.raw.onnx", "cpu"}),
+    [](const auto& test) {
+      std::string name = std::string(test.param.file) + "On" + test.param.device;
+      std::erase_if(name, [](char c) { return c == '.' || c == '_' || c == '-'; });
+      return name;
+    });
 
 }  // namespace
 }  // namespace temper

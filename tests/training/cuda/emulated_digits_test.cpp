@@ -47,6 +47,20 @@ TEST_F(EmulatedDigits, LearnAsOnTheCpu) {
   }
 }
 
+// The recipe as it stands, all its epochs.
+TEST_F(EmulatedDigits, LearnToTheAccuracyOfTheCpu) {
+  const RunRecord cpu = run("cpu", {}), device = run("cuda-emulated", {});
+  ASSERT_EQ(cpu.losses.size(), 900u);
+  ASSERT_EQ(device.losses.size(), 900u);
+  const double wanted = cpu.result.final_evaluation.metric("accuracy").value();
+  const double made = device.result.final_evaluation.metric("accuracy").value();
+  RecordProperty("cpu", concat(wanted));
+  RecordProperty("device", concat(made));
+  EXPECT_GT(wanted, 0.97);
+  EXPECT_NEAR(wanted, made, 0.01);
+  EXPECT_NEAR(cpu.result.final_evaluation.loss, device.result.final_evaluation.loss, 0.01);
+}
+
 // Those that see the axes of a parameter, by products and sums over rows and columns.
 TEST_F(EmulatedDigits, OptimizersOfMatricesMoveAsOnTheCpu) {
   for (const std::string name : {"adafactor", "muon"}) {

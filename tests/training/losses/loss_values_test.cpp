@@ -8,10 +8,14 @@
 #include <set>
 
 #include "backends/backends.h"
+#include "backends/cuda/cuda_backend.h"
 #include "graph/autodiff/gradient.h"
+#include "graph/lowering/lower.h"
 #include "graph/ops/standard_ops.h"
 #include "graph/passes/evaluate.h"
+#include "graph/passes/pipeline.h"
 #include "runtime/base/error.h"
+#include "runtime/exec/executor.h"
 #include "tests/training/losses/expected/losses.h"
 #include "training/losses/loss.h"
 
@@ -25,6 +29,32 @@ struct Result {
 
 Tensor tensor_of(DType dtype, const LossTensor& values) {
   return Tensor::from<double>(dtype, values.shape, values.values);
+}
+
+// On a device whose memory the host cannot touch, as a plan.
+std::vector<Tensor> run_plan(graph::Graph& graph, const Backend& backend,
+                             const std::map<graph::ValueId, Tensor>& known,
+                             const std::vector<graph::ValueId>& results) {
+  for (std::size_t i = 0; i < results.size(); ++i) {
+    graph.add_output(concat("y", i), results[i]);
+  }
+  const std::vector<graph::ValueId> inputs = graph.inputs;
+  graph::run_pipeline(graph, *make_backend("reference"));
+  const std::unique_ptr<Stream> stream = backend.make_stream();
+  VariableStore store(backend.memory(), *stream);
+  Arena arena(backend.memory());
+  const Plan plan = graph::lower(graph, backend, store, {});
+  store.allocate();
+  Executor executor(plan, store, arena);
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    executor.bind_input(static_cast<int>(i), known.at(inputs[i]));
+  }
+  executor.run();
+  std::vector<Tensor> tensors;
+  for (std::size_t i = 0; i < results.size(); ++i) {
+    tensors.push_back(executor.read_output(static_cast<int>(i)).to_plain());
+  }
+  return tensors;
 }
 
 Result run(const ExpectedLoss& wanted, DType dtype, const char* backend_name) {
@@ -59,7 +89,9 @@ Result run(const ExpectedLoss& wanted, DType dtype, const char* backend_name) {
   std::vector<graph::ValueId> results = graph::gradient(graph, value, in.outputs);
   results.insert(results.begin(), value);
   const auto backend = make_backend(backend_name);
-  const std::vector<Tensor> tensors = graph::evaluate(graph, *backend, known, results);
+  const std::vector<Tensor> tensors = backend->memory().is_host()
+                                          ? graph::evaluate(graph, *backend, known, results)
+                                          : run_plan(graph, *backend, known, results);
   Result result{tensors[0].values<double>().front(), {}};
   for (std::size_t i = 1; i < tensors.size(); ++i) {
     result.gradients.push_back(tensors[i].values<double>());
@@ -107,6 +139,18 @@ TEST(LossValues, EqualPyTorchWithAWeightForEachSample) {
   for (const ExpectedLoss& wanted : expected_weighted_losses()) {
     expect_equal(wanted, DType::kFloat64, "reference", 1e-6);
     expect_equal(wanted, DType::kFloat32, "cpu", 1e-5);
+  }
+}
+
+// Also where both the weight of a sample and the target decide what counts.
+TEST(EmulatedLossValues, EqualPyTorchInFloat) {
+  if (!has_emulated_cuda_backend()) {
+    GTEST_SKIP() << "this build has no emulated device (TEMPER_DEVICE_EMULATED)";
+  }
+  for (const auto& cases : {expected_losses(), expected_weighted_losses()}) {
+    for (const ExpectedLoss& wanted : cases) {
+      expect_equal(wanted, DType::kFloat32, "cuda-emulated", 1e-5);
+    }
   }
 }
 
