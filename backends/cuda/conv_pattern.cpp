@@ -114,10 +114,6 @@ Support read_pattern(const OpQuery& query, ConvPattern& pattern) {
     }
   }
   read_window_of(attrs, pattern);
-  if (pattern.pads_begin != pattern.pads_end) {
-    return Support::no(concat("padding that differs at both ends, ", sizes_text(pattern.pads_begin),
-                              " and ", sizes_text(pattern.pads_end)));
-  }
   const Rectifier rectifier = rectifier_of(attrs);
   pattern.relu = rectifier.on;
   pattern.bias = pattern.product != ConvProduct::kGradWeights && has_input(query, 2);

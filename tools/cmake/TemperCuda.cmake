@@ -30,6 +30,20 @@ if(TEMPER_CUDA)
   if(NOT TEMPER_CUBLASLT_HEADER)  # what it is compared with is not there; the library is not needed to build
     list(FILTER cuda_sources EXCLUDE REGEX "/cublas_lt_check\\.cpp$")
   endif()
+  # Headers of cuDNN 9 and of its graph library; libcudnn.so.9 itself is loaded at run time. On PyPI both are packages of Python
+  # (nvidia-cudnn-cu13, nvidia-cudnn-frontend).
+  file(GLOB cuda_packages ${PROJECT_BINARY_DIR}/venv/lib/python3*/site-packages)
+  find_path(TEMPER_CUDNN cudnn.h HINTS ${cuda_packages}/nvidia/cudnn/include PATHS ${CUDAToolkit_INCLUDE_DIRS})
+  find_path(TEMPER_CUDNN_FRONTEND cudnn_frontend.h HINTS ${cuda_packages}/include)
+  if(TEMPER_CUDNN AND TEMPER_CUDNN_FRONTEND)
+    set_source_files_properties(${cuda_folder}/real/cudnn_graph.cpp PROPERTIES
+      COMPILE_DEFINITIONS "NV_CUDNN_FRONTEND_USE_DYNAMIC_LOADING;CUDNN_FRONTEND_SKIP_JSON_LIB"
+      COMPILE_OPTIONS "-O1;-isystem${TEMPER_CUDNN_FRONTEND};-isystem${TEMPER_CUDNN}")
+  else()
+    message(STATUS "No cudnn.h or cudnn_frontend.h: convolutions on GPUs will be direct sums (-DTEMPER_CUDNN=DIR, -DTEMPER_CUDNN_FRONTEND=DIR)")
+    list(FILTER cuda_sources EXCLUDE REGEX "/real/cudnn")
+    list(APPEND cuda_sources ${cuda_folder}/absent/cudnn_absent.cpp)
+  endif()
   add_library(temper_backends_cuda STATIC ${cuda_sources} ${cuda_registration})
   set_source_files_properties(${cuda_sources} PROPERTIES SKIP_PRECOMPILE_HEADERS ON)
   target_include_directories(temper_backends_cuda PRIVATE ${PROJECT_SOURCE_DIR} ${CUDAToolkit_INCLUDE_DIRS})
@@ -44,6 +58,12 @@ if(TEMPER_CUDA)
     RULE_LAUNCH_COMPILE "${PROJECT_SOURCE_DIR}/tools/cmake/keep_registers.sh <OBJECT>")
   target_link_libraries(temper_backends_cuda PUBLIC temper_runtime_backend temper_backends_common temper_backends_host
     PRIVATE CUDA::cudart_static ${CMAKE_DL_LIBS})
+  if(TEMPER_CUDNN AND TEMPER_CUDNN_FRONTEND)
+    # What cuDNN would give on GPUs that are not there: tools/test_cudnn.sh.
+    add_executable(cudnn_plans EXCLUDE_FROM_ALL ${PROJECT_SOURCE_DIR}/tests/programs/cudnn_plans.cpp)
+    target_include_directories(cudnn_plans PRIVATE ${PROJECT_SOURCE_DIR})
+    target_link_libraries(cudnn_plans PRIVATE temper_backends_cuda)
+  endif()
 else()
   add_library(temper_backends_cuda STATIC ${cuda_folder}/absent/cuda_backend_absent.cpp
     ${cuda_folder}/absent/cuda_parts_absent.cpp)

@@ -116,6 +116,7 @@ class CudnnKernel final : public Kernel {
     workspace_bytes = library_offset_ + plan_->workspace_bytes;
     if (request.is_separate()) {
       add_rest(query);
+      description += ", the rest apart";
     }
   }
 

@@ -1,18 +1,116 @@
-// cuDNN is not called yet: every query is refused, so that a model with convolutions is refused
-// with the reason.
+// cuDNN's plans by pattern: made once for all kernels of a process that ask for the same.
+#include <map>
+#include <mutex>
+#include <utility>
+
+#include "backends/cuda/conv_pattern.h"
 #include "backends/cuda/cudnn_support.h"
+#include "backends/cuda/real/cudnn_graph.h"
 #include "runtime/base/error.h"
 
 namespace temper::cuda {
+namespace {
+
+// A plan, or why there is none.
+struct Answer {
+  std::shared_ptr<const CudnnGraph> graph;
+  std::string refusal;
+};
+
+// Threading: any thread.
+class Answers {
+ public:
+  void set_device(CudnnDevice device) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    device_ = std::move(device);
+    is_open_ = false;
+  }
+  // Whether plans are for the device that is open.
+  bool is_open() const { return is_open_; }
+
+  Answer ask(const ConvPattern& pattern) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (device_.sm == 0) {
+      device_ = describe_open_device();
+    }
+    const auto [it, is_new] = answers_.try_emplace(device_.json + to_string(pattern));
+    if (is_new) {
+      try {
+        it->second.graph = build_graph(pattern, device_);
+      } catch (const Error& error) {
+        it->second.refusal = error.message();
+      }
+    }
+    return it->second;
+  }
+
+ private:
+  std::mutex mutex_;
+  CudnnDevice device_;
+  bool is_open_ = true;
+  std::map<std::string, Answer> answers_;
+};
+
+Answers& answers() {
+  static Answers of_process;
+  return of_process;
+}
+
+class PatternPlan final : public CudnnPlan {
+ public:
+  PatternPlan(ConvPattern pattern, std::shared_ptr<const CudnnGraph> graph)
+      : pattern_(std::move(pattern)), graph_(std::move(graph)) {
+    workspace_bytes = graph_->workspace_bytes;
+    description = concat("cuDNN ", graph_->engine);
+  }
+
+  void run(void* const* inputs, void* const* outputs, void* workspace,
+           StreamHandle stream) const override {
+    const auto address = [&](const ConvTensor& tensor) {
+      return (tensor.is_output ? outputs : inputs)[tensor.index];
+    };
+    graph_->run(address(pattern_.x), address(pattern_.w), address(pattern_.y),
+                pattern_.bias ? inputs[2] : nullptr, workspace, stream);
+  }
+
+ private:
+  ConvPattern pattern_;
+  std::shared_ptr<const CudnnGraph> graph_;
+};
+
+}  // namespace
+
+void set_planned_device(CudnnDevice device) { answers().set_device(std::move(device)); }
 
 Support cudnn_supports(const OpQuery& query) {
-  return Support::no(concat("cuDNN's ", query.op, " is not called yet"));
+  ConvPattern pattern;
+  const Support is_product = read_pattern(query, pattern);
+  if (!is_product.ok) {
+    return is_product;
+  }
+  Answer answer = answers().ask(pattern);
+  return answer.graph != nullptr ? Support::yes() : Support::no(std::move(answer.refusal));
 }
 
 std::unique_ptr<CudnnPlan> plan_cudnn(const OpQuery& query) {
-  fail(ErrorCode::kInternal, "no plan for ", query.op);
+  ConvPattern pattern;
+  const Support is_product = read_pattern(query, pattern);
+  TEMPER_ASSERT(is_product.ok, is_product.reason);
+  const Answer answer = answers().ask(pattern);
+  TEMPER_ASSERT(answer.graph != nullptr, answer.refusal);
+  if (answers().is_open()) {
+    open_cudnn();
+  }
+  return std::make_unique<PatternPlan>(std::move(pattern), answer.graph);
 }
 
-std::string cudnn_text() { return "cuDNN not used"; }
+std::string cudnn_text() {
+  try {
+    const std::size_t version = cudnn_version();
+    return concat("cuDNN ", version / 10000, ".", version / 100 % 100, ".", version % 100);
+  } catch (const Error& error) {
+    return error.message();
+  }
+}
 
 }  // namespace temper::cuda
