@@ -1,5 +1,6 @@
 // cuDNN's plans by pattern: made once for all kernels of a process that ask for the same.
 #include <map>
+#include <memory>
 #include <mutex>
 #include <utility>
 
@@ -13,22 +14,26 @@ namespace {
 
 // A plan, or why there is none.
 struct Answer {
-  std::shared_ptr<const CudnnGraph> graph;
+  std::unique_ptr<const CudnnGraph> graph;
   std::string refusal;
 };
 
-// Threading: any thread.
+// Lives as long as the process, as do its plans: kernels keep their addresses. Threading: any
+// thread.
 class Answers {
  public:
-  void set_device(CudnnDevice device) {
+  void set_device(CudnnDevice device) const {
     const std::lock_guard<std::mutex> lock(mutex_);
     device_ = std::move(device);
     is_open_ = false;
   }
   // Whether plans are for the device that is open.
-  bool is_open() const { return is_open_; }
+  bool is_open() const {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    return is_open_;
+  }
 
-  Answer ask(const ConvPattern& pattern) {
+  const Answer& ask(const ConvPattern& pattern) const {
     const std::lock_guard<std::mutex> lock(mutex_);
     if (device_.sm == 0) {
       device_ = describe_open_device();
@@ -45,23 +50,24 @@ class Answers {
   }
 
  private:
-  std::mutex mutex_;
-  CudnnDevice device_;
-  bool is_open_ = true;
-  std::map<std::string, Answer> answers_;
+  mutable std::mutex mutex_;
+  mutable CudnnDevice device_;
+  mutable bool is_open_ = true;
+  mutable std::map<std::string, Answer> answers_;
 };
 
-Answers& answers() {
-  static Answers of_process;
-  return of_process;
+// Never destroyed: cuDNN may be gone before.
+const Answers& answers() {
+  static const Answers& kOfProcess = *std::make_unique<Answers>().release();
+  return kOfProcess;
 }
 
 class PatternPlan final : public CudnnPlan {
  public:
-  PatternPlan(ConvPattern pattern, std::shared_ptr<const CudnnGraph> graph)
-      : pattern_(std::move(pattern)), graph_(std::move(graph)) {
-    workspace_bytes = graph_->workspace_bytes;
-    description = concat("cuDNN ", graph_->engine);
+  PatternPlan(ConvPattern pattern, const CudnnGraph& graph)
+      : pattern_(std::move(pattern)), graph_(graph) {
+    workspace_bytes = graph_.workspace_bytes;
+    description = concat("cuDNN ", graph_.engine);
   }
 
   void run(void* const* inputs, void* const* outputs, void* workspace,
@@ -69,13 +75,13 @@ class PatternPlan final : public CudnnPlan {
     const auto address = [&](const ConvTensor& tensor) {
       return (tensor.is_output ? outputs : inputs)[tensor.index];
     };
-    graph_->run(address(pattern_.x), address(pattern_.w), address(pattern_.y),
-                pattern_.bias ? inputs[2] : nullptr, workspace, stream);
+    graph_.run(address(pattern_.x), address(pattern_.w), address(pattern_.y),
+               pattern_.bias ? inputs[2] : nullptr, workspace, stream);
   }
 
  private:
   ConvPattern pattern_;
-  std::shared_ptr<const CudnnGraph> graph_;
+  const CudnnGraph& graph_;
 };
 
 }  // namespace
@@ -88,20 +94,20 @@ Support cudnn_supports(const OpQuery& query) {
   if (!is_product.ok) {
     return is_product;
   }
-  Answer answer = answers().ask(pattern);
-  return answer.graph != nullptr ? Support::yes() : Support::no(std::move(answer.refusal));
+  const Answer& answer = answers().ask(pattern);
+  return answer.graph != nullptr ? Support::yes() : Support::no(answer.refusal);
 }
 
 std::unique_ptr<CudnnPlan> plan_cudnn(const OpQuery& query) {
   ConvPattern pattern;
   const Support is_product = read_pattern(query, pattern);
   TEMPER_ASSERT(is_product.ok, is_product.reason);
-  const Answer answer = answers().ask(pattern);
+  const Answer& answer = answers().ask(pattern);
   TEMPER_ASSERT(answer.graph != nullptr, answer.refusal);
   if (answers().is_open()) {
     open_cudnn();
   }
-  return std::make_unique<PatternPlan>(std::move(pattern), answer.graph);
+  return std::make_unique<PatternPlan>(std::move(pattern), *answer.graph);
 }
 
 std::string cudnn_text() {

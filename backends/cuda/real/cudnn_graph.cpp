@@ -14,26 +14,27 @@
 
 #include "runtime/base/error.h"
 
-namespace cudnn_frontend {
-void* cudnn_dlhandle = nullptr;  // where the library looks for cuDNN's functions
-}
+// Declared by the library and defined by who uses it: where it looks for cuDNN's functions.
+decltype(cudnn_frontend::cudnn_dlhandle) cudnn_frontend::cudnn_dlhandle = nullptr;
 
 namespace temper::cuda {
 namespace {
 
 namespace fe = cudnn_frontend;
 using Attributes = fe::graph::Tensor_attributes;
-using TensorNode = std::shared_ptr<Attributes>;
+using TensorNode = decltype(std::declval<fe::graph::Graph&>().tensor(Attributes()));
 
 constexpr const char* kLibrary = "libcudnn.so.9";
 // Plans that want more are passed over: it is taken from what a batch may need.
 constexpr std::int64_t kWorkspaceLimit = std::int64_t{512} << 20;
 
 void load() {
-  static std::once_flag once;
-  std::call_once(once, [] { fe::cudnn_dlhandle = dlopen(kLibrary, RTLD_NOW | RTLD_LOCAL); });
-  TEMPER_CHECK(fe::cudnn_dlhandle != nullptr, ErrorCode::kUnsupported, "cuDNN is not there (",
-               kLibrary, "): install cuDNN 9 for CUDA 13");
+  static const bool kIsLoaded = [] {
+    fe::cudnn_dlhandle = dlopen(kLibrary, RTLD_NOW | RTLD_LOCAL);
+    return fe::cudnn_dlhandle != nullptr;
+  }();
+  TEMPER_CHECK(kIsLoaded, ErrorCode::kUnsupported, "cuDNN is not there (", kLibrary,
+               "): install cuDNN 9 for CUDA 13");
 }
 
 std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
@@ -50,13 +51,16 @@ void check(cudnnStatus_t status, const char* what) {
 
 // One for all streams: taken by one launch at a time.
 struct Handle {
-  std::mutex mutex;
+  mutable std::mutex mutex;
   cudnnHandle_t handle = nullptr;
+
+  Handle() { check(fe::detail::create_handle(&handle), "starting cuDNN"); }
 };
 
-Handle& opened() {
-  static Handle of_process;
-  return of_process;
+// Never destroyed: cuDNN may be gone before.
+const Handle& opened() {
+  static const Handle& kOfProcess = *std::make_unique<Handle>().release();
+  return kOfProcess;
 }
 
 fe::DataType_t type_of(DType dtype) {
@@ -78,9 +82,9 @@ class PatternGraph final : public CudnnGraph {
  public:
   PatternGraph(const ConvPattern& pattern, const CudnnDevice& device) : pattern_(pattern) {
     const std::vector<std::uint8_t> json(device.json.begin(), device.json.end());
-    auto properties = std::make_shared<fe::DeviceProperties>();
+    auto properties = std::make_unique<fe::DeviceProperties>();
     require(properties->deserialize(json), "the device's description");
-    graph_.set_device_properties(properties)
+    graph_.set_device_properties(std::move(properties))
         .set_sm_version(device.sm)
         .set_io_data_type(type_of(pattern.dtype))
         .set_intermediate_data_type(fe::DataType_t::FLOAT)
@@ -106,7 +110,7 @@ class PatternGraph final : public CudnnGraph {
     if (pattern_.bias) {
       addresses.emplace(kBias, bias);
     }
-    Handle& device = opened();
+    const Handle& device = opened();
     const std::lock_guard<std::mutex> lock(device.mutex);
     check(fe::detail::set_stream(device.handle, static_cast<cudaStream_t>(stream.handle)),
           "cuDNN's stream");
@@ -199,11 +203,7 @@ std::unique_ptr<CudnnGraph> build_graph(const ConvPattern& pattern, const CudnnD
 
 void open_cudnn() {
   load();
-  Handle& device = opened();
-  const std::lock_guard<std::mutex> lock(device.mutex);
-  if (device.handle == nullptr) {
-    check(fe::detail::create_handle(&device.handle), "starting cuDNN");
-  }
+  opened();
 }
 
 std::size_t cudnn_version() {
