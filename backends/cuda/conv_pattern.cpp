@@ -98,6 +98,10 @@ Support read_pattern(const OpQuery& query, ConvPattern& pattern) {
                         ? ConvProduct::kGradData
                         : ConvProduct::kForward;
   pattern.dtype = query.inputs[0].dtype;
+  if (pattern.dtype != DType::kFloat32 && pattern.dtype != DType::kFloat16 &&
+      pattern.dtype != DType::kBFloat16) {
+    return Support::no(concat("only f32, f16 and bf16, not ", pattern.dtype));
+  }
   for (const Role& role : roles_of(query, pattern.product)) {
     const TensorSpec& spec = (role.is_output ? query.outputs : query.inputs)[role.index];
     if (!spec.present() || spec.dtype != pattern.dtype) {

@@ -7,9 +7,11 @@
 #include <temper_test_paths.h>
 
 #include <algorithm>
+#include <fstream>
 #include <iterator>
 #include <memory>
 #include <set>
+#include <sstream>
 #include <string>
 #include <utility>
 #include <vector>
@@ -184,6 +186,24 @@ TEST(ConvQueriesPage, IsWrittenFromThePlansOfModels) {
     }
   }
   test::expect_page(TEMPER_SOURCE_DIR, "tests/models/expected/conv_queries.txt", page);
+}
+
+// What cuDNN answers is asked where cuDNN is (tools/test_cudnn.sh); that all of them were asked is
+// seen here.
+TEST(ConvQueriesPage, HasAnAnswerForEachOfItsConvolutions) {
+  std::ifstream answers(std::string(TEMPER_SOURCE_DIR) + "/docs/cudnn_plans.md");
+  std::ostringstream page;
+  page << answers.rdbuf();
+  std::ifstream queries(std::string(TEMPER_SOURCE_DIR) + "/tests/models/expected/conv_queries.txt");
+  int count = 0;
+  for (std::string line; std::getline(queries, line);) {
+    if (!line.empty() && line[0] != '#') {
+      ++count;
+      EXPECT_NE(page.str().find("`" + line + "`"), std::string::npos)
+          << line << "\nis not on docs/cudnn_plans.md: tools/test_cudnn.sh write";
+    }
+  }
+  EXPECT_GT(count, 0);
 }
 
 }  // namespace

@@ -124,7 +124,8 @@ class CudnnKernel final : public Kernel {
     const StreamHandle stream = handle_of(args.stream);
     void* library_workspace = static_cast<unsigned char*>(args.workspace) + library_offset_;
     void* result = widened_ > 0 ? args.workspace : args.outputs[0];
-    plan_->run(args.inputs, &result, library_workspace, stream);
+    void* const results[] = {result, nullptr};  // a gradient of the bias is never cuDNN's
+    plan_->run(args.inputs, results, library_workspace, stream);
     if (widened_ > 0) {
       cast_elements(narrow_dtype_, result, DType::kFloat32, args.outputs[0], widened_, stream);
     }
