@@ -5,9 +5,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <numeric>
 #include <string>
 
 #include "backends/cuda/device.h"
+#include "runtime/base/alignment.h"
 #include "runtime/base/dtype.h"
 #include "runtime/base/error.h"
 
@@ -25,6 +27,14 @@ struct MatMulProblem {
   Epilogue epilogue = Epilogue::kNone;
   DType dtype = DType::kFloat32;    // of a and b: f32, f16 or bf16; sums are in f32
   DType c_dtype = DType::kFloat32;  // of c and the bias: as a and b, or f32
+  // Of the addresses of a, b and c, or less where a product begins within a tensor.
+  std::int64_t alignment_bytes = kBufferAlignment;
+
+  // Addresses will also be multiples of so many elements from the first ones.
+  void begin_at_multiples_of(std::int64_t elements) {
+    alignment_bytes =
+        std::gcd(alignment_bytes, elements * static_cast<std::int64_t>(size_of(dtype)));
+  }
 };
 
 // THROWS: kInternal where no side takes the types.

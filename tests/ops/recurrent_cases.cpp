@@ -93,6 +93,18 @@ void add_forms(std::vector<OpCase>& cases, const std::string& op, const Attrs& o
   cases.push_back(last);
 }
 
+// A case with many hidden units, in each type.
+void add_forward(std::vector<OpCase>& cases, OpCase forward) {
+  for (const DType wide : {DType::kFloat32, DType::kFloat64}) {
+    forward.dtypes = {wide};
+    cases.push_back(forward);
+  }
+  forward.dtypes = {DType::kFloat16, DType::kBFloat16};
+  forward.tolerance_factor = 4;
+  forward.tolerance_reason = "a state may be rounded to 16 bits at each step";
+  cases.push_back(forward);
+}
+
 // The gradient op itself, in float32 too, which central differences do not see; long enough for
 // several slices of samples, and with a length.
 void add_gradients(std::vector<OpCase>& cases, const std::string& op, const Attrs& own) {
@@ -126,7 +138,7 @@ void add_gradients(std::vector<OpCase>& cases, const std::string& op, const Attr
     }
     gradient.tolerance_factor = 20;
     gradient.tolerance_reason = "sums over all steps, in float32 products";
-    cases.push_back(forward);
+    add_forward(cases, forward);
     cases.push_back(gradient);
   };
   add({}, {5, 9, 4, 37}, {true, false, true}, "wide");

@@ -1,5 +1,6 @@
 // Matrix products of the emulated device: plain loops.
 #include <algorithm>
+#include <cstdint>
 #include <vector>
 
 #include "backends/cuda/cublas_support.h"
@@ -54,6 +55,12 @@ class LoopMatMul final : public MatMulPlan {
   }
   void run(const void* a, const void* b, const void* bias, void* c, void*,
            StreamHandle stream) const override {
+    for (const void* address : {a, b, static_cast<const void*>(c)}) {
+      const auto place = reinterpret_cast<std::uintptr_t>(address);
+      TEMPER_ASSERT(place % static_cast<std::uintptr_t>(problem_.alignment_bytes) == 0,
+                    "a matrix lies at ", place, ", not at a multiple of ", problem_.alignment_bytes,
+                    " bytes");
+    }
     visit_any_float(problem_.dtype, [&]<class T>() {
       if (problem_.c_dtype == problem_.dtype) {
         queue_batch<T, T>(a, b, bias, c, stream);

@@ -158,6 +158,9 @@ BatchedProduct plan_batches(const OpQuery& query) {
   for (std::int64_t i = 0; i < outer.count; ++i) {
     made.calls.push_back(
         {outer.find(i, 0) * p.m * p.k, outer.find(i, 1) * p.k * p.n, outer.find(i, 2) * p.m * p.n});
+    p.begin_at_multiples_of(made.calls.back().a);
+    p.begin_at_multiples_of(made.calls.back().b);
+    p.begin_at_multiples_of(made.calls.back().c);
   }
   return made;
 }

@@ -30,6 +30,7 @@ CellRules rules_of(const OpQuery& query) {
   rules.cell = query.op.starts_with("LSTM")  ? Cell::kLstm
                : query.op.starts_with("GRU") ? Cell::kGru
                                              : Cell::kRnn;
+  rules.dtype = query.inputs[kX].dtype;
   rules.gates = rules.is(Cell::kLstm) ? 4 : rules.is(Cell::kGru) ? 3 : 1;
   rules.batch_first = attrs.get_int("layout", 0) != 0;
   const Shape& x = query.inputs[kX].shape;
@@ -54,12 +55,6 @@ CellRules rules_of(const OpQuery& query) {
   return rules;
 }
 
-// Tensors of a direction lie one behind the other.
-template <class T>
-T* part_of(T* tensor, std::int64_t d, std::int64_t elements) {
-  return tensor == nullptr ? nullptr : tensor + d * elements;
-}
-
 class RecurrentKernel final : public Kernel {
  public:
   explicit RecurrentKernel(const OpQuery& query)
@@ -70,10 +65,10 @@ class RecurrentKernel final : public Kernel {
         keeps_tape_(!backward_ && has_output(query, tape_output(rules_))),
         copies_x_(rules_.batch_first || has_input(query, kLengths)),
         products_(rules_, backward_) {
-    FloatPart tape(nullptr), part(nullptr);
+    MemoryPart tape(nullptr), part(nullptr);
     const RecurrentTape kept(rules_, tape);
     opaque_bytes.assign(query.outputs.size(), 0);
-    direction_floats_ = tape.bytes() / sizeof(float);
+    direction_bytes_ = tape.bytes();
     if (keeps_tape_) {
       opaque_bytes[tape_output(rules_)] =
           tape.bytes() * static_cast<std::size_t>(rules_.directions);
@@ -92,7 +87,7 @@ class RecurrentKernel final : public Kernel {
   }
 
   void run(const KernelArgs& args) const override {
-    FloatPart part(args.workspace);
+    MemoryPart part(args.workspace);
     // Without a tape, both directions use one place.
     const RecurrentTape own =
         has_tape_ || keeps_tape_ ? tape_at(nullptr, 0) : RecurrentTape(rules_, part);
@@ -101,7 +96,7 @@ class RecurrentKernel final : public Kernel {
               handle_of(args.stream),
               own,
               scratch,
-              there_.input<float>(args, kX),
+              there_.input<void>(args, kX),
               there_.input<std::int32_t>(args, kLengths),
               static_cast<unsigned char*>(args.workspace) + part.bytes()};
     if (call.lengths != nullptr) {
@@ -125,8 +120,8 @@ class RecurrentKernel final : public Kernel {
         give_gradients(call, d);
       }
     }
-    if (backward_ && rules_.batch_first && there_.output<float>(args, kX) != nullptr) {
-      write_rows(rules_, scratch.dx, there_.output<float>(args, kX), call.stream);
+    if (backward_ && rules_.gathers_dx() && there_.output<void>(args, kX) != nullptr) {
+      write_rows(rules_, scratch.dx, there_.output<void>(args, kX), call.stream);
     }
   }
 
@@ -136,35 +131,45 @@ class RecurrentKernel final : public Kernel {
     StreamHandle stream;
     RecurrentTape tape;
     const RecurrentScratch& scratch;
-    const float* x;  // in the order of rows here
+    const void* x;  // in the order of rows here
     const std::int32_t* lengths;
     void* product_workspace;
   };
 
   RecurrentTape tape_at(void* first, std::int64_t d) const {
-    FloatPart part(first == nullptr ? nullptr
-                                    : static_cast<float*>(first) +
-                                          d * static_cast<std::int64_t>(direction_floats_));
+    MemoryPart part(first == nullptr ? nullptr
+                                     : static_cast<std::byte*>(first) +
+                                           static_cast<std::size_t>(d) * direction_bytes_);
     return {rules_, part};
   }
-  const float* input(const Call& call, std::size_t i) const {
-    return there_.input<float>(call.args, i);
+  // So many stored elements further on; null stays.
+  void* moved(void* tensor, std::int64_t elements) const {
+    return tensor == nullptr ? nullptr
+                             : static_cast<std::byte*>(tensor) +
+                                   elements * static_cast<std::int64_t>(size_of(rules_.dtype));
   }
-  const float* dy(const Call& call, std::size_t i) const {
+  const void* moved(const void* tensor, std::int64_t elements) const {
+    return moved(const_cast<void*>(tensor), elements);
+  }
+  const void* input(const Call& call, std::size_t i) const {
+    return there_.input<void>(call.args, i);
+  }
+  const void* dy(const Call& call, std::size_t i) const {
     return input(call, forward_inputs(rules_) + i);
   }
-  float* output(const Call& call, std::size_t i) const {
-    return there_.output<float>(call.args, i);
-  }
+  void* output(const Call& call, std::size_t i) const { return there_.output<void>(call.args, i); }
   // Of a direction: recurrent weights, and those of GRU's new gate.
-  const float* weights(const Call& call, std::int64_t d) const {
-    return input(call, kR) + d * rules_.gate_rows() * rules_.hidden;
+  const void* weights(const Call& call, std::int64_t d) const {
+    return moved(input(call, kR), d * rules_.gate_rows() * rules_.hidden);
   }
-  const float* new_weights(const Call& call, std::int64_t d) const {
-    return weights(call, d) + 2 * rules_.hidden * rules_.hidden;
+  const void* new_weights(const Call& call, std::int64_t d) const {
+    return moved(weights(call, d), 2 * rules_.hidden * rules_.hidden);
   }
-  void multiply(const Call& call, const std::unique_ptr<MatMulPlan>& product, const float* a,
-                const float* b, float* c) const {
+  const void* weights_of_x(const Call& call, std::int64_t d) const {
+    return moved(input(call, kW), d * rules_.gate_rows() * rules_.inputs);
+  }
+  void multiply(const Call& call, const std::unique_ptr<MatMulPlan>& product, const void* a,
+                const void* b, void* c) const {
     product->run(a, b, nullptr, c, call.product_workspace, call.stream);
   }
   bool is(Cell cell) const { return rules_.is(cell); }
@@ -179,18 +184,18 @@ class RecurrentKernel final : public Kernel {
     made.d = d;
     made.t = t;
     made.lengths = call.lengths;
-    made.bias = part_of(input(call, kB), d, 2 * rules_.gate_rows());
+    made.bias = moved(input(call, kB), d * 2 * rules_.gate_rows());
     made.sums = tape.sums + t * rules_.batch * rules_.gate_rows();
     made.from_h = call.scratch.from_h;
     made.from_new = call.scratch.from_new;
-    made.h = tape.h + before;
-    made.next_h = tape.h + behind;
+    made.h = moved(tape.h, before);
+    made.next_h = moved(tape.h, behind);
     if (is(Cell::kLstm)) {
-      made.peepholes = part_of(input(call, kP), d, 3 * rules_.hidden);
+      made.peepholes = moved(input(call, kP), d * 3 * rules_.hidden);
       made.c = tape.c + before;
       made.next_c = tape.c + behind;
     }
-    made.extra = is(Cell::kGru) ? tape.extra + t * states : nullptr;
+    made.extra = moved(tape.extra, t * states);
     made.y = backward_ ? nullptr : output(call, 0);
     return made;
   }
@@ -199,11 +204,10 @@ class RecurrentKernel final : public Kernel {
     const RecurrentTape& tape = call.tape;
     const std::int64_t last = rules_.steps * rules_.states();
     const std::int64_t first_state = rules_.goes_back(d) ? last : 0;
-    multiply(call, products_.w, call.x, input(call, kW) + d * rules_.gate_rows() * rules_.inputs,
-             tape.sums);
-    read_states(rules_, d, input(call, kH0), tape.h + first_state, call.stream);
+    multiply(call, products_.w, call.x, weights_of_x(call, d), tape.sums);
+    read_states(rules_, d, input(call, kH0), rules_.dtype, moved(tape.h, first_state), call.stream);
     if (is(Cell::kLstm)) {
-      read_states(rules_, d, input(call, kC0), tape.c + first_state, call.stream);
+      read_states(rules_, d, input(call, kC0), DType::kFloat32, tape.c + first_state, call.stream);
     }
     for (std::int64_t s = 0; s < rules_.steps; ++s) {
       advance(call, step_of(call, d, s));
@@ -212,10 +216,12 @@ class RecurrentKernel final : public Kernel {
       return;
     }
     if (output(call, 1) != nullptr) {
-      write_states(rules_, d, tape.h + last - first_state, output(call, 1), call.stream);
+      write_states(rules_, d, rules_.dtype, moved(tape.h, last - first_state), output(call, 1),
+                   call.stream);
     }
     if (is(Cell::kLstm) && output(call, 2) != nullptr) {
-      write_states(rules_, d, tape.c + last - first_state, output(call, 2), call.stream);
+      write_states(rules_, d, DType::kFloat32, tape.c + last - first_state, output(call, 2),
+                   call.stream);
     }
   }
 
@@ -239,18 +245,18 @@ class RecurrentKernel final : public Kernel {
 
   void go_back(const Call& call, std::int64_t d) const {
     const RecurrentScratch& scratch = call.scratch;
-    read_states(rules_, d, dy(call, 1), scratch.dh, call.stream);
+    read_states(rules_, d, dy(call, 1), DType::kFloat32, scratch.dh, call.stream);
     if (is(Cell::kLstm)) {
-      read_states(rules_, d, dy(call, 2), scratch.dc, call.stream);
+      read_states(rules_, d, dy(call, 2), DType::kFloat32, scratch.dc, call.stream);
     }
     for (std::int64_t s = rules_.steps - 1; s >= 0; --s) {
       retreat(call, step_of(call, d, s));
     }
-    if (float* dh = output(call, kH0)) {
-      write_states(rules_, d, scratch.dh, dh, call.stream);
+    if (void* dh = output(call, kH0)) {
+      write_states(rules_, d, DType::kFloat32, scratch.dh, dh, call.stream);
     }
-    if (float* dc = is(Cell::kLstm) ? output(call, kC0) : nullptr) {
-      write_states(rules_, d, scratch.dc, dc, call.stream);
+    if (void* dc = is(Cell::kLstm) ? output(call, kC0) : nullptr) {
+      write_states(rules_, d, DType::kFloat32, scratch.dc, dc, call.stream);
     }
   }
 
@@ -261,11 +267,11 @@ class RecurrentKernel final : public Kernel {
     back.dy = dy(call, 0);
     back.dh = scratch.dh;
     back.dc = scratch.dc;
-    back.dz = scratch.dz + row * rules_.gate_rows();
-    const float* joint = back.dz;
+    back.dz = moved(scratch.dz, row * rules_.gate_rows());
+    const void* joint = back.dz;
     if (is(Cell::kGru)) {
-      back.dz_joint = scratch.dz_joint + 2 * row * rules_.hidden;
-      back.dstate = scratch.dstate + row * rules_.hidden;
+      back.dz_joint = moved(scratch.dz_joint, 2 * row * rules_.hidden);
+      back.dstate = moved(scratch.dstate, row * rules_.hidden);
       back.dseen = scratch.dseen;
       joint = back.dz_joint;
       gru_step_back(rules_, step, back, call.stream);
@@ -287,46 +293,46 @@ class RecurrentKernel final : public Kernel {
     const std::int64_t all = rules_.gate_rows(), hidden = rules_.hidden, states = rules_.states();
     const std::int64_t before = rules_.goes_back(d) ? states : 0;
     const bool gru = is(Cell::kGru);
-    if (float* dw = output(call, kW)) {
-      multiply(call, products_.dw, scratch.dz, call.x, dw + d * all * rules_.inputs);
+    if (void* dw = output(call, kW)) {
+      multiply(call, products_.dw, scratch.dz, call.x, moved(dw, d * all * rules_.inputs));
     }
-    if (float* dr = part_of(output(call, kR), d, all * hidden)) {
-      const float* h = call.tape.h + before;
+    if (void* dr = moved(output(call, kR), d * all * hidden)) {
+      const void* h = moved(call.tape.h, before);
       multiply(call, products_.dr, gru ? scratch.dz_joint : scratch.dz, h, dr);
       if (gru) {
         multiply(call, products_.dr_new, scratch.dstate, rules_.reset_behind ? h : call.tape.extra,
-                 dr + 2 * hidden * hidden);
+                 moved(dr, 2 * hidden * hidden));
       }
     }
-    if (float* db = part_of(output(call, kB), d, 2 * all)) {
+    if (void* db = moved(output(call, kB), d * 2 * all)) {
       add_columns(call, 0, scratch.dz, db);
       if (gru) {
-        add_columns(call, 1, scratch.dz_joint, db + all);
-        add_columns(call, 2, scratch.dstate, db + all + 2 * hidden);
+        add_columns(call, 1, scratch.dz_joint, moved(db, all));
+        add_columns(call, 2, scratch.dstate, moved(db, all + 2 * hidden));
       } else {
-        add_columns(call, 0, scratch.dz, db + all);
+        add_columns(call, 0, scratch.dz, moved(db, all));
       }
     }
-    if (float* dx = output(call, kX)) {
-      multiply(call, d == 0 ? products_.dx : products_.more_dx, scratch.dz,
-               input(call, kW) + d * all * rules_.inputs, rules_.batch_first ? scratch.dx : dx);
+    if (void* dx = output(call, kX)) {
+      multiply(call, d == 0 ? products_.dx : products_.more_dx, scratch.dz, weights_of_x(call, d),
+               rules_.gathers_dx() ? scratch.dx : dx);
     }
-    if (float* dp = is(Cell::kLstm) ? part_of(output(call, kP), d, 3 * hidden) : nullptr) {
+    if (void* dp = is(Cell::kLstm) ? moved(output(call, kP), d * 3 * hidden) : nullptr) {
       peephole_grad(rules_, scratch.dz, call.tape.c + before, call.tape.c + states - before, dp,
                     call.stream);
     }
   }
 
-  void add_columns(const Call& call, int walk, const float* from, float* to) const {
-    reduce(Reduction::kSum, DType::kFloat32, columns_[walk], rows_[walk], from, to, call.stream);
+  void add_columns(const Call& call, int walk, const void* from, void* to) const {
+    reduce(Reduction::kSum, rules_.dtype, columns_[walk], rows_[walk], from, to, call.stream);
   }
 
   CellRules rules_;
   OptionalTensors there_;
   bool backward_, has_tape_, keeps_tape_, copies_x_;
   RecurrentProducts products_;
-  std::size_t direction_floats_ = 0;
-  Places<1> columns_[3], rows_[3];  // of dz; of its part for z and r; of the state's part
+  std::size_t direction_bytes_ = 0;  // of the tape
+  Places<1> columns_[3], rows_[3];   // of dz; of its part for z and r; of the state's part
 };
 
 Support supports(const OpQuery& query) {
@@ -346,7 +352,8 @@ Support supports(const OpQuery& query) {
   if (rules.rows() == 0 || rules.inputs == 0 || rules.hidden == 0) {
     return Support::no("a tensor has no elements");
   }
-  return only_f32(floats);
+  // Gates bound what a state's rounding does to the next; without them it grows from step to step.
+  return rules.is(Cell::kRnn) ? only_f32(floats) : one_float_type(floats);
 }
 
 }  // namespace

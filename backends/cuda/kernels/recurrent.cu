@@ -5,8 +5,9 @@
 namespace temper::cuda {
 namespace {
 
+template <class T>
 __global__ void __launch_bounds__(kBlock) lstm_kernel(const CellRules rules, const CellStep step) {
-  const CellUnit unit(rules, step);
+  const CellUnit<T> unit(rules, step);
   if (!unit.exists()) {
     return;
   }
@@ -28,7 +29,7 @@ __global__ void __launch_bounds__(kBlock) lstm_kernel(const CellRules rules, con
 }
 
 __global__ void __launch_bounds__(kBlock) rnn_kernel(const CellRules rules, const CellStep step) {
-  const CellUnit unit(rules, step);
+  const CellUnit<float> unit(rules, step);
   if (!unit.exists()) {
     return;
   }
@@ -40,39 +41,42 @@ __global__ void __launch_bounds__(kBlock) rnn_kernel(const CellRules rules, cons
 }
 
 // `state`: the state's part of the new gate's sum.
-__device__ void write_gru(const CellUnit& unit, float state) {
+template <class T>
+__device__ void write_gru(const CellUnit<T>& unit, float state) {
   const CellStep& step = unit.step;
   const float n =
       unit.activated(kNewGate, 1, step.sums[unit.sum(kNewGate)] + unit.bias_of_x(kNewGate) + state);
   const float z = unit.gate(kUpdateGate, 0);
-  unit.write((1 - z) * n + z * step.h[unit.state()]);
+  unit.write((1 - z) * n + z * unit.h());
 }
 
+template <class T>
 __global__ void __launch_bounds__(kBlock)
     gru_gates_kernel(const CellRules rules, const CellStep step) {
-  const CellUnit unit(rules, step);
+  const CellUnit<T> unit(rules, step);
   if (!unit.exists()) {
     return;
   }
-  float& extra = step.extra[unit.state()];
   if (!unit.counts()) {
-    extra = 0;  // it goes into a sum, with factors of 0
+    unit.extra() = 0.0f;  // it goes into a sum, with factors of 0
     unit.pass();
     return;
   }
   unit.activated(kUpdateGate, 0, unit.joint_sum(kUpdateGate));
   const float reset = unit.activated(kResetGate, 0, unit.joint_sum(kResetGate));
   if (rules.reset_behind) {
-    extra = step.from_h[unit.sum(kNewGate)] + unit.bias_of_h(kNewGate);
-    write_gru(unit, reset * extra);
+    const float state = step.from_h[unit.sum(kNewGate)] + unit.bias_of_h(kNewGate);
+    unit.extra() = state;
+    write_gru(unit, reset * state);
   } else {
-    extra = reset * step.h[unit.state()];
+    unit.extra() = reset * unit.h();
   }
 }
 
+template <class T>
 __global__ void __launch_bounds__(kBlock)
     gru_new_kernel(const CellRules rules, const CellStep step) {
-  const CellUnit unit(rules, step);
+  const CellUnit<T> unit(rules, step);
   if (unit.exists() && unit.counts()) {
     write_gru(unit, step.from_new[unit.state()] + unit.bias_of_h(kNewGate));
   }
@@ -80,20 +84,22 @@ __global__ void __launch_bounds__(kBlock)
 
 // ---------------------------------------------------------------- rows and states
 
+template <class T>
 __global__ void __launch_bounds__(kBlock)
     read_rows_kernel(const CellRules rules, const std::int32_t* __restrict__ lengths,
-                     const float* __restrict__ x, float* __restrict__ to) {
+                     const T* __restrict__ x, T* __restrict__ to) {
   const std::int64_t i = thread_number();
   if (i < rules.rows() * rules.inputs) {
     const std::int64_t row = i / rules.inputs, t = row / rules.batch, n = row % rules.batch;
     const bool counts = lengths == nullptr || t < lengths[n];
-    to[i] = counts ? x[rules.row(t, n) * rules.inputs + i % rules.inputs] : 0.0f;
+    to[i] =
+        CellUnit<T>::read(counts ? x : nullptr, rules.row(t, n) * rules.inputs + i % rules.inputs);
   }
 }
 
+template <class T>
 __global__ void __launch_bounds__(kBlock)
-    write_rows_kernel(const CellRules rules, const float* __restrict__ from,
-                      float* __restrict__ dx) {
+    write_rows_kernel(const CellRules rules, const float* __restrict__ from, T* __restrict__ dx) {
   const std::int64_t i = thread_number();
   if (i < rules.rows() * rules.inputs) {
     const std::int64_t row = i / rules.inputs;
@@ -101,21 +107,23 @@ __global__ void __launch_bounds__(kBlock)
   }
 }
 
+template <class T, class To>
 __global__ void __launch_bounds__(kBlock)
-    read_states_kernel(const CellRules rules, std::int64_t d, const float* __restrict__ from,
-                       float* __restrict__ to) {
+    read_states_kernel(const CellRules rules, std::int64_t d, const T* __restrict__ from,
+                       To* __restrict__ to) {
   const std::int64_t i = thread_number();
   if (i < rules.states()) {
-    to[i] = from == nullptr ? 0.0f : from[rules.state_at(d, i / rules.hidden) + i % rules.hidden];
+    to[i] = CellUnit<T>::read(from, rules.state_at(d, i / rules.hidden) + i % rules.hidden);
   }
 }
 
+template <class From, class T>
 __global__ void __launch_bounds__(kBlock)
-    write_states_kernel(const CellRules rules, std::int64_t d, const float* __restrict__ from,
-                        float* __restrict__ to) {
+    write_states_kernel(const CellRules rules, std::int64_t d, const From* __restrict__ from,
+                        T* __restrict__ to) {
   const std::int64_t i = thread_number();
   if (i < rules.states()) {
-    to[rules.state_at(d, i / rules.hidden) + i % rules.hidden] = from[i];
+    to[rules.state_at(d, i / rules.hidden) + i % rules.hidden] = static_cast<float>(from[i]);
   }
 }
 
@@ -131,7 +139,9 @@ __global__ void __launch_bounds__(kBlock)
 }  // namespace
 
 void lstm_step(const CellRules& rules, const CellStep& step, StreamHandle stream) {
-  launch_elements(lstm_kernel, rules.states(), stream, rules, step);
+  visit_stored(rules.dtype, [&]<class T>(T) {
+    launch_elements(lstm_kernel<T>, rules.states(), stream, rules, step);
+  });
 }
 
 void rnn_step(const CellRules& rules, const CellStep& step, StreamHandle stream) {
@@ -139,30 +149,58 @@ void rnn_step(const CellRules& rules, const CellStep& step, StreamHandle stream)
 }
 
 void gru_gates(const CellRules& rules, const CellStep& step, StreamHandle stream) {
-  launch_elements(gru_gates_kernel, rules.states(), stream, rules, step);
+  visit_stored(rules.dtype, [&]<class T>(T) {
+    launch_elements(gru_gates_kernel<T>, rules.states(), stream, rules, step);
+  });
 }
 
 void gru_new(const CellRules& rules, const CellStep& step, StreamHandle stream) {
-  launch_elements(gru_new_kernel, rules.states(), stream, rules, step);
+  visit_stored(rules.dtype, [&]<class T>(T) {
+    launch_elements(gru_new_kernel<T>, rules.states(), stream, rules, step);
+  });
 }
 
-void read_rows(const CellRules& rules, const std::int32_t* lengths, const float* x, float* to,
+void read_rows(const CellRules& rules, const std::int32_t* lengths, const void* x, void* to,
                StreamHandle stream) {
-  launch_elements(read_rows_kernel, rules.rows() * rules.inputs, stream, rules, lengths, x, to);
+  visit_stored(rules.dtype, [&]<class T>(T) {
+    launch_elements(read_rows_kernel<T>, rules.rows() * rules.inputs, stream, rules, lengths,
+                    static_cast<const T*>(x), static_cast<T*>(to));
+  });
 }
 
-void write_rows(const CellRules& rules, const float* from, float* dx, StreamHandle stream) {
-  launch_elements(write_rows_kernel, rules.rows() * rules.inputs, stream, rules, from, dx);
+void write_rows(const CellRules& rules, const float* from, void* dx, StreamHandle stream) {
+  visit_stored(rules.dtype, [&]<class T>(T) {
+    launch_elements(write_rows_kernel<T>, rules.rows() * rules.inputs, stream, rules, from,
+                    static_cast<T*>(dx));
+  });
 }
 
-void read_states(const CellRules& rules, std::int64_t d, const float* from, float* to,
+void read_states(const CellRules& rules, std::int64_t d, const void* from, DType here, void* to,
                  StreamHandle stream) {
-  launch_elements(read_states_kernel, rules.states(), stream, rules, d, from, to);
+  visit_stored(rules.dtype, [&]<class T>(T) {
+    const auto* states = static_cast<const T*>(from);
+    if (here == rules.dtype) {
+      launch_elements(read_states_kernel<T, T>, rules.states(), stream, rules, d, states,
+                      static_cast<T*>(to));
+    } else {
+      launch_elements(read_states_kernel<T, float>, rules.states(), stream, rules, d, states,
+                      static_cast<float*>(to));
+    }
+  });
 }
 
-void write_states(const CellRules& rules, std::int64_t d, const float* from, float* to,
+void write_states(const CellRules& rules, std::int64_t d, DType here, const void* from, void* to,
                   StreamHandle stream) {
-  launch_elements(write_states_kernel, rules.states(), stream, rules, d, from, to);
+  visit_stored(rules.dtype, [&]<class T>(T) {
+    auto* states = static_cast<T*>(to);
+    if (here == rules.dtype) {
+      launch_elements(write_states_kernel<T, T>, rules.states(), stream, rules, d,
+                      static_cast<const T*>(from), states);
+    } else {
+      launch_elements(write_states_kernel<float, T>, rules.states(), stream, rules, d,
+                      static_cast<const float*>(from), states);
+    }
+  });
 }
 
 void note_lengths(const CellRules& rules, const std::int32_t* lengths, DeviceFault* fault,

@@ -1,14 +1,15 @@
 // What the kernels of recurrent cells have in common: a thread has one hidden unit of one sample.
 #pragma once
 
+#include "backends/cuda/device/float16.cuh"
 #include "backends/cuda/kernels/recurrent.h"
-#include "backends/cuda/launch.cuh"
 
 namespace temper::cuda {
 
 inline constexpr std::int64_t kInputGate = 0, kOutputGate = 1, kForgetGate = 2, kCellGate = 3;
 inline constexpr std::int64_t kUpdateGate = 0, kResetGate = 1, kNewGate = 2;
 
+template <class T>
 struct CellUnit {
   const CellRules& rules;
   const CellStep& step;
@@ -27,11 +28,21 @@ struct CellUnit {
   __device__ const CellActivation<float>& function(int i) const {
     return rules.functions[step.d][i];
   }
+  // Element `at` of what is stored, 0 of nothing.
+  __device__ static float read(const void* from, std::int64_t at) {
+    return from == nullptr ? 0.0f : static_cast<float>(static_cast<const T*>(from)[at]);
+  }
+  __device__ static T& element(void* of, std::int64_t at) { return static_cast<T*>(of)[at]; }
   __device__ float bias_of_x(std::int64_t gate) const {
-    return step.bias == nullptr ? 0.0f : step.bias[gate * rules.hidden + k];
+    return read(step.bias, gate * rules.hidden + k);
   }
   __device__ float bias_of_h(std::int64_t gate) const {
-    return step.bias == nullptr ? 0.0f : step.bias[rules.gate_rows() + gate * rules.hidden + k];
+    return read(step.bias, rules.gate_rows() + gate * rules.hidden + k);
+  }
+  __device__ float h() const { return read(step.h, state()); }
+  __device__ T& extra() const { return element(step.extra, state()); }
+  __device__ T& dz(const CellStepBack& back, std::int64_t gate) const {
+    return element(back.dz, sum(gate));
   }
   // The gate's sum without peepholes.
   __device__ float joint_sum(std::int64_t gate) const {
@@ -39,7 +50,7 @@ struct CellUnit {
            step.from_h[n * rules.joint_rows() + gate * rules.hidden + k] + bias_of_h(gate);
   }
   __device__ float peephole(std::int64_t gate) const {
-    return step.peepholes == nullptr ? 0.0f : step.peepholes[gate * rules.hidden + k];
+    return read(step.peepholes, gate * rules.hidden + k);
   }
   // Keeps the sum and gives what the activation makes of it.
   __device__ float activated(std::int64_t gate, int f, float value) const {
@@ -55,25 +66,25 @@ struct CellUnit {
     return rules.clip_slope(value) * function(f).slope(rules.clipped(value));
   }
   __device__ void write(float h) const {
-    step.next_h[state()] = h;
+    element(step.next_h, state()) = h;
     if (step.y != nullptr) {
-      step.y[rules.y_at(step.t, step.d, n) + k] = h;
+      element(step.y, rules.y_at(step.t, step.d, n) + k) = h;
     }
   }
   // The state stays, y is 0.
   __device__ void pass() const {
-    step.next_h[state()] = step.h[state()];
+    element(step.next_h, state()) = h();
     if (step.next_c != nullptr) {
       step.next_c[state()] = step.c[state()];
     }
     if (step.y != nullptr) {
-      step.y[rules.y_at(step.t, step.d, n) + k] = 0;
+      element(step.y, rules.y_at(step.t, step.d, n) + k) = 0.0f;
     }
   }
   // The gradient of the state behind the step.
   __device__ float dh(const CellStepBack& back) const {
     const float passed = back.dh[state()];
-    return back.dy == nullptr ? passed : passed + back.dy[rules.y_at(step.t, step.d, n) + k];
+    return back.dy == nullptr ? passed : passed + read(back.dy, rules.y_at(step.t, step.d, n) + k);
   }
 };
 

@@ -2,66 +2,78 @@
 #pragma once
 
 #include <algorithm>
+#include <cstddef>
 #include <memory>
 #include <utility>
 
 #include "backends/cuda/cublas_support.h"
 #include "backends/cuda/kernels/recurrent.h"
+#include "runtime/base/alignment.h"
 
 namespace temper::cuda {
 
-// Floats handed out in order.
-class FloatPart {
+// Memory handed out in order.
+class MemoryPart {
  public:
-  explicit FloatPart(void* first) : first_(static_cast<float*>(first)) {}  // null: only counts
+  explicit MemoryPart(void* first)  // null: only counts
+      : first_(static_cast<std::byte*>(first)) {}
   float* take(std::int64_t count) {
-    float* taken = first_ == nullptr ? nullptr : first_ + taken_;
-    taken_ += (count + 63) / 64 * 64;
+    return static_cast<float*>(take_stored(DType::kFloat32, count));
+  }
+  void* take_stored(DType dtype, std::int64_t count) {
+    void* taken = first_ == nullptr ? nullptr : first_ + bytes_;
+    bytes_ += aligned_bytes(static_cast<std::size_t>(count) * size_of(dtype));
     return taken;
   }
-  std::size_t bytes() const { return static_cast<std::size_t>(taken_) * sizeof(float); }
+  std::size_t bytes() const { return bytes_; }
 
  private:
-  float* first_;
-  std::int64_t taken_ = 0;
+  std::byte* first_;
+  std::size_t bytes_ = 0;
 };
 
 // What the gradient needs of a direction's forward pass.
 struct RecurrentTape {
-  float* sums;   // [rows, gates * hidden]
-  float *h, *c;  // the states between steps, [steps + 1, batch, hidden]
-  float* extra;  // GRU: [rows, hidden], see CellStep
+  float* sums;  // [rows, gates * hidden]
+  void* h;      // the states between steps, [steps + 1, batch, hidden]
+  float* c;
+  void* extra;  // GRU: [rows, hidden], see CellStep
 
-  RecurrentTape(const CellRules& rules, FloatPart& part)
+  RecurrentTape(const CellRules& rules, MemoryPart& part)
       : sums(part.take(rules.rows() * rules.gate_rows())),
-        h(part.take((rules.steps + 1) * rules.states())),
+        h(part.take_stored(rules.dtype, (rules.steps + 1) * rules.states())),
         c(rules.is(Cell::kLstm) ? part.take((rules.steps + 1) * rules.states()) : nullptr),
-        extra(rules.is(Cell::kGru) ? part.take(rules.rows() * rules.hidden) : nullptr) {}
+        extra(rules.is(Cell::kGru) ? part.take_stored(rules.dtype, rules.rows() * rules.hidden)
+                                   : nullptr) {}
 };
 
 // What one direction works in, after the other.
 struct RecurrentScratch {
-  float* x;                            // [rows, inputs], where x lies in another order
-  float *from_h, *from_new;            // see CellStep
-  float *dh, *dc, *dseen;              // [batch, hidden]
-  float *dz, *dz_joint, *dstate, *dx;  // of all rows, see CellStepBack
+  void* x;                       // [rows, inputs], where x lies in another order
+  float *from_h, *from_new;      // see CellStep
+  float *dh, *dc, *dseen;        // [batch, hidden]
+  void *dz, *dz_joint, *dstate;  // of all rows, see CellStepBack
+  float* dx;                     // of all rows, where CellRules::gathers_dx()
 
-  RecurrentScratch(const CellRules& rules, bool copies_x, bool backward, FloatPart& part) {
+  RecurrentScratch(const CellRules& rules, bool copies_x, bool backward, MemoryPart& part) {
     const std::int64_t rows = rules.rows();
     const bool gru = rules.is(Cell::kGru);
     const auto take = [&](bool needed, std::int64_t count) {
       return needed ? part.take(count) : nullptr;
     };
-    x = take(copies_x, rows * rules.inputs);
+    const auto take_stored = [&](bool needed, std::int64_t count) {
+      return needed ? part.take_stored(rules.dtype, count) : nullptr;
+    };
+    x = take_stored(copies_x, rows * rules.inputs);
     from_h = take(true, rules.batch * rules.joint_rows());
     from_new = take(gru, rules.states());
     dh = take(backward, rules.states());
     dc = take(backward && rules.is(Cell::kLstm), rules.states());
     dseen = take(backward && gru, rules.states());
-    dz = take(backward, rows * rules.gate_rows());
-    dz_joint = take(backward && gru, rows * 2 * rules.hidden);
-    dstate = take(backward && gru, rows * rules.hidden);
-    dx = take(backward && rules.batch_first, rows * rules.inputs);
+    dz = take_stored(backward, rows * rules.gate_rows());
+    dz_joint = take_stored(backward && gru, rows * 2 * rules.hidden);
+    dstate = take_stored(backward && gru, rows * rules.hidden);
+    dx = take(backward && rules.gathers_dx(), rows * rules.inputs);
   }
 };
 
@@ -72,7 +84,10 @@ struct RecurrentProducts {
   std::unique_ptr<MatMulPlan> dx, more_dx, dw, dr, dr_new;
   std::size_t workspace_bytes = 0;
 
-  RecurrentProducts(const CellRules& rules, bool backward) {
+  RecurrentProducts(const CellRules& rules, bool backward)
+      : dtype_(rules.dtype),
+        parts_{rules.batch * rules.hidden, rules.hidden * rules.hidden,
+               rules.hidden * rules.inputs} {
     const std::int64_t all = rules.gate_rows(), hidden = rules.hidden, rows = rules.rows();
     const bool gru = rules.is(Cell::kGru);
     w = plan({.m = rows, .n = all, .k = rules.inputs, .transpose_b = true});
@@ -85,23 +100,32 @@ struct RecurrentProducts {
     }
     const std::int64_t joint = gru ? 2 * hidden : all;
     back = plan({.m = rules.batch, .n = hidden, .k = joint, .beta = 1});
-    dx = plan({.m = rows, .n = rules.inputs, .k = all});
-    more_dx = plan({.m = rows, .n = rules.inputs, .k = all, .beta = 1});
-    dw = plan({.m = all, .n = rules.inputs, .k = rows, .transpose_a = true});
-    dr = plan({.m = joint, .n = hidden, .k = rows, .transpose_a = true});
+    const DType of_dx = rules.gathers_dx() ? DType::kFloat32 : rules.dtype;
+    dx = plan({.m = rows, .n = rules.inputs, .k = all}, of_dx);
+    more_dx = plan({.m = rows, .n = rules.inputs, .k = all, .beta = 1}, of_dx);
+    dw = plan({.m = all, .n = rules.inputs, .k = rows, .transpose_a = true}, rules.dtype);
+    dr = plan({.m = joint, .n = hidden, .k = rows, .transpose_a = true}, rules.dtype);
     if (gru) {
       const float beta = rules.reset_behind ? 1.0f : 0.0f;
       back_new = plan({.m = rules.batch, .n = hidden, .k = hidden, .beta = beta});
-      dr_new = plan({.m = hidden, .n = hidden, .k = rows, .transpose_a = true});
+      dr_new = plan({.m = hidden, .n = hidden, .k = rows, .transpose_a = true}, rules.dtype);
     }
   }
 
  private:
-  std::unique_ptr<MatMulPlan> plan(const MatMulProblem& problem) {
+  std::unique_ptr<MatMulPlan> plan(MatMulProblem problem, DType result = DType::kFloat32) {
+    problem.dtype = dtype_;
+    problem.c_dtype = result;
+    for (const std::int64_t part : parts_) {
+      problem.begin_at_multiples_of(part);
+    }
     auto made = plan_matmul(problem);
     workspace_bytes = std::max(workspace_bytes, made->workspace_bytes);
     return made;
   }
+
+  DType dtype_;            // of the operands
+  std::int64_t parts_[3];  // of rows, states and weights: operands begin behind some of them
 };
 
 }  // namespace temper::cuda

@@ -141,6 +141,14 @@ class CublasMatMul final : public MatMulPlan {
     lt().check(lt().set_preference(preference, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, &limit,
                                    sizeof limit),
                "a choice");
+    // Without it, the library takes them to be multiples of 256 bytes.
+    const auto alignment = static_cast<std::uint32_t>(problem_.alignment_bytes);
+    for (const auto operand :
+         {CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES,
+          CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES}) {
+      lt().check(lt().set_preference(preference, operand, &alignment, sizeof alignment),
+                 "a choice");
+    }
     cublasLtMatmulHeuristicResult_t best{};
     int found = 0;
     const cublasStatus_t status =

@@ -47,6 +47,14 @@ static_assert(int{ours::CUBLASLT_MATRIX_LAYOUT_STRIDED_BATCH_OFFSET} ==
               int{::CUBLASLT_MATRIX_LAYOUT_STRIDED_BATCH_OFFSET});
 static_assert(int{ours::CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES} ==
               int{::CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES});
+static_assert(int{ours::CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES} ==
+              int{::CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES});
+static_assert(int{ours::CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES} ==
+              int{::CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES});
+static_assert(int{ours::CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES} ==
+              int{::CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES});
+static_assert(int{ours::CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES} ==
+              int{::CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES});
 
 using Result = ::cublasLtMatmulHeuristicResult_t;
 using OurResult = ours::cublasLtMatmulHeuristicResult_t;
