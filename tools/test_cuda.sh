@@ -12,6 +12,7 @@ problem() {
   echo "tools/test_cuda.sh: $*" >&2
   exit 1
 }
+[ "$(uname -m)" = x86_64 ] || problem "for x86-64 only, as the emulated device is: nothing was built on $(uname -m)"
 
 if ! cmp -s tools/cuda_requirements.txt "$stamp"; then
   mkdir -p "$build"

@@ -19,6 +19,10 @@ if(TEMPER_CUDA)
     set(CMAKE_CUDA_COMPILER_LAUNCHER ${CCACHE_PROGRAM})
   endif()
   enable_language(CUDA)
+  if(CMAKE_CUDA_COMPILER_VERSION VERSION_LESS 13.0)
+    message(FATAL_ERROR "TEMPER_CUDA needs nvcc 13, not ${CMAKE_CUDA_COMPILER_VERSION} (${CMAKE_CUDA_COMPILER}); -DCMAKE_CUDA_COMPILER=PATH "
+      "names another, and tools/test_cuda.sh gets one from PyPI")
+  endif()
   find_package(CUDAToolkit REQUIRED)
   # What CMake 3.25 does not know of nvcc 13.
   set(CMAKE_CUDA_STANDARD 20)
