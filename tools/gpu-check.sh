@@ -17,7 +17,8 @@ chosen=${2:-.}
 
 pack() {
   set -e
-  tools/test_cuda.sh # the toolkit, and what needs no GPU
+  tools/test_cuda.sh  # the toolkit, and what needs no GPU
+  tools/test_cudnn.sh # the headers of cuDNN, and its plans
   cmake -S . -B build-cuda -DTEMPER_TESTS=ON
   cmake --build build-cuda --target temper test_ops
   rm -rf .gpu
