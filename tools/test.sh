@@ -12,6 +12,7 @@ ctest --test-dir build -j2 --output-on-failure --no-tests=error "$@" || status=$
 # ctest counts programs and shards; their cases, and why any was skipped, are in its log.
 log=build/Testing/Temporary/LastTest.log
 cases() { grep -cE "^\[ +$1 \] .+ \([0-9]+ ms\)" "$log" || true; }
-grep -A 3 -E '^[^ ].*: Skipped$' "$log" || true
+# A reason is the lines behind the place; the same one is said once.
+grep -A 2 -E '^[^ ].*: Skipped$' "$log" | grep -v -E '(: Skipped|^--|^no row takes it)$' | sort | uniq -c | sort -rn | head -40 || true
 echo "$(cases OK) passed, $(cases FAILED) failed, $(cases SKIPPED) skipped"
 exit $status

@@ -192,6 +192,15 @@ void Lowering::lower_node(NodeId id) {
   if (lower_as_alias(node) || lower_as_empty(node) || lower_as_parts(node)) {
     return;
   }
+  // Where no kernel is found, so that all that are missing are named at once.
+  const auto go_on = [&] {
+    for (const ValueId output : node.outputs) {
+      if (output.valid()) {
+        of_value_[output] =
+            add_physical({graph_.value(output).dtype, graph_.value(output).shape, {}, false});
+      }
+    }
+  };
   OpQuery query = make_query(graph_, id, options_.threads);
   std::vector<PhysicalId> inputs(node.inputs.size(), -1);
   std::string family;
@@ -202,7 +211,11 @@ void Lowering::lower_node(NodeId id) {
     inputs[i] = physical(node.inputs[i]);
     query.inputs[i] = physicals_[static_cast<std::size_t>(inputs[i])].spec;
     if (query.inputs[i].dtype == DType::kOpaque) {
-      std::tie(query.forward, family) = kernels_.at(graph_.value(node.inputs[i]).producer);
+      const auto forward = kernels_.find(graph_.value(node.inputs[i]).producer);
+      if (forward == kernels_.end()) {
+        return go_on();  // the forward's kernel is missing
+      }
+      std::tie(query.forward, family) = forward->second;
     }
   }
   for (std::size_t i = 0; i < query.outputs.size(); ++i) {
@@ -229,12 +242,7 @@ void Lowering::lower_node(NodeId id) {
       throw;
     }
     missing_.push_back(concat(error.message(), " (", node.origin, ")"));
-    for (const ValueId output : node.outputs) {  // go on, so that all are named at once
-      if (output.valid()) {
-        of_value_[output] =
-            add_physical({graph_.value(output).dtype, graph_.value(output).shape, {}, false});
-      }
-    }
+    go_on();
   }
 }
 
