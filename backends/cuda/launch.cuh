@@ -61,8 +61,8 @@ void launch(void (*kernel)(Params...), std::int64_t blocks, int threads, std::si
       [call = Call{kernel, std::tuple<Params...>(static_cast<Params>(args)...)}, blocks, threads,
        shared_bytes]() mutable {
         emulated::run_grid(
-            {static_cast<unsigned>(blocks), 1, 1}, {static_cast<unsigned>(threads), 1, 1},
-            shared_bytes,
+            reinterpret_cast<const void*>(call.kernel), {static_cast<unsigned>(blocks), 1, 1},
+            {static_cast<unsigned>(threads), 1, 1}, shared_bytes,
             [](void* context) {
               Call& made = *static_cast<Call*>(context);
               std::apply(made.kernel, made.params);

@@ -1,6 +1,9 @@
 #include "tests/ops/backends_under_test.h"
 
+#include <gtest/gtest.h>
+
 #include <cstdlib>
+#include <fstream>
 #include <string>
 
 #include "backends/backends.h"
@@ -16,6 +19,27 @@ void change_order(int run) {
                                      ThreadOrder::kRandom};
   emulated::set_thread_order(kOrders[run % 3]);
 }
+
+// TEMPER_LAUNCHED_KERNELS=FILE: writes which kernels ran, for tools/checks/launched_kernels.py: how
+// far behind launched_kernels() each lies, how often it was launched, and watched.
+class LaunchedKernels final : public testing::Environment {
+ public:
+  void TearDown() override {
+    const char* path = std::getenv("TEMPER_LAUNCHED_KERNELS");
+    if (path == nullptr) {
+      return;
+    }
+    std::ofstream file(path);
+    const auto base = reinterpret_cast<std::intptr_t>(&emulated::launched_kernels);
+    for (const emulated::LaunchedKernel& kernel : emulated::launched_kernels()) {
+      file << reinterpret_cast<std::intptr_t>(kernel.function) - base << ' ' << kernel.launches
+           << ' ' << kernel.watched << '\n';
+    }
+  }
+};
+
+const testing::Environment* const kLaunchedKernels =
+    testing::AddGlobalTestEnvironment(new LaunchedKernels);
 
 }  // namespace
 

@@ -15,6 +15,8 @@ std::unique_ptr<Backend> make_emulated_cuda_backend(std::unique_ptr<Backend>) {
 namespace emulated {
 
 void set_thread_order(ThreadOrder, std::uint64_t) {}
+void watch_launches(unsigned) {}
+std::vector<LaunchedKernel> launched_kernels() { return {}; }
 DeviceCounts device_counts() { return {}; }
 
 }  // namespace emulated

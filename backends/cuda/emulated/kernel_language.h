@@ -110,13 +110,17 @@ T atomicOr(T* address, std::type_identity_t<T> value) {
 template <class T>
   requires std::is_integral_v<T>
 T atomicMax(T* address, std::type_identity_t<T> value) {
-  const T old = *address;
-  *address = old < value ? value : old;
+  T old = __atomic_load_n(address, __ATOMIC_RELAXED);
+  while (old < value && !__atomic_compare_exchange_n(address, &old, value, true, __ATOMIC_RELAXED,
+                                                     __ATOMIC_RELAXED)) {
+  }
   return old;
 }
 
-inline void __threadfence() {}
-inline void __threadfence_system() {}
+inline int atomicCAS(int* address, int expected, int value) {
+  __atomic_compare_exchange_n(address, &expected, value, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+  return expected;
+}
 
 inline unsigned __umulhi(unsigned a, unsigned b) {
   return static_cast<unsigned>((static_cast<std::uint64_t>(a) * b) >> 32);

@@ -1,59 +1,22 @@
 #include "backends/cuda/emulated/thread_scheduler.h"
 
-#include <sys/mman.h>
-
 #include <algorithm>
+#include <array>
 #include <cstring>
+#include <map>
 #include <memory>
 #include <new>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "backends/cuda/emulated/fibers.h"
 #include "runtime/base/error.h"
-
-#ifdef __SANITIZE_ADDRESS__
-#include <sanitizer/common_interface_defs.h>
-#endif
-
-// void temper_switch_fiber(void** save, void* load): keeps the callee-saved registers on the old
-// stack and takes up the new one.
-asm(R"(
-.text
-.globl temper_switch_fiber
-.type temper_switch_fiber,@function
-temper_switch_fiber:
-  pushq %rbp
-  pushq %rbx
-  pushq %r12
-  pushq %r13
-  pushq %r14
-  pushq %r15
-  movq %rsp, (%rdi)
-  movq %rsi, %rsp
-  popq %r15
-  popq %r14
-  popq %r13
-  popq %r12
-  popq %rbx
-  popq %rbp
-  ret
-.size temper_switch_fiber,.-temper_switch_fiber
-)");
-extern "C" void temper_switch_fiber(void** save, void* load);
 
 namespace temper::emulated {
 namespace {
 
-constexpr std::size_t kPageBytes = 4096;
-constexpr std::size_t kStackBytes = 128 * 1024;
 constexpr std::size_t kMaxSharedBytes = 227 * 1024;
-
-struct Fiber {
-  void* sp = nullptr;
-  char* stack = nullptr;  // its lowest page is a guard
-  void* sanitizer = nullptr;
-};
 
 struct Thread {
   Index3 index;
@@ -64,11 +27,27 @@ struct Thread {
   unsigned warp_turn = 0;
 };
 
+// A type of this file, so that its vector is not one that watched code has, too.
+struct Fresh {
+  unsigned number;
+};
+
 struct Warp {
   Site site;
   unsigned arrived = 0, done = 0;
   std::size_t bytes = 0;
   alignas(16) unsigned char values[2][32 * 16];
+};
+
+// Blocks of a grid whose threads the thread sanitizer watches: the first two and the last two.
+constexpr unsigned kWatchedBlocks = 4;
+
+// One of them. Its threads keep their fibers from launch to launch, which one after the other the
+// launching thread orders; another block's threads have others, which nothing orders.
+struct WatchedBlock {
+  std::vector<Fiber*> fibers;  // by the thread's number in its block
+  std::array<char, 2> barrier;
+  std::array<std::array<char, 2>, 32> warps;
 };
 
 // Exactly as long as was asked for, so that the address sanitizer sees what goes beyond.
@@ -80,19 +59,25 @@ struct Scheduler {
   Running running;
   ThreadOrder order = ThreadOrder::kForward;
   std::uint64_t seed = 1, random = 1;
-  std::vector<std::unique_ptr<Fiber>> fibers;  // all; `idle` are those without a thread
-  std::vector<Fiber*> idle;
+  std::vector<Fiber*> idle;  // without a thread
   std::vector<Thread> threads;
   std::vector<Warp> warps;
-  std::vector<unsigned> fresh;  // not begun, taken from the back
+  std::vector<Fresh> fresh;  // not begun, taken from the back
   std::vector<Thread*> ready;
   Fiber main;
   Fiber* started = nullptr;  // the fiber that is begun next
   Thread* current = nullptr;
-  unsigned arrived = 0, done = 0;
+  unsigned arrived = 0, done = 0, barriers = 0;
   Site barrier;
-  std::unique_ptr<unsigned char[], SharedBytes> shared;
+  // Of the running block, and of the watched ones before it: freeing is an access, too.
+  std::vector<std::unique_ptr<unsigned char[], SharedBytes>> shared;
+  bool keeps_shared = false;  // the last one
   std::size_t shared_bytes = 0;
+  std::array<WatchedBlock, kWatchedBlocks> watched_blocks;
+  WatchedBlock* watched = nullptr;  // the running block, if it is
+  char begin_token = 0, end_token = 0;
+  unsigned watched_launches = 4;
+  std::map<const void*, LaunchedKernel> kernels;
   void (*body)(void*) = nullptr;
   void* context = nullptr;
   std::string error;
@@ -105,16 +90,6 @@ std::uint64_t next_random() {
   s.random ^= s.random >> 7;
   s.random ^= s.random << 17;
   return s.random;
-}
-
-void switch_to(Fiber& from, Fiber& to) {
-#ifdef __SANITIZE_ADDRESS__
-  __sanitizer_start_switch_fiber(&from.sanitizer, to.stack, to.stack == nullptr ? 0 : kStackBytes);
-#endif
-  temper_switch_fiber(&from.sp, to.sp);
-#ifdef __SANITIZE_ADDRESS__
-  __sanitizer_finish_switch_fiber(from.sanitizer, nullptr, nullptr);
-#endif
 }
 
 std::string where(const Site& site) { return concat(site.what, " at ", site.file, ":", site.line); }
@@ -133,26 +108,18 @@ void take_up(Thread& thread) {
 void fiber_main();
 
 Fiber& free_fiber() {
-  if (s.idle.empty()) {
-    auto fiber = std::make_unique<Fiber>();
-    void* stack =
-        mmap(nullptr, kStackBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    TEMPER_CHECK(stack != MAP_FAILED, ErrorCode::kOutOfMemory, "no stack for an emulated thread");
-    fiber->stack = static_cast<char*>(stack);
-    mprotect(stack, kPageBytes, PROT_NONE);
-    s.idle.push_back(fiber.get());
-    s.fibers.push_back(std::move(fiber));
+  Fiber* fiber = nullptr;
+  if (s.watched != nullptr) {
+    fiber = s.watched->fibers[s.fresh.back().number];
+  } else if (s.idle.empty()) {
+    fiber = make_fiber(false);
+  } else {
+    fiber = s.idle.back();
+    s.idle.pop_back();
   }
-  Fiber& fiber = *s.idle.back();
-  s.idle.pop_back();
-  auto** top = reinterpret_cast<void**>(fiber.stack + kStackBytes - 16);
-  *--top = nullptr;                               // where fiber_main would return to
-  *--top = reinterpret_cast<void*>(&fiber_main);  // where the switch returns to
-  top -= 6;
-  std::fill(top, top + 6, nullptr);
-  fiber.sp = top;
-  s.started = &fiber;
-  return fiber;
+  prepare(*fiber, &fiber_main);
+  s.started = fiber;
+  return *fiber;
 }
 
 // The next to run: a ready thread's, or one that will take a thread that has not begun. Null when
@@ -172,19 +139,26 @@ Fiber* next_fiber() {
 
 [[noreturn]] void stop(std::string what) {
   s.error = std::move(what);
-  Fiber lost;  // never resumed
+  release(&s.end_token);  // the text is read by who waits for the grid
+  Fiber lost;             // never resumed
   switch_to(s.current != nullptr ? *s.current->fiber : lost, s.main);
   __builtin_unreachable();
 }
 
 // One thread that has not begun, to its end.
 void run_thread(Fiber& self) {
-  Thread& begun = s.threads[s.fresh.back()];
+  Thread& next = s.threads[s.fresh.back().number];
   s.fresh.pop_back();
-  begun.fiber = &self;
-  begun.state = Thread::kReady;
-  take_up(begun);
+  next.fiber = &self;
+  next.state = Thread::kReady;
+  take_up(next);
+  if (s.watched != nullptr) {
+    acquire(&s.begin_token);
+  }
   s.body(s.context);
+  if (s.watched != nullptr) {
+    release(&s.end_token);
+  }
   Thread& me = *s.current;
   me.state = Thread::kDone;
   ++s.done;
@@ -199,21 +173,25 @@ void run_thread(Fiber& self) {
 }
 
 void fiber_main() {
-#ifdef __SANITIZE_ADDRESS__
-  __sanitizer_finish_switch_fiber(nullptr, nullptr, nullptr);
-#endif
+  begun(s.main);
   Fiber& self = *s.started;
   // Threads that never wait run one after the other without a switch.
   do {
     run_thread(self);
-  } while (!s.fresh.empty() && (s.ready.empty() || s.order != ThreadOrder::kRandom));
+  } while (s.watched == nullptr && !s.fresh.empty() &&
+           (s.ready.empty() || s.order != ThreadOrder::kRandom));
   Fiber* next = next_fiber();
-  s.idle.push_back(&self);  // behind the choice: its stack is in use until the switch
+  if (s.watched == nullptr) {
+    s.idle.push_back(&self);  // behind the choice: its stack is in use until the switch
+  }
   switch_to(self, next == nullptr ? s.main : *next);
 }
 
 void give_way() {
   Thread& me = *s.current;
+  if (s.watched != nullptr) {
+    release(&s.end_token);  // the grid may end here, where another thread breaks a rule
+  }
   Fiber* next = next_fiber();
   if (next == nullptr) {
     std::string what = "threads wait for each other for ever:";
@@ -254,16 +232,27 @@ Index3 index_in(std::uint64_t i, const Index3& size) {
           static_cast<unsigned>(i / size.x / size.y)};
 }
 
+void make_shared_memory() {
+  if (!s.shared.empty() && !s.keeps_shared) {
+    s.shared.pop_back();
+  }
+  s.keeps_shared = s.watched != nullptr;
+  s.shared.emplace_back(
+      static_cast<unsigned char*>(::operator new[](s.shared_bytes, std::align_val_t(16))));
+  std::memset(s.shared.back().get(), 0xff, s.shared_bytes);
+}
+
 void prepare_block(unsigned count) {
   s.threads.resize(count);
   s.warps.resize(count / 32);
   s.fresh.clear();
   s.ready.clear();
+  s.ready.reserve(count);
   for (unsigned i = 0; i < count; ++i) {
     s.threads[i] = {};
     s.threads[i].index = index_in(i, s.running.block_size);
     s.threads[i].linear = i;
-    s.fresh.push_back(s.order == ThreadOrder::kBackward ? i : count - 1 - i);
+    s.fresh.push_back({s.order == ThreadOrder::kBackward ? i : count - 1 - i});
   }
   if (s.order == ThreadOrder::kRandom) {
     for (unsigned i = count; i > 1; --i) {
@@ -273,13 +262,27 @@ void prepare_block(unsigned count) {
   for (Warp& warp : s.warps) {
     warp.arrived = warp.done = 0;
   }
-  s.arrived = s.done = 0;
+  s.arrived = s.done = s.barriers = 0;
   if (s.shared_bytes != 0) {
-    s.shared.reset(
-        static_cast<unsigned char*>(::operator new[](s.shared_bytes, std::align_val_t(16))));
-    std::memset(s.shared.get(), 0xff, s.shared_bytes);
+    make_shared_memory();
   }
   s.current = nullptr;
+  if (s.watched != nullptr) {
+    // Made here: whoever makes a fiber is ordered before it.
+    while (s.watched->fibers.size() < count) {
+      s.watched->fibers.push_back(make_fiber(true));
+    }
+    release(&s.begin_token);
+  }
+}
+
+// Of the n-th block that runs, of so many.
+WatchedBlock* watched_block(std::uint64_t n, std::uint64_t blocks) {
+  if (n < kWatchedBlocks / 2) {
+    return &s.watched_blocks[n];
+  }
+  const std::uint64_t left = blocks - 1 - n;
+  return left < kWatchedBlocks / 2 ? &s.watched_blocks[kWatchedBlocks - 1 - left] : nullptr;
 }
 
 void check_launch(const Index3& grid, const Index3& block, std::size_t shared_bytes) {
@@ -301,6 +304,16 @@ void set_thread_order(ThreadOrder order, std::uint64_t seed) {
   s.seed = seed;
 }
 
+void watch_launches(unsigned count) { s.watched_launches = count; }
+
+std::vector<LaunchedKernel> launched_kernels() {
+  std::vector<LaunchedKernel> kernels;
+  for (const auto& [function, kernel] : s.kernels) {
+    kernels.push_back(kernel);
+  }
+  return kernels;
+}
+
 unsigned lane() { return s.current->linear % 32; }
 
 void block_barrier(const Site& site) {
@@ -319,11 +332,19 @@ void block_barrier(const Site& site) {
   }
   me.site = site;
   me.state = Thread::kAtBarrier;
+  char* token = s.watched == nullptr ? nullptr : &s.watched->barrier[s.barriers % 2];
+  if (token != nullptr) {
+    release(token);
+  }
   if (++s.arrived == total) {
     s.arrived = 0;
+    ++s.barriers;
     release_waiting(Thread::kAtBarrier, 0, total);
   }
   give_way();
+  if (token != nullptr) {
+    acquire(token);
+  }
 }
 
 const unsigned char* warp_exchange(const Site& site, unsigned mask, const void* value,
@@ -347,8 +368,14 @@ const unsigned char* warp_exchange(const Site& site, unsigned mask, const void* 
                 where(warp.site)));
   }
   const unsigned turn = me.warp_turn++ & 1;
-  if (bytes > 0) {
-    std::memcpy(warp.values[turn] + 16 * (me.linear % 32), value, bytes);
+  // No memcpy: the thread sanitizer would take it for the kernel's.
+  volatile unsigned char* slot = warp.values[turn] + 16 * (me.linear % 32);
+  for (std::size_t i = 0; i < bytes; ++i) {
+    slot[i] = static_cast<const unsigned char*>(value)[i];
+  }
+  char* token = s.watched == nullptr ? nullptr : &s.watched->warps[me.linear / 32][turn];
+  if (token != nullptr) {
+    release(token);
   }
   me.site = site;
   me.state = Thread::kAtWarp;
@@ -358,6 +385,9 @@ const unsigned char* warp_exchange(const Site& site, unsigned mask, const void* 
     release_waiting(Thread::kAtWarp, first, first + 32);
   }
   give_way();
+  if (token != nullptr) {
+    acquire(token);
+  }
   return warp.values[turn];
 }
 
@@ -366,11 +396,11 @@ void* shared_memory(std::size_t needed) {
     stop(concat("a kernel takes ", needed, " bytes of shared memory, its launch gave ",
                 s.shared_bytes));
   }
-  return s.shared.get();
+  return s.shared.back().get();
 }
 
-void run_grid(Index3 grid, Index3 block, std::size_t shared_bytes, void (*body)(void*),
-              void* context) {
+void run_grid(const void* kernel, Index3 grid, Index3 block, std::size_t shared_bytes,
+              void (*body)(void*), void* context) {
   check_launch(grid, block, shared_bytes);
   s.body = body;
   s.context = context;
@@ -378,23 +408,33 @@ void run_grid(Index3 grid, Index3 block, std::size_t shared_bytes, void (*body)(
   s.random = s.seed * 0x9E3779B97F4A7C15ull + 1;
   s.running.grid_size = grid;
   s.running.block_size = block;
+  LaunchedKernel& launched = s.kernels[kernel];
+  launched.function = kernel;
+  ++launched.launches;
+  const bool is_watched = kThreadsWatched && launched.watched < s.watched_launches;
+  launched.watched += is_watched ? 1 : 0;
+  adopt_host(s.main);
   const std::uint64_t blocks = std::uint64_t{grid.x} * grid.y * grid.z;
   for (std::uint64_t n = 0; n < blocks; ++n) {
     const std::uint64_t b = s.order == ThreadOrder::kBackward ? blocks - 1 - n : n;
     s.running.block = index_in(b, grid);
+    s.watched = is_watched ? watched_block(n, blocks) : nullptr;
     prepare_block(block.x * block.y * block.z);
     switch_to(s.main, free_fiber());
     s.current = nullptr;
     if (!s.error.empty()) {
+      acquire(&s.end_token);
       // Stacks in use are given up.
-      for (auto& fiber : s.fibers) {
-        static_cast<void>(fiber.release());
-      }
-      s.fibers.clear();
       s.idle.clear();
+      s.watched_blocks = {};
+      s.shared.clear();
       fail(ErrorCode::kInternal, std::exchange(s.error, {}));
     }
   }
+  if (is_watched) {
+    acquire(&s.end_token);
+  }
+  s.shared.clear();
 }
 
 }  // namespace temper::emulated

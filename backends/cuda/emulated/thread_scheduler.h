@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <vector>
 
 namespace temper::emulated {
 
@@ -21,6 +22,18 @@ const Running& running();
 
 enum class ThreadOrder { kForward, kBackward, kRandom };
 void set_thread_order(ThreadOrder order, std::uint64_t seed = 1);
+
+// In a build with the thread sanitizer: so many launches of each kernel are watched, the first
+// ones, and of their blocks the first two and the last two. A watched thread takes a hundred times
+// as long.
+void watch_launches(unsigned count);
+
+// Since the program began.
+struct LaunchedKernel {
+  const void* function = nullptr;
+  std::uint64_t launches = 0, watched = 0;
+};
+std::vector<LaunchedKernel> launched_kernels();
 
 // A synchronisation point in a kernel.
 struct Site {
@@ -40,9 +53,9 @@ const unsigned char* warp_exchange(const Site& site, unsigned mask, const void* 
 void* shared_memory(std::size_t needed);
 unsigned lane();
 
-// Runs body(context) for every thread of the grid. THROWS: kInternal naming kernel, thread, block
-// and line of a broken rule.
-void run_grid(Index3 grid, Index3 block, std::size_t shared_bytes, void (*body)(void*),
-              void* context);
+// Runs body(context), which calls `kernel`, for every thread of the grid. THROWS: kInternal naming
+// thread, block and line of a broken rule.
+void run_grid(const void* kernel, Index3 grid, Index3 block, std::size_t shared_bytes,
+              void (*body)(void*), void* context);
 
 }  // namespace temper::emulated

@@ -1,0 +1,74 @@
+#!/usr/bin/env python3
+"""Checks that every kernel of the CUDA backend was launched where the thread sanitizer watched.
+
+    launched_kernels.py PROGRAM FILE...
+
+PROGRAM is a test program of the emulated device; each FILE was written by a run of it with
+TEMPER_LAUNCHED_KERNELS=FILE. A kernel is a function with __global__ in backends/cuda/kernels; of a
+template each instance is one. Prints those that no case launched and exits 1 when there is any.
+"""
+
+import re
+import subprocess
+import sys
+
+import source_tree
+
+GLOBAL = re.compile(r"__global__\s+void\s+(?:__launch_bounds__\([^)]*\)\s*)?(\w+)\s*\(")
+SYMBOL = re.compile(r"^(?:void )?temper::cuda_emulated::\(anonymous namespace\)::(\w+)(?:<.*>)?\(")
+BASE = "temper::emulated::launched_kernels()"
+
+
+def kernel_names():
+    names = set()
+    for path in source_tree.all_files():
+        if path.startswith("backends/cuda/kernels/") and path.endswith(".cu"):
+            names.update(GLOBAL.findall(source_tree.read(path)))
+    return names
+
+
+def symbols(program):
+    """Address to name, of functions."""
+    found = {}
+    listing = subprocess.run(["nm", "-C", "--defined-only", program], check=True, capture_output=True, text=True)
+    for line in listing.stdout.splitlines():
+        address, kind, name = line.split(" ", 2)
+        if kind in "tTwW":
+            found[int(address, 16)] = name
+    return found
+
+
+def watched(files):
+    """How far from BASE the watched kernels lie."""
+    found = set()
+    for path in files:
+        with open(path, encoding="ascii") as lines:
+            for line in lines:
+                distance, _, count = line.split()
+                if int(count) > 0:
+                    found.add(int(distance))
+    return found
+
+
+def main():
+    program, files = sys.argv[1], sys.argv[2:]
+    names = kernel_names()
+    functions = symbols(program)
+    base = next(address for address, name in functions.items() if name == BASE)
+    kernels = {}
+    for address, name in functions.items():
+        match = SYMBOL.match(name)
+        if match and match.group(1) in names:
+            kernels[address - base] = (match.group(1), name)
+    seen = watched(files)
+    problems = [f"no case launches {name}" for at, (_, name) in sorted(kernels.items()) if at not in seen]
+    compiled = {short for short, _ in kernels.values()}
+    problems += [f"{name} is in no program: remove it" for name in sorted(names - compiled)]
+    for problem in problems:
+        print(problem)
+    print(f"{len(kernels)} kernels, {len(problems)} without a case")
+    return 1 if problems or not kernels else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
