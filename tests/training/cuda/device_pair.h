@@ -28,6 +28,7 @@ struct Nearness {
   double first = 1e-5;    // of what is logged for the first ten steps, relative above 1
   double later = 1e-4;    // of what is logged after them
   double weights = 1e-4;  // of each tensor of the trained model, by norm
+  double outputs = 1e-5;  // of its predictions, by norm
 };
 
 // Each line of two logs, key by key: numbers near, all else equal.

@@ -1,7 +1,8 @@
 // What a recipe can ask for, on the emulated device: as on the CPU, and stopped and resumed with
 // the same bits. 38 rows are nine batches of 4 and one of 2, which is a plan of its own.
-#include <cmath>
+#include <algorithm>
 #include <filesystem>
+#include <utility>
 
 #include "tests/training/cuda/device_pair.h"
 #include "training/optimizers/optimizer.h"
@@ -156,6 +157,45 @@ TEST_F(EmulatedTinyRuns, TwoRunsGiveTheSameBits) {
   const RunRecord two = run(kEmulatedDevice, {});
   EXPECT_EQ(one.variables, two.variables);
   EXPECT_EQ(one.log, two.log);
+}
+
+TEST_F(EmulatedTinyRuns, ASkippedStepChangesNothing) {
+  for (const std::string more : {"train.accumulate=1", "train.accumulate=2", "clip.agc=0.1"}) {
+    std::filesystem::remove_all(folder_.path("run"));
+    std::map<std::string, std::string> before;
+    int skips = 0;
+    run_tiny(recipe(kEmulatedDevice, "run", {"train.epochs=2", more}), false,
+             [&](const StepView& view) {
+               auto after = bytes_of_variables(view.session.engine().store());
+               for (const auto& [name, bytes] : after) {
+                 if (view.skipped && name != "step.attempted" && name != "step.position") {
+                   EXPECT_EQ(bytes, before.at(name)) << name;
+                 }
+               }
+               EXPECT_TRUE(view.skipped || before.empty() || after.at("w1") != before.at("w1"));
+               skips += view.skipped ? 1 : 0;
+               before = std::move(after);
+               return false;
+             });
+    EXPECT_EQ(skips, 2) << more;
+  }
+}
+
+TEST_F(EmulatedTinyRuns, ADivergedStepNamesTheSameNodeAsOnTheCpu) {
+  const auto message = [&](const std::string& device) -> std::string {
+    try {
+      run(device, {"train.on_nonfinite=\"stop\""});
+    } catch (const Error& error) {
+      return error.message();
+    }
+    return "";
+  };
+  const std::string cpu = message("cpu");
+  EXPECT_NE(cpu.find("the first bad values come from"), std::string::npos) << cpu;
+  const auto of_node = [](const std::string& text) {
+    return text.substr(std::min(text.size(), text.find("the first bad values")));
+  };
+  EXPECT_EQ(of_node(cpu), of_node(message(kEmulatedDevice)));
 }
 
 class EmulatedOptimizer : public EmulatedTinyRuns,

@@ -120,11 +120,39 @@ TEST_P(EmulatedSamples, TrainAsOnTheCpu) {
   ASSERT_EQ(wanted.outputs.size(), made.outputs.size());
   for (std::size_t i = 0; i < wanted.outputs.size(); ++i) {
     const auto values = wanted.outputs[i].second.values<double>();
-    EXPECT_LE(distance(values, made.outputs[i].second.values<double>()), 1e-5 * norm_of(values))
+    EXPECT_LE(distance(values, made.outputs[i].second.values<double>()),
+              GetParam().nearness.outputs * norm_of(values))
         << wanted.outputs[i].first;
   }
   EXPECT_LT(*std::min_element(cpu.losses.begin() + 1, cpu.losses.end()), cpu.losses.front());
 }
+
+const Nearness kSixteenBits = {1e-3, 1e-3, 1e-2, 1e-2};
+
+INSTANTIATE_TEST_SUITE_P(
+    SixteenBits, EmulatedSamples,
+    testing::Values(Sample{"digits_bf16",
+                           "digits/digits.toml",
+                           {"train.steps=10", "train.precision=bf16"},
+                           nullptr,
+                           kSixteenBits},
+                    Sample{"digits_fp16",
+                           "digits/digits.toml",
+                           {"train.steps=10", "train.precision=fp16"},
+                           nullptr,
+                           kSixteenBits},
+                    Sample{"cifar_bf16",
+                           "cifar/cifar.toml",
+                           {"train.steps=8", "data.batch_size=4", "train.precision=bf16"},
+                           nullptr,
+                           kSixteenBits},
+                    Sample{"language_fp16",
+                           "language/gpt.toml",
+                           {"train.steps=12", "data.batch_size=4", "data.block=16",
+                            "data.stride=50", "train.precision=fp16"},
+                           fresh("gpt", kSmallGpt),
+                           kSixteenBits}),
+    [](const testing::TestParamInfo<Sample>& sample) { return sample.param.name; });
 
 INSTANTIATE_TEST_SUITE_P(
     Recipes, EmulatedSamples,
