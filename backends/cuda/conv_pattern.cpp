@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <span>
 
+#include "backends/cuda/layouts.h"
 #include "runtime/base/concat.h"
 #include "runtime/base/rectifier.h"
 #include "runtime/base/window.h"
@@ -33,6 +34,21 @@ bool read_tensor(const TensorSpec& spec, ConvTensor& tensor) {
     tensor.strides.insert(tensor.strides.begin() + 2, tensor.strides[2] * tensor.sizes[3]);
   }
   return true;
+}
+
+// Of one channel or one position: the strides that such a tensor has among others with channels
+// last, where it is called plain (layouts.h). cuDNN goes by them.
+void put_channels_last(ConvTensor& tensor) {
+  std::int64_t step = 1;
+  const auto place = [&](std::size_t axis) {
+    tensor.strides[axis] = step;
+    step *= tensor.sizes[axis];
+  };
+  place(1);
+  for (std::size_t axis = tensor.sizes.size() - 1; axis >= 2; --axis) {
+    place(axis);
+  }
+  place(0);
 }
 
 // The last numbers of three.
@@ -102,8 +118,14 @@ Support read_pattern(const OpQuery& query, ConvPattern& pattern) {
       pattern.dtype != DType::kBFloat16) {
     return Support::no(concat("only f32, f16 and bf16, not ", pattern.dtype));
   }
-  for (const Role& role : roles_of(query, pattern.product)) {
-    const TensorSpec& spec = (role.is_output ? query.outputs : query.inputs)[role.index];
+  const std::vector<Role> roles = roles_of(query, pattern.product);
+  const auto spec_of = [&](const Role& role) -> const TensorSpec& {
+    return (role.is_output ? query.outputs : query.inputs)[role.index];
+  };
+  const bool last = std::any_of(roles.begin(), roles.end(),
+                                [&](const Role& role) { return !spec_of(role).layout.plain; });
+  for (const Role& role : roles) {
+    const TensorSpec& spec = spec_of(role);
     if (!spec.present() || spec.dtype != pattern.dtype) {
       return Support::no(concat("a convolution of ", pattern.dtype, " with ", spec.dtype));
     }
@@ -115,6 +137,9 @@ Support read_pattern(const OpQuery& query, ConvPattern& pattern) {
     tensor.index = role.index;
     if (!read_tensor(spec, tensor)) {
       return Support::no(concat("the layout ", to_string(spec.layout)));
+    }
+    if (last && spec.layout.plain && channels_last(spec.shape).plain) {
+      put_channels_last(tensor);
     }
   }
   read_window_of(attrs, pattern);

@@ -27,7 +27,9 @@ class CudnnPlan {
   std::string description;
 };
 
-// Whether the library has a plan for the query, whose tensors are plain.
+// Whether the library has a plan for the query with its tensors in the layouts it names: all with
+// channels last (layouts.h), or all plain. A tensor whose two orders are one (one channel, one
+// position) is plain among the others.
 Support cudnn_supports(const OpQuery& query);
 // REQUIRES: cudnn_supports(query).
 std::unique_ptr<CudnnPlan> plan_cudnn(const OpQuery& query);

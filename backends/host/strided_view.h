@@ -14,13 +14,16 @@ struct StridedView {
   std::int64_t base = 0;  // element of the viewed tensor that index 0 names
 };
 
-inline StridedView transpose_view(const Attrs& attrs, const Shape& input, const Shape& output) {
-  const Shape from = row_major_strides(input);
+// `from`: the steps of the input's axes.
+inline StridedView transpose_steps(const Attrs& attrs, const Shape& from, const Shape& output) {
   StridedView view{output, {}, 0};
   for (const std::int64_t axis : attrs.get_ints("perm")) {
     view.strides.push_back(from[static_cast<int>(axis)]);
   }
   return view;
+}
+inline StridedView transpose_view(const Attrs& attrs, const Shape& input, const Shape& output) {
+  return transpose_steps(attrs, row_major_strides(input), output);
 }
 
 inline StridedView expand_view(const Shape& input, const Shape& output) {
@@ -33,18 +36,22 @@ inline StridedView expand_view(const Shape& input, const Shape& output) {
   return view;
 }
 
-// The slice the attributes name, of the shape `part`, seen in a tensor of the shape `whole`.
-inline StridedView slice_view(const Attrs& attrs, const Shape& whole, const Shape& part) {
+// The slice the attributes name, of the shape `part`, seen in a tensor with these steps of axes.
+inline StridedView slice_steps(const Attrs& attrs, const Shape& whole, const Shape& part) {
   const std::vector<std::int64_t> starts = attrs.get_ints("starts");
   const std::vector<std::int64_t> axes = attrs.get_ints("axes");
   const std::vector<std::int64_t> steps = attrs.get_ints("steps");
-  StridedView view{part, row_major_strides(whole), 0};
+  StridedView view{part, whole, 0};
   for (std::size_t i = 0; i < axes.size(); ++i) {
     std::int64_t& stride = view.strides[static_cast<int>(axes[i])];
     view.base += starts[i] * stride;
     stride *= steps[i];
   }
   return view;
+}
+
+inline StridedView slice_view(const Attrs& attrs, const Shape& whole, const Shape& part) {
+  return slice_steps(attrs, row_major_strides(whole), part);
 }
 
 // The image [N, C, H, b, W, b] seen in the channels of `depth`.

@@ -74,6 +74,25 @@ bool guard_intact(const Tensor& tensor) {
                      [](std::byte b) { return b == static_cast<std::byte>(kGuard); });
 }
 
+// Plain where that is the same order.
+Layout channels_last(const TensorSpec& tensor) {
+  const Shape& shape = tensor.shape;
+  Layout layout;
+  if (tensor.dtype == DType::kOpaque || shape.rank() < 3 || shape.element_count() == 0 ||
+      shape[1] == 1 || shape.count(2, shape.rank()) == 1) {
+    return layout;
+  }
+  layout.plain = false;
+  layout.rank = shape.rank();
+  std::int64_t step = shape[1];
+  for (int axis = shape.rank() - 1; axis >= 0; --axis) {
+    layout.padded[static_cast<std::size_t>(axis)] = shape[axis];
+    layout.strides[static_cast<std::size_t>(axis)] = axis == 1 ? 1 : step;
+    step *= axis == 1 ? 1 : shape[axis];
+  }
+  return layout;
+}
+
 bool padding_is_zero(const Tensor& tensor) {
   // Zeroing the logical elements of a copy must leave nothing.
   Tensor copy(tensor.dtype(), tensor.shape(), tensor.layout());
@@ -140,11 +159,26 @@ std::string CaseKernel::refusal(const CaseGraph& case_graph, const KernelImpl& r
 }
 
 CaseKernel::CaseKernel(const CaseGraph& case_graph, const KernelImpl& row, int threads,
-                       const Backend* device)
+                       const Backend* device, bool last)
     : case_graph_(case_graph),
       query_(graph::make_query(case_graph.graph, case_graph.node, threads)),
-      kernel_(row.prepare(query_)),
-      device_(device) {}
+      device_(device) {
+  for (TensorSpec& input : query_.inputs) {
+    input.layout = last ? channels_last(input) : Layout{};
+  }
+  if (last && case_graph.graph.node(case_graph.node).op->is_commit) {
+    const UpdateLayout tensors = UpdateLayout::of(*query_.attrs);
+    for (std::size_t i = 0; i < query_.outputs.size(); ++i) {
+      query_.outputs[i].layout = query_.inputs[tensors.input_of_output(i)].layout;
+    }
+  }
+  kernel_ = row.prepare(query_);
+}
+
+bool CaseKernel::takes_layouts() const {
+  const auto& layouts = kernel_->input_layouts;
+  return std::any_of(layouts.begin(), layouts.end(), [](const Layout& l) { return !l.plain; });
+}
 
 Tensor CaseKernel::guarded(const TensorSpec& spec, const Layout& layout, std::size_t opaque_bytes,
                            int poison) const {

@@ -40,9 +40,13 @@ class CaseKernel {
   // "" or why the row refuses the case.
   static std::string refusal(const CaseGraph& case_graph, const KernelImpl& row, int threads = 1);
 
-  // `device`: where the row's kernels run, when it is not the host.
+  // `device`: where the row's kernels run, when it is not the host. `last`: inputs of rank 3 and
+  // more come with their channels last.
   CaseKernel(const CaseGraph& case_graph, const KernelImpl& row, int threads = 1,
-             const Backend* device = nullptr);
+             const Backend* device = nullptr, bool last = false);
+
+  // Whether it takes some input in a layout other than plain.
+  bool takes_layouts() const;
 
   // Runs three times: on memory full of ones, on zeroed memory, and in place where the kernel
   // allows it. All must agree. `before_run` is told which of the three comes.

@@ -119,6 +119,20 @@ INSTANTIATE_TEST_SUITE_P(Ops, ReferenceResult,
 
 class BackendResult : public testing::TestWithParam<Instance> {};
 
+void expect_reference(const Instance& instance, const KernelResult& expected, CaseKernel& kernel,
+                      const CaseGraph& case_graph, const BackendUnderTest& backend,
+                      const std::string& what) {
+  const KernelResult actual = kernel.run_checked(case_graph.kernel_inputs(), backend.before_run);
+  EXPECT_EQ(actual.complaints, std::vector<std::string>{}) << what;
+  for (std::size_t i = 0; i < expected.outputs.size(); ++i) {
+    if (expected.outputs[i].defined()) {
+      expect_close(to_host(actual.outputs[i]), to_host(expected.outputs[i]),
+                   scaled(backend_tolerance(expected.outputs[i].dtype()), instance.op_case),
+                   concat(what, ", output ", i));
+    }
+  }
+}
+
 TEST_P(BackendResult, IsTheReferenceResultForEveryKernel) {
   const auto& [op_case, dtype, name] = GetParam();
   const CaseGraph case_graph(op_case, dtype);
@@ -140,16 +154,11 @@ TEST_P(BackendResult, IsTheReferenceResultForEveryKernel) {
       is_taken = true;
       const std::string what =
           concat(backend.backend->name(), "/", row->family(), ", ", backend.threads, " threads");
-      const KernelResult actual =
-          CaseKernel(case_graph, *row, backend.threads, backend.backend.get())
-              .run_checked(case_graph.kernel_inputs(), backend.before_run);
-      EXPECT_EQ(actual.complaints, std::vector<std::string>{}) << what;
-      for (std::size_t i = 0; i < expected.outputs.size(); ++i) {
-        if (expected.outputs[i].defined()) {
-          expect_close(to_host(actual.outputs[i]), to_host(expected.outputs[i]),
-                       scaled(backend_tolerance(expected.outputs[i].dtype()), op_case),
-                       concat(what, ", output ", i));
-        }
+      CaseKernel plain(case_graph, *row, backend.threads, backend.backend.get());
+      expect_reference(GetParam(), expected, plain, case_graph, backend, what);
+      CaseKernel last(case_graph, *row, backend.threads, backend.backend.get(), true);
+      if (last.takes_layouts()) {
+        expect_reference(GetParam(), expected, last, case_graph, backend, what + ", channels last");
       }
     }
   }

@@ -1,4 +1,5 @@
-// cuDNN of the emulated device: the reference backend's kernel of the same op.
+// cuDNN of the emulated device: the reference backend's kernel of the same op, on plain copies of
+// tensors in another layout.
 #include <utility>
 #include <vector>
 
@@ -7,6 +8,7 @@
 #include "backends/cuda/emulated/emulated_stream.h"
 #include "backends/cuda/emulated/library_kernels.h"
 #include "runtime/backend/backend.h"
+#include "runtime/base/alignment.h"
 #include "runtime/base/error.h"
 
 namespace temper {
@@ -23,35 +25,99 @@ void emulated::set_library_backend(std::unique_ptr<Backend> backend) {
 namespace cuda {
 namespace {
 
+OpQuery plain_query(OpQuery query) {
+  for (auto* specs : {&query.inputs, &query.outputs}) {
+    for (TensorSpec& spec : *specs) {
+      spec.layout = {};
+    }
+  }
+  return query;
+}
+
+std::unique_ptr<Kernel> reorder_between(TensorSpec from, TensorSpec to) {
+  OpQuery query;
+  const Attrs none;
+  query.op = "Reorder";
+  query.attrs = &none;
+  query.inputs = {std::move(from)};
+  query.outputs = {std::move(to)};
+  return select_kernel(*library, query).kernel;
+}
+
+void run_once(const Kernel& kernel, void* const* inputs, void* const* outputs, void* workspace) {
+  KernelArgs args;
+  args.inputs = inputs;
+  args.outputs = outputs;
+  args.workspace = workspace;
+  const auto state = kernel.bind(args);
+  args.state = state.get();
+  kernel.run(args);
+}
+
 class ReferencePlan final : public CudnnPlan {
  public:
   explicit ReferencePlan(const OpQuery& query)
-      : kernel_(select_kernel(*library, query).kernel),
+      : kernel_(select_kernel(*library, plain_query(query)).kernel),
         inputs_(query.inputs.size()),
         outputs_(query.outputs.size()) {
-    workspace_bytes = kernel_->workspace_bytes;
+    workspace_bytes = aligned_bytes(kernel_->workspace_bytes);
+    for (std::size_t i = 0; i < inputs_; ++i) {
+      add_copy(query.inputs[i], i, true);
+    }
+    for (std::size_t i = 0; i < outputs_; ++i) {
+      add_copy(query.outputs[i], i, false);
+    }
     description = "reference in place of cuDNN";
   }
   // The addresses are read now, as a library reads them.
   void run(void* const* inputs, void* const* outputs, void* workspace,
            StreamHandle stream) const override {
-    stream_of(stream).queue(
-        [this, in = std::vector<void*>(inputs, inputs + inputs_),
-         out = std::vector<void*>(outputs, outputs + outputs_), workspace] {
-          KernelArgs args;
-          args.inputs = in.data();
-          args.outputs = out.data();
-          args.workspace = workspace;
-          const auto state = kernel_->bind(args);
-          args.state = state.get();
-          kernel_->run(args);
-        },
-        true);
+    stream_of(stream).queue([this, in = std::vector<void*>(inputs, inputs + inputs_),
+                             out = std::vector<void*>(outputs, outputs + outputs_),
+                             workspace] { work(in, out, static_cast<std::byte*>(workspace)); },
+                            true);
   }
 
  private:
+  struct PlainCopy {
+    std::size_t index = 0;  // of the input or output
+    bool is_input = true;
+    std::size_t offset = 0;  // in the workspace
+    std::unique_ptr<Kernel> reorder;
+  };
+
+  void add_copy(const TensorSpec& spec, std::size_t index, bool is_input) {
+    if (!spec.present() || spec.layout.plain) {
+      return;
+    }
+    TensorSpec plain = spec;
+    plain.layout = {};
+    const auto bytes = static_cast<std::size_t>(plain.bytes());
+    copies_.push_back({index, is_input, workspace_bytes,
+                       is_input ? reorder_between(spec, plain) : reorder_between(plain, spec)});
+    workspace_bytes += aligned_bytes(bytes);
+  }
+
+  void work(std::vector<void*> in, std::vector<void*> out, std::byte* workspace) const {
+    const std::vector<void*> results = out;
+    for (const PlainCopy& copy : copies_) {
+      void* plain = workspace + copy.offset;
+      if (copy.is_input) {
+        run_once(*copy.reorder, &in[copy.index], &plain, nullptr);
+      }
+      (copy.is_input ? in : out)[copy.index] = plain;
+    }
+    run_once(*kernel_, in.data(), out.data(), workspace);
+    for (const PlainCopy& copy : copies_) {
+      if (!copy.is_input) {
+        run_once(*copy.reorder, &out[copy.index], &results[copy.index], nullptr);
+      }
+    }
+  }
+
   std::unique_ptr<Kernel> kernel_;
   std::size_t inputs_, outputs_;
+  std::vector<PlainCopy> copies_;
 };
 
 }  // namespace
@@ -62,8 +128,9 @@ Support cudnn_supports(const OpQuery& query) {
   if (!is_product.ok) {
     return is_product;
   }
+  const OpQuery plain = plain_query(query);
   for (const auto& row : library->kernels().rows(query.op)) {
-    if (row->supports(query).ok) {
+    if (row->supports(plain).ok) {
       return Support::yes();
     }
   }

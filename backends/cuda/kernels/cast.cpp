@@ -2,6 +2,7 @@
 #include "backends/cuda/kernels/cast.h"
 
 #include "backends/cuda/kernel_rows.h"
+#include "backends/cuda/layouts.h"
 #include "runtime/backend/widened_rows.h"
 #include "runtime/base/narrow_types.h"
 
@@ -22,10 +23,15 @@ Support supports(const OpQuery& query) {
 }
 
 std::unique_ptr<Kernel> prepare(const OpQuery& query) {
-  return make_kernel([from = query.inputs[0].dtype, to = query.outputs[0].dtype,
-                      count = query.inputs[0].shape.element_count()](const KernelArgs& args) {
-    cast_elements(from, args.inputs[0], to, args.outputs[0], count, handle_of(args.stream));
-  });
+  auto kernel =
+      make_kernel([from = query.inputs[0].dtype, to = query.outputs[0].dtype,
+                   count = query.inputs[0].shape.element_count()](const KernelArgs& args) {
+        cast_elements(from, args.inputs[0], to, args.outputs[0], count, handle_of(args.stream));
+      });
+  kernel->input_layouts.resize(query.inputs.size());
+  kernel->input_layouts[0] = as_it_comes(query.inputs[0]);
+  kernel->output_layouts = {kernel->input_layouts[0]};
+  return kernel;
 }
 
 }  // namespace

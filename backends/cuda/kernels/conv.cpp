@@ -1,4 +1,6 @@
-// Conv, its gradients and ConvTranspose: cuDNN, and direct sums for what it has no plan for.
+// Conv, its gradients and ConvTranspose: cuDNN, with channels last where it has such a plan, and
+// direct sums of plain tensors for what it has none for. Weights with channels last are
+// [M, k.., C / group].
 #include <optional>
 #include <utility>
 
@@ -6,20 +8,16 @@
 #include "backends/cuda/kernel_rows.h"
 #include "backends/cuda/kernels/cast.h"
 #include "backends/cuda/kernels/conv_direct.h"
+#include "backends/cuda/layouts.h"
 #include "runtime/base/alignment.h"
 #include "runtime/base/window.h"
 
 namespace temper::cuda {
 namespace {
 
-bool is_plain_or_strided(const TensorSpec& spec) {
-  return !spec.present() || spec.layout.plain || spec.layout.inner_count == 0;
-}
-
 // Elements between neighbours along an axis.
 std::int64_t step_of(const TensorSpec& spec, int axis) {
-  return spec.layout.plain ? row_major_strides(spec.shape)[axis]
-                           : spec.layout.strides[static_cast<std::size_t>(axis)];
+  return steps_of(spec.shape, spec.layout)[axis];
 }
 
 BiasGradient bias_gradient_of(const OpQuery& query, const TensorSpec& dy) {
@@ -40,14 +38,6 @@ BiasGradient bias_gradient_of(const OpQuery& query, const TensorSpec& dy) {
 class CudnnRequest {
  public:
   explicit CudnnRequest(const OpQuery& query) : query_(query) {
-    for (const auto* specs : {&query.inputs, &query.outputs}) {
-      for (const TensorSpec& spec : *specs) {
-        if (!is_plain_or_strided(spec)) {
-          support_ = Support::no(concat("the layout ", to_string(spec.layout)));
-          return;
-        }
-      }
-    }
     support_ = cudnn_supports(query);
     if (!support_.ok && separate()) {
       OpQuery asked = product();
@@ -101,12 +91,7 @@ class CudnnKernel final : public Kernel {
     const CudnnRequest request(query);
     plan_ = request.plan();
     description = plan_->description;
-    for (const TensorSpec& spec : query.inputs) {
-      input_layouts.push_back(spec.layout);
-    }
-    for (const TensorSpec& spec : query.outputs) {
-      output_layouts.push_back(spec.layout);
-    }
+    set_layouts(*this, query);
     if (request.widens()) {
       const TensorSpec& dw = query.outputs[0];
       widened_ = dw.shape.element_count();
@@ -158,6 +143,28 @@ class CudnnKernel final : public Kernel {
   std::optional<ConvFinish> finish_;
   std::optional<BiasGradient> bias_gradient_;
 };
+
+// The query as the library is asked, whatever layouts its tensors come in.
+OpQuery in_layouts(OpQuery query, bool last) {
+  for (auto* specs : {&query.inputs, &query.outputs}) {
+    for (TensorSpec& spec : *specs) {
+      spec.layout = last && spec.present() ? channels_last(spec.shape) : Layout{};
+      spec.layout_free = false;
+    }
+  }
+  return query;
+}
+
+Support supports_cudnn(const OpQuery& query) {
+  const OpQuery last = in_layouts(query, true), plain = in_layouts(query, false);
+  const Support support = CudnnRequest(last).support();
+  return support.ok ? support : CudnnRequest(plain).support();
+}
+
+std::unique_ptr<Kernel> prepare_cudnn(const OpQuery& query) {
+  const OpQuery last = in_layouts(query, true), plain = in_layouts(query, false);
+  return std::make_unique<CudnnKernel>(CudnnRequest(last).support().ok ? last : plain);
+}
 
 ConvShape shape_of(const Attrs& attrs, const Shape& x, const Shape& w, const Shape& y) {
   const Window window = read_window(attrs);
@@ -236,11 +243,7 @@ std::unique_ptr<Kernel> prepare_grad_weights(const OpQuery& query) {
 }
 
 void add(KernelTable& table, const char* op, std::unique_ptr<Kernel> (*direct)(const OpQuery&)) {
-  add_row(
-      table, op, [](const OpQuery& query) { return CudnnRequest(query).support(); },
-      [](const OpQuery& query) -> std::unique_ptr<Kernel> {
-        return std::make_unique<CudnnKernel>(query);
-      });
+  add_row(table, op, supports_cudnn, prepare_cudnn);
   // A family of its own, so that both rows come in 16 bits by conversion.
   table.add(op, "cuda direct", only_f32, direct);
 }

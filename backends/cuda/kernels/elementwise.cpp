@@ -17,7 +17,7 @@ std::string fill(const OpQuery& query, const Expression& program, DeviceExpressi
                   " outputs and ", program.code.size(), " instructions is too long");
   }
   const Shape& shape = query.outputs[0].shape;
-  std::vector<Shape> shapes;
+  std::vector<TensorSpec> repeated;
   made.inputs = static_cast<std::int16_t>(program.inputs);
   made.steps = static_cast<std::int16_t>(program.code.size());
   made.outputs = static_cast<std::int16_t>(program.results.size());
@@ -25,7 +25,7 @@ std::string fill(const OpQuery& query, const Expression& program, DeviceExpressi
   for (std::size_t i = 0; i < static_cast<std::size_t>(program.inputs); ++i) {
     made.input_types[i] = query.inputs[i].dtype;
     made.flat = made.flat && query.inputs[i].shape == shape;
-    shapes.push_back(query.inputs[i].shape);
+    repeated.push_back(query.inputs[i]);
   }
   for (std::size_t i = 0; i < program.code.size(); ++i) {
     const Instruction& step = program.code[i];
@@ -41,7 +41,7 @@ std::string fill(const OpQuery& query, const Expression& program, DeviceExpressi
     made.results[r] = static_cast<std::int16_t>(program.results[r]);
     made.output_types[r] = query.outputs[r].dtype;
   }
-  return set_axes(made.places, broadcast_axes(shape, shapes))
+  return set_axes(made.places, broadcast_axes(query.outputs[0], repeated))
              ? std::string{}
              : concat("more than ", kMaxAxes, " axes that cannot be joined");
 }
@@ -59,13 +59,19 @@ OpQuery widened(OpQuery query) {
 Support supports(const OpQuery& query, const Expression& program) {
   std::string reason = refuse_types(widened(query), program);
   DeviceExpression made;
-  reason = reason.empty() ? fill(query, program, made) : reason;
+  if (reason.empty()) {
+    OpQuery laid = query;
+    take_elementwise_layouts(laid);
+    reason = fill(laid, program, made);
+  }
   return reason.empty() ? Support::yes() : Support::no(reason);
 }
 
 std::unique_ptr<Kernel> prepare(const OpQuery& query, const Expression& program) {
   DeviceExpression made;
-  fill(query, program, made);
+  OpQuery laid = query;
+  take_elementwise_layouts(laid);
+  fill(laid, program, made);
   auto kernel = make_kernel([made](const KernelArgs& args) {
     DeviceExpression bound = made;
     for (int i = 0; i < made.inputs; ++i) {
@@ -84,6 +90,7 @@ std::unique_ptr<Kernel> prepare(const OpQuery& query, const Expression& program)
       kernel->inplace.emplace_back(0, i);
     }
   }
+  set_layouts(*kernel, laid);
   kernel->description = concat(made.steps, made.steps == 1 ? " functor" : " functors");
   return kernel;
 }

@@ -1,14 +1,16 @@
-// MaxPool, AveragePool and their gradients.
+// MaxPool, AveragePool and their gradients, plain or with channels last.
 #include "backends/cuda/kernels/pool.h"
 
 #include <algorithm>
 
 #include "backends/cuda/kernel_rows.h"
+#include "backends/cuda/layouts.h"
 
 namespace temper::cuda {
 namespace {
 
-PoolShape shape_of(const Attrs& attrs, const Window& window, const Shape& x, const Spatial& out) {
+PoolShape shape_of(const Attrs& attrs, const Window& window, const Shape& x, const Spatial& out,
+                   bool last) {
   PoolShape p{};
   const Spatial in = spatial_dims(x);
   for (std::size_t i = 0; i < kMaxSpatialRank; ++i) {
@@ -21,22 +23,45 @@ PoolShape shape_of(const Attrs& attrs, const Window& window, const Shape& x, con
     p.out[i] = out[i];
   }
   p.planes = x[0] * x[1];
+  p.lanes = last ? x[1] : 1;
   p.count_padding = attrs.get_int("count_include_pad", 0) != 0;
   p.column_major = attrs.get_int("storage_order", 0) != 0;
   return p;
 }
 
 // An output may be left out, so the windows come from the attributes.
-PoolShape forward_shape(const OpQuery& query) {
+PoolShape forward_shape(const OpQuery& query, bool last) {
   const Shape& x = query.inputs[0].shape;
   const Window window = read_window(*query.attrs);
   const bool ceil_mode = query.attrs->get_int("ceil_mode", 0) != 0;
-  return shape_of(*query.attrs, window, x, window_output(window, spatial_dims(x), ceil_mode));
+  return shape_of(*query.attrs, window, x, window_output(window, spatial_dims(x), ceil_mode), last);
 }
 
-PoolShape gradient_shape(const OpQuery& query) {
+PoolShape gradient_shape(const OpQuery& query, bool last) {
   return shape_of(*query.attrs, read_window(*query.attrs),
-                  Shape(query.attrs->get_ints("input_shape")), spatial_dims(query.inputs[0].shape));
+                  Shape(query.attrs->get_ints("input_shape")), spatial_dims(query.inputs[0].shape),
+                  last);
+}
+
+// All tensors but what is saved have their channels last, or none.
+void set_layouts(Kernel& kernel, const OpQuery& query, bool last) {
+  OpQuery laid = query;
+  for (auto* specs : {&laid.inputs, &laid.outputs}) {
+    for (TensorSpec& spec : *specs) {
+      const bool is_tensor = spec.present() && spec.dtype != DType::kOpaque;
+      spec.layout = is_tensor && last ? channels_last(spec.shape) : Layout{};
+    }
+  }
+  cuda::set_layouts(kernel, laid);
+}
+
+// As the forward had them where something is saved, which lies as its tensors do.
+bool gradient_is_last(const OpQuery& query) {
+  if (query.forward == nullptr) {
+    return goes_on_last(query.inputs[0]);
+  }
+  const auto& layouts = query.forward->input_layouts;
+  return !layouts.empty() && !layouts[0].plain;
 }
 
 Support float_input(const OpQuery& query) {
@@ -47,7 +72,8 @@ Support float_input(const OpQuery& query) {
 }
 
 std::unique_ptr<Kernel> prepare_max_pool(const OpQuery& query) {
-  const PoolShape p = forward_shape(query);
+  const bool last = is_channels_last(query.inputs[0]);
+  const PoolShape p = forward_shape(query, last);
   auto kernel = make_kernel(
       [p, dtype = query.inputs[0].dtype, outputs = query.outputs.size()](const KernelArgs& args) {
         max_pool(p, dtype, args.inputs[0], args.outputs[0],
@@ -59,29 +85,39 @@ std::unique_ptr<Kernel> prepare_max_pool(const OpQuery& query) {
     kernel->opaque_bytes[2] =
         static_cast<std::size_t>(p.planes * p.out_plane()) * sizeof(std::int64_t);
   }
+  set_layouts(*kernel, query, last);
   return kernel;
 }
 
 std::unique_ptr<Kernel> prepare_max_pool_grad(const OpQuery& query) {
-  return make_kernel(
-      [p = gradient_shape(query), dtype = query.inputs[0].dtype](const KernelArgs& args) {
+  const bool last = gradient_is_last(query);
+  auto kernel = make_kernel(
+      [p = gradient_shape(query, last), dtype = query.inputs[0].dtype](const KernelArgs& args) {
         max_pool_grad(p, dtype, args.inputs[0], input<std::int64_t>(args, 1), args.outputs[0],
                       handle_of(args.stream));
       });
+  set_layouts(*kernel, query, last);
+  return kernel;
 }
 
 std::unique_ptr<Kernel> prepare_average_pool(const OpQuery& query) {
-  return make_kernel(
-      [p = forward_shape(query), dtype = query.inputs[0].dtype](const KernelArgs& args) {
+  const bool last = is_channels_last(query.inputs[0]);
+  auto kernel = make_kernel(
+      [p = forward_shape(query, last), dtype = query.inputs[0].dtype](const KernelArgs& args) {
         average_pool(p, dtype, args.inputs[0], args.outputs[0], handle_of(args.stream));
       });
+  set_layouts(*kernel, query, last);
+  return kernel;
 }
 
 std::unique_ptr<Kernel> prepare_average_pool_grad(const OpQuery& query) {
-  return make_kernel(
-      [p = gradient_shape(query), dtype = query.inputs[0].dtype](const KernelArgs& args) {
+  const bool last = gradient_is_last(query);
+  auto kernel = make_kernel(
+      [p = gradient_shape(query, last), dtype = query.inputs[0].dtype](const KernelArgs& args) {
         average_pool_grad(p, dtype, args.inputs[0], args.outputs[0], handle_of(args.stream));
       });
+  set_layouts(*kernel, query, last);
+  return kernel;
 }
 
 }  // namespace

@@ -9,6 +9,21 @@
 namespace temper::cuda {
 namespace {
 
+// Element i of [outer, size, lanes].
+struct Place {
+  std::int64_t plane, offset;  // among planes, and in its plane
+  std::int64_t outer, lane;
+
+  __device__ Place(const PoolShape& p, std::int64_t size, std::int64_t i)
+      : offset(i / p.lanes % size), outer(i / p.lanes / size), lane(i % p.lanes) {
+    plane = outer * p.lanes + lane;
+  }
+  // The element of the same plane at offset 0 in a tensor of planes of this size.
+  __device__ std::int64_t first(const PoolShape& p, std::int64_t size) const {
+    return outer * size * p.lanes + lane;
+  }
+};
+
 // As the reference's divisor().
 __device__ std::int64_t divisor(const PoolShape& p, const WindowAt& at) {
   std::int64_t count = 1;
@@ -41,12 +56,12 @@ __global__ void __launch_bounds__(kBlock)
   if (i >= p.planes * p.out_plane()) {
     return;
   }
-  const std::int64_t plane = i / p.out_plane();
-  const T* from = x + plane * p.in_plane();
+  const Place place(p, p.out_plane(), i);
+  const T* from = x + place.first(p, p.in_plane());
   std::int64_t best = -1;
   float most = -std::numeric_limits<float>::infinity();
-  for_each_element(p, window_at(p, i % p.out_plane()), [&](std::int64_t at, std::int64_t) {
-    const float value = from[at];
+  for_each_element(p, window_at(p, place.offset), [&](std::int64_t at, std::int64_t) {
+    const float value = from[at * p.lanes];
     if (best < 0 || value > most || (value != value && most == most)) {
       best = at;
       most = value;
@@ -56,7 +71,7 @@ __global__ void __launch_bounds__(kBlock)
     y[i] = most;
   }
   if (indices != nullptr) {
-    indices[i] = onnx_index(p, plane, best < 0 ? 0 : best);
+    indices[i] = onnx_index(p, place.plane, best < 0 ? 0 : best);
   }
   if (saved != nullptr) {
     saved[i] = best;
@@ -71,11 +86,13 @@ __global__ void __launch_bounds__(kBlock, 2)
   if (i >= p.planes * p.in_plane()) {
     return;
   }
-  const std::int64_t first = i / p.in_plane() * p.out_plane(), place = i % p.in_plane();
+  const Place place(p, p.in_plane(), i);
+  const std::int64_t first = place.first(p, p.out_plane());
   double sum = 0;
-  for_each_window(p, place, [&](std::int64_t o, std::int64_t) {
-    if (saved[first + o] == place) {
-      sum += static_cast<double>(dy[first + o]);
+  for_each_window(p, place.offset, [&](std::int64_t o, std::int64_t) {
+    const std::int64_t at = first + o * p.lanes;
+    if (saved[at] == place.offset) {
+      sum += static_cast<double>(dy[at]);
     }
   });
   dx[i] = static_cast<float>(sum);
@@ -88,11 +105,11 @@ __global__ void __launch_bounds__(kBlock)
   if (i >= p.planes * p.out_plane()) {
     return;
   }
-  const T* from = x + i / p.out_plane() * p.in_plane();
-  const WindowAt at = window_at(p, i % p.out_plane());
+  const Place place(p, p.out_plane(), i);
+  const T* from = x + place.first(p, p.in_plane());
+  const WindowAt at = window_at(p, place.offset);
   double sum = 0;
-  for_each_element(p, at,
-                   [&](std::int64_t e, std::int64_t) { sum += static_cast<double>(from[e]); });
+  for_each_element(p, at, [&](std::int64_t e, std::int64_t) { sum += static_cast<double>(from[e * p.lanes]); });
   y[i] = static_cast<float>(sum / static_cast<double>(divisor(p, at)));
 }
 
@@ -103,10 +120,12 @@ __global__ void __launch_bounds__(kBlock, 2)
   if (i >= p.planes * p.in_plane()) {
     return;
   }
-  const std::int64_t first = i / p.in_plane() * p.out_plane();
+  const Place place(p, p.in_plane(), i);
+  const std::int64_t first = place.first(p, p.out_plane());
   double sum = 0;
-  for_each_window(p, i % p.in_plane(), [&](std::int64_t o, std::int64_t) {
-    sum += static_cast<double>(dy[first + o]) / static_cast<double>(divisor(p, window_at(p, o)));
+  for_each_window(p, place.offset, [&](std::int64_t o, std::int64_t) {
+    sum += static_cast<double>(dy[first + o * p.lanes]) /
+           static_cast<double>(divisor(p, window_at(p, o)));
   });
   dx[i] = static_cast<float>(sum);
 }

@@ -1,4 +1,5 @@
-// Pooling over windows. Tensors are plain: [planes, spatial..].
+// Pooling over windows. Tensors are [outer, spatial.., lanes]: with channels last the lanes are
+// channels, in plain ones there is one.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +13,7 @@ namespace temper::cuda {
 struct PoolShape {
   std::int64_t kernel[3], stride[3], dilation[3], pad_begin[3], pad_end[3];
   std::int64_t in[3], out[3];
-  std::int64_t planes;
+  std::int64_t planes, lanes;  // planes: outer times lanes
   bool count_padding, column_major;
 
   constexpr std::int64_t in_plane() const { return in[0] * in[1] * in[2]; }

@@ -1,5 +1,5 @@
 // Dropout, DropoutTrain, PhiloxRandom, RandomNormal, RandomUniform and their Like forms, Bernoulli,
-// Multinomial.
+// Multinomial. An element's word does not depend on the layout.
 #include "backends/cuda/kernels/random.h"
 
 #include <cstring>
@@ -7,8 +7,10 @@
 #include "backends/cuda/kernel_rows.h"
 #include "backends/cuda/kernels/optional_tensors.h"
 #include "backends/cuda/kernels/strided_copies.h"
+#include "backends/cuda/walks.h"
 #include "backends/host/cast_element.h"
 #include "runtime/base/dtype_visit.h"
+#include "runtime/base/error.h"
 
 namespace temper::cuda {
 namespace {
@@ -55,6 +57,14 @@ Support supports_identity(const OpQuery& query) {
   return Support::yes();
 }
 
+// y and the mask lie as x does.
+void set_dropout_layouts(Kernel& kernel, const OpQuery& query) {
+  const Layout layout = is_channels_last(query.inputs[0]) ? query.inputs[0].layout : Layout{};
+  kernel.input_layouts.resize(query.inputs.size());
+  kernel.input_layouts[0] = layout;
+  kernel.output_layouts.assign(query.outputs.size(), layout);
+}
+
 std::unique_ptr<Kernel> prepare_identity(const OpQuery& query) {
   const std::int64_t elements = query.inputs[0].shape.element_count();
   const std::size_t bytes = static_cast<std::size_t>(elements) * size_of(query.inputs[0].dtype);
@@ -70,7 +80,24 @@ std::unique_ptr<Kernel> prepare_identity(const OpQuery& query) {
         }
       });
   kernel->inplace = {{0, 0}};
+  set_dropout_layouts(*kernel, query);
   return kernel;
+}
+
+// A walk through memory that finds the logical number of each element; of no rank where that is
+// the element's place.
+Places<1> numbers_in_memory(const TensorSpec& x) {
+  Places<1> order;
+  if (is_channels_last(x)) {
+    const Shape numbers = row_major_strides(x.shape);
+    std::vector<WalkAxis> axes;
+    for (int axis = 0; axis < x.shape.rank(); ++axis) {
+      axes.push_back({x.shape[axis], {numbers[axis]}});
+    }
+    const bool fits = set_axes(order, in_order_of(x, std::move(axes)));
+    TEMPER_ASSERT(fits, "channels last are three axes at most");
+  }
+  return order;
 }
 
 std::unique_ptr<Kernel> prepare_dropout(const OpQuery& query) {
@@ -79,12 +106,14 @@ std::unique_ptr<Kernel> prepare_dropout(const OpQuery& query) {
   const auto scale = static_cast<float>(ratio < 1 ? 1.0 / (1.0 - ratio) : 0.0);
   const RandomDraw draw =
       draw_of(query, x.rank() == 0 ? 1 : x.count(1, x.rank()), x.element_count());
-  auto kernel = make_kernel([draw, ratio, scale, dtype = query.inputs[0].dtype,
+  auto kernel = make_kernel([draw, order = numbers_in_memory(query.inputs[0]), ratio, scale,
+                             dtype = query.inputs[0].dtype,
                              there = OptionalTensors(query)](const KernelArgs& args) {
-    draw_dropout(at_position(draw, there, args, 1), ratio, scale, dtype, args.inputs[0],
+    draw_dropout(at_position(draw, there, args, 1), order, ratio, scale, dtype, args.inputs[0],
                  there.output<void>(args, 0), there.output<bool>(args, 1), handle_of(args.stream));
   });
   kernel->inplace = {{0, 0}};
+  set_dropout_layouts(*kernel, query);
   return kernel;
 }
 

@@ -1,4 +1,5 @@
-// A thread per block of four random words; normal numbers and classes have a thread per element.
+// A thread per block of four random words; normal numbers, classes and what lies in another order
+// have a thread per element.
 #include "backends/common/random_numbers.h"
 #include "backends/cuda/device/element_bytes.cuh"
 #include "backends/cuda/device/float16.cuh"
@@ -55,6 +56,16 @@ struct ToDropout {
     }
   }
 };
+
+// A thread per element, which finds its own word.
+template <class T>
+__global__ void __launch_bounds__(kBlock)
+    dropout_kernel(const RandomDraw draw, const Places<1> order, const ToDropout<T> to) {
+  const std::int64_t i = thread_number();
+  if (i < draw.count) {
+    to(i, draw.stream.word(origin_of(draw) + static_cast<std::uint64_t>(order.find(i, 0))));
+  }
+}
 
 struct ToUniform {
   double low, width;
@@ -129,11 +140,15 @@ void draw_truths(const RandomDraw& draw, const float* x, std::uint64_t one, void
 
 }  // namespace
 
-void draw_dropout(const RandomDraw& draw, double ratio, float scale, DType dtype, const void* x,
-                  void* y, bool* mask, StreamHandle stream) {
+void draw_dropout(const RandomDraw& draw, const Places<1>& order, double ratio, float scale,
+                  DType dtype, const void* x, void* y, bool* mask, StreamHandle stream) {
   visit_stored(dtype, [&]<class T>(T) {
     const ToDropout<T> to{ratio, scale, static_cast<const T*>(x), static_cast<T*>(y), mask};
-    draw_words(draw, to, stream);
+    if (order.rank > 0) {
+      launch_elements(dropout_kernel<T>, draw.count, stream, draw, order, to);
+    } else {
+      draw_words(draw, to, stream);
+    }
   });
 }
 

@@ -7,6 +7,7 @@
 
 #include "backends/common/philox.h"
 #include "backends/cuda/device.h"
+#include "backends/cuda/device/places.h"
 #include "runtime/base/dtype.h"
 
 namespace temper::cuda {
@@ -19,9 +20,10 @@ struct RandomDraw {
 };
 
 // y = x scale, or 0 where the word falls below `ratio`, in f32, f16 or bf16. y and mask may be
-// null; y may lie where x does.
-void draw_dropout(const RandomDraw& draw, double ratio, float scale, DType dtype, const void* x,
-                  void* y, bool* mask, StreamHandle stream);
+// null; y may lie where x does. Where `order` has a rank, elements lie in another order: it finds
+// the number of each.
+void draw_dropout(const RandomDraw& draw, const Places<1>& order, double ratio, float scale,
+                  DType dtype, const void* x, void* y, bool* mask, StreamHandle stream);
 // y = low + width * a number from [0, 1), or from the standard normal distribution.
 void draw_floats(const RandomDraw& draw, bool normal, double low, double width, float* y,
                  StreamHandle stream);

@@ -1,4 +1,4 @@
-// ReduceSum, ReduceMean, ReduceProd, ReduceMax, ReduceMin.
+// ReduceSum, ReduceMean, ReduceProd, ReduceMax, ReduceMin of tensors with their axes in any order.
 #include "backends/cuda/kernels/reduce.h"
 
 #include <algorithm>
@@ -15,7 +15,7 @@ struct ReducePlan {
 
   explicit ReducePlan(const OpQuery& query) {
     const Shape& x = query.inputs[0].shape;
-    const Shape strides = row_major_strides(x);
+    const Shape strides = steps_of(x, as_it_comes(query.inputs[0]));
     const std::vector<std::int64_t> axes = query.attrs->get_ints("axes");
     std::vector<WalkAxis> of_kept, of_reduced;
     for (int axis = 0; axis < x.rank(); ++axis) {
@@ -36,11 +36,14 @@ Support supports(const OpQuery& query, Reduction reduction) {
 }
 
 std::unique_ptr<Kernel> prepare(const OpQuery& query, Reduction reduction) {
-  return make_kernel(
+  auto kernel = make_kernel(
       [plan = ReducePlan(query), dtype = query.inputs[0].dtype, reduction](const KernelArgs& args) {
         reduce(reduction, dtype, plan.kept, plan.reduced, args.inputs[0], args.outputs[0],
                handle_of(args.stream));
       });
+  kernel->input_layouts.resize(query.inputs.size());
+  kernel->input_layouts[0] = as_it_comes(query.inputs[0]);
+  return kernel;
 }
 
 void add(KernelTable& table, std::string_view op, Reduction reduction) {

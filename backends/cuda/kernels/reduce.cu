@@ -1,4 +1,5 @@
-// A block per output adds up, or compares, in a fixed order.
+// A block per output, or, where neighbours in memory belong to neighbouring outputs, a block for
+// some of those, adds up or compares in a fixed order.
 #include <limits>
 #include <type_traits>
 
@@ -33,6 +34,22 @@ __device__ constexpr A neutral() {
   }
 }
 
+template <class To, class Join, class A>
+__device__ void finish(A total, std::int64_t divisor, To& y) {
+  if constexpr (std::is_same_v<Join, Sum>) {
+    if (divisor == 0) {  // the mean of nothing
+      total = std::is_floating_point_v<A> ? std::numeric_limits<A>::quiet_NaN() : A(0);
+    } else {
+      total = total / static_cast<A>(divisor);
+    }
+  }
+  if constexpr (kIs16Bit<To>) {
+    y = static_cast<float>(total);
+  } else {
+    y = static_cast<To>(total);
+  }
+}
+
 template <class T, class To, class Join>
 __global__ void __launch_bounds__(kBlock)
     reduce_kernel(const Places<1> kept, const Places<1> reduced, const T* __restrict__ x,
@@ -47,24 +64,64 @@ __global__ void __launch_bounds__(kBlock)
   }
   total = block_reduce<Join>(total, scratch, neutral<A, Join>());
   if (threadIdx.x == 0) {
-    if constexpr (std::is_same_v<Join, Sum>) {
-      if (divisor == 0) {  // the mean of nothing
-        total = std::is_floating_point_v<A> ? std::numeric_limits<A>::quiet_NaN() : A(0);
-      } else {
-        total = total / static_cast<A>(divisor);
-      }
-    }
-    if constexpr (kIs16Bit<To>) {
-      y[i] = static_cast<float>(total);
-    } else {
-      y[i] = static_cast<To>(total);
+    finish<To, Join>(total, divisor, y[i]);
+  }
+}
+
+template <class A>
+struct ColumnScratch {
+  A of[kBlock];
+};
+
+constexpr int kColumns = 32;  // of a block
+
+// Outputs along the last axis of `kept`, whose step is 1: a column each.
+template <class T, class To, class Join>
+__global__ void __launch_bounds__(kBlock)
+    reduce_columns_kernel(const Places<1> kept, const Places<1> reduced, const T* __restrict__ x,
+                          To* __restrict__ y, std::int64_t divisor) {
+  using A = Accumulator<T, Join>;
+  ColumnScratch<A>& scratch = shared_as<ColumnScratch<A>>();
+  const std::int64_t length = kept.sizes[kept.rank - 1];
+  const std::int64_t groups = (length + kColumns - 1) / kColumns;
+  const int me = static_cast<int>(threadIdx.x), first = me / kColumns;
+  const std::int64_t at = blockIdx.x % groups * kColumns + me % kColumns;
+  const std::int64_t i = blockIdx.x / groups * length + at;
+  A total = neutral<A, Join>();
+  if (at < length) {
+    const T* from = x + kept.find(i, 0);
+    for (std::int64_t j = first; j < reduced.count; j += blockDim.x / kColumns) {
+      total = Join::join(total, static_cast<A>(from[reduced.find(j, 0)]));
     }
   }
+  scratch.of[me] = total;
+  for (int step = static_cast<int>(blockDim.x) / kColumns / 2; step > 0; step /= 2) {
+    __syncthreads();
+    if (first < step) {
+      scratch.of[me] = Join::join(scratch.of[me], scratch.of[me + step * kColumns]);
+    }
+  }
+  if (first == 0 && at < length) {
+    finish<To, Join>(scratch.of[me], divisor, y[i]);
+  }
+}
+
+bool has_columns(const Places<1>& kept, const Places<1>& reduced) {
+  return kept.rank > 0 && kept.steps[0][kept.rank - 1] == 1 &&
+         kept.sizes[kept.rank - 1] >= kColumns / 4 && reduced.count > 1;
 }
 
 template <class T, class Join, class To = T>
 void run(const Places<1>& kept, const Places<1>& reduced, std::int64_t divisor, const void* x,
          void* y, StreamHandle stream) {
+  if (has_columns(kept, reduced)) {
+    const std::int64_t length = kept.sizes[kept.rank - 1];
+    const std::int64_t blocks = kept.count / length * ((length + kColumns - 1) / kColumns);
+    launch(reduce_columns_kernel<T, To, Join>, blocks, kBlock,
+           sizeof(ColumnScratch<Accumulator<T, Join>>), stream, kept, reduced,
+           static_cast<const T*>(x), static_cast<To*>(y), divisor);
+    return;
+  }
   const int threads = reduced.count <= 64 ? 32 : reduced.count <= 512 ? 128 : kBlock;
   launch(reduce_kernel<T, To, Join>, kept.count, threads, sizeof(Scratch<Accumulator<T, Join>>),
          stream, kept, reduced, static_cast<const T*>(x), static_cast<To*>(y), divisor);

@@ -1,4 +1,4 @@
-// Reductions over any axes, a block per element of the output.
+// Reductions over any axes.
 #pragma once
 
 #include <cstdint>

@@ -1,9 +1,11 @@
-// Resize, Upsample and ResizeGrad.
+// Resize, Upsample and ResizeGrad, plain or with channels last: both are tensors whose axes are
+// resized one by one.
 #include "backends/cuda/kernels/resize.h"
 
 #include <algorithm>
 
 #include "backends/cuda/kernel_rows.h"
+#include "backends/cuda/layouts.h"
 #include "backends/host/cast_element.h"
 #include "backends/host/resize_plan.h"
 
@@ -38,6 +40,21 @@ Support supports(const OpQuery& query, bool backward) {
   return most_weights(plan_of(query, backward)) > kMostWeights
              ? Support::no("so small a scale needs too many weights")
              : Support::yes();
+}
+
+// Shapes and numbers of axes as they lie in memory.
+void take_memory_order(OpQuery& query, ResizePlan& plan) {
+  const int rank = query.inputs[0].shape.rank();
+  const auto number = [&](int axis) { return axis == 0 ? 0 : axis == 1 ? rank - 1 : axis - 1; };
+  for (TensorSpec* spec : {&query.inputs[0], &query.outputs[0]}) {
+    const Shape logical = spec->shape;
+    for (int axis = 0; axis < rank; ++axis) {
+      spec->shape[number(axis)] = logical[axis];
+    }
+  }
+  for (NumberedAxis& axis : plan.axes) {
+    axis.axis = number(axis.axis);
+  }
 }
 
 std::unique_ptr<Kernel> moving_kernel(const OpQuery& query, const ResizePlan& plan) {
@@ -123,25 +140,34 @@ std::unique_ptr<Kernel> weighing_kernel(const OpQuery& query, const ResizePlan& 
   return kernel;
 }
 
-std::unique_ptr<Kernel> prepare(const OpQuery& query) {
-  const ResizePlan plan = plan_of(query, false);
-  return plan.rule.moves ? moving_kernel(query, plan) : weighing_kernel(query, plan, false);
-}
-
-std::unique_ptr<Kernel> prepare_grad(const OpQuery& query) {
-  const ResizePlan plan = plan_of(query, true);
-  return plan.axes.empty() ? moving_kernel(query, plan) : weighing_kernel(query, plan, true);
+std::unique_ptr<Kernel> prepare(const OpQuery& query, bool backward) {
+  ResizePlan plan = plan_of(query, backward);
+  OpQuery laid = query;
+  const bool last = goes_on_last(query.inputs[0]);
+  if (last) {
+    take_memory_order(laid, plan);
+  }
+  const bool moves = backward ? plan.axes.empty() : plan.rule.moves;
+  auto kernel = moves ? moving_kernel(laid, plan) : weighing_kernel(laid, plan, backward);
+  if (last) {
+    kernel->input_layouts.resize(query.inputs.size());
+    kernel->input_layouts[0] = channels_last(query.inputs[0].shape);
+    kernel->output_layouts = {channels_last(query.outputs[0].shape)};
+  }
+  return kernel;
 }
 
 }  // namespace
 
 void register_resize(KernelTable& table) {
-  const auto forward = [](const OpQuery& query) { return supports(query, false); };
-  add_row(table, "Resize", forward, prepare);
-  add_row(table, "Upsample", forward, prepare);
-  add_row(
-      table, "ResizeGrad", [](const OpQuery& query) { return supports(query, true); },
-      prepare_grad);
+  const auto add = [&](const char* op, bool backward) {
+    add_row(
+        table, op, [backward](const OpQuery& query) { return supports(query, backward); },
+        [backward](const OpQuery& query) { return prepare(query, backward); });
+  };
+  add("Resize", false);
+  add("Upsample", false);
+  add("ResizeGrad", true);
 }
 
 }  // namespace temper::cuda

@@ -1,5 +1,6 @@
 // Copies of any type: Copy and the reshapes, CommitIf, Transpose, Expand, Slice and its gradient,
-// Concat, Split, Tile, Pad with a constant, DepthToSpace and SpaceToDepth.
+// Concat, Split, Tile, Pad with a constant, DepthToSpace and SpaceToDepth. Tensors with channels
+// last are read as they come, and what is made of them has channels last too where it has channels.
 #include "backends/cuda/kernels/strided_copies.h"
 
 #include <algorithm>
@@ -24,6 +25,7 @@ struct Moves {
   bool fit = true;
   bool fills = false;  // output 0 first, with `fill`
   std::uint64_t fill = 0;
+  std::vector<Layout> inputs, outputs;  // plain where empty
 
   void add(const std::vector<WalkAxis>& axes, std::int64_t from = 0, std::int64_t to = 0,
            std::size_t input = 0, std::size_t output = 0) {
@@ -47,31 +49,62 @@ std::vector<WalkAxis> axes_of(const Shape& shape, const Shape& from, const Shape
   return axes;
 }
 
-// y = the view of x
-Moves from_view(const StridedView& view) {
+Layout last_if(bool last, const Shape& shape) { return last ? channels_last(shape) : Layout{}; }
+
+TensorSpec laid(const TensorSpec& tensor, const Layout& layout) {
+  return {tensor.dtype, tensor.shape, layout, false};
+}
+
+// y = the view of x, whose layout it comes in
+Moves from_view(const OpQuery& query, const StridedView& view, const Layout& y) {
+  const TensorSpec to = laid(query.outputs[0], y);
   Moves moves;
-  moves.add(axes_of(view.shape, view.strides, row_major_strides(view.shape)), view.base, 0);
+  moves.add(in_order_of(to, axes_of(view.shape, view.strides, steps_of(view.shape, y))), view.base,
+            0);
+  moves.inputs.resize(query.inputs.size());
+  moves.inputs[0] = as_it_comes(query.inputs[0]);
+  moves.outputs = {y};
   return moves;
 }
 
+Shape steps_of(const TensorSpec& x) { return cuda::steps_of(x.shape, as_it_comes(x)); }
+
 Moves transpose_moves(const OpQuery& query) {
-  return from_view(transpose_view(*query.attrs, query.inputs[0].shape, query.outputs[0].shape));
+  const Shape& y = query.outputs[0].shape;
+  return from_view(query, transpose_steps(*query.attrs, steps_of(query.inputs[0]), y), {});
 }
 
+// The same in all positions is what the gradient of a pooling over all of space makes.
 Moves expand_moves(const OpQuery& query) {
-  return from_view(expand_view(query.inputs[0].shape, query.outputs[0].shape));
+  const TensorSpec& x = query.inputs[0];
+  const Shape& y = query.outputs[0].shape;
+  const bool last =
+      x.shape.rank() == y.rank() && goes_on_last(x) && y.rank() > 1 && x.shape[1] == y[1];
+  StridedView view{y, {}, 0};
+  for (const std::int64_t step : broadcast_steps(laid(x, as_it_comes(x)), y)) {
+    view.strides.push_back(step);
+  }
+  return from_view(query, view, last_if(last, y));
 }
 
 Moves slice_moves(const OpQuery& query) {
-  return from_view(slice_view(*query.attrs, query.inputs[0].shape, query.outputs[0].shape));
+  const TensorSpec& x = query.inputs[0];
+  const Shape& y = query.outputs[0].shape;
+  return from_view(query, slice_steps(*query.attrs, steps_of(x), y),
+                   last_if(is_channels_last(x), y));
 }
 
 Moves slice_grad_moves(const OpQuery& query) {
-  const Shape& part = query.inputs[0].shape;
-  const StridedView view = slice_view(*query.attrs, query.outputs[0].shape, part);
+  const TensorSpec part = laid(query.inputs[0], as_it_comes(query.inputs[0]));
+  const Shape& whole = query.outputs[0].shape;
+  const Layout layout = last_if(is_channels_last(part), whole);
+  const StridedView view = slice_steps(*query.attrs, cuda::steps_of(whole, layout), part.shape);
   Moves moves;
-  moves.add(axes_of(part, row_major_strides(part), view.strides), 0, view.base);
-  moves.fills = part.element_count() < query.outputs[0].shape.element_count();
+  moves.add(in_order_of(part, axes_of(part.shape, steps_of(part), view.strides)), 0, view.base);
+  moves.fills = part.shape.element_count() < whole.element_count();
+  moves.inputs.resize(query.inputs.size());
+  moves.inputs[0] = part.layout;
+  moves.outputs = {layout};
   return moves;
 }
 
@@ -104,9 +137,11 @@ Moves tile_moves(const OpQuery& query) {
 }
 
 Moves pad_moves(const OpQuery& query) {
-  const Shape& input = query.inputs[0].shape;
+  const TensorSpec& x = query.inputs[0];
+  const Shape& input = x.shape;
   const std::vector<std::int64_t> pads = query.attrs->get_ints("pads");
-  const Shape from = row_major_strides(input), to = row_major_strides(query.outputs[0].shape);
+  const TensorSpec y = laid(query.outputs[0], last_if(is_channels_last(x), query.outputs[0].shape));
+  const Shape from = steps_of(x), to = steps_of(y);
   std::vector<WalkAxis> axes;
   std::int64_t source = 0, target = 0;
   for (int axis = 0; axis < input.rank(); ++axis) {
@@ -119,7 +154,10 @@ Moves pad_moves(const OpQuery& query) {
     target += std::max<std::int64_t>(begin, 0) * to[axis];
   }
   Moves moves;
-  moves.add(axes, source, target);
+  moves.add(in_order_of(y, std::move(axes)), source, target);
+  moves.inputs.resize(query.inputs.size());
+  moves.inputs[0] = as_it_comes(x);
+  moves.outputs = {y.layout};
   moves.fills = true;
   const double value = query.attrs->get_double("value", 0);
   moves.fill = visit_any(query.inputs[0].dtype,
@@ -140,19 +178,27 @@ Moves part_moves(const OpQuery& query) {
   } else {
     sizes = query.attrs->get_ints("split");
   }
-  const std::int64_t outer = whole.count(0, axis);
-  const std::int64_t inner = whole.count(axis + 1, whole.rank());
-  const std::int64_t run = whole[axis] * inner;
+  const auto& joined = kJoins ? query.inputs : query.outputs;
+  const bool last = std::any_of(query.inputs.begin(), query.inputs.end(), is_channels_last);
   Moves moves;
+  for (const TensorSpec& input : query.inputs) {
+    moves.inputs.push_back(as_it_comes(input));
+  }
+  for (const TensorSpec& output : query.outputs) {
+    moves.outputs.push_back(last_if(last && output.present(), output.shape));
+  }
+  const Shape steps = cuda::steps_of(whole, (kJoins ? moves.outputs : moves.inputs)[0]);
   std::int64_t at = 0;
-  for (std::size_t i = 0; i < sizes.size(); ++i) {
-    const std::int64_t length = sizes[i] * inner;
-    const WalkAxis rows{outer, {kJoins ? length : run, kJoins ? run : length}};
-    if (kJoins || query.outputs[i].present()) {
-      moves.add({rows, {length, {1, 1}}}, kJoins ? 0 : at, kJoins ? at : 0, kJoins ? i : 0,
-                kJoins ? 0 : i);
+  for (std::size_t i = 0; i < sizes.size(); at += sizes[i++] * steps[axis]) {
+    if (!joined[i].present()) {
+      continue;
     }
-    at += length;
+    const TensorSpec part = laid(joined[i], (kJoins ? moves.inputs : moves.outputs)[i]);
+    const Shape of_part = cuda::steps_of(part.shape, part.layout);
+    const TensorSpec to = kJoins ? laid(part, moves.outputs[0]) : part;
+    moves.add(
+        in_order_of(to, axes_of(part.shape, kJoins ? of_part : steps, kJoins ? steps : of_part)),
+        kJoins ? 0 : at, kJoins ? at : 0, kJoins ? i : 0, kJoins ? 0 : i);
   }
   return moves;
 }
@@ -177,6 +223,8 @@ std::unique_ptr<Kernel> prepare_moves(const OpQuery& query, const Moves& moves) 
     }
   });
   kernel->kept_bytes = moves.list.size() * sizeof(Move);
+  kernel->input_layouts = moves.inputs;
+  kernel->output_layouts = moves.outputs;
   kernel->description = "strided copy";
   return kernel;
 }
@@ -197,6 +245,11 @@ std::unique_ptr<Kernel> prepare_copy(const OpQuery& query) {
     }
   });
   kernel->inplace = {{0, 0}};
+  if (query.inputs[0].shape == query.outputs[0].shape) {
+    kernel->input_layouts.resize(query.inputs.size());
+    kernel->input_layouts[0] = as_it_comes(query.inputs[0]);
+    kernel->output_layouts = {kernel->input_layouts[0]};
+  }
   return kernel;
 }
 

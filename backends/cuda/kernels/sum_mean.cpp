@@ -13,17 +13,18 @@ struct SumPlan {
   std::vector<Terms> parts;
   bool fits = true;
 
-  SumPlan(const OpQuery& query, bool mean) {
+  SumPlan(OpQuery query, bool mean) {
+    take_elementwise_layouts(query);
     const std::size_t inputs = query.inputs.size();
     for (std::size_t from = 0; from < inputs; from += kMostTerms) {
       Terms part;
-      std::vector<Shape> shapes;
+      std::vector<TensorSpec> terms;
       const std::size_t end = std::min<std::size_t>(inputs, from + kMostTerms);
       for (std::size_t i = from; i < end; ++i) {
-        shapes.push_back(query.inputs[i].shape);
+        terms.push_back(query.inputs[i]);
       }
-      part.count = static_cast<int>(shapes.size());
-      fits = set_axes(part.places, broadcast_axes(query.outputs[0].shape, shapes)) && fits;
+      part.count = static_cast<int>(terms.size());
+      fits = set_axes(part.places, broadcast_axes(query.outputs[0], terms)) && fits;
       part.first = from == 0;
       part.last = end == inputs;
       part.divisor = mean ? static_cast<double>(inputs) : 1;
@@ -57,6 +58,9 @@ std::unique_ptr<Kernel> prepare(const OpQuery& query, bool mean) {
     kernel->workspace_bytes =
         static_cast<std::size_t>(query.outputs[0].shape.element_count()) * sizeof(double);
   }
+  OpQuery laid = query;
+  take_elementwise_layouts(laid);
+  set_layouts(*kernel, laid);
   return kernel;
 }
 

@@ -6,6 +6,7 @@
 
 #include "backends/cuda/device_array.h"
 #include "backends/cuda/kernel_rows.h"
+#include "backends/cuda/layouts.h"
 
 namespace temper::cuda {
 namespace {
@@ -22,6 +23,7 @@ class ChunkKernel final : public Kernel {
       : number_(number), run_(launches) {
     for (const TensorSpec& input : query.inputs) {
       counts_.push_back(input.present() ? input.shape.element_count() : 0);
+      input_layouts.push_back(as_it_comes(input));
       chunks_ += (counts_.back() + kChunk - 1) / kChunk;
     }
     workspace_bytes = static_cast<std::size_t>(chunks_) * part_bytes;
