@@ -1,5 +1,6 @@
 // Which kernels the plans of whole models take in float32 on the cpu backend: none of the
-// reference's, and as many steps as tests/models/expected/plan_steps.txt says.
+// reference's, and as many steps as tests/models/expected/plan_steps.txt says. On the device: as
+// many reorders as it says for models of pictures, whose regions have channels last.
 #include <gtest/gtest.h>
 #include <temper_test_paths.h>
 
@@ -14,6 +15,7 @@
 #include <vector>
 
 #include "backends/backends.h"
+#include "backends/cuda/cuda_backend.h"
 #include "graph/onnx/import.h"
 #include "graph/ops/standard_ops.h"
 #include "models/architecture.h"
@@ -49,8 +51,8 @@ struct StepCount {
 // One model, compiled for each kind of graph.
 class Compiled {
  public:
-  explicit Compiled(const PlannedModel& model)
-      : backend_(make_backend("cpu")), reference_(make_backend("reference")) {
+  explicit Compiled(const PlannedModel& model, const char* device = "cpu")
+      : backend_(make_backend(device)), reference_(make_backend("reference")) {
     std::string path = folder_.path() + "/model.onnx";
     if (*model.expected != '\0') {
       path = place_model(read_expected(model.expected), model.name, folder_.path());
@@ -129,7 +131,7 @@ void write_counts(const std::map<std::string, StepCount>& counts) {
           "# reorders, reorders. Written by that test with TEMPER_UPDATE_REFERENCE=1.\n";
   for (const auto& [name, count] : counts) {
     const std::size_t space = name.find(' ');
-    page << std::left << std::setw(22) << name.substr(0, space) << std::setw(9)
+    page << std::left << std::setw(22) << name.substr(0, space) << std::setw(14)
          << name.substr(space + 1) << std::right << std::setw(6) << count.steps << std::setw(5)
          << count.reorders << "\n";
   }
@@ -171,8 +173,41 @@ TEST_P(PlanOf, TakesNoReferenceKernelAndAsManyStepsAsBefore) {
   }
 }
 
+class DevicePlanOf : public testing::TestWithParam<PlannedModel> {};
+
+TEST_P(DevicePlanOf, ReordersAsOftenAsBefore) {
+  if (!has_emulated_cuda_backend()) {
+    GTEST_SKIP() << "this build has no emulated device (TEMPER_DEVICE_EMULATED)";
+  }
+  Compiled model(GetParam(), "cuda-emulated");
+  const bool updates = std::getenv("TEMPER_UPDATE_REFERENCE") != nullptr;
+  std::map<std::string, StepCount> expected = read_counts();
+  for (const auto& [kind_name, kind] : kKinds) {
+    const StepCount count = count_steps(model.plan(kind));
+    const std::string key = concat(GetParam().name, " cuda_", kind_name);
+    if (updates) {
+      expected[key] = count;
+      continue;
+    }
+    EXPECT_EQ(count.steps, expected[key].steps) << key;
+    EXPECT_EQ(count.reorders, expected[key].reorders)
+        << key << "; if that is meant, run it once with TEMPER_UPDATE_REFERENCE=1";
+  }
+  if (updates) {
+    write_counts(expected);
+  }
+}
+
 PlannedModel file(const char* name, const char* expected, const char* loss = "cross_entropy") {
   return {.name = name, .loss = loss, .expected = expected};
+}
+
+std::string test_name(const testing::TestParamInfo<PlannedModel>& tested) {
+  std::string name = tested.param.name;
+  for (char& letter : name) {
+    letter = letter == '.' ? '_' : letter;
+  }
+  return name;
 }
 
 // The models that are timed against PyTorch, as `temper new` makes them and as PyTorch exports
@@ -204,13 +239,16 @@ INSTANTIATE_TEST_SUITE_P(
                     file("tiny_mlp.fixed.onnx", "tiny_mlp", "mse"), file("mlp.raw.onnx", "mlp"),
                     file("lenet.onnx", "lenet"), file("cifar_cnn.onnx", "cifar_cnn"),
                     file("cifar_cnn.raw.onnx", "cifar_cnn.raw")),
-    [](const testing::TestParamInfo<PlannedModel>& tested) {
-      std::string name = tested.param.name;
-      for (char& letter : name) {
-        letter = letter == '.' ? '_' : letter;
-      }
-      return name;
-    });
+    test_name);
+
+INSTANTIATE_TEST_SUITE_P(
+    Models, DevicePlanOf,
+    testing::Values(PlannedModel{.name = "unet", .loss = "bce_with_logits"},
+                    PlannedModel{.name = "resnet18", .options = {{"image-size", Int{64}}}},
+                    PlannedModel{.name = "mobilenet_v2", .options = {{"image-size", Int{64}}}},
+                    PlannedModel{.name = "dcgan_generator", .loss = "mse"},
+                    file("lenet.onnx", "lenet"), file("cifar_cnn.onnx", "cifar_cnn")),
+    test_name);
 
 }  // namespace
 }  // namespace temper

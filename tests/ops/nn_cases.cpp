@@ -229,6 +229,14 @@ void add_dropout_cases(std::vector<OpCase>& cases) {
          .differentiate = {0},
          .expected = drop(ratio, 42, 7, static_cast<std::uint64_t>(position) * 5)});
   }
+  // An element's word goes by its logical number, whatever the layout.
+  cases.push_back(
+      {.op = "DropoutTrain",
+       .attrs = {{"ratio", 0.25}, {"seed", std::int64_t{42}}, {"random_id", std::int64_t{7}}},
+       .inputs = {random({2, 3, 4, 5}), values({}, {3}).of(DType::kInt64)},
+       .outputs = 2,
+       .expected = drop(0.25, 42, 7, 3 * 60),
+       .label = "image"});
   // Longer than a tile of a kernel, from within a block of words on.
   cases.push_back(
       {.op = "DropoutTrain",
