@@ -4,7 +4,6 @@
 #include "backends/cuda/device/float16.cuh"
 #include "backends/cuda/kernels/batch_norm_columns.h"
 
-
 namespace temper::cuda {
 namespace {
 
