@@ -109,7 +109,8 @@ __global__ void __launch_bounds__(kBlock)
   const T* from = x + place.first(p, p.in_plane());
   const WindowAt at = window_at(p, place.offset);
   double sum = 0;
-  for_each_element(p, at, [&](std::int64_t e, std::int64_t) { sum += static_cast<double>(from[e * p.lanes]); });
+  for_each_element(
+      p, at, [&](std::int64_t e, std::int64_t) { sum += static_cast<double>(from[e * p.lanes]); });
   y[i] = static_cast<float>(sum / static_cast<double>(divisor(p, at)));
 }
 

@@ -34,9 +34,8 @@ struct Turn {
 };
 
 template <class T>
-__global__ void __launch_bounds__(kBlock)
-    turn_kernel(const Places<2> places, const Turn turn, const T* __restrict__ x,
-                T* __restrict__ y) {
+__global__ void __launch_bounds__(kBlock) turn_kernel(const Places<2> places, const Turn turn,
+                                                      const T* __restrict__ x, T* __restrict__ y) {
   Tile<T>& tile = shared_as<Tile<T>>();
   std::int64_t block = blockIdx.x;
   const std::int64_t across = block % turn.across_tiles * kTile;
