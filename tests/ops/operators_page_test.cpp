@@ -5,10 +5,13 @@
 
 #include <algorithm>
 #include <map>
+#include <memory>
 #include <set>
 #include <sstream>
 #include <string>
 
+#include "backends/backends.h"
+#include "backends/cuda/cuda_backend.h"
 #include "graph/ir/op_def.h"
 #include "graph/ops/standard_ops.h"
 #include "runtime/base/concat.h"
@@ -93,6 +96,20 @@ std::string kernels_text(const graph::OpDef& op) {
                      : join(std::vector<std::string>(own.begin(), own.end()), ", ");
 }
 
+const Backend& device() {
+  static const std::unique_ptr<Backend> backend = make_backend(kEmulatedCudaDevice);
+  return *backend;
+}
+
+// Whether the CUDA backend has a kernel for the op.
+std::string cuda_text(const graph::OpDef& op) {
+  return op.is_reshape()                               ? "none needed"
+         : op.resolve_function != nullptr              ? "gone when a plan is made"
+         : !device().kernels().rows(op.name()).empty() ? "yes"
+         : op.is_expanded                              ? "made of other operators"
+                                                       : "no";
+}
+
 // The types of its main operand that the cases of this suite run.
 std::string types_text(const std::set<DType>& types) {
   std::vector<std::string_view> names;
@@ -137,8 +154,9 @@ bool is_read(const graph::OpDef& op) { return !op.is_internal || !op.onnx_name.e
 
 void write_operators(std::ostream& out) {
   const auto types = types_of_ops();
-  out << "| operator | opsets | gradient | second order | kernels | types | mixed precision |\n"
-         "|---|---|---|---|---|---|---|\n";
+  out << "| operator | opsets | gradient | second order | kernels | CUDA | types | mixed precision "
+         "|\n"
+         "|---|---|---|---|---|---|---|---|\n";
   for (const graph::OpDef* op : graph::standard_ops().all()) {
     if (!is_read(*op)) {
       continue;
@@ -146,10 +164,35 @@ void write_operators(std::ostream& out) {
     const std::string name = op->onnx_name.empty() ? op->name() : op->onnx_name;
     const auto seen = types.find(op->name());
     out << "| " << name << " | " << opsets_text(name) << " | " << gradient_text(*op) << " | "
-        << second_text(*op) << " | " << kernels_text(*op) << " | "
+        << second_text(*op) << " | " << kernels_text(*op) << " | " << cuda_text(*op) << " | "
         << (seen == types.end() ? "" : types_text(seen->second)) << " | " << precision_text(*op)
         << " |\n";
   }
+}
+
+// Of all that a plan may be made of: what gradients, optimizers and passes add, too.
+void write_cuda(std::ostream& out) {
+  int count = 0;
+  std::vector<std::string> lacking;
+  for (const std::string& op : make_backend("reference")->kernels().ops()) {
+    ++count;
+    if (device().kernels().rows(op).empty()) {
+      lacking.push_back("- " + op + "\n");
+    }
+  }
+  out << "\n## CUDA\n\nPlans are made of these operators and of internal ones (gradients, "
+         "optimizer "
+         "steps, what passes make), "
+      << count << " in all. "
+      << (lacking.empty() ? std::string("All of them have a CUDA kernel.\n")
+                          : concat(lacking.size(),
+                                   " have no CUDA kernel, and a model that needs one is refused "
+                                   "on a GPU:\n\n",
+                                   join(lacking, "")))
+      << "\nA row of the table may refuse some forms; `temper inspect MODEL --kernels --device "
+         "cuda` says "
+         "which kernel each node has. Nothing of it has run on a GPU yet "
+         "(backends/cuda/README.md).\n";
 }
 
 std::string page() {
@@ -162,11 +205,13 @@ std::string page() {
          "every case of tests/ops.\n"
          "- **kernels**: the backends that have a kernel of their own for some of its forms; the "
          "reference backend's plain loops do the rest.\n"
+         "- **CUDA**: whether the backend of GPUs has a kernel for it.\n"
          "- **types**: those of the main operand that the tests run. A file's f16 and bf16 are "
          "computed in f32 unless a recipe asks for mixed precision.\n"
          "- **mixed precision** (docs/mixed_precision.md): an operator of 16 bits computes in the "
          "run's 16-bit type, one of f32 in float32; the others follow their inputs.\n\n";
   write_operators(out);
+  write_cuda(out);
   out << "\n## Not nodes\n\n| operator | what becomes of it |\n|---|---|\n";
   for (const auto& [name, what] : kWithoutNode) {
     out << "| " << name << " | " << what << " |\n";
@@ -195,6 +240,9 @@ TEST(OperatorsPage, KnowsEveryOperatorOfTheStandard) {
 }
 
 TEST(OperatorsPage, IsWhatTheCodeSays) {
+  if (!has_emulated_cuda_backend()) {
+    GTEST_SKIP() << "this build has no emulated device (TEMPER_DEVICE_EMULATED)";
+  }
   test::expect_page(TEMPER_SOURCE_DIR, "OPERATORS.md", page());
 }
 
