@@ -5,8 +5,7 @@
 #include <utility>
 #include <vector>
 
-#include "backends/cuda/device.h"
-#include "runtime/base/error.h"
+#include "backends/cuda/memory.h"
 
 namespace temper::cuda {
 
@@ -20,9 +19,7 @@ class DeviceArray {
     if (bytes_ == 0) {
       return;
     }
-    data_ = static_cast<T*>(allocate(bytes_));
-    TEMPER_CHECK(data_ != nullptr, ErrorCode::kOutOfMemory, "the device has no ", bytes_,
-                 " bytes for a kernel's table");
+    data_ = static_cast<T*>(allocate_for("a kernel's table", bytes_));
     void* staged = allocate_pinned(bytes_);
     std::memcpy(staged, values.data(), bytes_);
     copy_in(data_, staged, bytes_, stream);

@@ -59,16 +59,22 @@ CudaMemory::CudaMemory() : ring_(kRingBytes), landing_(pinned(kPieceBytes)) {}
 
 CudaMemory::~CudaMemory() { release_pinned(landing_); }
 
-std::byte* CudaMemory::allocate(std::size_t bytes, const char* purpose) {
-  // Kernels read whole vectors, and nothing has an address of its own.
-  void* data = cuda::allocate(aligned_bytes(std::max<std::size_t>(bytes, 1)));
+void* allocate_for(const char* purpose, std::size_t bytes) {
+  void* data = allocate(bytes);
   if (data == nullptr) {
     const MemoryFigures figures = memory_figures();
     fail(ErrorCode::kOutOfMemory, "the device has no ", bytes, " bytes for ", purpose, ": ",
          figures.free_bytes, " of ", figures.total_bytes,
-         " are free; a smaller data.batch_size needs less");
+         " are free; a smaller data.batch_size takes less (train.accumulate makes up for it), and "
+         "so does train.precision = \"bf16\"");
   }
-  return static_cast<std::byte*>(data);
+  return data;
+}
+
+std::byte* CudaMemory::allocate(std::size_t bytes, const char* purpose) {
+  // Kernels read whole vectors, and nothing has an address of its own.
+  return static_cast<std::byte*>(
+      allocate_for(purpose, aligned_bytes(std::max<std::size_t>(bytes, 1))));
 }
 
 void CudaMemory::release(std::byte* data, std::size_t bytes) noexcept {

@@ -11,6 +11,9 @@
 
 namespace temper::cuda {
 
+// As allocate(). THROWS: kOutOfMemory naming the size, `purpose` and what there is.
+void* allocate_for(const char* purpose, std::size_t bytes);
+
 // Pinned memory in which copies to the device wait. Threading: one thread at a time.
 class StagingRing {
  public:

@@ -84,7 +84,7 @@ void Progress::print_line(std::int64_t step) {
     }
   }
   if (const auto rate = latest_.find("perf/samples_per_s"); rate != latest_.end()) {
-    line += concat("  ", fixed_text(rate->second, 0), " samples/s");
+    line += concat("  ", fixed_text(rate->second, 0), " samples/s", loader_text());
   }
   if (const auto seconds = latest_.find("perf/epoch_s"); seconds != latest_.end()) {
     line += concat("  ", fixed_text(seconds->second, seconds->second < 10 ? 2 : 0), " s");
@@ -95,6 +95,17 @@ void Progress::print_line(std::int64_t step) {
   line += busy_text();
   clear_bar();
   std::fprintf(stderr, "%s\n", line.c_str());
+}
+
+// Of steps that wait for their batches.
+std::string Progress::loader_text() const {
+  const auto rate = latest_.find("perf/data_samples_per_s");
+  const auto share = latest_.find("perf/data_wait_share");
+  if (rate == latest_.end() || share == latest_.end() || !is_starving(share->second)) {
+    return {};
+  }
+  return concat(" (", fixed_text(share->second * 100, 0),
+                "% of the time waiting for data, which come at ", fixed_text(rate->second, 0), ")");
 }
 
 std::string Progress::busy_text() {

@@ -14,6 +14,9 @@
 
 namespace temper::cli {
 
+// Whether steps wait so much for their batches that a person should know.
+inline bool is_starving(double wait_share) { return wait_share >= 0.1; }
+
 class Progress {
  public:
   // `expects_validation`: an epoch's line waits for the validation that follows its last step.
@@ -34,6 +37,7 @@ class Progress {
   void clear_bar();
   void print_line(std::int64_t step);
   double seconds_left() const;
+  std::string loader_text() const;
   // What other programs have used since the last call that measured, or "".
   std::string busy_text();
 

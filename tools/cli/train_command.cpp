@@ -111,6 +111,10 @@ void print_json(const RunResult& result, const Session& session, const Watcher& 
       line.set("val/" + metric.name, metric.value);
     }
   }
+  if (result.loading.samples_per_second > 0) {
+    line.set("data_samples_per_s", result.loading.samples_per_second);
+    line.set("data_wait_share", result.loading.wait_share);
+  }
   line.set("run", result.run_directory);
   if (result.outcome != RunOutcome::kInterrupted) {
     line.set("best", result.best_model);
@@ -143,6 +147,13 @@ void print_result(const RunResult& result, const Session& session, const Watcher
   }
   if (!result.verdict.empty()) {
     std::printf("%s\n", result.verdict.c_str());
+  }
+  if (is_starving(result.loading.wait_share)) {
+    std::printf(
+        "data         %s%% of the time the steps waited for batches, which come at %s "
+        "samples/s\n",
+        fixed_text(result.loading.wait_share * 100, 0).c_str(),
+        fixed_text(result.loading.samples_per_second, 0).c_str());
   }
   const bool interrupted = result.outcome == RunOutcome::kInterrupted;
   if (file_status(result.best_model).exists) {

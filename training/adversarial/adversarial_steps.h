@@ -36,6 +36,9 @@ class AdversarialSteps final : public RunSteps {
   std::int64_t report_lag() const override { return late_; }
   IssuedStep issue() override;
   double take_report(const IssuedStep& step) override;
+  LoaderTimes loading() const override {
+    return loader_ == nullptr ? LoaderTimes{} : loader_->times();
+  }
   bool logs_epochs() const override { return false; }
   void log(const IssuedStep& step, std::vector<Metric>& line) override;
   bool acts_after(const IssuedStep& step) const override;

@@ -8,7 +8,7 @@ namespace temper::training {
 struct AdversarialTrainer::Impl {
   Impl(AdversarialSession& session, RunObserver& observer, bool resume, std::int64_t late)
       : context{session.recipe(), observer, {}, nullptr},
-        steps(session, context, late),
+        steps(session, context, report_lag(late, session.store().memory())),
         loop(context, steps, resume) {}
 
   RunContext context;

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "training/records/run_observer.h"
+#include "training/run/report_lag.h"
 #include "training/run/run_outcome.h"
 #include "training/session/adversarial_session.h"
 
@@ -28,7 +29,7 @@ class AdversarialTrainer {
   // `resume`: go on in recipe.train.out (a run directory) from its newest checkpoint.
   // `late`: as Trainer's.
   AdversarialTrainer(AdversarialSession& session, RunObserver& observer, bool resume,
-                     std::int64_t late = 0);
+                     std::int64_t late = kLateAsSuitsTheDevice);
   ~AdversarialTrainer();
 
   // Compiles and allocates everything, without a step: for --dry-run.

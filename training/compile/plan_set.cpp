@@ -28,13 +28,31 @@ graph::LowerOptions lower_options(int threads) {
 
 // Before anything is taken: an arena is written to as soon as it is there, so one that does not fit
 // would have this process killed without a word.
-void check_fits(const MemoryPlan& memory) {
+void check_fits(const MemoryPlan& memory, const DeviceMemory& device) {
+  if (!device.is_host()) {
+    return;  // it refuses what it has no room for
+  }
   const MemoryLimits limits = memory_limits();
   TEMPER_CHECK(memory.total() <= limits.smallest(), ErrorCode::kOutOfMemory, "training takes ",
                memory.total(), " bytes (variables ", memory.variables, ", gradients ",
                memory.gradients, ", activations ", memory.arena, "), but ", limits.smallest_name(),
                " leaves ", limits.smallest(),
                "; a smaller data.batch_size takes less, train.accumulate makes up for it");
+}
+
+// Calls `take`; a device that has no room says how much, this says of what.
+template <class Take>
+void take_memory(const MemoryPlan& needed, const Take& take) {
+  try {
+    take();
+  } catch (Error& error) {
+    if (error.code() == ErrorCode::kOutOfMemory) {
+      error.add_note(concat("training takes ", needed.total(), " bytes: variables ",
+                            needed.variables, ", gradients ", needed.gradients, ", activations ",
+                            needed.arena, ", kernels ", needed.kernels));
+    }
+    throw;
+  }
 }
 
 }  // namespace
@@ -167,12 +185,16 @@ void PlanSet::allocate(VariableStore* before) {
   }
   MemoryPlan needed = memory();
   needed.constants = 0;  // read already
+  take_memory(needed, [&] { allocate_all(needed, before); });
+}
+
+void PlanSet::allocate_all(MemoryPlan needed, VariableStore* before) {
   if (before == nullptr) {
-    check_fits(needed);
+    check_fits(needed, store_.memory());
     store_.allocate();
   } else {
     needed.variables = std::max<std::int64_t>(needed.variables - before->bytes(), 0);
-    check_fits(needed);
+    check_fits(needed, store_.memory());
     const std::vector<int> same = same_in(*before);
     store_.allocate([&](int id) {
       const int kept = same[static_cast<std::size_t>(id)];
@@ -193,13 +215,18 @@ HeldExecutor PlanSet::executor(const std::string& name, const MakeGraph& make) {
   TEMPER_ASSERT(store_.allocated(), "allocate() comes first");
   CompiledPlan& compiled = compile(name, make);
   if (compiled.executor == nullptr) {
+    MemoryPlan needed = memory();
+    needed.arena = std::max(compiled.plan.arena_bytes, arena_.bytes());
+    needed.gradients = std::max(compiled.plan.flat_bytes, arena_.flat_bytes());
     if (!arena_.holds(compiled.plan)) {  // a larger one takes the place of this one
-      MemoryPlan needed;
-      needed.arena = std::max(compiled.plan.arena_bytes, arena_.bytes());
-      needed.gradients = std::max(compiled.plan.flat_bytes, arena_.flat_bytes());
-      check_fits(needed);
+      MemoryPlan larger;
+      larger.arena = needed.arena;
+      larger.gradients = needed.gradients;
+      check_fits(larger, store_.memory());
     }
-    compiled.executor = std::make_unique<Executor>(compiled.plan, store_, arena_);
+    take_memory(needed, [&] {
+      compiled.executor = std::make_unique<Executor>(compiled.plan, store_, arena_);
+    });
   }
   return HeldExecutor(compiled);
 }

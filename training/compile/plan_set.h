@@ -111,6 +111,7 @@ class PlanSet {
  private:
   CompiledPlan& compile(const std::string& name, const MakeGraph& make);
   void make_room();
+  void allocate_all(MemoryPlan needed, VariableStore* before);
   void set_initial_values();
   std::vector<int> same_in(const VariableStore& before) const;
 

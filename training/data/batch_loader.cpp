@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "runtime/platform/clock.h"
 #include "training/data/batch_tensors.h"
 
 namespace temper::training {
@@ -60,6 +61,7 @@ struct BatchLoader::State {
   bool stop = false;
   bool exhausted = false;
   std::exception_ptr error;
+  LoaderTimes times;
 
   std::array<Slot, 2> slots;
   std::thread thread;
@@ -165,6 +167,11 @@ struct BatchLoader::State {
     return true;
   }
 
+  void count(const Slot& slot, double seconds) {
+    times.samples += slot.batch.rows;
+    times.gathering += seconds;
+  }
+
   // Fills slots until told to stop, the epoch is over or something is thrown.
   void run() {
     int tail = 0;
@@ -177,6 +184,7 @@ struct BatchLoader::State {
         }
       }
       bool more = false;
+      const double began = steady_seconds();
       std::exception_ptr thrown;
       try {
         more = fill(slots[static_cast<std::size_t>(tail)]);
@@ -188,6 +196,9 @@ struct BatchLoader::State {
         error = thrown;
         exhausted = !more && thrown == nullptr;
         filled += more ? 1 : 0;
+        if (more) {
+          count(slots[static_cast<std::size_t>(tail)], steady_seconds() - began);
+        }
       }
       changed.notify_all();
       if (!more) {
@@ -245,12 +256,21 @@ const Batch* BatchLoader::next() {
   State& s = *state_;
   if (!s.options.prefetch) {
     Slot& slot = s.slots[0];
-    return s.fill(slot) ? &slot.batch : nullptr;
+    const double began = steady_seconds();
+    if (!s.fill(slot)) {
+      return nullptr;
+    }
+    const double seconds = steady_seconds() - began;
+    s.count(slot, seconds);
+    s.times.waiting += seconds;
+    return &slot.batch;
   }
   std::unique_lock lock(s.mutex);
   s.in_use = false;
   s.changed.notify_all();
+  const double began = steady_seconds();
   s.changed.wait(lock, [&] { return s.filled > 0 || s.exhausted || s.error != nullptr; });
+  s.times.waiting += steady_seconds() - began;
   if (s.filled > 0) {
     Slot& slot = s.slots[static_cast<std::size_t>(s.head)];
     s.head = 1 - s.head;
@@ -262,6 +282,11 @@ const Batch* BatchLoader::next() {
     std::rethrow_exception(s.error);
   }
   return nullptr;
+}
+
+LoaderTimes BatchLoader::times() const {
+  const std::lock_guard lock(state_->mutex);
+  return state_->times;
 }
 
 void BatchLoader::restart(DataPosition position) { state_->start(position); }

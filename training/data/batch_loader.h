@@ -53,6 +53,13 @@ struct Batch {
   bool last_in_epoch = false;
 };
 
+// Since the loader was made.
+struct LoaderTimes {
+  std::int64_t samples = 0;  // gathered
+  double gathering = 0;      // seconds that took, by the thread that does it
+  double waiting = 0;        // seconds that next() waited for a batch, or gathered it itself
+};
+
 // Threading: used by one thread at a time. The loading thread blocks when both buffers are full.
 class BatchLoader {
  public:
@@ -70,6 +77,8 @@ class BatchLoader {
 
   // Goes on from another position, for the next evaluation or after an error.
   void restart(DataPosition position);
+
+  LoaderTimes times() const;
 
   // Batches of a whole epoch.
   std::int64_t batches_per_epoch() const;

@@ -21,6 +21,25 @@ RunLoop::RunLoop(RunContext& context, RunSteps& steps, bool resume, SecondsSourc
 
 RunOutcome RunLoop::run() {
   open();
+  saved_step_ = context_.records->resumed() ? context_.state.attempted : -1;
+  try {
+    return run_opened();
+  } catch (Error& error) {
+    if (error.code() == ErrorCode::kDevice || error.code() == ErrorCode::kOutOfMemory) {
+      tell_what_is_saved(error);
+    }
+    throw;
+  }
+}
+
+void RunLoop::tell_what_is_saved(Error& error) const {
+  const std::string& folder = context_.records->directory();
+  error.add_note(saved_step_ < 0 ? concat("nothing of the run in ", folder, " was saved yet")
+                                 : concat("the run is saved up to step ", saved_step_,
+                                          "; go on with: temper train ", folder, " --resume"));
+}
+
+RunOutcome RunLoop::run_opened() {
   const RunState& state = context_.state;
   context_.observer.started(context_.records->directory(),
                             progress(state.attempted, state.data.epoch));
@@ -29,7 +48,7 @@ RunOutcome RunLoop::run() {
   if (!context_.records->resumed()) {
     steps_.begin_anew();
   }
-  window_.restart(state.attempted);
+  restart_window(state.attempted);
   std::optional<RunOutcome> reason = end();
   while (!reason) {
     take_step();
@@ -93,8 +112,9 @@ void RunLoop::take_step() {
   take_reports(steps_.report_lag());
   if (steps_.acts_after(step)) {
     take_reports(0);
+    loading_.close(steps_.loading(), window_.seconds());
     steps_.act_after(step);
-    window_.restart(step.number);
+    restart_window(step.number);
   }
   if (saves(step) || step.last || !steps_.wants_more()) {
     checkpoint();
@@ -139,8 +159,18 @@ void RunLoop::log(const IssuedStep& step) {
     line.push_back({"perf/epoch_s", clock_.seconds() - epoch_began_});
     epoch_began_ = clock_.seconds();
   }
+  const LoadingSpeed loading = loading_.close(steps_.loading(), elapsed);
+  if (loading.samples_per_second > 0) {
+    line.push_back({"perf/data_samples_per_s", loading.samples_per_second});
+    line.push_back({"perf/data_wait_share", loading.wait_share});
+  }
   context_.records->write(context_.state, step.number, step.end.epoch, line);
-  window_.restart(step.number);
+  restart_window(step.number);
+}
+
+void RunLoop::restart_window(std::int64_t step) {
+  window_.restart(step);
+  loading_.restart(steps_.loading());
 }
 
 bool RunLoop::saves(const IssuedStep& step) const {
@@ -157,6 +187,7 @@ void RunLoop::checkpoint() {
   take_reports(0);
   saved_at_ = context_.state.seconds = clock_.seconds();
   context_.records->checkpoint(steps_.store(), context_.state);
+  saved_step_ = context_.records->save_failed() ? saved_step_ : context_.state.attempted;
 }
 
 RunProgress RunLoop::progress(std::int64_t step, std::int64_t epoch) const {

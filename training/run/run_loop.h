@@ -8,8 +8,10 @@
 #include <optional>
 #include <vector>
 
+#include "runtime/base/error.h"
 #include "runtime/platform/clock.h"
 #include "training/records/run_observer.h"
+#include "training/run/loading_watch.h"
 #include "training/run/run_clock.h"
 #include "training/run/run_context.h"
 #include "training/run/run_outcome.h"
@@ -25,11 +27,16 @@ class RunLoop {
 
   // THROWS: kDiverged, kIo, kInvalidModel, ... what was saved before stays. Called once.
   RunOutcome run();
+  // Of the steps of this run up to the last logged line.
+  LoadingSpeed loading() const { return loading_.whole(); }
   // Ends the run after the current step, with a checkpoint.
   void request_stop() { stop_.store(true, std::memory_order_relaxed); }
 
  private:
   void open();
+  RunOutcome run_opened();
+  // To whoever reads of a device that failed or was full: what is saved.
+  void tell_what_is_saved(Error& error) const;
   void settle_length();
   // Why the run ends before another step; empty: it goes on.
   std::optional<RunOutcome> end() const;
@@ -40,6 +47,7 @@ class RunLoop {
   void take_report(const IssuedStep& step);
   bool has_line(const IssuedStep& step) const;
   void log(const IssuedStep& step);
+  void restart_window(std::int64_t step);
   bool saves(const IssuedStep& step) const;
   void checkpoint();
   RunProgress progress(std::int64_t step, std::int64_t epoch) const;
@@ -52,9 +60,11 @@ class RunLoop {
   std::vector<IssuedStep> without_report_;  // the oldest first
   RunClock clock_;
   StepWindow window_;
+  LoadingWatch loading_;
   std::optional<double> time_limit_;  // seconds
   std::int64_t total_steps_ = 0;
-  double saved_at_ = 0;  // running time of the last checkpoint, or where this part began
+  std::int64_t saved_step_ = -1;  // of the newest checkpoint; -1: there is none
+  double saved_at_ = 0;           // running time of the last checkpoint, or where this part began
   double epoch_began_ = 0;
 };
 

@@ -57,6 +57,9 @@ class RunSteps {
   // THROWS: kDiverged as the recipe says.
   virtual double take_report(const IssuedStep& step) = 0;
 
+  // What gathering batches took so far.
+  virtual LoaderTimes loading() const { return {}; }
+
   // Whether each epoch's end has a logged line.
   virtual bool logs_epochs() const = 0;
   // What a line at this step holds of the models; figures of coming lines begin anew.

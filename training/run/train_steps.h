@@ -51,6 +51,9 @@ class TrainSteps final : public RunSteps {
   bool needs_reports() const override;
   IssuedStep issue() override;
   double take_report(const IssuedStep& step) override;
+  LoaderTimes loading() const override {
+    return loader_ == nullptr ? LoaderTimes{} : loader_->times();
+  }
   bool logs_epochs() const override { return true; }
   void log(const IssuedStep& step, std::vector<Metric>& line) override;
   bool acts_after(const IssuedStep& step) const override;

@@ -9,7 +9,7 @@ namespace temper::training {
 struct Trainer::Impl {
   Impl(Session& session, RunObserver& observer, bool resume, std::int64_t late)
       : context{session.recipe(), observer, {}, nullptr},
-        steps(session, context, late),
+        steps(session, context, report_lag(late, session.engine().store().memory())),
         loop(context, steps, resume) {}
 
   RunContext context;
@@ -43,6 +43,7 @@ RunResult Trainer::run() {
   result.has_evaluation = steps.validation().any();
   result.given_evaluation = state.given_evaluation;
   result.verdict = steps.verdict();
+  result.loading = impl_->loop.loading();
   result.steps = state.attempted;
   result.skipped = state.skipped;
   return result;

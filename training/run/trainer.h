@@ -8,7 +8,9 @@
 #include <vector>
 
 #include "training/records/run_observer.h"
+#include "training/run/loading_watch.h"
 #include "training/run/rehearsal.h"
+#include "training/run/report_lag.h"
 #include "training/run/run_outcome.h"
 #include "training/session/evaluation.h"
 #include "training/session/session.h"
@@ -27,6 +29,7 @@ struct RunResult {
   bool has_evaluation = false;
   Evaluation given_evaluation;  // of the model before the first step; no samples: not evaluated
   std::string verdict;          // what to tell when training made the model no better; else empty
+  LoadingSpeed loading;         // against what the steps took
   std::int64_t steps = 0;
   std::int64_t skipped = 0;
 };
@@ -36,7 +39,8 @@ class Trainer {
   // `resume`: go on in recipe.train.out (a run directory) from its newest checkpoint.
   // `late`: steps that may be issued before the host looks at what the first of them gave, so that
   // a device need not wait for it; where the recipe lets it. Results do not depend on it.
-  Trainer(Session& session, RunObserver& observer, bool resume, std::int64_t late = 0);
+  Trainer(Session& session, RunObserver& observer, bool resume,
+          std::int64_t late = kLateAsSuitsTheDevice);
   ~Trainer();
 
   // Compiles and allocates everything, without a step: for --dry-run.

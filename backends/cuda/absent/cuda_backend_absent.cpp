@@ -4,6 +4,8 @@
 
 namespace temper {
 
+bool has_cuda_backend() { return false; }
+
 std::unique_ptr<Backend> make_cuda_backend(int) {
   fail(
       ErrorCode::kUnsupported,

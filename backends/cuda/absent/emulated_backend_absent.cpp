@@ -18,6 +18,10 @@ void set_thread_order(ThreadOrder, std::uint64_t) {}
 void watch_launches(unsigned) {}
 std::vector<LaunchedKernel> launched_kernels() { return {}; }
 DeviceCounts device_counts() { return {}; }
+OnlyCounting::OnlyCounting() = default;
+OnlyCounting::~OnlyCounting() = default;
+void set_memory_bytes(std::size_t) {}
+void fail_in_replay(std::uint64_t, std::string) {}
 
 }  // namespace emulated
 }  // namespace temper

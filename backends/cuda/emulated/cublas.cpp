@@ -81,7 +81,7 @@ class LoopMatMul final : public MatMulPlan {
             multiply(p, a + i * p.stride_a, b + i * p.stride_b, bias, c + i * p.stride_c);
           }
         },
-        true);
+        true, true);
   }
 
   MatMulProblem problem_;

@@ -75,7 +75,7 @@ class ReferencePlan final : public CudnnPlan {
     stream_of(stream).queue([this, in = std::vector<void*>(inputs, inputs + inputs_),
                              out = std::vector<void*>(outputs, outputs + outputs_),
                              workspace] { work(in, out, static_cast<std::byte*>(workspace)); },
-                            true);
+                            true, true);
   }
 
  private:

@@ -40,6 +40,11 @@ struct Device {
   std::uint64_t made_streams = 0;
   EmulatedStream* captured = nullptr;
   emulated::DeviceCounts counts;
+  int only_counting = 0;
+  std::size_t memory_bytes = kMemoryBytes;
+  std::uint64_t fails_in = 0;  // replays
+  std::string failure_text;
+  std::string failure;  // what has failed; empty: it works
 };
 
 Device d;
@@ -70,6 +75,11 @@ void refuse_while_captured(const char* what) {
   TEMPER_CHECK(d.captured == nullptr, ErrorCode::kDevice, what, " while a stream is captured");
 }
 
+// As CUDA has it: once work has failed, whatever is asked of the device fails.
+void refuse_when_failed() {
+  TEMPER_CHECK(d.failure.empty(), ErrorCode::kDevice, "the emulated device: ", d.failure);
+}
+
 template <class Key>
 bool within(const std::map<Key, std::size_t>& blocks, Key at, std::size_t bytes) {
   const auto after = blocks.upper_bound(at);
@@ -89,15 +99,18 @@ void require_pinned(const void* host, std::size_t bytes) {
 }
 
 void queue_copy(StreamHandle stream, std::function<void()> work) {
-  ++d.counts.copies;
+  refuse_when_failed();
+  ++(stream_of(stream).is_capturing() ? d.counts.captured_copies : d.counts.copies);
   stream_of(stream).queue(std::move(work), false);
 }
 
 }  // namespace
 
-void EmulatedStream::queue(std::function<void()> work, bool kernel) {
+void EmulatedStream::queue(std::function<void()> work, bool kernel, bool library) {
+  refuse_when_failed();
   if (capturing_) {
     d.counts.captured += kernel ? 1 : 0;
+    d.counts.captured_libraries += library ? 1 : 0;
     captured_.push_back(std::move(work));
     return;
   }
@@ -106,13 +119,32 @@ void EmulatedStream::queue(std::function<void()> work, bool kernel) {
   ++queued_;
 }
 
+void EmulatedStream::queue_replay(const EmulatedGraph& graph) {
+  ++d.counts.replays;
+  const bool fails = d.fails_in > 0 && --d.fails_in == 0;
+  queue(
+      [&graph, fails] {
+        if (fails) {
+          d.failure = d.failure_text;
+          return;
+        }
+        for (const std::function<void()>& work : graph.work) {
+          work();
+        }
+      },
+      false);
+  last_replay_ = queued_;
+}
+
 void EmulatedStream::finish(std::uint64_t count) {
   const Open open;
   while (done_ < count) {
     const std::function<void()> work = std::move(waiting_.front());
     waiting_.pop_front();
     ++done_;
-    work();
+    if (d.only_counting == 0 && d.failure.empty()) {
+      work();
+    }
   }
 }
 
@@ -129,7 +161,7 @@ DeviceFacts open_device(int ordinal) {
     TEMPER_CHECK(mapped != MAP_FAILED, ErrorCode::kOutOfMemory, "no addresses for the device");
     d.begin = static_cast<std::byte*>(mapped);
   }
-  return {"emulated device", 9, 0, 132, kMemoryBytes, 227 * 1024, "no driver"};
+  return {"emulated device", 9, 0, 132, d.memory_bytes, 227 * 1024, "no driver"};
 }
 
 namespace {
@@ -153,10 +185,11 @@ void begin_again() {
 // Addresses are not given out again soon: whoever kept one of before is found out.
 void* allocate(std::size_t bytes) {
   refuse_while_captured("memory was asked for");
+  refuse_when_failed();
   ++d.counts.allocations;
   begin_again();
   const std::size_t needed = (bytes + 255) / 256 * 256;
-  if (needed > kMemoryBytes - d.taken || needed + kGapBytes > kCapacity - d.used) {
+  if (d.taken + needed > d.memory_bytes || needed + kGapBytes > kCapacity - d.used) {
     return nullptr;
   }
   std::byte* data = d.begin + d.used;  // zeroed, as mappings are
@@ -187,7 +220,9 @@ void release(void* device, std::size_t) noexcept {
   d.live.erase(it);
 }
 
-MemoryFigures memory_figures() { return {kMemoryBytes - d.taken, kMemoryBytes}; }
+MemoryFigures memory_figures() {
+  return {d.memory_bytes - std::min(d.taken, d.memory_bytes), d.memory_bytes};
+}
 
 void* allocate_pinned(std::size_t bytes) {
   const std::size_t needed = aligned_bytes(std::max<std::size_t>(bytes, 1));
@@ -232,12 +267,14 @@ void close(StreamHandle stream) noexcept {
 void copy_in(void* device, const void* pinned, std::size_t bytes, StreamHandle stream) {
   require_pinned(pinned, bytes);
   require_device(device, bytes);
+  d.counts.bytes_in += bytes;
   queue_copy(stream, [=] { std::memcpy(device, pinned, bytes); });
 }
 
 void copy_out(void* pinned, const void* device, std::size_t bytes, StreamHandle stream) {
   require_pinned(pinned, bytes);
   require_device(device, bytes);
+  d.counts.bytes_out += bytes;
   queue_copy(stream, [=] { std::memcpy(pinned, device, bytes); });
 }
 
@@ -258,10 +295,13 @@ struct Event {
   std::uint64_t stream = 0;  // its number
   std::uint64_t queued = 0;
 
-  void finish() const {
+  EmulatedStream* of() const {
     const auto found = d.streams.find(stream);
-    if (found != d.streams.end()) {
-      found->second->finish(queued);
+    return found == d.streams.end() ? nullptr : found->second;
+  }
+  void finish() const {
+    if (EmulatedStream* const made_on = of(); made_on != nullptr) {
+      made_on->finish(queued);
     }
   }
 };
@@ -284,14 +324,18 @@ void wait(StreamHandle stream, EventHandle event) {
 
 void synchronize(EventHandle event) {
   refuse_while_captured("the host waits for an event");
+  const Event& awaited = event_of(event);
   ++d.counts.waits;
-  event_of(event).finish();
+  d.counts.late_waits += awaited.of() != nullptr && awaited.of()->has_step_behind(awaited.queued);
+  awaited.finish();
+  refuse_when_failed();
 }
 
 void synchronize(StreamHandle stream) {
   refuse_while_captured("the host waits for a stream");
   ++d.counts.waits;
   stream_of(stream).finish(stream_of(stream).queued());
+  refuse_when_failed();
 }
 
 void begin_capture(StreamHandle stream) {
@@ -311,14 +355,7 @@ void abandon_capture(StreamHandle stream) noexcept {
 }
 
 void replay(GraphHandle graph, StreamHandle stream) {
-  ++d.counts.replays;
-  stream_of(stream).queue(
-      [kept = static_cast<EmulatedGraph*>(graph.handle)] {
-        for (const std::function<void()>& work : kept->work) {
-          work();
-        }
-      },
-      false);
+  stream_of(stream).queue_replay(*static_cast<EmulatedGraph*>(graph.handle));
 }
 
 void close(GraphHandle graph) noexcept { delete static_cast<EmulatedGraph*>(graph.handle); }
@@ -328,5 +365,18 @@ void close(GraphHandle graph) noexcept { delete static_cast<EmulatedGraph*>(grap
 namespace temper::emulated {
 
 DeviceCounts device_counts() { return cuda::d.counts; }
+
+OnlyCounting::OnlyCounting() { ++cuda::d.only_counting; }
+OnlyCounting::~OnlyCounting() { --cuda::d.only_counting; }
+
+void set_memory_bytes(std::size_t bytes) {
+  cuda::d.memory_bytes = bytes == 0 ? cuda::kMemoryBytes : bytes;
+}
+
+void fail_in_replay(std::uint64_t replays, std::string text) {
+  cuda::d.fails_in = replays;
+  cuda::d.failure = {};
+  cuda::d.failure_text = std::move(text);
+}
 
 }  // namespace temper::emulated

@@ -11,7 +11,7 @@ bool has_emulated_cuda_backend() { return true; }
 
 std::unique_ptr<Backend> make_emulated_cuda_backend(std::unique_ptr<Backend> reference) {
   emulated::set_library_backend(std::move(reference));
-  return cuda::make_device_backend("cuda-emulated", 0);
+  return cuda::make_device_backend(std::string(kEmulatedCudaDevice), 0);
 }
 
 }  // namespace temper

@@ -19,10 +19,14 @@ class EmulatedStream {
   explicit EmulatedStream(std::uint64_t number) : number_(number) {}
   std::uint64_t number() const { return number_; }
 
-  // Done late; or kept, where the stream is captured. `kernel`: counted as a launch.
-  void queue(std::function<void()> work, bool kernel);
+  // Done late; or kept, where the stream is captured. `kernel`: counted as a launch; `library`: of
+  // a library.
+  void queue(std::function<void()> work, bool kernel, bool library = false);
+  void queue_replay(const EmulatedGraph& graph);
   void finish(std::uint64_t count);
   std::uint64_t queued() const { return queued_; }
+  // Whether a step was queued behind the first `count` pieces of work.
+  bool has_step_behind(std::uint64_t count) const { return last_replay_ > count; }
 
   void begin_capture() { capturing_ = true; }
   EmulatedGraph* end_capture();
@@ -31,7 +35,7 @@ class EmulatedStream {
  private:
   std::uint64_t number_;
   std::deque<std::function<void()>> waiting_;
-  std::uint64_t queued_ = 0, done_ = 0;
+  std::uint64_t queued_ = 0, done_ = 0, last_replay_ = 0;
   bool capturing_ = false;
   std::vector<std::function<void()>> captured_;
 };

@@ -24,7 +24,8 @@ class EmulatedDigits : public testing::Test {
     }
   }
 
-  RunRecord run(const std::string& device, const std::vector<std::string>& more) {
+  RunRecord run(const std::string& device, const std::vector<std::string>& more,
+                std::int64_t late = 0) {
     const std::string out = testing::TempDir() + "/emulated_digits_" + device;
     std::filesystem::remove_all(out);
     RecipeSources sources;
@@ -32,7 +33,7 @@ class EmulatedDigits : public testing::Test {
     sources.overrides = {"train.device=\"" + device + "\"", "train.threads=1",
                          "train.out=\"" + out + "\"", "log.tensorboard=false", "log.charts=false"};
     sources.overrides.insert(sources.overrides.end(), more.begin(), more.end());
-    return run_tiny(read_recipe(sources), false);
+    return run_tiny(read_recipe(sources), false, nullptr, {}, late);
   }
 };
 
@@ -75,13 +76,16 @@ TEST_F(EmulatedDigits, OptimizersOfMatricesMoveAsOnTheCpu) {
   }
 }
 
-// One launch of a graph per step: the host queues no kernel and waits for nothing but what it reads
-// late.
+// One launch of a graph per step: the host queues no kernel, copies two inputs there and the
+// readings back, and waits for nothing but what it reads late, with later steps behind it.
 TEST_F(EmulatedDigits, AStepIsOneGraph) {
+  const auto steps = [](int count) {
+    return std::vector<std::string>{concat("train.steps=", count), "train.eval_every=0"};
+  };
   const emulated::DeviceCounts before = emulated::device_counts();
-  const RunRecord shorter = run("cuda-emulated", {"train.steps=10", "train.eval_every=0"});
+  const RunRecord shorter = run("cuda-emulated", steps(10), kLateAsSuitsTheDevice);
   const emulated::DeviceCounts middle = emulated::device_counts();
-  const RunRecord longer = run("cuda-emulated", {"train.steps=30", "train.eval_every=0"});
+  const RunRecord longer = run("cuda-emulated", steps(30), kLateAsSuitsTheDevice);
   const emulated::DeviceCounts after = emulated::device_counts();
   const auto more = [&](std::uint64_t emulated::DeviceCounts::* count) {
     return (after.*count - middle.*count) - (middle.*count - before.*count);
@@ -89,6 +93,8 @@ TEST_F(EmulatedDigits, AStepIsOneGraph) {
   EXPECT_EQ(more(&emulated::DeviceCounts::replays), 20u);
   EXPECT_EQ(more(&emulated::DeviceCounts::launches), 0u);
   EXPECT_EQ(more(&emulated::DeviceCounts::allocations), 0u);
+  EXPECT_EQ(more(&emulated::DeviceCounts::copies), 20u * 3);
+  EXPECT_EQ(more(&emulated::DeviceCounts::waits), more(&emulated::DeviceCounts::late_waits));
 }
 
 }  // namespace

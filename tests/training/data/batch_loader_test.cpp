@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <chrono>
 #include <numeric>
 #include <vector>
 
@@ -160,6 +161,32 @@ TEST(BatchLoader, KeepsABatchUntilTheNextCall) {
       std::this_thread::yield();
     }
     EXPECT_EQ(rows_of(*batch), first);
+  }
+}
+
+// Takes 2 ms a batch.
+class SlowData : public ArrayDataset {
+ public:
+  SlowData() : ArrayDataset(counting_data(64)) {}
+  void read(std::span<const std::int64_t> rows, std::span<Tensor> out) const override {
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    ArrayDataset::read(rows, out);
+  }
+};
+
+TEST(BatchLoader, TellsHowLongBatchesTookAndHowLongTheyWereWaitedFor) {
+  for (const bool prefetch : {true, false}) {
+    const SlowData data;
+    BatchLoader loader(data, Sampler(64, {.shuffle = false}),
+                       options_of(4, false, false, prefetch));
+    for (int i = 0; i < 10; ++i) {
+      loader.next();
+    }
+    const LoaderTimes times = loader.times();
+    EXPECT_GE(times.samples, 40);
+    EXPECT_GE(times.gathering, 10 * 0.002);
+    EXPECT_GE(times.waiting, 9 * 0.002 * 0.5) << "nothing is done in between";
+    EXPECT_LE(times.waiting, times.gathering + 1);
   }
 }
 

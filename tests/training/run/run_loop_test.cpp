@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <utility>
 
 #include "runtime/base/error.h"
@@ -64,6 +65,12 @@ class CountingSteps final : public RunSteps {
     context_.state.sums["loss"] += static_cast<double>(step.number);
     note("report", step);
     return static_cast<double>(step.number);
+  }
+  // Twice as fast as it is used, and waited for a quarter of the time.
+  LoaderTimes loading() const override {
+    const double steps = issued();
+    return {static_cast<std::int64_t>(8 * steps), steps * seconds_of_step / 2,
+            steps * seconds_of_step / 4};
   }
   bool logs_epochs() const override { return epochs; }
   void log(const IssuedStep& step, std::vector<Metric>& line) override {
@@ -124,6 +131,9 @@ class Observer : public RunObserver {
   }
   void logged(std::int64_t step, std::int64_t epoch, std::span<const Metric> line) override {
     lines.push_back(concat(step, " in ", epoch, ": ", line[0].value));
+    for (const Metric& metric : line) {
+      last_line[metric.name] = metric.value;
+    }
   }
   void message(std::string_view text) override { messages.emplace_back(text); }
 
@@ -131,6 +141,7 @@ class Observer : public RunObserver {
   std::int64_t stop_after = 0;
   Numbers seen;
   Texts lines, messages;
+  std::map<std::string, double> last_line;
 };
 
 class Loop : public testing::Test {
@@ -197,6 +208,18 @@ TEST_F(Loop, SavesAndWhereAskedLogsAtTheEndOfEachEpoch) {
   run.go();
   EXPECT_EQ(run.numbers("log"), (Numbers{4, 8, 12}));
   EXPECT_EQ(run.numbers("save"), (Numbers{4, 8, 12}));
+}
+
+TEST_F(Loop, LogsHowFastTheDataComeBesideHowFastTheyAreUsed) {
+  Run run(recipe({"log.every=3"}));
+  run.steps.seconds_of_step = 0.5;
+  run.steps.acts_every = 2;
+  run.go();
+  EXPECT_DOUBLE_EQ(run.observer.last_line.at("perf/samples_per_s"), 16);
+  EXPECT_DOUBLE_EQ(run.observer.last_line.at("perf/data_samples_per_s"), 32);
+  EXPECT_DOUBLE_EQ(run.observer.last_line.at("perf/data_wait_share"), 0.25);
+  EXPECT_DOUBLE_EQ(run.loop.loading().samples_per_second, 32);
+  EXPECT_DOUBLE_EQ(run.loop.loading().wait_share, 0.25);
 }
 
 TEST_F(Loop, SavesByRunningTimeInPlaceOfEpochs) {
