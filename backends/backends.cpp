@@ -11,6 +11,8 @@
 namespace temper {
 namespace {
 
+constexpr std::string_view kAuto = "auto";
+
 // "cuda" is the first GPU, "cuda:1" the second.
 int ordinal_of(std::string_view device) {
   const std::string_view digits = device == "cuda" ? "0" : device.substr(device.find(':') + 1);
@@ -24,7 +26,40 @@ int ordinal_of(std::string_view device) {
 
 }  // namespace
 
+std::string DeviceChoice::note() const {
+  return why.empty() ? "" : concat("train.device = \"", device, "\" (auto: ", why, ")");
+}
+
+DeviceChoice choose_device(std::string_view device) {
+  if (device != kAuto) {
+    return {std::string(device), {}};
+  }
+  try {
+    const auto gpu = make_cuda_backend(0);
+    return {"cuda", concat("there is ", gpu->fingerprint())};
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::kUnsupported) {
+      throw;
+    }
+    return {"cpu", error.message()};
+  }
+}
+
+std::vector<std::string> device_names() {
+  std::vector<std::string> names = {std::string(kAuto), "cpu", "reference"};
+  if (has_cuda_backend()) {
+    names.insert(names.end(), {"cuda", "cuda:N"});
+  }
+  if (has_emulated_cuda_backend()) {
+    names.emplace_back(kEmulatedCudaDevice);
+  }
+  return names;
+}
+
 std::unique_ptr<Backend> make_backend(std::string_view device) {
+  if (device == kAuto) {
+    return make_backend(choose_device(device).device);
+  }
   if (device == "cpu") {
     return cpu::make_cpu_backend(reference::register_all_kernels);
   }
@@ -34,11 +69,12 @@ std::unique_ptr<Backend> make_backend(std::string_view device) {
   if (device == "cuda" || device.starts_with("cuda:")) {
     return make_cuda_backend(ordinal_of(device));
   }
-  if (device == "cuda-emulated") {
+  if (device == kEmulatedCudaDevice) {
     return make_emulated_cuda_backend(reference::make_reference_backend());
   }
-  fail(ErrorCode::kInvalidArgument, "unknown device '", device,
-       "' (there are cpu, cuda, cuda:N, reference)");
+  fail(ErrorCode::kInvalidArgument, "unknown device '", device, "': this build has ",
+       join(device_names(), ", "),
+       has_cuda_backend() ? "" : "; one built with -DTEMPER_CUDA=ON has cuda and cuda:N, too");
 }
 
 }  // namespace temper

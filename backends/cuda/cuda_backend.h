@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <string_view>
 
 #include "runtime/backend/backend.h"
 
@@ -12,9 +13,14 @@ namespace temper {
 // driver, the device.
 std::unique_ptr<Backend> make_cuda_backend(int ordinal);
 
+// Whether this build can have one.
+bool has_cuda_backend();
+
 // `reference` does what the libraries of the device do there. THROWS: kUnsupported in a build
 // without it.
 std::unique_ptr<Backend> make_emulated_cuda_backend(std::unique_ptr<Backend> reference);
+
+inline constexpr std::string_view kEmulatedCudaDevice = "cuda-emulated";
 
 // Whether this build has it.
 bool has_emulated_cuda_backend();

@@ -171,6 +171,15 @@ void Lowering::assign_readings() {
   }
 }
 
+std::int64_t Lowering::bytes_of(PhysicalId id) const {
+  if (id < 0) {
+    return 0;
+  }
+  const Physical& tensor = physicals_[static_cast<std::size_t>(id)];
+  return tensor.spec.dtype == DType::kOpaque ? static_cast<std::int64_t>(tensor.opaque_bytes)
+                                             : tensor.spec.bytes();
+}
+
 Location Lowering::locate(PhysicalId id) const {
   if (id < 0) {
     return {};
@@ -204,10 +213,7 @@ void Lowering::assign_addresses(Plan& plan) {
   for (std::size_t i = 0; i < physicals_.size(); ++i) {
     const Physical& block = physicals_[i];
     if (block.home == Physical::Home::kBlock && block.shares < 0 && block.first >= 0) {
-      const std::int64_t bytes = block.spec.dtype == DType::kOpaque
-                                     ? static_cast<std::int64_t>(block.opaque_bytes)
-                                     : block.spec.bytes();
-      blocks.push_back({bytes, block.first, block.last, -1});
+      blocks.push_back({bytes_of(static_cast<PhysicalId>(i)), block.first, block.last, -1});
       owners.push_back(static_cast<PhysicalId>(i));
     }
   }
@@ -233,9 +239,11 @@ void Lowering::assign_addresses(Plan& plan) {
   for (PendingStep& pending : steps_) {
     for (const PhysicalId id : pending.inputs) {
       pending.step.inputs.push_back(locate(id));
+      pending.step.bytes_read += bytes_of(id);
     }
     for (const PhysicalId id : pending.outputs) {
       pending.step.outputs.push_back(locate(id));
+      pending.step.bytes_written += bytes_of(id);
     }
     plan.steps.push_back(std::move(pending.step));
   }

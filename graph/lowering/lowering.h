@@ -88,6 +88,7 @@ class Lowering {
   void share_in_place();
   void assign_flat_offsets();
   void assign_readings();
+  std::int64_t bytes_of(PhysicalId id) const;
   Location locate(PhysicalId id) const;
   PhysicalId root(PhysicalId id) const;
   // Bytes from where its root begins.

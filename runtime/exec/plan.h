@@ -33,6 +33,7 @@ struct PlanStep {
   std::vector<Location> inputs;
   std::vector<Location> outputs;
   Location workspace;
+  std::int64_t bytes_read = 0, bytes_written = 0;  // of the inputs and outputs, each once
   std::vector<TensorSpec> output_specs;
   std::string op;
   std::string origin;                     // the node, for messages and profiles

@@ -8,7 +8,6 @@
 #include <fstream>
 #include <iomanip>
 #include <map>
-#include <memory>
 #include <sstream>
 #include <string>
 #include <utility>
@@ -16,80 +15,17 @@
 
 #include "backends/backends.h"
 #include "backends/cuda/cuda_backend.h"
-#include "graph/onnx/import.h"
-#include "graph/ops/standard_ops.h"
-#include "models/architecture.h"
-#include "tests/models/expected_training.h"
-#include "tests/runtime/platform/temporary_folder.h"
-#include "training/compile/engine.h"
-#include "training/compile/step/parameter_groups.h"
-#include "training/losses/loss.h"
-#include "training/optimizers/optimizer.h"
+#include "tests/models/planned_model.h"
 
 namespace temper {
 namespace {
 
 using training::GraphKind;
-using training::GraphRequest;
 using Int = std::int64_t;
-
-struct PlannedModel {
-  const char* name;    // of an architecture, or of a file of tests/models/expected
-  Attrs options = {};  // of an architecture
-  const char* loss = "cross_entropy";
-  bool sequence_of_classes = false;
-  const char* expected = "";  // of a file: what its weights are made by
-};
-
-void PrintTo(const PlannedModel& model, std::ostream* out) { *out << model.name; }
 
 struct StepCount {
   int steps = 0;  // without reorders
   int reorders = 0;
-};
-
-// One model, compiled for each kind of graph.
-class Compiled {
- public:
-  explicit Compiled(const PlannedModel& model, const char* device = "cpu")
-      : backend_(make_backend(device)), reference_(make_backend("reference")) {
-    std::string path = folder_.path() + "/model.onnx";
-    if (*model.expected != '\0') {
-      path = place_model(read_expected(model.expected), model.name, folder_.path());
-    } else {
-      models::write_model(
-          models::make_model(models::find_architecture(model.name), model.options, 0), path);
-    }
-    training::CompileSettings settings;
-    const training::Loss& loss = training::find_loss(model.loss);
-    Attrs parameters;
-    if (model.sequence_of_classes) {
-      parameters.set("class_axis", Int{-1});
-    }
-    settings.losses.emplace_back().loss = {
-        loss.name, training::complete_parameters("loss", loss.name, loss.parameters, parameters)};
-    const training::Optimizer& adamw = training::find_optimizer("adamw");
-    settings.optimizer = {
-        adamw.name, training::complete_parameters("optimizer", adamw.name, adamw.parameters, {})};
-    training::EngineOptions options;
-    options.threads = 2;
-    engine_ = std::make_unique<training::Engine>(
-        graph::OnnxModel::load(path).build_graph(graph::standard_ops()), settings, *backend_,
-        *reference_, options);
-  }
-
-  const Plan& plan(GraphKind kind) {
-    GraphRequest request;
-    request.kind = kind;
-    request.batch = 4;
-    request.symbols = {{"sequence", 64}};
-    return engine_->plan(request);
-  }
-
- private:
-  TemporaryFolder folder_;
-  std::unique_ptr<Backend> backend_, reference_;
-  std::unique_ptr<training::Engine> engine_;
 };
 
 // The training plan comes first, as in a run: it decides the layouts of the weights.
@@ -140,7 +76,7 @@ void write_counts(const std::map<std::string, StepCount>& counts) {
 class PlanOf : public testing::TestWithParam<PlannedModel> {};
 
 TEST_P(PlanOf, TakesNoReferenceKernelAndAsManyStepsAsBefore) {
-  Compiled model(GetParam());
+  CompiledModel model(GetParam(), "cpu", 2);
   const bool updates = std::getenv("TEMPER_UPDATE_REFERENCE") != nullptr;
   std::map<std::string, StepCount> expected = read_counts();
   // How many channels lie together, and so what is reordered, depends on the processor.
@@ -148,7 +84,7 @@ TEST_P(PlanOf, TakesNoReferenceKernelAndAsManyStepsAsBefore) {
       make_backend("cpu")->fingerprint().find("avx512") != std::string::npos;
   for (const auto& [kind_name, kind] : kKinds) {
     SCOPED_TRACE(kind_name);
-    const Plan& plan = model.plan(kind);
+    const Plan& plan = model.engine().plan(CompiledModel::request(kind));
     for (const PlanStep& step : plan.steps) {
       std::string reasons;
       for (const std::string& refusal : step.refusals) {
@@ -179,11 +115,11 @@ TEST_P(DevicePlanOf, ReordersAsOftenAsBefore) {
   if (!has_emulated_cuda_backend()) {
     GTEST_SKIP() << "this build has no emulated device (TEMPER_DEVICE_EMULATED)";
   }
-  Compiled model(GetParam(), "cuda-emulated");
+  CompiledModel model(GetParam(), "cuda-emulated", 2);
   const bool updates = std::getenv("TEMPER_UPDATE_REFERENCE") != nullptr;
   std::map<std::string, StepCount> expected = read_counts();
   for (const auto& [kind_name, kind] : kKinds) {
-    const StepCount count = count_steps(model.plan(kind));
+    const StepCount count = count_steps(model.engine().plan(CompiledModel::request(kind)));
     const std::string key = concat(GetParam().name, " cuda_", kind_name);
     if (updates) {
       expected[key] = count;
@@ -200,14 +136,6 @@ TEST_P(DevicePlanOf, ReordersAsOftenAsBefore) {
 
 PlannedModel file(const char* name, const char* expected, const char* loss = "cross_entropy") {
   return {.name = name, .loss = loss, .expected = expected};
-}
-
-std::string test_name(const testing::TestParamInfo<PlannedModel>& tested) {
-  std::string name = tested.param.name;
-  for (char& letter : name) {
-    letter = letter == '.' ? '_' : letter;
-  }
-  return name;
 }
 
 // The models that are timed against PyTorch, as `temper new` makes them and as PyTorch exports
@@ -239,7 +167,7 @@ INSTANTIATE_TEST_SUITE_P(
                     file("tiny_mlp.fixed.onnx", "tiny_mlp", "mse"), file("mlp.raw.onnx", "mlp"),
                     file("lenet.onnx", "lenet"), file("cifar_cnn.onnx", "cifar_cnn"),
                     file("cifar_cnn.raw.onnx", "cifar_cnn.raw")),
-    test_name);
+    [](const testing::TestParamInfo<PlannedModel>& tested) { return test_name(tested.param); });
 
 INSTANTIATE_TEST_SUITE_P(
     Models, DevicePlanOf,
@@ -248,7 +176,7 @@ INSTANTIATE_TEST_SUITE_P(
                     PlannedModel{.name = "mobilenet_v2", .options = {{"image-size", Int{64}}}},
                     PlannedModel{.name = "dcgan_generator", .loss = "mse"},
                     file("lenet.onnx", "lenet"), file("cifar_cnn.onnx", "cifar_cnn")),
-    test_name);
+    [](const testing::TestParamInfo<PlannedModel>& tested) { return test_name(tested.param); });
 
 }  // namespace
 }  // namespace temper

@@ -12,6 +12,7 @@
 #include "runtime/platform/clock.h"
 #include "runtime/platform/process.h"
 #include "tools/cli/command.h"
+#include "tools/cli/device_option.h"
 #include "tools/cli/quick_recipe.h"
 #include "training/formats/json.h"
 #include "training/session/single_batch.h"
@@ -140,7 +141,7 @@ int run(const Arguments& arguments) {
   }
   training::Recipe recipe = make_quick_recipe(quick);
   recipe.train.threads = arguments.integer("--threads", recipe.train.threads, 1);
-  recipe.train.device = arguments.text("--device", recipe.train.device);
+  take_device(arguments, recipe);
   SingleBatch batch(recipe);
   JsonValue losses = JsonValue::array();
   losses.push_back(batch.step());
@@ -193,7 +194,7 @@ Command bench_command() {
        {"--optimizer", "NAME", "adamw when left out"},
        {"--lr", "RATE", "the optimizer's own when left out"},
        {"--threads", "N", "threads; all processors when left out"},
-       {"--device", "NAME", "cpu or reference"},
+       device_option(),
        {"--serve", "", "answer numbers of seconds from the standard input"},
        {"--profile", "", "seconds per step of the plan"},
        {"--json", "", "one JSON line, and errors as JSON"}},

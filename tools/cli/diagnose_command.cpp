@@ -7,6 +7,7 @@
 #include "runtime/platform/folders.h"
 #include "runtime/platform/signals.h"
 #include "tools/cli/command.h"
+#include "tools/cli/device_option.h"
 #include "tools/cli/diagnosis_charts.h"
 #include "tools/cli/recipe_words.h"
 #include "training/analysis/diagnosis.h"
@@ -137,6 +138,7 @@ std::vector<std::string> write_results(const Diagnosis& diagnosis, const std::st
 
 int run(const Arguments& arguments) {
   TypedRecipe typed = read_one_model_recipe(arguments, 0, "temper diagnose");
+  take_device(arguments, typed.recipe);
   training::DiagnosisOptions options;
   options.steps = arguments.integer("--steps", options.steps, 2);
   const StopSignals signals;
@@ -186,6 +188,7 @@ Command diagnose_command() {
        {"KEY=VALUE", "settings that win over the recipe", false, true}},
       {{"--steps", "N", "optimizer steps; 50"},
        {"--out", "DIR", "a new or empty folder for the results"},
+       device_option(),
        {"--json", "", "results and errors as JSON"}},
       run};
 }

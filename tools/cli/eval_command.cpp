@@ -6,6 +6,7 @@
 #include "runtime/platform/files.h"
 #include "runtime/platform/folders.h"
 #include "tools/cli/command.h"
+#include "tools/cli/device_option.h"
 #include "tools/cli/evaluation_charts.h"
 #include "tools/cli/evaluation_report.h"
 #include "tools/cli/quick_recipe.h"
@@ -60,6 +61,7 @@ int run(const Arguments& arguments) {
                "--on takes val or train, not '", on, "'");
   recipe.data.batch_size = arguments.integer("--batch-size", recipe.data.batch_size, 1);
   recipe.train.threads = arguments.integer("--threads", recipe.train.threads, 1);
+  take_device(arguments, recipe);
   if (recipe.origins["metrics.names"] != "command line") {  // what training logged is no limit here
     recipe.metrics.names = {std::string(training::kAllMetrics)};
   }
@@ -134,6 +136,7 @@ Command eval_command() {
         "values, there"},
        {"--batch-size", "N", "samples per batch; 32 when left out"},
        {"--threads", "N", "threads; all processors when left out"},
+       device_option(),
        {"--json", "", "one JSON line, and errors as JSON"}},
       run};
 }

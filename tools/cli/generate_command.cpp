@@ -5,12 +5,14 @@
 #include <optional>
 #include <span>
 
+#include "backends/backends.h"
 #include "runtime/base/error.h"
 #include "runtime/base/number_text.h"
 #include "runtime/platform/files.h"
 #include "runtime/platform/folders.h"
 #include "runtime/platform/threads.h"
 #include "tools/cli/command.h"
+#include "tools/cli/device_option.h"
 #include "tools/cli/recipe_words.h"
 #include "training/analysis/text_generator.h"
 #include "training/analysis/token_names.h"
@@ -108,6 +110,9 @@ int run(const Arguments& arguments) {
                "temper generate needs a text to continue: --prompt TEXT, or --tokens 1,2,3");
   training::GeneratorOptions options;
   options.context = arguments.integer("--context", source.context, 1);
+  const DeviceChoice device = choose_device(arguments.text("--device", options.device));
+  options.device = device.device;
+  print_notes(device.why.empty() ? std::vector<std::string>{} : std::vector{device.note()});
   options.engine.threads =
       static_cast<int>(arguments.integer("--threads", available_processors(), 1));
   training::TextGenerator generator(source.model, std::move(options));
@@ -165,6 +170,7 @@ Command generate_command() {
         concat("tokens that the model sees, the last ones; what its file says, else ",
                training::kDefaultContext)},
        {"--threads", "N", "threads; all processors when left out"},
+       device_option(),
        {"--json", "", "one JSON line, and errors as JSON"}},
       run};
 }

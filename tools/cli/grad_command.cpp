@@ -5,6 +5,7 @@
 
 #include "runtime/base/number_text.h"
 #include "tools/cli/command.h"
+#include "tools/cli/device_option.h"
 #include "tools/cli/quick_recipe.h"
 #include "training/analysis/gradients.h"
 #include "training/formats/json.h"
@@ -59,7 +60,7 @@ int run(const Arguments& arguments) {
   const QuickRecipe quick{arguments.positional(0), data, arguments.text("--loss"), parameters};
   training::Recipe recipe = make_quick_recipe(quick);
   recipe.train.threads = arguments.integer("--threads", recipe.train.threads, 1);
-  recipe.train.device = arguments.text("--device", recipe.train.device);
+  take_device(arguments, recipe);
   training::GradientOptions options;
   if (arguments.has("--wrt")) {
     options.wrt = {arguments.text("--wrt")};
@@ -93,7 +94,7 @@ Command grad_command() {
        {"--wrt", "PATTERN", "other float tensors; '**' is all of them"},
        {"--inputs", "", "also the gradients of the float inputs, as input:NAME"},
        {"--threads", "N", "threads; all processors when left out"},
-       {"--device", "NAME", "cpu or reference"},
+       device_option(),
        {"--json", "", "results and errors as JSON"}},
       run};
 }

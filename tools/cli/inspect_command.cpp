@@ -4,12 +4,15 @@
 #include <array>
 #include <cstdio>
 #include <map>
+#include <optional>
 #include <utility>
 #include <vector>
 
+#include "backends/backends.h"
 #include "runtime/base/error.h"
 #include "runtime/platform/threads.h"
 #include "tools/cli/command.h"
+#include "tools/cli/device_option.h"
 #include "tools/cli/inspect_json.h"
 #include "tools/cli/named_sizes.h"
 #include "training/analysis/inspection.h"
@@ -209,6 +212,35 @@ void print_kernels(training::TrainingPreview& preview, std::int64_t batch) {
   std::printf("%d casts between float types in a step\n", plan.float_casts());
 }
 
+// On a device, below its kernels.
+void print_work(const std::optional<training::StepWork>& made, const std::string& device) {
+  if (!made) {
+    return;
+  }
+  const training::StepWork& work = *made;
+  std::printf("\nwork of a training step on %s\n", device.c_str());
+  const auto line = [](const char* what, const std::string& text) {
+    std::printf("  %-16s %s\n", what, text.c_str());
+  };
+  if (work.counted) {
+    const training::CountedWork& counted = *work.counted;
+    line("in one graph", concat(counted.kernels, " own kernels, ", counted.library_calls,
+                                " library calls, ", counted.copies, " copies"));
+    line("by the host", concat(counted.replays, " launch of the graph, ", counted.host_copies,
+                               " copies, ", counted.host_launches, " kernels, ", counted.host_waits,
+                               " waits, ", counted.allocations, " allocations"));
+  } else {
+    line("launches", concat("not counted: ", work.not_counted, "; each of the ", work.kernels,
+                            " kernels is one or more"));
+  }
+  line("bytes by kernels", concat(work.bytes_read, " read, ", work.bytes_written, " written"));
+  line("bytes by copies", concat(work.bytes_in, " from the host, ", work.bytes_out, " to it"));
+  line("planned memory", concat(work.arena_bytes,
+                                " bytes of activations and workspaces; the largest "
+                                "workspace takes ",
+                                work.workspace_bytes));
+}
+
 std::string precision_of(const Arguments& arguments) {
   const std::string precision = arguments.text("--precision", "f32");
   constexpr std::array kKnown = {"f32", "bf16", "fp16", "auto"};
@@ -219,17 +251,17 @@ std::string precision_of(const Arguments& arguments) {
 }
 
 training::TrainingPreview preview_of(const Arguments& arguments, const OnnxModel& model,
-                                     const std::string& loss) {
+                                     const std::string& loss, const std::string& device) {
   return {model,
           loss,
           named_sizes(arguments, 1),
-          "cpu",
+          device,
           static_cast<int>(arguments.integer("--threads", available_processors(), 1)),
           precision_of(arguments)};
 }
 
 // Everything as one JSON line, also of a model that is refused; the error follows then.
-int run_json(const Arguments& arguments, const OnnxModel& model) {
+int run_json(const Arguments& arguments, const OnnxModel& model, const std::string& device) {
   const training::ModelInspection inspection = training::inspect_model(model);
   const training::LayoutReport layout =
       inspection.imports() ? training::inspect_layout(model, named_sizes(arguments, 1))
@@ -238,8 +270,9 @@ int run_json(const Arguments& arguments, const OnnxModel& model) {
   std::vector<ShownMemory> batches;
   if (inspection.imports()) {
     const std::string loss = arguments.text("--loss", training::guess_loss(model));
-    training::TrainingPreview preview = preview_of(arguments, model, loss);
+    training::TrainingPreview preview = preview_of(arguments, model, loss, device);
     json.set("loss", loss);
+    json.set("device", device);
     training::JsonValue memory = training::JsonValue::array();
     batches = memory_of_batches(preview);
     for (const ShownMemory& shown : batches) {
@@ -247,7 +280,11 @@ int run_json(const Arguments& arguments, const OnnxModel& model) {
     }
     json.set("memory", std::move(memory));
     if (arguments.has("--kernels")) {
-      json.set("kernels", kernels_json(preview.plan(arguments.integer("--batch-size", 32, 1))));
+      const std::int64_t batch = arguments.integer("--batch-size", 32, 1);
+      json.set("kernels", kernels_json(preview.plan(batch)));
+      if (const std::optional<training::StepWork> work = preview.work(batch)) {
+        json.set("work", work_json(*work));
+      }
     }
   }
   std::printf("%s\n", json.text().c_str());
@@ -260,8 +297,10 @@ int run_json(const Arguments& arguments, const OnnxModel& model) {
 
 int run(const Arguments& arguments) {
   const OnnxModel model = OnnxModel::load(arguments.positional(0), {});
+  const DeviceChoice choice = choose_device(arguments.text("--device", "cpu"));
+  print_notes(choice.why.empty() ? std::vector<std::string>{} : std::vector{choice.note()});
   if (arguments.has("--json")) {
-    return run_json(arguments, model);
+    return run_json(arguments, model, choice.device);
   }
   print_file(model);
   const training::ModelInspection inspection = training::inspect_model(model);
@@ -276,12 +315,14 @@ int run(const Arguments& arguments) {
   }
   print_blockers(inspection.nodes_without_gradient);
   const std::string loss = arguments.text("--loss", training::guess_loss(model));
-  training::TrainingPreview preview = preview_of(arguments, model, loss);
+  training::TrainingPreview preview = preview_of(arguments, model, loss, choice.device);
   const std::vector<ShownMemory> batches = memory_of_batches(preview);
   print_memory(batches, loss);
   refuse_what_never_compiles(batches);
   if (arguments.has("--kernels")) {
-    print_kernels(preview, arguments.integer("--batch-size", 32, 1));
+    const std::int64_t batch = arguments.integer("--batch-size", 32, 1);
+    print_kernels(preview, batch);
+    print_work(preview.work(batch), choice.device);
   }
   return 0;
 }
@@ -301,6 +342,7 @@ Command inspect_command() {
        {"--precision", "NAME", "f32, bf16, fp16 or auto, as train.precision; f32 when left out"},
        {"--batch-size", "N", "the batch --kernels compiles for; 32 when left out"},
        {"--threads", "N", "threads; all processors when left out"},
+       device_option(),
        {"--json", "", "one JSON line, and errors as JSON"}},
       run};
 }

@@ -195,4 +195,27 @@ JsonValue kernels_json(const Plan& plan) {
   });
 }
 
+JsonValue work_json(const training::StepWork& work) {
+  JsonValue json = JsonValue::object();
+  json.set("bytes_read", work.bytes_read);
+  json.set("bytes_written", work.bytes_written);
+  json.set("bytes_in", work.bytes_in);
+  json.set("bytes_out", work.bytes_out);
+  json.set("arena", work.arena_bytes);
+  json.set("workspace", work.workspace_bytes);
+  if (!work.counted) {
+    json.set("not_counted", work.not_counted);
+    return json;
+  }
+  json.set("kernels", work.counted->kernels);
+  json.set("library_calls", work.counted->library_calls);
+  json.set("copies", work.counted->copies);
+  json.set("replays", work.counted->replays);
+  json.set("host_copies", work.counted->host_copies);
+  json.set("host_launches", work.counted->host_launches);
+  json.set("host_waits", work.counted->host_waits);
+  json.set("allocations", work.counted->allocations);
+  return json;
+}
+
 }  // namespace temper::cli

@@ -28,4 +28,7 @@ training::JsonValue memory_json(const ShownMemory& shown);
 // The steps of a plan with their kernels and why others were not taken.
 training::JsonValue kernels_json(const Plan& plan);
 
+// What a step asks of its device.
+training::JsonValue work_json(const training::StepWork& work);
+
 }  // namespace temper::cli

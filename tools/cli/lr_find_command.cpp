@@ -8,6 +8,7 @@
 #include "runtime/platform/signals.h"
 #include "tools/charts/figure.h"
 #include "tools/cli/command.h"
+#include "tools/cli/device_option.h"
 #include "tools/cli/recipe_words.h"
 #include "training/analysis/lr_find.h"
 #include "training/formats/json.h"
@@ -122,6 +123,7 @@ void print(const LrFindResult& result, const LrFindOptions& options, const std::
 
 int run(const Arguments& arguments) {
   TypedRecipe typed = read_one_model_recipe(arguments, 0, "temper lr-find");
+  take_device(arguments, typed.recipe);
   LrFindOptions options;
   options.from = number_option(arguments, "--from", options.from);
   options.to = number_option(arguments, "--to", options.to);
@@ -172,6 +174,7 @@ Command lr_find_command() {
            {"--steps", "N", "optimizer steps; 100"},
            {"--linear", "", "rates rise by equal differences, not by equal factors"},
            {"--out", "DIR", "a new or empty folder for the results"},
+           device_option(),
            {"--json", "", "results and errors as JSON"}},
           run};
 }

@@ -2,6 +2,7 @@
 #include <cstdio>
 
 #include "tools/cli/command.h"
+#include "tools/cli/device_option.h"
 #include "tools/cli/quick_recipe.h"
 #include "training/analysis/prediction.h"
 #include "training/formats/json.h"
@@ -16,6 +17,7 @@ int run(const Arguments& arguments) {
   recipe.data.batch_size = arguments.integer("--batch-size", recipe.data.batch_size, 1);
   recipe.data.batch_size_given = recipe.data.batch_size_given || arguments.has("--batch-size");
   recipe.train.threads = arguments.integer("--threads", recipe.train.threads, 1);
+  take_device(arguments, recipe);
   const training::Prediction prediction = training::predict(recipe);
   const std::vector<training::NamedTensor>& outputs = prediction.outputs;
   const std::string path = arguments.text("--out");
@@ -56,6 +58,7 @@ Command predict_command() {
        {"--out", "P.npz", "one array per output, by its name; of pictures also their files", true},
        {"--batch-size", "N", "samples per batch; 32 when left out"},
        {"--threads", "N", "threads; all processors when left out"},
+       device_option(),
        {"--json", "", "one JSON line, and errors as JSON"}},
       run};
 }

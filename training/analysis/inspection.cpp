@@ -3,6 +3,8 @@
 #include <utility>
 
 #include "backends/backends.h"
+#include "backends/cuda/cuda_backend.h"
+#include "backends/cuda/emulated/emulated_device.h"
 #include "graph/ops/standard_ops.h"
 #include "graph/passes/batch_first.h"
 #include "runtime/base/error.h"
@@ -160,6 +162,29 @@ GraphRequest TrainingPreview::request(std::int64_t batch) const {
 }
 
 const Plan& TrainingPreview::plan(std::int64_t batch) { return engine_->plan(request(batch)); }
+
+std::optional<StepWork> TrainingPreview::work(std::int64_t batch) {
+  if (backend_->memory().is_host()) {
+    return std::nullopt;
+  }
+  StepWork work = work_of(plan(batch));
+  if (backend_->name() != kEmulatedCudaDevice) {
+    work.not_counted = concat("only ", kEmulatedCudaDevice, " counts them");
+    return work;
+  }
+  try {
+    const emulated::OnlyCounting only_counting;
+    engine_->prepare({request(batch)});
+    const HeldExecutor executor = engine_->executor(request(batch));
+    work.counted = count_work(*executor);
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::kOutOfMemory) {
+      throw;
+    }
+    work.not_counted = error.message();
+  }
+  return work;
+}
 
 MemoryPlan TrainingPreview::memory(std::int64_t batch) {
   const Plan& made = plan(batch);

@@ -11,6 +11,7 @@
 #include "graph/onnx/import.h"
 #include "graph/onnx/surgery/findings.h"
 #include "runtime/base/error.h"
+#include "training/analysis/step_work.h"
 #include "training/compile/engine.h"
 #include "training/session/input_layout.h"
 #include "training/session/output_layout.h"
@@ -67,6 +68,9 @@ class TrainingPreview {
   // THROWS: as Engine::plan() does.
   const Plan& plan(std::int64_t batch);
   MemoryPlan memory(std::int64_t batch);
+  // What a step asks of the device; empty where the host runs it. The emulated device counts, which
+  // takes its memory: no plan of another batch is made afterwards.
+  std::optional<StepWork> work(std::int64_t batch);
 
  private:
   GraphRequest request(std::int64_t batch) const;

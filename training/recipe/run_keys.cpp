@@ -69,7 +69,10 @@ std::vector<RecipeKey> length_keys() {
           "fast at it",
           [](Recipe& r) -> auto& { return r.train.precision; }, one_of<kPrecision, 4>)
           .of(Runs::kOneModel),
-      key("train.device", "where to run", [](Recipe& r) -> auto& { return r.train.device; }),
+      key("train.device",
+          "where to run: \"cpu\", \"cuda\" (a GPU; \"cuda:1\" the second one), or \"auto\": a GPU "
+          "where there is one, else the CPU",
+          [](Recipe& r) -> auto& { return r.train.device; }),
       key(
           "train.threads", "0: all processors; a small plan uses one",
           [](Recipe& r) -> auto& { return r.train.threads; }, not_negative)

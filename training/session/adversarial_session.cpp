@@ -82,7 +82,7 @@ AdversarialSession::AdversarialSession(Recipe recipe, EngineOptions options)
   TEMPER_CHECK(!recipe_.data.train.empty(), ErrorCode::kInvalidArgument,
                "data.train is not set: which data?");
   notes_ = check_effects(recipe_, {data_format(recipe_)});
-  RunDevice device = open_device(recipe_.train, options);
+  RunDevice device = open_device(recipe_.train, options, notes_);
   reference_ = std::move(device.reference);
   backend_ = std::move(device.backend);
   threads_ = options.threads;

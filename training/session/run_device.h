@@ -2,6 +2,8 @@
 #pragma once
 
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "runtime/backend/backend.h"
 #include "training/compile/plan_set.h"
@@ -14,7 +16,9 @@ struct RunDevice {
   std::unique_ptr<Backend> reference;  // for what is computed when a graph is made
 };
 
-// The device that [train] names; its threads and its cache of plans go to `options`.
-RunDevice open_device(const TrainSettings& train, EngineOptions& options);
+// The device that [train] names; its threads and its cache of plans go to `options`. "auto" becomes
+// what was chosen, so that a resumed run has it too; `notes` says so.
+RunDevice open_device(TrainSettings& train, EngineOptions& options,
+                      std::vector<std::string>& notes);
 
 }  // namespace temper::training

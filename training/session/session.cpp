@@ -42,7 +42,7 @@ Session::Session(Recipe recipe, EngineOptions options, SessionNeeds needs)
                "model.path is not set: which ONNX file?");
   TEMPER_CHECK(!recipe_.data.train.empty(), ErrorCode::kInvalidArgument,
                "data.train is not set: which data?");
-  RunDevice device = open_device(recipe_.train, options);
+  RunDevice device = open_device(recipe_.train, options, notes_);
   reference_ = std::move(device.reference);
   backend_ = std::move(device.backend);
   threads_ = options.threads;

@@ -5,6 +5,8 @@
 
 namespace temper {
 
+bool has_cuda_backend() { return true; }
+
 std::unique_ptr<Backend> make_cuda_backend(int ordinal) {
   return cuda::make_device_backend(ordinal == 0 ? "cuda" : concat("cuda:", ordinal), ordinal);
 }
