@@ -54,11 +54,11 @@ class DeviceFailures : public TinyRuns {
 
 TEST_F(DeviceFailures, AreToldInTheDevicesWordsAndTheRunGoesOnFromItsCheckpoint) {
   const RunRecord whole = run_tiny(on_device("whole"), false, nullptr, {}, kLateAsSuitsTheDevice);
-  // Within step 18 of 30, counted by graphs of whole batches; the first run of a plan is none.
+  // The runs of evaluations count, too: between the checkpoints of steps 7 and 14.
   emulated::fail_in_replay(15, "an illegal memory access was encountered");
   const std::string error = error_of(on_device("failed"), ErrorCode::kDevice);
   EXPECT_THAT(error, HasSubstr("an illegal memory access was encountered"));
-  EXPECT_THAT(error, HasSubstr("the run is saved up to step 14; go on with: temper train "));
+  EXPECT_THAT(error, HasSubstr("the run is saved up to step 7; go on with: temper train "));
   EXPECT_EQ(exit_code(ErrorCode::kDevice), 9);
   emulated::fail_in_replay(0);
   expect_resumes_to(whole, "failed");
