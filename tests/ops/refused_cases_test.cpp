@@ -78,7 +78,7 @@ TEST(RefusedCasesPage, IsWrittenFromTheTables) {
       gradients[reason] += reason.empty() ? 0 : 1;
     }
     if (backend->kernels().rows(op_case.op).empty()) {
-      continue;  // missing_kernels.md, or an op that is expanded
+      continue;  // OPERATORS.md, or an op that is expanded
     }
     for (const DType dtype : dtypes_of(op_case)) {
       const std::string reason = refusal(op_case, dtype, *backend);
@@ -92,7 +92,7 @@ TEST(RefusedCasesPage, IsWrittenFromTheTables) {
   std::string page =
       "# Cases without a CUDA kernel\n\nWritten by `TEMPER_UPDATE_REFERENCE=1 build/test_ops "
       "--gtest_filter='RefusedCases*'`: the cases of the op suite that no row of the CUDA backend "
-      "takes. Ops that have no row at all are in `missing_kernels.md`.\n\nf64, in some case or in "
+      "takes. Ops that have no row at all are in `OPERATORS.md`.\n\nf64, in some case or in "
       "all:";
   for (const std::string& op : in_double) {
     page += concat(op == *in_double.begin() ? " " : ", ", op);

@@ -219,7 +219,7 @@ TEST_F(Loop, LogsHowFastTheDataComeBesideHowFastTheyAreUsed) {
   EXPECT_DOUBLE_EQ(run.observer.last_line.at("perf/data_samples_per_s"), 32);
   EXPECT_DOUBLE_EQ(run.observer.last_line.at("perf/data_wait_share"), 0.25);
   EXPECT_DOUBLE_EQ(run.loop.loading().samples_per_second, 32);
-  EXPECT_DOUBLE_EQ(run.loop.loading().wait_share, 0.25);
+  EXPECT_NEAR(run.loop.loading().wait_share, 0.25, 1e-6);  // a window is never empty
 }
 
 TEST_F(Loop, SavesByRunningTimeInPlaceOfEpochs) {
