@@ -1,11 +1,13 @@
 #include "graph/passes/fuse_relu.h"
 
 #include <algorithm>
+#include <cmath>
 #include <optional>
 
 #include "graph/ir/infer_context.h"
 #include "graph/ir/op_def.h"
 #include "graph/ir/walk.h"
+#include "runtime/base/dtype_visit.h"
 #include "runtime/base/rectifier.h"
 
 namespace temper::graph {
@@ -33,6 +35,35 @@ std::optional<Rectifier> rectifier_in(const Node& node) {
   return from_zero && clip.has_ceiling() && clip.ceiling > 0 ? std::optional(clip) : std::nullopt;
 }
 
+bool holds_nan(const Tensor& tensor) {
+  const auto any = [](const auto& values) {
+    return std::any_of(values.begin(), values.end(), [](auto x) { return std::isnan(x); });
+  };
+  if (!tensor.defined()) {
+    return false;
+  }
+  if (tensor.dtype() != DType::kFloat32 && tensor.dtype() != DType::kFloat64) {
+    return any(tensor.values<float>());
+  }
+  return visit_float(tensor.dtype(), [&]<class T>() { return any(tensor.span<T>()); });
+}
+
+// Whether what the graph computes with from the start holds NaN.
+bool stores_nan(const Graph& graph, const std::vector<std::vector<NodeId>>& users) {
+  for (int i = 0; i < graph.value_count(); ++i) {
+    const Value& value = graph.value(ValueId{i});
+    if (!is_float(value.dtype) || users[static_cast<std::size_t>(i)].empty()) {
+      continue;
+    }
+    const bool constant = value.kind == ValueKind::kConstant && holds_nan(value.constant);
+    if (constant || (value.kind == ValueKind::kVariable &&
+                     holds_nan(initial_value(graph.variable(value.variable))))) {
+      return true;
+    }
+  }
+  return false;
+}
+
 class ReluFusion {
  public:
   explicit ReluFusion(Graph& graph) : graph_(graph), users_(users(graph)) {}
@@ -46,7 +77,7 @@ class ReluFusion {
     }
     const NodeId host = value.producer;
     const OpDef& op = *graph_.node(host).op;
-    if (!op.can_take_relu) {
+    if (!op.can_take_relu || (op.linear != Linear::kNone && stores_nan())) {
       return;
     }
     if (op.relu_mask_output < 0 ? is_float(value.dtype) : fuse_gradient(host, relu, rectifier)) {
@@ -109,8 +140,16 @@ class ReluFusion {
     return true;
   }
 
+  bool stores_nan() {
+    if (!stores_nan_) {
+      stores_nan_ = graph::stores_nan(graph_, users_);
+    }
+    return *stores_nan_;
+  }
+
   Graph& graph_;
   std::vector<std::vector<NodeId>> users_;
+  std::optional<bool> stores_nan_;  // found once, when something can fuse
 };
 
 }  // namespace

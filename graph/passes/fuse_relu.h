@@ -9,6 +9,8 @@ namespace temper::graph {
 
 // Nodes whose op takes a Relu (OpDef::takes_relu), when the Relu is the only reader. One that saves
 // the mask: when its gradient is also fed by that Relu's gradient alone; then both carry relu = 1.
+// Not into products where a stored tensor holds NaN: those of libraries make 0 of it, and a broken
+// weight shall show.
 void fuse_relu(Graph& graph);
 
 }  // namespace temper::graph

@@ -8,7 +8,7 @@ the packages and says how each figure is measured. All at batch 1, on made-up da
 largest difference of `temper predict` from onnxruntime, relative to the largest output; **slope** the difference between the norm of
 `temper grad`'s gradient and what onnxruntime's loss does along it (empty where 8 bits hold what is between layers, or the output does
 not move); **loss** what onnxruntime computes from the file before and after ten steps of AdamW on the batch, with the **rate** that is
-the first of seven to lower it; **export** as predict, of the trained file.
+the first of seven to lower it (with Dropout: the means of the first and the last five steps of training); **export** as predict, of the trained file.
 
 {trains} of {all} files train. {rest}
 {others}

@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+#include <limits>
+
 #include "graph/autodiff/gradient.h"
 #include "graph/ir/verify.h"
 #include "graph/passes/cleanup.h"
@@ -54,6 +57,21 @@ TEST(FuseRelu, NotAClipFromElsewhere) {
   g.output("y", clipped(g, product(g), -1, 2));
   fuse(g);
   EXPECT_EQ(g.count("Clip"), 1u);
+}
+
+// oneDNN's rectifiers make 0 of NaN: max(y, 0) of its generated code is 0 where y is no number.
+TEST(FuseRelu, NotIntoProductsWhereAWeightIsNoNumber) {
+  SmallGraph g;
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  const ValueId hidden = g.b.op("Relu", {product(g)});
+  const ValueId broken = g.b.op("MatMul", {hidden, g.constant({2, 2}, {1, nan, 0, 1})});
+  g.output("y", clipped(g, broken, 0, 6));
+  fuse(g);
+  EXPECT_EQ(g.count("Relu"), 1u);
+  EXPECT_EQ(g.count("Clip"), 1u);
+  const Doubles y = g.run({{g.graph.inputs[0], {3, 4}}}, g.graph.outputs[0].value);
+  EXPECT_EQ(y[0], 3);
+  EXPECT_TRUE(std::isnan(y[1]));
 }
 
 TEST(FuseRelu, NotWhereAnotherReadsWhatIsBeforeIt) {
