@@ -56,7 +56,8 @@ def main():
         memory.write_text(json.dumps(known))
         print(f"{'ok  ' if good else 'just' if row['allowed'] else 'FAIL'} {file:<60} {row}", flush=True)
     if options.page:
-        pathlib.Path(options.page).write_text(real_page.page(list(known.values())))
+        every = [f'{package}/{file}' for package, file, _ in real_packages.real_files(options.folder, None)]
+        pathlib.Path(options.page).write_text(real_page.page(list(known.values()), [name for name in every if name not in known]))
     print(f'{sum(good for *_, good in rows)} of {len(rows)} train')
     return 0 if all(good or row['allowed'] for _, _, row, good in rows) else 1
 

@@ -26,7 +26,8 @@ def listed(title, lines):
     return '\n'.join(['', title, '', *sorted(lines), '']) if lines else ''
 
 
-def page(rows):
+def page(rows, missing=()):
+    """`missing`: files that were not measured, which the page names."""
     shown = lambda x: '' if x is None else f'{x:.0e}'
     lines, just, wrong = [], {}, []
     for package, file, row, good in rows:
@@ -44,5 +45,6 @@ def page(rows):
     rest = f'Of {allowed} more the file itself allows no more, as measured; ' if allowed else ''
     rest += f'{len(wrong)} should and do not.' if wrong else 'none should and does not.'
     others = ''.join(listed(f'{kind}:', details) for kind, details in sorted(just.items()))
+    left_out = [f'- `{name}`' for name in missing]
     return PAGE.format(trains=len(lines), all=len(rows), rest=rest[0].upper() + rest[1:],
-                       others=others + listed('These should:', wrong), rows='\n'.join(sorted(lines)))
+                       others=others + listed('These should:', wrong) + listed('Not measured in this run, and not counted:', left_out), rows='\n'.join(sorted(lines)))
