@@ -154,7 +154,7 @@ struct AddGradients {
 };
 
 // dscale = sum dy h,  dbias = sum dy,  h = (x - mean) r
-__global__ void __launch_bounds__(kBlock)
+__global__ void __launch_bounds__(kBlock, 2)
     finish_grad_kernel(const BatchNormShape p, const ChannelColumns columns, const BatchNormGrad t,
                        const double* __restrict__ parts, double* __restrict__ numbers) {
   const std::int64_t c = thread_number();

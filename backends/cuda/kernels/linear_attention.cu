@@ -85,7 +85,7 @@ struct Head {
   }
 };
 
-__global__ void __launch_bounds__(kBlock)
+__global__ void __launch_bounds__(kBlock, 2)
     forward_kernel(const LinearAttentionShape s, const LinearAttentionInputs in, float* y,
                    float* present, double* states) {
   if (thread_number() >= s.all_heads() * s.value) {
