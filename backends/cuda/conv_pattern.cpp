@@ -17,17 +17,10 @@ using Ints = std::vector<std::int64_t>;
 bool read_tensor(const TensorSpec& spec, ConvTensor& tensor) {
   const int rank = spec.shape.rank();
   tensor.sizes.assign(spec.shape.begin(), spec.shape.end());
-  if (spec.layout.plain) {
-    const Shape strides = row_major_strides(spec.shape);
-    tensor.strides.assign(strides.begin(), strides.end());
-  } else {
-    const auto& strides = spec.layout.strides;
-    tensor.strides.assign(strides.begin(), strides.begin() + rank);
-    const auto& padded = spec.layout.padded;
-    if (spec.layout.inner_count > 0 ||
-        !std::equal(tensor.sizes.begin(), tensor.sizes.end(), padded.begin())) {
-      return false;
-    }
+  const Shape steps = steps_of(spec.shape, spec.layout);
+  tensor.strides.assign(steps.begin(), steps.end());
+  if (spec.layout.inner_count > 0 || has_padding(spec.shape, spec.layout)) {
+    return false;
   }
   if (rank == 3) {
     tensor.sizes.insert(tensor.sizes.begin() + 2, 1);
@@ -39,16 +32,8 @@ bool read_tensor(const TensorSpec& spec, ConvTensor& tensor) {
 // Of one channel or one position: the strides that such a tensor has among others with channels
 // last, where it is called plain (layouts.h). cuDNN goes by them.
 void put_channels_last(ConvTensor& tensor) {
-  std::int64_t step = 1;
-  const auto place = [&](std::size_t axis) {
-    tensor.strides[axis] = step;
-    step *= tensor.sizes[axis];
-  };
-  place(1);
-  for (std::size_t axis = tensor.sizes.size() - 1; axis >= 2; --axis) {
-    place(axis);
-  }
-  place(0);
+  const Shape steps = channels_last_steps(Shape(std::span<const std::int64_t>(tensor.sizes)));
+  tensor.strides.assign(steps.begin(), steps.end());
 }
 
 // The last numbers of three.

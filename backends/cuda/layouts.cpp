@@ -5,6 +5,21 @@
 
 namespace temper::cuda {
 
+Shape channels_last_steps(const Shape& shape) {
+  Shape steps = shape;
+  std::int64_t step = 1;
+  const auto place = [&](int axis) {
+    steps[axis] = step;
+    step *= shape[axis];
+  };
+  place(1);
+  for (int axis = shape.rank() - 1; axis >= 2; --axis) {
+    place(axis);
+  }
+  place(0);
+  return steps;
+}
+
 Layout channels_last(const Shape& shape) {
   Layout layout;
   const int rank = shape.rank();
@@ -13,19 +28,9 @@ Layout channels_last(const Shape& shape) {
   }
   layout.plain = false;
   layout.rank = rank;
-  for (int axis = 0; axis < rank; ++axis) {
-    layout.padded[static_cast<std::size_t>(axis)] = shape[axis];
-  }
-  std::int64_t step = 1;
-  const auto place = [&](int axis) {
-    layout.strides[static_cast<std::size_t>(axis)] = step;
-    step *= shape[axis];
-  };
-  place(1);
-  for (int axis = rank - 1; axis >= 2; --axis) {
-    place(axis);
-  }
-  place(0);
+  std::copy(shape.begin(), shape.end(), layout.padded.begin());
+  const Shape steps = channels_last_steps(shape);
+  std::copy(steps.begin(), steps.end(), layout.strides.begin());
   return layout;
 }
 

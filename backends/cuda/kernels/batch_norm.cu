@@ -1,7 +1,7 @@
 // A block per channel: sums in double, then every value of the channel.
 #include "backends/cuda/device/float16.cuh"
 #include "backends/cuda/device/reduce.cuh"
-#include "backends/cuda/kernels/batch_norm.h"
+#include "backends/cuda/kernels/batch_norm_channel.cuh"
 
 namespace temper::cuda {
 namespace {
@@ -20,13 +20,6 @@ __global__ void __launch_bounds__(kBlock)
     const double value = (static_cast<double>(x[i]) - static_cast<double>(mean[c])) * factor +
                          static_cast<double>(bias[c]);
     y[i] = static_cast<float>(p.rectifier(value));
-  }
-}
-
-// new = old momentum + batch (1 - momentum)
-__device__ void blend(float* to, const float* old, std::int64_t c, double value, double momentum) {
-  if (to != nullptr) {
-    to[c] = static_cast<float>(static_cast<double>(old[c]) * momentum + value * (1.0 - momentum));
   }
 }
 
@@ -63,14 +56,7 @@ __global__ void __launch_bounds__(kBlock)
     }
   }
   if (threadIdx.x == 0) {
-    blend(t.new_mean, t.mean, c, mean, p.momentum);
-    blend(t.new_var, t.var, c, p.unbiased ? squares / (n - 1.0) : var, p.momentum);
-    if (t.batch_mean != nullptr) {
-      t.batch_mean[c] = static_cast<float>(mean);
-    }
-    if (t.batch_var != nullptr) {
-      t.batch_var[c] = static_cast<float>(var);
-    }
+    store_statistics(p, t, c, mean, squares);
   }
 }
 
@@ -115,11 +101,8 @@ __global__ void __launch_bounds__(kBlock)
     const double h = (static_cast<double>(x[at]) - mean) * r;
     dx[at] = static_cast<float>(r * scale * (gradient(at) - dbias / n - h * dscale / n));
   }
-  if (threadIdx.x == 0 && t.dscale != nullptr) {
-    t.dscale[c] = static_cast<float>(dscale);
-  }
-  if (threadIdx.x == 0 && t.dbias != nullptr) {
-    t.dbias[c] = static_cast<float>(dbias);
+  if (threadIdx.x == 0) {
+    store_parameter_gradients(t, c, dscale, dbias);
   }
 }
 

@@ -2,6 +2,7 @@
 // double, of differences to the channel's first value or to the rounded mean, and add up in a fixed
 // order.
 #include "backends/cuda/device/float16.cuh"
+#include "backends/cuda/kernels/batch_norm_channel.cuh"
 #include "backends/cuda/kernels/batch_norm_columns.h"
 
 namespace temper::cuda {
@@ -80,13 +81,6 @@ __device__ double value_at(const void* x, std::int64_t at) {
   return static_cast<double>(static_cast<const T*>(x)[at]);
 }
 
-// new = old momentum + batch (1 - momentum)
-__device__ void blend(float* to, const float* old, std::int64_t c, double value, double momentum) {
-  if (to != nullptr) {
-    to[c] = static_cast<float>(static_cast<double>(old[c]) * momentum + value * (1.0 - momentum));
-  }
-}
-
 template <class T>
 __global__ void __launch_bounds__(kBlock)
     finish_kernel(const BatchNormShape p, const ChannelColumns columns, const BatchNormTrain t,
@@ -105,14 +99,7 @@ __global__ void __launch_bounds__(kBlock)
   numbers[c] = mean;
   numbers[columns.channels + c] = static_cast<double>(t.scale[c]) / sqrt(var + p.epsilon);
   numbers[2 * columns.channels + c] = static_cast<double>(t.bias[c]);
-  blend(t.new_mean, t.mean, c, mean, p.momentum);
-  blend(t.new_var, t.var, c, p.unbiased ? squares / (n - 1.0) : var, p.momentum);
-  if (t.batch_mean != nullptr) {
-    t.batch_mean[c] = static_cast<float>(mean);
-  }
-  if (t.batch_var != nullptr) {
-    t.batch_var[c] = static_cast<float>(var);
-  }
+  store_statistics(p, t, c, mean, squares);
 }
 
 template <class T>
@@ -170,12 +157,7 @@ __global__ void __launch_bounds__(kBlock, 2)
   numbers[columns.channels + c] = r * static_cast<double>(t.scale[c]);
   numbers[2 * columns.channels + c] = dbias / n;
   numbers[3 * columns.channels + c] = dscale / n * r;
-  if (t.dscale != nullptr) {
-    t.dscale[c] = static_cast<float>(dscale);
-  }
-  if (t.dbias != nullptr) {
-    t.dbias[c] = static_cast<float>(dbias);
-  }
+  store_parameter_gradients(t, c, dscale, dbias);
 }
 
 // dx = r scale (dy - dbias / n - h dscale / n)
