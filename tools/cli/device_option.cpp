@@ -23,4 +23,12 @@ void take_device(const Arguments& arguments, training::Recipe& recipe) {
   }
 }
 
+std::string chosen_device(const Arguments& arguments, const std::string& otherwise) {
+  const DeviceChoice choice = choose_device(arguments.text(kOption, otherwise));
+  if (!choice.why.empty()) {
+    print_notes({choice.note()});
+  }
+  return choice.device;
+}
+
 }  // namespace temper::cli

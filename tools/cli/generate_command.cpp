@@ -5,7 +5,6 @@
 #include <optional>
 #include <span>
 
-#include "backends/backends.h"
 #include "runtime/base/error.h"
 #include "runtime/base/number_text.h"
 #include "runtime/platform/files.h"
@@ -110,9 +109,7 @@ int run(const Arguments& arguments) {
                "temper generate needs a text to continue: --prompt TEXT, or --tokens 1,2,3");
   training::GeneratorOptions options;
   options.context = arguments.integer("--context", source.context, 1);
-  const DeviceChoice device = choose_device(arguments.text("--device", options.device));
-  options.device = device.device;
-  print_notes(device.why.empty() ? std::vector<std::string>{} : std::vector{device.note()});
+  options.device = chosen_device(arguments, options.device);
   options.engine.threads =
       static_cast<int>(arguments.integer("--threads", available_processors(), 1));
   training::TextGenerator generator(source.model, std::move(options));

@@ -8,7 +8,6 @@
 #include <utility>
 #include <vector>
 
-#include "backends/backends.h"
 #include "runtime/base/error.h"
 #include "runtime/platform/threads.h"
 #include "tools/cli/command.h"
@@ -297,10 +296,9 @@ int run_json(const Arguments& arguments, const OnnxModel& model, const std::stri
 
 int run(const Arguments& arguments) {
   const OnnxModel model = OnnxModel::load(arguments.positional(0), {});
-  const DeviceChoice choice = choose_device(arguments.text("--device", "cpu"));
-  print_notes(choice.why.empty() ? std::vector<std::string>{} : std::vector{choice.note()});
+  const std::string device = chosen_device(arguments, "cpu");
   if (arguments.has("--json")) {
-    return run_json(arguments, model, choice.device);
+    return run_json(arguments, model, device);
   }
   print_file(model);
   const training::ModelInspection inspection = training::inspect_model(model);
@@ -315,14 +313,14 @@ int run(const Arguments& arguments) {
   }
   print_blockers(inspection.nodes_without_gradient);
   const std::string loss = arguments.text("--loss", training::guess_loss(model));
-  training::TrainingPreview preview = preview_of(arguments, model, loss, choice.device);
+  training::TrainingPreview preview = preview_of(arguments, model, loss, device);
   const std::vector<ShownMemory> batches = memory_of_batches(preview);
   print_memory(batches, loss);
   refuse_what_never_compiles(batches);
   if (arguments.has("--kernels")) {
     const std::int64_t batch = arguments.integer("--batch-size", 32, 1);
     print_kernels(preview, batch);
-    print_work(preview.work(batch), choice.device);
+    print_work(preview.work(batch), device);
   }
   return 0;
 }
