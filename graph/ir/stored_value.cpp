@@ -1,6 +1,9 @@
 #include "graph/ir/stored_value.h"
 
+#include <algorithm>
+#include <cmath>
 #include <cstring>
+#include <vector>
 
 #include "runtime/base/dtype_visit.h"
 
@@ -25,7 +28,29 @@ class FilledValue final : public StoredValue {
   double value_;
 };
 
+constexpr std::int64_t kPiece = 1 << 16;  // elements read at a time
+
+template <class T>
+bool any_nan(const StoredValue& values, std::int64_t count) {
+  std::vector<T> piece(static_cast<std::size_t>(std::min(count, kPiece)));
+  for (std::int64_t first = 0; first < count; first += kPiece) {
+    piece.resize(static_cast<std::size_t>(std::min(count - first, kPiece)));
+    values.read(first, std::as_writable_bytes(std::span(piece)));
+    if (std::any_of(piece.begin(), piece.end(), [](T x) { return std::isnan(x); })) {
+      return true;
+    }
+  }
+  return false;
+}
+
 }  // namespace
+
+bool StoredValue::holds_nan(DType dtype, std::int64_t count) const {
+  std::call_once(looked_, [&] {
+    holds_nan_ = visit_float(dtype, [&]<class T>() { return any_nan<T>(*this, count); });
+  });
+  return holds_nan_;
+}
 
 SharedValue make_filled_value(DType dtype, double value) {
   return std::make_shared<const FilledValue>(dtype, value);

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <span>
 
 #include "runtime/base/dtype.h"
@@ -18,6 +19,14 @@ class StoredValue {
   // The elements from `first` on, in logical order and in the variable's dtype, as many as fill
   // `out`. THROWS: kIo, kInvalidModel when the file has changed and ends too early.
   virtual void read(std::int64_t first, std::span<std::byte> out) const = 0;
+
+  // Whether one of the first `count` elements is NaN; all callers give the variable's own dtype and
+  // count. COST: all are read the first time. THROWS: as read().
+  bool holds_nan(DType dtype, std::int64_t count) const;
+
+ private:
+  mutable std::once_flag looked_;
+  mutable bool holds_nan_ = false;
 };
 
 // Copies of a graph share what its variables begin with.

@@ -48,6 +48,12 @@ bool holds_nan(const Tensor& tensor) {
   return visit_float(tensor.dtype(), [&]<class T>() { return any(tensor.span<T>()); });
 }
 
+bool begins_with_nan(const Variable& variable) {
+  return variable.initial.defined() || variable.stored == nullptr
+             ? holds_nan(variable.initial)
+             : variable.stored->holds_nan(variable.dtype, variable.shape.element_count());
+}
+
 // Whether what the graph computes with from the start holds NaN.
 bool stores_nan(const Graph& graph, const std::vector<std::vector<NodeId>>& users) {
   for (int i = 0; i < graph.value_count(); ++i) {
@@ -55,9 +61,11 @@ bool stores_nan(const Graph& graph, const std::vector<std::vector<NodeId>>& user
     if (!is_float(value.dtype) || users[static_cast<std::size_t>(i)].empty()) {
       continue;
     }
-    const bool constant = value.kind == ValueKind::kConstant && holds_nan(value.constant);
-    if (constant || (value.kind == ValueKind::kVariable &&
-                     holds_nan(initial_value(graph.variable(value.variable))))) {
+    const bool found =
+        value.kind == ValueKind::kConstant
+            ? holds_nan(value.constant)
+            : value.kind == ValueKind::kVariable && begins_with_nan(graph.variable(value.variable));
+    if (found) {
       return true;
     }
   }

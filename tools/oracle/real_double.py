@@ -6,7 +6,7 @@ import onnx
 import onnx.numpy_helper
 
 FLOAT, DOUBLE = onnx.TensorProto.FLOAT, onnx.TensorProto.DOUBLE
-PARTS = (1e-4, 1e-5, 1e-6, 1e-3)  # of the loss, by which a step along the gradient moves it
+PARTS = (1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-9, 1e-10, 1e-3)  # of the loss, by which a step along the gradient moves it
 ENOUGH = 1e-4
 ALWAYS_FLOAT = {'Resize': 2, 'Upsample': 1}  # operators whose input of this index the standard has in float32 only
 

@@ -3,7 +3,10 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <cstring>
 #include <limits>
+#include <memory>
+#include <vector>
 
 #include "graph/autodiff/gradient.h"
 #include "graph/ir/verify.h"
@@ -72,6 +75,34 @@ TEST(FuseRelu, NotIntoProductsWhereAWeightIsNoNumber) {
   const Doubles y = g.run({{g.graph.inputs[0], {3, 4}}}, g.graph.outputs[0].value);
   EXPECT_EQ(y[0], 3);
   EXPECT_TRUE(std::isnan(y[1]));
+}
+
+// What stays in a file is read for it once, though each length of a sequence makes a plan.
+TEST(FuseRelu, LooksForNaNInAFileOnce) {
+  struct Counted final : graph::StoredValue {
+    explicit Counted(double value) : last(value) {}
+    void read(std::int64_t first, std::span<std::byte> out) const override {
+      ++reads;
+      std::vector<double> values(out.size() / sizeof(double), 1.);
+      values.back() = last;
+      EXPECT_EQ(first, 0);
+      std::memcpy(out.data(), values.data(), out.size());
+    }
+    double last;
+    mutable int reads = 0;
+  };
+  for (const double last : {1., std::numeric_limits<double>::quiet_NaN()}) {
+    SmallGraph g;
+    const ValueId w = g.weight("w", {2, 2});
+    const auto stored = std::make_shared<const Counted>(last);
+    g.graph.variable(g.graph.value(w).variable).stored = stored;
+    g.output("y", g.b.op("Relu", {g.b.op("MatMul", {g.input("x", {1, 2}), w})}));
+    graph::Graph again = g.graph;
+    graph::fuse_relu(again);
+    fuse(g);
+    EXPECT_EQ(g.count("Relu"), std::isnan(last) ? 1u : 0u);
+    EXPECT_EQ(stored->reads, 1);
+  }
 }
 
 TEST(FuseRelu, NotWhereAnotherReadsWhatIsBeforeIt) {
