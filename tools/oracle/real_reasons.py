@@ -2,7 +2,7 @@
 
 - nothing to train: the file holds no float tensor of more than one number, or none that is a weight; or no output is of floats;
 - refused by name: an operator that is outside ONNX's own domain;
-- the loss cannot move: its gradient in double is so small that ten steps at the highest rate, were the loss straight, would change
+- the loss cannot move: onnxruntime's own stays where it is when every trained tensor is moved at random, or its gradient in double is so small that ten steps at the highest rate, were the loss straight, would change
   it by less than float32 shows;
 - rounding: the same file in double has a right slope, and its loss falls;
 - no numbers: after one step at the lowest rate onnxruntime's output is not finite either, from an operator that gets finite ones;
@@ -17,6 +17,7 @@ import real_trial
 
 ADAM_EPSILON = 1e-8
 RIGHT = 1e-3  # of a slope in double
+MOVES = (1e-3, 1e-2, 1e-1)  # of a tensor's largest value
 NONE, REFUSED, STILL, ROUNDING, OUTSIDE, STAIRCASE = (
     'Nothing in the file trains', 'Refused by name, as an operator is of another domain than ONNX\'s own',
     'The loss does not move: the gradient is zero but for rounding', 'Wrong in float32 by rounding, right in double',
@@ -26,7 +27,7 @@ NONE, REFUSED, STILL, ROUNDING, OUTSIDE, STAIRCASE = (
 
 def reason(trial):
     """(kind, what was measured), or ''."""
-    for look in (nothing_trains, refused, outside, in_double, staircase):
+    for look in (nothing_trains, refused, outside, still, in_double, staircase):
         try:
             found = look(trial)
         except (real_trial.Refused, real_double.NotInDouble) as error:
@@ -88,6 +89,27 @@ def outside(trial):
             return OUTSIDE, (f"after one step at a rate of {trial.row['rate']:.0e}, which moves {lengths:,} weights by that much, "
                              f"{node.op_type} '{node.name or node.output[0]}' gets {lowest:.0e}{slope}")
     return ''
+
+
+def still(trial):
+    """onnxruntime's loss where each trained tensor is moved at random, by each part of its largest value, or by that part."""
+    if trial.row['loss'] is None or trial.rounds:
+        return ''
+    rng = np.random.default_rng(0)
+    stored = dict(real_trial.constants_of(onnx.load(str(trial.path)).graph))
+    losses = []
+    for _ in range(2):
+        moves = {}
+        for name, g in trial.found.items():
+            largest = np.abs(onnx.numpy_helper.to_array(stored[name]).astype(np.float64)).max(initial=0)
+            moves[name] = rng.uniform(-1, 1, g.shape) * (largest or 1)
+        loss_at, _ = real_trial.losses_along(trial.path, moves, trial.feeds, trial.output, trial.target.astype(np.float64))
+        losses += [loss_at(part) for part in (0, *MOVES)]
+    spread = max(losses) - min(losses)
+    if not np.isfinite(losses).all() or spread > real_trial.SHOWN * losses[0]:
+        return ''
+    return STILL, (f"onnxruntime's own loss is {losses[0]:.6g} and moves by {spread:.0e} at the most when each trained tensor is moved at "
+                   f"random by up to a tenth of its largest value")
 
 
 def reach(gradients):
