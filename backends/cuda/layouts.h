@@ -6,14 +6,10 @@
 #include <vector>
 
 #include "runtime/backend/kernel.h"
+#include "runtime/base/channels_last.h"
 
 namespace temper::cuda {
 
-// [batch, spatial.., channels] of a tensor [batch, channels, spatial..]. Plain where that is the
-// same order: rank 2, one channel or one position.
-Layout channels_last(const Shape& shape);
-// Its steps, also where plain is the same order.
-Shape channels_last_steps(const Shape& shape);
 // Whether the tensor has them last and plain is another order.
 bool is_channels_last(const TensorSpec& tensor);
 

@@ -10,9 +10,9 @@
 #include <vector>
 
 #include "backends/backends.h"
-#include "backends/cuda/cuda_backend.h"
 #include "graph/onnx/import.h"
 #include "graph/ops/standard_ops.h"
+#include "tests/device_under_test.h"
 #include "tests/models/expected_training.h"
 #include "tests/models/generated_tensors.h"
 #include "tests/runtime/platform/temporary_folder.h"
@@ -28,8 +28,6 @@ using training::CompileSettings;
 using training::Engine;
 using training::GraphKind;
 using training::GraphRequest;
-
-constexpr std::string_view kEmulatedDevice = "cuda-emulated";
 
 struct ModelCase {
   const char* expected;  // tests/models/expected/NAME.json
@@ -110,7 +108,7 @@ double norm_of(const std::vector<double>& values) {
 class EqualityWithPyTorch : public testing::TestWithParam<ModelCase> {
  protected:
   void SetUp() override {
-    if (GetParam().device == kEmulatedDevice && !has_emulated_cuda_backend()) {
+    if (GetParam().device == std::string_view("cuda-emulated") && test::is_device_left_out()) {
       GTEST_SKIP() << "this build has no emulated device (TEMPER_DEVICE_EMULATED)";
     }
   }
@@ -217,15 +215,15 @@ INSTANTIATE_TEST_SUITE_P(
                     ModelCase{"lenet", "lenet.raw.onnx", "cpu"},
                     ModelCase{"lenet", "lenet.fixed.onnx", "cpu"},
                     ModelCase{"lenet", "lenet.raw.onnx", "reference"},
-                    ModelCase{"tiny_mlp", "tiny_mlp.onnx", "cuda-emulated"},
-                    ModelCase{"lenet", "lenet.raw.onnx", "cuda-emulated"},
-                    ModelCase{"cifar_cnn.raw", "cifar_cnn.raw.onnx", "cuda-emulated"},
+                    ModelCase{"tiny_mlp", "tiny_mlp.onnx", test::device_under_test()},
+                    ModelCase{"lenet", "lenet.raw.onnx", test::device_under_test()},
+                    ModelCase{"cifar_cnn.raw", "cifar_cnn.raw.onnx", test::device_under_test()},
                     ModelCase{"cifar_cnn", "cifar_cnn.onnx", "cpu"},
                     ModelCase{"cifar_cnn", "cifar_cnn.fixed.onnx", "cpu"},
                     ModelCase{"cifar_cnn.raw", "cifar_cnn.raw.onnx", "cpu"}),
     [](const auto& test) {
       std::string name = std::string(test.param.file) + "On" + test.param.device;
-      std::erase_if(name, [](char c) { return c == '.' || c == '_' || c == '-'; });
+      std::erase_if(name, [](char c) { return c == '.' || c == '_' || c == '-' || c == ':'; });
       return name;
     });
 

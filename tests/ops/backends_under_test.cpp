@@ -57,4 +57,11 @@ const std::vector<BackendUnderTest>& backends_under_test() {
   return backends;
 }
 
+const Backend* required_rows() {
+  const char* required = std::getenv("TEMPER_REQUIRE_CUDA");
+  static const std::shared_ptr<const Backend> emulated =
+      required != nullptr && *required != '\0' ? make_backend("cuda-emulated") : nullptr;
+  return emulated.get();
+}
+
 }  // namespace temper::op_suite

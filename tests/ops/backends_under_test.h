@@ -16,7 +16,10 @@ struct BackendUnderTest {
 };
 
 // Those of the environment variable TEMPER_TEST_DEVICE, or the CPU.
-
 const std::vector<BackendUnderTest>& backends_under_test();
+
+// Where TEMPER_REQUIRE_CUDA is set, the emulated device: what it takes, a GPU may not refuse. Else
+// null.
+const Backend* required_rows();
 
 }  // namespace temper::op_suite

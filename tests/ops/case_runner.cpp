@@ -1,19 +1,15 @@
 #include "tests/ops/case_runner.h"
 
 #include <algorithm>
-#include <cmath>
 #include <cstring>
 #include <map>
-#include <numeric>
-#include <random>
 #include <utility>
 
 #include "backends/reference/reference_backend.h"
-#include "graph/ir/builder.h"
 #include "graph/ir/op_def.h"
 #include "graph/ir/walk.h"
-#include "graph/ops/standard_ops.h"
 #include "graph/passes/evaluate.h"
+#include "runtime/base/channels_last.h"
 #include "runtime/base/update_layout.h"
 
 namespace temper::op_suite {
@@ -21,40 +17,6 @@ namespace {
 
 constexpr std::size_t kGuardBytes = 64;
 constexpr unsigned char kGuard = 0x5A;
-
-std::vector<double> numbers_of(const OpInput& input, DType dtype, unsigned seed) {
-  const auto count = static_cast<std::size_t>(input.shape.element_count());
-  if (!input.explicit_values.empty() || count == 0) {
-    TEMPER_ASSERT(input.explicit_values.size() == count, "case values do not fit ", input.shape);
-    return input.explicit_values;
-  }
-  std::mt19937 random_engine(seed);
-  std::vector<double> numbers(count);
-  if (input.is_distinct) {
-    std::iota(numbers.begin(), numbers.end(), 0.0);
-    std::shuffle(numbers.begin(), numbers.end(), random_engine);
-    for (double& number : numbers) {
-      number = input.low + (input.high - input.low) * (number + 0.5) / static_cast<double>(count);
-    }
-    return numbers;
-  }
-  std::uniform_real_distribution<double> uniform(input.low, input.high);
-  const auto near_kink = [&](double x) {
-    return std::any_of(input.kinks.begin(), input.kinks.end(),
-                       [&](double kink) { return std::abs(x - kink) < 0.05; });
-  };
-  for (double& number : numbers) {
-    do {
-      number = uniform(random_engine);
-    } while (near_kink(number));
-    if (dtype == DType::kBool) {
-      number = number > (input.low + input.high) / 2 ? 1 : 0;
-    } else if (is_integer(dtype)) {
-      number = std::floor(number);
-    }
-  }
-  return numbers;
-}
 
 Tensor copy_to(const Tensor& source, const Layout& layout) {
   Tensor copy(source.dtype(), source.shape(), layout);
@@ -74,25 +36,6 @@ bool guard_intact(const Tensor& tensor) {
                      [](std::byte b) { return b == static_cast<std::byte>(kGuard); });
 }
 
-// Plain where that is the same order.
-Layout channels_last(const TensorSpec& tensor) {
-  const Shape& shape = tensor.shape;
-  Layout layout;
-  if (tensor.dtype == DType::kOpaque || shape.rank() < 3 || shape.element_count() == 0 ||
-      shape[1] == 1 || shape.count(2, shape.rank()) == 1) {
-    return layout;
-  }
-  layout.plain = false;
-  layout.rank = shape.rank();
-  std::int64_t step = shape[1];
-  for (int axis = shape.rank() - 1; axis >= 0; --axis) {
-    layout.padded[static_cast<std::size_t>(axis)] = shape[axis];
-    layout.strides[static_cast<std::size_t>(axis)] = axis == 1 ? 1 : step;
-    step *= axis == 1 ? 1 : shape[axis];
-  }
-  return layout;
-}
-
 bool padding_is_zero(const Tensor& tensor) {
   // Zeroing the logical elements of a copy must leave nothing.
   Tensor copy(tensor.dtype(), tensor.shape(), tensor.layout());
@@ -103,48 +46,6 @@ bool padding_is_zero(const Tensor& tensor) {
 }
 
 }  // namespace
-
-CaseGraph::CaseGraph(const OpCase& op_case, DType dtype) : graph(graph::standard_ops()) {
-  unsigned seed = 1;
-  for (const OpInput& input : op_case.inputs) {
-    if (input.is_missing) {
-      values.emplace_back();
-      tensors.emplace_back();
-      continue;
-    }
-    const DType type = input.dtype == DType::kUndefined ? dtype : input.dtype;
-    const std::vector<double> numbers = numbers_of(input, type, 1000 + seed++);
-    tensors.push_back(Tensor::from<double>(type, input.shape, numbers));
-    values.push_back(input.is_constant
-                         ? graph.add_constant({}, tensors.back())
-                         : graph.add_input(concat("x", values.size()), type, input.shape));
-  }
-  graph::Builder builder(graph, op_case.op);
-  const std::vector<ValueId> made =
-      builder.ops(op_case.op, values, op_case.outputs, op_case.attrs, op_case.wanted);
-  const auto output = std::find_if(made.begin(), made.end(), [](auto id) { return id.valid(); });
-  TEMPER_ASSERT(output != made.end(), op_case.op, " wants no output");
-  node = graph.value(*output).producer;
-}
-
-std::vector<Tensor> CaseGraph::kernel_inputs() const {
-  std::vector<Tensor> inputs = tensors;
-  for (std::size_t i = 0; i < inputs.size(); ++i) {
-    if (i >= graph.node(node).inputs.size() || !graph.node(node).inputs[i].valid()) {
-      inputs[i] = {};
-    }
-  }
-  inputs.resize(graph.node(node).inputs.size());
-  return inputs;
-}
-
-std::vector<HostTensor> CaseGraph::host_inputs() const {
-  std::vector<HostTensor> inputs;
-  for (const Tensor& tensor : tensors) {
-    inputs.push_back(tensor.defined() ? to_host(tensor) : HostTensor{});
-  }
-  return inputs;
-}
 
 struct CaseKernel::Memory {
   std::vector<Tensor> inputs;
@@ -164,7 +65,7 @@ CaseKernel::CaseKernel(const CaseGraph& case_graph, const KernelImpl& row, int t
       query_(graph::make_query(case_graph.graph, case_graph.node, threads)),
       device_(device) {
   for (TensorSpec& input : query_.inputs) {
-    input.layout = last ? channels_last(input) : Layout{};
+    input.layout = last && input.dtype != DType::kOpaque ? channels_last(input.shape) : Layout{};
   }
   if (last && case_graph.graph.node(case_graph.node).op->is_commit) {
     const UpdateLayout tensors = UpdateLayout::of(*query_.attrs);
@@ -410,7 +311,5 @@ std::vector<Tensor> ReferenceCase::run(const std::vector<Tensor>& inputs) {
   }
   return outputs;
 }
-
-HostTensor to_host(const Tensor& tensor) { return {tensor.shape(), tensor.values<double>()}; }
 
 }  // namespace temper::op_suite

@@ -1,32 +1,14 @@
-// Makes an op case into tensors and a one-node graph, and runs single kernels on it with guard
-// words behind every buffer a kernel may write.
+// Runs single kernels on an op case, with guard words behind every buffer a kernel may write.
 #pragma once
 
 #include <memory>
 #include <string>
 #include <vector>
 
-#include "graph/ir/graph.h"
 #include "runtime/backend/backend.h"
-#include "tests/ops/op_case.h"
+#include "tests/ops/case_graph.h"
 
 namespace temper::op_suite {
-
-// A case with "the dtype under test" decided.
-class CaseGraph {
- public:
-  CaseGraph(const OpCase& op_case, DType dtype);
-
-  graph::Graph graph;
-  NodeId node;
-  std::vector<ValueId> values;  // one per OpInput; invalid for missing ones
-  std::vector<Tensor> tensors;  // the same
-
-  const std::vector<ValueId>& outputs() const { return graph.node(node).outputs; }
-  // `tensors` without those that infer absorbed: what a kernel gets.
-  std::vector<Tensor> kernel_inputs() const;
-  std::vector<HostTensor> host_inputs() const;
-};
 
 struct KernelResult {
   std::vector<Tensor> outputs;  // plain; undefined for left-out and opaque ones
@@ -89,7 +71,5 @@ class ReferenceCase {
   const CaseGraph& case_graph_;
   std::unique_ptr<CaseKernel> kernel_;  // null: by expansion
 };
-
-HostTensor to_host(const Tensor& tensor);
 
 }  // namespace temper::op_suite

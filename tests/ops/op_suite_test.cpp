@@ -133,6 +133,16 @@ void expect_reference(const Instance& instance, const KernelResult& expected, Ca
   }
 }
 
+std::vector<const KernelImpl*> rows_required(const std::string& op) {
+  std::vector<const KernelImpl*> rows;
+  if (required_rows() != nullptr) {
+    for (const auto& row : required_rows()->kernels().rows(op)) {
+      rows.push_back(row.get());
+    }
+  }
+  return rows;
+}
+
 TEST_P(BackendResult, IsTheReferenceResultForEveryKernel) {
   const auto& [op_case, dtype, name] = GetParam();
   const CaseGraph case_graph(op_case, dtype);
@@ -168,6 +178,10 @@ TEST_P(BackendResult, IsTheReferenceResultForEveryKernel) {
     }
   }
   if (!is_taken) {
+    for (const KernelImpl* row : rows_required(op_case.op)) {
+      EXPECT_NE(CaseKernel::refusal(case_graph, *row), "")
+          << "the emulated device takes it" << refusals;
+    }
     GTEST_SKIP() << "no row takes it" << refusals;
   }
 }
@@ -272,6 +286,12 @@ TEST_P(BackendGradient, IsTheReferenceGradient) {
     }
   }
   if (!refusals.empty()) {
+    if (required_rows() != nullptr) {
+      EXPECT_THROW(evaluate_on_device(case_graph.graph, *required_rows(), known_values(case_graph),
+                                      dx, nullptr),
+                   Error)
+          << "the emulated device takes it" << refusals;
+    }
     GTEST_SKIP() << "no kernels" << refusals;
   }
 }

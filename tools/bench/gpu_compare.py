@@ -1,9 +1,7 @@
-"""What tools/gpu-check.sh holds against the CPU's results; exits 1 where they differ.
+"""Holds a GPU's gradients against the CPU's (tools/gpu-check.sh); exits 1 where they differ.
 
-    python gpu_compare.py gradients CPU.npz GPU.npz TOLERANCE    arrays of `temper grad`: each one's difference, in the 2-norm
-    python gpu_compare.py accuracy CPU.json GPU.json TOLERANCE   last lines of `temper train --json`: val/accuracy, else val/loss
+    python gpu_compare.py CPU.npz GPU.npz TOLERANCE    arrays of `temper grad`: each one's difference, in the 2-norm
 """
-import json
 import sys
 
 import numpy as np
@@ -24,19 +22,7 @@ def gradients(cpu_file, gpu_file, tolerance):
     return 0 if all(difference <= tolerance for difference in differences.values()) else 1
 
 
-def accuracy(cpu_file, gpu_file, tolerance):
-    cpu, gpu = (json.loads(open(name).read().splitlines()[-1]) for name in (cpu_file, gpu_file))
-    key = 'val/accuracy' if 'val/accuracy' in cpu else 'val/loss'
-    print(f'{key} on the CPU in f32 {cpu[key]:.4f}, on the GPU {gpu[key]:.4f}, allowed {tolerance:g} apart; {gpu["skipped"]} steps skipped')
-    return 0 if abs(cpu[key] - gpu[key]) <= tolerance else 1
-
-
-def main(arguments):
-    checks = {'gradients': gradients, 'accuracy': accuracy}
-    if len(arguments) != 4 or arguments[0] not in checks:
-        sys.exit(__doc__)
-    return checks[arguments[0]](arguments[1], arguments[2], float(arguments[3]))
-
-
 if __name__ == '__main__':
-    sys.exit(main(sys.argv[1:]))
+    if len(sys.argv) != 4:
+        sys.exit(__doc__)
+    sys.exit(gradients(sys.argv[1], sys.argv[2], float(sys.argv[3])))

@@ -3,11 +3,12 @@
 get_property(modules GLOBAL PROPERTY TEMPER_MODULES)
 list(REVERSE modules)
 
-# Where the tests' files are. A header, not a definition for every file: only what includes it depends on the folder's name.
+# Where the tests' files are: in the tree, or where it lies on the machine that the programs are packed for (tools/gpu-check.sh). A header, not a definition for every file: only what includes it depends on the folder's name.
+set(TEMPER_TEST_TREE ${PROJECT_SOURCE_DIR} CACHE PATH "where the tests look for the tree's files")
 file(CONFIGURE OUTPUT ${PROJECT_BINARY_DIR}/generated/temper_test_paths.h CONTENT
 "// Written by CMake.
 #pragma once
-#define TEMPER_SOURCE_DIR \"${PROJECT_SOURCE_DIR}\"
+#define TEMPER_SOURCE_DIR \"${TEMPER_TEST_TREE}\"
 #define TEMPER_BUILD_DIR \"${PROJECT_BINARY_DIR}\"
 " @ONLY)
 
@@ -93,6 +94,11 @@ if(TEMPER_TOOLS)
   temper_test(tools 1)
   temper_test(cli 2)
   temper_emulated_test(cli 1 EmulatedCommand*)
+endif()
+# The script that a loan of a GPU is spent by, tried: it packs these programs and runs each of its steps, small.
+if(TEMPER_DEVICE_EMULATED AND TEMPER_TOOLS AND NOT TEMPER_SANITIZE)
+  add_test(NAME gpu_check COMMAND ${PROJECT_SOURCE_DIR}/tools/gpu-check.sh try ${PROJECT_BINARY_DIR})
+  set_tests_properties(gpu_check PROPERTIES TIMEOUT 1800 LABELS cuda)
 endif()
 if(TARGET test_cli)
   add_dependencies(test_cli temper)  # it runs the command

@@ -1,7 +1,7 @@
 // Stacks that take turns on one thread of the host, as the sanitizers are to see them: for the
 // address sanitizer each is a stack of its own; for the thread sanitizer (a build with
 // TEMPER_THREAD_FIBERS) each is a thread, which only acquire() and release() order. With the thread
-// sanitizer this file and thread_scheduler.cpp are compiled without it: what they share is theirs.
+// sanitizer this file and thread_*.cpp are compiled without it: what they share is theirs.
 #pragma once
 
 #include <cstddef>

@@ -4,7 +4,6 @@
 #include <cmath>
 #include <sstream>
 
-#include "backends/cuda/cuda_backend.h"
 #include "graph/onnx/import.h"
 #include "graph/ops/standard_ops.h"
 #include "training/formats/json.h"
@@ -30,7 +29,7 @@ std::vector<JsonValue> lines_of(const std::string& log) {
 }  // namespace
 
 void EmulatedRuns::SetUp() {
-  if (!has_emulated_cuda_backend()) {
+  if (test::is_device_left_out()) {
     GTEST_SKIP() << "this build has no emulated device (TEMPER_DEVICE_EMULATED)";
   }
 }

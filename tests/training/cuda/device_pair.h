@@ -8,13 +8,14 @@
 #include <string>
 #include <vector>
 
+#include "tests/device_under_test.h"
 #include "tests/training/support/tiny_gan.h"
 #include "tests/training/support/tiny_run.h"
 #include "tests/training/test_files.h"
 
 namespace temper::training {
 
-inline constexpr const char* kEmulatedDevice = "cuda-emulated";
+inline const std::string kDevice = test::device_under_test();
 
 class EmulatedRuns : public testing::Test {
  protected:

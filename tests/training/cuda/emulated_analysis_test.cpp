@@ -6,12 +6,11 @@
 #include <cmath>
 
 #include "tests/training/cuda/device_pair.h"
+#include "tests/training/support/evaluation_figures.h"
 #include "training/analysis/diagnosis.h"
 #include "training/analysis/gradients.h"
 #include "training/analysis/lr_find.h"
 #include "training/analysis/prediction.h"
-#include "training/session/evaluation.h"
-#include "training/session/run_metrics.h"
 
 namespace temper::training {
 namespace {
@@ -65,7 +64,7 @@ TEST_F(EmulatedAnalysis, TheRateFinderSeesTheSameCurveAndPutsAllBack) {
     return losses;
   };
   std::vector<double> cpu_rates, device_rates;
-  const auto cpu = find("cpu", cpu_rates), device = find(kEmulatedDevice, device_rates);
+  const auto cpu = find("cpu", cpu_rates), device = find(kDevice, device_rates);
   EXPECT_EQ(cpu.size(), 20u);
   EXPECT_EQ(cpu_rates, device_rates);
   expect_near(cpu, device, 1e-4, "loss");
@@ -78,7 +77,7 @@ TEST_F(EmulatedAnalysis, TheDiagnosisSeesTheSame) {
     options.steps = 8;
     return diagnose(session, options);
   };
-  const Diagnosis cpu = figures("cpu"), device = figures(kEmulatedDevice);
+  const Diagnosis cpu = figures("cpu"), device = figures(kDevice);
   EXPECT_EQ(cpu.losses.size(), 8u);
   expect_near(cpu.losses, device.losses, 1e-4, "loss");
   expect_near(cpu.gradient_norms, device.gradient_norms, 1e-4, "norm");
@@ -97,28 +96,20 @@ TEST_F(EmulatedAnalysis, TheDiagnosisSeesTheSame) {
 
 TEST_F(EmulatedAnalysis, EvaluationPredictionAndGradientsAreTheSame) {
   const auto evaluated = [&](const std::string& device) {
-    Session session(recipe(device, {"metrics.names=[\"all\"]"}), {});
-    SetMetrics metrics = make_set_metrics(session, wanted_metrics(session));
-    const Evaluation found = evaluate_validation_rows(session, metrics);
-    std::vector<double> values = {found.loss};
-    for (const MetricValue& metric : found.metrics) {
-      values.push_back(metric.value);
-    }
-    return values;
+    return evaluation_figures(recipe(device, {"metrics.names=[\"all\"]"}));
   };
   const auto values = evaluated("cpu");
   EXPECT_GT(values.size(), 3u);
-  expect_near(values, evaluated(kEmulatedDevice), 1e-5, "metric");
+  expect_near(values, evaluated(kDevice), 1e-5, "metric");
   const Lines wide = {"data.batch_size=16"};
-  const Prediction cpu = predict(recipe("cpu", wide)),
-                   device = predict(recipe(kEmulatedDevice, wide));
+  const Prediction cpu = predict(recipe("cpu", wide)), device = predict(recipe(kDevice, wide));
   ASSERT_EQ(cpu.outputs.size(), 1u);
   expect_near(cpu.outputs[0].second.values<double>(), device.outputs.at(0).second.values<double>(),
               1e-5, "output");
   GradientOptions all;
   all.inputs = true;
   const Gradients here = compute_gradients(recipe("cpu"), all),
-                  there = compute_gradients(recipe(kEmulatedDevice), all);
+                  there = compute_gradients(recipe(kDevice), all);
   EXPECT_NEAR(here.loss, there.loss, 1e-6);
   ASSERT_EQ(here.tensors.size(), there.tensors.size());
   for (std::size_t i = 0; i < here.tensors.size(); ++i) {
@@ -143,7 +134,7 @@ void expect_same_training(const TempFolder& folder, const Lines& lines, const st
     sources.overrides.insert(sources.overrides.end(), lines.begin(), lines.end());
     return run_tiny(read_recipe(sources), false);
   };
-  const RunRecord cpu = run("cpu"), device = run(kEmulatedDevice);
+  const RunRecord cpu = run("cpu"), device = run(kDevice);
   EXPECT_GT(cpu.losses.size(), 5u);
   expect_near_runs(cpu, device, nearness);
 }

@@ -8,8 +8,8 @@
 #include <string>
 #include <vector>
 
-#include "backends/cuda/cuda_backend.h"
 #include "backends/cuda/emulated/emulated_device.h"
+#include "tests/device_under_test.h"
 #include "tests/training/support/tiny_run.h"
 #include "training/recipe/recipe.h"
 
@@ -19,7 +19,7 @@ namespace {
 class EmulatedDigits : public testing::Test {
  protected:
   void SetUp() override {
-    if (!has_emulated_cuda_backend()) {
+    if (test::is_device_left_out()) {
       GTEST_SKIP() << "this build has no emulated device (TEMPER_DEVICE_EMULATED)";
     }
   }
@@ -39,7 +39,7 @@ class EmulatedDigits : public testing::Test {
 
 TEST_F(EmulatedDigits, LearnAsOnTheCpu) {
   const std::vector<std::string> short_run = {"train.epochs=2"};
-  const RunRecord cpu = run("cpu", short_run), device = run("cuda-emulated", short_run);
+  const RunRecord cpu = run("cpu", short_run), device = run(test::device_under_test(), short_run);
   ASSERT_EQ(cpu.losses.size(), device.losses.size());
   for (std::size_t i = 0; i < cpu.losses.size(); ++i) {
     // Rounding differs, and what it does grows with the steps.
@@ -50,7 +50,7 @@ TEST_F(EmulatedDigits, LearnAsOnTheCpu) {
 
 // The recipe as it stands, all its epochs.
 TEST_F(EmulatedDigits, LearnToTheAccuracyOfTheCpu) {
-  const RunRecord cpu = run("cpu", {}), device = run("cuda-emulated", {});
+  const RunRecord cpu = run("cpu", {}), device = run(test::device_under_test(), {});
   ASSERT_EQ(cpu.losses.size(), 900u);
   ASSERT_EQ(device.losses.size(), 900u);
   const double wanted = cpu.result.final_evaluation.metric("accuracy").value();
@@ -67,7 +67,7 @@ TEST_F(EmulatedDigits, OptimizersOfMatricesMoveAsOnTheCpu) {
   for (const std::string name : {"adafactor", "muon"}) {
     const std::vector<std::string> more = {"train.steps=6", "train.eval_every=0",
                                            "optimizer.name=\"" + name + "\"", "optimizer.lr=0.01"};
-    const RunRecord cpu = run("cpu", more), device = run("cuda-emulated", more);
+    const RunRecord cpu = run("cpu", more), device = run(test::device_under_test(), more);
     ASSERT_EQ(cpu.losses.size(), device.losses.size()) << name;
     EXPECT_GT(std::abs(cpu.losses.front() - cpu.losses.back()), 1e-2) << name;
     for (std::size_t i = 0; i < cpu.losses.size(); ++i) {
@@ -79,6 +79,9 @@ TEST_F(EmulatedDigits, OptimizersOfMatricesMoveAsOnTheCpu) {
 // One launch of a graph per step: the host queues no kernel, copies two inputs there and the
 // readings back, and waits for nothing but what it reads late, with later steps behind it.
 TEST_F(EmulatedDigits, AStepIsOneGraph) {
+  if (!test::is_emulated_under_test()) {
+    GTEST_SKIP() << "only the emulated device counts what it is told";
+  }
   const auto steps = [](int count) {
     return std::vector<std::string>{concat("train.steps=", count), "train.eval_every=0"};
   };

@@ -37,7 +37,7 @@ class EmulatedTinyRuns : public EmulatedRuns {
   void expect_same_bits_when_cut(const RunRecord& whole, std::int64_t step, const Lines& lines) {
     SCOPED_TRACE(concat("cut after step ", step));
     std::filesystem::remove_all(folder_.path("cut"));
-    const Recipe wanted = recipe(kEmulatedDevice, "cut", lines);
+    const Recipe wanted = recipe(kDevice, "cut", lines);
     const RunRecord cut =
         run_tiny(wanted, false, [&](const StepView& view) { return view.progress.step == step; });
     ASSERT_EQ(cut.result.outcome, RunOutcome::kInterrupted);
@@ -69,14 +69,14 @@ class EmulatedFeature : public EmulatedTinyRuns, public testing::WithParamInterf
 
 TEST_P(EmulatedFeature, TrainsAsOnTheCpu) {
   const RunRecord cpu = run("cpu", GetParam().lines);
-  const RunRecord device = run(kEmulatedDevice, GetParam().lines);
+  const RunRecord device = run(kDevice, GetParam().lines);
   EXPECT_EQ(cpu.result.skipped > 0, GetParam().bad_row);
   expect_near_runs(cpu, device, GetParam().nearness);
 }
 
 TEST_P(EmulatedFeature, ResumesWithTheSameBits) {
   const Lines& lines = GetParam().lines;
-  const RunRecord whole = run(kEmulatedDevice, lines);
+  const RunRecord whole = run(kDevice, lines);
   expect_same_bits_when_cut(whole, whole.result.steps / 2, lines);
 }
 
@@ -124,7 +124,7 @@ TEST_F(EmulatedTinyRuns, ResumeAfterEveryStepWithTheSameBits) {
       "train.epochs=2",           "average.kind=\"ema\"", "schedule.name=\"cosine\"",
       "train.accumulate=2",       "clip.norm=0.5",        "train.precision=\"fp16\"",
       "scaler.growth_interval=3", "checkpoint.every=3",   "train.eval_every=4"};
-  const RunRecord whole = run(kEmulatedDevice, lines);
+  const RunRecord whole = run(kDevice, lines);
   ASSERT_EQ(whole.result.steps, 10);
   for (std::int64_t step = 1; step < whole.result.steps; ++step) {
     expect_same_bits_when_cut(whole, step, lines);
@@ -138,23 +138,23 @@ TEST_F(EmulatedTinyRuns, StagesKeepAndMoveTheSameWeightsAsOnTheCpu) {
     return made;
   };
   const RunRecord cpu = run_tiny(staged("cpu", "cpu"), false);
-  const RunRecord device = run_tiny(staged(kEmulatedDevice, "device"), false);
+  const RunRecord device = run_tiny(staged(kDevice, "device"), false);
   expect_near_runs(cpu, device);
   const auto before = tensors_of(folder_.path("tiny.onnx"));
   const auto after = tensors_of(device.result.last_model);
   EXPECT_NE(before.at("w1"), after.at("w1"));
   for (const std::int64_t step : {5, 10, 11, 17}) {  // 10: between the stages
     std::filesystem::remove_all(folder_.path("cut"));
-    run_tiny(staged(kEmulatedDevice, "cut"), false,
+    run_tiny(staged(kDevice, "cut"), false,
              [&](const StepView& view) { return view.progress.step == step; });
-    EXPECT_EQ(run_tiny(staged(kEmulatedDevice, "cut"), true).variables, device.variables) << step;
+    EXPECT_EQ(run_tiny(staged(kDevice, "cut"), true).variables, device.variables) << step;
   }
 }
 
 TEST_F(EmulatedTinyRuns, TwoRunsGiveTheSameBits) {
-  const RunRecord one = run(kEmulatedDevice, {});
-  std::filesystem::remove_all(folder_.path(kEmulatedDevice));
-  const RunRecord two = run(kEmulatedDevice, {});
+  const RunRecord one = run(kDevice, {});
+  std::filesystem::remove_all(folder_.path(kDevice));
+  const RunRecord two = run(kDevice, {});
   EXPECT_EQ(one.variables, two.variables);
   EXPECT_EQ(one.log, two.log);
 }
@@ -169,19 +169,18 @@ TEST_F(EmulatedTinyRuns, ASkippedStepChangesNothing) {
     std::filesystem::remove_all(folder_.path("run"));
     std::map<std::string, std::string> before;
     int skips = 0;
-    run_tiny(recipe(kEmulatedDevice, "run", {"train.epochs=2", more}), false,
-             [&](const StepView& view) {
-               auto after = bytes_of_variables(view.session.engine().store());
-               for (const auto& [name, bytes] : after) {
-                 if (view.skipped && !moves_anyway(name)) {
-                   EXPECT_EQ(bytes, before.at(name)) << name;
-                 }
-               }
-               EXPECT_TRUE(view.skipped || before.empty() || after.at("w1") != before.at("w1"));
-               skips += view.skipped ? 1 : 0;
-               before = std::move(after);
-               return false;
-             });
+    run_tiny(recipe(kDevice, "run", {"train.epochs=2", more}), false, [&](const StepView& view) {
+      auto after = bytes_of_variables(view.session.engine().store());
+      for (const auto& [name, bytes] : after) {
+        if (view.skipped && !moves_anyway(name)) {
+          EXPECT_EQ(bytes, before.at(name)) << name;
+        }
+      }
+      EXPECT_TRUE(view.skipped || before.empty() || after.at("w1") != before.at("w1"));
+      skips += view.skipped ? 1 : 0;
+      before = std::move(after);
+      return false;
+    });
     EXPECT_EQ(skips, 2) << more;
   }
 }
@@ -200,7 +199,7 @@ TEST_F(EmulatedTinyRuns, ADivergedStepNamesTheSameNodeAsOnTheCpu) {
   const auto of_node = [](const std::string& text) {
     return text.substr(std::min(text.size(), text.find("the first bad values")));
   };
-  EXPECT_EQ(of_node(cpu), of_node(message(kEmulatedDevice)));
+  EXPECT_EQ(of_node(cpu), of_node(message(kDevice)));
 }
 
 class EmulatedOptimizer : public EmulatedTinyRuns,
@@ -212,7 +211,7 @@ TEST_P(EmulatedOptimizer, MovesAsOnTheCpuAndResumesWithTheSameBits) {
   if (GetParam() == "sgd") {  // so that it has a state
     lines.emplace_back("optimizer.momentum=0.9");
   }
-  const RunRecord cpu = run("cpu", lines), device = run(kEmulatedDevice, lines);
+  const RunRecord cpu = run("cpu", lines), device = run(kDevice, lines);
   expect_near_runs(cpu, device, {1e-4, 1e-3, 1e-3});
   const auto before = tensors_of(folder_.path("tiny.onnx"));
   EXPECT_NE(before.at("w1"), tensors_of(device.result.last_model).at("w1"));
@@ -252,9 +251,9 @@ TEST_F(EmulatedGans, TrainAsOnTheCpuAndResumeWithTheSameBits) {
     const std::string of = lines.front() == plain.front() ? "plain" : "penalty";
     SCOPED_TRACE(of);
     const GanRecord cpu = run_tiny_gan(recipe("cpu", "cpu_" + of, lines), false);
-    const GanRecord device = run_tiny_gan(recipe(kEmulatedDevice, of, lines), false);
+    const GanRecord device = run_tiny_gan(recipe(kDevice, of, lines), false);
     expect_near_gans(cpu, device, {1e-4, 1e-3, 1e-3});
-    const Recipe cut = recipe(kEmulatedDevice, "cut_" + of, lines);
+    const Recipe cut = recipe(kDevice, "cut_" + of, lines);
     run_tiny_gan(cut, false, 7);
     const GanRecord resumed = run_tiny_gan(cut, true);
     EXPECT_EQ(resumed.variables, device.variables);

@@ -92,7 +92,7 @@ class EmulatedGradients : public EmulatedRuns, public testing::WithParamInterfac
 
 TEST_P(EmulatedGradients, AreThoseOfTheReference) {
   write_files();
-  const Gradients wanted = gradients("reference"), made = gradients(kEmulatedDevice);
+  const Gradients wanted = gradients("reference"), made = gradients(kDevice);
   EXPECT_NEAR(wanted.loss, made.loss, 1e-5 * std::max(1.0, std::abs(wanted.loss)));
   ASSERT_EQ(wanted.tensors.size(), made.tensors.size());
   ASSERT_FALSE(wanted.tensors.empty());

@@ -9,11 +9,11 @@
 #include <string>
 #include <vector>
 
-#include "backends/cuda/cuda_backend.h"
 #include "graph/onnx/import.h"
 #include "models/architecture.h"
 #include "runtime/base/concat.h"
 #include "runtime/exec/plan.h"
+#include "tests/device_under_test.h"
 #include "tests/runtime/platform/temporary_folder.h"
 #include "tests/training/support/tiny_run.h"
 #include "training/analysis/inspection.h"
@@ -47,14 +47,14 @@ class EmulatedMixedPrecisionPlans
     : public testing::TestWithParam<std::tuple<PlannedModel, const char*>> {};
 
 TEST_P(EmulatedMixedPrecisionPlans, HaveKernelsThatTake16Bits) {
-  if (!has_emulated_cuda_backend()) {
+  if (test::is_device_left_out()) {
     GTEST_SKIP() << "this build has no emulated device (TEMPER_DEVICE_EMULATED)";
   }
   const auto& [model, precision] = GetParam();
   const TemporaryFolder folder;
   const graph::OnnxModel onnx =
       graph::OnnxModel::load(write_model_to(folder.path(), model.architecture, model.options));
-  TrainingPreview preview(onnx, "mse", {{"sequence", 16}}, "cuda-emulated", 1, precision);
+  TrainingPreview preview(onnx, "mse", {{"sequence", 16}}, test::device_under_test(), 1, precision);
   std::map<std::string, int> converted;
   int narrow_products = 0;
   for (const PlanStep& step : preview.plan(2).steps) {
@@ -143,10 +143,10 @@ class EmulatedMixedPrecisionRuns
 };
 
 TEST_P(EmulatedMixedPrecisionRuns, LearnAsOnTheCpu) {
-  if (!has_emulated_cuda_backend()) {
+  if (test::is_device_left_out()) {
     GTEST_SKIP() << "this build has no emulated device (TEMPER_DEVICE_EMULATED)";
   }
-  const RunRecord cpu = run("cpu"), device = run("cuda-emulated");
+  const RunRecord cpu = run("cpu"), device = run(test::device_under_test());
   ASSERT_EQ(cpu.losses.size(), 6u);
   ASSERT_EQ(device.losses.size(), 6u);
   // Sums in another order are rounded to other 16-bit numbers now and then.

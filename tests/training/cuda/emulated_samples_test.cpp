@@ -111,12 +111,12 @@ class EmulatedSamples : public EmulatedRuns, public testing::WithParamInterface<
 
 TEST_P(EmulatedSamples, TrainAsOnTheCpu) {
   const RunRecord cpu = run_tiny(recipe("cpu", "cpu"), false);
-  const RunRecord device = run_tiny(recipe(kEmulatedDevice, "device"), false);
+  const RunRecord device = run_tiny(recipe(kDevice, "device"), false);
   EXPECT_GE(cpu.losses.size(), 8u);
   EXPECT_GE(logged(cpu.log, "val/loss").size(), 2u);
   expect_near_runs(cpu, device, GetParam().nearness);
   const std::string& model = cpu.result.last_model;
-  const Prediction wanted = predicted("cpu", model), made = predicted(kEmulatedDevice, model);
+  const Prediction wanted = predicted("cpu", model), made = predicted(kDevice, model);
   ASSERT_EQ(wanted.outputs.size(), made.outputs.size());
   for (std::size_t i = 0; i < wanted.outputs.size(); ++i) {
     const auto values = wanted.outputs[i].second.values<double>();
@@ -196,7 +196,7 @@ TEST_F(EmulatedGanSample, TrainsAsOnTheCpu) {
                          "train.out=\"" + folder_.path(device) + "\""};
     return run_tiny_gan(read_recipe(sources), false);
   };
-  expect_near_gans(run("cpu"), run(kEmulatedDevice));
+  expect_near_gans(run("cpu"), run(kDevice));
 }
 
 }  // namespace

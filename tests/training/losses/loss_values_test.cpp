@@ -8,7 +8,6 @@
 #include <set>
 
 #include "backends/backends.h"
-#include "backends/cuda/cuda_backend.h"
 #include "graph/autodiff/gradient.h"
 #include "graph/lowering/lower.h"
 #include "graph/ops/standard_ops.h"
@@ -16,6 +15,7 @@
 #include "graph/passes/pipeline.h"
 #include "runtime/base/error.h"
 #include "runtime/exec/executor.h"
+#include "tests/device_under_test.h"
 #include "tests/training/losses/expected/losses.h"
 #include "training/losses/loss.h"
 
@@ -144,12 +144,12 @@ TEST(LossValues, EqualPyTorchWithAWeightForEachSample) {
 
 // Also where both the weight of a sample and the target decide what counts.
 TEST(EmulatedLossValues, EqualPyTorchInFloat) {
-  if (!has_emulated_cuda_backend()) {
+  if (test::is_device_left_out()) {
     GTEST_SKIP() << "this build has no emulated device (TEMPER_DEVICE_EMULATED)";
   }
   for (const auto& cases : {expected_losses(), expected_weighted_losses()}) {
     for (const ExpectedLoss& wanted : cases) {
-      expect_equal(wanted, DType::kFloat32, "cuda-emulated", 1e-5);
+      expect_equal(wanted, DType::kFloat32, test::device_under_test(), 1e-5);
     }
   }
 }

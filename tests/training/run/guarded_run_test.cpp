@@ -10,14 +10,13 @@
 
 #include "backends/backends.h"
 #include "tests/guarded_backend.h"
+#include "tests/training/support/evaluation_figures.h"
 #include "tests/training/support/tiny_gan.h"
 #include "tests/training/support/tiny_runs.h"
 #include "training/analysis/diagnosis.h"
 #include "training/analysis/gradients.h"
 #include "training/analysis/lr_find.h"
 #include "training/analysis/prediction.h"
-#include "training/session/evaluation.h"
-#include "training/session/run_metrics.h"
 
 namespace temper::training {
 namespace {
@@ -150,17 +149,8 @@ TEST_F(GuardedRuns, LrFindAndDiagnosisSeeTheSame) {
 }
 
 TEST_F(GuardedRuns, EvaluationPredictionAndGradientsAreTheSame) {
-  const auto loss = [&](EngineOptions options) {
-    Session session(recipe("run", lines()), std::move(options));
-    SetMetrics metrics = make_set_metrics(session, wanted_metrics(session));
-    const Evaluation found = evaluate_validation_rows(session, metrics);
-    std::vector<double> values = {found.loss};
-    for (const MetricValue& metric : found.metrics) {
-      values.push_back(metric.value);
-    }
-    return values;
-  };
-  EXPECT_EQ(loss({}), loss(guarded()));
+  EXPECT_EQ(evaluation_figures(recipe("run", lines())),
+            evaluation_figures(recipe("run", lines()), guarded()));
   const Recipe wanted = recipe("run", lines({"data.batch_size=16"}));
   const Prediction host = predict(wanted), device = predict(wanted, guarded());
   ASSERT_EQ(host.outputs.size(), 1U);
