@@ -6,10 +6,19 @@
 namespace temper::graph {
 namespace {
 
-// [1, ...] indices along axis 0 of [elements of the sample, ...]: along axis 1 of
-// [batch, elements, ...].
+// The node computes what that of `value`, which is made for it, would.
+void take_over(Graph& graph, NodeId id, ValueId value) {
+  const NodeId made = graph.value(value).producer;
+  graph.node(id).op = graph.node(made).op;
+  graph.node(id).inputs = graph.node(made).inputs;
+  graph.node(id).attrs = graph.node(made).attrs;
+  graph.remove_node(made);
+}
+
+// [1, ...] indices along axis 0 of [elements of the sample, ...]: those of [batch, elements, ...],
+// by the same indices in each sample, or by its own where they are computed from it.
 bool pick_elements(Graph& graph, NodeId id, const Shape& data, const Shape& indices,
-                   std::int64_t to) {
+                   std::int64_t to, bool computed) {
   if (data[0] <= 1 || indices.rank() == 0 || indices[0] != 1) {
     return false;
   }
@@ -19,11 +28,19 @@ bool pick_elements(Graph& graph, NodeId id, const Shape& data, const Shape& indi
   }
   const std::vector<ValueId> inputs = graph.node(id).inputs;
   Builder b(graph, graph.node(id).origin);
-  const std::vector<ValueId> own{
-      b.reshape(inputs[0], rows),
-      b.reshape(inputs[1],
-                Shape(indices.dims().last(static_cast<std::size_t>(indices.rank() - 1))))};
-  graph.node(id).inputs = own;
+  const ValueId samples = b.reshape(inputs[0], rows);
+  if (computed) {
+    Shape own = indices;
+    own[0] = to;
+    own.push_back(1);
+    take_over(
+        graph, id,
+        b.op("GatherND", {samples, b.reshape(inputs[1], own)}, {{"batch_dims", std::int64_t{1}}}));
+    return true;
+  }
+  graph.node(id).inputs = {
+      samples, b.reshape(inputs[1],
+                         Shape(indices.dims().last(static_cast<std::size_t>(indices.rank() - 1))))};
   graph.node(id).attrs.set("axis", std::int64_t{1});
   return true;
 }
@@ -61,8 +78,8 @@ bool pick_in_sample(Graph& graph, const Graph& old, NodeId id, std::int64_t to,
   const Shape data = old.value(was.inputs[0]).shape;
   const Shape places = old.value(was.inputs[1]).shape;
   if (was.op->picking_input == 1) {
-    return was.attrs.get_int("axis", 0) == 0 && !axes[1] &&
-           pick_elements(graph, id, data, places, to);
+    return was.attrs.get_int("axis", 0) == 0 &&
+           pick_elements(graph, id, data, places, to, axes[1].has_value());
   }
   return was.attrs.has("batch_dims") && was.attrs.get_int("batch_dims", 0) == 0 &&
          pick_places(graph, id, data, places, to, axes[1].has_value());

@@ -43,7 +43,7 @@ class Rebatcher {
 
   BatchTrace trace() const {
     const auto given = axes_.begin() + old_.value_count();
-    return {{axes_.begin(), given}, rewritten_};
+    return {{axes_.begin(), given}, rewritten_, picking_};
   }
 
  private:
@@ -153,6 +153,7 @@ class Rebatcher {
   std::vector<int> follow(NodeId id, const std::vector<BatchAxis>& axes) {
     if (from_ == 1 && pick_in_sample(graph_, old_, id, to_, axes)) {
       rewritten_.push_back(id);
+      picking_.push_back(id);
       axes_.resize(static_cast<std::size_t>(graph_.value_count()));
       return {0};
     }
@@ -219,6 +220,7 @@ class Rebatcher {
   ConstantFolder folder_;
   std::vector<BatchAxis> axes_;
   std::vector<NodeId> rewritten_;
+  std::vector<NodeId> picking_;
 };
 
 }  // namespace

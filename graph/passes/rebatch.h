@@ -18,6 +18,7 @@ namespace temper::graph {
 struct BatchTrace {
   std::vector<BatchAxis> axes;    // per value of the graph as it was given
   std::vector<NodeId> rewritten;  // nodes that held the batch's size as a number, in order
+  std::vector<NodeId> picking;    // of these, those of passes/picks_in_sample
 };
 
 // Changes dimension 0 of every input where it is `from` into `to`, follows that dimension through

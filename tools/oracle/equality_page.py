@@ -1,6 +1,6 @@
 """The page of zoo_equality.py's figures: docs/equality.md."""
 
-RATE, LIMIT = 1e-3, 1e-3  # of the curves
+RATE = 1e-3  # of the curves
 HEAD = '''# Models against PyTorch
 
 Written by `tools/oracle/zoo_equality.py --page`: fresh models of torchvision and transformers, most of them shrunken, exported by
@@ -45,8 +45,6 @@ def cells(row):
         marks.append(f'at {figure(row["lr"])}')
     if row.get('bits') == 'f64':
         marks.append('in double')
-    if row.get('curve') is not None and row['curve'] > LIMIT and 'spread' in row:
-        marks.append(f'beyond it, PyTorch\'s own {figure(row["spread"])}')
     curve += f' ({", ".join(marks)})' if marks else ''
     if 'curve' not in row:
         curve = '(other weights)' if 'other_weights' in row else ''

@@ -17,6 +17,7 @@ import real_trial
 
 ADAM_EPSILON = 1e-8
 RIGHT = 1e-3  # of a slope in double
+SMALLER_RATES = (1e-7, 1e-8, 1e-9)  # which double shows
 MOVES = (1e-3, 1e-2, 1e-1)  # of a tensor's largest value
 NONE, REFUSED, STILL, ROUNDING, OUTSIDE, STAIRCASE = (
     'Nothing in the file trains', 'Refused by name, as an operator is of another domain than ONNX\'s own',
@@ -147,7 +148,7 @@ def in_double(trial):
 
 def trial_in_double(trial, path, loss):
     """(loss before, after, rate) of ten steps."""
-    for rate in trial.rates():
+    for rate in (*trial.rates(), *SMALLER_RATES):
         out = trial.folder / f'double{rate}'
         real_trial.run(trial.binary, 'train', path, trial.folder / 'epoch64.npz', 'data.val_split=0', 'data.shuffle=false',
                        f'train.steps={real_trial.STEPS}', 'log.tensorboard=false', 'log.charts=false', f'optimizer.lr={rate}',

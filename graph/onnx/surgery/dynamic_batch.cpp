@@ -2,12 +2,15 @@
 
 #include <algorithm>
 #include <limits>
+#include <optional>
 #include <unordered_map>
 
 #include <onnx.pb.h>
 
+#include "graph/onnx/surgery/batch_size.h"
 #include "graph/onnx/surgery/batch_trial.h"
 #include "graph/onnx/surgery/node_attributes.h"
+#include "graph/onnx/surgery/picks_of_batch.h"
 #include "graph/ops/standard_ops.h"
 #include "graph/passes/bind_shapes.h"
 #include "graph/passes/rebatch.h"
@@ -43,6 +46,7 @@ class DynamicBatch {
         symbol_ = dim.symbol == symbol_ ? symbol_ + "_size" : symbol_;
       }
     }
+    batch_.emplace(edit_, first_input());
   }
 
   void run() {
@@ -85,6 +89,15 @@ class DynamicBatch {
 
   void rewrite(NodeId id, wire::NodeProto& file) {
     const std::string& op = file.op_type();
+    if (std::find(trace_.picking.begin(), trace_.picking.end(), id) != trace_.picking.end()) {
+      const std::vector<ValueId>& inputs = old_.node(id).inputs;
+      replaced_.insert(file.input(1));
+      pick_in_each_sample(edit_, *batch_, file,
+                          {old_.value(inputs[0]).shape, old_.value(inputs[1]).shape,
+                           axis(inputs[1]).has_value(), has_symbols_});
+      ++rewritten_;
+      return;
+    }
     if (repeat_shared(id, file)) {
       return;
     }
@@ -120,7 +133,7 @@ class DynamicBatch {
       const auto differ = std::mismatch(once.begin(), once.end(), repeated.begin());
       const auto at = static_cast<std::size_t>(differ.first - once.begin());
       const Numbers ones(static_cast<std::size_t>(once.rank()), 1);
-      const std::string target = numbers_with_batch(file, ones, at, 1);
+      const std::string target = batch_->with_batch(file, ones, at, 1);
       const std::string shared = file.input(static_cast<int>(i));
       const std::string of_each = edit_.unique(shared + "_of_each");
       edit_.insert_before(file, edit_.opset() >= 8 ? "Expand" : "Tile", {shared, target}, of_each);
@@ -156,59 +169,19 @@ class DynamicBatch {
     ++rewritten_;
   }
 
-  // The numbers with the batch's size times `factor` at `at`, computed from the first input.
-  std::string numbers_with_batch(const wire::NodeProto& file, const Numbers& numbers,
-                                 std::size_t at, std::int64_t factor) {
-    std::vector<std::string> parts;
-    const auto add = [&](Numbers part) {
-      if (!part.empty()) {
-        parts.push_back(edit_.unique(file.output(0) + "_shape"));
-        edit_.add_integers(parts.back(), part);
-      }
-    };
-    const auto middle = numbers.begin() + static_cast<std::ptrdiff_t>(at);
-    add({numbers.begin(), middle});
-    parts.push_back(batch_size());
-    if (factor != 1) {
-      const std::string times = edit_.unique(file.output(0) + "_times");
-      edit_.add_integers(times, {factor});
-      const std::string product = edit_.unique(file.output(0) + "_rows");
-      edit_.insert_before(file, "Mul", {parts.back(), times}, product);
-      parts.back() = product;
-    }
-    add({middle + 1, numbers.end()});
-    if (parts.size() == 1) {
-      return parts.front();
-    }
-    const std::string joined = edit_.unique(file.output(0) + "_shape");
-    set_int(edit_.insert_before(file, "Concat", parts, joined), "axis", 0);
-    return joined;
-  }
-
-  // A vector of one number, made once in front of all nodes.
-  const std::string& batch_size() {
-    if (batch_size_.empty()) {
-      std::string input;
-      for (const OnnxValueInfo& one : before_.inputs()) {
-        if (input.empty() && axis_of(one.name)) {
-          input = one.name;
-        }
-      }
-      const std::string shape = edit_.unique(input + "_shape");
-      const std::string first = edit_.unique("batch_axis");
-      edit_.add_integers(first, {0});
-      batch_size_ = edit_.unique("batch_size");
-      const wire::NodeProto& place = edit_.graph().node(0);
-      edit_.insert_before(place, "Shape", {input}, shape);
-      set_int(edit_.insert_before(place, "Gather", {shape, first}, batch_size_), "axis", 0);
-    }
-    return batch_size_;
+  // The first input that the batch lies in front of.
+  std::string first_input() const {
+    const auto& inputs = before_.inputs();
+    const auto found = std::find_if(inputs.begin(), inputs.end(), [&](const OnnxValueInfo& one) {
+      return axis_of(one.name).has_value();
+    });
+    return found == inputs.end() ? "" : found->name;
   }
 
   void rewrite_target(wire::NodeProto& file, int input, int at) {
     const Numbers target = numbers_at(file, input);
     set_input(file, input,
-              numbers_with_batch(file, target, static_cast<std::size_t>(at),
+              batch_->with_batch(file, target, static_cast<std::size_t>(at),
                                  target[static_cast<std::size_t>(at)] / from_));
   }
 
@@ -235,7 +208,7 @@ class DynamicBatch {
       set_numbers(file, 1, target);
     } else {
       set_input(file, 1,
-                numbers_with_batch(file, target, static_cast<std::size_t>(at), size / from_));
+                batch_->with_batch(file, target, static_cast<std::size_t>(at), size / from_));
     }
   }
 
@@ -356,7 +329,7 @@ class DynamicBatch {
   std::unordered_map<std::string, ValueId> values_;
   bool has_symbols_ = false;
   std::string symbol_ = "batch";
-  std::string batch_size_;
+  std::optional<BatchSize> batch_;
   std::set<std::string> replaced_;
   int rewritten_ = 0;
 };

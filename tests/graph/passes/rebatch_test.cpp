@@ -208,6 +208,12 @@ TEST(Rebatch, PicksInEachSampleWhatAFileOfOneSamplePicksInIt) {
   computed.then("ReduceSum", Ints{2}).then("Reshape", Ints{1, 4}).then("ArgMax", {{"axis", kOne}});
   computed.node("Concat", {places(computed, {1, 1}, {0}), computed.last}, {{"axis", kOne}});
   expect_samples_apart(computed.node("GatherND", {computed.x, computed.last}));
+  Chain flat({1, 4, 3});  // the same as other exporters have it: of all rows below one another
+  flat.then("ReduceSum", Ints{2}).then("Reshape", Ints{1, 4}).then("ArgMax", {{"axis", kOne}});
+  const ValueId place = flat.then("Reshape", Ints{1}).last;
+  flat.last = flat.x;
+  flat.then("Reshape", Ints{4, 3});
+  expect_samples_apart(flat.node("Gather", {flat.last, place}, {{"axis", kZero}}));
   Chain shared({1, 3});
   const ValueId table = shared.floats({1, 5});
   const ValueId wide = shared.then("Cast", {{"to", std::string("i64")}}).last;

@@ -110,6 +110,52 @@ TEST(DynamicBatch, ComputesATargetWhereNothingElseCanSayIt) {
   EXPECT_TRUE(equal_bits(made.outputs(x)[0], x));
 }
 
+Message places(const std::string& name, const Dims& dims, const std::vector<std::int64_t>& values) {
+  return raw_tensor(name, 7, dims, values);
+}
+
+// x [1, 3, 2] through nodes that pick y within the sample, as exporters write strided views, masks
+// and a text's last token: each of five samples gets what it gets alone.
+void expect_picked(const std::vector<Message>& nodes, const std::vector<Message>& tensors,
+                   const std::vector<int>& picked, const Shape& shape) {
+  const TemporaryFolder folder;
+  ModelParts parts;
+  parts.nodes = nodes;
+  parts.inputs = {symbolic_info("x", {"1", "3", "2"})};
+  parts.outputs = {symbolic_info("y", {})};
+  parts.initializers = tensors;
+  const PreparedModel made(folder.write("picks.onnx", parts.bytes()), dynamic());
+  const Tensor x = counted({5, 3, 2});
+  const Tensor y = made.outputs(x)[0];
+  ASSERT_EQ(y.shape(), shape);
+  std::vector<float> expected;
+  for (int sample = 0; sample < 5; ++sample) {
+    for (const int place : picked) {
+      expected.push_back(static_cast<float>(6 * sample + place));
+    }
+  }
+  EXPECT_EQ(y.values<float>(), expected);
+}
+
+TEST(DynamicBatch, PicksInEachSampleWhatTheFilePicksInOne) {
+  expect_picked({node("Reshape", {"x", "flat"}, {"f"}), node("Gather", {"f", "places"}, {"y"})},
+                {ints("flat", {-1}), places("places", {1, 2, 2}, {5, 3, 0, 3})}, {5, 3, 0, 3},
+                {5, 2, 2});
+  expect_picked({node("GatherND", {"x", "places"}, {"y"})},
+                {places("places", {1, 2, 2}, {0, 2, 0, 1})}, {4, 5, 2, 3}, {5, 2, 2});
+  const std::vector<Message> last{
+      node("ReduceSum", {"x", "two"}, {"s"}, {int_attribute("keepdims", 0)}),
+      node("ArgMax", {"s"}, {"place"}, {int_attribute("axis", 1)})};
+  std::vector<Message> tuples = last, rows = last;
+  tuples.push_back(node("Concat", {"zero", "place"}, {"both"}, {int_attribute("axis", 1)}));
+  tuples.push_back(node("GatherND", {"x", "both"}, {"y"}));
+  expect_picked(tuples, {ints("two", {2}), places("zero", {1, 1}, {0})}, {4, 5}, {5, 2});
+  rows.push_back(node("Reshape", {"place", "one"}, {"row"}));
+  rows.push_back(node("Reshape", {"x", "rows"}, {"r"}));
+  rows.push_back(node("Gather", {"r", "row"}, {"y"}));
+  expect_picked(rows, {ints("two", {2}), ints("one", {1}), ints("rows", {3, 2})}, {4, 5}, {5, 2});
+}
+
 TEST(DynamicBatch, SaysThatABatchIsDynamicAlready) {
   const TemporaryFolder folder;
   ModelParts parts;
