@@ -39,15 +39,16 @@ gradients() { # MODEL KEY=VALUE...
   python3 tools/bench/gpu_compare.py "$work/cpu.npz" "$work/$device.npz" 1e-3
 }
 
-# A number of the last line of `temper train --json`.
+# A number of the last line of `temper train --json`; what the model given had comes first there.
 figure_of() { # FILE KEY
-  tail -n 1 "$1" | grep -oE "\"$2\": ?[-+0-9.e]+" | sed 's/.*: *//'
+  tail -n 1 "$1" | grep -oE "\"$2\": ?[-+0-9.e]+" | tail -n 1 | sed 's/.*: *//'
 }
 
 # The same recipe on the CPU in f32 and on the GPU in one precision: the validation set's accuracy, or its loss, to 0.03.
 training() { # RECIPE PRECISION KEY=VALUE...
   local recipe=$1 precision=$2 key=val/accuracy cpu gpu
   shift 2
+  rm -rf "$work/t-cpu-$precision" "$work/t-gpu-$precision" # of another recipe
   "$temper" train "$recipe" --quiet --json train.device=cpu train.out="$work/t-cpu-$precision" "$@" >"$work/cpu.json" || return
   "$temper" train "$recipe" --quiet --json train.device="$device" train.precision="$precision" train.out="$work/t-gpu-$precision" "$@" \
     >"$work/gpu.json" || return

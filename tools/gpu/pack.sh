@@ -48,9 +48,9 @@ unpack() { # FOLDER
 
 # Everything from a copy of the tree as it travels, without this shell's environment, on the emulated device.
 try_steps() {
-  local build=${chosen:-build} copy status=0
-  build=$(realpath "$build") || return
-  copy=$(mktemp -d)
+  local build status=0
+  build=$(realpath "${chosen:-build}") || return
+  copy=$(mktemp -d) # not local: the trap reads it
   trap 'rm -rf "$copy"' EXIT
   git ls-files -z --cached --others --exclude-standard | tar --null -T - --ignore-failed-read -cf - 2>/dev/null | tar -C "$copy" -xf -
   (cd "$copy" && pack_programs "$build" 0) || return
