@@ -13,8 +13,13 @@ void check_norm_type(InferContext& c) {
                ", expected a positive number or inf");
 }
 
+// With attribute scaled = 1 the last input is a scalar, not negative: the norm is that of the
+// others times it, of gradients that are still to be unscaled.
 void infer_global_norm(InferContext& c) {
   check_norm_type(c);
+  const bool scaled = c.attrs().get_int("scaled", 0) != 0;
+  c.check(!scaled || (c.input_count() > 1 && c.shape(c.input_count() - 1) == Shape{}),
+          "the last of ", c.input_count(), " inputs must be a scalar beside the gradients");
   for (int i = 0; i < c.input_count(); ++i) {
     c.check(is_float(c.dtype(i)), "input ", i, " is ", c.dtype(i), ", expected a float type");
     c.require_same_dtype({0, i});
@@ -22,8 +27,14 @@ void infer_global_norm(InferContext& c) {
   c.set_output(0, c.dtype(0), Shape{});
 }
 
+// Inputs: the norm; a factor that gradients still lack, with which the output is multiplied, may be
+// left out.
 void infer_clip_factor(InferContext& c) {
   c.check(c.shape(0) == Shape{}, "the norm has the shape ", c.shape(0), ", expected a scalar");
+  if (c.has_input(1)) {
+    c.require_same_dtype({0, 1});
+    c.check(c.shape(1) == Shape{}, "the factor has the shape ", c.shape(1), ", expected a scalar");
+  }
   const double max_norm = c.attrs().get_double("max_norm", 0);
   TEMPER_CHECK(max_norm > 0, ErrorCode::kInvalidArgument, "max_norm is ", max_norm,
                ", expected a positive number");
@@ -67,6 +78,7 @@ void register_gradient_clip(OpRegistry& ops) {
       .precision(PrecisionClass::kFloat32)
       .internal();
   ops.add("ClipFactor")
+      .inputs(1, 2)
       .infer(infer_clip_factor)
       .no_gradient("it reads gradients: second derivatives are not supported")
       .precision(PrecisionClass::kFloat32)

@@ -10,8 +10,10 @@
 #include <map>
 #include <sstream>
 #include <string>
+#include <vector>
 
 #include "backends/cuda/cuda_backend.h"
+#include "runtime/base/concat.h"
 #include "tests/models/planned_model.h"
 #include "training/analysis/step_work.h"
 
@@ -58,7 +60,7 @@ void write_sizes(const std::map<std::string, GraphSize>& sizes) {
   page << "# The captured training step of device_work_test.cpp at batch 4: model, own kernels,\n"
           "# library calls, copies. Written by that test with TEMPER_UPDATE_REFERENCE=1.\n";
   for (const auto& [model, size] : sizes) {
-    page << std::left << std::setw(14) << model << std::right << std::setw(6) << size.kernels
+    page << std::left << std::setw(20) << model << std::right << std::setw(6) << size.kernels
          << std::setw(6) << size.library_calls << std::setw(6) << size.copies << "\n";
   }
 }
@@ -91,7 +93,10 @@ TEST_P(DeviceWork, IsOneGraphAndNothingByTheHost) {
 
   const GraphSize size = {work.kernels, work.library_calls, work.copies};
   std::map<std::string, GraphSize> sizes = read_sizes();
-  const std::string name = GetParam().name;
+  const PlannedModel& model_of = GetParam();
+  const bool wide = model_of.precision == DType::kFloat32;
+  const std::string name =
+      concat(model_of.name, wide ? "" : "/", wide ? "" : to_string(model_of.precision));
   if (std::getenv("TEMPER_UPDATE_REFERENCE") != nullptr) {
     sizes[name] = size;
     write_sizes(sizes);
@@ -99,19 +104,29 @@ TEST_P(DeviceWork, IsOneGraphAndNothingByTheHost) {
   EXPECT_EQ(size, sizes[name]) << "if that is meant, run it once with TEMPER_UPDATE_REFERENCE=1";
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Models, DeviceWork,
-    testing::Values(PlannedModel{.name = "digits"},
-                    PlannedModel{.name = "cifar_cnn.onnx", .expected = "cifar_cnn"},
-                    PlannedModel{.name = "resnet18", .options = {{"image-size", Int{64}}}},
-                    PlannedModel{.name = "gpt",
-                                 .options = {{"vocabulary", Int{512}},
-                                             {"layers", Int{4}},
-                                             {"width", Int{256}},
-                                             {"heads", Int{4}}},
-                                 .sequence_of_classes = true},
-                    PlannedModel{.name = "lstm", .loss = "mse"}),
-    [](const testing::TestParamInfo<PlannedModel>& tested) { return test_name(tested.param); });
+// Each in f32 and in both 16-bit precisions, but for LSTM, which stays in f32.
+std::vector<PlannedModel> models() {
+  std::vector<PlannedModel> all = {{.name = "digits"},
+                                   {.name = "cifar_cnn.onnx", .expected = "cifar_cnn"},
+                                   {.name = "resnet18", .options = {{"image-size", Int{64}}}},
+                                   {.name = "gpt",
+                                    .options = {{"vocabulary", Int{512}},
+                                                {"layers", Int{4}},
+                                                {"width", Int{256}},
+                                                {"heads", Int{4}}},
+                                    .sequence_of_classes = true}};
+  for (std::size_t i = 0, count = all.size(); i < 2 * count; ++i) {
+    all.push_back(all[i % count]);
+    all.back().precision = i < count ? DType::kBFloat16 : DType::kFloat16;
+  }
+  all.push_back({.name = "lstm", .loss = "mse"});
+  return all;
+}
+
+INSTANTIATE_TEST_SUITE_P(Models, DeviceWork, testing::ValuesIn(models()),
+                         [](const testing::TestParamInfo<PlannedModel>& tested) {
+                           return test_name(tested.param);
+                         });
 
 // Of the tiny network on the reference backend, by hand: no kernel but those of two layers,
 // float32, batch 4.

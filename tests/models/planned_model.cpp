@@ -8,6 +8,7 @@
 #include "graph/onnx/import.h"
 #include "graph/ops/standard_ops.h"
 #include "models/architecture.h"
+#include "runtime/base/concat.h"
 #include "tests/models/expected_training.h"
 #include "training/losses/loss.h"
 #include "training/optimizers/optimizer.h"
@@ -32,6 +33,9 @@ std::string place(const PlannedModel& model, const std::string& folder) {
 
 std::string test_name(const PlannedModel& model) {
   std::string name = model.name;
+  if (model.precision != DType::kFloat32) {
+    name += concat("_", model.precision);
+  }
   std::replace(name.begin(), name.end(), '.', '_');
   return name;
 }
@@ -50,6 +54,7 @@ CompiledModel::CompiledModel(const PlannedModel& model, const char* device, int 
   const training::Optimizer& adamw = training::find_optimizer("adamw");
   settings.optimizer = {
       adamw.name, training::complete_parameters("optimizer", adamw.name, adamw.parameters, {})};
+  settings.precision = model.precision;
   training::EngineOptions options;
   options.threads = threads;
   engine_ = std::make_unique<training::Engine>(

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "runtime/base/attrs.h"
+#include "runtime/base/dtype.h"
 #include "tests/runtime/platform/temporary_folder.h"
 #include "training/compile/engine.h"
 
@@ -17,11 +18,12 @@ struct PlannedModel {
   const char* loss = "cross_entropy";
   bool sequence_of_classes = false;
   const char* expected = "";  // of a file: what its weights are made by
+  DType precision = DType::kFloat32;
 };
 
 inline void PrintTo(const PlannedModel& model, std::ostream* out) { *out << model.name; }
 
-// As the name of a test.
+// As the name of a test; with the precision where it is not f32.
 std::string test_name(const PlannedModel& model);
 
 class CompiledModel {

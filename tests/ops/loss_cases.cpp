@@ -97,6 +97,18 @@ std::vector<OpCase> loss_cases() {
                      return std::vector{
                          HostTensor{{}, {power_sum(in[0], 1) + power_sum(in[1], 1)}}};
                    }});
+  for (const double norm_type : {2.0, 1.0}) {
+    cases.push_back(
+        {.op = "GlobalNorm",
+         .attrs = {{"norm_type", norm_type}, {"scaled", std::int64_t{1}}},
+         .inputs = {random({3, 4}), random({2}), values({}, {0.375})},
+         .expected =
+             [norm_type](const std::vector<HostTensor>& in) {
+               const double sum = power_sum(in[0], norm_type) + power_sum(in[1], norm_type);
+               return std::vector{HostTensor{{}, {0.375 * std::pow(sum, 1 / norm_type)}}};
+             },
+         .label = concat("of_what_is_still_to_be_scaled_p", norm_type)});
+  }
   for (const std::int64_t axis : {0, 1, -1}) {
     cases.push_back({.op = "AdaptiveClip",
                      .attrs = {{"axis", axis}, {"clip_factor", 0.5}, {"norm_type", 3.0}},
@@ -115,6 +127,11 @@ std::vector<OpCase> loss_cases() {
                      .inputs = {values({}, {norm})},
                      .expected = given({}, {factor}),
                      .label = concat("norm", norm)});
+    cases.push_back({.op = "ClipFactor",
+                     .attrs = {{"max_norm", 0.5}},
+                     .inputs = {values({}, {norm}), values({}, {0.375})},
+                     .expected = given({}, {0.375 * factor}),
+                     .label = concat("times_a_factor_norm", norm)});
   }
   return cases;
 }

@@ -15,7 +15,10 @@ struct UpdateInputs {
   graph::ValueId ok;     // bool scalar
   graph::ValueId rates;  // f64 [2 G, K]: see graph/ops/optimizer_updates.cpp
   graph::ValueId step;   // i64 scalar, or i64 [P] with phases
-  graph::ValueId scale;  // scalar factor on every gradient (clipping)
+  graph::ValueId scale;  // scalar factor on every gradient (clipping, unscaling)
+  // Of it what the gradients still lack, so that they are not what they look like; invalid:
+  // nothing.
+  graph::ValueId unscale;
   std::vector<graph::VariableId> parameters;
   std::vector<graph::ValueId> gradients;
   std::vector<std::int64_t> group_of;  // per parameter

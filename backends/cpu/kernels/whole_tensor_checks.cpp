@@ -27,13 +27,14 @@ struct Chunks {
   int threads = 1;
 };
 
-Chunks chunks_of(const OpQuery& query) {
+// `others`: how many inputs at the end are none of the tensors looked at.
+Chunks chunks_of(const OpQuery& query, std::size_t others) {
   Chunks chunks;
   std::int64_t total = 0;
   for (std::size_t i = 0; i < query.inputs.size(); ++i) {
     const TensorSpec& input = query.inputs[i];
     chunks.layouts.push_back(input.layout);
-    if (!input.present()) {
+    if (!input.present() || i + others >= query.inputs.size()) {
       continue;
     }
     const std::int64_t count = storage_elements(input.shape, input.layout);
@@ -62,8 +63,9 @@ void for_each_chunk(const Chunks& chunks, const KernelArgs& args, const F& f) {
 }
 
 template <class F>
-std::unique_ptr<Kernel> chunk_kernel(const OpQuery& query, std::size_t result_bytes, F make) {
-  Chunks chunks = chunks_of(query);
+std::unique_ptr<Kernel> chunk_kernel(const OpQuery& query, std::size_t result_bytes, F make,
+                                     std::size_t others = 0) {
+  Chunks chunks = chunks_of(query, others);
   const std::size_t workspace = chunks.list.size() * result_bytes;
   const std::size_t kept = chunks.list.size() * sizeof(Chunk);
   const std::vector<Layout> layouts = chunks.layouts;
@@ -91,8 +93,9 @@ double norm_part(Norm norm, const float* values, std::int64_t count) {
 
 std::unique_ptr<Kernel> prepare_norm(const OpQuery& query) {
   const double norm_type = query.attrs->get_double("norm_type", 2);
-  return chunk_kernel(query, sizeof(double), [&](Chunks chunks) {
-    return make_kernel([chunks = std::move(chunks), norm_type](const KernelArgs& args) {
+  const std::size_t factor = query.attrs->get_int("scaled", 0) != 0 ? query.inputs.size() - 1 : 0;
+  const auto make = [&](Chunks chunks) {
+    return make_kernel([chunks = std::move(chunks), norm_type, factor](const KernelArgs& args) {
       visit_norm(norm_type, [&](auto norm) {
         for_each_chunk<double>(chunks, args, [&](const float* values, std::int64_t count) {
           return norm_part(norm, values, count);
@@ -101,10 +104,13 @@ std::unique_ptr<Kernel> prepare_norm(const OpQuery& query) {
         for (std::size_t i = 0; i < chunks.list.size(); ++i) {
           norm.join(total, static_cast<const double*>(args.workspace)[i]);
         }
-        *static_cast<float*>(args.outputs[0]) = static_cast<float>(norm.finish(total));
+        const double times =
+            factor > 0 ? static_cast<double>(*static_cast<const float*>(args.inputs[factor])) : 1;
+        *static_cast<float*>(args.outputs[0]) = static_cast<float>(norm.finish(total) * times);
       });
     });
-  });
+  };
+  return chunk_kernel(query, sizeof(double), make, factor > 0 ? 1 : 0);
 }
 
 std::unique_ptr<Kernel> prepare_adaptive_clip(const OpQuery& query) {

@@ -16,13 +16,17 @@ constexpr std::int64_t kChunk = 16384;
 // Launches over the chunks of all inputs, whose table is made when addresses are bound.
 class ChunkKernel final : public Kernel {
  public:
+  // `factor`: null without `scaled`.
   using Run = void (*)(const TensorChunk* chunks, std::int64_t count, double number,
-                       const KernelArgs& args);
+                       const float* factor, const KernelArgs& args);
 
-  ChunkKernel(const OpQuery& query, std::size_t part_bytes, double number, Run launches)
-      : number_(number), run_(launches) {
+  // `scaled`: the last input is a factor, none of the tensors looked at.
+  ChunkKernel(const OpQuery& query, std::size_t part_bytes, double number, Run launches,
+              bool scaled = false)
+      : number_(number), scaled_(scaled), run_(launches) {
     for (const TensorSpec& input : query.inputs) {
-      counts_.push_back(input.present() ? input.shape.element_count() : 0);
+      const bool other = scaled && counts_.size() + 1 == query.inputs.size();
+      counts_.push_back(input.present() && !other ? input.shape.element_count() : 0);
       input_layouts.push_back(as_it_comes(input));
       chunks_ += (counts_.back() + kChunk - 1) / kChunk;
     }
@@ -42,7 +46,8 @@ class ChunkKernel final : public Kernel {
     return state;
   }
   void run(const KernelArgs& args) const override {
-    run_(args.state_as<State>().chunks.address(), chunks_, number_, args);
+    const float* factor = scaled_ ? input<float>(args, counts_.size() - 1) : nullptr;
+    run_(args.state_as<State>().chunks.address(), chunks_, number_, factor, args);
   }
 
  private:
@@ -53,30 +58,36 @@ class ChunkKernel final : public Kernel {
   std::vector<std::int64_t> counts_;
   std::int64_t chunks_ = 0;
   double number_;
+  bool scaled_;
   Run run_;
 };
 
 std::unique_ptr<Kernel> prepare_norm(const OpQuery& query) {
   return std::make_unique<ChunkKernel>(
       query, sizeof(double), query.attrs->get_double("norm_type", 2),
-      [](const TensorChunk* chunks, std::int64_t count, double p, const KernelArgs& args) {
-        global_norm(chunks, count, p, static_cast<double*>(args.workspace), output<float>(args, 0),
-                    handle_of(args.stream));
-      });
+      [](const TensorChunk* chunks, std::int64_t count, double p, const float* factor,
+         const KernelArgs& args) {
+        global_norm(chunks, count, p, factor, static_cast<double*>(args.workspace),
+                    output<float>(args, 0), handle_of(args.stream));
+      },
+      query.attrs->get_int("scaled", 0) != 0);
 }
 
 std::unique_ptr<Kernel> prepare_finite(const OpQuery& query) {
-  return std::make_unique<ChunkKernel>(
-      query, sizeof(std::int32_t), 0,
-      [](const TensorChunk* chunks, std::int64_t count, double, const KernelArgs& args) {
-        all_finite(chunks, count, static_cast<std::int32_t*>(args.workspace), output<bool>(args, 0),
-                   handle_of(args.stream));
-      });
+  return std::make_unique<ChunkKernel>(query, sizeof(std::int32_t), 0,
+                                       [](const TensorChunk* chunks, std::int64_t count, double,
+                                          const float*, const KernelArgs& args) {
+                                         all_finite(chunks, count,
+                                                    static_cast<std::int32_t*>(args.workspace),
+                                                    output<bool>(args, 0), handle_of(args.stream));
+                                       });
 }
 
 std::unique_ptr<Kernel> prepare_factor(const OpQuery& query) {
-  return make_kernel([max_norm = query.attrs->get_double("max_norm", 0)](const KernelArgs& args) {
-    clip_factor(input<float>(args, 0), max_norm, output<float>(args, 0), handle_of(args.stream));
+  return make_kernel([max_norm = query.attrs->get_double("max_norm", 0),
+                      scaled = has_input(query, 1)](const KernelArgs& args) {
+    clip_factor(input<float>(args, 0), max_norm, scaled ? input<float>(args, 1) : nullptr,
+                output<float>(args, 0), handle_of(args.stream));
   });
 }
 

@@ -42,14 +42,16 @@ __global__ void __launch_bounds__(kBlock)
 
 template <class Norm>
 __global__ void __launch_bounds__(kBlock)
-    join_norm_kernel(const Norm norm, const double* parts, std::int64_t count, float* y) {
+    join_norm_kernel(const Norm norm, const double* parts, std::int64_t count, const float* factor,
+                     float* y) {
   double total = 0;
   for (std::int64_t i = threadIdx.x; i < count; i += blockDim.x) {
     norm.join(total, parts[i]);
   }
   total = block_join(norm, total, shared_as<Scratch<double>>());
   if (threadIdx.x == 0) {
-    *y = static_cast<float>(norm.finish(total));
+    const double times = factor == nullptr ? 1.0 : static_cast<double>(*factor);
+    *y = static_cast<float>(norm.finish(total) * times);
   }
 }
 
@@ -81,10 +83,12 @@ __global__ void __launch_bounds__(kBlock)
   }
 }
 
-__global__ void clip_factor_kernel(const float* norm, double max_norm, float* y) {
+__global__ void clip_factor_kernel(const float* norm, double max_norm, const float* factor,
+                                   float* y) {
   if (threadIdx.x == 0) {
-    const double factor = max_norm / (static_cast<double>(*norm) + kClipEpsilon);
-    *y = static_cast<float>(factor > 1 ? 1.0 : factor);
+    const double room = max_norm / (static_cast<double>(*norm) + kClipEpsilon);
+    const auto clip = static_cast<float>(room > 1 ? 1.0 : room);
+    *y = factor == nullptr ? clip : clip * *factor;
   }
 }
 
@@ -112,12 +116,12 @@ __global__ void loss_scale_kernel(const LossScaleRule rule, const float* scale,
 
 }  // namespace
 
-void global_norm(const TensorChunk* chunks, std::int64_t count, double p, double* parts, float* y,
-                 StreamHandle stream) {
+void global_norm(const TensorChunk* chunks, std::int64_t count, double p, const float* factor,
+                 double* parts, float* y, StreamHandle stream) {
   visit_norm(p, [&]<class Norm>(Norm norm) {
     launch(norm_kernel<Norm>, count, kBlock, sizeof(Scratch<double>), stream, norm, chunks, parts);
     launch(join_norm_kernel<Norm>, 1, kBlock, sizeof(Scratch<double>), stream, norm, parts, count,
-           y);
+           factor, y);
   });
 }
 
@@ -127,8 +131,9 @@ void all_finite(const TensorChunk* chunks, std::int64_t count, std::int32_t* par
   launch(join_finite_kernel, 1, kBlock, sizeof(Scratch<int>), stream, parts, count, y);
 }
 
-void clip_factor(const float* norm, double max_norm, float* y, StreamHandle stream) {
-  launch(clip_factor_kernel, 1, 32, 0, stream, norm, max_norm, y);
+void clip_factor(const float* norm, double max_norm, const float* factor, float* y,
+                 StreamHandle stream) {
+  launch(clip_factor_kernel, 1, 32, 0, stream, norm, max_norm, factor, y);
 }
 
 void update_loss_scale(const LossScaleRule& rule, const float* scale, const std::int64_t* tracker,

@@ -13,16 +13,18 @@ struct TensorChunk {
   std::int64_t count = 0;
 };
 
-// y = the p-norm of all chunks (backends/common/p_norms.h). `parts`: a double per chunk.
-void global_norm(const TensorChunk* chunks, std::int64_t count, double p, double* parts, float* y,
-                 StreamHandle stream);
+// y = the p-norm of all chunks (backends/common/p_norms.h), times `factor` where it is not null.
+// `parts`: a double per chunk.
+void global_norm(const TensorChunk* chunks, std::int64_t count, double p, const float* factor,
+                 double* parts, float* y, StreamHandle stream);
 
 // y = whether all are finite. `parts`: a flag per chunk.
 void all_finite(const TensorChunk* chunks, std::int64_t count, std::int32_t* parts, bool* y,
                 StreamHandle stream);
 
-// y = min(1, max_norm / (norm + 1e-6)); NaN stays NaN.
-void clip_factor(const float* norm, double max_norm, float* y, StreamHandle stream);
+// y = min(1, max_norm / (norm + 1e-6)), times `factor` where it is not null; NaN stays NaN.
+void clip_factor(const float* norm, double max_norm, const float* factor, float* y,
+                 StreamHandle stream);
 
 struct LossScaleRule {
   double growth, backoff;

@@ -34,15 +34,21 @@ std::unique_ptr<Kernel> prepare_norm(const OpQuery& query) {
   for (const TensorSpec& input : query.inputs) {
     counts.push_back(input.shape.element_count());
   }
+  const bool scaled = query.attrs->get_int("scaled", 0) != 0;
+  if (scaled) {
+    counts.pop_back();
+  }
   const double norm_type = query.attrs->get_double("norm_type", 2);
   return visit_float(query.inputs[0].dtype, [&]<class T>() -> std::unique_ptr<Kernel> {
-    return make_kernel([counts, norm_type](const KernelArgs& args) {
+    return make_kernel([counts, norm_type, scaled](const KernelArgs& args) {
       visit_norm(norm_type, [&](auto norm) {
         double total = 0;
         for (std::size_t i = 0; i < counts.size(); ++i) {
           norm.join(total, norm_part(norm, static_cast<const T*>(args.inputs[i]), counts[i]));
         }
-        *static_cast<T*>(args.outputs[0]) = static_cast<T>(norm.finish(total));
+        const double factor =
+            scaled ? static_cast<double>(*static_cast<const T*>(args.inputs[counts.size()])) : 1;
+        *static_cast<T*>(args.outputs[0]) = static_cast<T>(norm.finish(total) * factor);
       });
     });
   });
@@ -61,14 +67,17 @@ std::unique_ptr<Kernel> prepare_adaptive_clip(const OpQuery& query) {
   });
 }
 
-// min(1, max_norm / (norm + 1e-6)); NaN stays NaN.
+// min(1, max_norm / (norm + 1e-6)), rounded, times the second input; NaN stays NaN.
 std::unique_ptr<Kernel> prepare_factor(const OpQuery& query) {
   const double max_norm = query.attrs->get_double("max_norm", 0);
+  const bool scaled = has_input(query, 1);
   return visit_float(query.inputs[0].dtype, [&]<class T>() -> std::unique_ptr<Kernel> {
-    return make_kernel([max_norm](const KernelArgs& args) {
+    return make_kernel([max_norm, scaled](const KernelArgs& args) {
       const double norm = static_cast<double>(*static_cast<const T*>(args.inputs[0]));
       const double factor = max_norm / (norm + kClipEpsilon);
-      *static_cast<T*>(args.outputs[0]) = static_cast<T>(factor > 1 ? 1 : factor);
+      const T clip = static_cast<T>(factor > 1 ? 1 : factor);
+      *static_cast<T*>(args.outputs[0]) =
+          scaled ? clip * *static_cast<const T*>(args.inputs[1]) : clip;
     });
   });
 }

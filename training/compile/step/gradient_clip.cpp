@@ -1,6 +1,9 @@
 #include "training/compile/step/gradient_clip.h"
 
+#include <utility>
+
 #include "runtime/base/error.h"
+#include "training/optimizers/update_node.h"
 #include "training/settings/name_pattern.h"
 
 namespace temper::training {
@@ -10,12 +13,21 @@ using graph::ValueId;
 
 namespace {
 
-ValueId norm_of(Builder& builder, const ClipSettings& settings, std::vector<ValueId> gradients) {
+ValueId norm_of(Builder& builder, const ClipSettings& settings, std::vector<ValueId> gradients,
+                ValueId unscale = {}) {
   Attrs attrs;
   if (settings.norm_type != 2) {
     attrs.set("norm_type", settings.norm_type);
   }
+  if (unscale.valid()) {
+    attrs.set("scaled", std::int64_t{1});
+    gradients.push_back(unscale);
+  }
   return builder.op("GlobalNorm", std::move(gradients), std::move(attrs));
+}
+
+bool clips_single(const ClipSettings& settings) {
+  return settings.value > 0 || settings.agc > 0 || settings.tensor_norm > 0;
 }
 
 // Per parameter: whether adaptive clipping leaves it alone.
@@ -30,6 +42,21 @@ std::vector<bool> excluded(const graph::Graph& graph, const ClipSettings& settin
 
 }  // namespace
 
+void unscale_gradients(Builder& builder, const ClipSettings& settings, bool watched,
+                       ValueId unscale, UpdateInputs& update) {
+  if (!unscale.valid()) {
+    return;
+  }
+  if (!watched && !clips_single(settings) && !any_group(update, "centralize")) {
+    update.unscale = unscale;
+    return;
+  }
+  builder.set_origin("loss unscaling");
+  for (ValueId& gradient : update.gradients) {
+    gradient = builder.mul(gradient, unscale);
+  }
+}
+
 // value:        g <- min(max(g, -value), value)
 // agc:          g <- g min(1, agc max(|w|, eps) / |g|) of each unit, norms over the unit
 // norm:         g <- g min(1, max_norm / (norm + 1e-6)), norm over all tensors
@@ -41,9 +68,9 @@ ClippedGradients clip_gradients(Builder& builder, const ClipSettings& settings,
                "together or that of each tensor");
   ClippedGradients made;
   builder.set_origin("gradient norm");
-  made.norm = norm_of(builder, settings, update.gradients);
+  made.norm = norm_of(builder, settings, update.gradients, update.unscale);
   made.clipped = made.norm;
-  if (settings.value > 0 || settings.agc > 0 || settings.tensor_norm > 0) {
+  if (clips_single(settings)) {
     builder.set_origin("gradient clipping");
     const std::vector<bool> without_agc = excluded(builder.graph(), settings, update);
     for (std::size_t i = 0; i < update.gradients.size(); ++i) {
@@ -73,10 +100,15 @@ ClippedGradients clip_gradients(Builder& builder, const ClipSettings& settings,
 }
 
 ValueId clip_factor(Builder& builder, const ClipSettings& settings,
-                    const ClippedGradients& gradients) {
-  return settings.norm > 0
-             ? builder.op("ClipFactor", {gradients.clipped}, {{"max_norm", settings.norm}})
-             : builder.scalar(builder.dtype(gradients.norm), 1);
+                    const ClippedGradients& gradients, const UpdateInputs& update) {
+  if (settings.norm > 0) {
+    std::vector<ValueId> inputs = {gradients.clipped};
+    if (update.unscale.valid()) {
+      inputs.push_back(update.unscale);
+    }
+    return builder.op("ClipFactor", std::move(inputs), {{"max_norm", settings.norm}});
+  }
+  return update.unscale.valid() ? update.unscale : builder.scalar(builder.dtype(gradients.norm), 1);
 }
 
 // g <- g - mean of g over the unit

@@ -26,17 +26,14 @@ ValueId LossScaling::scale_seed(Builder& builder, ValueId dy) const {
   return dy.valid() ? builder.mul(dy, scale) : scale;
 }
 
-void LossScaling::unscale(Builder& builder, std::vector<ValueId>& gradients) const {
+ValueId LossScaling::inverse(Builder& builder) const {
   if (!active_) {
-    return;
+    return {};
   }
   builder.set_origin("loss unscaling");
   const ValueId scale = builder.graph().read_variable(scale_);
   // As PyTorch's, which divides in double: rounded to float, the two are the same number.
-  const ValueId inverse = builder.op("Reciprocal", {scale});
-  for (ValueId& gradient : gradients) {
-    gradient = builder.mul(gradient, inverse);
-  }
+  return builder.op("Reciprocal", {scale});
 }
 
 void LossScaling::update(Builder& builder, ValueId finite) const {

@@ -18,8 +18,9 @@ class LossScaling {
 
   // The gradient of the loss that the reverse pass starts from, times the scale.
   graph::ValueId scale_seed(graph::Builder& builder, graph::ValueId dy) const;
-  // Every gradient times (float)(1 / (double)scale), as GradScaler.unscale_().
-  void unscale(graph::Builder& builder, std::vector<graph::ValueId>& gradients) const;
+  // What every gradient is multiplied with, (float)(1 / (double)scale), as GradScaler.unscale_();
+  // invalid when the gradients are what they should be.
+  graph::ValueId inverse(graph::Builder& builder) const;
   // Scale and tracker after a step whose gradients were all finite, or not. Attempt bindings.
   void update(graph::Builder& builder, graph::ValueId finite) const;
 

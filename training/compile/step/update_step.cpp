@@ -166,7 +166,8 @@ LossParts add_update_step(Graph& graph, const CompileSettings& settings,
     stage_statistics(builder, false);
     return loss;
   }
-  scaling.unscale(builder, update.gradients);
+  unscale_gradients(builder, settings.clip, request.watch_gradients, scaling.inverse(builder),
+                    update);
   if (request.watch_gradients) {
     for (std::size_t i = 0; i < update.parameters.size(); ++i) {
       const graph::Variable& parameter = graph.variable(update.parameters[i]);
@@ -183,7 +184,7 @@ LossParts add_update_step(Graph& graph, const CompileSettings& settings,
                               settings.train.spike.of == "loss" ? loss.total : clip.norm);
   }
   graph.value(graph.ok).name = "ok";
-  update.scale = clip_factor(builder, settings.clip, clip);
+  update.scale = clip_factor(builder, settings.clip, clip, update);
   update.ok = graph.ok;
   update.rates = graph.read_variable(step.rates);
   update.step = steps_done(builder, settings, update, step);

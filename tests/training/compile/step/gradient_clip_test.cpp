@@ -35,7 +35,9 @@ graph::VariableId parameter(graph::Graph& graph, const std::string& name, DType 
   return graph.add_variable(std::move(variable));
 }
 
-Result run(const ExpectedClipping& wanted, DType dtype, const char* backend_name) {
+// With `loss_scale`: of gradients times it, which are still to be unscaled.
+Result run(const ExpectedClipping& wanted, DType dtype, const char* backend_name,
+           double loss_scale = 1) {
   graph::Graph graph(graph::standard_ops());
   graph::Builder builder(graph, "test");
   UpdateInputs update;
@@ -50,12 +52,21 @@ Result run(const ExpectedClipping& wanted, DType dtype, const char* backend_name
     known.emplace(graph.read_variable(id),
                   Tensor::from<double>(dtype, tensor.shape, tensor.parameter));
     update.gradients.push_back(graph.add_input("g" + name, dtype, tensor.shape));
-    known.emplace(update.gradients.back(),
-                  Tensor::from<double>(dtype, tensor.shape, tensor.gradient));
+    std::vector<double> scaled = tensor.gradient;
+    for (double& element : scaled) {
+      element *= loss_scale;
+    }
+    known.emplace(update.gradients.back(), Tensor::from<double>(dtype, tensor.shape, scaled));
   }
+  ValueId unscale;
+  if (loss_scale != 1) {
+    unscale = graph.add_input("unscale", dtype, Shape{});
+    known.emplace(unscale, Tensor::from<double>(dtype, {}, std::vector<double>{1 / loss_scale}));
+  }
+  unscale_gradients(builder, wanted.settings, false, unscale, update);
   const ClippedGradients clip = clip_gradients(builder, wanted.settings, update);
   centralize_gradients(builder, update);
-  const ValueId factor = clip_factor(builder, wanted.settings, clip);
+  const ValueId factor = clip_factor(builder, wanted.settings, clip, update);
   std::vector<ValueId> results{clip.norm};
   for (const ValueId gradient : update.gradients) {
     results.push_back(builder.mul(gradient, factor));
@@ -96,6 +107,40 @@ TEST(GradientClipping, EqualsPyTorchInDouble) {
 TEST(GradientClipping, EqualsPyTorchInFloat) {
   expect_equal(DType::kFloat32, "reference", 2e-6);
   expect_equal(DType::kFloat32, "cpu", 2e-6);
+}
+
+TEST(GradientClipping, OfScaledGradientsHasTheBitsOfUnscaledOnes) {
+  for (const ExpectedClipping& wanted : expected_clippings()) {
+    for (const char* backend : {"reference", "cpu"}) {
+      const Result unscaled = run(wanted, DType::kFloat32, backend);
+      for (const double loss_scale : {65536.0, 0.25}) {
+        const Result scaled = run(wanted, DType::kFloat32, backend, loss_scale);
+        const bool whole_power = std::isinf(wanted.settings.norm_type) ||
+                                 wanted.settings.norm_type == std::round(wanted.settings.norm_type);
+        if (whole_power) {
+          EXPECT_EQ(scaled.norm, unscaled.norm) << backend;
+          EXPECT_EQ(scaled.gradients, unscaled.gradients) << backend;
+        } else {
+          EXPECT_NEAR(scaled.norm, unscaled.norm, 1e-6 * unscaled.norm) << backend;
+        }
+      }
+    }
+  }
+}
+
+TEST(GradientClipping, LeavesScaledGradientsToTheOptimizersPassUnlessSomethingLooksAtThem) {
+  for (const bool watched : {false, true}) {
+    graph::Graph graph(graph::standard_ops());
+    graph::Builder builder(graph, "test");
+    UpdateInputs update;
+    update.groups = {{}};
+    update.gradients = {graph.add_input("g", DType::kFloat32, Shape{3})};
+    const ValueId given = update.gradients[0];
+    const ValueId unscale = graph.add_input("unscale", DType::kFloat32, Shape{});
+    unscale_gradients(builder, {}, watched, unscale, update);
+    EXPECT_EQ(update.gradients[0] == given, !watched);
+    EXPECT_EQ(update.unscale.valid(), !watched);
+  }
 }
 
 TEST(GradientClipping, NormsOfEveryTypeKeepNan) {
