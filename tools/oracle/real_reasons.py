@@ -141,7 +141,7 @@ def in_double(trial):
     onnx.save(model, str(path))
     first, last, rate = trial_in_double(trial, path, loss)
     if slope <= RIGHT and last < first:
-        return ROUNDING, f"{trial.row['why']}; in double the slope is off by {slope:.0e}, and the loss goes from {first:.6g} to {last:.6g} at a rate of {rate:.0e}"
+        return ROUNDING, f"{trial.row['why']}; in double the slope is off by {slope:.0e}, and the loss goes from {first:.10g} to {last:.10g} at a rate of {rate:.0e}"
     print(f'     in double: slope {slope:.2g}, loss {first:.9g} to {last:.9g}', flush=True)
     return ''
 
