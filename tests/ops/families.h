@@ -22,5 +22,6 @@ std::vector<OpCase> fused_cases();
 std::vector<OpCase> update_cases();
 std::vector<OpCase> other_domain_cases();
 std::vector<OpCase> state_and_offset_cases();
+std::vector<OpCase> instance_cases();
 
 }  // namespace temper::op_suite

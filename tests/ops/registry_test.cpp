@@ -30,15 +30,11 @@ const Names kLoweringOnly = {"Reorder", "CommitIf", "Copy"};
 const Names kGradientGaps = {};
 
 // Ops without a case of their own: run only through the gradients of others (inputs of dtype
-// kOpaque), by the importer and the pass over gradient requests (gradient_requests_test.cpp),
-// against GradScaler's traces (tests/training/compile/step/loss_scaling_test.cpp) or PyTorch's
-// trajectories of matrices (matrix_updates_test.cpp).
-const Names kTestedThroughOthers = {"MaxPoolGrad",     "LossScaleUpdate",       "MuonUpdate",
-                                    "AdafactorUpdate", "AdafactorVectorUpdate", "Gradient"};
+// kOpaque), by the importer and the pass over gradient requests (gradient_requests_test.cpp).
+const Names kTestedThroughOthers = {"MaxPoolGrad", "Gradient"};
 
-// Kernels that run only behind their forward's kernel, so only in a gradient, or only in a step.
-const Names kNeedsForward = {"MaxPoolGrad", "BatchNormTrainGrad", "LossScaleUpdate",
-                             "MuonUpdate",  "AdafactorUpdate",    "AdafactorVectorUpdate"};
+// Kernels that run only behind their forward's kernel, so only in a gradient.
+const Names kNeedsForward = {"MaxPoolGrad", "BatchNormTrainGrad"};
 
 TEST(OpRegistry, EveryOpHasAShapeRule) {
   for (const graph::OpDef* op : graph::standard_ops().all()) {

@@ -56,6 +56,7 @@ struct NadamUpdate {
   static constexpr std::array<std::string_view, 2> kStates{"exp_avg", "exp_avg_sq"};
   static constexpr std::array<std::string_view, 6> kParameters{
       "weight_decay", "beta1", "beta2", "eps", "momentum_decay", "decoupled"};
+  static constexpr bool kMovesMemory = true;  // UpdateStep::memory
   GradientRule<T> rule;
   T beta1_rest, beta2, beta2_rest, correction2, of_gradient, of_moment, eps;
 

@@ -125,7 +125,7 @@ void run_update(const DeviceUpdate& d, StreamHandle stream) {
     launch(measure_kernel<U>, d.chunk_count, kBlock, sizeof(Shared<U>), stream, d);
   }
   launch(update_kernel<U>, d.chunk_count, kBlock, sizeof(Shared<U>), stream, d);
-  if (d.scalars.memory != nullptr) {
+  if constexpr (requires { U::kMovesMemory; }) {
     launch_elements(advance_kernel<U>, d.scalars.groups * d.scalars.phases, stream, d);
   }
 }
