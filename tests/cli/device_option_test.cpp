@@ -2,6 +2,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
+
 #include "backends/backends.h"
 #include "backends/cuda/cuda_backend.h"
 #include "tests/cli/run_command.h"
@@ -40,6 +42,22 @@ TEST(Devices, ThatAreNotThereExitWith8) {
   const CommandResult result = run_temper(
       {"train", digits("digits.toml"), "train.device=cuda:99", "train.out=" + (scratch / "run")});
   EXPECT_EQ(result.exit_code, 8) << result.err;
+}
+
+TEST(Devices, ThatTheBuildLacksAreToldWithWhatToDo) {
+  if (has_cuda_backend()) {
+    GTEST_SKIP() << "this build has the CUDA backend: tools/test_cuda.sh asks it without a GPU";
+  }
+  const ScratchFolder scratch;
+  for (const std::string device : {"cuda", "cuda:1"}) {
+    const CommandResult result =
+        run_temper({"train", digits("digits.toml"), "train.device=" + device,
+                    "train.out=" + (scratch / "run")});
+    EXPECT_EQ(result.exit_code, 8) << result.err;
+    EXPECT_THAT(result.err, HasSubstr("this build has no CUDA backend: build with "
+                                      "-DTEMPER_CUDA=ON, or use train.device = \"cpu\""));
+    EXPECT_FALSE(std::filesystem::exists(scratch / "run"));
+  }
 }
 
 TEST(Devices, ChosenByAutoAreToldWithTheReasonAndKeptInTheRecipe) {

@@ -143,13 +143,17 @@ void fill_elements(std::size_t element_bytes, std::uint64_t bits, void* y, std::
 }
 
 void copy_if(const bool* ok, const void* x, void* y, std::int64_t bytes, StreamHandle stream) {
-  // Tensors are aligned, so that whole words can be moved.
-  const bool words = bytes % 4 == 0;
-  visit_bytes(words ? 4 : 1, [&]<class T>(T) {
+  const auto move = [&]<class T>(T) {
     const auto count = bytes / static_cast<std::int64_t>(sizeof(T));
     launch_elements(copy_if_kernel<T>, count, stream, ok, static_cast<const T*>(x),
                     static_cast<T*>(y), count);
-  });
+  };
+  // Tensors are aligned, so that whole words can be moved.
+  if (bytes % 4 == 0) {
+    move(std::uint32_t{});
+  } else {
+    move(std::uint8_t{});
+  }
 }
 
 }  // namespace temper::cuda
