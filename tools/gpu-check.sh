@@ -28,12 +28,14 @@ correct() {
   tests "smallest kernels" 30 1 test_ops "$result/Add_*_f32:$result/Softmax_*_f32" "$result/Softmax_*_f32"
   tests "matrix products" 30 1 test_ops "$result/MatMul_*:$result/Gemm_*" "$result/Gemm_*_f32"
   tests "convolutions" 40 1 test_ops "$result/Conv*" "$result/Conv_*1x1*_f32"
-  tests "op suite" 60 4 test_ops "$result" "$result/ReduceSum_*_f32"
-  tests "gradients of ops" 60 2 test_ops 'Ops/BackendGradient.*_f32' 'Ops/BackendGradient.*/Softmax_*_f32'
+  # NVRTC would take minutes for a program of each elementwise case: it gets all of them in one.
+  TEMPER_NVRTC=off tests "op suite" 60 4 test_ops "$result" "$result/ReduceSum_*_f32"
+  TEMPER_NVRTC=off tests "gradients of ops" 60 2 test_ops 'Ops/BackendGradient.*_f32' 'Ops/BackendGradient.*/Softmax_*_f32'
+  tests "elementwise chains" 120 1 test_ops 'PrintedChains.*' 'PrintedChains.*'
   tests "models as PyTorch" 40 1 test_models "*On${device//[-:]/}" "*tinymlp*On${device//[-:]/}"
   tests "losses as PyTorch" 30 1 test_training 'EmulatedLossValues.*' 'EmulatedLossValues.*'
   tests "gradients of networks" 40 1 test_training '*EmulatedGradients*' '*EmulatedGradients*/digits'
-  tests "steps of training" 60 2 test_training '*EmulatedFeature*:*EmulatedTinyRuns*:*EmulatedOptimizer*:*EmulatedRecipes*:*EmulatedAnalysis*:EmulatedDigits*' \
+  tests "steps of training" 60 2 test_training 'EmulatedPrograms*:*EmulatedFeature*:*EmulatedTinyRuns*:*EmulatedOptimizer*:*EmulatedRecipes*:*EmulatedAnalysis*:EmulatedDigits*' \
     'EmulatedAnalysis.Eval*'
   tests "samples" 60 3 test_training '*EmulatedSamples*:*EmulatedGan*' '*EmulatedSamples*/digits'
   tests "mixed precision" 40 1 test_training '*EmulatedMixedPrecisionRuns*' '*EmulatedMixedPrecisionRuns*digits_bf16'

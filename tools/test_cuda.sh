@@ -1,6 +1,6 @@
 #!/bin/sh
 # Builds `temper` with the CUDA backend by nvcc and checks what can be checked without a GPU: every kernel is there for every architecture
-# of the list and as PTX, none spills registers, the program needs no library of CUDA to start, says what is missing and exits 8. nvcc comes
+# of the list and as PTX, none spills registers, neither do those that NVRTC makes of models' elementwise chains, the program needs no library of CUDA to start, says what is missing and exits 8. nvcc comes
 # from PyPI into the build folder; nothing of CUDA has to be installed, and nothing here runs on a GPU (that is tools/gpu-check.sh).
 set -eu
 cd "$(dirname "$0")/.."
@@ -51,7 +51,7 @@ fi
 echo "-- what it says where there is no GPU"
 doctor=$("$temper" doctor)
 echo "$doctor" | grep -E '^(device cuda|CUDA|cu)' || true
-for part in "CUDA build" "CUDA driver" "CUDA devices" cuBLASLt cuDNN; do
+for part in "CUDA build" "CUDA driver" "CUDA devices" cuBLASLt cuDNN NVRTC; do
   echo "$doctor" | grep -qE "^$part +[^ ]" || problem "temper doctor does not speak of $part"
 done
 echo "$doctor" | grep -qE '^device cuda +not available' || problem "there is a GPU here: what is said without one was not checked"
@@ -66,3 +66,20 @@ for device in cuda cuda:1; do
 done
 "$temper" train models/digits/digits.toml train.device=cuda-emulated train.epochs=1 train.out="$out/emulated" ||
   problem "the emulated device does not train in a build with both"
+
+echo "-- elementwise chains by NVRTC"
+cmake --build "$build" --target nvrtc_programs
+# program_of ARCHITECTURE SIZE OPTION...: what the emulated device keeps of the model's step has the text of the kernels.
+program_of() {
+  name=$1
+  size=$2
+  shift 2
+  "$temper" new "$name" "$out/$name.onnx" "$@" >/dev/null
+  XDG_CACHE_HOME="$out/$name" TEMPER_NVRTC=on "$temper" inspect "$out/$name.onnx" ${size:+"$size"} --kernels --batch-size 4 \
+    --device cuda-emulated >/dev/null
+}
+program_of gpt sequence=64 --vocabulary 512 --layers 4 --width 256 --heads 4
+program_of vit ""
+program_of unet ""
+program_of lstm sequence=64
+LD_LIBRARY_PATH=$toolkit/lib "$build/nvrtc_programs" "$out"/*/temper/*.program || problem "NVRTC does not take all programs"

@@ -183,6 +183,24 @@ struct ClipGrad {
   }
 };
 
+// Clip with bounds that are not NaN: comparisons alone keep a NaN x.
+template <class T>
+struct BoundedClip {
+  T low, high;
+  [[gnu::always_inline]] constexpr T operator()(T x) const {
+    const T raised = x < low ? low : x;
+    return raised > high ? high : raised;
+  }
+};
+
+template <class T>
+struct BoundedClipGrad {
+  T low, high;
+  [[gnu::always_inline]] constexpr T operator()(T dy, T x) const {
+    return ClipGrad{}(dy, x, low, high);
+  }
+};
+
 // ---------------------------------------------------------------- one argument
 
 struct Neg {

@@ -9,24 +9,6 @@
 
 namespace temper::functors {
 
-// Clip with bounds that are not NaN: comparisons alone keep a NaN x.
-template <class T>
-struct BoundedClip {
-  T low, high;
-  [[gnu::always_inline]] constexpr T operator()(T x) const {
-    const T raised = x < low ? low : x;
-    return raised > high ? high : raised;
-  }
-};
-
-template <class T>
-struct BoundedClipGrad {
-  T low, high;
-  [[gnu::always_inline]] constexpr T operator()(T dy, T x) const {
-    return ClipGrad{}(dy, x, low, high);
-  }
-};
-
 template <class T, class Math, class F>
 [[gnu::always_inline]] constexpr bool visit_unary(const FunctorCall& call, const F& f) {
   const T p = static_cast<T>(call.p), q = static_cast<T>(call.q);

@@ -6,6 +6,7 @@
 #include "backends/cuda/device_backend.h"
 #include "backends/cuda/kernel_rows.h"
 #include "backends/cuda/memory.h"
+#include "backends/cuda/printed_programs.h"
 #include "backends/cuda/stream.h"
 #include "runtime/base/concat.h"
 
@@ -17,6 +18,8 @@ class CudaBackend final : public Backend {
   CudaBackend(std::string name, int ordinal) : name_(std::move(name)) {
     facts_ = open_device(ordinal);
     memory_ = std::make_unique<CudaMemory>();
+    programs_ = std::make_unique<PrintedPrograms>();
+    add_elementwise(table_, *programs_);
     register_all_kernels(table_);
     add_conversions(table_);
   }
@@ -26,7 +29,8 @@ class CudaBackend final : public Backend {
   std::unique_ptr<Stream> make_stream() const override { return std::make_unique<CudaStream>(); }
   std::string fingerprint() const override {
     return concat(facts_.name, ", compute capability ", facts_.major, ".", facts_.minor, ", ",
-                  facts_.versions, ", ", cublas_text(), ", ", cudnn_text());
+                  facts_.versions, ", ", cublas_text(), ", ", cudnn_text(), ", ",
+                  programs_->text());
   }
   bool is_fast(DType dtype) const override {
     return dtype == DType::kFloat16 || (dtype == DType::kBFloat16 && facts_.major >= 8);
@@ -36,6 +40,7 @@ class CudaBackend final : public Backend {
   std::string name_;
   DeviceFacts facts_;
   std::unique_ptr<CudaMemory> memory_;
+  std::unique_ptr<PrintedPrograms> programs_;
   KernelTable table_;
 };
 

@@ -20,6 +20,10 @@ void register_all_kernels(KernelTable& table);
 // 16-bit floats from and to f32, by kernels (kernels/cast.cu).
 void add_conversions(KernelTable& table);
 
+// Elementwise ops and chains of them. `programs` outlives the table and all of its kernels.
+class PrintedPrograms;
+void add_elementwise(KernelTable& table, PrintedPrograms& programs);
+
 // "No" when some input or output that is there has another type than f32.
 Support only_f32(const OpQuery& query);
 

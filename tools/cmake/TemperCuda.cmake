@@ -11,6 +11,38 @@ option(TEMPER_DEVICE_EMULATED "Build the device cuda-emulated, for tests" ${emul
 set(cuda_folder ${PROJECT_SOURCE_DIR}/backends/cuda)
 temper_registration(cuda_registration backends/cuda/kernels temper::cuda "KernelTable&" "backends/cuda/kernel_rows.h" register_all_kernels)
 
+# temper_cuda_files(OUT FUNCTION FILE...): a source with the text of files, for programs that are compiled while Temper runs.
+function(temper_cuda_files out function)
+  set(entries "")
+  foreach(name IN LISTS ARGN)
+    file(READ ${PROJECT_SOURCE_DIR}/${name} text)
+    set_property(DIRECTORY ${PROJECT_SOURCE_DIR} APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/${name})
+    string(APPEND entries "    {\"${name}\", R\"TEXT(${text})TEXT\"},\n")
+  endforeach()
+  set(path ${PROJECT_BINARY_DIR}/generated/backends/cuda/${function}.cpp)
+  file(CONFIGURE OUTPUT ${path} CONTENT
+"// Written by CMake from the files that it names.
+#include \"backends/cuda/nvrtc_support.h\"
+
+namespace temper::cuda {
+namespace {
+
+constexpr ProgramFile kFiles[] = {
+${entries}};
+
+}  // namespace
+
+std::span<const ProgramFile> ${function}() { return kFiles; }
+
+}  // namespace temper::cuda
+" @ONLY)
+  set(${out} ${path} PARENT_SCOPE)
+endfunction()
+temper_cuda_files(cuda_program_files program_files backends/common/functors.h backends/common/activations.h
+  backends/cuda/device/stored_floats.cuh)
+temper_cuda_files(cuda_language_files language_files backends/cuda/emulated/kernel_language.h
+  backends/cuda/emulated/thread_scheduler.h)
+
 if(TEMPER_CUDA)
   if(NOT CMAKE_CUDA_ARCHITECTURES)
     set(CMAKE_CUDA_ARCHITECTURES 75-real 80-real 90-real 90-virtual)
@@ -48,7 +80,8 @@ if(TEMPER_CUDA)
     list(FILTER cuda_sources EXCLUDE REGEX "/real/cudnn")
     list(APPEND cuda_sources ${cuda_folder}/absent/cudnn_absent.cpp)
   endif()
-  add_library(temper_backends_cuda STATIC ${cuda_sources} ${cuda_registration})
+  add_library(temper_backends_cuda STATIC ${cuda_sources} ${cuda_registration} ${cuda_program_files})
+  set_source_files_properties(${cuda_folder}/printed_programs.cpp PROPERTIES COMPILE_DEFINITIONS TEMPER_VERSION="${PROJECT_VERSION}")
   set_source_files_properties(${cuda_sources} PROPERTIES SKIP_PRECOMPILE_HEADERS ON)
   target_include_directories(temper_backends_cuda PRIVATE ${PROJECT_SOURCE_DIR} ${CUDAToolkit_INCLUDE_DIRS})
   list(JOIN CMAKE_CUDA_ARCHITECTURES " " built_for)
@@ -60,8 +93,12 @@ if(TEMPER_CUDA)
   # What ptxas says of each kernel is kept beside its object, for tools/checks/check_spills.py.
   set_property(TARGET temper_backends_cuda PROPERTY
     RULE_LAUNCH_COMPILE "${PROJECT_SOURCE_DIR}/tools/cmake/keep_registers.sh <OBJECT>")
-  target_link_libraries(temper_backends_cuda PUBLIC temper_runtime_backend temper_backends_common temper_backends_host
+  target_link_libraries(temper_backends_cuda PUBLIC temper_runtime_platform temper_runtime_backend temper_backends_common temper_backends_host
     PRIVATE CUDA::cudart_static ${CMAKE_DL_LIBS})
+  # Programs of printed kernels for GPUs that are not there: tools/test_cuda.sh.
+  add_executable(nvrtc_programs EXCLUDE_FROM_ALL ${PROJECT_SOURCE_DIR}/tests/programs/nvrtc_programs.cpp)
+  target_include_directories(nvrtc_programs PRIVATE ${PROJECT_SOURCE_DIR})
+  target_link_libraries(nvrtc_programs PRIVATE temper_backends_cuda)
   if(TEMPER_CUDNN AND TEMPER_CUDNN_FRONTEND)
     # What cuDNN would give on GPUs that are not there: tools/test_cudnn.sh.
     add_executable(cudnn_plans EXCLUDE_FROM_ALL ${PROJECT_SOURCE_DIR}/tests/programs/cudnn_plans.cpp)

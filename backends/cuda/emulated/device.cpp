@@ -106,6 +106,8 @@ void queue_copy(StreamHandle stream, std::function<void()> work) {
 
 }  // namespace
 
+void count_compiled_program() { ++d.counts.programs; }
+
 void EmulatedStream::queue(std::function<void()> work, bool kernel, bool library) {
   refuse_when_failed();
   if (capturing_) {

@@ -21,6 +21,7 @@ struct DeviceCounts {
   std::uint64_t waits = 0;                    // of the host
   std::uint64_t late_waits = 0;  // of these, with later steps queued: the device goes on meanwhile
   std::uint64_t allocations = 0;
+  std::uint64_t programs = 0;  // compiled
 };
 DeviceCounts device_counts();
 

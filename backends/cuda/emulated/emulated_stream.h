@@ -40,6 +40,9 @@ class EmulatedStream {
   std::vector<std::function<void()>> captured_;
 };
 
+// One more in the device's counts.
+void count_compiled_program();
+
 inline EmulatedStream& stream_of(StreamHandle handle) {
   return *static_cast<EmulatedStream*>(handle.handle);
 }

@@ -11,6 +11,7 @@ namespace temper::cuda {
 namespace {
 
 constexpr const char* kDriverFile = "libcuda.so.1";
+constexpr const char* kNvrtcFile = "libnvrtc.so.13";
 constexpr const char* kInstallDriver =
     "install NVIDIA's driver, version 580 or newer (`nvidia-smi` shows it)";
 
@@ -37,14 +38,18 @@ int driver_version() {
   return ask != nullptr && ask(&version) == 0 ? version : 0;
 }
 
-// `package` is what pip and NVIDIA's repository call it.
+// `package` is what pip calls it, `debian` NVIDIA's repository.
+std::string missing_library(const char* file, const char* package, const char* debian) {
+  return missing(file, concat("install ", debian, " of NVIDIA's repository, or ", package,
+                              " of PyPI with its lib folder in LD_LIBRARY_PATH"));
+}
+
 std::string library_text(const char* file, const char* function, const char* package,
                          const char* debian) {
   using Ask = std::size_t (*)();
   const auto ask = reinterpret_cast<Ask>(function_of(file, function));
   if (ask == nullptr) {
-    return missing(file, concat("install ", debian, " of NVIDIA's repository, or ", package,
-                                " of PyPI with its lib folder in LD_LIBRARY_PATH"));
+    return missing_library(file, package, debian);
   }
   return concat(ask(), " (", file_of(reinterpret_cast<const void*>(ask)), ")");
 }
@@ -73,6 +78,19 @@ std::string cublas_lt_text() {
 
 std::string cudnn_library_text() {
   return library_text("libcudnn.so.9", "cudnnGetVersion", "nvidia-cudnn-cu13", "libcudnn9-cuda-13");
+}
+
+void* nvrtc_function(const char* name) { return function_of(kNvrtcFile, name); }
+
+std::string nvrtc_library_text() {
+  using Ask = int (*)(int*, int*);
+  const auto ask = reinterpret_cast<Ask>(nvrtc_function("nvrtcVersion"));
+  int major = 0, minor = 0;
+  if (ask == nullptr || ask(&major, &minor) != 0) {
+    return concat(missing_library(kNvrtcFile, "nvidia-cuda-nvrtc", "cuda-nvrtc-13-0"),
+                  "; until then chains of elementwise ops are interpreted");
+  }
+  return concat(major, ".", minor, " (", file_of(reinterpret_cast<const void*>(ask)), ")");
 }
 
 std::string no_device_text(int count_error) {

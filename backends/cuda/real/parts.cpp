@@ -33,7 +33,8 @@ std::vector<CudaPart> cuda_parts() {
           {"CUDA driver", cuda::driver_text()},
           {"CUDA devices", devices_text()},
           {"cuBLASLt", cuda::cublas_lt_text()},
-          {"cuDNN", cuda::cudnn_library_text()}};
+          {"cuDNN", cuda::cudnn_library_text()},
+          {"NVRTC", cuda::nvrtc_library_text()}};
 }
 
 }  // namespace temper

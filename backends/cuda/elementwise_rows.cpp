@@ -1,7 +1,11 @@
 // Elementwise ops of f32, f16, bf16 and bool, each a program of one functor, and FusedElementwise,
-// a program of several: all by one kernel that interprets it.
+// a program of several: printed and compiled, or, where there is no compiler, by one kernel that
+// interprets it.
+#include <algorithm>
+
 #include "backends/cuda/kernel_rows.h"
 #include "backends/cuda/kernels/expression.h"
+#include "backends/cuda/printed_programs.h"
 #include "backends/cuda/walks.h"
 #include "backends/host/kernels/elementwise_ops.h"
 
@@ -67,21 +71,51 @@ Support supports(const OpQuery& query, const Expression& program) {
   return reason.empty() ? Support::yes() : Support::no(reason);
 }
 
-std::unique_ptr<Kernel> prepare(const OpQuery& query, const Expression& program) {
+class ExpressionKernel final : public Kernel {
+ public:
+  ExpressionKernel(const DeviceExpression& made, PrintedPrograms& programs)
+      : made_(made), programs_(&programs), printed_(programs.add(made)) {
+    description = concat(made_.steps, made_.steps == 1 ? " functor" : " functors",
+                         printed_.kernel == nullptr ? ", interpreted" : ", compiled");
+  }
+  // By the first of a plan's kernels, for all of them.
+  std::unique_ptr<KernelState> bind(const KernelArgs&) const override {
+    if (printed_.kernel != nullptr) {
+      programs_->compile();
+    }
+    return nullptr;
+  }
+  void run(const KernelArgs& args) const override {
+    if (printed_.kernel == nullptr) {
+      DeviceExpression bound = made_;
+      take_addresses(args, bound.x, bound.y);
+      run_expression(bound, handle_of(args.stream));
+      return;
+    }
+    PrintedArguments arguments;
+    arguments.count = made_.places.count;
+    take_addresses(args, arguments.x, arguments.y);
+    printed_.kernel->run(arguments, handle_of(args.stream));
+  }
+
+ private:
+  void take_addresses(const KernelArgs& args, const void** x, void** y) const {
+    std::copy_n(args.inputs, made_.inputs, x);
+    std::copy_n(args.outputs, made_.outputs, y);
+  }
+
+  DeviceExpression made_;
+  PrintedPrograms* programs_;  // the backend's
+  PrintedUse printed_;
+};
+
+std::unique_ptr<Kernel> prepare(const OpQuery& query, const Expression& program,
+                                PrintedPrograms& programs) {
   DeviceExpression made;
   OpQuery laid = query;
   take_elementwise_layouts(laid);
   fill(laid, program, made);
-  auto kernel = make_kernel([made](const KernelArgs& args) {
-    DeviceExpression bound = made;
-    for (int i = 0; i < made.inputs; ++i) {
-      bound.x[i] = args.inputs[i];
-    }
-    for (int i = 0; i < made.outputs; ++i) {
-      bound.y[i] = args.outputs[i];
-    }
-    run_expression(bound, handle_of(args.stream));
-  });
+  auto kernel = std::make_unique<ExpressionKernel>(made, programs);
   // Each thread reads its element before it writes it.
   const Shape& shape = query.outputs[0].shape;
   for (int i = 0; i < made.inputs && made.outputs == 1; ++i) {
@@ -91,18 +125,19 @@ std::unique_ptr<Kernel> prepare(const OpQuery& query, const Expression& program)
     }
   }
   set_layouts(*kernel, laid);
-  kernel->description = concat(made.steps, made.steps == 1 ? " functor" : " functors");
   return kernel;
 }
 
 }  // namespace
 
-void register_elementwise(KernelTable& table) {
+void add_elementwise(KernelTable& table, PrintedPrograms& programs) {
   for (const ElementwiseOp& op : elementwise_ops()) {
     const auto read = op.read;
     add_row(
         table, op.op, [read](const OpQuery& query) { return supports(query, read(*query.attrs)); },
-        [read](const OpQuery& query) { return prepare(query, read(*query.attrs)); });
+        [read, &programs](const OpQuery& query) {
+          return prepare(query, read(*query.attrs), programs);
+        });
   }
 }
 
