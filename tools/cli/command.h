@@ -70,6 +70,7 @@ Command prepare_command();
 Command plot_command();
 Command generate_command();
 Command export_command();
+Command convert_command();
 Command bench_command();
 Command doctor_command();
 Command help_command();

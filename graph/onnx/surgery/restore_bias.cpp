@@ -39,10 +39,12 @@ std::vector<LinearLayer> without_bias(ModelEdit& edit, const FlatGraph& flat,
   return layers;
 }
 
-void add_bias(ModelEdit& edit, const LinearLayer& layer) {
+}  // namespace
+
+std::string add_bias(ModelEdit& edit, const LinearLayer& layer, const Tensor& value) {
   const TensorHeader header = edit.header(layer.weight);
   const std::string bias = edit.unique(layer.name() + ".bias");
-  edit.add_tensor(bias, Tensor(header.dtype, Shape{units_of(edit, layer)}), header.file_type);
+  edit.add_tensor(bias, value, header.file_type);
   wire::NodeProto& product = edit.node_of(*layer.node);
   if (!facts_of(*layer.node).is_bare_product()) {
     while (product.input_size() < 3) {
@@ -50,15 +52,14 @@ void add_bias(ModelEdit& edit, const LinearLayer& layer) {
     }
     product.set_input(2, bias);
     remove_attribute(product, "beta");
-    return;
+    return bias;
   }
   const std::string y = product.output(0);
   const std::string bare = edit.unique(y + "_without_bias");
   product.set_output(0, bare);
   edit.insert_after(product, "Add", {bare, bias}, y);
+  return bias;
 }
-
-}  // namespace
 
 std::vector<std::string> layers_without_bias(ModelEdit& edit) {
   const FlatGraph flat = edit.flat();
@@ -77,7 +78,7 @@ void restore_bias(ModelEdit& edit, const NameTest& match) {
   for (const LinearLayer& layer : without_bias(edit, flat, index)) {
     names.push_back(concat("'", layer.name(), "'"));
     if (!match || layer.is_meant(match)) {
-      add_bias(edit, layer);
+      add_bias(edit, layer, Tensor(edit.header(layer.weight).dtype, Shape{units_of(edit, layer)}));
       ++count;
     }
   }

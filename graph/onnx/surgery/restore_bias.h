@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "graph/onnx/surgery/linear_layers.h"
 #include "graph/onnx/surgery/model_edit.h"
 
 namespace temper::graph {
@@ -11,6 +12,9 @@ namespace temper::graph {
 // The layers without a bias, by their names; not those whose output goes into a BatchNormalization,
 // which has one itself.
 std::vector<std::string> layers_without_bias(ModelEdit& edit);
+
+// A layer without a bias gets this one, of as many elements as the layer has units: its name.
+std::string add_bias(ModelEdit& edit, const LinearLayer& layer, const Tensor& value);
 
 // Those that `match` names (all where it is empty) get a bias of zeros: the outputs stay the same.
 // THROWS: kInvalidArgument when there is none.

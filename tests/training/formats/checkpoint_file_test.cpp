@@ -1,0 +1,232 @@
+// Checkpoints as PyTorch, safetensors, NumPy and llama.cpp write them
+// (tools/oracle/checkpoints.py), damaged ones, and files that would run code.
+#include "training/formats/checkpoint_file.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <random>
+#include <string_view>
+
+#include "tests/training/test_files.h"
+#include "training/formats/npz.h"
+#include "training/formats/pickle.h"
+
+namespace temper::training {
+namespace {
+
+using namespace std::string_view_literals;
+
+std::string form(const std::string& name) { return fixture("checkpoints/" + name); }
+
+const CheckpointTensor* find(const CheckpointFile& file, const std::string& name) {
+  for (const CheckpointTensor& tensor : file.tensors) {
+    if (tensor.name == name) {
+      return &tensor;
+    }
+  }
+  return nullptr;
+}
+
+// Every array of the .npz is in the file under `front` + its name, and nothing else.
+void expect_holds(const CheckpointFile& file, const std::string& arrays, const std::string& front) {
+  const NpzFile expected(form(arrays));
+  EXPECT_EQ(file.tensors.size(), expected.names().size());
+  for (const std::string& name : expected.names()) {
+    const CheckpointTensor* found = find(file, front + name);
+    ASSERT_NE(found, nullptr) << name;
+    const Tensor value = found->read();
+    const Tensor wanted = expected.read(name);
+    EXPECT_EQ(found->shape, wanted.shape()) << name;
+    EXPECT_EQ(value.shape(), wanted.shape()) << name;
+    EXPECT_EQ(value.dtype(), found->dtype) << name;
+    EXPECT_EQ(value.values<double>(), wanted.values<double>()) << name;
+  }
+}
+
+TEST(CheckpointFile, EveryFormOfAStateDictHoldsTheSame) {
+  for (const char* name : {"small.pt", "legacy.pt", "small.safetensors",
+                           "small.safetensors.index.json", "small.npz"}) {
+    SCOPED_TRACE(name);
+    expect_holds(read_checkpoint_file(form(name)), "small.npz", "");
+  }
+}
+
+TEST(CheckpointFile, KeepsTheTypesOfPyTorch) {
+  const CheckpointFile file = read_checkpoint_file(form("small.pt"));
+  EXPECT_EQ(file.format, "PyTorch checkpoint");
+  EXPECT_EQ(find(file, "half")->dtype, DType::kFloat16);
+  EXPECT_EQ(find(file, "brain")->dtype, DType::kBFloat16);
+  EXPECT_EQ(find(file, "double")->dtype, DType::kFloat64);
+  EXPECT_EQ(find(file, "whole")->dtype, DType::kInt64);
+  EXPECT_EQ(find(file, "yes")->dtype, DType::kBool);
+}
+
+TEST(CheckpointFile, FindsTheTensorsOfAWholeModuleAndItsEpsilon) {
+  const CheckpointFile file = read_checkpoint_file(form("module.pt"));
+  expect_holds(file, "module.npz", "model.");
+  ASSERT_TRUE(file.epsilons.contains("model.1"));
+  EXPECT_DOUBLE_EQ(file.epsilons.at("model.1"), .003);
+}
+
+TEST(CheckpointFile, WidensTheBlocksOfGguf) {
+  expect_holds(read_checkpoint_file(form("small.gguf")), "small_gguf.npz", "");
+}
+
+TEST(CheckpointFile, APickleThatWouldRunCodeIsRefusedByName) {
+  for (const char* name : {"harmful.pt", "harmful_legacy.pt"}) {
+    expect_error([&] { read_checkpoint_file(form(name)); }, ErrorCode::kUnsupported,
+                 "would run code", "posix.system");
+  }
+  const auto refused = [](std::string_view text, std::string_view name) {
+    expect_error([&] { Pickle(std::as_bytes(std::span(text)), "it", 1 << 20); },
+                 ErrorCode::kUnsupported, "would run code", name);
+  };
+  refused("cbuiltins\neval\n(S'1'\ntR.", "builtins.eval");
+  refused("(S'1'\ni__builtin__\nexec\n.", "__builtin__.exec");
+  refused("\x80\x04\x8c\x0asubprocess\x8c\x05Popen\x93.", "subprocess.Popen");
+  refused("ctorch.hub\nload\n.", "torch.hub.load");
+}
+
+TEST(CheckpointFile, UnknownClassesAreRecordsThatDoNothing) {
+  const std::string_view text =
+      "\x80\x02"
+      "cmy.project\nNet\n)\x81}X\x01\x00\x00\x00"
+      "aK\x05sb."sv;
+  const Pickle pickle(std::as_bytes(std::span(text)), "it", 1 << 20);
+  EXPECT_TRUE(pickle.is_made_by(pickle.root(), "my.project.Net"));
+  const PickleId state = pickle.node(pickle.root()).state;
+  EXPECT_EQ(pickle.node(pickle.find(state, "a")).number, 5);
+}
+
+TEST(CheckpointFile, APickleOfMoreObjectsThanItsMemoryIsRefused) {
+  const std::string many(100000, ']');
+  expect_error([&] { Pickle(std::as_bytes(std::span(many)), "it", 1 << 20); },
+               ErrorCode::kInvalidModel, "more objects");
+}
+
+TEST(CheckpointFile, AnObjectInsideItselfIsAnError) {
+  const TempFolder folder;
+  const std::string legacy = read_bytes(form("legacy.pt"));
+  std::size_t begin = 0;
+  for (int i = 0; i < 3; ++i) {
+    begin += Pickle(std::as_bytes(std::span(legacy)).subspan(begin), "it", 1 << 20).bytes_read();
+  }
+  // A list that holds itself, and an object whose state is a list that begins with itself.
+  for (const std::string_view text : {"]q\x00h\x00"
+                                      "a."sv,
+                                      "ca\nB\n)\x81]q\x00(h\x00h\x00"
+                                      "eb."sv}) {
+    const std::string path = folder.write("round", concat(legacy.substr(0, begin), text, "]."));
+    expect_error([&] { read_checkpoint_file(path); }, ErrorCode::kInvalidModel, "without end");
+  }
+}
+
+TEST(CheckpointFile, SaysWhatItDoesNotRead) {
+  const TempFolder folder;
+  const auto says = [&](std::string_view content, std::string_view what) {
+    const std::string path = folder.write("file", content);
+    expect_error([&] { read_checkpoint_file(path); }, ErrorCode::kUnsupported, what);
+  };
+  says("\x89HDF\r\n\x1a\n", "HDF5");
+  says("\x80\x04N.", "torch.save did not write");
+  says("hello, world", "no file of weights");
+  says("", "no file of weights");
+  expect_error([&] { read_checkpoint_file(folder.path("none")); }, ErrorCode::kIo, "none");
+}
+
+TEST(CheckpointFile, AnIndexLeadsToNoOtherFolder) {
+  const TempFolder folder;
+  const std::string path =
+      folder.write("x.index.json", R"({"weight_map": {"a": "../../etc/x.safetensors"}})");
+  expect_error([&] { read_checkpoint_file(path); }, ErrorCode::kIo, "x.safetensors");
+}
+
+// Reads everything that a file has; whatever is wrong with it ends as an Error.
+void read_all(const std::string& path) {
+  try {
+    const CheckpointFile file = read_checkpoint_file(path);
+    for (const CheckpointTensor& tensor : file.tensors) {
+      if (tensor.shape.element_count() < (1 << 20)) {
+        tensor.read();
+      }
+    }
+  } catch (const Error& error) {
+    EXPECT_NE(error.code(), ErrorCode::kInternal) << error.what();
+  }
+}
+
+TEST(CheckpointFile, AFileCutAtAnyByteIsAnError) {
+  const TempFolder folder;
+  for (const char* name : {"legacy.pt", "small.gguf", "small.safetensors"}) {
+    const std::string whole = read_bytes(form(name));
+    for (std::size_t size = 0; size < whole.size(); ++size) {
+      const std::string path = folder.write("cut", whole.substr(0, size));
+      EXPECT_THROW(read_checkpoint_file(path), Error) << name << " cut at " << size;
+    }
+  }
+}
+
+// TEMPER_MUTATIONS=N tries N of each instead.
+int mutations(int otherwise) {
+  const char* wanted = std::getenv("TEMPER_MUTATIONS");
+  return wanted == nullptr ? otherwise : std::atoi(wanted);
+}
+
+TEST(CheckpointFile, ThousandsOfDamagedFilesEndAsErrors) {
+  const int each = mutations(1500);
+  const TempFolder folder;
+  std::mt19937 random(20261130);
+  for (const char* name : {"legacy.pt", "harmful_legacy.pt", "small.pt", "module.pt", "small.gguf",
+                           "small.safetensors"}) {
+    const std::string whole = read_bytes(form(name));
+    for (int i = 0; i < each; ++i) {
+      std::string damaged = whole;
+      const int changes = 1 + static_cast<int>(random() % 4);
+      for (int k = 0; k < changes; ++k) {
+        const std::size_t at = random() % damaged.size();
+        switch (random() % 4) {
+          case 0:
+            damaged[at] = static_cast<char>(random());
+            break;
+          case 1:
+            damaged[at] = static_cast<char>(damaged[at] ^ (1 << random() % 8));
+            break;
+          case 2:
+            damaged.erase(at, 1 + random() % 8);
+            break;
+          default:
+            damaged.insert(at, 1 + random() % 8, static_cast<char>(random()));
+        }
+        if (damaged.empty()) {
+          damaged = "P";
+        }
+      }
+      SCOPED_TRACE(concat(name, " ", i));
+      read_all(folder.write("damaged", damaged));
+    }
+  }
+}
+
+// The pickle of a zip archive stands behind its checksum: damaged here without one.
+TEST(CheckpointFile, ThousandsOfDamagedPicklesEndAsErrors) {
+  std::mt19937 random(7);
+  const std::string whole = read_bytes(form("legacy.pt"));
+  for (int i = 0, end = mutations(20000); i < end; ++i) {
+    std::string damaged = whole;
+    for (int k = 0; k < 3; ++k) {
+      damaged[random() % damaged.size()] = static_cast<char>(random());
+    }
+    const std::span<const std::byte> bytes = std::as_bytes(std::span(damaged));
+    try {
+      for (std::size_t at = 0; at < bytes.size();) {
+        at += Pickle(bytes.subspan(at), "it", 1 << 20).bytes_read();
+      }
+    } catch (const Error& error) {
+      EXPECT_NE(error.code(), ErrorCode::kInternal) << error.what();
+    }
+  }
+}
+
+}  // namespace
+}  // namespace temper::training
