@@ -1,17 +1,15 @@
 #include "graph/onnx/surgery/export_trace.h"
 
-#include <cctype>
-
 #include <onnx.pb.h>
 
 #include "runtime/base/number_text.h"
+#include "runtime/base/text_bytes.h"
 
 namespace temper::graph {
 namespace {
 
 bool is_word(char c) {
-  const auto byte = static_cast<unsigned char>(c);
-  return std::isalnum(byte) != 0 || c == '_' || c == '.' || c == '-' || c == '+';
+  return is_ascii_alphanumeric(c) || c == '_' || c == '.' || c == '-' || c == '+';
 }
 
 }  // namespace

@@ -150,6 +150,50 @@ int weight_in_front(const SourceNames& names, int first_of_norm) {
   return kNoSource;
 }
 
+// By the names: "a.conv1.weight" of "a.bn1", "a.0.weight" of "a.1". Some formats sort their
+// tensors.
+int weight_of_same_name(const SourceNames& names, const std::string& norm) {
+  const std::size_t dot = norm.rfind('.');
+  const std::string path = dot == std::string::npos ? "" : norm.substr(0, dot + 1);
+  const std::string last = norm.substr(path.size());
+  std::int64_t number = 0;
+  const auto read = std::from_chars(last.data(), last.data() + last.size(), number);
+  if (read.ec == std::errc() && read.ptr == last.data() + last.size() && number > 0) {
+    return names.find(concat(path, number - 1, ".weight"));
+  }
+  const std::size_t at = last.find("bn");
+  return at == std::string::npos
+             ? kNoSource
+             : names.find(concat(path, last.substr(0, at), "conv", last.substr(at + 2), ".weight"));
+}
+
+// The use of a weight that no BatchNorm is folded into yet.
+std::vector<WeightUse>::iterator bare_use(UsesFound& found, int weight) {
+  return std::find_if(found.uses.begin(), found.uses.end(), [&](const WeightUse& one) {
+    return weight != kNoSource && one.from && one.from->source == weight && !one.from->norm;
+  });
+}
+
+// Names alone would give another network where an exporter has folded and nobody says what.
+void refuse_unfolded(ModelEdit& edit, const FlatIndex& index, const SourceNames& names,
+                     const UsesFound& found) {
+  const std::set<int> used = used_sources(found);
+  std::string norm;
+  for (int i = 0; i < names.size() && norm.empty(); ++i) {
+    norm = names.short_name(i).ends_with(kVariance) && !used.contains(i) ? names.short_name(i) : "";
+  }
+  for (const WeightUse& use : found.uses) {
+    const bool changed = !norm.empty() && use.from && !use.from->norm && is_anonymous(use.tensor);
+    const auto layer = changed ? linear_layer(edit, index, *use.node) : std::nullopt;
+    TEMPER_CHECK(!layer || layer->kind != Linear::kConvolution || use.from->how == "map",
+                 ErrorCode::kUnsupported, "'", use.tensor, "' of the model, from '",
+                 names.short_name(use.from->source),
+                 "', has had a BatchNorm folded into it, and it "
+                 "cannot be told which of the checkpoint's, such as '",
+                 norm, "'. Export the model with PyTorch's default exporter, which says it");
+  }
+}
+
 void take_written_twice(ModelEdit& edit, UsesFound& found, const std::vector<std::string>& left) {
   for (const WrittenTwice& twice : find_written_twice(edit)) {
     const auto original = std::find_if(found.uses.begin(), found.uses.end(), [&](const auto& use) {
@@ -285,9 +329,10 @@ void fold_by_order(ModelEdit& edit, const FlatIndex& index, const SourceNames& n
     }
     const int first = norm->scale != kNoSource ? norm->scale : norm->mean;
     const int weight = weight_in_front(names, first);
-    const auto use = std::find_if(found.uses.begin(), found.uses.end(), [&](const WeightUse& one) {
-      return one.from && one.from->source == weight && weight != kNoSource && !one.from->norm;
-    });
+    auto use = bare_use(found, weight);
+    if (use == found.uses.end()) {
+      use = bare_use(found, weight_of_same_name(names, norm->module));
+    }
     const auto layer =
         use == found.uses.end() ? std::nullopt : linear_layer(edit, index, *use->node);
     if (!layer || units_of(edit, *layer) != names.at(i).shape.element_count()) {
@@ -328,6 +373,7 @@ void fold_by_order(ModelEdit& edit, const FlatIndex& index, const SourceNames& n
     // An exporter gives a weight that it has changed a name of its own.
     use->from->is_guess = !has_bias && !is_anonymous(layer->weight);
   }
+  refuse_unfolded(edit, index, names, found);
 }
 
 void find_the_rest(ModelEdit& edit, const FlatGraph& flat, const SourceNames& names,

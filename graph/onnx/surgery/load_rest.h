@@ -17,7 +17,8 @@ void apply_map(ModelEdit& edit, const SourceNames& names,
                const std::vector<std::pair<std::string, std::string>>& map, UsesFound& found);
 
 // BatchNorms of the checkpoint that no node stands for: each belongs to the layer that stands in
-// front of it in the checkpoint, into whose weights the exporter has put it.
+// front of it in the checkpoint, or has its name, into whose weights the exporter has put it.
+// THROWS: kUnsupported when one was folded into a layer and it cannot be told which.
 void fold_by_order(ModelEdit& edit, const FlatIndex& index, const SourceNames& names,
                    double epsilon, UsesFound& found);
 

@@ -2,10 +2,10 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <set>
 
 #include "runtime/base/error.h"
+#include "runtime/base/text_bytes.h"
 
 namespace temper::graph {
 namespace {
@@ -30,8 +30,7 @@ std::string without_wrappers(std::string name) {
 std::string mangled(std::string_view name) {
   std::string made;
   for (const char c : name) {
-    const auto byte = static_cast<unsigned char>(c);
-    made += std::isalnum(byte) != 0 ? static_cast<char>(std::tolower(byte)) : '_';
+    made += is_ascii_alphanumeric(c) ? ascii_lower(c) : '_';
   }
   return made;
 }

@@ -112,7 +112,8 @@ class Finder {
       return traced;
     }
     // Equal tensors are written once, with an Identity for each other name.
-    int source = node.op == "Identity" ? names_.find(node.outputs[0]) : kNoSource;
+    int source =
+        facts_of(node).movement == Movement::kSame ? names_.find(node.outputs[0]) : kNoSource;
     source = source == kNoSource ? names_.find(tensor) : source;
     if (source != kNoSource && shape_of(source) == shape) {
       return Assignment{.source = source, .how = "name"};
