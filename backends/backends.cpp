@@ -2,6 +2,7 @@
 
 #include <charconv>
 #include <system_error>
+#include <utility>
 
 #include "backends/cpu/cpu_backend.h"
 #include "backends/cuda/cuda_backend.h"
@@ -35,8 +36,9 @@ DeviceChoice choose_device(std::string_view device) {
     return {std::string(device), {}};
   }
   try {
-    const auto gpu = make_cuda_backend(0);
-    return {"cuda", concat("there is ", gpu->fingerprint())};
+    auto gpu = make_cuda_backend(0);
+    std::string why = concat("there is ", gpu->fingerprint());
+    return {"cuda", std::move(why), std::move(gpu)};
   } catch (const Error& error) {
     if (error.code() != ErrorCode::kUnsupported) {
       throw;
@@ -56,9 +58,13 @@ std::vector<std::string> device_names() {
   return names;
 }
 
+std::unique_ptr<Backend> make_backend(DeviceChoice choice) {
+  return choice.opened != nullptr ? std::move(choice.opened) : make_backend(choice.device);
+}
+
 std::unique_ptr<Backend> make_backend(std::string_view device) {
   if (device == kAuto) {
-    return make_backend(choose_device(device).device);
+    return make_backend(choose_device(device));
   }
   if (device == "cpu") {
     return cpu::make_cpu_backend(reference::register_all_kernels);

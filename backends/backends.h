@@ -14,6 +14,8 @@ namespace temper {
 struct DeviceChoice {
   std::string device;
   std::string why;  // empty where nothing was chosen
+  // Of the device, where it had to be opened for the choice.
+  std::unique_ptr<Backend> opened = {};
 
   // For people: which and why; empty where nothing was chosen.
   std::string note() const;
@@ -29,5 +31,7 @@ std::vector<std::string> device_names();
 // "cpu", "reference", "cuda" or "cuda:1"; in builds for tests also "cuda-emulated"; "auto". THROWS:
 // kInvalidArgument for a name that is no device, kUnsupported saying what the device lacks here.
 std::unique_ptr<Backend> make_backend(std::string_view device);
+// That of the choice; a device that is open is not opened again.
+std::unique_ptr<Backend> make_backend(DeviceChoice choice);
 
 }  // namespace temper

@@ -127,6 +127,7 @@ Support read_pattern(const OpQuery& query, ConvPattern& pattern) {
       put_channels_last(tensor);
     }
   }
+  pattern.tf32 = query.tf32 && pattern.dtype == DType::kFloat32;
   read_window_of(attrs, pattern);
   const Rectifier rectifier = rectifier_of(attrs);
   pattern.relu = rectifier.on;
@@ -148,7 +149,8 @@ std::string to_string(const ConvPattern& p) {
   return concat(kNames[static_cast<int>(p.product)], " ", p.dtype, tensor_text("x", p.x),
                 tensor_text("w", p.w), tensor_text("y", p.y), " strides ", sizes_text(p.strides),
                 " dilations ", sizes_text(p.dilations), " pads ", sizes_text(p.pads_begin), " to ",
-                sizes_text(p.pads_end), p.bias ? " bias" : "", p.relu ? " relu" : "");
+                sizes_text(p.pads_end), p.bias ? " bias" : "", p.relu ? " relu" : "",
+                p.tf32 ? " tf32" : "");
 }
 
 }  // namespace temper::cuda

@@ -28,6 +28,7 @@ struct ConvPattern {
   std::vector<std::int64_t> strides, dilations, pads_begin, pads_end;
   bool bias = false;  // the query's input 2
   bool relu = false;
+  bool tf32 = false;  // f32 may be rounded to TF32 before it is multiplied
 
   const ConvTensor& result() const {
     return product == ConvProduct::kForward ? y : product == ConvProduct::kGradData ? x : w;

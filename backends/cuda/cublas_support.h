@@ -27,6 +27,7 @@ struct MatMulProblem {
   Epilogue epilogue = Epilogue::kNone;
   DType dtype = DType::kFloat32;    // of a and b: f32, f16 or bf16; sums are in f32
   DType c_dtype = DType::kFloat32;  // of c and the bias: as a and b, or f32
+  bool tf32 = false;                // f32 may be rounded to TF32 before it is multiplied
   // Of the addresses of a, b and c, or less where a product begins within a tensor.
   std::int64_t alignment_bytes = kBufferAlignment;
 

@@ -32,6 +32,7 @@ class CudaBackend final : public Backend {
                   facts_.versions, ", ", cublas_text(), ", ", cudnn_text(), ", ",
                   programs_->text());
   }
+  bool has_tf32() const override { return facts_.major >= 8; }
   bool is_fast(DType dtype) const override {
     return dtype == DType::kFloat16 || (dtype == DType::kBFloat16 && facts_.major >= 8);
   }

@@ -34,6 +34,9 @@ Support cudnn_supports(const OpQuery& query);
 // REQUIRES: cudnn_supports(query).
 std::unique_ptr<CudnnPlan> plan_cudnn(const OpQuery& query);
 
+// Why the library has no plan for anything, and what to install; empty: it is there.
+std::string cudnn_missing();
+
 // Name and version, or what is missing, for `doctor`.
 std::string cudnn_text();
 

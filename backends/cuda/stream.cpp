@@ -16,6 +16,12 @@ class CapturedGraph final : public Stream::Recording {
   StreamHandle stream_;
 };
 
+struct EventPoint final : Stream::Point {
+  EventPoint() : event(make_event()) {}
+  ~EventPoint() override { close(event); }
+  EventHandle event;
+};
+
 }  // namespace
 
 CudaStream::CudaStream() : handle_(make_stream()) {}
@@ -57,6 +63,19 @@ void CudaStream::wait(Mark mark) {
   if (awaited.handle != nullptr) {
     synchronize(awaited);
   }
+}
+
+std::unique_ptr<Stream> CudaStream::make_beside() { return std::make_unique<CudaStream>(); }
+
+std::unique_ptr<Stream::Point> CudaStream::make_point() { return std::make_unique<EventPoint>(); }
+
+void CudaStream::set(Point& point) {
+  cuda::record(dynamic_cast<EventPoint&>(point).event, handle_);
+}
+
+// An event that was never recorded is over.
+void CudaStream::follow(const Point& point) {
+  cuda::wait(handle_, dynamic_cast<const EventPoint&>(point).event);
 }
 
 std::unique_ptr<Stream::Recording> CudaStream::record(const std::function<void()>& queue) {

@@ -17,6 +17,10 @@ class CudaStream final : public Stream {
 
   Mark mark() override;
   void wait(Mark mark) override;
+  std::unique_ptr<Stream> make_beside() override;
+  std::unique_ptr<Point> make_point() override;
+  void set(Point& point) override;
+  void follow(const Point& point) override;
   std::unique_ptr<Recording> record(const std::function<void()>& queue) override;
 
   StreamHandle handle() const { return handle_; }

@@ -75,6 +75,7 @@ PhysicalId Lowering::emit(std::string_view op, const Attrs& attrs, std::vector<P
   query.op = op;
   query.attrs = &attrs;
   query.threads = options_.threads;
+  query.tf32 = options_.tf32;
   for (const PhysicalId input : inputs) {
     query.inputs.push_back(physicals_[static_cast<std::size_t>(input)].spec);
   }
@@ -202,6 +203,7 @@ void Lowering::lower_node(NodeId id) {
     }
   };
   OpQuery query = make_query(graph_, id, options_.threads);
+  query.tf32 = options_.tf32;
   std::vector<PhysicalId> inputs(node.inputs.size(), -1);
   std::string family;
   for (std::size_t i = 0; i < inputs.size(); ++i) {

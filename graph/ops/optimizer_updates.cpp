@@ -42,7 +42,7 @@ const std::vector<UpdateOp>& update_ops() {
         "ns_coefficients2", "ns_coefficients3", "adjust_lr"}},
       {"AdafactorUpdate", {"weight_decay", "beta2_decay", "eps1", "eps2", "d"}},
       {"AdafactorVectorUpdate", {"weight_decay", "beta2_decay", "eps1", "eps2", "d"}},
-      // The average of a weight in a parameter's place, the weight in its gradient's; the scale is
+      // The average of a weight in a parameter's place, the weight in its gradient's; the rate is
       // how far it moves.
       {"AverageUpdate", {}},
   };

@@ -180,11 +180,51 @@ class Evaluation {
                     [&](ValueId id) { return !id.valid() || tensors_[id].element_count() == 0; })) {
       return;  // nothing to compute, whatever the other dimensions are
     }
+    if (!backend_.memory().is_host()) {
+      return run_on_device(node, kernel, inputs, std::move(in), std::move(out));
+    }
     const auto workspace = Buffer::allocate(kernel.workspace_bytes, "a workspace");
     KernelArgs args{in.data(), out.data(), workspace->data()};
     const auto state = kernel.bind(args);
     args.state = state.get();
     kernel.run(args);
+  }
+
+  // With copies of the tensors there; `in` and `out` are null where there is none.
+  void run_on_device(const Node& node, const Kernel& kernel, const std::vector<Tensor>& inputs,
+                     std::vector<void*> in, std::vector<void*> out) {
+    DeviceMemory& memory = backend_.memory();
+    const auto stream = backend_.make_stream();
+    std::map<const void*, std::shared_ptr<Buffer>> there;  // an update is where its variable is
+    const auto place = [&](const Tensor& tensor) -> void* {
+      std::shared_ptr<Buffer>& buffer = there[tensor.data()];
+      if (buffer == nullptr) {
+        const auto bytes = static_cast<std::size_t>(tensor.bytes());
+        buffer = Buffer::allocate(bytes, "a value", memory);
+        memory.copy_in(buffer->address(), tensor.data(), bytes, *stream);
+      }
+      return buffer->address();
+    };
+    for (std::size_t i = 0; i < in.size(); ++i) {
+      in[i] = in[i] == nullptr ? nullptr : place(inputs[i]);
+    }
+    for (std::size_t i = 0; i < out.size(); ++i) {
+      out[i] = out[i] == nullptr ? nullptr : place(tensors_.at(node.outputs[i]));
+    }
+    const auto workspace = Buffer::allocate(kernel.workspace_bytes, "a workspace", memory);
+    KernelArgs args{in.data(), out.data(), workspace->address()};
+    args.stream = stream.get();
+    const auto state = kernel.bind(args);
+    args.state = state.get();
+    kernel.run(args);
+    for (std::size_t i = 0; i < out.size(); ++i) {
+      if (out[i] != nullptr) {
+        Tensor& made = tensors_.at(node.outputs[i]);
+        memory.copy_out(made.data(), static_cast<const std::byte*>(out[i]),
+                        static_cast<std::size_t>(made.bytes()), *stream);
+      }
+    }
+    stream->wait_all();
   }
 
   const Graph& graph_;

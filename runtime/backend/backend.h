@@ -22,6 +22,8 @@ class Backend {
   // Library versions and instruction set: part of a checkpoint's numerics fingerprint and of
   // `doctor`.
   virtual std::string fingerprint() const = 0;
+  // Whether products of f32 can be taken in TF32: 8 bits of exponent and 10 of mantissa.
+  virtual bool has_tf32() const { return false; }
   // Whether matrix products and convolutions in this 16-bit type are faster than in f32 here.
   virtual bool is_fast(DType dtype) const {
     static_cast<void>(dtype);

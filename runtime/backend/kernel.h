@@ -49,6 +49,7 @@ struct OpQuery {
   // too).
   std::vector<TensorSpec> outputs;
   int threads = 1;
+  bool tf32 = false;  // products of f32 may take TF32, where the device has it
   // For the gradient of an op with opaque saved outputs: the forward's prepared kernel.
   const Kernel* forward = nullptr;
 };
@@ -152,6 +153,8 @@ class Kernel {
   std::vector<std::pair<int, int>>
       inplace;              // (output, input) that may share memory if their bytes are equal
   std::string description;  // for `inspect --kernels`, such as "jit:avx512_core"
+  // Where the machine lacks what a much faster kernel takes: what, and what to install.
+  std::string slow_because;
 };
 
 class KernelImpl {

@@ -24,6 +24,7 @@ enum class PortRole {
   kClippedNorm,  // after clipping by value, unit or tensor
   kOk,           // whether the step was applied
   kSpike,        // whether the spike guard kept it from being applied
+  kLossScale,    // that coming steps use
   kAccuracy,     // predictions of a step's batch that are right, and that count
   kGradient,     // of the variable that is number `index` of the model, or of GraphRequest::wrt
   kStatistic,    // of the variable that is number `index` of the model

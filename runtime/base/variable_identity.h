@@ -31,7 +31,8 @@ enum class ScalarRole {
   kLoss,            // of this group so far
   kLossSum,         // of part `slot` of the loss, over this group so far
   kLossCount,       // beside it
-  kSpikeLimit,      // a step above it is not applied
+  kSpikeWindow,     // what the last good steps gave, that another one is compared with
+  kStopped,         // a step was not finite, and none after it is applied
   kStarts,          // the applied steps at which the stages began
   kAverageWeight,   // how far the coming step moves averages of parameters
   kAverageBuffers,  // and of statistics
@@ -60,8 +61,10 @@ constexpr const char* to_string(ScalarRole role) {
       return "loss_sum";
     case ScalarRole::kLossCount:
       return "loss_count";
-    case ScalarRole::kSpikeLimit:
-      return "spike_limit";
+    case ScalarRole::kSpikeWindow:
+      return "spike_window";
+    case ScalarRole::kStopped:
+      return "stopped";
     case ScalarRole::kStarts:
       return "starts";
     case ScalarRole::kAverageWeight:

@@ -34,6 +34,13 @@ std::byte* Arena::flat() {
   return flat_buffer_->address();
 }
 
+Stream* Arena::copies(Stream& stream) {
+  if (copies_ == nullptr) {
+    copies_ = stream.make_beside();
+  }
+  return copies_.get();
+}
+
 std::shared_ptr<Buffer> Arena::constant(const Tensor& tensor, Stream& stream) {
   std::weak_ptr<Buffer>& known = constants_[tensor.data()];
   std::shared_ptr<Buffer> buffer = known.lock();

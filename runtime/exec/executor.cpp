@@ -22,10 +22,8 @@ Executor::Executor(const Plan& plan, VariableStore& store, Arena& arena)
   readings_ = Buffer::allocate(readings, "the readings of a step", memory());
   if (!memory().is_host()) {
     host_readings_ = memory().make_host_buffer(readings, "the readings of a step");
-    for (const PlanPort& port : plan.inputs) {
-      const auto bytes = static_cast<std::size_t>(storage_bytes(port.dtype, port.shape, {}));
-      staged_.push_back(Buffer::allocate(bytes, "an input", memory()));
-    }
+    staged_ =
+        std::make_unique<StagedInputs>(plan.inputs, memory(), stream(), arena.copies(stream()));
     for (const Tensor& constant : plan.constants) {
       constants_.push_back(arena.constant(constant, stream()));
     }
@@ -117,7 +115,7 @@ void* Executor::address(const Location& location) const {
     case Location::Kind::kConstant:
       return on_host ? plan_->constants[index].address() : constants_[index]->address();
     case Location::Kind::kInput:
-      return !on_host                   ? staged_[index]->address()
+      return !on_host                   ? staged_->address(index)
              : inputs_[index].defined() ? inputs_[index].address()
                                         : nullptr;
     case Location::Kind::kReadings:
@@ -155,8 +153,7 @@ void Executor::bind_input(int index, const Tensor& value) {
       *input_uses_[i][use] = inputs_[i].address();
     }
   } else {
-    memory().copy_in(staged_[i]->address(), value.data(), static_cast<std::size_t>(value.bytes()),
-                     stream());
+    staged_->give(i, value);
   }
   for (std::size_t o = 0; bound_ && o < outputs_.size(); ++o) {
     const PlanPort& output = plan_->outputs[o];
@@ -191,10 +188,18 @@ void Executor::fail_index(std::size_t step) const {
        ": the model computed it from its inputs, or it stands in them");
 }
 
-void Executor::run() {
+// What every way to run the plan does first.
+void Executor::begin_run() {
   if (!bound_) [[unlikely]] {
     bind();
   }
+  if (staged_ != nullptr) {
+    staged_->queue();
+  }
+}
+
+void Executor::run() {
+  begin_run();
   if (has_run_ && recording_ == nullptr) {
     recording_ = stream().record([this] { queue_run(); });
   }
@@ -223,9 +228,7 @@ void Executor::queue_run() {
 }
 
 void Executor::run_profiled(std::vector<double>& seconds) {
-  if (!bound_) {
-    bind();
-  }
+  begin_run();
   seconds.resize(steps_.size(), 0.0);
   for (std::size_t i = 0; i < steps_.size(); ++i) {
     stream().wait_all();
@@ -324,9 +327,7 @@ bool Executor::outputs_finite(std::size_t step) const {
 }
 
 int Executor::first_non_finite_step() {
-  if (!bound_) {
-    bind();
-  }
+  begin_run();
   for (std::size_t i = 0; i < steps_.size(); ++i) {
     if (writes_variables(plan_->steps[i])) {
       continue;

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "runtime/exec/plan.h"
+#include "runtime/exec/staged_inputs.h"
 #include "runtime/exec/variable_store.h"
 
 namespace temper {
@@ -41,6 +42,8 @@ class Arena {
   std::byte* flat();
   // A copy of a plan's constant on the device, shared by the executors alive.
   std::shared_ptr<Buffer> constant(const Tensor& tensor, Stream& stream);
+  // The stream by which the inputs of its executors come in, beside this one; null: there is none.
+  Stream* copies(Stream& stream);
 
   DeviceMemory* memory_;
   std::int64_t bytes_ = 0;
@@ -49,6 +52,7 @@ class Arena {
   std::shared_ptr<Buffer> flat_buffer_;
   std::map<const void*, std::weak_ptr<Buffer>> constants_;
   std::vector<Executor*> users_;
+  std::unique_ptr<Stream> copies_;
 };
 
 class Executor {
@@ -95,6 +99,7 @@ class Executor {
   void bind();
   void unbind();
   void bind_outputs();
+  void begin_run();
   void queue_run();
   void queue_readings();
   void forget_read();
@@ -119,7 +124,7 @@ class Executor {
   bool has_run_ = false;
   std::vector<std::vector<void**>> input_uses_;     // per plan input: the pointers to patch
   std::vector<Tensor> inputs_;                      // as bound
-  std::vector<std::shared_ptr<Buffer>> staged_;     // inputs on the device
+  std::unique_ptr<StagedInputs> staged_;            // on a device
   std::vector<std::shared_ptr<Buffer>> constants_;  // the plan's on the device
   std::shared_ptr<Buffer> readings_;
   // What read_output() gives: views of the host's memory, or copies of a device's.

@@ -30,6 +30,25 @@ class Stream {
   virtual void wait(Mark mark) = 0;
   void wait_all() { wait(mark()); }
 
+  // Another stream of the same device, for copies beside the kernels of this one. Null: nothing is
+  // ever done beside it.
+  virtual std::unique_ptr<Stream> make_beside() { return nullptr; }
+  // A point in a stream that others of its device can go by, set again and again.
+  class Point {
+   public:
+    virtual ~Point() = default;
+    Point() = default;
+    Point(const Point&) = delete;
+    Point& operator=(const Point&) = delete;
+  };
+  // Null where make_beside() gives nothing.
+  virtual std::unique_ptr<Point> make_point() { return nullptr; }
+  // The point is everything that was queued here before.
+  virtual void set(Point& point) { static_cast<void>(point); }
+  // What is queued here from now on is done after the point as it was set last; the host goes on. A
+  // point never set keeps nothing waiting.
+  virtual void follow(const Point& point) { static_cast<void>(point); }
+
   // Work that a stream keeps, to be queued again as a whole.
   class Recording {
    public:

@@ -86,7 +86,8 @@ TEST_P(DeviceWork, IsOneGraphAndNothingByTheHost) {
   EXPECT_EQ(work.host_launches, 0);
   EXPECT_EQ(work.host_waits, 0);
   EXPECT_EQ(work.allocations, 0);
-  EXPECT_EQ(work.host_copies, static_cast<Int>(plan.inputs.size()) + 1) << "inputs, readings";
+  EXPECT_EQ(work.host_copies, static_cast<Int>(plan.inputs.size()) * 2 + 1)
+      << "inputs to the device and to their places there, readings";
   const training::StepWork planned = training::work_of(plan);
   EXPECT_EQ(work.bytes_in, planned.bytes_in);
   EXPECT_EQ(work.bytes_out, planned.bytes_out);

@@ -76,8 +76,8 @@ void add_average_cases(std::vector<OpCase>& cases) {
     }
     OpCase made{.op = "AverageUpdate", .attrs = {{"count", std::int64_t{2}}}};
     made.inputs = {values({}, {1.0}).of(DType::kBool),
-                   values({2, 1}, {0.1, 0.9}).of(DType::kFloat64),
-                   values({}, {3.0}).of(DType::kInt64), values({}, {share}).of(DType::kFloat64)};
+                   values({2, 2}, {0.5, share, NAN, NAN}).of(DType::kFloat64),
+                   values({}, {3.0}).of(DType::kInt64), missing()};
     add_pair(made.inputs, average);
     add_pair(made.inputs, current);
     made.outputs = 2;
@@ -89,11 +89,63 @@ void add_average_cases(std::vector<OpCase>& cases) {
   }
 }
 
+// By hand: the limit is the median plus 2 of its sizes.
+void add_spike_cases(std::vector<OpCase>& cases) {
+  struct Gate {
+    const char* label;
+    std::vector<double> window;
+    double value = 0;
+    bool ok = true;
+    bool spike = false;
+    bool is_kept = true;  // the value, in the window
+  };
+  std::vector<double> many;  // 1 to 700, each once, in another order; the median is 350.5
+  for (int i = 0; i < 700; ++i) {
+    many.push_back(1 + i * 367 % 700);
+  }
+  const std::vector<Gate> gates = {
+      {"even", {4, 1, 100, 2}, 9},
+      {"even_above", {4, 1, 100, 2}, 9.5, true, true, false},
+      {"odd", {5, 1, 2}, 6},
+      {"odd_above", {5, 1, 2}, 6.5, true, true, false},
+      {"negative", {-4, -1, -100, -2}, 3},
+      {"negative_above", {-4, -1, -100, -2}, 3.5, true, true, false},
+      {"equal_middle", {7, 2, 2, 1}, 6.5, true, true, false},
+      {"not_full", {HUGE_VAL, HUGE_VAL, 1, 2}, 1000},
+      {"not_ok", {4, 1, 100, 2}, 5, false, false, false},
+      {"not_ok_above", {4, 1, 100, 2}, 50, false, true, false},
+      {"infinite", {4, 1, 100, 2}, HUGE_VAL, false, true, false},
+      {"one", {3}, 9},
+      {"many", many, 1051},
+      {"many_above", many, 1053, true, true, false},
+  };
+  for (const Gate& gate : gates) {
+    const auto count = static_cast<std::int64_t>(gate.window.size());
+    std::vector<double> next = gate.window;
+    if (gate.is_kept) {
+      next.erase(next.begin());
+      next.push_back(gate.value);
+    }
+    OpCase made{.op = "SpikeGate", .attrs = {{"factor", 3.0}}};
+    made.inputs = {values({count}, gate.window), values({}, {gate.value}),
+                   values({}, {gate.ok ? 1.0 : 0.0}).of(DType::kBool)};
+    made.outputs = 3;
+    made.expected = [gate, count, next](const std::vector<HostTensor>&) {
+      const bool passes = gate.ok && !gate.spike;
+      return std::vector<HostTensor>{
+          {{}, {passes ? 1.0 : 0.0}}, {{}, {gate.spike ? 1.0 : 0.0}}, {{count}, next}};
+    };
+    made.label = gate.label;
+    cases.push_back(std::move(made));
+  }
+}
+
 }  // namespace
 
 std::vector<OpCase> update_cases() {
   std::vector<OpCase> cases;
   add_average_cases(cases);
+  add_spike_cases(cases);
   for (const UpdateTrajectory& torch : update_trajectories()) {
     UpdateState before = state_before_first(torch);
     for (std::size_t step = 0; step < torch.first.size(); ++step) {

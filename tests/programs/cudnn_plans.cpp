@@ -32,6 +32,7 @@ struct Column {
   const char* name;
   CudnnDevice device;
   DType dtype;
+  bool tf32 = false;
 };
 
 CudnnDevice device(const char* name, int sm, int multiprocessors, int shared_optin_bytes,
@@ -55,10 +56,11 @@ std::vector<Column> columns() {
   const CudnnDevice a100 = device("A100", 80, 108, 166912, 32, 2048, 40, 40, 1410);
   const CudnnDevice l4 = device("L4", 89, 58, 101376, 24, 1536, 22, 48, 2040);
   const CudnnDevice h200 = device("H200", 90, 132, 232448, 32, 2048, 140, 60, 1980);
-  return {{"T4, f32", t4, DType::kFloat32},   {"A100, f32", a100, DType::kFloat32},
-          {"L4, f32", l4, DType::kFloat32},   {"H200, f32", h200, DType::kFloat32},
-          {"T4, f16", t4, DType::kFloat16},   {"A100, bf16", a100, DType::kBFloat16},
-          {"L4, bf16", l4, DType::kBFloat16}, {"H200, bf16", h200, DType::kBFloat16}};
+  return {{"T4, f32", t4, DType::kFloat32},           {"A100, f32", a100, DType::kFloat32},
+          {"L4, f32", l4, DType::kFloat32},           {"H200, f32", h200, DType::kFloat32},
+          {"T4, f16", t4, DType::kFloat16},           {"A100, bf16", a100, DType::kBFloat16},
+          {"L4, bf16", l4, DType::kBFloat16},         {"H200, bf16", h200, DType::kBFloat16},
+          {"H200, tf32", h200, DType::kFloat32, true}};
 }
 
 // As mixed precision has it: gradients of weights are wanted in f32.
@@ -124,7 +126,9 @@ Answers ask_all(const std::vector<std::string>& queries) {
     set_planned_device(column.device);
     for (const std::string& line : queries) {
       const test::ConvQuery query = in_type(test::read_query(line), column.dtype);
-      const std::string cell = answer(table, query.query(), answers.reasons);
+      OpQuery asked = query.query();
+      asked.tf32 = column.tf32;
+      const std::string cell = answer(table, asked, answers.reasons);
       ++answers.asked;
       answers.with_plan += is_cudnn(cell) ? 1 : 0;
       answers.rows[line] += " " + cell + " |";
@@ -146,7 +150,8 @@ std::string page_of(const Answers& answers) {
       answers.asked, " questions ", answers.with_plan,
       " have a plan of cuDNN.\n\nThe number is that of cuDNN's engine; `+`: a bias, ReLU or "
       "gradient of a bias, or the widening of a 16-bit gradient to f32, is done by a kernel of "
-      "ours; `direct`: our direct sums. f32 is without TF32. Engines that cuDNN compiles itself "
+      "ours; `direct`: our direct sums. f32 is without TF32, tf32 is f32 with `train.tf32 = true`. "
+      "Engines that cuDNN compiles itself "
       "need a driver and are left out here, so that a GPU may get another engine.\n\nWritten by "
       "`tools/test_cudnn.sh write`, and compared by `tools/test_cudnn.sh`.\n\n");
   if (!answers.reasons.empty()) {

@@ -55,7 +55,7 @@ void AdversarialSideLoop::begin() {
 // Where the table may lack the coming step's rate, the store is asked which step that is: by then
 // those whose rates are overwritten are done.
 void AdversarialSideLoop::run() {
-  if (!rates_.holds(applied_ + readings_.waiting())) {
+  if (!rates_.holds(most_applied())) {
     rates_.refill(session_.store(), session_.settings(kind_), applied_in_store());
   }
   executor_->run();

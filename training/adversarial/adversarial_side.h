@@ -28,6 +28,8 @@ class AdversarialSideLoop {
   double loss() const { return loss_; }  // of the last step that was reported
   // Steps that changed the model, as far as they are reported.
   std::int64_t applied() const { return applied_; }
+  // At most so many, with those that are not.
+  std::int64_t most_applied() const { return applied_ + readings_.waiting(); }
   // The same as the store has them.
   std::int64_t applied_in_store() const;
 

@@ -5,16 +5,13 @@
 
 #include "runtime/base/error.h"
 #include "training/run/skipped_steps.h"
+#include "training/run/slow_kernels.h"
 
 namespace temper::training {
 
-// How far a step moves the averages is decided once it is known whether the one before was applied.
 AdversarialSteps::AdversarialSteps(AdversarialSession& session, RunContext& context,
                                    std::int64_t late)
-    : session_(session),
-      context_(context),
-      recipe_(session.recipe()),
-      late_(session.recipe().average.is_on() ? 0 : late) {}
+    : session_(session), context_(context), recipe_(session.recipe()), late_(late) {}
 
 MemoryPlan AdversarialSteps::prepare() {
   const MemoryPlan memory = session_.prepare();
@@ -32,6 +29,12 @@ MemoryPlan AdversarialSteps::prepare() {
     generator_.emplace(session_, AdversarialGraphKind::kGenerator, "g",
                        of_generator.length(total_steps_), static_cast<int>(late_ + 1));
     averages_ = RunAverages(recipe_.average, of_generator.length(total_steps_));
+    SlowKernels slow;
+    for (const auto kind :
+         {AdversarialGraphKind::kDiscriminator, AdversarialGraphKind::kGenerator}) {
+      slow.add(session_.executor(kind)->plan());
+    }
+    slow.tell(context_.observer);
     for (const std::string& note :
          notes_of_lengths({of_generator, of_discriminator}, total_steps_)) {
       context_.observer.message(note);
@@ -92,7 +95,9 @@ IssuedStep AdversarialSteps::issue() {
     issued.samples += batch->rows;
     state.data = batch->end;
   }
-  averages_.before_step(session_.store(), generator_->applied() + 1);
+  if (!averages_.hold(generator_->most_applied())) {
+    averages_.before_step(session_.store(), generator_->applied_in_store());
+  }
   step(*generator_, *batch);  // on the last batch's conditions
   issued.number = ++state.attempted;
   issued.end = state.data;

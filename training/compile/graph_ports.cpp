@@ -37,6 +37,9 @@ MadeGraph with_ports(graph::Graph graph, std::vector<WatchedLayer> layers) {
       case graph::PortRole::kSpike:
         ports.spike = output;
         break;
+      case graph::PortRole::kLossScale:
+        ports.loss_scale = output;
+        break;
       case graph::PortRole::kAccuracy:
         ports.accuracy = output;
         break;

@@ -22,6 +22,7 @@ struct GraphPorts {
   int clipped = -1;  // the norm after clipping by value, unit or tensor
   int ok = -1;
   int spike = -1;
+  int loss_scale = -1;  // that coming steps use; absent where it stays as it is
   int accuracy = -1;
   std::vector<int> loss_sums;         // of each part of the loss
   std::vector<int> model_outputs;     // as the model has them

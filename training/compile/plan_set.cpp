@@ -15,9 +15,10 @@
 namespace temper::training {
 namespace {
 
-graph::LowerOptions lower_options(int threads) {
+graph::LowerOptions lower_options(const EngineOptions& engine) {
   graph::LowerOptions options;
-  options.threads = threads;
+  options.threads = engine.threads;
+  options.tf32 = engine.tf32;
   const MemoryLimits limits = memory_limits();
   if (limits.smallest() < options.largest_tensor_bytes) {
     options.largest_tensor_bytes = limits.smallest();
@@ -81,7 +82,7 @@ CompiledPlan& PlanSet::compile(const std::string& name, const MakeGraph& make) {
   }
   graph::run_pipeline(made, reference_, pipeline);
   auto compiled = std::make_unique<CompiledPlan>();
-  compiled->plan = graph::lower(made, backend_, store_, lower_options(options_.threads));
+  compiled->plan = graph::lower(made, backend_, store_, lower_options(options_));
   compiled->stays = !store_.allocated();
   compiled->last_used = ++uses_;
   for (int i = 0; i < made.variable_count() && !store_.allocated(); ++i) {

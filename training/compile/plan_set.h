@@ -21,6 +21,7 @@ namespace temper::training {
 
 struct EngineOptions {
   int threads = 1;
+  bool tf32 = false;  // OpQuery::tf32
   // Gives the backend of a device; empty: make_backend() of backends.h. For backends of one's own.
   std::function<std::unique_ptr<Backend>(std::string_view device)> make_backend;
   // Plans kept at the same time: those made before allocate() and those that are held count, but

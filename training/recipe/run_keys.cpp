@@ -69,6 +69,10 @@ std::vector<RecipeKey> length_keys() {
           "fast at it",
           [](Recipe& r) -> auto& { return r.train.precision; }, one_of<kPrecision, 4>)
           .of(Runs::kOneModel),
+      key("train.tf32",
+          "f32 products on a GPU in TF32, which keeps 10 of 23 bits of each factor; false: f32 is "
+          "f32",
+          [](Recipe& r) -> auto& { return r.train.tf32; }),
       key("train.device",
           "where to run: \"cpu\", \"cuda\" (a GPU; \"cuda:1\" the second one), or \"auto\": a GPU "
           "where there is one, else the CPU",

@@ -1,5 +1,8 @@
 #include "training/run/spike_watch.h"
 
+#include <algorithm>
+#include <limits>
+
 #include "runtime/base/error.h"
 #include "training/compile/step/snapshot.h"
 #include "training/compile/training_graph.h"
@@ -7,12 +10,13 @@
 
 namespace temper::training {
 
-void SpikeWatch::before_step(VariableStore& store) {
-  limit_ = is_on() ? spike_limit(settings_, context_.state.spike_window)
-                   : std::numeric_limits<double>::infinity();
-  const int limit = store.find(ScalarRole::kSpikeLimit);
-  if (limit >= 0) {
-    store.set_scalar(limit, limit_);
+void SpikeWatch::before_step(VariableStore& store) const {
+  const int window = store.find(ScalarRole::kSpikeWindow);
+  if (window >= 0 && context_.records == nullptr) {
+    const StoreVariable& variable = store.variable(window);
+    Tensor empty(DType::kFloat64, variable.shape);
+    std::ranges::fill(empty.span<double>(), std::numeric_limits<double>::infinity());
+    store.set(window, empty);
   }
 }
 
@@ -26,7 +30,8 @@ void SpikeWatch::after_applied(std::int64_t step, double value) {
   if (!is_on()) {
     return;
   }
-  if (value > limit_) {  // "warn"
+  // With "warn"; the step itself has seen to the others.
+  if (value > spike_limit(settings_, context_.state.spike_window)) {
     ++context_.state.spikes;
     context_.observer.message(concat("step ", step, ": ", text(value)));
   }

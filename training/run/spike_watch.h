@@ -1,9 +1,9 @@
-// The spike guard of a run: the limit a step must keep, and what happens when it does not. A step
-// over it is not applied by the graph itself, as one that is not finite.
+// The spike guard of a run: what happens when a step is far above those before it. Such a step is
+// not applied by the graph itself (the op SpikeGate), as one that is not finite; here the same
+// window of good steps is kept for what is said of them.
 #pragma once
 
 #include <cstdint>
-#include <limits>
 #include <string>
 
 #include "runtime/exec/variable_store.h"
@@ -16,8 +16,8 @@ class SpikeWatch {
   explicit SpikeWatch(RunContext& context)
       : context_(context), settings_(context.recipe.train.spike) {}
 
-  // Before a step: its limit goes to the store.
-  void before_step(VariableStore& store);
+  // Before a step. In a rehearsal, whose steps are not like those of a run, none is a spike.
+  void before_step(VariableStore& store) const;
   // The number that is watched.
   double watched(double loss, double norm) const { return settings_.of == "loss" ? loss : norm; }
   // After step `step` was applied.
@@ -41,7 +41,6 @@ class SpikeWatch {
 
   RunContext& context_;
   const SpikeSettings& settings_;
-  double limit_ = std::numeric_limits<double>::infinity();  // of the step that runs
 };
 
 }  // namespace temper::training

@@ -14,6 +14,7 @@ StepPlan::StepPlan(HeldExecutor made, const GraphPorts& places, int late)
       clipped(places.clipped),
       ok(places.ok),
       spike(places.spike),
+      loss_scale(places.loss_scale),
       accuracy(places.accuracy),
       loss_sums(places.loss_sums),
       ports(&places),

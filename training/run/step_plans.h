@@ -21,8 +21,9 @@ struct StepPlan {
   int norm = -1;
   int clipped = -1;  // the norm after clipping by value or tensor; absent without it
   int ok = -1;
-  int spike = -1;     // whether the spike guard kept the step from being applied; absent without it
-  int accuracy = -1;  // absent where nothing is right or wrong
+  int spike = -1;  // whether the spike guard kept the step from being applied; absent without it
+  int loss_scale = -1;            // that coming steps use; absent where it stays as it is
+  int accuracy = -1;              // absent where nothing is right or wrong
   std::vector<int> loss_sums;     // LossTotals::places()
   bool sums_are_readings = true;  // else they are the executor's of its last run
   const GraphPorts* ports = nullptr;

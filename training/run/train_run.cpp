@@ -5,6 +5,7 @@
 #include "training/compile/step/watch.h"
 #include "training/records/checkpoint.h"
 #include "training/records/history.h"
+#include "training/run/slow_kernels.h"
 #include "training/run/train_steps.h"
 
 namespace temper::training {
@@ -28,6 +29,11 @@ MemoryPlan TrainSteps::prepare() {
     const std::vector<GraphRequest> requests = session_.requests();
     session_.engine().prepare(requests);
     plans_.prepare(requests);
+    SlowKernels slow;
+    for (const GraphRequest& request : requests) {
+      slow.add(session_.engine().plan(request));
+    }
+    slow.tell(context_.observer);
     late_ = steps_wait() ? 0 : late_;
   }
   return session_.engine().memory();
@@ -75,6 +81,8 @@ void TrainSteps::begin() {
   }
   plans_.reserve();
   samples_ = store().get_scalar<std::int64_t>(store().find(ScalarRole::kPosition));
+  const int scale = store().find(ScalarRole::kLossScale);
+  loss_scale_ = scale < 0 ? 0 : store().get_scalar<double>(scale);
   loader_ = session_.make_train_loader(context_.state.data);
 }
 
@@ -88,8 +96,8 @@ void TrainSteps::log(const IssuedStep& step, std::vector<Metric>& line) {
   figures_.log_losses(step.ends_epoch, line);
   line.push_back({"opt/lr", rates_->rate(std::max<std::int64_t>(context_.state.applied - 1, 0))});
   figures_.log_gradients(line);
-  if (const double scale = loss_scale(); scale > 0) {
-    line.push_back({"opt/loss_scale", scale});
+  if (loss_scale_ > 0) {
+    line.push_back({"opt/loss_scale", loss_scale_});
   }
 }
 

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "runtime/base/error.h"
+#include "training/compile/step/loss_scaling.h"
 #include "training/objective/inferred_loss.h"
 #include "training/run/skipped_steps.h"
 
@@ -34,9 +35,7 @@ TrainSteps::TrainSteps(Session& session, RunContext& context, std::int64_t late)
       late_(late) {}
 
 bool TrainSteps::steps_wait() const {
-  const TrainSettings& train = recipe_.train;
-  return recipe_.average.is_on() || train.spike.action != "off" || train.precision == "fp16" ||
-         train.on_nonfinite == "stop" || !plans_.all_readings();
+  return recipe_.train.spike.action == "rollback" || !plans_.all_readings();
 }
 
 // The last step of too many skipped ones in a row is run again to find its bad node, so none may be
@@ -45,6 +44,7 @@ bool TrainSteps::needs_reports() const {
   const auto waiting = static_cast<std::int64_t>(unreported_.size());
   const RunState& state = context_.state;
   return waiting > 0 && (!rates_->holds(state.applied + waiting) ||
+                         !model_.averages.hold(state.applied + waiting) ||
                          state.consecutive_skips + waiting >= recipe_.train.max_consecutive_skips);
 }
 
@@ -61,7 +61,7 @@ IssuedStep TrainSteps::issue() {
     store.set_scalar(store.find(ScalarRole::kGroup), weight);
   }
   spikes_.before_step(store);
-  model_.averages.before_step(store, state.applied + 1);
+  model_.averages.before_step(store, state.applied);
   Unreported run;
   run.first_sample = samples_;
   for (std::int64_t i = 0; i < group.count; ++i) {
@@ -104,6 +104,9 @@ double TrainSteps::take_report(const IssuedStep& step) {
   count_right(*run.plan, reading, right);
   const auto loss = reading.value<double>(run.plan->loss);
   figures_.take_norms(*run.plan, reading);
+  if (run.plan->loss_scale >= 0) {
+    loss_scale_ = reading.value<double>(run.plan->loss_scale);
+  }
   if (!reading.value<bool>(run.plan->ok)) {
     take_skipped(step, run, reading);
     return loss;
@@ -116,16 +119,9 @@ double TrainSteps::take_report(const IssuedStep& step) {
   return loss;
 }
 
-double TrainSteps::loss_scale() const {
-  const VariableStore& store = session_.engine().store();
-  const int scale = store.find(ScalarRole::kLossScale);
-  return scale < 0 ? 0 : store.get_scalar<double>(scale);
-}
-
 bool TrainSteps::scale_still_falls() const {
-  // Below 1 PyTorch's documentation calls the model broken, not the scale.
   return recipe_.train.precision == "fp16" && recipe_.scaler.dynamic &&
-         loss_scale() > std::max(recipe_.scaler.min_scale, 1.0);
+         loss_scale_ > least_overflowing_scale(recipe_.scaler);
 }
 
 void TrainSteps::take_skipped(const IssuedStep& step, const Unreported& run,
@@ -145,7 +141,7 @@ void TrainSteps::take_skipped(const IssuedStep& step, const Unreported& run,
     if (state.skipped == 1) {
       context_.observer.message(concat(
           "step ", step.number, " was skipped: fp16 gradients overflowed, the loss scale falls to ",
-          loss_scale(), " (usual at the beginning; opt/loss_scale shows it)"));
+          loss_scale_, " (usual at the beginning; opt/loss_scale shows it)"));
     }
     return;
   }

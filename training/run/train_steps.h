@@ -70,8 +70,6 @@ class TrainSteps final : public RunSteps {
   bool evaluates_after(const IssuedStep& step) const;
   bool writes_histograms_after(const IssuedStep& step) const;
   void write_histograms();
-  // The loss scale that coming steps use; 0 without loss scaling.
-  double loss_scale() const;
   // Whether a step that is not finite is one of the overflows by which a dynamic loss scale finds
   // its place.
   bool scale_still_falls() const;
@@ -107,6 +105,7 @@ class TrainSteps final : public RunSteps {
   std::vector<Unreported> unreported_;   // the oldest first
   std::vector<const StepPlan*> micro_;   // what ran their batches before the last
   const StepPlan* last_plan_ = nullptr;  // of the step that was issued last
+  double loss_scale_ = 0;                // after the last report; 0 without loss scaling
   std::int64_t samples_ = 0;             // of all steps so far, as the store counts them
   std::string verdict_;
 };

@@ -5,6 +5,7 @@
 
 #include "runtime/base/error.h"
 #include "training/compile/step/weight_average.h"
+#include "training/compile/training_graph.h"
 
 namespace temper::training {
 
@@ -47,15 +48,20 @@ double AveragePlan::buffer_weight(std::int64_t applied) const {
   return settings_.use_buffers || of_weights == 0 ? of_weights : 1;
 }
 
-void set_average_weights(VariableStore& store, const AveragePlan& plan, std::int64_t applied) {
-  const auto set = [&](ScalarRole role, double weight) {
+void set_average_weights(VariableStore& store, const AveragePlan& plan, std::int64_t first) {
+  const auto set = [&](ScalarRole role, double (AveragePlan::*weight)(std::int64_t) const) {
     const int id = store.find(role);
-    if (id >= 0) {
-      store.set_scalar(id, weight);
+    if (id < 0) {
+      return;
     }
+    std::vector<double> row;
+    for (std::int64_t slot = 0; slot < kRateSlots; ++slot) {
+      row.push_back((plan.*weight)(first + slot + 1));
+    }
+    store.set_range<double>(id, 0, row);
   };
-  set(ScalarRole::kAverageWeight, plan.weight(applied));
-  set(ScalarRole::kAverageBuffers, plan.buffer_weight(applied));
+  set(ScalarRole::kAverageWeight, &AveragePlan::weight);
+  set(ScalarRole::kAverageBuffers, &AveragePlan::buffer_weight);
 }
 
 AveragesInPlace::AveragesInPlace(VariableStore& store) : store_(store) {

@@ -34,9 +34,10 @@ class AveragePlan {
   std::int64_t start_ = 0, every_ = 1;
 };
 
-// Before the step that makes `applied` updates: how far it moves the averages, into the store's
-// variables for that; nothing where the run keeps none.
-void set_average_weights(VariableStore& store, const AveragePlan& plan, std::int64_t applied);
+// Into the store's tables for that: how far each of the kRateSlots steps after `first` applied ones
+// moves the averages; nothing where the run keeps none. REQUIRES: `first` is a multiple of
+// kRateSlots.
+void set_average_weights(VariableStore& store, const AveragePlan& plan, std::int64_t first);
 
 // While it lives, the store's weights and statistics are the averages, and the averages the
 // weights.

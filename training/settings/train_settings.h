@@ -21,6 +21,7 @@ struct TrainSettings {
   std::int64_t epochs = 10;
   std::int64_t steps = 0;         // 0: by epochs
   std::string precision = "f32";  // "f32" | "bf16" | "fp16" | "auto"
+  bool tf32 = false;              // products of f32 on a GPU
   std::string device = "cpu";
   std::int64_t threads = 0;  // 0: all processors
   std::int64_t accumulate = 1;

@@ -5,7 +5,7 @@
 
 namespace temper {
 
-// The "parameter" is the average, the "gradient" its weight after the step, the scale the share the
+// The "parameter" is the average, the "gradient" its weight after the step, the rate the share the
 // average moves by.
 template <class T>
 struct AverageUpdate {
@@ -14,7 +14,7 @@ struct AverageUpdate {
   T weight;
 
   static constexpr AverageUpdate make(const UpdateStep& s, const double*) {
-    return {static_cast<T>(s.scale)};
+    return {static_cast<T>(s.rate)};
   }
   constexpr bool idle() const { return weight == T(0); }
   [[gnu::always_inline]] constexpr void operator()(T& average, T current) const {

@@ -4,8 +4,11 @@
 
 namespace temper::cuda {
 
-Support cudnn_supports(const OpQuery&) {
-  return Support::no("this build has no cuDNN (cudnn.h or cudnn_frontend.h was not found)");
+Support cudnn_supports(const OpQuery&) { return Support::no(cudnn_missing()); }
+
+std::string cudnn_missing() {
+  return "this build has no cuDNN (cudnn.h or cudnn_frontend.h was not found: "
+         "-DTEMPER_CUDNN=DIR, -DTEMPER_CUDNN_FRONTEND=DIR)";
 }
 
 std::unique_ptr<CudnnPlan> plan_cudnn(const OpQuery& query) {

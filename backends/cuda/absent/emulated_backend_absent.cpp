@@ -20,6 +20,9 @@ std::vector<LaunchedKernel> launched_kernels() { return {}; }
 DeviceCounts device_counts() { return {}; }
 OnlyCounting::OnlyCounting() = default;
 OnlyCounting::~OnlyCounting() = default;
+RestlessStreams::RestlessStreams(std::uint64_t) {}
+RestlessStreams::~RestlessStreams() = default;
+void set_cudnn_missing(bool) {}
 void set_memory_bytes(std::size_t) {}
 void fail_in_replay(std::uint64_t, std::string) {}
 

@@ -1,6 +1,8 @@
 // Matrix products of the emulated device: plain loops.
 #include <algorithm>
+#include <bit>
 #include <cstdint>
+#include <type_traits>
 #include <vector>
 
 #include "backends/cuda/cublas_support.h"
@@ -13,6 +15,27 @@ namespace {
 
 double widened(auto x) { return static_cast<double>(static_cast<float>(x)); }
 
+// To the 10 bits of mantissa that TF32 has, ties away from zero, as a tensor core is given it.
+double to_tf32(float x) {
+  constexpr std::uint32_t kDropped = 13, kExponent = 0x7f800000u;
+  const auto bits = std::bit_cast<std::uint32_t>(x);
+  if ((bits & kExponent) == kExponent) {
+    return static_cast<double>(x);
+  }
+  const std::uint32_t rounded = (bits + (1u << (kDropped - 1))) >> kDropped << kDropped;
+  return static_cast<double>(std::bit_cast<float>(rounded));
+}
+
+// An operand's element as the product takes it.
+template <class T>
+double factor(const MatMulProblem& p, T x) {
+  if constexpr (std::is_same_v<T, float>) {
+    return p.tf32 ? to_tf32(x) : static_cast<double>(x);
+  } else {
+    return widened(x);
+  }
+}
+
 // Row by row, so that the innermost loop walks along b, as [k, n] in double, and the sums.
 template <class T, class C>
 void multiply(const MatMulProblem& p, const T* a, const T* b, const C* bias, C* c) {
@@ -20,7 +43,7 @@ void multiply(const MatMulProblem& p, const T* a, const T* b, const C* bias, C* 
   for (std::int64_t k = 0; k < p.k; ++k) {
     for (std::int64_t j = 0; j < p.n; ++j) {
       right[static_cast<std::size_t>(k * p.n + j)] =
-          widened(p.transpose_b ? b[j * p.k + k] : b[k * p.n + j]);
+          factor(p, p.transpose_b ? b[j * p.k + k] : b[k * p.n + j]);
     }
   }
   std::vector<double> sums(static_cast<std::size_t>(p.n));
@@ -28,7 +51,7 @@ void multiply(const MatMulProblem& p, const T* a, const T* b, const C* bias, C* 
     std::fill(sums.begin(), sums.end(), 0.0);
     double* const sum = sums.data();
     for (std::int64_t k = 0; k < p.k; ++k) {
-      const double left = widened(p.transpose_a ? a[k * p.m + i] : a[i * p.k + k]);
+      const double left = factor(p, p.transpose_a ? a[k * p.m + i] : a[i * p.k + k]);
       const double* row = right.data() + k * p.n;
       for (std::int64_t j = 0; j < p.n; ++j) {
         sum[j] += left * row[j];
@@ -51,7 +74,8 @@ void multiply(const MatMulProblem& p, const T* a, const T* b, const C* bias, C* 
 class LoopMatMul final : public MatMulPlan {
  public:
   explicit LoopMatMul(const MatMulProblem& problem) : problem_(problem) {
-    description = "loops in place of cuBLASLt";
+    description = concat("loops in place of cuBLASLt",
+                         problem.tf32 && problem.dtype == DType::kFloat32 ? " TF32" : "");
   }
   void run(const void* a, const void* b, const void* bias, void* c, void*,
            StreamHandle stream) const override {

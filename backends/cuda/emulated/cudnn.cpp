@@ -5,6 +5,7 @@
 
 #include "backends/cuda/conv_pattern.h"
 #include "backends/cuda/cudnn_support.h"
+#include "backends/cuda/emulated/emulated_device.h"
 #include "backends/cuda/emulated/emulated_stream.h"
 #include "backends/cuda/emulated/library_kernels.h"
 #include "runtime/backend/backend.h"
@@ -15,8 +16,11 @@ namespace temper {
 namespace {
 
 std::unique_ptr<Backend> library;
+bool is_missing = false;
 
 }  // namespace
+
+void emulated::set_cudnn_missing(bool missing) { is_missing = missing; }
 
 void emulated::set_library_backend(std::unique_ptr<Backend> backend) {
   library = std::move(backend);
@@ -67,7 +71,9 @@ class ReferencePlan final : public CudnnPlan {
     for (std::size_t i = 0; i < outputs_; ++i) {
       add_copy(query.outputs[i], i, false);
     }
-    description = "reference in place of cuDNN";
+    ConvPattern pattern;
+    read_pattern(query, pattern);
+    description = concat("reference in place of cuDNN", pattern.tf32 ? " TF32" : "");
   }
   // The addresses are read now, as a library reads them.
   void run(void* const* inputs, void* const* outputs, void* workspace,
@@ -122,7 +128,14 @@ class ReferencePlan final : public CudnnPlan {
 
 }  // namespace
 
+std::string cudnn_missing() {
+  return is_missing ? "cuDNN is not there: the emulated device was told to have none" : "";
+}
+
 Support cudnn_supports(const OpQuery& query) {
+  if (is_missing) {
+    return Support::no(cudnn_missing());
+  }
   ConvPattern pattern;
   const Support is_product = read_pattern(query, pattern);
   if (!is_product.ok) {

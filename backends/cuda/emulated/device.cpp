@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <iterator>
 #include <map>
 #include <mutex>
 #include <utility>
@@ -41,6 +42,7 @@ struct Device {
   EmulatedStream* captured = nullptr;
   emulated::DeviceCounts counts;
   int only_counting = 0;
+  std::uint64_t restless = 0;  // the last draw; 0: streams work when they are waited for
   std::size_t memory_bytes = kMemoryBytes;
   std::uint64_t fails_in = 0;  // replays
   std::string failure_text;
@@ -104,6 +106,19 @@ void queue_copy(StreamHandle stream, std::function<void()> work) {
   stream_of(stream).queue(std::move(work), false);
 }
 
+// One stream goes on, or none. Not what is captured, which is not to be done now.
+void go_on_somewhere() {
+  if (d.restless == 0 || d.captured != nullptr || d.open > 0 || d.streams.empty()) {
+    return;
+  }
+  d.restless ^= d.restless << 13;  // xorshift
+  d.restless ^= d.restless >> 7;
+  d.restless ^= d.restless << 17;
+  auto drawn = d.streams.begin();
+  std::advance(drawn, static_cast<std::ptrdiff_t>((d.restless >> 32) % d.streams.size()));
+  drawn->second->finish(drawn->second->queued());
+}
+
 }  // namespace
 
 void count_compiled_program() { ++d.counts.programs; }
@@ -119,6 +134,7 @@ void EmulatedStream::queue(std::function<void()> work, bool kernel, bool library
   d.counts.launches += kernel ? 1 : 0;
   waiting_.push_back(std::move(work));
   ++queued_;
+  go_on_somewhere();
 }
 
 void EmulatedStream::queue_replay(const EmulatedGraph& graph) {
@@ -370,6 +386,11 @@ DeviceCounts device_counts() { return cuda::d.counts; }
 
 OnlyCounting::OnlyCounting() { ++cuda::d.only_counting; }
 OnlyCounting::~OnlyCounting() { --cuda::d.only_counting; }
+
+RestlessStreams::RestlessStreams(std::uint64_t seed) {
+  cuda::d.restless = seed * 0x9e3779b97f4a7c15u | 1;
+}
+RestlessStreams::~RestlessStreams() { cuda::d.restless = 0; }
 
 void set_memory_bytes(std::size_t bytes) {
   cuda::d.memory_bytes = bytes == 0 ? cuda::kMemoryBytes : bytes;

@@ -34,6 +34,20 @@ class OnlyCounting {
   OnlyCounting& operator=(const OnlyCounting&) = delete;
 };
 
+// While it lives, streams do not only work when they are waited for: with each piece of work that
+// is queued one of them, drawn by `seed`, goes on to its end. What overtakes in another stream what
+// it should have waited for is found so.
+class RestlessStreams {
+ public:
+  explicit RestlessStreams(std::uint64_t seed);
+  ~RestlessStreams();
+  RestlessStreams(const RestlessStreams&) = delete;
+  RestlessStreams& operator=(const RestlessStreams&) = delete;
+};
+
+// Whether the device has no cuDNN from now on.
+void set_cudnn_missing(bool missing);
+
 // The memory there is from now on; 0: as much as at first.
 void set_memory_bytes(std::size_t bytes);
 // The device fails within the replay `replays` from now (1: the next) and is of no use afterwards,

@@ -187,6 +187,9 @@ ConvShape shape_of(const Attrs& attrs, const Shape& x, const Shape& w, const Sha
 
 std::unique_ptr<Kernel> direct_kernel(std::unique_ptr<Kernel> kernel) {
   kernel->description = "direct sums";
+  if (const std::string missing = cudnn_missing(); !missing.empty()) {
+    kernel->slow_because = concat("convolutions are direct sums, right but slow: ", missing);
+  }
   return kernel;
 }
 

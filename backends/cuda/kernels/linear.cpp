@@ -31,6 +31,7 @@ MatMulProblem gemm_problem(const OpQuery& query) {
   p.n = b[p.transpose_b ? 0 : 1];
   p.alpha = static_cast<float>(attrs.get_double("alpha", 1));
   p.dtype = p.c_dtype = query.inputs[0].dtype;
+  p.tf32 = query.tf32;
   return p;
 }
 
@@ -128,6 +129,7 @@ BatchedProduct plan_batches(const OpQuery& query) {
   BatchedProduct made;
   MatMulProblem& p = made.problem;
   p.dtype = p.c_dtype = query.inputs[0].dtype;
+  p.tf32 = query.tf32;
   p.m = a[a.rank() - 2];
   p.k = a[a.rank() - 1];
   p.n = b[b.rank() - 1];
@@ -230,6 +232,7 @@ class LinearGradKernel final : public Kernel {
     p.transpose_a = true;
     p.dtype = dtype_;
     p.c_dtype = result_;
+    p.tf32 = query.tf32;
     if (wants_w_ && !is_empty(p)) {
       plan_ = plan_matmul(p);
       workspace_bytes = plan_->workspace_bytes;

@@ -64,7 +64,7 @@ class RecurrentKernel final : public Kernel {
         has_tape_(backward_ && has_input(query, tape_input(rules_))),
         keeps_tape_(!backward_ && has_output(query, tape_output(rules_))),
         copies_x_(rules_.batch_first || has_input(query, kLengths)),
-        products_(rules_, backward_) {
+        products_(rules_, backward_, query.tf32) {
     MemoryPart tape(nullptr), part(nullptr);
     const RecurrentTape kept(rules_, tape);
     opaque_bytes.assign(query.outputs.size(), 0);

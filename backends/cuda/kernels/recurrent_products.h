@@ -84,8 +84,9 @@ struct RecurrentProducts {
   std::unique_ptr<MatMulPlan> dx, more_dx, dw, dr, dr_new;
   std::size_t workspace_bytes = 0;
 
-  RecurrentProducts(const CellRules& rules, bool backward)
+  RecurrentProducts(const CellRules& rules, bool backward, bool tf32)
       : dtype_(rules.dtype),
+        tf32_(tf32),
         parts_{rules.batch * rules.hidden, rules.hidden * rules.hidden,
                rules.hidden * rules.inputs} {
     const std::int64_t all = rules.gate_rows(), hidden = rules.hidden, rows = rules.rows();
@@ -115,6 +116,7 @@ struct RecurrentProducts {
  private:
   std::unique_ptr<MatMulPlan> plan(MatMulProblem problem, DType result = DType::kFloat32) {
     problem.dtype = dtype_;
+    problem.tf32 = tf32_;
     problem.c_dtype = result;
     for (const std::int64_t part : parts_) {
       problem.begin_at_multiples_of(part);
@@ -124,7 +126,8 @@ struct RecurrentProducts {
     return made;
   }
 
-  DType dtype_;            // of the operands
+  DType dtype_;  // of the operands
+  bool tf32_;
   std::int64_t parts_[3];  // of rows, states and weights: operands begin behind some of them
 };
 

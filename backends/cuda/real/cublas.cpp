@@ -71,7 +71,11 @@ const CublasLt& lt() {
 class CublasMatMul final : public MatMulPlan {
  public:
   explicit CublasMatMul(const MatMulProblem& p) : problem_(p) {
-    lt().check(lt().make_operation(&operation_, CUBLAS_COMPUTE_32F, CUDA_R_32F), "a product");
+    const bool narrow = p.tf32 && p.dtype == DType::kFloat32;
+    lt().check(
+        lt().make_operation(&operation_, narrow ? CUBLAS_COMPUTE_32F_FAST_TF32 : CUBLAS_COMPUTE_32F,
+                            CUDA_R_32F),
+        "a product");
     set(CUBLASLT_MATMUL_DESC_TRANSA, p.transpose_b ? CUBLAS_OP_T : CUBLAS_OP_N);
     set(CUBLASLT_MATMUL_DESC_TRANSB, p.transpose_a ? CUBLAS_OP_T : CUBLAS_OP_N);
     set(CUBLASLT_MATMUL_DESC_EPILOGUE, p.epilogue == Epilogue::kNone ? CUBLASLT_EPILOGUE_DEFAULT
@@ -85,7 +89,7 @@ class CublasMatMul final : public MatMulPlan {
     b_ = layout(p.dtype, p.transpose_b ? p.n : p.k, p.transpose_b ? p.k : p.n, p.stride_b);
     c_ = layout(p.c_dtype, p.m, p.n, p.stride_c);
     choose_algorithm();
-    description = "cuBLASLt";
+    description = narrow ? "cuBLASLt TF32" : "cuBLASLt";
   }
   ~CublasMatMul() override {
     for (const cublasLtMatrixLayout_t each : {a_, b_, c_}) {

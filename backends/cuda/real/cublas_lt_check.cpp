@@ -31,6 +31,7 @@ static_assert(int{ours::CUBLAS_STATUS_SUCCESS} == int{::CUBLAS_STATUS_SUCCESS});
 static_assert(int{ours::CUBLAS_OP_N} == int{::CUBLAS_OP_N});
 static_assert(int{ours::CUBLAS_OP_T} == int{::CUBLAS_OP_T});
 static_assert(int{ours::CUBLAS_COMPUTE_32F} == int{::CUBLAS_COMPUTE_32F});
+static_assert(int{ours::CUBLAS_COMPUTE_32F_FAST_TF32} == int{::CUBLAS_COMPUTE_32F_FAST_TF32});
 static_assert(int{ours::CUBLASLT_MATMUL_DESC_TRANSA} == int{::CUBLASLT_MATMUL_DESC_TRANSA});
 static_assert(int{ours::CUBLASLT_MATMUL_DESC_TRANSB} == int{::CUBLASLT_MATMUL_DESC_TRANSB});
 static_assert(int{ours::CUBLASLT_MATMUL_DESC_EPILOGUE} == int{::CUBLASLT_MATMUL_DESC_EPILOGUE});

@@ -110,6 +110,15 @@ std::unique_ptr<CudnnPlan> plan_cudnn(const OpQuery& query) {
   return std::make_unique<PatternPlan>(std::move(pattern), *answer.graph);
 }
 
+std::string cudnn_missing() {
+  try {
+    cudnn_version();
+    return {};
+  } catch (const Error& error) {
+    return error.message();
+  }
+}
+
 std::string cudnn_text() {
   try {
     const std::size_t version = cudnn_version();

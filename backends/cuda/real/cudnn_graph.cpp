@@ -34,7 +34,8 @@ void load() {
     return fe::cudnn_dlhandle != nullptr;
   }();
   TEMPER_CHECK(kIsLoaded, ErrorCode::kUnsupported, "cuDNN is not there (", kLibrary,
-               "): install cuDNN 9 for CUDA 13");
+               "): install libcudnn9-cuda-13 of NVIDIA's repository, or nvidia-cudnn-cu13 of PyPI "
+               "with its lib folder in LD_LIBRARY_PATH");
 }
 
 std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
@@ -172,10 +173,10 @@ class PatternGraph final : public CudnnGraph {
     make_output(y, p.y, kY);
   }
 
-  // f32 means f32, not TF32, and the same bits come each time.
+  // f32 means f32, unless TF32 was asked for, and the same bits come each time.
   void deselect() {
     std::vector<fe::NumericalNote_t> unwanted{fe::NumericalNote_t::NONDETERMINISTIC};
-    if (pattern_.dtype == DType::kFloat32) {
+    if (pattern_.dtype == DType::kFloat32 && !pattern_.tf32) {
       unwanted.insert(unwanted.end(),
                       {fe::NumericalNote_t::TENSOR_CORE, fe::NumericalNote_t::DOWN_CONVERT_INPUTS,
                        fe::NumericalNote_t::REDUCED_PRECISION_REDUCTION});

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "backends/cuda/cuda_backend.h"
 #include "tests/graph/onnx/expect_error.h"
 #include "tests/graph/small_graph.h"
 
@@ -46,6 +47,24 @@ TEST(Evaluate, AnEmptyResultIsComputedByNoKernel) {
   SmallGraph g;
   const ValueId x = g.input("x", {0, 3});
   EXPECT_EQ(g.run({{x, {}}}, g.b.op("MatMul", {x, g.constant({3, 2}, Doubles(6, 1))})), Doubles{});
+}
+
+// A device has memory of its own, and a stream.
+TEST(Evaluate, GivesTheSameOnADevice) {
+  if (!has_emulated_cuda_backend()) {
+    GTEST_SKIP() << "this build has no emulated device (TEMPER_DEVICE_EMULATED)";
+  }
+  SmallGraph g;
+  const ValueId x = g.input("x", {2, 3});
+  const ValueId y = g.b.op("MatMul", {x, g.constant({3, 2}, {1, 2, 3, 4, 5, 6})});
+  const std::vector<ValueId> parts =
+      g.b.ops("Split", {g.b.neg(y)}, 2, {{"axis", std::int64_t{1}}}, {false, true});
+  const std::map<ValueId, Tensor> known = {
+      {x, Tensor::from<double>(DType::kFloat32, {2, 3}, Doubles{1, 0, 2, 0, 1, 1})}};
+  const auto device = make_backend(kEmulatedCudaDevice);
+  const std::vector<Tensor> results = graph::evaluate(g.graph, *device, known, {y, parts[1]});
+  EXPECT_EQ(results[0].values<double>(), (Doubles{11, 14, 8, 10}));
+  EXPECT_EQ(results[1].values<double>(), (Doubles{-14, -10}));
 }
 
 }  // namespace

@@ -49,7 +49,7 @@ class SpikeGuard : public testing::Test {
     return tiny_recipe(folder_.path(model), folder_.path("train.npz"), folder_.path(out), lines);
   }
   static bool moves_anyway(const std::string& name) {
-    return name == "step.attempted" || name == "step.position" || name == "step.spike_limit";
+    return name == "step.attempted" || name == "step.position" || name == "step.spike_window";
   }
 
   TempFolder folder_;

@@ -50,9 +50,9 @@ TEST(WeightAverage, IsPyTorchsAfterEachUpdate) {
     std::int64_t update = 0;
     for (std::int64_t applied = 1; applied <= 10 + 12 * 3; ++applied) {
       UpdateStep step;
-      step.scale = plan.weight(applied);
-      EXPECT_EQ(step.scale > 0, applied > 10 && (applied - 10) % 3 == 0) << applied;
-      if (step.scale > 0) {
+      step.rate = plan.weight(applied);
+      EXPECT_EQ(step.rate > 0, applied > 10 && (applied - 10) % 3 == 0) << applied;
+      if (step.rate > 0) {
         const Numbers now = weights(update);
         update_each(AverageUpdate<double>::make(step, nullptr),
                     UpdateSlice<double>{average.data(), now.data(), {}, 3});

@@ -58,7 +58,7 @@ Names internal_names() {
           "samples",
           "gradient of w",
           "sums of loss",
-          "step.spike_limit",
+          "step.spike_window",
           "step.average_weight"};
 }
 

@@ -36,9 +36,9 @@ ValueId LossScaling::inverse(Builder& builder) const {
   return builder.op("Reciprocal", {scale});
 }
 
-void LossScaling::update(Builder& builder, ValueId finite) const {
+ValueId LossScaling::update(Builder& builder, ValueId finite) const {
   if (!active_ || !settings_.dynamic) {
-    return;
+    return {};
   }
   builder.set_origin("loss scale");
   graph::Graph& graph = builder.graph();
@@ -50,6 +50,8 @@ void LossScaling::update(Builder& builder, ValueId finite) const {
        {"min_scale", settings_.min_scale}});
   graph.add_update({scale_, next[0], UpdateBinding::Kind::kAttempt});
   graph.add_update({tracker_, next[1], UpdateBinding::Kind::kAttempt});
+  graph.add_output("loss_scale", next[0], {graph::PortRole::kLossScale, 0});
+  return next[0];
 }
 
 }  // namespace temper::training

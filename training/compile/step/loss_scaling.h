@@ -4,12 +4,19 @@
 // its state in two variables of the graph.
 #pragma once
 
+#include <algorithm>
 #include <vector>
 
 #include "graph/ir/builder.h"
 #include "training/settings/scaler_settings.h"
 
 namespace temper::training {
+
+// Above it a loss scale still falls where gradients overflow; below 1 PyTorch's documentation calls
+// the model broken, not the scale.
+inline double least_overflowing_scale(const ScalerSettings& settings) {
+  return std::max(settings.min_scale, 1.0);
+}
 
 class LossScaling {
  public:
@@ -21,8 +28,9 @@ class LossScaling {
   // What every gradient is multiplied with, (float)(1 / (double)scale), as GradScaler.unscale_();
   // invalid when the gradients are what they should be.
   graph::ValueId inverse(graph::Builder& builder) const;
-  // Scale and tracker after a step whose gradients were all finite, or not. Attempt bindings.
-  void update(graph::Builder& builder, graph::ValueId finite) const;
+  // Scale and tracker after a step whose gradients were all finite, or not. Attempt bindings, and
+  // the output of the new scale, which is returned; nothing where the scale stays as it is.
+  graph::ValueId update(graph::Builder& builder, graph::ValueId finite) const;
 
  private:
   const ScalerSettings& settings_;

@@ -12,11 +12,13 @@ namespace temper::training {
 // "batches" kLoss, kLossSum, kLossCount: floats, what the micro-batches of this group have given to
 // its loss
 //   (accumulation.h)
-// kSpikeLimit: float; a step whose watched number (train.spike_of) is above it is not applied
+// kSpikeWindow: floats, the watched numbers (train.spike_of) of the last good steps; infinite where
+//   there was none yet
+// kStopped: bool, with train.on_nonfinite = "stop": a step was not finite
 // kStarts: i64 [P], with stages: the applied step at which each began
-// kAverageWeight, kAverageBuffers: f64, how far the coming step moves the averages of parameters
-// and
-//   of statistics to its own; 0 leaves them, 1 copies (weight_average.h)
+// kAverageWeight, kAverageBuffers: f64 [2, kRateSlots], how far steps move the averages of
+//   parameters and of statistics to their own, in the first row as in kRates; 0 leaves them, 1
+//   copies (weight_average.h)
 // kLossScale: f32, kGrowthTracker: i64 (loss_scaling.h)
 struct StepVariables {
   // f64 [2 G, kRateSlots]: row g has the learning rate of group g at applied step s in slot

@@ -43,16 +43,39 @@ ValueId all_finite(Builder& builder, const CompileSettings& settings, ValueId no
   return builder.op("AllFinite", finite);
 }
 
-// ok and not value > limit; what is not a number is none of the gate's business.
-ValueId add_spike_gate(Builder& builder, ValueId ok, ValueId value) {
+// With train.on_nonfinite = "stop": ok, and no step before this one was to end the run. The host
+// hears of that some steps later, and finds the weights of the step that was not finite.
+ValueId add_stop(Builder& builder, const CompileSettings& settings, ValueId finite, ValueId loss,
+                 ValueId next_scale) {
+  Graph& graph = builder.graph();
+  builder.set_origin("stop");
+  ValueId ends = builder.op("Not", {finite});
+  if (next_scale.valid()) {  // an overflow by which the scale finds its place is none
+    const ValueId least = builder.scalar(DType::kFloat32, least_overflowing_scale(settings.scaler));
+    const ValueId falls = builder.op("Greater", {next_scale, least});
+    ends = builder.op(
+        "And",
+        {ends, builder.op("Not", {builder.op("And", {falls, builder.op("AllFinite", {loss})})})});
+  }
+  const VariableId stopped =
+      add_scalar_variable(graph, graph::ScalarRole::kStopped, DType::kBool, {}, 0);
+  const ValueId before = graph.read_variable(stopped);
+  graph.add_update({stopped, builder.op("Or", {before, ends}), UpdateBinding::Kind::kAttempt});
+  return builder.op("And", {finite, builder.op("Not", {before})});
+}
+
+// ok and no spike; what is not a number is none of the gate's business.
+ValueId add_spike_gate(Builder& builder, const SpikeSettings& settings, ValueId ok, ValueId value) {
   Graph& graph = builder.graph();
   builder.set_origin("spike guard");
-  const VariableId limit =
-      add_scalar_variable(graph, graph::ScalarRole::kSpikeLimit, builder.dtype(value), {},
-                          std::numeric_limits<double>::infinity());
-  const ValueId spike = builder.op("Greater", {value, graph.read_variable(limit)});
-  graph.add_output("spike", spike, {PortRole::kSpike, 0});
-  return builder.op("And", {ok, builder.op("Not", {spike})});
+  const VariableId window =
+      add_scalar_variable(graph, graph::ScalarRole::kSpikeWindow, builder.dtype(value),
+                          {settings.window}, std::numeric_limits<double>::infinity());
+  const std::vector<ValueId> gate = builder.ops(
+      "SpikeGate", {graph.read_variable(window), value, ok}, 3, {{"factor", settings.factor}});
+  graph.add_output("spike", gate[1], {PortRole::kSpike, 0});
+  graph.add_update({window, gate[2], UpdateBinding::Kind::kAttempt});
+  return gate[0];
 }
 
 // What the loss does not depend on stays as it is, as in PyTorch, where it has no gradient: of two
@@ -178,9 +201,12 @@ LossParts add_update_step(Graph& graph, const CompileSettings& settings,
   const ClippedGradients clip = clip_gradients(builder, settings.clip, update);
   centralize_gradients(builder, update);
   graph.ok = all_finite(builder, settings, clip.norm, loss.total);
-  scaling.update(builder, graph.ok);
+  const ValueId next_scale = scaling.update(builder, graph.ok);
+  if (settings.train.on_nonfinite == "stop") {
+    graph.ok = add_stop(builder, settings, graph.ok, loss.total, next_scale);
+  }
   if (settings.train.spike.guards()) {
-    graph.ok = add_spike_gate(builder, graph.ok,
+    graph.ok = add_spike_gate(builder, settings.train.spike, graph.ok,
                               settings.train.spike.of == "loss" ? loss.total : clip.norm);
   }
   graph.value(graph.ok).name = "ok";

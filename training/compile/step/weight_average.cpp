@@ -56,14 +56,13 @@ void add_averages(graph::Builder& builder, const Averaged& of, ScalarRole weight
     return;
   }
   Graph& graph = builder.graph();
-  const VariableId share = add_scalar_variable(graph, weight, DType::kFloat64, {}, 0);
+  const VariableId share = add_scalar_variable(graph, weight, DType::kFloat64, {2, kRateSlots}, 0);
   // An average stands in a parameter's place, the weight it follows in its gradient's.
   const UpdateLayout layout{of.variables.size(), 0};
   std::vector<ValueId> inputs(layout.memory());
   inputs[UpdateLayout::kOk] = graph.ok;
-  inputs[UpdateLayout::kRates] = graph.read_variable(step.rates);
+  inputs[UpdateLayout::kRates] = graph.read_variable(share);
   inputs[UpdateLayout::kStep] = graph.read_variable(step.applied);
-  inputs[UpdateLayout::kScale] = graph.read_variable(share);
   std::vector<VariableId> averages;
   for (std::size_t i = 0; i < layout.count; ++i) {
     averages.push_back(graph.add_variable(
