@@ -18,6 +18,7 @@ struct FlatRange {
   std::byte* parameter = nullptr;
   const std::byte* gradient = nullptr;
   std::array<std::byte*, 3> states{};  // null where the optimizer has none
+  std::byte* copy = nullptr;           // of the parameter in 16 bits, if it has one
   std::int64_t elements = 0;
   std::int64_t group = 0;
 };
@@ -51,7 +52,12 @@ inline void merge_flat_ranges(std::vector<FlatRange>& tensors, std::int64_t elem
         return false;
       }
     }
-    return same_distance(a.gradient, b.gradient);
+    // Padding of the copies is their own: only what has none in between goes on in them too.
+    const bool copies_go_on =
+        a.copy == nullptr
+            ? b.copy == nullptr
+            : b.copy != nullptr && distance_of(a.copy, b.copy) * element_bytes == 2 * distance;
+    return copies_go_on && same_distance(a.gradient, b.gradient);
   };
   std::vector<FlatRange> merged;
   for (const FlatRange& next : tensors) {

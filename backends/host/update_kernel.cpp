@@ -6,7 +6,7 @@ namespace temper {
 
 Support supports_update(const OpQuery& query, bool also_double) {
   const UpdateLayout layout = UpdateLayout::of(*query.attrs);
-  for (std::size_t i = UpdateLayout::kScalars; i < layout.memory(); ++i) {
+  for (std::size_t i = UpdateLayout::kScalars; i < layout.copy(0); ++i) {
     const DType dtype = query.inputs[i].dtype;
     if (dtype != query.inputs[layout.parameter(0)].dtype ||
         (dtype != DType::kFloat32 && !(also_double && dtype == DType::kFloat64))) {
@@ -28,6 +28,9 @@ UpdateKernel::UpdateKernel(const OpQuery& query, std::vector<std::string> parame
   phases_ = static_cast<std::size_t>(query.inputs[UpdateLayout::kStep].shape.element_count());
   read_groups(*query.attrs, parameters);
   take_layouts(query);
+  if (!layout_.copy_of.empty()) {
+    copy_type_ = query.inputs[layout_.copy(0)].dtype;
+  }
   has_memory_ = query.inputs.size() > layout_.memory();
   kept_bytes = (static_cast<std::size_t>(total_ / chunk_) + layout_.count) * sizeof(FlatRange);
 }
@@ -93,6 +96,10 @@ void UpdateKernel::set_ranges(BoundUpdate& state, const KernelArgs& args) const 
     range.group = group_of_[i];
     ranges.push_back(range);
   }
+  for (std::size_t c = 0; c < layout_.copy_of.size(); ++c) {
+    ranges[static_cast<std::size_t>(layout_.copy_of[c])].copy =
+        static_cast<std::byte*>(args.outputs[layout_.written_copy(c)]);
+  }
   const auto bytes = static_cast<std::int64_t>(element_bytes_);
   if (merge_) {
     merge_flat_ranges(ranges, bytes, over_padding_);
@@ -106,6 +113,7 @@ void UpdateKernel::set_ranges(BoundUpdate& state, const KernelArgs& args) const 
       for (std::size_t s = 0; s < layout_.states; ++s) {
         part.states[s] += begin * bytes;
       }
+      part.copy = range.copy == nullptr ? nullptr : range.copy + begin * 2;
       part.elements = std::min(chunk_, range.elements - begin);
       state.chunks.push_back(part);
     }

@@ -12,6 +12,7 @@
 #include "backends/common/optimizers/trust_ratio.h"
 #include "runtime/backend/kernel_table.h"
 #include "runtime/base/dtype.h"
+#include "runtime/base/float16.h"
 #include "runtime/base/update_layout.h"
 
 namespace temper {
@@ -59,6 +60,29 @@ class UpdateKernel : public Kernel {
   const UpdateLayout& layout() const { return layout_; }
   std::size_t tensor_count() const { return layout_.count; }
 
+  // False: no parameter has a copy.
+  bool writes_copies() const { return copy_type_ != DType::kUndefined; }
+  DType copy_type() const { return copy_type_; }
+
+  // The parameters of a range as they are now into their copies, if they have some.
+  template <class T>
+  void write_copy(const FlatRange& range) const {
+    if (range.copy == nullptr) {
+      return;
+    }
+    const T* from = reinterpret_cast<const T*>(range.parameter);
+    const auto write = [&]<class Low>(Low* to) {
+      for (std::int64_t i = 0; i < range.elements; ++i) {
+        to[i] = Low(static_cast<float>(from[i]));
+      }
+    };
+    if (copy_type_ == DType::kBFloat16) {
+      write(reinterpret_cast<BFloat16*>(range.copy));
+    } else {
+      write(reinterpret_cast<Float16*>(range.copy));
+    }
+  }
+
   template <class T>
   static UpdateSlice<T> slice_of(const FlatRange& range) {
     UpdateSlice<T> slice;
@@ -78,7 +102,7 @@ class UpdateKernel : public Kernel {
   UpdateLayout layout_;
   std::size_t groups_ = 1, phases_ = 1, parameter_count_ = 0, element_bytes_ = 0;
   std::int64_t rate_slots_ = 1, chunk_ = 0, total_ = 0;
-  DType scale_type_;
+  DType scale_type_, copy_type_ = DType::kUndefined;
   bool merge_, over_padding_ = true, has_memory_ = false;
   std::vector<bool> used_;
   std::vector<std::int64_t> group_of_, elements_;
@@ -122,6 +146,7 @@ class FlatUpdateKernel final : public UpdateKernel {
     Host::run(threads_, static_cast<std::int64_t>(state.chunks.size()), [&](std::int64_t i) {
       const FlatRange& chunk = state.chunks[static_cast<std::size_t>(i)];
       Host::loop(updates[static_cast<std::size_t>(chunk.group)], slice_of<T>(chunk));
+      write_copy<T>(chunk);
     });
   }
 
@@ -174,6 +199,7 @@ class TensorUpdateKernel final : public UpdateKernel {
     Host::run(threads_, count, [&](std::int64_t i) {
       const auto c = static_cast<std::size_t>(i);
       Host::loop(state.tensors[state.tensor_of[c]], slice_of<T>(state.chunks[c]));
+      write_copy<T>(state.chunks[c]);
     });
   }
 

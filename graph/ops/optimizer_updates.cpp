@@ -3,9 +3,10 @@
 // at applied step s in slot s % K; row G + g: its scheduled momentum or beta1, NaN for the
 // optimizer's own), step (i64, or i64[P]: element 0 the steps applied, element p those since the
 // parameters of phase p began to train), scale (on every gradient; may be left out), then n
-// parameters, n gradients and n of each of `states`, at last f64[G P] where an optimizer keeps a
-// number per group and phase. Attributes: group_of and phase_of (per parameter), and one number per
-// group for each hyper-parameter.
+// parameters, n gradients and n of each of `states`, a copy in 16 bits of each parameter that
+// `copy_of` names, which takes its new value, at last f64[G P] where an optimizer keeps a number
+// per group and phase. Attributes: group_of and phase_of (per parameter), and one number per group
+// for each hyper-parameter.
 #include <algorithm>
 
 #include "graph/ir/infer_context.h"
@@ -19,6 +20,7 @@ struct UpdateOp {
   const char* name;
   std::vector<const char*> parameters;  // besides maximize
   bool group_memory = false;
+  bool sees_axes = false;  // no flat pass: it writes no copies
 };
 
 const std::vector<UpdateOp>& update_ops() {
@@ -39,8 +41,10 @@ const std::vector<UpdateOp>& update_ops() {
        {"weight_decay", "momentum", "dampening", "nesterov", "trust_coefficient", "eps"}},
       {"MuonUpdate",
        {"weight_decay", "momentum", "nesterov", "eps", "ns_steps", "ns_coefficients1",
-        "ns_coefficients2", "ns_coefficients3", "adjust_lr"}},
-      {"AdafactorUpdate", {"weight_decay", "beta2_decay", "eps1", "eps2", "d"}},
+        "ns_coefficients2", "ns_coefficients3", "adjust_lr"},
+       false,
+       true},
+      {"AdafactorUpdate", {"weight_decay", "beta2_decay", "eps1", "eps2", "d"}, false, true},
       {"AdafactorVectorUpdate", {"weight_decay", "beta2_decay", "eps1", "eps2", "d"}},
       // The average of a weight in a parameter's place, the weight in its gradient's; the rate is
       // how far it moves.
@@ -108,18 +112,37 @@ Shape state_shape(InferContext& c, const std::string& name, const Shape& paramet
   return shape;
 }
 
+void infer_copies(InferContext& c, const UpdateOp& op, const UpdateLayout& layout) {
+  c.check(layout.copy_of.empty() || !op.sees_axes, op.name, " writes no copies of parameters");
+  for (std::size_t i = 0; i < layout.copy_of.size(); ++i) {
+    const std::int64_t of = layout.copy_of[i];
+    c.check(of >= 0 && of < static_cast<std::int64_t>(layout.count), "copy_of names parameter ", of,
+            ", but there are ", layout.count);
+    const auto copy = static_cast<int>(layout.copy(i));
+    const auto parameter = static_cast<int>(layout.parameter(static_cast<std::size_t>(of)));
+    c.check(c.dtype(copy) == DType::kFloat16 || c.dtype(copy) == DType::kBFloat16, "input ", copy,
+            ", a copy, is ", c.dtype(copy), ", expected f16 or bf16");
+    c.check(c.dtype(copy) == c.dtype(static_cast<int>(layout.copy(0))) &&
+                c.shape(copy) == c.shape(parameter),
+            "input ", copy, " is ", c.dtype(copy), " ", c.shape(copy), ", but its parameter is ",
+            c.shape(parameter), " and the first copy ", c.dtype(static_cast<int>(layout.copy(0))));
+    c.set_output(static_cast<int>(layout.written_copy(i)), c.dtype(copy), c.shape(copy));
+  }
+}
+
 void infer_update(InferContext& c) {
   check_scalars(c);
   const UpdateOp& op = update_op(c);
   Attrs& attrs = c.attrs();
   const std::vector<std::string> names = UpdateLayout::state_names(attrs);
   const auto sets = static_cast<int>(UpdateLayout{0, names.size()}.sets());
-  const int given =
-      c.input_count() - static_cast<int>(UpdateLayout::kScalars) - (op.group_memory ? 1 : 0);
+  const auto copies = static_cast<int>(attrs.get_ints("copy_of").size());
+  const int given = c.input_count() - static_cast<int>(UpdateLayout::kScalars) - copies -
+                    (op.group_memory ? 1 : 0);
   const std::int64_t count = attrs.get_int("count", given / sets);
   c.check(count > 0 && given == count * sets, "there are ", given, " tensors, expected ", sets,
           " for each of ", count, " parameters");
-  const std::int64_t written = count * (sets - 1) + (op.group_memory ? 1 : 0);
+  const std::int64_t written = count * (sets - 1) + copies + (op.group_memory ? 1 : 0);
   c.check(c.output_count() == written, "there are ", c.output_count(), " outputs, expected ",
           written);
   attrs.set("count", count);
@@ -142,6 +165,7 @@ void infer_update(InferContext& c) {
       c.set_output(static_cast<int>(layout.written_state(state, i)), c.dtype(at), shape);
     }
   }
+  infer_copies(c, op, layout);
   if (op.group_memory) {
     const auto memory = static_cast<int>(layout.memory());
     const std::int64_t wanted = c.shape(1)[0] / 2 * c.shape(2).element_count();

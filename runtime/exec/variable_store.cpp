@@ -6,6 +6,7 @@
 
 #include "runtime/base/alignment.h"
 #include "runtime/base/error.h"
+#include "runtime/base/low_copy.h"
 #include "runtime/memory/finite_values.h"
 #include "runtime/memory/plain_pieces.h"
 
@@ -18,6 +19,15 @@ std::size_t room_of(const StoreVariable& variable) {
   const auto bytes =
       static_cast<std::size_t>(storage_bytes(variable.dtype, variable.shape, variable.layout));
   return aligned_bytes(bytes);
+}
+
+// After all that changes a variable: a copy that belongs to it (low_copy.h) takes its value, once
+// it has memory.
+void follow(VariableStore& store, const std::vector<Tensor>& tensors, int changed) {
+  const int copy = store.find(low_copy_of(changed));
+  if (copy >= 0 && tensors[static_cast<std::size_t>(copy)].defined()) {
+    store.set(copy, store.look_at(changed));
+  }
 }
 
 }  // namespace
@@ -63,6 +73,9 @@ void VariableStore::allocate(const std::function<void(int)>& ready) {
         ready(id);
       }
     }
+  }
+  for (int i = 0; i < count() && ready; ++i) {
+    follow(*this, tensors_, i);  // `ready` may have set a parameter before its copy was there
   }
 }
 
@@ -141,6 +154,7 @@ void VariableStore::set(int id, const Tensor& value) {
     std::memset(tensor.data(), 0, static_cast<std::size_t>(tensor.bytes()));
   }
   copy_elements(value, tensor);
+  follow(*this, tensors_, id);
 }
 
 void VariableStore::read_first(int id, void* element) const {
@@ -152,6 +166,7 @@ void VariableStore::write_bytes(int id, std::size_t offset, const void* from, st
   TEMPER_ASSERT(offset + count <= static_cast<std::size_t>(bytes(id)), "bytes ", offset, " to ",
                 offset + count, " of variable ", variable(id).name, ", which has ", bytes(id));
   memory_->copy_in(address(id) + offset, from, count, *stream_);
+  follow(*this, tensors_, id);
 }
 
 void VariableStore::require_equal(int a, int b) const {
@@ -165,6 +180,7 @@ void VariableStore::copy(int from, int to) {
   if (from != to) {
     memory_->copy_within(address(to), address(from), static_cast<std::size_t>(bytes(from)),
                          *stream_);
+    follow(*this, tensors_, to);
   }
 }
 
@@ -174,6 +190,8 @@ void VariableStore::swap(int a, int b) {
   std::byte *x = address(a), *y = address(b);
   if (memory_->is_host()) {
     std::swap_ranges(x, x + size, y);
+    follow(*this, tensors_, a);
+    follow(*this, tensors_, b);
     return;
   }
   const auto spare = Buffer::allocate(std::min(size, kPieceBytes), "a swap", *memory_);
@@ -184,10 +202,13 @@ void VariableStore::swap(int a, int b) {
     memory_->copy_within(y + at, spare->address(), piece, *stream_);
   }
   stream_->wait_all();  // the spare memory goes
+  follow(*this, tensors_, a);
+  follow(*this, tensors_, b);
 }
 
 void VariableStore::zero(int id) {
   memory_->zero(address(id), static_cast<std::size_t>(bytes(id)), *stream_);
+  follow(*this, tensors_, id);
 }
 
 // Storage order; stops when `take` says no.
@@ -246,6 +267,7 @@ PlainValue VariableStore::pieces(int id) const {
 void VariableStore::fill(int id, const GivePiece& give) {
   if (memory_->is_host()) {
     fill_from_plain_pieces(tensors_[static_cast<std::size_t>(id)], give);
+    follow(*this, tensors_, id);
     return;
   }
   const StoreVariable& target = variable(id);
@@ -260,8 +282,9 @@ void VariableStore::fill(int id, const GivePiece& give) {
   for (std::size_t at = 0; at < size; at += kPieceBytes) {
     const std::size_t piece = std::min(kPieceBytes, size - at);
     give({staged->data(), piece});
-    write_bytes(id, at, staged->data(), piece);
+    memory_->copy_in(address(id) + at, staged->data(), piece, *stream_);
   }
+  follow(*this, tensors_, id);
 }
 
 }  // namespace temper

@@ -34,6 +34,9 @@ Engine::Engine(graph::Graph imported, CompileSettings settings, const Backend& b
       settings_(std::move(settings)),
       plans_(backend, reference, std::move(options)) {
   settings_.groups = merged_groups(imported_, settings_.groups);  // as each graph has them
+  // On the CPU a weight is cast just before its product, which finds it in the cache.
+  settings_.keeps_low_copies =
+      settings_.precision != DType::kFloat32 && !backend.memory().is_host();
 }
 
 graph::Graph Engine::make(const GraphRequest& request) {

@@ -90,6 +90,8 @@ struct CompileSettings {
   // type the file gives it.
   DType precision = DType::kFloat32;
   ScalerSettings scaler;  // for kFloat16
+  // Mixed precision keeps copies of parameters in 16 bits beside them (runtime/base/low_copy.h).
+  bool keeps_low_copies = false;
   // See carried_states.h; `carried_rows`: of the largest batch.
   std::vector<CarriedState> carried;
   std::int64_t carried_rows = 0;

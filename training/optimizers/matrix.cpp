@@ -74,7 +74,7 @@ void build_muon(graph::Builder& builder, const UpdateInputs& inputs) {
   UpdateInputs matrices = part_of(inputs, is_matrix);
   if (!matrices.parameters.empty()) {
     keep_plain(builder.graph(), matrices);
-    UpdateNode node{.op = "MuonUpdate", .states = {{"momentum_buffer"}}};
+    UpdateNode node{.op = "MuonUpdate", .states = {{"momentum_buffer"}}, .sees_axes = true};
     for (const std::int64_t axis : matrices.unit_axes) {
       node.units_last.push_back(axis > 0 ? 1 : 0);
     }
@@ -113,7 +113,8 @@ void build_adafactor(graph::Builder& builder, const UpdateInputs& inputs) {
     keep_plain(builder.graph(), matrices);
     add_update(builder, matrices,
                {.op = "AdafactorUpdate",
-                .states = {{"row_var", "", row_shape}, {"col_var", "", column_shape}}});
+                .states = {{"row_var", "", row_shape}, {"col_var", "", column_shape}},
+                .sees_axes = true});
   }
   const UpdateInputs vectors = part_of(inputs, is_vector);
   if (!vectors.parameters.empty()) {

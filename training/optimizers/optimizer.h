@@ -27,6 +27,9 @@ struct UpdateInputs {
   std::vector<Attrs> groups;  // all parameters of the optimizer, per group
   // Per parameter: the axis along which its units lie; -1 for one unit (compile/unit_axes.h).
   std::vector<std::int64_t> unit_axes;
+  // kFloat16 or kBFloat16: parameters of a flat pass that the graph casts to it get a copy in that
+  // type, which takes the casts' place; kUndefined: none.
+  DType low_copies = DType::kUndefined;
   // Of the model, where a graph trains several: its number, and what begins its names.
   int model = 0;
   std::string prefix = {};

@@ -1,9 +1,13 @@
 #include "training/optimizers/update_node.h"
 
 #include <algorithm>
+#include <tuple>
+#include <utility>
 
+#include "graph/ir/op_def.h"
 #include "runtime/base/dtype_visit.h"
 #include "runtime/base/error.h"
+#include "runtime/base/low_copy.h"
 #include "runtime/base/update_layout.h"
 #include "training/optimizers/state_variable.h"
 
@@ -53,6 +57,50 @@ std::vector<VariableId> add_states(graph::Graph& graph, const UpdateInputs& inpu
     states.push_back(graph.add_variable(std::move(state)));
   }
   return states;
+}
+
+// Of each parameter the value that is it in the type of the copies, where the graph casts it.
+std::vector<ValueId> casts_of(const graph::Graph& graph, const UpdateInputs& inputs) {
+  std::vector<ValueId> casts(inputs.parameters.size());
+  for (int i = 0; i < graph.node_count(); ++i) {
+    const graph::Node& node = graph.node(NodeId{i});
+    if (node.removed || node.op->movement != graph::Movement::kConvert) {
+      continue;
+    }
+    const graph::Value& from = graph.value(node.inputs.front());
+    const ValueId made = node.outputs.front();
+    if (from.kind != graph::ValueKind::kVariable || graph.value(made).dtype != inputs.low_copies) {
+      continue;
+    }
+    const auto found = std::find(inputs.parameters.begin(), inputs.parameters.end(), from.variable);
+    if (found != inputs.parameters.end()) {
+      casts[static_cast<std::size_t>(found - inputs.parameters.begin())] = made;
+    }
+  }
+  return casts;
+}
+
+// Variables in the place of casts of parameters, and the parameters' numbers.
+std::pair<std::vector<VariableId>, std::vector<std::int64_t>> add_copies(
+    graph::Graph& graph, const UpdateInputs& inputs) {
+  std::vector<VariableId> copies;
+  std::vector<std::int64_t> copy_of;
+  if (inputs.low_copies == DType::kUndefined) {
+    return {copies, copy_of};
+  }
+  const std::vector<ValueId> casts = casts_of(graph, inputs);
+  for (std::size_t i = 0; i < casts.size(); ++i) {
+    if (!casts[i].valid()) {
+      continue;
+    }
+    graph::Variable copy = state_beside(graph, inputs.parameters[i], VariableKind::kMoment,
+                                        kLowCopySlot, to_string(inputs.low_copies));
+    copy.dtype = inputs.low_copies;
+    copies.push_back(graph.add_variable(std::move(copy)));
+    copy_of.push_back(static_cast<std::int64_t>(i));
+    graph.replace_uses(casts[i], graph.read_variable(copies.back()));
+  }
+  return {copies, copy_of};
 }
 
 Attrs group_attrs(const UpdateInputs& inputs) {
@@ -168,7 +216,15 @@ void add_update(graph::Builder& builder, const UpdateInputs& inputs, const Updat
   if (!node.units_last.empty()) {
     attrs.set("units_last", node.units_last);
   }
-  const UpdateLayout layout{inputs.parameters.size(), node.states.size()};
+  std::vector<VariableId> copies;
+  std::vector<std::int64_t> copy_of;
+  if (!node.sees_axes) {
+    std::tie(copies, copy_of) = add_copies(graph, inputs);
+  }
+  if (!copy_of.empty()) {
+    attrs.set("copy_of", copy_of);
+  }
+  const UpdateLayout layout{inputs.parameters.size(), node.states.size(), copy_of};
   std::vector<ValueId> node_inputs(layout.memory());
   std::vector<VariableId> written(layout.written_memory());
   node_inputs[UpdateLayout::kOk] = inputs.ok;
@@ -189,6 +245,10 @@ void add_update(graph::Builder& builder, const UpdateInputs& inputs, const Updat
       node_inputs[layout.state(s, i)] = graph.read_variable(states[i]);
       written[layout.written_state(s, i)] = states[i];
     }
+  }
+  for (std::size_t c = 0; c < copies.size(); ++c) {
+    node_inputs[layout.copy(c)] = graph.read_variable(copies[c]);
+    written[layout.written_copy(c)] = copies[c];
   }
   if (!names.empty()) {
     attrs.set("states", names);

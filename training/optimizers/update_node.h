@@ -35,6 +35,7 @@ struct UpdateNode {
   std::vector<std::pair<std::string, double>> constants = {};
   std::vector<std::int64_t> units_last = {};  // per parameter, for updates that ask for it
   std::string memory = {};  // a number per group that lives from step to step, initially 1
+  bool sees_axes = false;   // no flat pass: writes no copies
 };
 
 // True when any group has this flag, or a number other than 0.

@@ -1,6 +1,7 @@
 #include "training/records/checkpoint_places.h"
 
 #include "runtime/base/error.h"
+#include "runtime/base/low_copy.h"
 
 namespace temper::training {
 namespace {
@@ -47,8 +48,9 @@ std::string full_name(const VariableStore& store, int id) {
 
 std::optional<CheckpointPlace> checkpoint_place(const VariableStore& store, int variable) {
   const StoreVariable& of = store.variable(variable);
-  // Evaluations begin anew.
-  if (of.is(VariableKind::kTeacher) || of.is(VariableKind::kCarriedAside)) {
+  // Evaluations begin anew, and a copy is made of its parameter.
+  if (is_low_copy(of.identity) || of.is(VariableKind::kTeacher) ||
+      of.is(VariableKind::kCarriedAside)) {
     return std::nullopt;
   }
   if (of.identity.is_of_model()) {

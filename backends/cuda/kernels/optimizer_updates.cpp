@@ -63,6 +63,7 @@ class DeviceUpdateKernel final : public UpdateKernel {
     update.chunks = state.chunks.address();
     update.chunk_count = state.chunk_count;
     update.sums = static_cast<UpdateSums*>(args.workspace);
+    update.copy_type = copy_type();
     update.is_used = reinterpret_cast<const bool*>(state.used.address());
     form_.run(update, handle_of(args.stream));
   }

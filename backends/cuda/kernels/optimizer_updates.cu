@@ -1,5 +1,6 @@
 // A block updates a chunk of the flat buffers; what depends on the step only is worked out once in
 // it.
+#include "backends/cuda/device/float16.cuh"
 #include "backends/cuda/device/reduce.cuh"
 #include "backends/cuda/kernels/optimizer_updates.h"
 #include "backends/host/optimizer_forms.h"
@@ -45,6 +46,19 @@ __device__ void apply(const U& u, const FlatRange& range, std::int64_t i) {
   }
 }
 
+// The new value also in 16 bits, where the parameter has such a copy.
+__device__ inline void write_copy(DType type, const FlatRange& range, std::int64_t i) {
+  if (range.copy == nullptr) {
+    return;
+  }
+  const float p = reinterpret_cast<const float*>(range.parameter)[i];
+  if (type == DType::kBFloat16) {
+    reinterpret_cast<BFloat16Bits*>(range.copy)[i] = p;
+  } else {
+    reinterpret_cast<Float16Bits*>(range.copy)[i] = p;
+  }
+}
+
 // A block per chunk. All of its threads leave together where there is nothing to do.
 template <class U>
 __global__ void __launch_bounds__(kBlock, 2) update_kernel(const DeviceUpdate d) {
@@ -75,6 +89,7 @@ __global__ void __launch_bounds__(kBlock, 2) update_kernel(const DeviceUpdate d)
   }
   for (std::int64_t i = threadIdx.x; i < chunk.range.elements; i += blockDim.x) {
     apply(u, chunk.range, i);
+    write_copy(d.copy_type, chunk.range, i);
   }
 }
 

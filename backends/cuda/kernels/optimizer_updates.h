@@ -8,6 +8,7 @@
 #include "backends/common/flat_ranges.h"
 #include "backends/common/optimizers/trust_ratio.h"
 #include "backends/cuda/device.h"
+#include "runtime/base/dtype.h"
 
 namespace temper::cuda {
 
@@ -23,8 +24,9 @@ struct DeviceUpdate {
   const double* numbers = nullptr;  // [groups, parameters]
   const UpdateChunk* chunks = nullptr;
   std::int64_t chunk_count = 0;
-  UpdateSums* sums = nullptr;     // [chunks], for forms that measure
-  const bool* is_used = nullptr;  // [groups phases]
+  UpdateSums* sums = nullptr;           // [chunks], for forms that measure
+  const bool* is_used = nullptr;        // [groups phases]
+  DType copy_type = DType::kUndefined;  // of the ranges' copies
 };
 
 // An optimizer with one set of states.

@@ -9,7 +9,7 @@ class FlatRanges : public testing::Test {
  protected:
   // A tensor of floats at this byte offset of all four buffers.
   FlatRange at(std::int64_t offset, std::int64_t elements, std::int64_t group = 0) {
-    return {p_ + offset, g_ + offset, {m_ + offset}, elements, group};
+    return {p_ + offset, g_ + offset, {m_ + offset}, nullptr, elements, group};
   }
   std::size_t merged(std::vector<FlatRange> tensors, bool over_padding = true) {
     merge_flat_ranges(tensors, sizeof(float), over_padding);
@@ -53,6 +53,21 @@ TEST_F(FlatRanges, StayApartWhereOneBufferAdvancesOtherwise) {
   second.states[0] = nullptr;
   EXPECT_EQ(merged({at(0, 16), second}), 2U);
   EXPECT_EQ(merged({at(64, 16), at(0, 16)}), 2U);  // backwards
+}
+
+TEST_F(FlatRanges, JoinOnlyWhereCopiesIn16BitsLieWithoutGapsToo) {
+  alignas(64) std::byte copies[512]{};
+  FlatRange first = at(0, 32), second = at(128, 5);
+  first.copy = copies;
+  EXPECT_EQ(merged({first, second}), 2U);  // one has no copy
+  second.copy = copies + 64;
+  EXPECT_EQ(merged({first, second}), 1U);
+  second.copy = copies + 128;
+  EXPECT_EQ(merged({first, second}), 2U);
+  FlatRange padded = at(0, 17), after = at(128, 5);
+  padded.copy = copies;
+  after.copy = copies + 64;
+  EXPECT_EQ(merged({padded, at(64, 5), after}), 3U);
 }
 
 }  // namespace

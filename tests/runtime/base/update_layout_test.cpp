@@ -48,6 +48,18 @@ TEST(UpdateLayout, OutputsAreInTheMemoryOfTheirInputs) {
   EXPECT_EQ(layout.input_of_output(layout.written_memory()), layout.memory());
 }
 
+TEST(UpdateLayout, CopiesOfSomeParametersLieBeforeTheMemory) {
+  Attrs attrs = kAdam;
+  attrs.set("copy_of", std::vector<std::int64_t>{0, 2});
+  const UpdateLayout layout = UpdateLayout::of(attrs);
+  EXPECT_EQ(layout.copy(0), layout.state(1, 2) + 1);
+  EXPECT_EQ(layout.memory(), layout.copy(0) + 2);
+  EXPECT_EQ(layout.parameter_of_input(layout.copy(1)), 2u);
+  EXPECT_EQ(layout.parameter_of_input(layout.state(1, 2)), 2u);
+  EXPECT_EQ(layout.input_of_output(layout.written_copy(1)), layout.copy(1));
+  EXPECT_EQ(layout.input_of_output(layout.written_memory()), layout.memory());
+}
+
 TEST(Alignment, RoundsUpToWholeSteps) {
   EXPECT_EQ(aligned_bytes(std::int64_t{0}), 0);
   EXPECT_EQ(aligned_bytes(std::int64_t{1}), 64);

@@ -11,6 +11,8 @@
 #include <numeric>
 
 #include "backends/backends.h"
+#include "runtime/base/concat.h"
+#include "runtime/base/low_copy.h"
 #include "tests/guarded_backend.h"
 
 namespace temper {
@@ -199,6 +201,81 @@ TEST(StoreOperation, FiniteIsNotAskedOfPadding) {
   store.set_stored(0, stored);
   EXPECT_TRUE(store.all_finite(0));
 }
+
+// ---------------------------------------------------------------- copies in 16 bits
+
+class LowCopies : public testing::TestWithParam<bool> {
+ protected:
+  LowCopies()
+      : backend_(GetParam() ? test::make_guarded_backend(make_backend("reference"))
+                            : make_backend("reference")),
+        stream_(backend_->make_stream()),
+        store_(backend_->memory(), *stream_) {
+    for (const char* name : {"a", "b"}) {
+      const int id = store_.add({name, DType::kFloat32, {5}, {}, "", {}});
+      store_.add({concat(name, ".bf16"), DType::kBFloat16, {5}, {}, "", low_copy_of(id)});
+    }
+    store_.allocate();
+  }
+
+  void expect_follows(const char* after) const {
+    for (const int id : {0, 2}) {
+      const Tensor value = store_.get(id);
+      Tensor rounded(DType::kBFloat16, value.shape());
+      copy_elements(value, rounded);
+      EXPECT_EQ(store_.get(id + 1).values<float>(), rounded.values<float>())
+          << after << ", variable " << id;
+    }
+  }
+  static Tensor thirds(float first) {
+    return Tensor::from<float>(
+        DType::kFloat32, {5},
+        std::vector<float>{first / 3, 1.0f / 3, 2.0f / 3, -first, 1e-3f * first});
+  }
+
+  std::unique_ptr<Backend> backend_;
+  std::unique_ptr<Stream> stream_;
+  VariableStore store_;
+};
+
+TEST_P(LowCopies, FollowWhateverChangesTheirParameter) {
+  store_.set(0, thirds(1));
+  store_.set(2, thirds(7));
+  expect_follows("set");
+  store_.swap(0, 2);
+  expect_follows("swap");
+  store_.copy(0, 2);
+  expect_follows("copy");
+  store_.set_stored(0, thirds(11));
+  expect_follows("set_stored");
+  store_.set_range<float>(0, 1, std::vector<float>{0.3f, 0.7f});
+  expect_follows("set_range");
+  store_.set_scalar<float>(2, 0.1f);
+  expect_follows("set_scalar");
+  store_.fill(2, [](std::span<std::byte> piece) {
+    const Tensor value = thirds(5);
+    std::memcpy(piece.data(), value.data(), piece.size());
+  });
+  expect_follows("fill");
+  EXPECT_NE(store_.get(3).values<float>()[0], 0.0f);
+  store_.zero(2);
+  expect_follows("zero");
+}
+
+TEST_P(LowCopies, AreThereForValuesThatCameBeforeTheirMemory) {
+  VariableStore later(backend_->memory(), *stream_);
+  const int id = later.add({"a", DType::kFloat32, {5}, {}, "first", {}});
+  const int copy = later.add({"a.bf16", DType::kBFloat16, {5}, {}, "second", low_copy_of(id)});
+  later.allocate([&](int ready) {
+    if (ready == id) {
+      later.set(id, thirds(2));
+    }
+  });
+  EXPECT_EQ(later.get(copy).values<float>()[3], -2.0f);
+}
+
+INSTANTIATE_TEST_SUITE_P(HostAndDevice, LowCopies, testing::Bool(),
+                         [](const auto& on_device) { return on_device.param ? "device" : "host"; });
 
 }  // namespace
 }  // namespace temper

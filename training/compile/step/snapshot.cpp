@@ -1,5 +1,7 @@
 #include "training/compile/step/snapshot.h"
 
+#include "runtime/base/low_copy.h"
+
 namespace temper::training {
 namespace {
 
@@ -17,6 +19,9 @@ void for_each_pair(VariableStore& store, const F& f) {
 }  // namespace
 
 bool belongs_to_snapshot(const StoreVariable& variable) {
+  if (is_low_copy(variable.identity)) {
+    return false;  // follows its parameter
+  }
   switch (variable.identity.kind) {
     case VariableKind::kParameter:
     case VariableKind::kStatistic:

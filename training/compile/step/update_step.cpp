@@ -212,6 +212,9 @@ LossParts add_update_step(Graph& graph, const CompileSettings& settings,
   graph.value(graph.ok).name = "ok";
   update.scale = clip_factor(builder, settings.clip, clip, update);
   update.ok = graph.ok;
+  if (settings.keeps_low_copies) {
+    update.low_copies = settings.precision;
+  }
   update.rates = graph.read_variable(step.rates);
   update.step = steps_done(builder, settings, update, step);
   const Optimizer& optimizer = find_optimizer(settings.optimizer.name);
