@@ -274,6 +274,12 @@ Plan lower(const Graph& graph, const Backend& backend, VariableStore& store,
            const LowerOptions& options) {
   LowerOptions chosen = options;
   chosen.threads = threads_of_plan(graph, options.threads);
+  if (has_sums_over_ranks(graph)) {  // which may have other rows: threads decide bits
+    for (const std::uint64_t threads :
+         options.ranks->gather(static_cast<std::uint64_t>(chosen.threads))) {
+      chosen.threads = std::max(chosen.threads, static_cast<int>(threads));
+    }
+  }
   return Lowering(graph, backend, store, chosen).run();
 }
 

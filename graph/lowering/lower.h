@@ -13,6 +13,7 @@
 
 #include "graph/ir/graph.h"
 #include "runtime/backend/backend.h"
+#include "runtime/backend/communicator.h"
 #include "runtime/exec/plan.h"
 #include "runtime/exec/variable_store.h"
 
@@ -24,13 +25,16 @@ struct LowerOptions {
   // What one tensor may take, and what sets that bound, for the message.
   std::int64_t largest_tensor_bytes = std::int64_t{1} << 47;
   const char* limit_name = "the address space";
+  // Of AllReduce nodes; outlives the plan.
+  Communicator* ranks = nullptr;
 };
 
 // The plan of a graph whose shapes are all known. If the store is not allocated yet, the graph's
 // variables are added to it with the layouts chosen here; otherwise they must be there and their
 // layouts are taken as given. Call store.allocate() (and load the variables) before running the
 // plan. THROWS: kOutOfMemory naming the node of a tensor that is too large, before any kernel is
-// prepared; kUnsupported naming every node without a kernel, with all reasons.
+// prepared; kUnsupported naming every node without a kernel, with all reasons; kDistributed when
+// the ranks' plans do not fit together.
 Plan lower(const Graph& graph, const Backend& backend, VariableStore& store,
            const LowerOptions& options);
 

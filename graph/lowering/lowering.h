@@ -47,6 +47,14 @@ struct PendingStep {
   std::vector<PhysicalId> outputs;
 };
 
+// Whether its outputs are the sums of its inputs over the ranks.
+bool sums_over_ranks(const Node& node);
+bool has_sums_over_ranks(const Graph& graph);
+
+// Each live node of `order` whose only purpose are sums over ranks, and these sums, as soon as what
+// they read is there: the ranks exchange gradients while others are still computed.
+std::vector<NodeId> with_early_sums(const Graph& graph, std::vector<NodeId> order);
+
 class Lowering {
  public:
   Lowering(const Graph& graph, const Backend& backend, VariableStore& store,
@@ -60,6 +68,12 @@ class Lowering {
   // select_kernels.cpp
   void find_gradients_of_variables();
   std::vector<NodeId> schedule() const;
+
+  // rank_sums.cpp
+  void find_gradients_of_sums();
+  void share_summed(const Node& node);
+  void agree_on_sums() const;
+
   void lower_node(NodeId id);
   void lower_commit_layouts(const Node& node, OpQuery& query);
   bool lower_as_alias(const Node& node);

@@ -24,6 +24,14 @@ DType first_float(const std::vector<TensorSpec>& specs) {
   return found == specs.end() ? DType::kUndefined : found->dtype;
 }
 
+SelectedKernel prepare_sum(const OpQuery& query, const LowerOptions& options) {
+  TEMPER_ASSERT(has_peers(options.ranks), "a sum over ranks without any");
+  SelectedKernel made;
+  made.kernel = make_all_reduce_kernel(query, *options.ranks);
+  made.family = "ranks";
+  return made;
+}
+
 void note_types(const OpQuery& query, PlanStep& step) {
   step.output_specs = query.outputs;
   step.input_type = first_float(query.inputs);
@@ -64,6 +72,7 @@ std::vector<NodeId> Lowering::schedule() const {
     }
     (graph_.node(id).op->is_commit ? commits : order).push_back(id);
   }
+  order = with_early_sums(graph_, std::move(order));
   order.insert(order.end(), commits.begin(), commits.end());
   return order;
 }
@@ -231,7 +240,8 @@ void Lowering::lower_node(NodeId id) {
     lower_commit_layouts(node, query);
   }
   try {
-    SelectedKernel selected = node.bodies.empty()
+    SelectedKernel selected = sums_over_ranks(node) ? prepare_sum(query, options_)
+                              : node.bodies.empty()
                                   ? select_kernel(backend_, query, family)
                                   : prepare_control(node, query, backend_, options_);
     if (std::any_of(query.outputs.begin(), query.outputs.end(),
@@ -290,6 +300,10 @@ void Lowering::emit_selected(const Node& node, OpQuery& query, SelectedKernel se
   note_types(query, pending.step);
   pending.inputs = std::move(inputs);
   steps_.push_back(std::move(pending));
+  if (sums_over_ranks(node)) {
+    share_summed(node);
+    return;
+  }
   for (const ValueId output : node.outputs) {
     if (output.valid()) {
       place_gradient(output, of_value_.at(output));
@@ -352,6 +366,7 @@ void Lowering::lower_outputs() {
 
 Plan Lowering::run() {
   find_gradients_of_variables();
+  find_gradients_of_sums();
   for (const auto& [value, variable] : gradient_of_) {
     TEMPER_ASSERT(graph_.value(value).kind == ValueKind::kNode, "the gradient of ",
                   graph_.variable(variable).name, " is not computed by a node");
@@ -374,6 +389,7 @@ Plan Lowering::run() {
   }
   lower_updates();
   register_variables();
+  agree_on_sums();
   Plan plan;
   plan.threads = options_.threads;
   assign_addresses(plan);

@@ -19,9 +19,9 @@ using Names = std::set<std::string, std::less<>>;
 // Or replaced when shapes are bound.
 const Names kNeverRun = {"Gradient"};
 
-// Steps that run plans of their own; lowering makes their kernels
-// (tests/graph/lowering/control_steps_test.cpp).
-const Names kRunPlans = {"Branch", "Iterate", "IterateGrad"};
+// Steps whose kernels lowering makes: those that run plans of their own
+// (tests/graph/lowering/control_steps_test.cpp) and sums over ranks (rank_sums_test.cpp).
+const Names kMadeByLowering = {"AllReduce", "Branch", "Iterate", "IterateGrad"};
 
 // Kernels without an op: added by lowering.
 const Names kLoweringOnly = {"Reorder", "CommitIf", "Copy"};
@@ -45,7 +45,7 @@ TEST(OpRegistry, EveryOpHasAShapeRule) {
 TEST(OpRegistry, EveryOpHasAReferenceKernelOrIsExpanded) {
   for (const graph::OpDef* op : graph::standard_ops().all()) {
     if (!op->is_reshape() && !op->is_expanded && op->resolve_function == nullptr &&
-        !kNeverRun.contains(op->name()) && !kRunPlans.contains(op->name())) {
+        !kNeverRun.contains(op->name()) && !kMadeByLowering.contains(op->name())) {
       const KernelImpl* row = reference_row(op->name());
       EXPECT_TRUE(row != nullptr && row->family() == "reference") << op->name();
     }
@@ -91,7 +91,7 @@ TEST(OpRegistry, EveryOpHasACaseAndEveryRuleIsChecked) {
   }
   for (const graph::OpDef* op : graph::standard_ops().all()) {
     EXPECT_TRUE(cases.contains(op->name()) || kTestedThroughOthers.contains(op->name()) ||
-                kRunPlans.contains(op->name()) ||
+                kMadeByLowering.contains(op->name()) ||
                 op->resolve_function != nullptr)  // tests/graph/passes/resolve_test.cpp
         << op->name() << " has no case in tests/ops";
     EXPECT_TRUE(!op->is_differentiable() || op->is_internal || differentiated.contains(op->name()))

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "runtime/base/error.h"
+#include "training/compile/rank_variables.h"
 #include "training/compile/step/parameter_groups.h"
 #include "training/compile/step/snapshot.h"
 
@@ -21,6 +22,7 @@ std::string key(const GraphRequest& request) {
   for (const GradientOf& of : request.wrt) {
     text += concat(of.is_input ? ",input " : ",tensor ", of.number);
   }
+  text += request.all_rows > 0 ? concat(",from ", request.first_row, " of ", request.all_rows) : "";
   text += request.watch_gradients ? ",gradients" : "";
   text += request.watch_activations ? ",activations" : "";
   return text;
@@ -32,6 +34,7 @@ Engine::Engine(graph::Graph imported, CompileSettings settings, const Backend& b
                const Backend& reference, EngineOptions options)
     : imported_(std::move(imported)),
       settings_(std::move(settings)),
+      ranks_(options.ranks),
       plans_(backend, reference, std::move(options)) {
   settings_.groups = merged_groups(imported_, settings_.groups);  // as each graph has them
   // On the CPU a weight is cast just before its product, which finds it in the cache.
@@ -57,6 +60,9 @@ void Engine::prepare(const std::vector<GraphRequest>& requests, VariableStore* b
     plans_.add_snapshots(belongs_to_snapshot);
   }
   plans_.allocate(before);
+  if (has_peers(ranks_)) {
+    broadcast_variables(plans_.store(), *ranks_, [](const StoreVariable&) { return true; });
+  }
 }
 
 HeldExecutor Engine::executor(const GraphRequest& request) {

@@ -22,7 +22,8 @@ class Engine {
 
   // Compiles these graphs and allocates everything for them. The first request decides the layouts
   // of the variables, so the training graph comes first. Variables get their initial values.
-  // Those that `before` has too take its values and its memory (PlanSet::allocate).
+  // Those that `before` has too take its values and its memory (PlanSet::allocate). Of several
+  // ranks all get rank 0's.
   void prepare(const std::vector<GraphRequest>& requests, VariableStore* before = nullptr);
   // See PlanSet.
   KeptVariables take_variables() { return plans_.take_variables(); }
@@ -50,6 +51,7 @@ class Engine {
 
   graph::Graph imported_;
   CompileSettings settings_;
+  Communicator* ranks_;
   PlanSet plans_;
   std::map<std::string, GraphPorts> ports_;  // by the plan's name
 };

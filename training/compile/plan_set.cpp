@@ -19,6 +19,7 @@ graph::LowerOptions lower_options(const EngineOptions& engine) {
   graph::LowerOptions options;
   options.threads = engine.threads;
   options.tf32 = engine.tf32;
+  options.ranks = engine.ranks;
   const MemoryLimits limits = memory_limits();
   if (limits.smallest() < options.largest_tensor_bytes) {
     options.largest_tensor_bytes = limits.smallest();

@@ -15,6 +15,7 @@
 
 #include "graph/ir/graph.h"
 #include "runtime/backend/backend.h"
+#include "runtime/backend/communicator.h"
 #include "runtime/exec/executor.h"
 
 namespace temper::training {
@@ -27,6 +28,11 @@ struct EngineOptions {
   // Plans kept at the same time: those made before allocate() and those that are held count, but
   // are never dropped.
   std::int64_t plan_cache = 8;
+  // Of a run that trains one model on several devices: this process's or thread's. Outlives what is
+  // made with it. Null: the run is alone.
+  Communicator* ranks = nullptr;
+  // Gradients are summed over the ranks in buckets of so many bytes (reduce_gradients.h).
+  std::int64_t bucket_bytes = std::int64_t{25} << 20;
   // Called after each pass of each graph, for --dump-passes.
   std::function<void(const std::string& graph, std::string_view pass, const graph::Graph&)>
       observer;

@@ -17,6 +17,7 @@
 #include "training/compile/loss_graph.h"
 #include "training/compile/step/carried_states.h"
 #include "training/compile/step/parameter_groups.h"
+#include "training/compile/step/rank_sums.h"
 #include "training/compile/step/step_variables.h"
 #include "training/compile/step/update_step.h"
 #include "training/compile/step/watch.h"
@@ -55,6 +56,7 @@ class GraphMaker {
       mode.seed = settings_.seed();
       mode.position = step_.position;
       graph::apply_training_mode(graph_, mode);
+      shift_position(graph_, request_, step_.position);
     } else {
       graph::apply_inference_mode(graph_);
     }

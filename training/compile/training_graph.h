@@ -100,6 +100,9 @@ struct CompileSettings {
   std::vector<std::vector<std::string>> earlier_freezes;
   // Of samples that differ in length: the most steps of one. 0: they do not.
   std::int64_t longest = 0;
+  // How many train together; each has its share of every batch (GraphRequest::all_rows).
+  int ranks = 1;
+  std::int64_t bucket_bytes = 0;
   // Of several models in one graph: which one, and "generator::", which begins its names.
   int model_index = 0;
   std::string prefix;
@@ -128,6 +131,9 @@ struct GradientOf {
 struct GraphRequest {
   GraphKind kind = GraphKind::kTrain;
   std::int64_t batch = 1;  // first dimension of every input
+  // Of several ranks' steps: `batch` rows from `first_row` on, of a batch of `all_rows`; 0: alone.
+  std::int64_t first_row = 0;
+  std::int64_t all_rows = 0;
   // Other symbolic dimensions, also where the graph has settled them.
   std::map<std::string, std::int64_t> symbols;
   std::vector<GradientOf> wrt;     // kGradient

@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "runtime/base/row_share.h"
 #include "runtime/platform/clock.h"
 #include "training/data/batch_tensors.h"
 
@@ -20,7 +21,7 @@ namespace {
 const Buckets kNone;
 
 struct Slot {
-  std::vector<Tensor> full;  // batch_size rows
+  std::vector<Tensor> full;  // as many rows as a whole batch has here
   // The same memory with fewer or shorter rows, by their number and length.
   std::map<std::pair<std::int64_t, std::int64_t>, std::vector<Tensor>> parts;
   std::vector<std::int64_t> rows;
@@ -66,9 +67,13 @@ struct BatchLoader::State {
   std::array<Slot, 2> slots;
   std::thread thread;
 
+  RowShare share_of(std::int64_t rows) const {
+    return RowShare::of(rows, options.rank, options.ranks);
+  }
+
   // Fields that differ in length have as much of the memory as the batch takes.
   std::vector<Tensor>& part(Slot& slot, std::int64_t rows, std::int64_t length) {
-    if (rows == options.batch_size && length == 0) {
+    if (rows == share_of(options.batch_size).rows && length == 0) {
       return slot.full;
     }
     const auto [found, is_new] = slot.parts.try_emplace({rows, length});
@@ -84,8 +89,8 @@ struct BatchLoader::State {
   void allocate() {
     for (Slot& slot : slots) {
       for (const Field& field : data.fields()) {
-        slot.full.emplace_back(field.dtype, batch_shape(field, options.batch_size), Layout{},
-                               "a batch of data");
+        slot.full.emplace_back(field.dtype, batch_shape(field, share_of(options.batch_size).rows),
+                               Layout{}, "a batch of data");
       }
       slot.rows.reserve(static_cast<std::size_t>(options.batch_size));
       if (options.streams.has_value()) {
@@ -93,7 +98,7 @@ struct BatchLoader::State {
       }
       for (const std::int64_t rest : batches.rests) {
         if (!buckets.any()) {
-          part(slot, rest, 0);
+          part(slot, share_of(rest).rows, 0);
         }
       }
     }
@@ -139,11 +144,16 @@ struct BatchLoader::State {
         options.streams.has_value()
             ? BucketOrder::Part{cursor.position, options.streams->rows_at(cursor.position), 0}
             : order.part_at(cursor.position);
+    const RowShare share = share_of(rows);
+    TEMPER_CHECK(share.rows > 0, ErrorCode::kInvalidArgument, "a batch of ", rows,
+                 " rows is to be shared by ", options.ranks,
+                 " ranks, each of which needs one: write data.drop_last = true, or another "
+                 "data.batch_size");
     slot.rows.clear();
-    for (std::int64_t i = 0; i < rows; ++i) {
-      slot.rows.push_back(order.row(first + i));
+    for (std::int64_t i = 0; i < share.rows; ++i) {
+      slot.rows.push_back(order.row(first + share.first + i));
     }
-    std::vector<Tensor>& fields = part(slot, rows, length);
+    std::vector<Tensor>& fields = part(slot, share.rows, length);
     if (options.training) {
       data.read_training(slot.rows, cursor.epoch, fields);
     } else {
@@ -151,7 +161,8 @@ struct BatchLoader::State {
     }
     Batch& batch = slot.batch;
     batch.fields = fields;
-    batch.rows = rows;
+    batch.rows = share.rows;
+    batch.all_rows = rows;
     batch.length = length;
     batch.row_numbers = slot.rows;
     if (options.streams.has_value()) {

@@ -30,6 +30,10 @@ struct LoaderOptions {
   bool prefetch = true;
   // Batches as these have them, instead of `batch_size` rows each in the sampler's order.
   std::optional<Streams> streams = std::nullopt;
+  // Of several that train together: only the rows of each batch that are this rank's
+  // (RowShare::of). REQUIRES: no streams.
+  int rank = 0;
+  int ranks = 1;
 };
 
 // Where the order of rows stands. `position` counts rows of the epoch that were consumed.
@@ -43,6 +47,7 @@ struct DataPosition {
 struct Batch {
   std::span<Tensor> fields;  // as Dataset::fields(), with `rows` rows
   std::int64_t rows = 0;
+  std::int64_t all_rows = 0;                  // of all ranks
   std::int64_t length = 0;                    // of its bucket; 0 without buckets
   std::span<const std::int64_t> row_numbers;  // in the data set
   // With streams: which rows go on where their row of the batch before ended, bool [rows]; else

@@ -3,6 +3,7 @@
 
 #include <memory>
 
+#include "runtime/backend/communicator.h"
 #include "training/recipe/recipe.h"
 #include "training/records/run_observer.h"
 #include "training/records/run_records.h"
@@ -15,7 +16,9 @@ struct RunContext {
   RunObserver& observer;
   RunState state;
   // Null before the run is opened, and in a rehearsal, which leaves nothing behind.
-  std::unique_ptr<RunRecords> records;
+  std::unique_ptr<RunRecords> records = nullptr;
+  // Of a run of several, or null (EngineOptions::ranks).
+  Communicator* ranks = nullptr;
 };
 
 }  // namespace temper::training

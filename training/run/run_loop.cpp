@@ -94,13 +94,23 @@ std::optional<RunOutcome> RunLoop::end() const {
   if (context_.state.attempted >= total_steps_) {
     return RunOutcome::kFinished;
   }
-  if (stop_.load(std::memory_order_relaxed)) {
+  if (on_any_rank(stop_.load(std::memory_order_relaxed))) {
     return RunOutcome::kInterrupted;
   }
   return time_is_up() ? std::optional(RunOutcome::kTimeIsUp) : std::nullopt;
 }
 
-bool RunLoop::time_is_up() const { return time_limit_ && clock_.seconds() >= *time_limit_; }
+bool RunLoop::time_is_up() const {
+  return time_limit_ && on_any_rank(clock_.seconds() >= *time_limit_);
+}
+
+bool RunLoop::on_any_rank(bool here) const {
+  if (!has_peers(context_.ranks)) {
+    return here;
+  }
+  const std::vector<std::uint64_t> all = context_.ranks->gather(here ? 1 : 0);
+  return std::any_of(all.begin(), all.end(), [](std::uint64_t there) { return there != 0; });
+}
 
 void RunLoop::take_step() {
   if (steps_.needs_reports()) {
@@ -112,6 +122,7 @@ void RunLoop::take_step() {
   take_reports(steps_.report_lag());
   if (steps_.acts_after(step)) {
     take_reports(0);
+    steps_.settle_ranks();
     loading_.close(steps_.loading(), window_.seconds());
     steps_.act_after(step);
     restart_window(step.number);
@@ -175,7 +186,7 @@ void RunLoop::restart_window(std::int64_t step) {
 
 bool RunLoop::saves(const IssuedStep& step) const {
   const CheckpointSettings& settings = context_.recipe.checkpoint;
-  if (settings.minutes > 0 && clock_.seconds() - saved_at_ >= settings.minutes * 60) {
+  if (settings.minutes > 0 && on_any_rank(clock_.seconds() - saved_at_ >= settings.minutes * 60)) {
     return true;
   }
   return settings.every > 0     ? is_due(step.number, settings.every)
@@ -185,6 +196,7 @@ bool RunLoop::saves(const IssuedStep& step) const {
 
 void RunLoop::checkpoint() {
   take_reports(0);
+  steps_.settle_ranks();
   saved_at_ = context_.state.seconds = clock_.seconds();
   context_.records->checkpoint(steps_.store(), context_.state);
   saved_step_ = context_.records->save_failed() ? saved_step_ : context_.state.attempted;
@@ -204,6 +216,7 @@ RunOutcome RunLoop::finish(RunOutcome reason) {
     checkpoint();
   }
   if (reason != RunOutcome::kInterrupted) {
+    steps_.settle_ranks();
     steps_.export_models();
   }
   const RunOutcome outcome = context_.records->save_failed() ? RunOutcome::kSaveFailed : reason;

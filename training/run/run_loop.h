@@ -41,6 +41,8 @@ class RunLoop {
   // Why the run ends before another step; empty: it goes on.
   std::optional<RunOutcome> end() const;
   bool time_is_up() const;
+  // What the clocks and signals of one rank say goes for all, so that all do the same.
+  bool on_any_rank(bool here) const;
   void take_step();
   // Until no more than `left` steps are without a report.
   void take_reports(std::int64_t left);

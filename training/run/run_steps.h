@@ -51,6 +51,8 @@ class RunSteps {
   virtual bool needs_reports() const { return false; }
   // Issues the coming step, and moves the state's count and data position behind it.
   virtual IssuedStep issue() = 0;
+  // Before whatever looks at the variables: what each rank of the run has of its own becomes alike.
+  virtual void settle_ranks() {}
   // How many issued steps may be without a report. Reports are asked for before whatever needs all.
   virtual std::int64_t report_lag() const { return 0; }
   // Takes in the report of the oldest step without one. Returns its loss, for people.

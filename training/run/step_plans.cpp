@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "runtime/base/error.h"
+#include "training/compile/step/rank_sums.h"
 
 namespace temper::training {
 
@@ -36,7 +37,7 @@ void StepPlans::prepare(const std::vector<GraphRequest>& requests) {
   Engine& engine = session_.engine();
   losses_ = LossTotals(engine.settings(), true, engine.plan(requests.front()));
   for (const GraphRequest& request : requests) {
-    at(Key{request.kind, request.batch, session_.length_of(request)});
+    at(Key{request.kind, all_rows(request), session_.length_of(request)});
   }
 }
 
@@ -70,7 +71,7 @@ void StepPlans::make_room(const StepPlan* kept) {
 }
 
 const StepPlan& StepPlans::at(GraphKind kind, const Batch& batch, const StepPlan* kept) {
-  const Key key{kind, batch.rows, batch.length};
+  const Key key{kind, batch.all_rows, batch.length};
   if (batch.length > 0 && !plans_.contains(key)) {
     make_room(kept);
   }

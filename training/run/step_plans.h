@@ -61,7 +61,7 @@ class StepPlans {
   Session& session_;
   const int late_;
   LossTotals losses_;
-  using Key = std::tuple<GraphKind, std::int64_t, std::int64_t>;  // kind, rows, length
+  using Key = std::tuple<GraphKind, std::int64_t, std::int64_t>;  // kind, rows of all ranks, length
 
   const StepPlan& at(const Key& key);
   void make_room(const StepPlan* kept);

@@ -5,6 +5,7 @@
 
 #include "runtime/base/error.h"
 #include "training/compile/step/loss_scaling.h"
+#include "training/compile/rank_variables.h"
 #include "training/objective/inferred_loss.h"
 #include "training/run/skipped_steps.h"
 
@@ -48,6 +49,15 @@ bool TrainSteps::needs_reports() const {
                          state.consecutive_skips + waiting >= recipe_.train.max_consecutive_skips);
 }
 
+// The statistics of normalisations follow each rank's own rows; rank 0's are the run's.
+void TrainSteps::settle_ranks() {
+  if (has_peers(session_.ranks())) {
+    broadcast_variables(
+        session_.engine().store(), *session_.ranks(),
+        [](const StoreVariable& variable) { return variable.is(VariableKind::kStatistic); });
+  }
+}
+
 IssuedStep TrainSteps::issue() {
   RunState& state = context_.state;
   VariableStore& store = session_.engine().store();
@@ -73,7 +83,7 @@ IssuedStep TrainSteps::issue() {
     run.plan = &plans_.at(group.kind_of(i), *batch, last_plan_);
     session_.bind(*run.plan->executor, *batch);
     run.plan->run();
-    step.samples += batch->rows;
+    step.samples += batch->all_rows;
     state.data = batch->end;
   }
   last_plan_ = run.plan;
@@ -173,6 +183,9 @@ void TrainSteps::fail_diverged(const IssuedStep& step, double loss, std::int64_t
 // they were.
 std::string TrainSteps::first_bad_node(const IssuedStep& step, std::int64_t first_sample) {
   context_.state.data = step.begin;
+  if (has_peers(session_.ranks())) {
+    return "";  // the others would wait for the sums behind a node that is bad here alone
+  }
   const MicroBatches group(session_, step.begin);
   VariableStore& store = session_.engine().store();
   const int position = store.find(ScalarRole::kPosition);

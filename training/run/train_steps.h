@@ -49,6 +49,7 @@ class TrainSteps final : public RunSteps {
   void begin_anew() override;
   std::int64_t report_lag() const override { return late_; }
   bool needs_reports() const override;
+  void settle_ranks() override;
   IssuedStep issue() override;
   double take_report(const IssuedStep& step) override;
   LoaderTimes loading() const override {

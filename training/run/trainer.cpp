@@ -8,7 +8,7 @@ namespace temper::training {
 
 struct Trainer::Impl {
   Impl(Session& session, RunObserver& observer, bool resume, std::int64_t late)
-      : context{session.recipe(), observer, {}, nullptr},
+      : context{session.recipe(), observer, {}, nullptr, session.ranks()},
         steps(session, context, report_lag(late, session.engine().store().memory())),
         loop(context, steps, resume) {}
 

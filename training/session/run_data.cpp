@@ -292,8 +292,11 @@ const EpochBatches& RunData::epoch_batches() const {
   return *epoch_;
 }
 
-std::unique_ptr<BatchLoader> RunData::make_train_loader(DataPosition start) const {
+std::unique_ptr<BatchLoader> RunData::make_train_loader(DataPosition start, int rank,
+                                                        int ranks) const {
   LoaderOptions options;
+  options.rank = rank;
+  options.ranks = ranks;
   options.batch_size = recipe_.data.batch_size;
   options.drop_last = drops_last();
   options.training = true;

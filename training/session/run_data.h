@@ -67,7 +67,8 @@ class RunData {
   // Of any epoch of training. Each step asks, so it is counted once.
   const EpochBatches& epoch_batches() const;
 
-  std::unique_ptr<BatchLoader> make_train_loader(DataPosition start) const;
+  std::unique_ptr<BatchLoader> make_train_loader(DataPosition start, int rank = 0,
+                                                 int ranks = 1) const;
   // The validation set in its own order, once; where states are carried, as Streams::whole() has
   // it, and so below.
   std::unique_ptr<BatchLoader> make_val_loader() const;

@@ -5,6 +5,7 @@
 
 #include "graph/ops/standard_ops.h"
 #include "runtime/base/error.h"
+#include "runtime/base/row_share.h"
 #include "runtime/platform/files.h"
 #include "runtime/platform/folders.h"
 #include "training/recipe/key_effects.h"
@@ -84,6 +85,11 @@ Session::Session(Recipe recipe, EngineOptions options, SessionNeeds needs)
   settings.train = recipe_.train;
   settings.average = recipe_.average;
   settings.longest = lengths_.longest();
+  if (has_peers(options.ranks)) {
+    settings.ranks = options.ranks->size();
+    settings.bucket_bytes = options.bucket_bytes;
+    check_shares(settings.ranks);
+  }
   settle_precision(recipe_, *imported_, *backend_, settings, notes_);
   options_ = std::move(options);
   settle_plan_cache();
@@ -92,6 +98,21 @@ Session::Session(Recipe recipe, EngineOptions options, SessionNeeds needs)
   if (needs.target && needs.trains) {
     notes_.push_back(what_trains());
   }
+}
+
+// Every rank needs a row of every batch.
+void Session::check_shares(int ranks) const {
+  TEMPER_CHECK(layout_.carried().empty(), ErrorCode::kUnsupported,
+               "model.input.NAME.carry goes on in the rows of one device; ", ranks,
+               " ranks share the rows of a batch: leave it out");
+  const EpochBatches& batches = data_->epoch_batches();
+  std::vector<std::int64_t> sizes = batches.rests;
+  sizes.push_back(batches.whole > 0 ? batches.size : ranks);
+  const std::int64_t least = *std::min_element(sizes.begin(), sizes.end());
+  TEMPER_CHECK(least >= ranks, ErrorCode::kInvalidArgument, "a batch of ", least,
+               " rows cannot be shared by ", ranks,
+               " ranks, each of which needs one: write data.drop_last = true, or another "
+               "data.batch_size");
 }
 
 void Session::import_model(const std::set<std::string>& asked) {
@@ -282,6 +303,14 @@ GraphRequest Session::request(GraphKind kind, std::int64_t batch, std::int64_t l
   GraphRequest request;
   request.kind = kind;
   request.batch = batch;
+  const bool steps =
+      kind == GraphKind::kTrain || kind == GraphKind::kMicro || kind == GraphKind::kLast;
+  if (steps && has_peers(options_.ranks)) {
+    const RowShare share = RowShare::of(batch, options_.ranks->rank(), options_.ranks->size());
+    request.batch = share.rows;
+    request.first_row = share.first;
+    request.all_rows = batch;
+  }
   request.symbols = lengths_.symbols(length);
   const bool updates = kind == GraphKind::kTrain || kind == GraphKind::kLast;
   request.watch_gradients = updates && (watch_steps_ || recipe_.log.histograms > 0);

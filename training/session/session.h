@@ -55,6 +55,8 @@ class Session {
     return !losses_.terms.empty() && losses_.lead_term().class_target;
   }
   int threads() const { return threads_; }
+  // Those it trains with (EngineOptions::ranks), or null.
+  Communicator* ranks() const { return options_.ranks; }
   // In a line: which of the model's tensors train now (in this stage), which do not, and why.
   std::string what_trains() const;
   // Tensors that became variables because SessionNeeds or model.trainable names them.
@@ -70,7 +72,9 @@ class Session {
   std::int64_t val_count() const { return data_->val_count(); }
   std::int64_t batches_per_epoch() const { return data_->batches_per_epoch(); }
   std::unique_ptr<BatchLoader> make_train_loader(DataPosition start) const {
-    return data_->make_train_loader(start);
+    return has_peers(options_.ranks)
+               ? data_->make_train_loader(start, options_.ranks->rank(), options_.ranks->size())
+               : data_->make_train_loader(start);
   }
   std::unique_ptr<BatchLoader> make_val_loader() const { return data_->make_val_loader(); }
   std::unique_ptr<BatchLoader> make_ordered_loader(std::int64_t batch_size) const {
@@ -79,12 +83,13 @@ class Session {
 
   std::unique_ptr<BatchLoader> make_whole_loader() const { return data_->make_whole_loader(); }
 
-  // `length`: of the batch's bucket; 0: of the longest, or samples do not differ.
+  // `batch`: rows of the whole batch; a rank's step has its share of them. `length`: of the batch's
+  // bucket; 0: of the longest, or samples do not differ.
   GraphRequest request(GraphKind kind, std::int64_t batch, std::int64_t length = 0) const;
   // What a request's `length` is.
   std::int64_t length_of(const GraphRequest& request) const;
   GraphRequest request(GraphKind kind, const Batch& batch) const {
-    return request(kind, batch.rows, batch.length);
+    return request(kind, batch.all_rows, batch.length);
   }
   // All graphs the run will need, the training graph first: for Engine::prepare(). Of samples that
   // differ in length, those of whole batches of the longest; others are made when they come.
@@ -121,6 +126,7 @@ class Session {
   void load_teacher();
   void mix_samples();
   void settle_plan_cache();
+  void check_shares(int ranks) const;
   std::vector<GraphRequest> requests_of_lengths() const;
   void settle_field_ports();
   // The model with what the data leave open settled, its inputs and outputs with the samples first.

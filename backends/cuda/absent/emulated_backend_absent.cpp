@@ -25,6 +25,7 @@ RestlessStreams::~RestlessStreams() = default;
 void set_cudnn_missing(bool) {}
 void set_memory_bytes(std::size_t) {}
 void fail_in_replay(std::uint64_t, std::string) {}
+void queue_library_call(Stream&, std::function<void()>) {}
 
 }  // namespace emulated
 }  // namespace temper

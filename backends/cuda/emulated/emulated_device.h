@@ -3,9 +3,11 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <string>
 
 #include "backends/cuda/emulated/thread_scheduler.h"
+#include "runtime/memory/device_memory.h"
 
 namespace temper::emulated {
 
@@ -47,6 +49,10 @@ class RestlessStreams {
 
 // Whether the device has no cuDNN from now on.
 void set_cudnn_missing(bool missing);
+
+// Queues what a library would do on a stream of this device, late and captured as all its work is.
+// Within it the device's memory is there.
+void queue_library_call(Stream& stream, std::function<void()> work);
 
 // The memory there is from now on; 0: as much as at first.
 void set_memory_bytes(std::size_t bytes);

@@ -5,12 +5,14 @@
 
 #include "graph/autodiff/gradient.h"
 #include "graph/ir/builder.h"
+#include "graph/passes/reduce_gradients.h"
 #include "runtime/base/error.h"
 #include "training/compile/gradient_path.h"
 #include "training/compile/step/accumulation.h"
 #include "training/compile/step/gradient_clip.h"
 #include "training/compile/step/loss_scaling.h"
 #include "training/compile/step/parameter_groups.h"
+#include "training/compile/step/rank_sums.h"
 #include "training/compile/step/watch.h"
 #include "training/compile/step/weight_average.h"
 #include "training/optimizers/optimizer.h"
@@ -26,21 +28,30 @@ using graph::VariableId;
 
 namespace {
 
-// Whether the step may be applied as far as its numbers go.
-ValueId all_finite(Builder& builder, const CompileSettings& settings, ValueId norm, ValueId loss) {
+// Whether the step may be applied as far as its numbers go. Of several ranks the norm and the loss
+// are the same; `everywhere`: see RankSums::finite.
+ValueId all_finite(Builder& builder, const CompileSettings& settings, ValueId norm, ValueId loss,
+                   ValueId everywhere) {
   const Graph& graph = builder.graph();
   // Statistics too: a variance can overflow where the normalised values, and so loss and
   // gradients, do not.
   std::vector<ValueId> finite = {norm, loss};
   for (const UpdateBinding& statistic : graph.updates) {
-    if (graph.variable(statistic.variable).is(graph::VariableKind::kStatistic)) {
+    if (graph.variable(statistic.variable).is(graph::VariableKind::kStatistic) &&
+        settings.ranks == 1) {
       finite.push_back(statistic.value);
     }
   }
   if (settings.train.ignores_nonfinite() && settings.precision != DType::kFloat16) {
     finite = {builder.scalar(DType::kFloat32, 1)};
+    everywhere = {};
   }
-  return builder.op("AllFinite", finite);
+  const ValueId ok = builder.op("AllFinite", finite);
+  if (!everywhere.valid()) {
+    return ok;
+  }
+  const ValueId all = builder.scalar(DType::kInt64, settings.ranks);
+  return builder.op("And", {ok, builder.op("Equal", {everywhere, all})});
 }
 
 // With train.on_nonfinite = "stop": ok, and no step before this one was to end the run. The host
@@ -127,16 +138,19 @@ void add_gradient_of(Builder& builder, ValueId once, const std::vector<ValueId>&
   }
 }
 
-// The gradients of a group of micro-batches, so far as this graph knows them.
+// The gradients of a group of micro-batches, so far as this graph knows them. `raw`: what the
+// reverse pass gave last.
 std::vector<ValueId> group_gradients(Builder& builder, const GroupLoss& group, bool last,
                                      const std::vector<VariableId>& parameters,
-                                     const std::vector<ValueId>& wrt, const LossScaling& scaling) {
+                                     const std::vector<ValueId>& wrt, const LossScaling& scaling,
+                                     std::vector<ValueId>& raw) {
   Graph& graph = builder.graph();
   const ValueId seed = scaling.scale_seed(builder, {});
   std::vector<ValueId> total;
   for (std::size_t k = 0; k < group.objectives.size(); ++k) {
     const GroupObjective& objective = group.objectives[k];
     std::vector<ValueId> own = graph::gradient(graph, objective.value, wrt, seed);
+    raw = own;
     accumulate_gradients(builder, last, k, parameters, own);
     for (std::size_t i = 0; last && i < own.size(); ++i) {
       if (objective.factor.valid()) {
@@ -159,7 +173,9 @@ std::vector<ValueId> group_gradients(Builder& builder, const GroupLoss& group, b
 
 LossParts add_update_step(Graph& graph, const CompileSettings& settings,
                           const GraphRequest& request, const StepVariables& step,
-                          const LossParts& own_loss) {
+                          const LossParts& loss_of_rank) {
+  const RankSums ranks = sum_over_ranks(graph, settings, request, loss_of_rank);
+  const LossParts& own_loss = ranks.loss;
   leave_out_unreached(graph, own_loss.total);
   UpdateInputs update;
   collect_parameters(graph, settings, update);
@@ -171,24 +187,28 @@ LossParts add_update_step(Graph& graph, const CompileSettings& settings,
   const bool accumulates = request.kind != GraphKind::kTrain;
   const LossScaling scaling(graph, settings.scaler, settings.precision == DType::kFloat16);
   LossParts loss = own_loss;
+  std::vector<ValueId> raw;  // gradients as the reverse pass gives them
   if (accumulates) {
     const bool last = request.kind == GraphKind::kLast;
-    GroupLoss group = accumulate_loss(builder, last, settings, request.batch, own_loss);
-    update.gradients = group_gradients(builder, group, last, update.parameters, wrt, scaling);
+    GroupLoss group = accumulate_loss(builder, last, settings, all_rows(request), own_loss);
+    update.gradients = group_gradients(builder, group, last, update.parameters, wrt, scaling, raw);
     loss = std::move(group.loss);
   } else {
     update.gradients = graph::gradient(graph, loss.total, wrt, scaling.scale_seed(builder, {}));
+    raw = update.gradients;
   }
   const ValueId one = builder.scalar(DType::kInt64, 1);
   if (request.kind != GraphKind::kMicro) {
     count(builder, step.attempted, one, UpdateBinding::Kind::kAttempt);
   }
-  count(builder, step.position, builder.scalar(DType::kInt64, static_cast<double>(request.batch)),
+  count(builder, step.position,
+        builder.scalar(DType::kInt64, static_cast<double>(all_rows(request))),
         UpdateBinding::Kind::kAttempt);
   if (request.kind == GraphKind::kMicro) {
     stage_statistics(builder, false);
     return loss;
   }
+  graph::reduce_gradients(builder, {settings.ranks, settings.bucket_bytes}, raw, update.gradients);
   unscale_gradients(builder, settings.clip, request.watch_gradients, scaling.inverse(builder),
                     update);
   if (request.watch_gradients) {
@@ -200,7 +220,7 @@ LossParts add_update_step(Graph& graph, const CompileSettings& settings,
   }
   const ClippedGradients clip = clip_gradients(builder, settings.clip, update);
   centralize_gradients(builder, update);
-  graph.ok = all_finite(builder, settings, clip.norm, loss.total);
+  graph.ok = all_finite(builder, settings, clip.norm, loss.total, ranks.finite);
   const ValueId next_scale = scaling.update(builder, graph.ok);
   if (settings.train.on_nonfinite == "stop") {
     graph.ok = add_stop(builder, settings, graph.ok, loss.total, next_scale);

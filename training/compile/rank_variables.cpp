@@ -1,0 +1,42 @@
+#include "training/compile/rank_variables.h"
+
+#include <string_view>
+
+#include "runtime/base/concat.h"
+
+namespace temper::training {
+namespace {
+
+std::uint64_t digest(std::string_view text) {
+  std::uint64_t hash = 0xcbf29ce484222325u;  // FNV-1a
+  for (const char c : text) {
+    hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3u;
+  }
+  return hash;
+}
+
+}  // namespace
+
+void broadcast_variables(VariableStore& store, Communicator& ranks,
+                         const std::function<bool(const StoreVariable&)>& wanted) {
+  std::string text;
+  for (int id = 0; id < store.count(); ++id) {
+    const StoreVariable& variable = store.variable(id);
+    text += concat(variable.name, " ", variable.dtype, " ", variable.shape, ";");
+  }
+  require_agreement(ranks, digest(text), "the set of variables");
+  for (int id = 0; id < store.count(); ++id) {
+    const StoreVariable& variable = store.variable(id);
+    if (!wanted(variable)) {
+      continue;
+    }
+    Tensor value = ranks.rank() == 0 ? store.get(id) : Tensor(variable.dtype, variable.shape);
+    ranks.broadcast(
+        {static_cast<std::byte*>(value.data()), static_cast<std::size_t>(value.bytes())});
+    if (ranks.rank() != 0) {
+      store.set(id, value);
+    }
+  }
+}
+
+}  // namespace temper::training
