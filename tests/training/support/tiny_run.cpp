@@ -6,6 +6,7 @@
 #include <sstream>
 
 #include "runtime/base/error.h"
+#include "runtime/base/low_copy.h"
 #include "tests/graph/onnx/wire_writer.h"
 #include "training/formats/json.h"
 #include "training/formats/npz.h"
@@ -141,6 +142,9 @@ std::map<std::string, std::string> bytes_of_variables(const VariableStore& store
 std::string hash_of_variables(const VariableStore& store) {
   Sha256 hash;
   for (int i = 0; i < store.count(); ++i) {
+    if (is_low_copy(store.variable(i).identity)) {
+      continue;  // a device has some that the host has not; low_copies_test.cpp looks at them
+    }
     const Tensor value = store.get(i);
     hash.update(store.variable(i).name + ";");
     hash.update(std::span(static_cast<const std::byte*>(value.data()),
