@@ -97,7 +97,7 @@ TEST(InspectCommand, TellsTheWorkOfAStepOnADevice) {
   ASSERT_EQ(text.exit_code, 0) << text.err;
   EXPECT_THAT(text.out, HasSubstr("work of a training step on cuda-emulated"));
   EXPECT_THAT(text.out,
-              HasSubstr("1 launch of the graph, 3 copies, 0 kernels, 0 waits, 0 allocations"));
+              HasSubstr("1 launch of the graph, 5 copies, 0 kernels, 0 waits, 0 allocations"));
   std::vector<std::string> as_json = command;
   as_json.push_back("--json");
   const CommandResult result = run_temper(as_json);
