@@ -4,17 +4,17 @@
 
 #include "graph/autodiff/gradient.h"
 #include "graph/ir/walk.h"
+#include "graph/lowering/lower.h"
 #include "graph/passes/reduce_gradients.h"
 #include "runtime/backend/thread_ranks.h"
 #include "runtime/base/error.h"
-#include "tests/graph/lowering/wishing_backend.h"
+#include "runtime/exec/variable_store.h"
+#include "tests/graph/small_graph.h"
 
 namespace temper::graph {
 namespace {
 
 using test::SmallGraph;
-using test::WishingBackend;
-using Kind = Location::Kind;
 using Ops = std::vector<std::string>;
 
 // y = x w1 w2 w3, with the gradients of all three reduced and applied.
@@ -83,8 +83,7 @@ TEST(RankSums, AreDoneAsSoonAsTheirGradientsAreThere) {
     LowerOptions options;
     options.ranks = &rank;
     VariableStore store;
-    const WishingBackend backend{"MatMul", "LinearGradWeights", "Transpose", "ReduceSum", "Expand"};
-    const Plan plan = lower(chain.g.graph, backend, store, options);
+    const Plan plan = lower(chain.g.graph, test::reference(), store, options);
     Ops ops;
     for (const PlanStep& step : plan.steps) {
       if (step.op == "LinearGradWeights" || step.op == "AllReduce") {
@@ -104,9 +103,7 @@ TEST(RankSums, RefuseAPlanThatSumsOtherThings) {
       LowerOptions options;
       options.ranks = &rank;
       VariableStore store;
-      const WishingBackend backend{"MatMul", "LinearGradWeights", "Transpose", "ReduceSum",
-                                   "Expand"};
-      lower(chain.g.graph, backend, store, options);
+      lower(chain.g.graph, test::reference(), store, options);
     });
     FAIL();
   } catch (const Error& error) {
