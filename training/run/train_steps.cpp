@@ -4,8 +4,8 @@
 #include <cmath>
 
 #include "runtime/base/error.h"
-#include "training/compile/step/loss_scaling.h"
 #include "training/compile/rank_variables.h"
+#include "training/compile/step/loss_scaling.h"
 #include "training/objective/inferred_loss.h"
 #include "training/run/skipped_steps.h"
 
