@@ -23,6 +23,7 @@ training::ConversionOptions options_of(const Arguments& arguments) {
   options.threads = static_cast<int>(arguments.integer("--threads", available_processors(), 1));
   options.symbols = named_sizes(arguments, 2);
   options.load.strict = arguments.has("--strict");
+  options.load.partial = arguments.has("--partial");
   if (arguments.has("--prefix")) {
     options.load.prefix = arguments.text("--prefix");
   }
@@ -202,6 +203,7 @@ Command convert_command() {
       {{"--into", "MODEL", "the ONNX file whose weights are replaced", true},
        {"--map", "FILE", "lines TENSOR = NAME, with NAME[FIRST:END] for rows, NAME^T transposed"},
        {"--prefix", "TEXT", "what stands in front of the checkpoint's names, such as ema.module"},
+       {"--partial", "", "weights of the model that the checkpoint has not keep their values"},
        {"--strict", "", "an error when a tensor is left over on either side, or guessed"},
        {"--batchnorm-epsilon", "E",
         "of folded BatchNorms where no file says it; 1e-5 when left out"},

@@ -57,6 +57,7 @@ class Loader {
     list_left();
     note_choices();
     check_strict();
+    check_weights();
     return std::move(report_);
   }
 
@@ -178,6 +179,9 @@ class Loader {
     });
     if (header.elements > 1 && (learned || !is_uniform(edit_.read(tensor)))) {
       report_.left_in_model.emplace_back(tensor, header.shape);
+      if (learned) {
+        report_.weights_left.push_back(tensor);
+      }
     }
   }
 
@@ -230,6 +234,14 @@ class Loader {
                  "', the checkpoint such as '", names_.size() == 0 ? "" : names_.at(0).name,
                  "'. Name them in a file for --map, with lines such as: model.weight = "
                  "checkpoint.weight");
+  }
+
+  // A network with some layers of the checkpoint and some of the file's is seldom meant.
+  void check_weights() const {
+    const std::vector<std::string>& left = report_.weights_left;
+    TEMPER_CHECK(options_.partial || left.empty(), ErrorCode::kInvalidArgument, left.size(),
+                 " weights of the model have no source in the checkpoint: ", join(left, ", "),
+                 ". --map FILE names it for each; --partial leaves them at the model's values");
   }
 
   void check_strict() const {

@@ -18,6 +18,7 @@ struct LoadWeightsOptions {
   std::optional<std::string> prefix;  // of the checkpoint's names; none: the one that fits best
   double batchnorm_epsilon = 1e-5;    // where a folded BatchNorm's is not known
   bool strict = false;                // nothing may be left over, and nothing guessed
+  bool partial = false;               // a weight of the model that has no source keeps its value
 };
 
 // A tensor of the file that was given a value.
@@ -35,14 +36,15 @@ struct LoadedWeight {
 struct LoadReport {
   std::vector<LoadedWeight> loaded;
   std::vector<std::pair<std::string, Shape>> left_in_model;       // keep the file's values
+  std::vector<std::string> weights_left;                          // of these, those of layers
   std::vector<std::pair<std::string, Shape>> left_in_checkpoint;  // have no place
   std::string prefix;
   std::vector<std::string> notes;
 };
 
-// THROWS: kInvalidArgument when nothing fits, when --map names what is not there, and with
-// `strict`; kUnsupported when a BatchNorm of the checkpoint belongs behind a layer of the file that
-// has none.
+// THROWS: kInvalidArgument when nothing fits, when a weight has no source (but for `partial`), when
+// --map names what is not there, and with `strict`; kUnsupported when a BatchNorm of the checkpoint
+// belongs behind a layer of the file that has none.
 LoadReport load_weights(ModelEdit& edit, const WeightSource& source,
                         const LoadWeightsOptions& options);
 

@@ -14,6 +14,7 @@
 #include "graph/ops/standard_ops.h"
 #include "graph/passes/bind_shapes.h"
 #include "tests/training/test_files.h"
+#include "training/formats/checkpoint_file.h"
 #include "training/formats/npz.h"
 
 namespace temper::training {
@@ -113,6 +114,37 @@ TEST(Conversion, StrictTakesNoGuess) {
       folder.write("map", "# the table's first rows\n\"embedding\" = positions.weight[0:36]\n"));
   convert_checkpoint(form("net.pt"), form("net.onnx"), out, options);
   EXPECT_LT(distance_from_pytorch(out, "y"), 1e-5);
+}
+
+TEST(Conversion, AWeightWithoutASourceIsAnErrorUnlessItMayStay) {
+  const TempFolder folder;
+  const CheckpointFile whole = read_checkpoint_file(form("net.pt"));
+  std::vector<NamedTensor> arrays;
+  for (const CheckpointTensor& tensor : whole.tensors) {
+    if (tensor.name != "out.weight") {
+      arrays.push_back({tensor.name, tensor.read()});
+    }
+  }
+  const std::string some = folder.path("some.npz"), out = folder.path("out.onnx");
+  write_npz(some, arrays);
+  expect_error([&] { convert_checkpoint(some, form("net.onnx"), out, {}); },
+               ErrorCode::kInvalidArgument, "1 weights of the model have no source", "out.weight",
+               "--partial");
+  EXPECT_FALSE(std::filesystem::exists(out));
+  ConversionOptions options;
+  options.load.partial = true;
+  const Conversion done = convert_checkpoint(some, form("net.onnx"), out, options);
+  EXPECT_THAT(done.report.weights_left, testing::ElementsAre("out.weight"));
+  const auto weight = [](const std::string& path) {
+    return graph::OnnxModel::load(path).build_graph(graph::standard_ops());
+  };
+  const graph::Graph before = weight(form("net.onnx")), after = weight(out);
+  for (int i = 0; i < before.variable_count(); ++i) {
+    const graph::Variable& one = before.variable(graph::VariableId{i});
+    if (one.name == "out.weight") {
+      EXPECT_TRUE(equal_bits(one.initial, after.variable(graph::VariableId{i}).initial));
+    }
+  }
 }
 
 TEST(Conversion, AMapNamesWhatIsThere) {

@@ -1,0 +1,61 @@
+// `temper convert` as a user runs it: the table, the JSON line, refusals.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+
+#include "tests/cli/run_command.h"
+#include "training/formats/json.h"
+
+namespace temper::test {
+namespace {
+
+using testing::HasSubstr;
+
+std::string form(const std::string& name) {
+  return (std::filesystem::path(digits("")) / "../../tests/training/fixtures/checkpoints" / name)
+      .lexically_normal()
+      .string();
+}
+
+TEST(ConvertCommand, SaysWhereEachTensorComesFrom) {
+  const ScratchFolder scratch;
+  const std::string out = scratch / "out.onnx";
+  const CommandResult result =
+      run_temper({"convert", form("net.pt"), out, "--into", form("net.onnx")});
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_THAT(result.out, HasSubstr("conv1.weight + bn1"));
+  EXPECT_THAT(result.out, HasSubstr("module, transposed"));
+  EXPECT_THAT(result.out, HasSubstr("0 keep the model's values"));
+  EXPECT_THAT(result.out, HasSubstr("trial: output 'y'"));
+  EXPECT_TRUE(std::filesystem::exists(out));
+}
+
+TEST(ConvertCommand, AnswersInOneJsonLine) {
+  const ScratchFolder scratch;
+  const CommandResult result = run_temper(
+      {"convert", form("net.pt"), scratch / "out.onnx", "--into", form("net.onnx"), "--json"});
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  const training::JsonValue line = training::parse_json(result.out, "stdout");
+  EXPECT_EQ(line.at("format").as_string("format"), "PyTorch checkpoint");
+  EXPECT_TRUE(line.at("left_in_model").is_null() ||
+              line.at("left_in_model").as_array("left_in_model").empty());
+  EXPECT_EQ(line.at("loaded").as_array("loaded").size(), 11u);
+}
+
+TEST(ConvertCommand, WritesNothingWhenItRefuses) {
+  const ScratchFolder scratch;
+  const std::string out = scratch / "out.onnx";
+  const CommandResult harmful =
+      run_temper({"convert", form("harmful.pt"), out, "--into", form("net.onnx")});
+  EXPECT_NE(harmful.exit_code, 0);
+  EXPECT_THAT(harmful.err, HasSubstr("system"));
+  const CommandResult other =
+      run_temper({"convert", form("small.gguf"), out, "--into", form("net.onnx")});
+  EXPECT_EQ(other.exit_code, 2);
+  EXPECT_THAT(other.err, HasSubstr("--map"));
+  EXPECT_FALSE(std::filesystem::exists(out));
+}
+
+}  // namespace
+}  // namespace temper::test
