@@ -1,6 +1,5 @@
 // `temper convert`: the weights of a checkpoint of PyTorch's, or of another kind, in an ONNX file.
 #include <algorithm>
-#include <cmath>
 #include <cstdio>
 
 #include "runtime/base/error.h"
@@ -128,15 +127,8 @@ std::vector<training::TrialOutput> check_on(const std::string& data, const std::
   const auto old_outputs = outputs_of(before), new_outputs = outputs_of(after);
   std::vector<training::TrialOutput> rows;
   for (std::size_t i = 0; i < old_outputs.size(); ++i) {
-    const auto x = old_outputs[i].second.values<double>();
-    const auto y = new_outputs[i].second.values<double>();
-    training::TrialOutput row{old_outputs[i].first, new_outputs[i].second.shape(), 0, 0, 0};
-    for (std::size_t k = 0; k < std::min(x.size(), y.size()); ++k) {
-      row.before = std::max(row.before, std::abs(x[k]));
-      row.after = std::max(row.after, std::abs(y[k]));
-      row.difference = std::max(row.difference, std::abs(x[k] - y[k]));
-    }
-    rows.push_back(std::move(row));
+    rows.push_back(training::compare_outputs(old_outputs[i].first, old_outputs[i].second,
+                                             new_outputs[i].second));
   }
   return rows;
 }

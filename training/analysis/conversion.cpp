@@ -45,16 +45,6 @@ CheckpointFile read_run(const std::string& folder) {
   return file;
 }
 
-graph::WeightSource source_of(CheckpointFile& file) {
-  graph::WeightSource source;
-  for (CheckpointTensor& tensor : file.tensors) {
-    source.tensors.push_back(
-        {std::move(tensor.name), tensor.dtype, tensor.shape, std::move(tensor.read)});
-  }
-  source.epsilons = std::move(file.epsilons);
-  return source;
-}
-
 class TrialRunner {
  public:
   explicit TrialRunner(const ConversionOptions& options)
@@ -116,15 +106,11 @@ std::vector<TrialOutput> compare(const TrialRunner::Result& before,
     TEMPER_CHECK(a.shape() == b.shape(), ErrorCode::kUnsupported, "output '", before.names[i],
                  "' is ", b.shape(), " with the weights of the checkpoint, and was ", a.shape(),
                  "; nothing was written");
-    const std::vector<double> x = a.values<double>(), y = b.values<double>();
-    TrialOutput row{before.names[i], a.shape(), largest(x), largest(y), 0};
+    TrialOutput row = compare_outputs(before.names[i], a, b);
     TEMPER_CHECK(std::isfinite(row.after) || !std::isfinite(row.before), ErrorCode::kUnsupported,
                  "output '", row.name,
                  "' is not finite with the weights of the checkpoint, and was "
                  "before, on the same inputs; nothing was written");
-    for (std::size_t k = 0; k < x.size(); ++k) {
-      row.difference = std::max(row.difference, std::abs(x[k] - y[k]));
-    }
     rows.push_back(std::move(row));
   }
   return rows;
@@ -162,6 +148,15 @@ class Draft {
 
 }  // namespace
 
+TrialOutput compare_outputs(const std::string& name, const Tensor& before, const Tensor& after) {
+  const std::vector<double> x = before.values<double>(), y = after.values<double>();
+  TrialOutput row{name, before.shape(), largest(x), largest(y), 0};
+  for (std::size_t k = 0; k < x.size(); ++k) {
+    row.difference = std::max(row.difference, std::abs(x[k] - y[k]));
+  }
+  return row;
+}
+
 Conversion convert_checkpoint(const std::string& checkpoint, const std::string& model_path,
                               const std::string& out, const ConversionOptions& options) {
   CheckpointFile file =
@@ -171,7 +166,7 @@ Conversion convert_checkpoint(const std::string& checkpoint, const std::string& 
   done.tensors = static_cast<std::int64_t>(file.tensors.size());
   TEMPER_CHECK(done.tensors > 0, ErrorCode::kInvalidArgument, checkpoint, " (", file.format,
                ") holds no tensors");
-  const graph::WeightSource source = source_of(file);
+  const graph::WeightSource source{std::move(file.tensors), std::move(file.epsilons)};
   const graph::OnnxModel model = graph::OnnxModel::load(model_path);
   graph::ModelEdit edit(model);
   done.report = graph::load_weights(edit, source, options.load);

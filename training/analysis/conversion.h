@@ -27,6 +27,9 @@ struct TrialOutput {
   double difference = 0;  // the largest
 };
 
+// REQUIRES: equal shapes.
+TrialOutput compare_outputs(const std::string& name, const Tensor& before, const Tensor& after);
+
 struct Conversion {
   std::string format;        // of the checkpoint
   std::int64_t tensors = 0;  // of it

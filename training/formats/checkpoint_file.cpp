@@ -53,7 +53,7 @@ CheckpointFile read_index(const std::string& path) {
     add_safetensors(decode_safetensors(map_buffer_beneath(folder_of(path), name), shown), out);
   }
   std::set<std::string> found;
-  std::erase_if(out.tensors, [&](const CheckpointTensor& tensor) {
+  std::erase_if(out.tensors, [&](const UnreadTensor& tensor) {
     return !wanted.contains(tensor.name) || !found.insert(tensor.name).second;
   });
   for (const std::string& name : wanted) {

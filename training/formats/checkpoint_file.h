@@ -2,28 +2,18 @@
 // and values are read when they are asked for.
 #pragma once
 
-#include <functional>
 #include <map>
 #include <string>
 #include <vector>
 
-#include "runtime/memory/tensor.h"
+#include "runtime/memory/unread_tensor.h"
 
 namespace temper::training {
 
-struct CheckpointTensor {
-  // The path to it: "state_dict.layer1.0.conv1.weight".
-  std::string name;
-  DType dtype = DType::kUndefined;
-  Shape shape;
-  // THROWS: kInvalidModel when the file is damaged there; kUnsupported for a type that Temper does
-  // not read, naming it.
-  std::function<Tensor()> read;
-};
-
 struct CheckpointFile {
   std::string format;  // for people: "PyTorch checkpoint (zip)"
-  std::vector<CheckpointTensor> tensors;
+  // Names are paths: "state_dict.layer1.0.conv1.weight".
+  std::vector<UnreadTensor> tensors;
   // Of modules that say theirs, by the module's path: a state dict does not.
   std::map<std::string, double> epsilons;
   std::vector<std::string> notes;

@@ -296,7 +296,7 @@ void take_only_shapes(ModelEdit& edit, const FlatGraph& flat, const SourceNames&
 }  // namespace
 
 bool is_known_twice(const SourceNames& names, const std::set<int>& used, int source) {
-  const SourceTensor& it = names.at(source);
+  const UnreadTensor& it = names.at(source);
   return it.shape.rank() > 1 && std::any_of(used.begin(), used.end(), [&](int other) {
            return other != kNoSource && names.at(other).shape == it.shape &&
                   names.at(other).dtype == it.dtype &&

@@ -188,7 +188,7 @@ class Loader {
   void list_left() {
     int outside = 0;
     for (int i = 0; i < names_.size(); ++i) {
-      const SourceTensor& tensor = names_.at(i);
+      const UnreadTensor& tensor = names_.at(i);
       if (used_.contains(i) || !is_float(tensor.dtype)) {
         continue;
       }

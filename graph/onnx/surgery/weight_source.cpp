@@ -101,7 +101,7 @@ void SourceNames::choose_prefix(const std::vector<std::string>& wanted) {
   }
   // How many of the model's names there are under a prefix of the checkpoint and one of the model.
   std::map<std::pair<std::string, std::string>, int> counts;
-  for (const SourceTensor& tensor : source_.tensors) {
+  for (const UnreadTensor& tensor : source_.tensors) {
     const std::string name = without_wrappers(tensor.name);
     std::vector<std::string> prefixes = prefixes_of(name);
     prefixes.emplace_back();

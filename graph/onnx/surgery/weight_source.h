@@ -1,7 +1,6 @@
 // Tensors of a checkpoint that are to go into a model, and how they are found by the model's names.
 #pragma once
 
-#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -10,19 +9,12 @@
 #include <utility>
 #include <vector>
 
-#include "runtime/memory/tensor.h"
+#include "runtime/memory/unread_tensor.h"
 
 namespace temper::graph {
 
-struct SourceTensor {
-  std::string name;
-  DType dtype = DType::kUndefined;
-  Shape shape;
-  std::function<Tensor()> read;
-};
-
 struct WeightSource {
-  std::vector<SourceTensor> tensors;       // in the order of the checkpoint
+  std::vector<UnreadTensor> tensors;       // in the order of the checkpoint
   std::map<std::string, double> epsilons;  // of normalisations, by module path, where it says so
 };
 
@@ -44,7 +36,7 @@ class SourceNames {
   // Whole names of the checkpoint.
   int find_whole(const std::string& name) const;
 
-  const SourceTensor& at(int index) const {
+  const UnreadTensor& at(int index) const {
     return source_.tensors[static_cast<std::size_t>(index)];
   }
   // Without what stands in front.

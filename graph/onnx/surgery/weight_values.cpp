@@ -101,7 +101,7 @@ std::int64_t broadcast_from(std::int64_t i, const Shape& shape, const Shape& sma
 }
 
 // What is broadcast: the whole table, or rows of it, as [count, width].
-Shape piece_shape(const SourceTensor& table, const Shape& shape, std::int64_t rows) {
+Shape piece_shape(const UnreadTensor& table, const Shape& shape, std::int64_t rows) {
   if (table.shape.rank() != 2) {
     return table.shape;
   }
@@ -146,7 +146,7 @@ Tensor assigned_value(const SourceNames& names, const Assignment& from, DType dt
     fold(values, from, factors_of(names, *from.norm), shape);
   }
   if (from.is_part) {
-    const SourceTensor& table = names.at(from.source);
+    const UnreadTensor& table = names.at(from.source);
     const Shape piece = piece_shape(table, shape, from.rows);
     const std::int64_t first = table.shape.rank() == 2 ? from.first_row * table.shape[1] : 0;
     std::vector<double> out(static_cast<std::size_t>(shape.element_count()));
@@ -159,7 +159,7 @@ Tensor assigned_value(const SourceNames& names, const Assignment& from, DType dt
   return Tensor::from<double>(dtype, shape, values);
 }
 
-std::optional<Assignment> as_part_of(const Tensor& value, const SourceTensor& table) {
+std::optional<Assignment> as_part_of(const Tensor& value, const UnreadTensor& table) {
   const Shape& shape = value.shape();
   const int rank = table.shape.rank();
   if (shape.rank() < 2 || rank < 1 || shape.rank() < rank ||

@@ -120,7 +120,7 @@ TEST(Conversion, AWeightWithoutASourceIsAnErrorUnlessItMayStay) {
   const TempFolder folder;
   const CheckpointFile whole = read_checkpoint_file(form("net.pt"));
   std::vector<NamedTensor> arrays;
-  for (const CheckpointTensor& tensor : whole.tensors) {
+  for (const UnreadTensor& tensor : whole.tensors) {
     if (tensor.name != "out.weight") {
       arrays.push_back({tensor.name, tensor.read()});
     }

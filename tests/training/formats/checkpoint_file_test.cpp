@@ -19,8 +19,8 @@ using namespace std::string_view_literals;
 
 std::string form(const std::string& name) { return fixture("checkpoints/" + name); }
 
-const CheckpointTensor* find(const CheckpointFile& file, const std::string& name) {
-  for (const CheckpointTensor& tensor : file.tensors) {
+const UnreadTensor* find(const CheckpointFile& file, const std::string& name) {
+  for (const UnreadTensor& tensor : file.tensors) {
     if (tensor.name == name) {
       return &tensor;
     }
@@ -33,7 +33,7 @@ void expect_holds(const CheckpointFile& file, const std::string& arrays, const s
   const NpzFile expected(form(arrays));
   EXPECT_EQ(file.tensors.size(), expected.names().size());
   for (const std::string& name : expected.names()) {
-    const CheckpointTensor* found = find(file, front + name);
+    const UnreadTensor* found = find(file, front + name);
     ASSERT_NE(found, nullptr) << name;
     const Tensor value = found->read();
     const Tensor wanted = expected.read(name);
@@ -150,7 +150,7 @@ TEST(CheckpointFile, AnIndexLeadsToNoOtherFolder) {
 void read_all(const std::string& path) {
   try {
     const CheckpointFile file = read_checkpoint_file(path);
-    for (const CheckpointTensor& tensor : file.tensors) {
+    for (const UnreadTensor& tensor : file.tensors) {
       if (tensor.shape.element_count() < (1 << 20)) {
         tensor.read();
       }
