@@ -6,6 +6,7 @@
 
 #include "runtime/base/concat.h"
 #include "runtime/base/error.h"
+#include "runtime/base/fnv.h"
 #include "runtime/platform/files.h"
 #include "runtime/platform/folders.h"
 #include "runtime/platform/process.h"
@@ -16,12 +17,9 @@ namespace {
 constexpr std::string_view kBegin = "temper program 1\n";
 constexpr std::uint64_t kMostBytes = std::uint64_t{1} << 28;
 
-// FNV-1a, 16 digits: against damage and for names, not against malice.
+// 16 digits: against damage and for names.
 std::string hash_text(std::string_view bytes) {
-  std::uint64_t hash = 0xcbf29ce484222325u;
-  for (const char byte : bytes) {
-    hash = (hash ^ static_cast<unsigned char>(byte)) * 0x100000001b3u;
-  }
+  const std::uint64_t hash = fnv1a64(bytes);
   std::string text;
   for (int shift = 60; shift >= 0; shift -= 4) {
     text += "0123456789abcdef"[hash >> shift & 15u];

@@ -1,11 +1,11 @@
 #include "graph/ir/stored_value.h"
 
 #include <algorithm>
-#include <cmath>
 #include <cstring>
 #include <vector>
 
 #include "runtime/base/dtype_visit.h"
+#include "runtime/memory/finite_values.h"
 
 namespace temper::graph {
 namespace {
@@ -28,15 +28,14 @@ class FilledValue final : public StoredValue {
   double value_;
 };
 
-constexpr std::int64_t kPiece = 1 << 16;  // elements read at a time
-
-template <class T>
-bool any_nan(const StoredValue& values, std::int64_t count) {
-  std::vector<T> piece(static_cast<std::size_t>(std::min(count, kPiece)));
+bool any_nan_in(const StoredValue& values, DType dtype, std::int64_t count) {
+  constexpr std::int64_t kPiece = 1 << 16;  // elements read at a time
+  std::vector<std::byte> piece;
   for (std::int64_t first = 0; first < count; first += kPiece) {
-    piece.resize(static_cast<std::size_t>(std::min(count - first, kPiece)));
-    values.read(first, std::as_writable_bytes(std::span(piece)));
-    if (std::any_of(piece.begin(), piece.end(), [](T x) { return std::isnan(x); })) {
+    const std::int64_t next = std::min(count - first, kPiece);
+    piece.resize(static_cast<std::size_t>(next) * size_of(dtype));
+    values.read(first, piece);
+    if (any_nan(dtype, piece.data(), next)) {
       return true;
     }
   }
@@ -46,9 +45,7 @@ bool any_nan(const StoredValue& values, std::int64_t count) {
 }  // namespace
 
 bool StoredValue::holds_nan(DType dtype, std::int64_t count) const {
-  std::call_once(looked_, [&] {
-    holds_nan_ = visit_float(dtype, [&]<class T>() { return any_nan<T>(*this, count); });
-  });
+  std::call_once(looked_, [&] { holds_nan_ = any_nan_in(*this, dtype, count); });
   return holds_nan_;
 }
 

@@ -25,9 +25,15 @@ std::vector<std::vector<NodeId>> users(const Graph& graph) {
 }
 
 std::vector<NodeId> topological_order(const Graph& graph) {
+  return topological_order(graph, [](NodeId) { return false; });
+}
+
+std::vector<NodeId> topological_order(const Graph& graph,
+                                      const std::function<bool(NodeId)>& early) {
   const auto readers = users(graph);
   std::vector<int> waiting(static_cast<std::size_t>(graph.node_count()), 0);
-  std::priority_queue<int, std::vector<int>, std::greater<>> ready;
+  using Turn = std::pair<bool, int>;  // whether it is late, then the oldest
+  std::priority_queue<Turn, std::vector<Turn>, std::greater<>> ready;
   std::size_t total = 0;
   for (int i = 0; i < graph.node_count(); ++i) {
     const Node& node = graph.node(NodeId{i});
@@ -41,13 +47,13 @@ std::vector<NodeId> topological_order(const Graph& graph) {
       }
     }
     if (waiting[static_cast<std::size_t>(i)] == 0) {
-      ready.push(i);
+      ready.emplace(!early(NodeId{i}), i);
     }
   }
   std::vector<NodeId> order;
   order.reserve(total);
   while (!ready.empty()) {
-    const NodeId id{ready.top()};
+    const NodeId id{ready.top().second};
     ready.pop();
     order.push_back(id);
     for (const ValueId output : graph.node(id).outputs) {
@@ -56,7 +62,7 @@ std::vector<NodeId> topological_order(const Graph& graph) {
       }
       for (const NodeId reader : readers[static_cast<std::size_t>(output.index)]) {
         if (--waiting[static_cast<std::size_t>(reader.index)] == 0) {
-          ready.push(reader.index);
+          ready.emplace(!early(reader), reader.index);
         }
       }
     }

@@ -1,28 +1,18 @@
 // Lowering of sums over ranks (AllReduce): when they are done, and where. A gradient is summed in
 // its place of the flat block, so that nothing is copied.
 #include <algorithm>
-#include <queue>
 
 #include "graph/ir/op_def.h"
 #include "graph/ir/walk.h"
 #include "graph/lowering/lowering.h"
 #include "runtime/base/error.h"
+#include "runtime/base/fnv.h"
 
 namespace temper::graph {
 namespace {
 
-// FNV-1a.
-std::uint64_t digest(std::string_view text) {
-  std::uint64_t hash = 0xcbf29ce484222325u;
-  for (const char c : text) {
-    hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3u;
-  }
-  return hash;
-}
-
-// Per node index: sums over ranks, and nodes that nothing but such nodes reads.
-std::vector<bool> only_for_sums(const Graph& graph, const std::vector<NodeId>& order,
-                                const std::vector<std::vector<NodeId>>& readers) {
+// Per value index: an output of the graph, or what an update takes.
+std::vector<bool> given_values(const Graph& graph) {
   std::vector<bool> given(static_cast<std::size_t>(graph.value_count()), false);
   for (const Graph::Output& output : graph.outputs) {
     given[static_cast<std::size_t>(output.value.index)] = true;
@@ -30,6 +20,13 @@ std::vector<bool> only_for_sums(const Graph& graph, const std::vector<NodeId>& o
   for (const UpdateBinding& update : graph.updates) {
     given[static_cast<std::size_t>(update.value.index)] = true;
   }
+  return given;
+}
+
+// Per node index: sums over ranks, and nodes that nothing but such nodes reads.
+std::vector<bool> only_for_sums(const Graph& graph, const std::vector<NodeId>& order,
+                                const std::vector<std::vector<NodeId>>& readers) {
+  const std::vector<bool> given = given_values(graph);
   std::vector<bool> is_early(static_cast<std::size_t>(graph.node_count()), false);
   for (auto id = order.rbegin(); id != order.rend(); ++id) {
     const Node& node = graph.node(*id);
@@ -66,44 +63,14 @@ std::vector<NodeId> with_early_sums(const Graph& graph, std::vector<NodeId> orde
   if (!has_sums_over_ranks(graph)) {
     return order;
   }
-  const auto readers = users(graph);
-  const std::vector<bool> is_early = only_for_sums(graph, order, readers);
+  const std::vector<bool> is_early = only_for_sums(graph, order, users(graph));
   std::vector<bool> is_live(static_cast<std::size_t>(graph.node_count()), false);
-  std::vector<int> waiting(static_cast<std::size_t>(graph.node_count()), 0);
-  using Turn = std::pair<bool, int>;  // what is early comes first, then the oldest
-  std::priority_queue<Turn, std::vector<Turn>, std::greater<>> ready;
-  const auto add = [&](NodeId id) {
-    ready.emplace(!is_early[static_cast<std::size_t>(id.index)], id.index);
-  };
   for (const NodeId id : order) {
     is_live[static_cast<std::size_t>(id.index)] = true;
-    for (const ValueId input : graph.node(id).inputs) {
-      waiting[static_cast<std::size_t>(id.index)] +=
-          input.valid() && graph.value(input).kind == ValueKind::kNode ? 1 : 0;
-    }
-    if (waiting[static_cast<std::size_t>(id.index)] == 0) {
-      add(id);
-    }
   }
-  const std::size_t total = order.size();
-  order.clear();
-  while (!ready.empty()) {
-    const NodeId id{ready.top().second};
-    ready.pop();
-    order.push_back(id);
-    for (const ValueId output : graph.node(id).outputs) {
-      if (!output.valid()) {
-        continue;
-      }
-      for (const NodeId reader : readers[static_cast<std::size_t>(output.index)]) {
-        if (is_live[static_cast<std::size_t>(reader.index)] &&
-            --waiting[static_cast<std::size_t>(reader.index)] == 0) {
-          add(reader);
-        }
-      }
-    }
-  }
-  TEMPER_ASSERT(order.size() == total, "a cycle");
+  order = topological_order(
+      graph, [&](NodeId id) { return is_early[static_cast<std::size_t>(id.index)]; });
+  std::erase_if(order, [&](NodeId id) { return !is_live[static_cast<std::size_t>(id.index)]; });
   return order;
 }
 
@@ -113,6 +80,7 @@ void Lowering::find_gradients_of_sums() {
     return;
   }
   const auto readers = users(graph_);
+  const std::vector<bool> given = given_values(graph_);
   for (int i = 0; i < graph_.node_count(); ++i) {
     const Node& node = graph_.node(NodeId{i});
     if (node.removed || !sums_over_ranks(node)) {
@@ -121,12 +89,7 @@ void Lowering::find_gradients_of_sums() {
     for (std::size_t k = 0; k < node.inputs.size(); ++k) {
       const auto gradient = gradient_of_.find(node.outputs[k]);
       const ValueId input = node.inputs[k];
-      const bool given =
-          std::any_of(graph_.outputs.begin(), graph_.outputs.end(),
-                      [&](const Graph::Output& output) { return output.value == input; }) ||
-          std::any_of(graph_.updates.begin(), graph_.updates.end(),
-                      [&](const UpdateBinding& update) { return update.value == input; });
-      if (gradient != gradient_of_.end() && !given &&
+      if (gradient != gradient_of_.end() && !given[static_cast<std::size_t>(input.index)] &&
           graph_.value(input).kind == ValueKind::kNode &&
           readers[static_cast<std::size_t>(input.index)].size() == 1) {
         gradient_of_.emplace(input, gradient->second);
@@ -171,7 +134,7 @@ void Lowering::agree_on_sums() const {
     }
     text += "\n";
   }
-  require_agreement(*options_.ranks, digest(text), concat("what plan '", graph_.name, "' sums"));
+  require_agreement(*options_.ranks, fnv1a64(text), concat("what plan '", graph_.name, "' sums"));
 }
 
 }  // namespace temper::graph

@@ -1,14 +1,14 @@
 #include "graph/passes/fuse_relu.h"
 
 #include <algorithm>
-#include <cmath>
+#include <limits>
 #include <optional>
 
 #include "graph/ir/infer_context.h"
 #include "graph/ir/op_def.h"
 #include "graph/ir/walk.h"
-#include "runtime/base/dtype_visit.h"
 #include "runtime/base/rectifier.h"
+#include "runtime/memory/finite_values.h"
 
 namespace temper::graph {
 namespace {
@@ -36,16 +36,14 @@ std::optional<Rectifier> rectifier_in(const Node& node) {
 }
 
 bool holds_nan(const Tensor& tensor) {
-  const auto any = [](const auto& values) {
-    return std::any_of(values.begin(), values.end(), [](auto x) { return std::isnan(x); });
-  };
   if (!tensor.defined()) {
     return false;
   }
   if (tensor.dtype() != DType::kFloat32 && tensor.dtype() != DType::kFloat64) {
-    return any(tensor.values<float>());
+    const std::vector<float> wide = tensor.values<float>();
+    return any_nan(DType::kFloat32, wide.data(), static_cast<std::int64_t>(wide.size()));
   }
-  return visit_float(tensor.dtype(), [&]<class T>() { return any(tensor.span<T>()); });
+  return any_nan(tensor.dtype(), tensor.data(), storage_elements(tensor.shape(), tensor.layout()));
 }
 
 bool begins_with_nan(const Variable& variable) {

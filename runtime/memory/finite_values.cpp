@@ -1,6 +1,8 @@
 #include "runtime/memory/finite_values.h"
 
+#include <algorithm>
 #include <bit>
+#include <cmath>
 #include <limits>
 #include <type_traits>
 
@@ -19,6 +21,11 @@ bool all_finite(const T* values, std::int64_t count) {
   return bad == 0;
 }
 
+template <class T>
+bool any_nan(const T* values, std::int64_t count) {
+  return std::any_of(values, values + count, [](T x) { return std::isnan(x); });
+}
+
 }  // namespace
 
 bool all_finite(DType dtype, const void* data, std::int64_t count) {
@@ -29,6 +36,17 @@ bool all_finite(DType dtype, const void* data, std::int64_t count) {
       return all_finite(static_cast<const double*>(data), count);
     default:
       return true;
+  }
+}
+
+bool any_nan(DType dtype, const void* data, std::int64_t count) {
+  switch (dtype) {
+    case DType::kFloat32:
+      return any_nan(static_cast<const float*>(data), count);
+    case DType::kFloat64:
+      return any_nan(static_cast<const double*>(data), count);
+    default:
+      return false;
   }
 }
 

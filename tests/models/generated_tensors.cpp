@@ -1,5 +1,7 @@
 #include "tests/models/generated_tensors.h"
 
+#include "runtime/base/fnv.h"
+
 namespace temper {
 namespace {
 
@@ -13,14 +15,6 @@ std::uint64_t random_bits(std::uint64_t key, std::uint64_t index) {
 }
 
 }  // namespace
-
-std::uint64_t fnv1a64(std::string_view bytes) {
-  std::uint64_t value = 0xcbf29ce484222325ULL;
-  for (const char byte : bytes) {
-    value = (value ^ static_cast<unsigned char>(byte)) * 0x100000001b3ULL;
-  }
-  return value;
-}
 
 std::vector<float> generate_floats(std::string_view name, std::int64_t count, double shift,
                                    double scale) {

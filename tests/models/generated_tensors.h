@@ -8,8 +8,6 @@
 
 namespace temper {
 
-std::uint64_t fnv1a64(std::string_view bytes);
-
 // `count` numbers in [shift - scale, shift + scale).
 std::vector<float> generate_floats(std::string_view name, std::int64_t count, double shift,
                                    double scale);

@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <string>
 
+#include "runtime/base/fnv.h"
 #include "tests/models/expected_training.h"
 
 namespace temper {

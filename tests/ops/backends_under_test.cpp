@@ -10,15 +10,15 @@
 #include "backends/cuda/emulated/emulated_device.h"
 
 namespace temper::op_suite {
-namespace {
 
-// The threads of a kernel run in another order.
-void change_order(int run) {
+void change_thread_order(int run) {
   using emulated::ThreadOrder;
   constexpr ThreadOrder kOrders[] = {ThreadOrder::kForward, ThreadOrder::kBackward,
                                      ThreadOrder::kRandom};
   emulated::set_thread_order(kOrders[run % 3]);
 }
+
+namespace {
 
 // TEMPER_LAUNCHED_KERNELS=FILE: writes which kernels ran, for tools/checks/launched_kernels.py: how
 // far behind launched_kernels() each lies, how often it was launched, and watched.
@@ -49,7 +49,7 @@ const std::vector<BackendUnderTest>& backends_under_test() {
     if (device != nullptr && *device != '\0') {
       const bool is_emulated = std::string(device) == "cuda-emulated";
       return std::vector<BackendUnderTest>{
-          {make_backend(device), 1, is_emulated ? change_order : nullptr}};
+          {make_backend(device), 1, is_emulated ? change_thread_order : nullptr}};
     }
     const std::shared_ptr<const Backend> cpu = make_backend("cpu");
     return std::vector<BackendUnderTest>{{cpu, 1}, {cpu, 2}};

@@ -8,6 +8,9 @@
 
 namespace temper::op_suite {
 
+// The threads of a kernel of the emulated device run in another order in each of three runs.
+void change_thread_order(int run);
+
 struct BackendUnderTest {
   std::shared_ptr<const Backend> backend;
   int threads = 1;

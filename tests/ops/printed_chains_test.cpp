@@ -15,18 +15,12 @@
 #include "backends/host/kernels/elementwise_ops.h"
 #include "graph/ir/op_def.h"
 #include "tests/device_under_test.h"
+#include "tests/ops/backends_under_test.h"
 #include "tests/ops/case_runner.h"
 #include "tests/ops/op_case.h"
 
 namespace temper::op_suite {
 namespace {
-
-void change_order(int run) {
-  using emulated::ThreadOrder;
-  constexpr ThreadOrder kOrders[] = {ThreadOrder::kForward, ThreadOrder::kBackward,
-                                     ThreadOrder::kRandom};
-  emulated::set_thread_order(kOrders[run % 3]);
-}
 
 // Compiled programs are kept in a folder of the test's.
 class PrintedChains : public testing::Test {
@@ -125,7 +119,7 @@ TEST_F(PrintedChains, HaveTheBitsOfTheInterpreterInAllCasesOfTheSuite) {
     SCOPED_TRACE(pair.name);
     const std::vector<Tensor> inputs = pair.graph->kernel_inputs();
     const std::vector<Tensor> wanted = pair.interpreted->run(inputs);
-    const KernelResult made = pair.compiled->run_checked(inputs, change_order);
+    const KernelResult made = pair.compiled->run_checked(inputs, change_thread_order);
     EXPECT_EQ(made.complaints, std::vector<std::string>{});
     ASSERT_EQ(made.outputs.size(), wanted.size());
     for (std::size_t i = 0; i < wanted.size(); ++i) {

@@ -1,21 +1,9 @@
 #include "training/compile/rank_variables.h"
 
-#include <string_view>
-
 #include "runtime/base/concat.h"
+#include "runtime/base/fnv.h"
 
 namespace temper::training {
-namespace {
-
-std::uint64_t digest(std::string_view text) {
-  std::uint64_t hash = 0xcbf29ce484222325u;  // FNV-1a
-  for (const char c : text) {
-    hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3u;
-  }
-  return hash;
-}
-
-}  // namespace
 
 void broadcast_variables(VariableStore& store, Communicator& ranks,
                          const std::function<bool(const StoreVariable&)>& wanted) {
@@ -24,7 +12,7 @@ void broadcast_variables(VariableStore& store, Communicator& ranks,
     const StoreVariable& variable = store.variable(id);
     text += concat(variable.name, " ", variable.dtype, " ", variable.shape, ";");
   }
-  require_agreement(ranks, digest(text), "the set of variables");
+  require_agreement(ranks, fnv1a64(text), "the set of variables");
   for (int id = 0; id < store.count(); ++id) {
     const StoreVariable& variable = store.variable(id);
     if (!wanted(variable)) {
