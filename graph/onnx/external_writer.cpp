@@ -159,6 +159,14 @@ std::string write_patched_data(const OriginalData& original, const DataPatches& 
   return name;
 }
 
+void write_data_file(const DataPatches& patches, const std::string& path) {
+  const OriginalData nothing;
+  AtomicFile file(path);
+  file.reserve(end_of(nothing, patches));
+  each_piece(nothing, patches, [&](std::span<const std::byte> piece) { file.write(piece); });
+  file.commit();
+}
+
 void remove_stale_data(const std::string& folder, const std::string& stem) {
   try {
     std::vector<std::string> data;

@@ -36,6 +36,9 @@ std::string stem_of_model(const std::string& path);
 std::string write_patched_data(const OriginalData& original, const DataPatches& patches,
                                const std::string& folder, const std::string& stem);
 
+// A data file of these ranges alone, under the name it is given.
+void write_data_file(const DataPatches& patches, const std::string& path);
+
 // Whether both are the same bytes, by a hash of 64 bits and their number.
 bool same_content(const StreamedBytes& a, const StreamedBytes& b);
 

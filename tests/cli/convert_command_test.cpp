@@ -43,6 +43,39 @@ TEST(ConvertCommand, AnswersInOneJsonLine) {
   EXPECT_EQ(line.at("loaded").as_array("loaded").size(), 11u);
 }
 
+TEST(ConvertCommand, WritesAModelInAnotherForm) {
+  const ScratchFolder scratch;
+  const std::string out = scratch / "out.onnx";
+  const CommandResult result =
+      run_temper({"convert", form("net.onnx"), out, "--external-data", "w.safetensors"});
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_THAT(result.out, HasSubstr("trial: output 'y' [2,4]"));
+  EXPECT_THAT(result.out, HasSubstr("differs by 0 at most"));
+  EXPECT_TRUE(std::filesystem::exists(scratch / "w.safetensors"));
+  const CommandResult again = run_temper({"convert", out, scratch / "w.npz", "--json"});
+  ASSERT_EQ(again.exit_code, 0) << again.err;
+  const training::JsonValue line = training::parse_json(again.out, "stdout");
+  EXPECT_EQ(line.at("files").as_array("files").size(), 1u);
+}
+
+TEST(ConvertCommand, SaysWhichOptionBelongsToWhat) {
+  const ScratchFolder scratch;
+  const std::string out = scratch / "out.onnx";
+  const auto error_of = [&](std::vector<std::string> more) {
+    std::vector<std::string> words = {"convert", form("net.onnx"), out};
+    words.insert(words.end(), more.begin(), more.end());
+    const CommandResult result = run_temper(words);
+    EXPECT_NE(result.exit_code, 0);
+    return result.err;
+  };
+  EXPECT_THAT(error_of({}), HasSubstr("no conversion is asked for"));
+  EXPECT_THAT(error_of({"--inline", "--map", "names"}), HasSubstr("--map is of checkpoints"));
+  EXPECT_THAT(error_of({"--inline", "--external-data", "w"}), HasSubstr("rule each other out"));
+  EXPECT_THAT(error_of({"--into", form("net.onnx"), "--inline"}), HasSubstr("--inline converts"));
+  EXPECT_THAT(run_temper({"convert", form("net.pt"), out, "--inline"}).err, HasSubstr("--into"));
+  EXPECT_FALSE(std::filesystem::exists(out));
+}
+
 TEST(ConvertCommand, WritesNothingWhenItRefuses) {
   const ScratchFolder scratch;
   const std::string out = scratch / "out.onnx";

@@ -1,4 +1,5 @@
-// `temper convert`: the weights of a checkpoint of PyTorch's, or of another kind, in an ONNX file.
+// `temper convert`: the weights of a checkpoint of PyTorch's, or of another kind, in an ONNX file;
+// without --into a model in another form.
 #include <algorithm>
 #include <cstdio>
 
@@ -6,6 +7,7 @@
 #include "runtime/base/number_text.h"
 #include "runtime/platform/threads.h"
 #include "tools/cli/command.h"
+#include "tools/cli/convert_options.h"
 #include "tools/cli/named_sizes.h"
 #include "tools/cli/quick_recipe.h"
 #include "training/analysis/conversion.h"
@@ -118,13 +120,32 @@ void print_outputs(const char* what, const std::vector<training::TrialOutput>& o
   }
 }
 
+const std::vector<OptionSpec>& checkpoint_option_specs() {
+  static const std::vector<OptionSpec> specs = {
+      {"--map", "FILE", "lines TENSOR = NAME, with NAME[FIRST:END] for rows, NAME^T transposed"},
+      {"--prefix", "TEXT", "what stands in front of the checkpoint's names, such as ema.module"},
+      {"--partial", "", "weights of the model that the checkpoint has not keep their values"},
+      {"--batchnorm-epsilon", "E",
+       "of folded BatchNorms where no file says it; 1e-5 when left out"}};
+  return specs;
+}
+
+void refuse_options(const Arguments& arguments, const std::vector<OptionSpec>& specs,
+                    const char* because) {
+  for (const OptionSpec& spec : specs) {
+    TEMPER_CHECK(!arguments.has(spec.name), ErrorCode::kInvalidArgument, spec.name, " ", because);
+  }
+}
+
+// The outputs of a model on the data of --check.
+std::vector<training::NamedTensor> outputs_on(const std::string& data, const std::string& model) {
+  return training::predict(make_quick_recipe({model, data, "", {}})).outputs;
+}
+
 // Both models on given data.
 std::vector<training::TrialOutput> check_on(const std::string& data, const std::string& before,
                                             const std::string& after) {
-  const auto outputs_of = [&](const std::string& model) {
-    return training::predict(make_quick_recipe({model, data, "", {}})).outputs;
-  };
-  const auto old_outputs = outputs_of(before), new_outputs = outputs_of(after);
+  const auto old_outputs = outputs_on(data, before), new_outputs = outputs_on(data, after);
   std::vector<training::TrialOutput> rows;
   for (std::size_t i = 0; i < old_outputs.size(); ++i) {
     rows.push_back(training::compare_outputs(old_outputs[i].first, old_outputs[i].second,
@@ -133,7 +154,59 @@ std::vector<training::TrialOutput> check_on(const std::string& data, const std::
   return rows;
 }
 
-int run(const Arguments& arguments) {
+std::string size_text(std::uint64_t bytes) {
+  return bytes < 100'000 ? concat(bytes, " bytes")
+                         : concat(fixed_text(static_cast<double>(bytes) / 1e6, 1), " MB");
+}
+
+training::Deployment converted(const Arguments& arguments,
+                               const training::DeploymentOptions& options) {
+  try {
+    return training::deploy_model(arguments.positional(0), arguments.positional(1), options);
+  } catch (Error& error) {
+    if (error.code() == ErrorCode::kInvalidModel && !arguments.positional(0).ends_with(".onnx")) {
+      error.add_note("the weights of a checkpoint go into a model by --into MODEL.onnx");
+    }
+    throw;
+  }
+}
+
+int deploy(const Arguments& arguments) {
+  refuse_options(arguments, checkpoint_option_specs(), "is of checkpoints, which need --into");
+  training::DeploymentOptions options = deployment_options(arguments);
+  if (arguments.has("--check")) {
+    options.check = [data = arguments.text("--check")](const std::string& model) {
+      return outputs_on(data, model);
+    };
+  }
+  const training::Deployment done = converted(arguments, options);
+  if (arguments.has("--json")) {
+    JsonValue line = JsonValue::object();
+    line.set("out", done.files.front());
+    line.set("files", JsonValue::array_of(done.files));
+    line.set("bytes_before", static_cast<std::int64_t>(done.bytes_before));
+    line.set("bytes_after", static_cast<std::int64_t>(done.bytes_after));
+    line.set("trial", outputs_json(done.trial));
+    if (options.check) {
+      line.set("check", outputs_json(done.check));
+    }
+    line.set("notes", JsonValue::array_of(done.notes));
+    std::printf("%s\n", line.text().c_str());
+    return 0;
+  }
+  print_outputs("trial", done.trial);
+  print_outputs("check", done.check);
+  print_notes(done.notes);
+  std::printf("%s, %s before\n", size_text(done.bytes_after).c_str(),
+              size_text(done.bytes_before).c_str());
+  for (const std::string& file : done.files) {
+    std::printf("%s\n", file.c_str());
+  }
+  return 0;
+}
+
+int load_checkpoint(const Arguments& arguments) {
+  refuse_options(arguments, deployment_option_specs(), "converts a model, which --into does not");
   const std::string& out = arguments.positional(1);
   const std::string model = arguments.text("--into");
   const training::Conversion done =
@@ -178,30 +251,46 @@ int run(const Arguments& arguments) {
   return 0;
 }
 
+int run(const Arguments& arguments) {
+  return arguments.has("--into") ? load_checkpoint(arguments) : deploy(arguments);
+}
+
+std::vector<OptionSpec> option_specs() {
+  std::vector<OptionSpec> specs = {
+      {"--into", "MODEL", "the ONNX file whose weights are replaced by a checkpoint's"}};
+  const auto add = [&](const std::vector<OptionSpec>& more) {
+    specs.insert(specs.end(), more.begin(), more.end());
+  };
+  add(checkpoint_option_specs());
+  specs.push_back(
+      {"--strict", "", "an error when a tensor is left over on either side, or guessed"});
+  add(deployment_option_specs());
+  add({{"--check", "DATA", "runs both models on data, such as an .npz, and compares"},
+       {"--threads", "N", "threads; all processors when left out"},
+       {"--json", "", "one JSON line, and errors as JSON"}});
+  return specs;
+}
+
 }  // namespace
 
 Command convert_command() {
   return {
       "convert",
-      "puts the weights of a PyTorch checkpoint into an ONNX file",
-      "CHECKPOINT is a file of PyTorch's (.pt, .pth, .ckpt, .bin; nothing of it is executed),\n"
-      ".safetensors or its .index.json, .npz, GGUF, or a run of Temper's. MODEL.onnx was exported\n"
-      "from the same module, with any weights. The new model is run before it is written. Prints\n"
-      "where each tensor came from; what an exporter folded, turned or left out is done again.\n"
-      "docs/convert.md has the rules.\n",
-      {{"CHECKPOINT", "the file with the weights"},
-       {"OUT", "the ONNX file to write"},
+      "weights of a PyTorch checkpoint into an ONNX file; a model into other forms",
+      "temper convert CHECKPOINT OUT.onnx --into MODEL.onnx: CHECKPOINT is a file of PyTorch's\n"
+      "(.pt, .pth, .ckpt, .bin; nothing of it is executed), .safetensors or its .index.json, "
+      ".npz,\n"
+      "GGUF, or a run of Temper's. MODEL.onnx was exported from the same module, with any "
+      "weights.\n"
+      "Prints where each tensor came from; what an exporter folded, turned or left out is done\n"
+      "again. docs/convert.md has the rules.\n"
+      "temper convert IN.onnx OUT: the model itself in another form; OUT.safetensors and OUT.npz\n"
+      "get its weights by name. docs/deploy.md has the rules.\n"
+      "Either way the new model is run before it is written.\n",
+      {{"IN", "the file with the weights, or the ONNX file to convert"},
+       {"OUT", "the file to write"},
        {"NAME=SIZE", "sizes of symbolic dimensions, for the trial run", false, true}},
-      {{"--into", "MODEL", "the ONNX file whose weights are replaced", true},
-       {"--map", "FILE", "lines TENSOR = NAME, with NAME[FIRST:END] for rows, NAME^T transposed"},
-       {"--prefix", "TEXT", "what stands in front of the checkpoint's names, such as ema.module"},
-       {"--partial", "", "weights of the model that the checkpoint has not keep their values"},
-       {"--strict", "", "an error when a tensor is left over on either side, or guessed"},
-       {"--batchnorm-epsilon", "E",
-        "of folded BatchNorms where no file says it; 1e-5 when left out"},
-       {"--check", "DATA", "runs both models on data, such as an .npz, and compares"},
-       {"--threads", "N", "threads; all processors when left out"},
-       {"--json", "", "one JSON line, and errors as JSON"}},
+      option_specs(),
       run};
 }
 

@@ -5,22 +5,12 @@
 
 #include "runtime/base/error.h"
 #include "runtime/base/number_text.h"
+#include "tools/cli/name_list.h"
 #include "training/records/adapter_files.h"
 #include "training/settings/name_pattern.h"
 
 namespace temper::cli {
 namespace {
-
-std::vector<std::string> split(const std::string& text) {
-  std::vector<std::string> parts;
-  std::size_t begin = 0;
-  while (begin <= text.size() && !text.empty()) {
-    const std::size_t end = std::min(text.find(',', begin), text.size());
-    parts.push_back(text.substr(begin, end - begin));
-    begin = end + 1;
-  }
-  return parts;
-}
 
 double number(const std::string& text, const std::string& what) {
   const std::optional<double> value = read_number(text);
@@ -34,23 +24,6 @@ std::int64_t whole_number(const std::string& text, const std::string& what, std:
   return one.integer(what, least, least);
 }
 
-// Of --match and the like: later patterns decide, "!" excludes. None when the option is not given.
-graph::NameTest name_test(const Arguments& arguments, const char* option) {
-  if (!arguments.has(option)) {
-    return {};
-  }
-  return [patterns = split(arguments.text(option))](std::string_view name) {
-    bool chosen = false;
-    for (const std::string& pattern : patterns) {
-      const bool excludes = pattern.starts_with('!');
-      if (training::matches_pattern(excludes ? pattern.substr(1) : pattern, name)) {
-        chosen = !excludes;
-      }
-    }
-    return chosen;
-  };
-}
-
 std::uint64_t seed_of(const Arguments& arguments) {
   return static_cast<std::uint64_t>(arguments.integer("--seed", 0, 0));
 }
@@ -60,7 +33,7 @@ std::map<std::string, std::string> lora_words(const Arguments& arguments,
                                               const std::vector<std::string>& keys,
                                               const char* expected) {
   std::map<std::string, std::string> words;
-  for (const std::string& part : split(arguments.text("--lora"))) {
+  for (const std::string& part : split_list(arguments.text("--lora"))) {
     const std::size_t equals = part.find('=');
     const std::string key = part.substr(0, equals);
     TEMPER_CHECK(
@@ -74,7 +47,7 @@ std::map<std::string, std::string> lora_words(const Arguments& arguments,
 // '**.qkv=4,**.out=16'
 std::vector<graph::LoraRank> ranks_of(const Arguments& arguments) {
   std::vector<graph::LoraRank> ranks;
-  for (const std::string& part : split(arguments.text("--lora-ranks"))) {
+  for (const std::string& part : split_list(arguments.text("--lora-ranks"))) {
     const std::size_t equals = part.rfind('=');
     TEMPER_CHECK(equals != std::string::npos && equals > 0, ErrorCode::kInvalidArgument,
                  "--lora-ranks has '", part, "', expected PATTERN=RANK");
@@ -125,7 +98,7 @@ graph::LoraLoad lora_load_of(const Arguments& arguments) {
 // WEIGHT=ROW, separated by commas
 std::vector<std::pair<std::string, std::int64_t>> padding_of(const std::string& text) {
   std::vector<std::pair<std::string, std::int64_t>> rows;
-  for (const std::string& part : split(text)) {
+  for (const std::string& part : split_list(text)) {
     const std::size_t equals = part.rfind('=');
     TEMPER_CHECK(equals != std::string::npos && equals > 0, ErrorCode::kInvalidArgument,
                  "--padding-idx has '", part, "', expected WEIGHT=ROW");
@@ -138,7 +111,7 @@ std::vector<std::pair<std::string, std::int64_t>> padding_of(const std::string& 
 // INPUT:AXIS=SYMBOL, separated by commas
 std::vector<graph::DynamicAxis> axes_of(const std::string& text) {
   std::vector<graph::DynamicAxis> axes;
-  for (const std::string& part : split(text)) {
+  for (const std::string& part : split_list(text)) {
     const std::size_t equals = part.rfind('=');
     const std::size_t colon = part.rfind(':', equals);
     TEMPER_CHECK(equals != std::string::npos && colon != std::string::npos && colon > 0 &&
@@ -227,7 +200,7 @@ graph::PrepareOptions prepare_options(const Arguments& arguments) {
   options.output = arguments.text("--head-output");
   if (arguments.has("--head-classes")) {
     options.head = graph::HeadOptions{arguments.integer("--head-classes", 1, 1),
-                                      split(arguments.text("--head-keep")), options.output,
+                                      split_list(arguments.text("--head-keep")), options.output,
                                       seed_of(arguments)};
   }
   options.match = name_test(arguments, "--match");

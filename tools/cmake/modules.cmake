@@ -13,6 +13,7 @@ temper_module(graph/autodiff OPTIMIZE O1 DEPENDS graph/ir)
 temper_module(graph/passes OPTIMIZE O1 DEPENDS graph/ir graph/autodiff runtime/backend)
 add_subdirectory(graph/onnx)
 temper_module(graph/onnx/surgery OPTIMIZE O1 DEPENDS graph/onnx graph/passes LINK temper_onnx_wire)
+temper_module(graph/onnx/deploy OPTIMIZE O1 DEPENDS graph/onnx graph/onnx/surgery graph/passes LINK temper_onnx_wire)
 temper_module(graph/lowering OPTIMIZE O1 DEPENDS graph/ir graph/passes runtime/backend runtime/exec)
 
 temper_module(backends/common DEPENDS runtime/base)
@@ -44,7 +45,8 @@ temper_module(training/session OPTIMIZE O1 DEPENDS training/objective training/r
 temper_module(training/records OPTIMIZE O2 DEPENDS training/session training/formats graph/onnx/surgery)
 temper_module(training/run OPTIMIZE O2 DEPENDS training/records training/session training/schedules)
 temper_module(training/adversarial OPTIMIZE O1 DEPENDS training/run training/records training/session)
-temper_module(training/analysis OPTIMIZE O2 DEPENDS training/run training/records training/session graph/onnx graph/onnx/surgery)
+temper_module(training/analysis OPTIMIZE O2 DEPENDS training/run training/records training/session graph/onnx
+  graph/onnx/surgery graph/onnx/deploy)
 
 temper_module(models OPTIMIZE O1 DEPENDS graph/ir graph/ops graph/onnx backends/common)
 

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "graph/onnx/surgery/load_weights.h"
+#include "training/analysis/trial.h"
 
 namespace temper::training {
 
@@ -17,18 +18,6 @@ struct ConversionOptions {
   std::map<std::string, std::int64_t> symbols;  // sizes for the trial run; others are chosen
   int threads = 1;
 };
-
-// An output of the trial run: the same inputs to the model before and after.
-struct TrialOutput {
-  std::string name;
-  Shape shape;
-  double before = 0;  // the largest value, without its sign
-  double after = 0;
-  double difference = 0;  // the largest
-};
-
-// REQUIRES: equal shapes.
-TrialOutput compare_outputs(const std::string& name, const Tensor& before, const Tensor& after);
 
 struct Conversion {
   std::string format;        // of the checkpoint

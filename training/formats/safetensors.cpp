@@ -280,21 +280,33 @@ std::string write_safetensors(const std::string& path,
   return write_safetensors(path, values, metadata);
 }
 
-std::string write_safetensors(const std::string& path,
-                              const std::vector<std::pair<std::string, PlainValue>>& tensors,
-                              const std::map<std::string, std::string>& metadata) {
-  std::vector<std::pair<std::string, PlainValue>> sorted = tensors;
-  std::sort(sorted.begin(), sorted.end(), [](const auto& a, const auto& b) {
+bool has_safetensors_type(DType dtype) {
+  return std::any_of(kTypes.begin(), kTypes.end(),
+                     [&](const TypeName& row) { return row.dtype == dtype; });
+}
+
+std::string safetensors_beginning(const std::string& path,
+                                  std::vector<std::pair<std::string, PlainValue>>& tensors,
+                                  const std::map<std::string, std::string>& metadata) {
+  std::sort(tensors.begin(), tensors.end(), [](const auto& a, const auto& b) {
     const std::size_t wide_a = size_of(a.second.dtype);
     const std::size_t wide_b = size_of(b.second.dtype);
     return wide_a != wide_b ? wide_a > wide_b : a.first < b.first;
   });
-  const std::string text = header_text(path, sorted, metadata);
-  std::array<std::byte, 8> length{};
+  const std::string text = header_text(path, tensors, metadata);
+  std::string beginning;
   for (std::size_t i = 0; i < 8; ++i) {
-    length[i] = static_cast<std::byte>(text.size() >> (8 * i));
+    beginning += static_cast<char>(text.size() >> (8 * i));
   }
-  std::uint64_t bytes = 8 + text.size();
+  return beginning + text;
+}
+
+std::string write_safetensors(const std::string& path,
+                              const std::vector<std::pair<std::string, PlainValue>>& tensors,
+                              const std::map<std::string, std::string>& metadata) {
+  std::vector<std::pair<std::string, PlainValue>> sorted = tensors;
+  const std::string beginning = safetensors_beginning(path, sorted, metadata);
+  std::uint64_t bytes = beginning.size();
   for (const auto& [name, value] : sorted) {
     bytes += static_cast<std::uint64_t>(value.bytes());
   }
@@ -305,8 +317,7 @@ std::string write_safetensors(const std::string& path,
     hash.update(part);
     file.write(part);
   };
-  write(length);
-  write(std::as_bytes(std::span(text)));
+  write(std::as_bytes(std::span(beginning)));
   for (const auto& [name, value] : sorted) {
     value.for_each_piece(write);
   }

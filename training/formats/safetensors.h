@@ -41,6 +41,14 @@ SafetensorsFile read_safetensors(const std::string& path,
 SafetensorsFile decode_safetensors(std::shared_ptr<Buffer> buffer, std::string_view where,
                                    ErrorCode code = ErrorCode::kInvalidModel);
 
+// Whether the format has a name for the type.
+bool has_safetensors_type(DType dtype);
+// What stands in front of the bytes of these tensors, which follow each other in the order that
+// `tensors` has afterwards. THROWS: as write_safetensors().
+std::string safetensors_beginning(const std::string& path,
+                                  std::vector<std::pair<std::string, PlainValue>>& tensors,
+                                  const std::map<std::string, std::string>& metadata);
+
 // Writes atomically. Wide elements come first, then by name, and the bytes begin at a multiple of
 // 64, so every tensor is aligned for its type; equal contents give equal files. Returns the SHA-256
 // of the file, taken while it is written.

@@ -6,6 +6,28 @@
 #include "runtime/base/concat.h"
 
 namespace temper::graph {
+namespace {
+
+bool is_weight(const std::unordered_map<std::string, TensorUse>& uses, const std::string& name) {
+  const auto use = uses.find(name);
+  return use != uses.end() &&
+         !(use->second.weight + use->second.scale + use->second.bias + use->second.statistic)
+              .empty();
+}
+
+}  // namespace
+
+std::vector<std::string> weights_of_layers(ModelEdit& edit) {
+  const FlatGraph flat = edit.flat();
+  const auto uses = find_tensor_uses(flat);
+  std::vector<std::string> names;
+  for (const auto& [name, tensor] : flat.initializers) {
+    if (is_float(graph_dtype(tensor->data_type())) && is_weight(uses, name)) {
+      names.push_back(name);
+    }
+  }
+  return names;
+}
 
 std::vector<std::string> weights_in_constants(ModelEdit& edit) {
   const FlatGraph flat = edit.flat();
@@ -17,10 +39,7 @@ std::vector<std::string> weights_in_constants(ModelEdit& edit) {
         tensor->dims_size() == 0) {
       continue;
     }
-    const auto use = uses.find(node.outputs[0]);
-    if (use != uses.end() &&
-        !(use->second.weight + use->second.scale + use->second.bias + use->second.statistic)
-             .empty()) {
+    if (is_weight(uses, node.outputs[0])) {
       names.push_back(node.outputs[0]);
     }
   }

@@ -11,6 +11,9 @@ namespace temper::graph {
 // The Constant nodes of the main graph that hold weights, biases, scales or statistics.
 std::vector<std::string> weights_in_constants(ModelEdit& edit);
 
+// The same of initializers.
+std::vector<std::string> weights_of_layers(ModelEdit& edit);
+
 // They keep their names. A file without such nodes stays as it is.
 void lift_constants(ModelEdit& edit);
 

@@ -115,6 +115,21 @@ wire::TensorProto* ModelEdit::find_tensor(const std::string& name) {
   return found == tensors_.end() ? nullptr : found->second;
 }
 
+std::vector<std::string> ModelEdit::initializers() const {
+  std::vector<std::string> names;
+  for (const auto& tensor : proto_->graph().initializer()) {
+    names.push_back(tensor.name());
+  }
+  return names;
+}
+
+std::string ModelEdit::unreadable(const std::string& name) {
+  const wire::TensorProto* tensor = find_tensor(name);
+  TEMPER_ASSERT(tensor != nullptr, name);
+  const std::string reason = unsupported_reason(*tensor);
+  return reason.empty() ? reason : concat(reason, " are not supported");
+}
+
 TensorHeader ModelEdit::header(const std::string& name) {
   const wire::TensorProto* tensor = find_tensor(name);
   TEMPER_ASSERT(tensor != nullptr, name);
@@ -128,6 +143,7 @@ Tensor ModelEdit::read(const std::string& name) {
   }
   const wire::TensorProto* tensor = find_tensor(name);
   TEMPER_ASSERT(tensor != nullptr, name);
+  TEMPER_ASSERT(!converted_.contains(name), "reading what is converted when it is written: ", name);
   ExternalReader reader(*origin_.impl().external);
   return decode_tensor(*tensor, tensor_label(name), &reader);
 }
@@ -175,12 +191,60 @@ void ModelEdit::replace_tensor(const std::string& name, const Tensor& value) {
 
 void ModelEdit::set_value(const std::string& name, const Tensor& value) { values_[name] = value; }
 
+PlainValue ModelEdit::stored(const std::string& name) {
+  const auto changed = values_.find(name);
+  if (changed != values_.end()) {
+    return plain_value(changed->second);
+  }
+  const auto converted = converted_.find(name);
+  if (converted != converted_.end()) {
+    return converted->second;
+  }
+  const wire::TensorProto* tensor = find_tensor(name);
+  TEMPER_ASSERT(tensor != nullptr, name);
+  if (tensor->has_held_at() || tensor->data_location() != 0) {
+    return stored_value(origin_.impl(), *tensor, name);
+  }
+  const std::int32_t type = tensor->data_type();
+  return {facts_of_type(type).dtype, header(name).shape,
+          [raw = encode_raw(type, read(name), tensor_label(name))](const TakePiece& take) {
+            take(std::as_bytes(std::span(raw)));
+          }};
+}
+
+void ModelEdit::convert_tensor(const std::string& name, std::int32_t file_type) {
+  wire::TensorProto* tensor = find_tensor(name);
+  TEMPER_ASSERT(tensor != nullptr, name);
+  const bool outside = tensor->has_held_at() || tensor->data_location() != 0;
+  if (!tensor->has_name() || !outside) {  // a Constant node's, or in the message
+    const Tensor value = read(name);
+    values_.erase(name);
+    tensor->set_data_type(file_type);
+    replace_tensor(name, value);
+    return;
+  }
+  PlainValue value = stored(name);
+  const auto elements = static_cast<std::uint64_t>(value.shape.element_count());
+  tensor->set_data_type(file_type);
+  tensor->clear_external_data();
+  tensor->clear_data_location();
+  tensor->set_held_at(0);  // the size is right, the bytes come from `converted_`
+  tensor->set_held_bytes(elements * size_of(facts_of_type(file_type).dtype));
+  converted_[name] = std::move(value);
+  if (wire::ValueInfoProto* info = find_value_info(name)) {
+    info->mutable_type()->mutable_tensor_type()->set_elem_type(file_type);
+  }
+}
+
 void ModelEdit::copy_tensor(const std::string& from, const std::string& to) {
   const wire::TensorProto* tensor = find_tensor(from);
   TEMPER_ASSERT(tensor != nullptr, from);
   wire::TensorProto copy = *tensor;
   copy.set_name(to);
   add_tensor(std::move(copy));
+  if (const auto converted = converted_.find(from); converted != converted_.end()) {
+    converted_[to] = converted->second;
+  }
 }
 
 void ModelEdit::remove_unread(const std::set<std::string>& names) {
@@ -299,14 +363,23 @@ void ModelEdit::declare_inputs(wire::ModelProto& model) {
   }
 }
 
-void ModelEdit::write(const std::string& path) const {
+void ModelEdit::write(const std::string& path, const FileForm& form) const {
   wire::ModelProto made = *proto_;
   declare_inputs(made);
-  std::map<std::string, PlainValue> values;
+  std::map<std::string, PlainValue> values = converted_;
   for (const auto& [name, tensor] : values_) {
-    values.emplace(name, plain_value(tensor));
+    values.insert_or_assign(name, plain_value(tensor));
   }
-  write_edited(origin_.impl(), std::move(made), values, path);
+  if (form.kind == FileForm::Kind::kAsItIs && converted_.empty()) {
+    write_edited(origin_.impl(), std::move(made), values, path);
+    return;
+  }
+  FileForm settled = form;
+  if (form.kind == FileForm::Kind::kAsItIs) {
+    settled.kind =
+        origin_.impl().external->empty() ? FileForm::Kind::kInline : FileForm::Kind::kDataFile;
+  }
+  write_in_form(origin_.impl(), std::move(made), values, settled, path);
 }
 
 }  // namespace temper::graph

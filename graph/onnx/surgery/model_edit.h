@@ -12,6 +12,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "graph/onnx/file_form.h"
 #include "graph/onnx/import.h"
 #include "graph/onnx/model_file.h"
 #include "graph/onnx/tensor_codec.h"
@@ -46,8 +47,14 @@ class ModelEdit {
   // --- tensors -----------------------------------------------------------------
   // The initializer of this name, or the tensor of the Constant node that gives it; null: neither.
   wire::TensorProto* find_tensor(const std::string& name);
+  // The names of the initializers, in the order of the file.
+  std::vector<std::string> initializers() const;
+  // Why the values of a tensor cannot be read ("tensors of type STRING are not supported"), or "".
+  std::string unreadable(const std::string& name);
   TensorHeader header(const std::string& name);
   Tensor read(const std::string& name);
+  // As the file stores it, a piece at a time. Outlives changes of the messages, not the model.
+  PlainValue stored(const std::string& name);
   // Numbers of a stored integer tensor.
   std::vector<std::int64_t> integers(const std::string& name);
   // A new initializer of this type in the file (FLOAT16 for a 16-bit model). THROWS:
@@ -60,6 +67,10 @@ class ModelEdit {
   // Another value of the same shape, put in when the file is written: large ones stay out of the
   // messages. model() does not know of it.
   void set_value(const std::string& name, const Tensor& value);
+  // The same values in another float type; those outside of the messages are converted when the
+  // file is written, and model() does not know of them. THROWS, perhaps only then: kInvalidArgument
+  // for a finite value that becomes infinite.
+  void convert_tensor(const std::string& name, std::int32_t file_type);
   // A second initializer with the bytes of the first.
   void copy_tensor(const std::string& from, const std::string& to);
   // Initializers and Constant nodes of these names that nothing reads any more are gone.
@@ -92,7 +103,7 @@ class ModelEdit {
   const std::vector<std::string>& notes() const { return notes_; }
 
   // THROWS: as export_model().
-  void write(const std::string& path) const;
+  void write(const std::string& path, const FileForm& form = {}) const;
 
  private:
   void take_names(const wire::GraphProto& graph);
@@ -104,6 +115,7 @@ class ModelEdit {
   const OnnxModel& origin_;
   std::unique_ptr<wire::ModelProto> proto_;
   std::map<std::string, Tensor> values_;
+  std::map<std::string, PlainValue> converted_;  // what convert_tensor() left outside
   std::unordered_map<std::string, wire::TensorProto*> tensors_;  // made when it is empty
   std::set<std::string> names_;                                  // of values, tensors and nodes
   std::vector<std::string> notes_;

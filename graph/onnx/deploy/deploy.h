@@ -1,0 +1,19 @@
+// `temper convert IN.onnx OUT.onnx`: a model as it is to be run elsewhere, by edits of its file.
+// What no conversion concerns stays as it is.
+#pragma once
+
+#include "graph/onnx/surgery/model_edit.h"
+
+namespace temper::graph {
+
+// The conversions that are wanted, done in the order of the fields. Each says in its own header
+// what it does and refuses.
+struct DeployOptions {};
+
+// THROWS: as the conversions.
+void apply_deployment(ModelEdit& edit, const DeployOptions& options);
+
+// How far an output may move, measured by its largest value; beyond that a conversion went wrong.
+double allowed_difference(const DeployOptions& options);
+
+}  // namespace temper::graph

@@ -1,0 +1,121 @@
+#include "training/analysis/deployment.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <system_error>
+#include <utility>
+
+#include "runtime/base/error.h"
+#include "runtime/base/number_text.h"
+#include "runtime/platform/folders.h"
+#include "training/analysis/weights_file.h"
+
+namespace temper::training {
+namespace {
+
+std::uint64_t bytes_of(const std::vector<std::string>& files) {
+  std::uint64_t bytes = 0;
+  for (const std::string& file : files) {
+    bytes += file_status(file).size;
+  }
+  return bytes;
+}
+
+bool same_path(const std::string& a, const std::string& b) {
+  std::error_code error;
+  return std::filesystem::weakly_canonical(a, error) == std::filesystem::weakly_canonical(b, error);
+}
+
+graph::FileForm form_of(graph::ModelEdit& edit, const graph::OnnxModel& model,
+                        const std::string& out, const DeploymentOptions& options) {
+  graph::FileForm form;
+  if (options.inline_data) {
+    form.kind = graph::FileForm::Kind::kInline;
+    return form;
+  }
+  const std::string& name = options.external_data;
+  if (name.empty()) {
+    return form;
+  }
+  TEMPER_CHECK(file_name_of(name) == name && name != "." && name != "..",
+               ErrorCode::kInvalidArgument, "--external-data is '", name,
+               "', expected a file's name without a folder: the data lie beside ", out);
+  const std::string data = join_path(folder_of(out), name);
+  TEMPER_CHECK(!same_path(data, out), ErrorCode::kInvalidArgument, "--external-data is '", name,
+               "', which is the model's own name");
+  if (!same_path(out, model.path())) {
+    for (const std::string& file : model.files()) {
+      TEMPER_CHECK(!same_path(data, file), ErrorCode::kInvalidArgument, "--external-data is '",
+                   name, "', a file of ", model.path(), ", which would lose it; name another");
+    }
+  }
+  if (name.ends_with(".safetensors")) {
+    return safetensors_form(edit, name);
+  }
+  form.kind = graph::FileForm::Kind::kDataFile;
+  form.data_name = name;
+  return form;
+}
+
+void check_differences(const std::vector<TrialOutput>& rows, double allowed, const char* on) {
+  for (const TrialOutput& row : rows) {
+    TEMPER_CHECK(!(row.difference > allowed * std::max(row.before, 1e-30)), ErrorCode::kUnsupported,
+                 "output '", row.name, "' differs by ", digits_text(row.difference, 4), " on ", on,
+                 ", where the largest value is ", digits_text(row.before, 4), "; at most ",
+                 digits_text(allowed * row.before, 4),
+                 " can come of what was asked for. Nothing "
+                 "was written");
+  }
+}
+
+std::vector<TrialOutput> compare_on_data(const DeploymentOptions& options,
+                                         const std::string& before, const std::string& after) {
+  const auto outputs_of = [&](const std::string& path) {
+    TrialResult result;
+    for (auto& [name, tensor] : options.check(path)) {
+      result.names.push_back(name);
+      result.values.push_back(tensor);
+    }
+    return result;
+  };
+  return compare_results(outputs_of(before), outputs_of(after), "after the conversion");
+}
+
+}  // namespace
+
+Deployment deploy_model(const std::string& model_path, const std::string& out,
+                        const DeploymentOptions& options) {
+  const graph::OnnxModel model = graph::OnnxModel::load(model_path);
+  Deployment done;
+  done.bytes_before = bytes_of(model.files());
+  graph::ModelEdit edit(model);
+  graph::apply_deployment(edit, options.conversions);
+  done.notes = edit.notes();
+  if (is_weights_file(out)) {
+    const WrittenWeights written = write_weights(edit, out);
+    done.notes.insert(done.notes.end(), written.notes.begin(), written.notes.end());
+    done.files = {out};
+    done.bytes_after = bytes_of(done.files);
+    return done;
+  }
+  Draft draft(out);
+  const double allowed = graph::allowed_difference(options.conversions);
+  {
+    const graph::OnnxModel made = draft.write(edit, form_of(edit, model, out, options));
+    TrialRunner runner(options.symbols, options.threads);
+    done.trial = compare_results(runner.run(model), runner.run(made), "after the conversion");
+    check_differences(done.trial, allowed, "made-up inputs");
+    for (const std::string& file : made.files()) {
+      done.files.push_back(join_path(folder_of(out), file_name_of(file)));
+    }
+  }
+  if (options.check) {
+    done.check = compare_on_data(options, model_path, draft.path());
+    check_differences(done.check, allowed, "the given data");
+  }
+  draft.commit();
+  done.bytes_after = bytes_of(done.files);
+  return done;
+}
+
+}  // namespace temper::training

@@ -1,0 +1,43 @@
+// `temper convert IN.onnx OUT`: a model as it is to be run elsewhere, run before and after on the
+// same inputs before anything is written.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "graph/onnx/deploy/deploy.h"
+#include "training/analysis/trial.h"
+#include "training/formats/npz.h"
+
+namespace temper::training {
+
+struct DeploymentOptions {
+  graph::DeployOptions conversions;
+  bool inline_data = false;   // all tensors in the .onnx file
+  std::string external_data;  // all in this file beside it; .safetensors: of that format
+  std::map<std::string, std::int64_t> symbols;  // sizes for the trial run; others are chosen
+  int threads = 1;
+  // The outputs of the model at a path on data of the user's; none: no data.
+  std::function<std::vector<NamedTensor>(const std::string&)> check;
+};
+
+struct Deployment {
+  std::vector<std::string> files;  // that were written, the model first
+  std::uint64_t bytes_before = 0;  // of all files of the model
+  std::uint64_t bytes_after = 0;
+  std::vector<std::string> notes;
+  std::vector<TrialOutput> trial;
+  std::vector<TrialOutput> check;
+};
+
+// Writes `out` when the changed model runs, gives finite values of the shapes it gave, and they
+// moved by no more than allowed_difference() of their largest; `.safetensors` and `.npz` get the
+// weights by name. THROWS: as the conversions; kUnsupported when the trial fails, and nothing is
+// written.
+Deployment deploy_model(const std::string& model, const std::string& out,
+                        const DeploymentOptions& options);
+
+}  // namespace temper::training
