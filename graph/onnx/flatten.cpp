@@ -9,14 +9,13 @@
 #include <onnx.pb.h>
 
 #include "graph/onnx/constant_states.h"
+#include "graph/onnx/onnx_version.h"
 #include "runtime/base/error.h"
 
 namespace temper::graph {
 namespace {
 
 constexpr int kMaxCallDepth = 32;
-constexpr std::int64_t kOldestOpset = 7;
-constexpr std::int64_t kNewestOpset = 28;
 
 using Opsets = std::map<std::string, std::int64_t>;
 using FunctionKey = std::tuple<std::string, std::string, std::string>;  // domain, name, overload

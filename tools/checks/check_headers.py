@@ -16,7 +16,7 @@ import sys
 import source_tree
 
 COMPILER = os.environ.get("CXX", "g++")
-FLAGS = ["-std=c++20", "-Wall", "-Wextra", "-fsyntax-only", "-I", "."]
+FLAGS = ["-std=c++20", "-Wall", "-Wextra", "-fsyntax-only", "-I", ".", "-I", "api"]
 INCLUDE = re.compile(r'^\s*#\s*include\s*"([^"]+)"', re.M)
 RESULTS = os.path.join(source_tree.ROOT, "build", "checks", "headers.json")
 # Read by nvcc or included into other files only; compiled in the CUDA build.
@@ -43,7 +43,7 @@ def compile_alone(path):
 
 def main():
     files = set(source_tree.code_files())
-    headers = [f for f in sorted(files) if f.endswith(".h") and not f.startswith(SKIPPED)]
+    headers = [f for f in sorted(files) if f.endswith((".h", ".hpp")) and not f.startswith(SKIPPED)]
     try:
         with open(RESULTS, encoding="utf-8") as file:
             passed = json.load(file)

@@ -132,7 +132,7 @@ def check_first_line(path, text):
     tested = re.sub(r"^tests/(.*)_test$", r"\1", stem)
     if extension in (".cpp", ".cu") and first in (f'#include "{stem}.h"', f'#include "{tested}.h"'):
         return
-    if not first.startswith(("//", "#", '"""')) or first.startswith("#include"):
+    if not first.startswith(("//", "/*", "#", '"""')) or first.startswith("#include"):
         yield "purpose", 1, "does not start with a comment that says what it is for"
 
 
@@ -213,7 +213,7 @@ def violations(path, words, ops):
     yield from check_text(path, text)
     if path.endswith(source_tree.CODE + SCRIPTS):
         yield from check_first_line(path, text)
-    if path.endswith(source_tree.CODE):
+    if path.endswith(source_tree.CODE) and not path.startswith(source_tree.OUTSIDE):
         yield from check_code(path, text, ops)
     lower = text.lower()
     for word in words:

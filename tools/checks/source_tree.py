@@ -5,7 +5,9 @@ import re
 import subprocess
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-CODE = (".h", ".cpp", ".cuh", ".cu")
+CODE = (".h", ".hpp", ".cpp", ".cuh", ".cu")
+# Programs in C against the installed library, not of the tree.
+OUTSIDE = ("examples/",)
 
 
 def read(path):
@@ -27,7 +29,7 @@ def all_files():
 
 
 def code_files():
-    return [f for f in all_files() if f.endswith(CODE)]
+    return [f for f in all_files() if f.endswith(CODE) and not f.startswith(OUTSIDE)]
 
 
 _TOKENS = re.compile(

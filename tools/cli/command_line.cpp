@@ -3,11 +3,17 @@
 
 #include <algorithm>
 #include <memory>
+#include <optional>
+#include <string_view>
+#include <utility>
 
 #include <CLI/CLI.hpp>
 
 #include "runtime/base/error.h"
+#include "tools/cli/completions.h"
+#include "tools/cli/man_page.h"
 #include "tools/cli/version.h"
+#include "training/application/build_facts.h"
 #include "training/settings/component.h"
 
 namespace temper::cli {
@@ -165,10 +171,36 @@ ParsedLine parse_words(int argc, const char* const* argv, const std::vector<Comm
   return line;
 }
 
+// What is written from the table of commands itself; nothing: something else was typed.
+std::optional<std::string> text_from_table(const std::vector<std::string>& words,
+                                           const std::vector<Command>& commands) {
+  const auto is = [&](std::size_t at, std::string_view word) {
+    return words.size() > at && words[at] == word;
+  };
+  if (is(0, "--version") && is(1, kJsonSwitch)) {
+    return training::build_facts().text() + "\n";
+  }
+  if (is(0, "help") && is(1, "complete")) {
+    return completion_candidates(commands, {words.begin() + 2, words.end()});
+  }
+  if (is(0, "help") && is(1, "completions")) {
+    return completion_script(words.size() > 2 ? words[2] : "");
+  }
+  if (is(0, "help") && is(1, "man")) {
+    return man_page(commands, words.size() > 2 ? words[2] : "");
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 ParsedLine parse_command_line(int argc, const char* const* argv,
                               const std::vector<Command>& commands) {
+  if (auto text = text_from_table({argv + std::min(argc, 1), argv + argc}, commands)) {
+    ParsedLine line;
+    line.output = std::move(*text);
+    return line;
+  }
   const std::vector<const char*> words = with_help_as_option(argc, argv, commands);
   return parse_words(static_cast<int>(words.size()), words.data(), commands);
 }

@@ -219,9 +219,11 @@ Command help_command() {
       "which losses, optimizers, schedules and metrics there are; what a recipe may say",
       "temper help losses lists them by task; temper help losses focal shows one with its "
       "parameters.\ntemper help keys lists all keys of a recipe, temper help keys train those of "
-      "one table, with types and defaults.",
-      {{"TOPIC", "losses, optimizers, schedules, metrics or keys"},
-       {"NAME", "one of them; of keys a table", false}},
+      "one table, with types and defaults.\n"
+      "temper help man [COMMAND] writes a manual page (| man -l -), temper help completions bash, "
+      "zsh or fish a script for the shell.",
+      {{"TOPIC", "losses, optimizers, schedules, metrics, keys, man or completions"},
+       {"NAME", "one of them; of keys a table, of man a command, of completions a shell", false}},
       {},
       run};
 }

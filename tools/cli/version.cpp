@@ -1,7 +1,9 @@
 #include "tools/cli/version.h"
 
+#include "training/application/build_facts.h"
+
 namespace temper::cli {
 
-const char* version() { return TEMPER_VERSION; }  // from CMake's project()
+const char* version() { return training::version(); }
 
 }  // namespace temper::cli

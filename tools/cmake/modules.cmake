@@ -47,20 +47,24 @@ temper_module(training/run OPTIMIZE O2 DEPENDS training/records training/session
 temper_module(training/adversarial OPTIMIZE O1 DEPENDS training/run training/records training/session)
 temper_module(training/analysis OPTIMIZE O2 DEPENDS training/run training/records training/session graph/onnx
   graph/onnx/surgery graph/onnx/deploy)
+temper_module(training/application OPTIMIZE O2 DEPENDS training/analysis training/run training/adversarial)
+set_source_files_properties(${PROJECT_SOURCE_DIR}/training/application/build_facts.cpp PROPERTIES COMPILE_DEFINITIONS
+  "TEMPER_VERSION=\"${PROJECT_VERSION}\";TEMPER_BUILD_TYPE=\"${CMAKE_BUILD_TYPE}\";TEMPER_ARCHITECTURE=\"${CMAKE_SYSTEM_PROCESSOR}\"")
+temper_module(api OPTIMIZE O1 DEPENDS training/application)
+target_include_directories(temper_api PUBLIC $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/api>)
 
 temper_module(models OPTIMIZE O1 DEPENDS graph/ir graph/ops graph/onnx backends/common)
 
 if(NOT TEMPER_TOOLS)
   return()
 endif()
-temper_module(tools/charts OPTIMIZE O1 DEPENDS training/adversarial training/analysis LINK PkgConfig::cairo)
+temper_module(tools/charts OPTIMIZE O1 DEPENDS training/adversarial training/analysis training/application LINK PkgConfig::cairo)
 
 # The command. CLI11 is one file of its own, compiled without optimisation: it is slow to compile and runs once.
 file(GLOB cli_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tools/cli/*.cpp)
 add_executable(temper ${cli_sources})
 set_source_files_properties(${PROJECT_SOURCE_DIR}/tools/cli/command_line.cpp PROPERTIES COMPILE_OPTIONS -O0
   SKIP_PRECOMPILE_HEADERS ON)
-target_compile_definitions(temper PRIVATE TEMPER_VERSION="${PROJECT_VERSION}")
 temper_optimize(temper O1)
 temper_precompile(temper temper_standard_headers)
 target_link_libraries(temper PRIVATE temper_warnings temper_tools_charts temper_models CLI11::CLI11)

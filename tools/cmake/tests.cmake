@@ -88,6 +88,7 @@ temper_emulated_test(training 2 *Emulated*)
 temper_test(allocations 1)
 temper_test(golden 1)
 temper_test(models 1)
+temper_test(api 1)
 temper_emulated_test(models 1 *cudaemulated*)
 if(TEMPER_TOOLS)
   temper_test(errors 1)
@@ -128,9 +129,11 @@ if(TARGET test_allocations)
     ${PROJECT_SOURCE_DIR}/tests/training/support/tiny_gan.cpp)
   set_target_properties(test_allocations PROPERTIES ENABLE_EXPORTS ON)  # names in stack traces
 endif()
-if(TARGET test_cli)
-  target_sources(test_cli PRIVATE ${tiny_run})  # for the models of picture_models.h
-endif()
+foreach(target test_api test_cli)  # for their models
+  if(TARGET ${target})
+    target_sources(${target} PRIVATE ${tiny_run})
+  endif()
+endforeach()
 if(TARGET test_training)
   # A process of its own for tests that kill it.
   add_executable(run_recipe ${PROJECT_SOURCE_DIR}/tests/programs/run_recipe.cpp

@@ -2,12 +2,12 @@
 
 #include <algorithm>
 #include <cstring>
+#include <memory>
 #include <utility>
 
 #include "backends/backends.h"
 #include "runtime/base/error.h"
 #include "training/session/output_lengths.h"
-#include "training/session/session.h"
 
 namespace temper::training {
 namespace {
@@ -101,32 +101,57 @@ class GatheredOutput {
 };
 
 // The outputs, and how much of each is of which row.
-std::vector<GatheredOutput> gathered_outputs(const Session& session) {
+std::vector<GatheredOutput> gathered_outputs(const Session& session, const Dataset& data,
+                                             std::span<const std::int64_t> rows) {
   const graph::Graph& graph = session.engine().imported();
   const std::unique_ptr<Backend> reference = make_backend("reference");
   OutputLengths parts(graph, session.recipe().model, session.lengths(), *reference,
                       session.layout().probe_batch());
-  const std::vector<std::int64_t> lengths = session.lengths().any()
-                                                ? session.lengths().lengths_of(session.train_data())
-                                                : std::vector<std::int64_t>{};
+  const std::vector<std::int64_t> lengths =
+      session.lengths().any() ? session.lengths().lengths_of(data) : std::vector<std::int64_t>{};
   std::vector<GatheredOutput> gathered;
   for (std::size_t i = 0; i < graph.outputs.size(); ++i) {
     if (graph.outputs[i].port.role == PortRole::kCarriedState) {
       continue;  // stands behind the model's own
     }
     std::vector<std::int64_t> sizes;
-    for (const std::int64_t row : session.data().train_rows()) {
+    for (const std::int64_t row : rows) {
       if (parts.axis(i) >= 0) {
         sizes.push_back(parts.size(i, lengths[static_cast<std::size_t>(row)]));
       }
     }
-    gathered.emplace_back(graph.outputs[i].name, session.train_count(), parts.axis(i),
-                          std::move(sizes));
+    gathered.emplace_back(graph.outputs[i].name, static_cast<std::int64_t>(rows.size()),
+                          parts.axis(i), std::move(sizes));
   }
   return gathered;
 }
 
 }  // namespace
+
+std::vector<NamedTensor> predict_rows(Session& session, BatchLoader& loader, const Dataset& data,
+                                      std::span<const std::int64_t> rows) {
+  std::vector<GatheredOutput> gathered = gathered_outputs(session, data, rows);
+  std::vector<std::int64_t> places(static_cast<std::size_t>(data.count()), -1);
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    places[static_cast<std::size_t>(rows[i])] = static_cast<std::int64_t>(i);
+  }
+  while (const Batch* batch = loader.next()) {
+    const HeldExecutor held =
+        session.engine().executor(session.request(GraphKind::kPredict, *batch));
+    Executor& executor = *held;
+    session.bind(executor, *batch);
+    executor.run();
+    for (std::size_t i = 0; i < gathered.size(); ++i) {
+      const int output = executor.plan().output(PortRole::kModelOutput, static_cast<int>(i));
+      gathered[i].add(executor.read_output(output).to_plain(), *batch, places);
+    }
+  }
+  std::vector<NamedTensor> outputs;
+  for (GatheredOutput& output : gathered) {
+    output.give(outputs);
+  }
+  return outputs;
+}
 
 Prediction predict(const Recipe& recipe, EngineOptions options) {
   SessionNeeds needs;
@@ -148,27 +173,10 @@ Prediction predict(const Recipe& recipe, EngineOptions options) {
     error.add_note(concat("while compiling ", recipe.model.path));
     throw;
   }
-  std::vector<GatheredOutput> gathered = gathered_outputs(session);
-  std::vector<std::int64_t> places(static_cast<std::size_t>(session.train_data().count()), -1);
-  for (std::int64_t i = 0; i < count; ++i) {
-    const std::int64_t row = session.data().train_rows()[static_cast<std::size_t>(i)];
-    places[static_cast<std::size_t>(row)] = i;
-  }
-  const auto loader = session.make_ordered_loader(size);
-  while (const Batch* batch = loader->next()) {
-    const HeldExecutor held = engine.executor(session.request(GraphKind::kPredict, *batch));
-    Executor& executor = *held;
-    session.bind(executor, *batch);
-    executor.run();
-    for (std::size_t i = 0; i < gathered.size(); ++i) {
-      const int output = executor.plan().output(PortRole::kModelOutput, static_cast<int>(i));
-      gathered[i].add(executor.read_output(output).to_plain(), *batch, places);
-    }
-  }
   Prediction prediction;
-  for (GatheredOutput& output : gathered) {
-    output.give(prediction.outputs);
-  }
+  const auto loader = session.make_ordered_loader(size);
+  prediction.outputs =
+      predict_rows(session, *loader, session.train_data(), session.data().train_rows());
   if (session.train_data().decodes()) {
     for (std::int64_t row = 0; row < count; ++row) {
       prediction.files.push_back(session.train_data().where(0, row));

@@ -1,12 +1,15 @@
 // Model outputs for whole data sets.
 #pragma once
 
+#include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "training/compile/plan_set.h"
 #include "training/formats/npz.h"
 #include "training/recipe/recipe.h"
+#include "training/session/session.h"
 
 namespace temper::training {
 
@@ -20,5 +23,10 @@ struct Prediction {
   std::vector<std::string> files;  // of the rows, where each is a file of its own
 };
 Prediction predict(const Recipe& recipe, EngineOptions options = {});
+
+// The outputs of a session whose engine is prepared, with the values it has, for `rows` of `data`
+// in this order. `loader`: over them, once, in any order.
+std::vector<NamedTensor> predict_rows(Session& session, BatchLoader& loader, const Dataset& data,
+                                      std::span<const std::int64_t> rows);
 
 }  // namespace temper::training

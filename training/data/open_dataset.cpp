@@ -123,6 +123,32 @@ MatchedArrays open_npz(const std::string& path, const DataOptions& options,
   return match_arrays(source, options);
 }
 
+// What matched, as a data set.
+std::unique_ptr<ArrayDataset> array_dataset(MatchedArrays matched, std::string fingerprint,
+                                            const DataOptions& options) {
+  auto data = std::make_unique<ArrayDataset>(std::move(matched.fields), std::move(fingerprint));
+  data->add_made(std::move(matched.made));
+  data->check_values(options.require_finite);
+  return data;
+}
+
+// Arrays of the caller. They have no files, and so no fingerprint.
+std::unique_ptr<Dataset> open_given(const std::string& path, const DataOptions& options) {
+  TEMPER_CHECK(options.settings.sequence.empty(), ErrorCode::kUnsupported,
+               "data.sequence names an array of a data file; arrays in memory are one sequence");
+  ArraySource source;
+  source.path = path;
+  for (const auto& [name, array] : options.arrays) {
+    source.names.push_back(name);
+  }
+  source.read = [&](const std::string& name) {
+    return std::find_if(options.arrays.begin(), options.arrays.end(),
+                        [&](const auto& each) { return each.first == name; })
+        ->second;
+  };
+  return array_dataset(match_arrays(source, options), "", options);
+}
+
 std::unique_ptr<Dataset> open_arrays(const DataFiles& found, const DataOptions& options) {
   std::vector<std::string> files = found.paths;
   const std::string& path = found.paths.front();
@@ -152,10 +178,8 @@ std::unique_ptr<Dataset> open_arrays(const DataFiles& found, const DataOptions& 
     }
     matched = open_pair(path, target, options, idx ? &read_idx : &read_npy);
   }
-  auto data = std::make_unique<ArrayDataset>(std::move(matched.fields),
-                                             fingerprint_files(files, options.hash_everything));
-  data->add_made(std::move(matched.made));
-  data->check_values(options.require_finite);
+  auto data =
+      array_dataset(std::move(matched), fingerprint_files(files, options.hash_everything), options);
   data->set_class_names(std::move(classes));
   if (!sequences.empty()) {
     data->set_sequences(sequences, concat(path, ", array '", options.settings.sequence, "'"));
@@ -197,11 +221,13 @@ bool has_named_arrays(DataKind kind) {
 std::unique_ptr<Dataset> open_dataset(const std::string& path, const DataOptions& wanted) {
   DataOptions options = wanted;
   use_stored_images(wanted.preprocessing, options);
-  const DataFiles found = find_data(path, options.settings, options.part);
+  const DataFiles found = options.arrays.empty() ? find_data(path, options.settings, options.part)
+                                                 : DataFiles{DataKind::kNpz, {path}};
   if (!has_named_arrays(found.kind) && found.kind != DataKind::kJson) {
     std::erase_if(options.inputs, [](const WantedField& input) { return input.optional; });
   }
-  std::unique_ptr<Dataset> data = open_kind(found, options);
+  std::unique_ptr<Dataset> data =
+      options.arrays.empty() ? open_kind(found, options) : open_given(path, options);
   const DataSettings& settings = options.settings;
   const bool asked = !settings.mean.empty() || !settings.std.empty() || options.augment.is_on();
   if (asked || found.kind == DataKind::kImages ||

@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "training/data/dataset.h"
@@ -64,6 +65,9 @@ struct DataOptions {
   // What Dataset::preprocessing() gave for the training data, used instead of what `settings` say
   // and of learning columns, categories, means. Null: learn.
   JsonValue preprocessing = {};
+  // The data themselves, by the names that arrays of a file would have, for what is in memory
+  // already: the path is then for messages alone.
+  std::vector<std::pair<std::string, Tensor>> arrays = {};
   std::vector<std::string> classes = {};  // of picture folders in the order of their labels, as
                                           // `preprocessing` has them; empty: as the folder has them
 };

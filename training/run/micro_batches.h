@@ -15,6 +15,10 @@ struct MicroBatches {
   std::int64_t rows = 0;  // of all, where it accumulates
   bool accumulates = false;
 
+  // Of a step on `batches` batches with so many rows in all, which are no part of an epoch.
+  MicroBatches(const Recipe& recipe, std::int64_t batches, std::int64_t all_rows)
+      : count(batches), rows(all_rows), accumulates(recipe.train.accumulate > 1) {}
+
   // Of the step that begins at a position. The last group of an epoch may be short.
   MicroBatches(const Session& session, const DataPosition& begin) {
     const Recipe& recipe = session.recipe();

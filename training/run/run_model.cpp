@@ -40,15 +40,17 @@ void RunModel::with_averages(bool wanted, const std::function<void()>& act) {
 }
 
 void RunModel::export_to(const std::string& path) {
-  context_.records->guarded([&] {
-    with_averages(context_.recipe.average.exported == "average", [&] {
-      graph::export_model(session_.model(), session_.engine().model_values(), path);
-    });
-    const JsonValue preparation = session_.train_data().preprocessing();
-    if (!preparation.is_null()) {
-      write_file_atomically(preprocessing_path(path), preparation.text(2) + "\n");
-    }
+  context_.records->guarded([&] { write(path); });
+}
+
+void RunModel::write(const std::string& path) {
+  with_averages(context_.recipe.average.exported == "average", [&] {
+    graph::export_model(session_.model(), session_.engine().model_values(), path);
   });
+  const JsonValue preparation = session_.train_data().preprocessing();
+  if (!preparation.is_null()) {
+    write_file_atomically(preprocessing_path(path), preparation.text(2) + "\n");
+  }
 }
 
 }  // namespace temper::training

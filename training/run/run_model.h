@@ -25,7 +25,9 @@ class RunModel {
   }
   // Calls `act`, with the averages in the place of the weights where they are wanted and there.
   void with_averages(bool wanted, const std::function<void()>& act);
-  // Writes the model, and how the data of it were prepared. Trouble is the records'.
+  // Writes the model, and how the data of it were prepared. THROWS: as graph::export_model.
+  void write(const std::string& path);
+  // The same, where trouble is the records'.
   void export_to(const std::string& path);
 
  private:

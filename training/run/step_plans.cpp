@@ -72,7 +72,7 @@ void StepPlans::make_room(const StepPlan* kept) {
 
 const StepPlan& StepPlans::at(GraphKind kind, const Batch& batch, const StepPlan* kept) {
   const Key key{kind, batch.all_rows, batch.length};
-  if (batch.length > 0 && !plans_.contains(key)) {
+  if ((any_size_ || batch.length > 0) && !plans_.contains(key)) {
     make_room(kept);
   }
   return at(key);

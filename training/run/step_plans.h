@@ -46,6 +46,8 @@ class StepPlans {
   StepPlans(Session& session, int late) : session_(session), late_(late) {}
   // REQUIRES: the session's engine is prepared, so in at(). The first request is a whole step's.
   void prepare(const std::vector<GraphRequest>& requests);
+  // From now on batches of any size may come: as those of samples that differ in length.
+  void expect_any_size() { any_size_ = true; }
   // Makes room for the readings of those that are there.
   void reserve();
   // Of samples that differ in length the least recently used beyond the session's train.plan_cache
@@ -68,6 +70,7 @@ class StepPlans {
 
   std::map<Key, StepPlan> plans_;
   std::int64_t uses_ = 0;
+  bool any_size_ = false;
 };
 
 }  // namespace temper::training

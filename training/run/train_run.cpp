@@ -79,11 +79,27 @@ void TrainSteps::begin() {
     validation_.resume();
     rates_->resume(context_.state.plateau);
   }
+  begin_counting();
+  loader_ = session_.make_train_loader(context_.state.data);
+}
+
+void TrainSteps::begin_given() {
+  plans_.expect_any_size();
+  begin_counting();
+}
+
+void TrainSteps::resume_given() {
+  rates_->resume(context_.state.plateau);
+  rates_->forget_table();
+  averages() = RunAverages(recipe_.average, RunLength{steps_per_epoch_, total_steps_});
+  begin_counting();
+}
+
+void TrainSteps::begin_counting() {
   plans_.reserve();
   samples_ = store().get_scalar<std::int64_t>(store().find(ScalarRole::kPosition));
   const int scale = store().find(ScalarRole::kLossScale);
   loss_scale_ = scale < 0 ? 0 : store().get_scalar<double>(scale);
-  loader_ = session_.make_train_loader(context_.state.data);
 }
 
 void TrainSteps::begin_anew() {

@@ -59,12 +59,15 @@ void TrainSteps::settle_ranks() {
 }
 
 IssuedStep TrainSteps::issue() {
+  return issue(MicroBatches(session_, context_.state.data), [this] { return loader_->next(); });
+}
+
+IssuedStep TrainSteps::issue(const MicroBatches& group, const std::function<const Batch*()>& next) {
   RunState& state = context_.state;
   VariableStore& store = session_.engine().store();
   rates_->refill(store, session_.engine().settings(), state.applied);
   IssuedStep step;
   step.begin = state.data;
-  const MicroBatches group(session_, step.begin);
   if (group.accumulates) {
     const std::int64_t weight =
         session_.recipe().train.accumulates_batches() ? group.count : group.rows;
@@ -75,7 +78,7 @@ IssuedStep TrainSteps::issue() {
   Unreported run;
   run.first_sample = samples_;
   for (std::int64_t i = 0; i < group.count; ++i) {
-    const Batch* batch = loader_->next();
+    const Batch* batch = next();
     if (i > 0) {
       micro_.push_back(run.plan);
       ++run.micro;
@@ -183,8 +186,10 @@ void TrainSteps::fail_diverged(const IssuedStep& step, double loss, std::int64_t
 // they were.
 std::string TrainSteps::first_bad_node(const IssuedStep& step, std::int64_t first_sample) {
   context_.state.data = step.begin;
-  if (has_peers(session_.ranks())) {
-    return "";  // the others would wait for the sums behind a node that is bad here alone
+  if (has_peers(session_.ranks()) || loader_ == nullptr) {
+    // The others would wait for the sums behind a node that is bad here alone; or its batches are
+    // not the session's to load again.
+    return "";
   }
   const MicroBatches group(session_, step.begin);
   VariableStore& store = session_.engine().store();

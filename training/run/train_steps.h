@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -32,6 +33,12 @@ class TrainSteps final : public RunSteps {
   // REQUIRES, of all below: prepare().
   RunRates& rates() { return *rates_; }
   Validation& validation() { return validation_; }
+  RunModel& model() { return model_; }
+  // begin() for steps on data that the session does not load: issue() of batches that `next` gives.
+  void begin_given();
+  // The same once store and state are those of a checkpoint.
+  void resume_given();
+  IssuedStep issue(const MicroBatches& group, const std::function<const Batch*()>& next);
   // Of the last step; null before the first.
   const StepPlan* last_plan() const { return last_plan_; }
   std::string last_model_path() const { return context_.records->path("last.onnx"); }
@@ -66,6 +73,7 @@ class TrainSteps final : public RunSteps {
 
  private:
   void enter_stage(std::int64_t epoch);
+  void begin_counting();
   // Whether a step depends on what the one before it gave, in a way that the host decides.
   bool steps_wait() const;
   bool evaluates_after(const IssuedStep& step) const;

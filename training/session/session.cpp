@@ -26,6 +26,9 @@ bool is_ragged(const Dataset& data) {
                      [](const Field& field) { return field.ragged_axis >= 0; });
 }
 
+// Arrays in memory are found by their names, as those of such a file.
+constexpr const char* kFormatOfArrays = "npz";
+
 // The validation data, read as the training data are.
 DataOptions validation_options(DataOptions options, const Dataset& train) {
   options.preprocessing = train.preprocessing();
@@ -50,17 +53,22 @@ Session::Session(Recipe recipe, EngineOptions options, SessionNeeds needs)
   settle_carrying(recipe_, notes_);
   import_model(needs.as_variables);
   if (needs.target && needs.trains) {
-    const std::vector<std::string> idle = check_effects(recipe_, {data_format(recipe_)});
+    const std::vector<std::string> idle =
+        check_effects(recipe_, {needs.arrays.empty() ? data_format(recipe_) : kFormatOfArrays});
     notes_.insert(notes_.end(), idle.begin(), idle.end());
   }
   DataOptions data = data_options(*imported_, recipe_);
   layout_.mark_optional(data);
+  data.arrays = std::move(needs.arrays);
   const std::string prepared = preprocessing_path(recipe_.model.path);
   if (needs.stored_preprocessing && file_status(prepared).is_regular) {
     data.preprocessing = parse_json(read_text_file(prepared, 1 << 24), prepared);
   }
   watch_steps_ = needs.watch_steps;
   needs.target ? open_data(data) : open_inputs(data);
+  if (!data.arrays.empty()) {
+    expect_more();
+  }
   settle_field_ports();
   data_->settle(recipe_, notes_);
   if (needs.target && needs.trains) {
@@ -232,6 +240,7 @@ void Session::open_data(const DataOptions& wanted) {
       }
     }
   }
+  more_ = options;
   data_ = std::make_unique<RunData>(recipe_, options, true);
   data_->fill_up(lengths_);
   leave_out_filling();
@@ -279,6 +288,7 @@ void Session::mix_samples() {
 // For prediction: whatever target the data have is left alone.
 void Session::open_inputs(DataOptions options) {
   options.require_targets = false;
+  more_ = options;
   data_ = std::make_unique<RunData>(recipe_, options, false);
   lengths_ = RunLengths(*imported_, data_->train(), nullptr, recipe_.data, notes_);
   data_->fill_up(lengths_);

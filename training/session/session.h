@@ -7,6 +7,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "graph/onnx/import.h"
@@ -32,6 +33,9 @@ struct SessionNeeds {
   bool stored_preprocessing = false;
   bool trains = true;        // false: nothing is said of what trains (evaluation, gradients)
   bool watch_steps = false;  // graphs of steps also give gradients and activations (watch.h)
+  // Data in memory (DataOptions::arrays), in place of the file data.train, which then only names
+  // them in messages. What is left open is settled by them, and Session::open_more() takes others.
+  std::vector<std::pair<std::string, Tensor>> arrays = {};
 };
 
 class Session {
@@ -98,6 +102,11 @@ class Session {
   // it. Values of variables stay; optimizer state of what was frozen begins anew, its steps counted
   // from `applied`. Executors of before are gone.
   void enter_stage(std::size_t stage, std::int64_t applied);
+  // Further arrays, prepared and checked as the training data are, whose fields they have.
+  // `targets`: false where only inputs are needed. The arrays may be the caller's: what comes of
+  // the data set are copies. REQUIRES: SessionNeeds::arrays. THROWS: kInvalidData, kUnsupported.
+  std::unique_ptr<Dataset> open_more(std::vector<std::pair<std::string, Tensor>> arrays,
+                                     bool targets) const;
   // Binds those fields of a batch that the executor reads.
   void bind(Executor& executor, const Batch& batch) const;
   // Which of the model's outputs it reads.
@@ -129,6 +138,8 @@ class Session {
   void check_shares(int ranks) const;
   std::vector<GraphRequest> requests_of_lengths() const;
   void settle_field_ports();
+  // What data were told by an earlier look at all of them holds for no later ones.
+  void expect_more();
   // The model with what the data leave open settled, its inputs and outputs with the samples first.
   void settle_model(const Dataset& probe);
   graph::Graph forward_graph() const;
@@ -150,6 +161,7 @@ class Session {
   int threads_ = 1;
   RunLosses losses_;
   std::vector<std::string> notes_;
+  DataOptions more_;  // how open_more() reads
   std::unique_ptr<RunData> data_;
   std::vector<std::optional<Port>> field_ports_;  // the graphs' input for each field of the data
   std::unique_ptr<graph::Graph> imported_;
