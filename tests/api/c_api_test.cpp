@@ -4,7 +4,9 @@
 #include <cstdint>
 #include <fstream>
 #include <map>
+#include <memory>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "api/temper/temper.hpp"
@@ -17,6 +19,7 @@ namespace temper {
 namespace {
 
 using c::Array;
+using c::Arrays;
 using c::Options;
 using c::Session;
 
@@ -139,6 +142,35 @@ TEST_F(CApi, ExceptionsOfACallbackComeThrough) {
   Session session(model_, options_, all());
   EXPECT_THROW(session.train(all(), 5, [](const temper_step&) -> bool { throw 17; }), int);
   EXPECT_EQ(session.step(all()).number, 2);
+}
+
+// Each on a thread of its own, opened there and passed to another one for its second half.
+TEST_F(CApi, SessionsOfSeveralThreadsAreIndependent) {
+  for (const char* threads : {"1", "2"}) {
+    options_.set("train.threads", threads);
+    const Arrays set = all();
+    const auto first_half = [&](std::unique_ptr<Session>& session) {
+      session = std::make_unique<Session>(model_, options_, set);
+      session->train(set, 20);
+    };
+    const auto second_half = [&](std::unique_ptr<Session>& session) { session->train(set, 20); };
+    std::unique_ptr<Session> alone;
+    first_half(alone);
+    second_half(alone);
+    std::vector<std::unique_ptr<Session>> sessions(4);
+    for (const bool first : {true, false}) {
+      std::vector<std::thread> running;
+      for (std::unique_ptr<Session>& session : sessions) {
+        running.emplace_back([&, at = &session] { first ? first_half(*at) : second_half(*at); });
+      }
+      for (std::thread& thread : running) {
+        thread.join();
+      }
+    }
+    for (const std::unique_ptr<Session>& session : sessions) {
+      EXPECT_EQ(session->get<float>("w1"), alone->get<float>("w1"));
+    }
+  }
 }
 
 TEST_F(CApi, CheckpointsGoOnWithTheSameBits) {
