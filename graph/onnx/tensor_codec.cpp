@@ -295,7 +295,14 @@ void encode_pieces(std::int32_t file_type, const PlainValue& value, const std::s
 
 std::string encode_raw(std::int32_t file_type, const Tensor& values, const std::string& what) {
   const Tensor plain = values.layout().plain ? values : values.to_plain();
-  const std::size_t width = size_of(facts_of_type(file_type).dtype);
+  const DType type = facts_of_type(file_type).dtype;
+  const std::size_t width = size_of(type);
+  if (is_narrow(type) && plain.dtype() == type) {
+    std::string packed(static_cast<std::size_t>(bytes_in_file(type, plain.element_count())), '\0');
+    pack_codes(type, static_cast<const std::uint8_t*>(plain.data()), plain.element_count(),
+               reinterpret_cast<std::uint8_t*>(packed.data()));
+    return packed;
+  }
   std::string raw(static_cast<std::size_t>(plain.element_count()) * width, '\0');
   each_narrowed(file_type, plain, what, [&](std::size_t i, auto value) {
     std::memcpy(raw.data() + i * width, &value, sizeof value);

@@ -1,6 +1,7 @@
 // `temper convert`: the weights of a checkpoint of PyTorch's, or of another kind, in an ONNX file;
 // without --into a model in another form.
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 
 #include "runtime/base/error.h"
@@ -171,6 +172,62 @@ training::Deployment converted(const Arguments& arguments,
   }
 }
 
+void print_quality(const training::Deployment& done) {
+  for (const training::OutputQuality& output : done.quality) {
+    std::printf(
+        "calibration data: output '%s' keeps %s dB, differs by %s on average and by %s at "
+        "most\n",
+        output.name.c_str(), fixed_text(output.signal_to_noise, 1).c_str(),
+        digits_text(output.mean_difference, 4).c_str(),
+        digits_text(output.largest_difference, 4).c_str());
+  }
+  if (done.accuracy_after) {
+    std::printf("calibration data: accuracy %s before and %s after\n",
+                fixed_text(*done.accuracy_before, 4).c_str(),
+                fixed_text(*done.accuracy_after, 4).c_str());
+  }
+  if (!done.sensitivity.empty()) {
+    std::printf(
+        "what rounding each layer alone leaves of the outputs, the worst first; '--skip "
+        "%s' wins most\n",
+        done.sensitivity.front().layer.c_str());
+  }
+  for (const training::LayerSensitivity& one : done.sensitivity) {
+    std::printf("  %6s dB  %s\n", fixed_text(one.signal_to_noise, 1).c_str(), one.layer.c_str());
+  }
+}
+
+// A JSON number, or null where both models are equal.
+JsonValue decibels(double value) { return std::isfinite(value) ? JsonValue(value) : JsonValue(); }
+
+void add_quality(const training::Deployment& done, JsonValue& line) {
+  JsonValue quality = JsonValue::array(), layers = JsonValue::array();
+  for (const training::OutputQuality& output : done.quality) {
+    JsonValue row = JsonValue::object();
+    row.set("output", output.name);
+    row.set("signal_to_noise_db", decibels(output.signal_to_noise));
+    row.set("mean_difference", output.mean_difference);
+    row.set("largest_difference", output.largest_difference);
+    quality.push_back(std::move(row));
+  }
+  for (const training::LayerSensitivity& one : done.sensitivity) {
+    JsonValue row = JsonValue::object();
+    row.set("layer", one.layer);
+    row.set("signal_to_noise_db", decibels(one.signal_to_noise));
+    layers.push_back(std::move(row));
+  }
+  if (!done.quality.empty()) {
+    line.set("calibration", std::move(quality));
+  }
+  if (done.accuracy_after) {
+    line.set("accuracy_before", *done.accuracy_before);
+    line.set("accuracy_after", *done.accuracy_after);
+  }
+  if (!done.sensitivity.empty()) {
+    line.set("sensitivity", std::move(layers));
+  }
+}
+
 int deploy(const Arguments& arguments) {
   refuse_options(arguments, checkpoint_option_specs(), "is of checkpoints, which need --into");
   training::DeploymentOptions options = deployment_options(arguments);
@@ -190,12 +247,14 @@ int deploy(const Arguments& arguments) {
     if (options.check) {
       line.set("check", outputs_json(done.check));
     }
+    add_quality(done, line);
     line.set("notes", JsonValue::array_of(done.notes));
     std::printf("%s\n", line.text().c_str());
     return 0;
   }
   print_outputs("trial", done.trial);
   print_outputs("check", done.check);
+  print_quality(done);
   print_notes(done.notes);
   std::printf("%s, %s before\n", size_text(done.bytes_after).c_str(),
               size_text(done.bytes_before).c_str());

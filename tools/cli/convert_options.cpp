@@ -5,15 +5,20 @@
 #include "runtime/base/error.h"
 #include "runtime/platform/threads.h"
 #include "tools/cli/named_sizes.h"
+#include "tools/cli/quantize_options.h"
 #include "training/analysis/weights_file.h"
 
 namespace temper::cli {
 
 const std::vector<OptionSpec>& deployment_option_specs() {
-  static const std::vector<OptionSpec> specs = {
-      {"--external-data", "FILE",
-       "all weights in FILE beside OUT; FILE.safetensors is read by others as such"},
-      {"--inline", "", "all weights in the .onnx file"}};
+  static const std::vector<OptionSpec> specs = [] {
+    std::vector<OptionSpec> all = quantize_option_specs();
+    all.insert(all.end(),
+               {{"--external-data", "FILE",
+                 "all weights in FILE beside OUT; FILE.safetensors is read by others as such"},
+                {"--inline", "", "all weights in the .onnx file"}});
+    return all;
+  }();
   return specs;
 }
 
@@ -25,6 +30,7 @@ training::DeploymentOptions deployment_options(const Arguments& arguments) {
   options.inline_data = arguments.has("--inline");
   TEMPER_CHECK(!options.inline_data || options.external_data.empty(), ErrorCode::kInvalidArgument,
                "--inline and --external-data rule each other out");
+  take_quantization(arguments, options);
   const bool weights_alone = training::is_weights_file(arguments.positional(1));
   TEMPER_CHECK(!weights_alone || (!options.inline_data && options.external_data.empty()),
                ErrorCode::kInvalidArgument, arguments.positional(1),

@@ -81,6 +81,39 @@ std::vector<TrialOutput> compare_on_data(const DeploymentOptions& options,
   return compare_results(outputs_of(before), outputs_of(after), "after the conversion");
 }
 
+constexpr double kLeastSignalToNoise = 6;  // dB: outputs are half wrong
+
+graph::DeployOptions conversions_of(const DeploymentOptions& options, const std::string& model,
+                                    const std::string& out) {
+  graph::DeployOptions conversions = options.conversions;
+  if (conversions.int8_static) {
+    TEMPER_CHECK(options.calibration, ErrorCode::kInvalidArgument,
+                 "--int8 static needs data to learn the ranges of values from");
+    conversions.int8_static->run = values_on(*options.calibration, model, out);
+  }
+  return conversions;
+}
+
+// On the calibration data.
+void measure(const CalibrationData& data, const std::string& before, const std::string& after,
+             Deployment& done) {
+  done.quality = output_quality(data, before, after);
+  for (const OutputQuality& output : done.quality) {
+    TEMPER_CHECK(output.signal_to_noise >= kLeastSignalToNoise, ErrorCode::kUnsupported, "output '",
+                 output.name, "' has ", digits_text(output.signal_to_noise, 3),
+                 " dB left of what it was on the calibration data, fewer than ",
+                 kLeastSignalToNoise,
+                 ": --sensitivity says which layers to --skip; --calibration mse or entropy may "
+                 "choose better ranges. Nothing was written");
+  }
+  try {
+    done.accuracy_before = accuracy_on(data, before);
+    done.accuracy_after = done.accuracy_before ? accuracy_on(data, after) : std::nullopt;
+  } catch (const Error& error) {  // a target that is of no loss, say: the outputs are compared
+    done.notes.push_back(concat("the accuracy was not measured: ", error.what()));
+  }
+}
+
 }  // namespace
 
 Deployment deploy_model(const std::string& model_path, const std::string& out,
@@ -89,7 +122,8 @@ Deployment deploy_model(const std::string& model_path, const std::string& out,
   Deployment done;
   done.bytes_before = bytes_of(model.files());
   graph::ModelEdit edit(model);
-  graph::apply_deployment(edit, options.conversions);
+  const graph::DeployOptions conversions = conversions_of(options, model_path, out);
+  graph::apply_deployment(edit, conversions);
   done.notes = edit.notes();
   if (is_weights_file(out)) {
     const WrittenWeights written = write_weights(edit, out);
@@ -97,6 +131,10 @@ Deployment deploy_model(const std::string& model_path, const std::string& out,
     done.files = {out};
     done.bytes_after = bytes_of(done.files);
     return done;
+  }
+  if (options.sensitivity && conversions.int8_static) {
+    done.sensitivity =
+        layer_sensitivity(model, *conversions.int8_static, *options.calibration, out);
   }
   Draft draft(out);
   const double allowed = graph::allowed_difference(options.conversions);
@@ -108,6 +146,10 @@ Deployment deploy_model(const std::string& model_path, const std::string& out,
     for (const std::string& file : made.files()) {
       done.files.push_back(join_path(folder_of(out), file_name_of(file)));
     }
+  }
+  copy_preprocessing(model_path, draft.path());
+  if (options.calibration) {
+    measure(*options.calibration, model_path, draft.path(), done);
   }
   if (options.check) {
     done.check = compare_on_data(options, model_path, draft.path());

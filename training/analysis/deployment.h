@@ -5,10 +5,12 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "graph/onnx/deploy/deploy.h"
+#include "training/analysis/calibration_data.h"
 #include "training/analysis/trial.h"
 #include "training/formats/npz.h"
 
@@ -20,6 +22,8 @@ struct DeploymentOptions {
   std::string external_data;  // all in this file beside it; .safetensors: of that format
   std::map<std::string, std::int64_t> symbols;  // sizes for the trial run; others are chosen
   int threads = 1;
+  std::optional<CalibrationData> calibration;  // what conversions.int8_static learns ranges from
+  bool sensitivity = false;                    // of its layers, too
   // The outputs of the model at a path on data of the user's; none: no data.
   std::function<std::vector<NamedTensor>(const std::string&)> check;
 };
@@ -31,10 +35,15 @@ struct Deployment {
   std::vector<std::string> notes;
   std::vector<TrialOutput> trial;
   std::vector<TrialOutput> check;
+  // On the calibration data.
+  std::vector<OutputQuality> quality;
+  std::optional<double> accuracy_before, accuracy_after;  // of all of them
+  std::vector<LayerSensitivity> sensitivity;
 };
 
 // Writes `out` when the changed model runs, gives finite values of the shapes it gave, and they
-// moved by no more than allowed_difference() of their largest; `.safetensors` and `.npz` get the
+// moved by no more than allowed_difference() of their largest, or, on calibration data, by no more
+// than half of their size (6 dB); `.safetensors` and `.npz` get the
 // weights by name. THROWS: as the conversions; kUnsupported when the trial fails, and nothing is
 // written.
 Deployment deploy_model(const std::string& model, const std::string& out,

@@ -2,13 +2,21 @@
 // What no conversion concerns stays as it is.
 #pragma once
 
+#include <optional>
+
+#include "graph/onnx/deploy/quantize_dynamic.h"
+#include "graph/onnx/deploy/quantize_static.h"
 #include "graph/onnx/surgery/model_edit.h"
 
 namespace temper::graph {
 
 // The conversions that are wanted, done in the order of the fields. Each says in its own header
 // what it does and refuses.
-struct DeployOptions {};
+struct DeployOptions {
+  std::optional<QuantizeStaticOptions> int8_static;
+  std::optional<QuantizeDynamicOptions> int8_dynamic;
+  std::optional<QuantizeBlocksOptions> int4;
+};
 
 // THROWS: as the conversions.
 void apply_deployment(ModelEdit& edit, const DeployOptions& options);

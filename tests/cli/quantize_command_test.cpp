@@ -1,0 +1,64 @@
+// `temper convert --int8` as a user runs it: the sample of digits in 8 bits, and refusals.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <filesystem>
+
+#include "tests/cli/run_command.h"
+#include "training/formats/json.h"
+
+namespace temper::test {
+namespace {
+
+using testing::HasSubstr;
+
+TEST(QuantizeCommand, DigitsKeepTheirAccuracyInStaticIntegers) {
+  const ScratchFolder scratch;
+  const std::string out = scratch / "out.onnx";
+  const CommandResult result =
+      run_temper({"convert", digits("digits.onnx"), out, "--int8", "static", "--calibrate",
+                  digits("digits.npz"), "--calibration-samples", "64", "--sensitivity", "--json"});
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  const training::JsonValue line = training::parse_json(result.out, "stdout");
+  const double before = line.at("accuracy_before").as_double("accuracy_before");
+  const double after = line.at("accuracy_after").as_double("accuracy_after");
+  EXPECT_GT(before, 0.45);  // it knows five of the ten
+  EXPECT_LT(std::abs(before - after), 0.01);
+  EXPECT_EQ(line.at("sensitivity").as_array("sensitivity").size(), 4u);
+  const training::JsonValue& quality = line.at("calibration").as_array("calibration").at(0);
+  EXPECT_GT(quality.at("signal_to_noise_db").as_double("signal_to_noise_db"), 20);
+  EXPECT_TRUE(std::filesystem::exists(out));
+  const CommandResult inspected = run_temper({"eval", out, digits("digits.npz")});
+  EXPECT_EQ(inspected.exit_code, 0) << inspected.err;
+}
+
+TEST(QuantizeCommand, DynamicIntegersNeedNoData) {
+  const ScratchFolder scratch;
+  const CommandResult result =
+      run_temper({"convert", digits("digits.onnx"), scratch / "out.onnx", "--int8", "dynamic"});
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_THAT(result.err, HasSubstr("--int8 dynamic: 4 products of integers"));
+}
+
+TEST(QuantizeCommand, SaysWhatIsMissing) {
+  const ScratchFolder scratch;
+  const auto error_of = [&](std::vector<std::string> words) {
+    words.insert(words.begin(), {"convert", digits("digits.onnx"), scratch / "out.onnx"});
+    const CommandResult result = run_temper(words);
+    EXPECT_NE(result.exit_code, 0);
+    return result.err;
+  };
+  EXPECT_THAT(error_of({"--int8", "static"}), HasSubstr("--int8 static needs --calibrate DATA"));
+  EXPECT_THAT(error_of({"--int8", "fast"}), HasSubstr("expected dynamic, static"));
+  EXPECT_THAT(error_of({"--int8", "dynamic", "--sensitivity"}),
+              HasSubstr("--sensitivity says more about --int8 static, which is not given"));
+  EXPECT_THAT(error_of({"--int8", "dynamic", "--skip", "**"}),
+              HasSubstr("no layer of the model can be quantised"));
+  EXPECT_THAT(error_of({"--int4", "32"}), HasSubstr("expected block=N, such as block=32"));
+  EXPECT_THAT(error_of({"--int4", "block=32"}), HasSubstr("add --opset 21"));
+  EXPECT_FALSE(std::filesystem::exists(scratch / "out.onnx"));
+}
+
+}  // namespace
+}  // namespace temper::test
