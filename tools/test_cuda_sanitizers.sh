@@ -1,8 +1,8 @@
 #!/bin/sh
 # Builds the kernels of the emulated device with the address and undefined-behaviour sanitizers, and with the thread sanitizer, and runs
-# the op suite on them. First the broken kernels of tests/cuda_rules: what is not found there would not be found elsewhere. Of the address
-# sanitizer's cases every third runs, another third for each commit; TEMPER_SANITIZER_SHARDS=1 runs all. The thread sanitizer sees every
-# case, and watches the first launches of each kernel: those that no case launches are listed in tools/checks/unwatched_kernels.txt.
+# the op suite on them, every case under each. First the broken kernels of tests/cuda_rules: what is not found there would not be found
+# elsewhere. The thread sanitizer watches the first launches of each kernel: those that no case launches are listed in
+# tools/checks/unwatched_kernels.txt.
 set -eu
 cd "$(dirname "$0")/.."
 tools/install_packages.sh
@@ -24,9 +24,7 @@ rm -f build/launched_kernels.txt
 TEMPER_LAUNCHED_KERNELS=build/launched_kernels.txt $fixed build/test_ops_thread --gtest_brief=1 \
   --gtest_filter="$cases" > build/test_ops_thread.log 2>&1 &
 threads=$!
-shards=${TEMPER_SANITIZER_SHARDS:-3}
-shard=$(($(git rev-list --count HEAD 2>/dev/null || echo 0) % shards))
-GTEST_TOTAL_SHARDS=$shards GTEST_SHARD_INDEX=$shard $fixed build/test_ops_address --gtest_brief=1 \
+$fixed build/test_ops_address --gtest_brief=1 \
   --gtest_filter="$cases" > build/test_ops_address.log 2>&1 &
 addresses=$!
 status=0
