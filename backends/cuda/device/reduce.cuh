@@ -1,16 +1,18 @@
 // Sums and maxima over a warp and a block, in an order that does not depend on the run.
 #pragma once
 
+#include "backends/common/functors.h"
 #include "backends/cuda/launch.cuh"
 
 namespace temper::cuda {
 
 inline constexpr unsigned kAllLanes = 0xffffffffu;
 
+// Of integers both wrap, as the host's do.
 struct Sum {
   template <class T>
   static __device__ __forceinline__ T join(T a, T b) {
-    return a + b;
+    return functors::Add{}(a, b);
   }
 };
 
@@ -32,7 +34,7 @@ struct Minimum {
 struct Product {
   template <class T>
   static __device__ __forceinline__ T join(T a, T b) {
-    return a * b;
+    return functors::Mul{}(a, b);
   }
 };
 
