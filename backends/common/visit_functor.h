@@ -5,6 +5,7 @@
 
 #include "backends/common/activations.h"
 #include "backends/common/functors.h"
+#include "backends/common/rounding.h"
 #include "runtime/base/expression.h"
 
 namespace temper::functors {
@@ -53,6 +54,10 @@ template <class T, class Math, class F>
       return f(GeluTanh<Math>{}), true;
     case Functor::kSoftplus:
       return f(Softplus<Math>{}), true;
+    case Functor::kRoundFloat16:
+      return f(RoundFloat16{}), true;
+    case Functor::kRoundBFloat16:
+      return f(RoundBFloat16{}), true;
     case Functor::kNot:
       return f(Not{}), true;
     default:

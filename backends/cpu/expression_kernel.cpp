@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "backends/common/index_math.h"
+#include "backends/cpu/convert_loops.h"
 #include "backends/cpu/functor_loops.h"
 #include "backends/cpu/parallel.h"
 #include "backends/host/kernels/elementwise_ops.h"
@@ -26,7 +27,7 @@ struct Input {
     kRepeated,  // by `walk`
   };
   Way way = Way::kFlat;
-  bool is_truth = false;
+  DType type = DType::kFloat32;
   BroadcastPlan<1> walk;
 };
 
@@ -57,10 +58,19 @@ void run_instruction(const Instruction& instruction, const Operands& values, flo
   }
 }
 
-// n elements from `first` on of an input that is repeated: where they are, when they lie in one
-// run, or gathered in `tile`.
-Operand repeated(const BroadcastPlan<1>& walk, const float* x, std::int64_t first, std::int64_t n,
-                 float* tile) {
+// n elements as floats.
+void load(DType type, const void* x, std::int64_t at, float* y, std::int64_t n) {
+  if (type == DType::kBool) {
+    load_truth(static_cast<const bool*>(x) + at, y, n);
+  } else {
+    widen(type, static_cast<const std::uint16_t*>(x) + at, y, n);
+  }
+}
+
+// n elements from `first` on of an input that is repeated: where they are, when they are floats
+// that lie in one run, or gathered in `tile`.
+Operand repeated(const BroadcastPlan<1>& walk, DType type, const void* x, std::int64_t first,
+                 std::int64_t n, float* tile) {
   const int last = walk.rank - 1;
   std::int64_t index[kMaxRank];
   std::int64_t offset = 0;
@@ -70,16 +80,30 @@ Operand repeated(const BroadcastPlan<1>& walk, const float* x, std::int64_t firs
     offset += index[axis] * walk.strides[0][axis];
   }
   const std::int64_t stride = walk.strides[0][last];
+  const auto* floats = type == DType::kFloat32 ? static_cast<const float*>(x) : nullptr;
   if (stride <= 1 && walk.dims[last] - index[last] >= n) {
-    return {x + offset, stride};
+    if (floats != nullptr) {
+      return {floats + offset, stride};
+    }
+    load(type, x, offset, tile, stride == 0 ? 1 : n);
+    return {tile, stride};
   }
   for (std::int64_t done = 0; done < n;) {
     const std::int64_t run = std::min(n - done, walk.dims[last] - index[last]);
-    if (stride == 0) {
-      std::fill(tile + done, tile + done + run, x[offset]);
+    float* const to = tile + done;
+    if (floats == nullptr && stride == 1) {
+      load(type, x, offset, to, run);
+    } else if (floats == nullptr) {
+      load(type, x, offset, to, 1);
+      std::fill(to + 1, to + run, *to);
+      for (std::int64_t i = 1; i < run && stride != 0; ++i) {
+        load(type, x, offset + i * stride, to + i, 1);
+      }
+    } else if (stride == 0) {
+      std::fill(to, to + run, floats[offset]);
     } else {
       for (std::int64_t i = 0; i < run; ++i) {
-        tile[done + i] = x[offset + i * stride];
+        to[i] = floats[offset + i * stride];
       }
     }
     done += run;
@@ -101,7 +125,7 @@ class ExpressionKernel final : public Kernel {
     for (std::size_t i = 0; i < static_cast<std::size_t>(code_.inputs); ++i) {
       const TensorSpec& spec = query.inputs[i];
       Input input;
-      input.is_truth = spec.dtype == DType::kBool;
+      input.type = spec.dtype;
       if (spec.shape.element_count() == 1 && shape.element_count() != 1) {
         input.way = Input::Way::kNumber;
       } else if (spec.shape != shape) {
@@ -109,6 +133,9 @@ class ExpressionKernel final : public Kernel {
         input.way = input.walk.is_flat() ? Input::Way::kFlat : Input::Way::kRepeated;
       }
       inputs_.push_back(input);
+    }
+    for (const TensorSpec& output : query.outputs) {
+      output_types_.push_back(output.dtype);
     }
     choose_layout(query);
     find_last_uses();
@@ -195,12 +222,19 @@ class ExpressionKernel final : public Kernel {
   bool needs_tile(int value) const {
     if (value < code_.inputs) {
       const Input& input = inputs_[static_cast<std::size_t>(value)];
-      return input.is_truth || input.way == Input::Way::kRepeated;
+      return input.type != DType::kFloat32 || input.way == Input::Way::kRepeated;
     }
-    const Functor functor = code_.made(value).call.functor;
-    return functor != Functor::kConstant &&
-           (std::find(code_.results.begin(), code_.results.end(), value) == code_.results.end() ||
-            yields_truth(functor));
+    return code_.made(value).call.functor != Functor::kConstant && float_output_of(value) == kNone;
+  }
+
+  // The output of floats that is the value.
+  int float_output_of(int value) const {
+    for (std::size_t r = 0; r < code_.results.size(); ++r) {
+      if (code_.results[r] == value && output_types_[r] == DType::kFloat32) {
+        return static_cast<int>(r);
+      }
+    }
+    return kNone;
   }
 
   // Inputs are read where they are first needed. A tile is free again behind its value's last use:
@@ -253,42 +287,17 @@ class ExpressionKernel final : public Kernel {
   Operand read(const KernelArgs& args, std::size_t i, std::int64_t first, std::int64_t n,
                float* tile) const {
     const Input& input = inputs_[i];
-    if (input.is_truth) {
-      return read_truth(static_cast<const bool*>(args.inputs[i]), input, first, n, tile);
+    const void* x = args.inputs[i];
+    if (input.way == Input::Way::kRepeated) {
+      return repeated(input.walk, input.type, x, first, n, tile);
     }
-    const auto* x = static_cast<const float*>(args.inputs[i]);
-    switch (input.way) {
-      case Input::Way::kNumber:
-        return {x, 0};
-      case Input::Way::kRepeated:
-        return repeated(input.walk, x, first, n, tile);
-      case Input::Way::kFlat:
-        break;
+    const bool is_number = input.way == Input::Way::kNumber;
+    const std::int64_t stride = is_number ? 0 : 1, from = is_number ? 0 : first;
+    if (input.type == DType::kFloat32) {
+      return {static_cast<const float*>(x) + from, stride};
     }
-    return {x + first, 1};
-  }
-
-  // Truth values become numbers one run at a time.
-  static Operand read_truth(const bool* x, const Input& input, std::int64_t first, std::int64_t n,
-                            float* tile) {
-    if (input.way == Input::Way::kFlat) {
-      load_truth(x + first, tile, n);
-      return {tile, 1};
-    }
-    if (input.way == Input::Way::kNumber) {
-      load_truth(x, tile, 1);
-      return {tile, 0};
-    }
-    const BroadcastPlan<1>& walk = input.walk;
-    for (std::int64_t i = 0; i < n; ++i) {
-      std::int64_t rest = first + i, offset = 0;
-      for (int axis = walk.rank - 1; axis >= 0; --axis) {
-        offset += rest % walk.dims[axis] * walk.strides[0][axis];
-        rest /= walk.dims[axis];
-      }
-      tile[i] = x[offset] ? 1.0f : 0.0f;
-    }
-    return {tile, 1};
+    load(input.type, x, from, tile, is_number ? 1 : n);
+    return {tile, stride};
   }
 
   void run_tile(const KernelArgs& args, std::int64_t first, std::int64_t n, float* scratch) const {
@@ -310,30 +319,32 @@ class ExpressionKernel final : public Kernel {
         values[i] = {&constants[i], 0};
         continue;
       }
-      for (std::size_t r = 0; r < code_.results.size() && tile == nullptr; ++r) {
-        if (code_.results[r] == v) {
-          tile = static_cast<float*>(args.outputs[r]) + first;
-        }
+      if (tile == nullptr) {
+        tile = static_cast<float*>(args.outputs[float_output_of(v)]) + first;
       }
       run_instruction(instruction, values, tile, n);
       values[i] = {tile, 1};
-      if (yields_truth(instruction.call.functor)) {
-        store_results(args, v, tile, first, n);
-      }
+      store_results(args, v, tile, first, n);
     }
   }
 
   void store_results(const KernelArgs& args, int value, const float* tile, std::int64_t first,
                      std::int64_t n) const {
     for (std::size_t r = 0; r < code_.results.size(); ++r) {
-      if (code_.results[r] == value) {
+      if (code_.results[r] != value) {
+        continue;
+      }
+      if (output_types_[r] == DType::kBool) {
         store_truth(tile, static_cast<bool*>(args.outputs[r]) + first, n);
+      } else if (output_types_[r] != DType::kFloat32) {
+        narrow(output_types_[r], tile, static_cast<std::uint16_t*>(args.outputs[r]) + first, n);
       }
     }
   }
 
   Expression code_;
   std::vector<Input> inputs_;
+  std::vector<DType> output_types_;
   std::vector<int> last_use_, tile_;     // per value
   std::vector<std::vector<int>> reads_;  // per instruction: the inputs that it is the first to use
   int tiles_ = 0;

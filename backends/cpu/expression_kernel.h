@@ -10,7 +10,8 @@
 
 namespace temper::cpu {
 
-// Why not, or empty: f32 and bool tensors, each result of the outputs' one shape.
+// Why not, or empty: tensors of f32, f16, bf16 and bool, each result of the outputs' one shape.
+// 16 bits are widened and rounded a tile at a time.
 std::string refuse_expression(const OpQuery& query, const Expression& expression);
 
 // The expression's inputs are the query's first ones and broadcast to the outputs.

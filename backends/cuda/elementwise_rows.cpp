@@ -50,18 +50,8 @@ std::string fill(const OpQuery& query, const Expression& program, DeviceExpressi
              : concat("more than ", kMaxAxes, " axes that cannot be joined");
 }
 
-// Each tensor as the program sees it: arithmetic is in f32.
-OpQuery widened(OpQuery query) {
-  for (auto* specs : {&query.inputs, &query.outputs}) {
-    for (TensorSpec& spec : *specs) {
-      spec.dtype = size_of(spec.dtype) == 2 && is_float(spec.dtype) ? DType::kFloat32 : spec.dtype;
-    }
-  }
-  return query;
-}
-
 Support supports(const OpQuery& query, const Expression& program) {
-  std::string reason = refuse_types(widened(query), program);
+  std::string reason = refuse_types(query, program);
   DeviceExpression made;
   if (reason.empty()) {
     OpQuery laid = query;

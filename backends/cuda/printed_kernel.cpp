@@ -166,6 +166,7 @@ int printed_width(const DeviceExpression& e) {
 
 std::string printed_prologue() {
   return concat(R"(#include "backends/common/activations.h"
+#include "backends/common/rounding.h"
 #include "backends/cuda/device/stored_floats.cuh"
 
 struct Arguments {

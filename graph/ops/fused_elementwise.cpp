@@ -1,6 +1,7 @@
 // FusedElementwise: a chain of elementwise ops as one, whose attributes are a program of functors
-// (runtime/base/expression.h). Inputs broadcast to the one shape of all outputs. Made by a pass of
-// the pipeline (graph/passes/fuse_elementwise.h), behind gradients and precision.
+// (runtime/base/expression.h). Inputs broadcast to the one shape of all outputs, which are of the
+// inputs' float type or of that named by `to`. Made by a pass of the pipeline
+// (graph/passes/fuse_elementwise.h), behind gradients and precision.
 #include "graph/ops/elementwise_rules.h"
 #include "graph/ops/standard_ops.h"
 #include "runtime/base/expression.h"
@@ -17,6 +18,8 @@ void infer_fused_elementwise(InferContext& c) {
   for (int i = 0; i < c.input_count(); ++i) {
     dtype = c.dtype(i) != DType::kBool ? c.dtype(i) : dtype;
   }
+  const std::string to = c.attrs().get_string("to", "");
+  dtype = to.empty() ? dtype : dtype_from_name(to);
   for (std::size_t r = 0; r < program.results.size(); ++r) {
     const bool is_truth = yields_truth(program.made(program.results[r]).call.functor);
     c.set_output(static_cast<int>(r), is_truth ? DType::kBool : dtype, shape);

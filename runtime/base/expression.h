@@ -32,6 +32,8 @@ enum class Functor : int {
   kGelu,
   kGeluTanh,
   kSoftplus,
+  kRoundFloat16,  // to what the type holds, still a float
+  kRoundBFloat16,
   kNot,
   kAdd,
   kSub,
@@ -77,6 +79,23 @@ constexpr int operand_count(Functor functor) {
 // Truth is 1 and 0 within a program, bool in a tensor.
 constexpr bool yields_truth(Functor functor) {
   return functor == Functor::kNot || (functor >= Functor::kEqual && functor <= Functor::kXor);
+}
+
+// Of operands that a 16-bit float holds, it gives a number that the float holds.
+constexpr bool keeps_rounded(Functor functor) {
+  switch (functor) {
+    case Functor::kRelu:
+    case Functor::kNeg:
+    case Functor::kAbs:
+    case Functor::kSign:
+    case Functor::kMax:
+    case Functor::kMin:
+    case Functor::kReluGrad:
+    case Functor::kWhere:
+      return true;
+    default:
+      return yields_truth(functor);
+  }
 }
 
 // A functor with its parameters.

@@ -3,6 +3,7 @@
 
 #include "runtime/base/concat.h"
 #include "runtime/base/expression.h"
+#include "runtime/base/float16.h"
 #include "tests/ops/closed_form.h"
 #include "tests/ops/families.h"
 
@@ -14,6 +15,40 @@ Attrs program(int inputs, std::vector<Instruction> code, std::vector<int> result
   Attrs attrs;
   set_expression(attrs, {inputs, std::move(code), std::move(results)});
   return attrs;
+}
+
+double rounded_to(DType type, double x) {
+  const auto narrow = static_cast<float>(x);
+  return type == DType::kFloat16 ? Float16::to_float(Float16::from_float(narrow))
+                                 : static_cast<double>(static_cast<float>(BFloat16(narrow)));
+}
+
+// Of a and b in 16 bits and c in f32: y = the product as 16 bits hold it, and c; z = y, in the type
+// that is named. The product is exact in f32, so that a rounding that is not done is seen.
+OpCase mixed_case(const std::vector<Shape>& s, DType low, DType made, double scale) {
+  using F = Functor;
+  OpCase op_case{
+      .op = "FusedElementwise",
+      .attrs =
+          program(3,
+                  {{{F::kMul}, {0, 1, -1}},
+                   {{low == DType::kFloat16 ? F::kRoundFloat16 : F::kRoundBFloat16}, {3, -1, -1}},
+                   {{F::kAdd}, {4, 2, -1}}},
+                  {5}),
+      .inputs = {random(s[0]).of(low), random(s[1], -scale, scale).of(low),
+                 random(s[2], -scale, scale).of(DType::kFloat32)},
+      .expected =
+          [low](const std::vector<HostTensor>& x) {
+            const Shape shape =
+                graph::broadcast(graph::broadcast(x[0].shape, x[1].shape), x[2].shape);
+            return std::vector{generate(shape, [&](const auto& i) {
+              return rounded_to(low, at(x[0], i) * at(x[1], i)) + at(x[2], i);
+            })};
+          },
+      .dtypes = {DType::kFloat32},
+      .label = concat(low, "_to_", made, s[1].rank(), s[2].rank(), scale < 1 ? "_small" : "")};
+  op_case.attrs.set("to", std::string(to_string(made)));
+  return op_case;
 }
 
 }  // namespace
@@ -72,6 +107,11 @@ std::vector<OpCase> fused_elementwise_cases() {
                                   })};
              },
          .label = concat("choice", s[1].rank(), s[2].rank())});
+    for (const DType low : {DType::kFloat16, DType::kBFloat16}) {
+      cases.push_back(mixed_case(s, low, DType::kFloat32, 2));
+      cases.push_back(mixed_case(s, low, low, 2));
+      cases.push_back(mixed_case(s, low, DType::kFloat32, 1e-5));  // subnormal in f16
+    }
   }
   return cases;
 }

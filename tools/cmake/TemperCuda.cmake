@@ -39,7 +39,7 @@ std::span<const ProgramFile> ${function}() { return kFiles; }
   set(${out} ${path} PARENT_SCOPE)
 endfunction()
 temper_cuda_files(cuda_program_files program_files backends/common/functors.h backends/common/activations.h
-  backends/cuda/device/stored_floats.cuh)
+  backends/common/rounding.h backends/cuda/device/stored_floats.cuh)
 temper_cuda_files(cuda_language_files language_files backends/cuda/emulated/kernel_language.h
   backends/cuda/emulated/thread_scheduler.h)
 

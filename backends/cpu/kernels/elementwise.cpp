@@ -1,6 +1,6 @@
-// Elementwise ops of f32 and bool, each a program of one functor, and FusedElementwise, a program
-// of several. Inputs of one shape are walked in memory order, whatever their layout; broadcasting
-// is done on plain tensors.
+// Elementwise ops of f32, f16, bf16 and bool, each a program of one functor, and FusedElementwise,
+// a program of several. Inputs of one shape are walked in memory order, whatever their layout;
+// broadcasting is done on plain tensors.
 #include "backends/cpu/expression_kernel.h"
 #include "backends/host/kernels/elementwise_ops.h"
 #include "runtime/backend/kernel_table.h"

@@ -113,6 +113,10 @@ void add_activations(std::vector<ElementwiseOp>& table) {
   add_row(table, "GeluGrad", gelu<Functor::kGeluGrad, Functor::kGeluTanhGrad>);
 }
 
+bool is_number(DType dtype) {
+  return dtype == DType::kFloat32 || dtype == DType::kFloat16 || dtype == DType::kBFloat16;
+}
+
 }  // namespace
 
 const std::vector<ElementwiseOp>& elementwise_ops() {
@@ -137,8 +141,8 @@ std::string refuse_types(const OpQuery& query, const Expression& expression) {
     if (input.present() != (i < inputs)) {
       return concat("takes ", inputs, " inputs");
     }
-    if (input.present() && input.dtype != DType::kFloat32 && input.dtype != DType::kBool) {
-      return concat("only f32 and bool, not ", input.dtype);
+    if (input.present() && !is_number(input.dtype) && input.dtype != DType::kBool) {
+      return concat("only f32, f16, bf16 and bool, not ", input.dtype);
     }
   }
   for (const Instruction& instruction : expression.code) {
@@ -149,7 +153,7 @@ std::string refuse_types(const OpQuery& query, const Expression& expression) {
   for (std::size_t r = 0; r < query.outputs.size(); ++r) {
     const TensorSpec& output = query.outputs[r];
     const bool is_truth = yields_truth(expression.made(expression.results[r]).call.functor);
-    if (!output.present() || output.dtype != (is_truth ? DType::kBool : DType::kFloat32)) {
+    if (!output.present() || (is_truth ? output.dtype != DType::kBool : !is_number(output.dtype))) {
       return concat("output ", r, " is ", output.dtype);
     }
   }

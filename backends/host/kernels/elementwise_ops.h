@@ -18,8 +18,8 @@ struct ElementwiseOp {
 
 const std::vector<ElementwiseOp>& elementwise_ops();
 
-// Why a program cannot run in f32 on these tensors, or empty: f32 and bool inputs, each result of
-// the type it has.
+// Why a program cannot run on these tensors, or empty: inputs of f32, f16, bf16 and bool, each
+// result a truth in bool or a number in one of the other three. Arithmetic is in f32.
 std::string refuse_types(const OpQuery& query, const Expression& expression);
 
 }  // namespace temper

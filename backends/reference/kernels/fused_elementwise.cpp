@@ -88,8 +88,14 @@ DType float_type(const OpQuery& query) {
 
 Support supports(const OpQuery& query) {
   const DType dtype = float_type(query);
-  return is_wide_float(dtype) ? Support::yes()
-                              : Support::no(concat("only f32 and f64, not ", dtype));
+  for (const auto* specs : {&query.inputs, &query.outputs}) {
+    for (const TensorSpec& spec : *specs) {
+      if (spec.dtype != DType::kBool && (spec.dtype != dtype || !is_wide_float(dtype))) {
+        return Support::no(concat("only one of f32 and f64, not ", spec.dtype));
+      }
+    }
+  }
+  return Support::yes();
 }
 
 }  // namespace

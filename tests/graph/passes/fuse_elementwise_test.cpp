@@ -106,7 +106,86 @@ TEST(FuseElementwise, WhatTwoChainsReadFromTwoTensorsIsComputedOnce) {
   EXPECT_EQ(g.count("Add"), 1u);
 }
 
-TEST(FuseElementwise, OtherTypesThanFloat32StayAsTheyAre) {
+Doubles numbers(std::size_t count, double from, double step) {
+  Doubles made;
+  for (std::size_t i = 0; i < count; ++i) {
+    made.push_back(from + step * static_cast<double>(i));
+  }
+  return made;
+}
+
+TEST(FuseElementwise, ChainsOf16BitsHaveTheBitsOfTheirOpsAlone) {
+  for (const DType low : {DType::kBFloat16, DType::kFloat16}) {
+    SmallGraph g;
+    const Shape shape{500};
+    const ValueId x = g.input("x", shape, low), z = g.input("z", shape, low);
+    const ValueId inner = g.b.mul(g.b.op("Tanh", {g.b.mul(x, z)}), g.b.add(x, z));
+    const ValueId y = g.b.op("Gelu", {g.b.sub(inner, g.constant({}, {0.3}, low))});
+    g.output("y", y);
+    const std::vector<std::pair<ValueId, Doubles>> given = {{x, numbers(500, -2, 0.0083)},
+                                                            {z, numbers(500, 3, -0.011)}};
+    const Doubles before = g.run(given, y);
+    fuse(g);
+    EXPECT_EQ(g.count("FusedElementwise"), 1u);
+    EXPECT_EQ(g.count("Mul") + g.count("Tanh") + g.count("Add") + g.count("Gelu"), 0u);
+    EXPECT_EQ(g.graph.value(y).dtype, low);
+    EXPECT_EQ(g.run(given, y), before) << to_string(low);
+  }
+}
+
+// As mixed precision writes them: down for the next product, up for what stays in f32.
+TEST(FuseElementwise, CastsAreRoundingsWithinAChain) {
+  for (const DType low : {DType::kBFloat16, DType::kFloat16}) {
+    SmallGraph g;
+    const Shape shape{300};
+    const ValueId x = g.input("x", shape, low), wide = g.input("wide", shape);
+    const ValueId up = g.b.cast(g.b.add(x, x), DType::kFloat32);
+    const ValueId down = g.b.cast(g.b.mul(up, wide), low);
+    const ValueId y = g.b.add(g.b.cast(g.b.mul(down, x), DType::kFloat32), wide);
+    const ValueId narrow = g.b.cast(g.b.neg(g.b.mul(wide, wide)), low);
+    const ValueId same = g.b.cast(g.b.cast(g.b.neg(wide), low), DType::kFloat32);
+    for (const ValueId output : {y, narrow, same}) {
+      g.output("", output);
+    }
+    const std::vector<std::pair<ValueId, Doubles>> given = {{x, numbers(300, -2, 0.013)},
+                                                            {wide, numbers(300, 1, 0.0037)}};
+    const Doubles before = g.run(given, y), before_narrow = g.run(given, narrow),
+                  before_same = g.run(given, same);
+    fuse(g);
+    EXPECT_EQ(g.count("FusedElementwise"), 3u);
+    EXPECT_EQ(g.count("Cast"), 0u);
+    EXPECT_EQ(g.graph.value(narrow).dtype, low);
+    EXPECT_EQ(g.graph.value(same).dtype, DType::kFloat32);
+    EXPECT_EQ(g.run(given, y), before) << to_string(low);
+    EXPECT_EQ(g.run(given, narrow), before_narrow) << to_string(low);
+    EXPECT_EQ(g.run(given, same), before_same) << to_string(low);
+  }
+}
+
+// What is kept for the gradient is kept in 16 bits.
+TEST(FuseElementwise, ACastToLessBytesIsNotMadeTwice) {
+  SmallGraph g;
+  const ValueId x = g.input("x", {2}), z = g.input("z", {2}, DType::kBFloat16);
+  const ValueId low = g.b.cast(x, DType::kBFloat16);
+  g.output("y", g.b.neg(g.b.mul(low, low)));
+  g.output("z", g.b.neg(g.b.mul(low, z)));
+  fuse(g);
+  EXPECT_EQ(g.count("Cast"), 1u);
+  EXPECT_EQ(g.count("FusedElementwise"), 2u);
+}
+
+TEST(FuseElementwise, AChoiceBetweenNumbersIsOfTheirType) {
+  SmallGraph g;
+  const ValueId c = g.input("c", {2}, DType::kBool);
+  const ValueId one = g.b.scalar(DType::kFloat32, 1), two = g.b.scalar(DType::kFloat32, 2);
+  const ValueId y = g.b.neg(g.b.op("Where", {c, one, two}));
+  g.output("y", y);
+  fuse(g);
+  EXPECT_EQ(g.count("FusedElementwise"), 1u);
+  EXPECT_EQ(g.run({{c, {1, 0}}}, y), (Doubles{-1, -2}));
+}
+
+TEST(FuseElementwise, OtherTypesThanFloatsOf32And16BitsStayAsTheyAre) {
   SmallGraph g;
   g.output("y", g.b.neg(g.b.neg(g.input("x", {2}, DType::kFloat64))));
   g.output("z", g.b.neg(g.b.neg(g.input("i", {2}, DType::kInt32))));
