@@ -15,10 +15,21 @@
 
 namespace temper::cuda {
 
-enum class Epilogue { kNone, kBias, kBiasRelu };
+// The last two: what the product sums over, k, is summed of one operand alone, too.
+enum class Epilogue { kNone, kBias, kBiasRelu, kSumsOfA, kSumsOfB };
 
-// c[m, n] = alpha op(a) op(b) + beta c [+ bias[n]] [relu]; all row-major and without gaps but for
-// the batch strides, in elements: 0 repeats an operand.
+constexpr bool has_bias(Epilogue e) { return e == Epilogue::kBias || e == Epilogue::kBiasRelu; }
+constexpr bool has_sums(Epilogue e) { return e == Epilogue::kSumsOfA || e == Epilogue::kSumsOfB; }
+// For people, behind the library's name.
+constexpr const char* epilogue_text(Epilogue e) {
+  return has_sums(e)                ? ", bias gradient"
+         : e == Epilogue::kBiasRelu ? ", bias, ReLU"
+         : has_bias(e)              ? ", bias"
+                                    : "";
+}
+
+// c[m, n] = alpha op(a) op(b) + beta c [+ bias[n]] [relu] [, sums[m] of op(a) or sums[n] of op(b)];
+// all row-major and without gaps but for the batch strides, in elements: 0 repeats an operand.
 struct MatMulProblem {
   std::int64_t m = 0, n = 0, k = 0;
   bool transpose_a = false, transpose_b = false;  // a is stored [k, m], b [n, k]
@@ -26,7 +37,7 @@ struct MatMulProblem {
   float alpha = 1, beta = 0;
   Epilogue epilogue = Epilogue::kNone;
   DType dtype = DType::kFloat32;    // of a and b: f32, f16 or bf16; sums are in f32
-  DType c_dtype = DType::kFloat32;  // of c and the bias: as a and b, or f32
+  DType c_dtype = DType::kFloat32;  // of c, the bias and the sums: as a and b, or f32
   bool tf32 = false;                // f32 may be rounded to TF32 before it is multiplied
   // Of the addresses of a, b and c, or less where a product begins within a tensor.
   std::int64_t alignment_bytes = kBufferAlignment;
@@ -53,8 +64,11 @@ class MatMulPlan {
   MatMulPlan(const MatMulPlan&) = delete;
   MatMulPlan& operator=(const MatMulPlan&) = delete;
 
-  virtual void run(const void* a, const void* b, const void* bias, void* c, void* workspace,
-                   StreamHandle stream) const = 0;
+  struct Operands {
+    const void *a = nullptr, *b = nullptr, *bias = nullptr;
+    void *c = nullptr, *sums = nullptr;
+  };
+  virtual void run(const Operands& operands, void* workspace, StreamHandle stream) const = 0;
 
   std::size_t workspace_bytes = 0;
   std::string description;

@@ -36,6 +36,21 @@ double factor(const MatMulProblem& p, T x) {
   }
 }
 
+// The sum over k of each row of op(a), or each column of op(b).
+template <class T, class C>
+void sum_up(const MatMulProblem& p, const T* a, const T* b, C* sums) {
+  const bool of_a = p.epilogue == Epilogue::kSumsOfA;
+  const bool apart = of_a ? p.transpose_a : !p.transpose_b;  // those that are summed
+  const std::int64_t count = of_a ? p.m : p.n;
+  for (std::int64_t i = 0; i < count; ++i) {
+    double sum = 0;
+    for (std::int64_t k = 0; k < p.k; ++k) {
+      sum += widened((of_a ? a : b)[apart ? k * count + i : i * p.k + k]);
+    }
+    sums[i] = C(static_cast<float>(sum));
+  }
+}
+
 // Row by row, so that the innermost loop walks along b, as [k, n] in double, and the sums.
 template <class T, class C>
 void multiply(const MatMulProblem& p, const T* a, const T* b, const C* bias, C* c) {
@@ -62,7 +77,7 @@ void multiply(const MatMulProblem& p, const T* a, const T* b, const C* bias, C* 
       if (p.beta != 0) {
         value += static_cast<double>(p.beta) * widened(c[i * p.n + j]);
       }
-      if (p.epilogue != Epilogue::kNone) {
+      if (has_bias(p.epilogue)) {
         value += widened(bias[j]);
       }
       const bool is_cut = p.epilogue == Epilogue::kBiasRelu && value < 0;
@@ -74,12 +89,11 @@ void multiply(const MatMulProblem& p, const T* a, const T* b, const C* bias, C* 
 class LoopMatMul final : public MatMulPlan {
  public:
   explicit LoopMatMul(const MatMulProblem& problem) : problem_(problem) {
-    description = concat("loops in place of cuBLASLt",
+    description = concat("loops in place of cuBLASLt", epilogue_text(problem.epilogue),
                          problem.tf32 && problem.dtype == DType::kFloat32 ? " TF32" : "");
   }
-  void run(const void* a, const void* b, const void* bias, void* c, void*,
-           StreamHandle stream) const override {
-    for (const void* address : {a, b, static_cast<const void*>(c)}) {
+  void run(const Operands& operands, void*, StreamHandle stream) const override {
+    for (const void* address : {operands.a, operands.b, static_cast<const void*>(operands.c)}) {
       const auto place = reinterpret_cast<std::uintptr_t>(address);
       TEMPER_ASSERT(place % static_cast<std::uintptr_t>(problem_.alignment_bytes) == 0,
                     "a matrix lies at ", place, ", not at a multiple of ", problem_.alignment_bytes,
@@ -87,20 +101,23 @@ class LoopMatMul final : public MatMulPlan {
     }
     visit_any_float(problem_.dtype, [&]<class T>() {
       if (problem_.c_dtype == problem_.dtype) {
-        queue_batch<T, T>(a, b, bias, c, stream);
+        queue_batch<T, T>(operands, stream);
       } else {
-        queue_batch<T, float>(a, b, bias, c, stream);
+        queue_batch<T, float>(operands, stream);
       }
     });
   }
 
  private:
   template <class T, class C>
-  void queue_batch(const void* a, const void* b, const void* bias, void* c,
-                   StreamHandle stream) const {
+  void queue_batch(const Operands& operands, StreamHandle stream) const {
     stream_of(stream).queue(
-        [p = problem_, a = static_cast<const T*>(a), b = static_cast<const T*>(b),
-         bias = static_cast<const C*>(bias), c = static_cast<C*>(c)] {
+        [p = problem_, a = static_cast<const T*>(operands.a), b = static_cast<const T*>(operands.b),
+         bias = static_cast<const C*>(operands.bias), c = static_cast<C*>(operands.c),
+         sums = static_cast<C*>(operands.sums)] {
+          if (has_sums(p.epilogue)) {
+            sum_up(p, a, b, sums);
+          }
           for (std::int64_t i = 0; i < p.batch; ++i) {
             multiply(p, a + i * p.stride_a, b + i * p.stride_b, bias, c + i * p.stride_c);
           }

@@ -79,7 +79,8 @@ class GemmKernel final : public Kernel {
       fill_elements(size_of(dtype_), 0, y, elements_, stream);
     }
     if (plan_ != nullptr) {
-      plan_->run(args.inputs[0], args.inputs[1], is_bias_ ? c : nullptr, y, args.workspace, stream);
+      plan_->run({args.inputs[0], args.inputs[1], is_bias_ ? c : nullptr, y}, args.workspace,
+                 stream);
     }
     if (relu_) {
       rectify(dtype_, y, elements_, stream);
@@ -193,7 +194,7 @@ class MatMulKernel final : public Kernel {
       return;
     }
     for (const BatchedProduct::Call& call : product_.calls) {
-      plan_->run(a + call.a * bytes, b + call.b * bytes, nullptr, y + call.c * bytes,
+      plan_->run({a + call.a * bytes, b + call.b * bytes, nullptr, y + call.c * bytes},
                  args.workspace, stream);
     }
     if (relu_) {
@@ -234,7 +235,7 @@ class LinearGradKernel final : public Kernel {
     p.c_dtype = result_;
     p.tf32 = query.tf32;
     if (wants_w_ && !is_empty(p)) {
-      plan_ = plan_matmul(p);
+      make_plan(p);
       workspace_bytes = plan_->workspace_bytes;
       description = plan_->description;
     }
@@ -244,14 +245,18 @@ class LinearGradKernel final : public Kernel {
     const StreamHandle stream = handle_of(args.stream);
     const void *x = args.inputs[0], *dy = args.inputs[1];
     if (plan_ != nullptr) {
-      plan_->run(transposed_ ? dy : x, transposed_ ? x : dy, nullptr, args.outputs[0],
+      plan_->run({transposed_ ? dy : x, transposed_ ? x : dy, nullptr, args.outputs[0],
+                  plan_sums_ ? args.outputs[1] : nullptr},
                  args.workspace, stream);
     } else if (wants_w_) {
       fill_elements(size_of(result_), 0, args.outputs[0], elements_, stream);
     }
-    if (wants_b_ && result_ == dtype_) {
+    if (!wants_b_ || plan_sums_) {
+      return;
+    }
+    if (result_ == dtype_) {
       reduce(Reduction::kSum, dtype_, columns_, rows_, dy, args.outputs[1], stream);
-    } else if (wants_b_) {
+    } else {
       reduce_sum(dtype_, result_, columns_, rows_, dy, args.outputs[1], stream);
     }
   }
@@ -262,11 +267,29 @@ class LinearGradKernel final : public Kernel {
   }
 
  private:
+  // With the sums of dy as its epilogue, where there is an algorithm for both.
+  void make_plan(MatMulProblem p) {
+    if (wants_b_) {
+      p.epilogue = transposed_ ? Epilogue::kSumsOfA : Epilogue::kSumsOfB;
+      try {
+        plan_ = plan_matmul(p);
+        plan_sums_ = true;
+        return;
+      } catch (const Error& error) {
+        if (error.code() != ErrorCode::kUnsupported) {
+          throw;
+        }
+      }
+      p.epilogue = Epilogue::kNone;
+    }
+    plan_ = plan_matmul(p);
+  }
+
   std::unique_ptr<MatMulPlan> plan_;
   Places<1> columns_, rows_;
   std::int64_t elements_ = 0;
   DType dtype_ = DType::kFloat32, result_ = DType::kFloat32;
-  bool transposed_ = false, wants_w_ = false, wants_b_ = false;
+  bool transposed_ = false, wants_w_ = false, wants_b_ = false, plan_sums_ = false;
 };
 
 template <class K>

@@ -255,12 +255,12 @@ class DeviceMuonKernel final : public UpdateKernel {
       return static_cast<std::size_t>(count) * sizeof(float);
     };
     for (int i = 0; i < m.steps; ++i) {
-      m.products->gram->run(x, x, nullptr, gram, workspace, stream);
+      m.products->gram->run({x, x, nullptr, gram}, workspace, stream);
       copy_within(polynomial, gram, bytes(side * side), stream);
-      m.products->square->run(gram, gram, nullptr, polynomial, workspace, stream);
+      m.products->square->run({gram, gram, nullptr, polynomial}, workspace, stream);
       copy_within(next, x, bytes(m.rows * m.columns), stream);
-      m.products->apply->run(tall ? x : polynomial, tall ? polynomial : x, nullptr, next, workspace,
-                             stream);
+      m.products->apply->run({tall ? x : polynomial, tall ? polynomial : x, nullptr, next},
+                             workspace, stream);
       std::swap(x, next);
     }
     return x;

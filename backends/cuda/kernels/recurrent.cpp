@@ -170,7 +170,7 @@ class RecurrentKernel final : public Kernel {
   }
   void multiply(const Call& call, const std::unique_ptr<MatMulPlan>& product, const void* a,
                 const void* b, void* c) const {
-    product->run(a, b, nullptr, c, call.product_workspace, call.stream);
+    product->run({a, b, nullptr, c}, call.product_workspace, call.stream);
   }
   bool is(Cell cell) const { return rules_.is(cell); }
 

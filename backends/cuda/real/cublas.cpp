@@ -78,10 +78,7 @@ class CublasMatMul final : public MatMulPlan {
         "a product");
     set(CUBLASLT_MATMUL_DESC_TRANSA, p.transpose_b ? CUBLAS_OP_T : CUBLAS_OP_N);
     set(CUBLASLT_MATMUL_DESC_TRANSB, p.transpose_a ? CUBLAS_OP_T : CUBLAS_OP_N);
-    set(CUBLASLT_MATMUL_DESC_EPILOGUE, p.epilogue == Epilogue::kNone ? CUBLASLT_EPILOGUE_DEFAULT
-                                       : p.epilogue == Epilogue::kBias
-                                           ? CUBLASLT_EPILOGUE_BIAS
-                                           : CUBLASLT_EPILOGUE_RELU_BIAS);
+    set(CUBLASLT_MATMUL_DESC_EPILOGUE, epilogue_of(p.epilogue));
     if (p.epilogue != Epilogue::kNone) {
       set(CUBLASLT_MATMUL_DESC_BIAS_DATA_TYPE, type_of(p.c_dtype));
     }
@@ -89,7 +86,7 @@ class CublasMatMul final : public MatMulPlan {
     b_ = layout(p.dtype, p.transpose_b ? p.n : p.k, p.transpose_b ? p.k : p.n, p.stride_b);
     c_ = layout(p.c_dtype, p.m, p.n, p.stride_c);
     choose_algorithm();
-    description = narrow ? "cuBLASLt TF32" : "cuBLASLt";
+    description = concat("cuBLASLt", epilogue_text(p.epilogue), narrow ? " TF32" : "");
   }
   ~CublasMatMul() override {
     for (const cublasLtMatrixLayout_t each : {a_, b_, c_}) {
@@ -98,18 +95,34 @@ class CublasMatMul final : public MatMulPlan {
     lt().drop_operation(operation_);
   }
 
-  void run(const void* a, const void* b, const void* bias, void* c, void* workspace,
-           StreamHandle stream) const override {
+  void run(const Operands& given, void* workspace, StreamHandle stream) const override {
     if (problem_.epilogue != Epilogue::kNone) {
-      set(CUBLASLT_MATMUL_DESC_BIAS_POINTER, bias);
+      set(CUBLASLT_MATMUL_DESC_BIAS_POINTER, has_sums(problem_.epilogue) ? given.sums : given.bias);
     }
-    lt().check(lt().multiply(lt().handle, operation_, &problem_.alpha, b, b_, a, a_, &problem_.beta,
-                             c, c_, c, c_, &algorithm_, workspace, workspace_bytes,
-                             static_cast<cudaStream_t>(stream.handle)),
+    lt().check(lt().multiply(lt().handle, operation_, &problem_.alpha, given.b, b_, given.a, a_,
+                             &problem_.beta, given.c, c_, given.c, c_, &algorithm_, workspace,
+                             workspace_bytes, static_cast<cudaStream_t>(stream.handle)),
                "a matrix product");
   }
 
  private:
+  // The library's A is our b: what it calls a gradient of B's bias is a sum of our a.
+  static cublasLtEpilogue_t epilogue_of(Epilogue epilogue) {
+    switch (epilogue) {
+      case Epilogue::kBias:
+        return CUBLASLT_EPILOGUE_BIAS;
+      case Epilogue::kBiasRelu:
+        return CUBLASLT_EPILOGUE_RELU_BIAS;
+      case Epilogue::kSumsOfA:
+        return CUBLASLT_EPILOGUE_BGRADB;
+      case Epilogue::kSumsOfB:
+        return CUBLASLT_EPILOGUE_BGRADA;
+      case Epilogue::kNone:
+        break;
+    }
+    return CUBLASLT_EPILOGUE_DEFAULT;
+  }
+
   template <class T>
   void set(cublasLtMatmulDescAttributes_t what, T value) const {
     lt().check(lt().set_operation(operation_, what, &value, sizeof value), "a product's form");

@@ -42,6 +42,8 @@ static_assert(int{ours::CUBLASLT_MATMUL_DESC_BIAS_DATA_TYPE} ==
 static_assert(int{ours::CUBLASLT_EPILOGUE_DEFAULT} == int{::CUBLASLT_EPILOGUE_DEFAULT});
 static_assert(int{ours::CUBLASLT_EPILOGUE_BIAS} == int{::CUBLASLT_EPILOGUE_BIAS});
 static_assert(int{ours::CUBLASLT_EPILOGUE_RELU_BIAS} == int{::CUBLASLT_EPILOGUE_RELU_BIAS});
+static_assert(int{ours::CUBLASLT_EPILOGUE_BGRADA} == int{::CUBLASLT_EPILOGUE_BGRADA});
+static_assert(int{ours::CUBLASLT_EPILOGUE_BGRADB} == int{::CUBLASLT_EPILOGUE_BGRADB});
 static_assert(int{ours::CUBLASLT_MATRIX_LAYOUT_BATCH_COUNT} ==
               int{::CUBLASLT_MATRIX_LAYOUT_BATCH_COUNT});
 static_assert(int{ours::CUBLASLT_MATRIX_LAYOUT_STRIDED_BATCH_OFFSET} ==
