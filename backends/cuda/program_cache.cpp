@@ -1,8 +1,10 @@
 #include "backends/cuda/program_cache.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "runtime/base/concat.h"
 #include "runtime/base/error.h"
@@ -15,7 +17,7 @@ namespace temper::cuda {
 namespace {
 
 constexpr std::string_view kBegin = "temper program 1\n";
-constexpr std::uint64_t kMostBytes = std::uint64_t{1} << 28;
+constexpr std::string_view kEnding = ".program";
 
 // 16 digits: against damage and for names.
 std::string hash_text(std::string_view bytes) {
@@ -44,7 +46,7 @@ std::optional<Entry> read_entry(const std::string& path) {
     if (!file_status(path).is_regular) {
       return std::nullopt;
     }
-    const std::string text = read_text_file(path, kMostBytes);
+    const std::string text = read_text_file(path, kMostProgramBytes);
     const std::size_t rest = kBegin.size() + 16, key = rest + 17;
     if (text.size() < key || !text.starts_with(kBegin) ||
         text.compare(kBegin.size(), 16, hash_text(std::string_view(text).substr(rest))) != 0) {
@@ -75,7 +77,7 @@ std::string program_cache_folder() {
 }
 
 std::string program_cache_file(const std::string& folder, const std::string& key) {
-  return join_path(folder, hash_text(key) + ".program");
+  return join_path(folder, concat(hash_text(key), kEnding));
 }
 
 std::optional<std::string> read_cached_program(const std::string& folder, const std::string& key) {
@@ -94,8 +96,37 @@ void keep_program(const std::string& folder, const std::string& key, const std::
     make_directories(folder);
     remove_stale_temporaries(folder);
     write_file_atomically(program_cache_file(folder, key), file_text(key, binary));
+    drop_oldest_programs(folder, kMostProgramBytes);
   } catch (const Error&) {
     // The next run compiles again.
+  }
+}
+
+void drop_oldest_programs(const std::string& folder, std::uint64_t most) {
+  struct Kept {
+    std::int64_t modified_ns;
+    std::string path;
+    std::uint64_t size;
+  };
+  std::vector<Kept> programs;
+  std::uint64_t bytes = 0;
+  for (const std::string& name : list_directory(folder)) {
+    std::string path = join_path(folder, name);
+    const FileStatus status = file_status(path);
+    if (name.ends_with(kEnding) && status.is_regular) {
+      bytes += status.size;
+      programs.push_back({status.modified_ns, std::move(path), status.size});
+    }
+  }
+  std::sort(programs.begin(), programs.end(), [](const Kept& a, const Kept& b) {
+    return std::pair(a.modified_ns, a.path) < std::pair(b.modified_ns, b.path);
+  });
+  for (const Kept& program : programs) {
+    if (bytes <= most) {
+      return;
+    }
+    remove_file(program.path);
+    bytes -= program.size;
   }
 }
 

@@ -1,5 +1,7 @@
 #include "runtime/exec/staged_inputs.h"
 
+#include <tuple>
+
 #include "runtime/base/error.h"
 
 namespace temper {
@@ -22,6 +24,15 @@ StagedInputs::StagedInputs(const std::vector<PlanPort>& inputs, DeviceMemory& me
       turn.emptied = compute.make_point();
     }
   }
+}
+
+std::int64_t StagedInputs::bytes_of(const std::vector<PlanPort>& inputs) {
+  std::int64_t bytes = 0;
+  for (const PlanPort& port : inputs) {
+    constexpr std::int64_t kBlocks = 1 + std::tuple_size_v<decltype(Input::landing)>;
+    bytes += kBlocks * storage_bytes(port.dtype, port.shape, {});
+  }
+  return bytes;
 }
 
 StagedInputs::~StagedInputs() {

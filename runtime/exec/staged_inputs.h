@@ -7,6 +7,7 @@
 
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <vector>
 
@@ -24,6 +25,8 @@ class StagedInputs {
   StagedInputs(const std::vector<PlanPort>& inputs, DeviceMemory& memory, Stream& compute,
                Stream* copies);
   ~StagedInputs();
+  // What all blocks take where there is a stream beside `compute`.
+  static std::int64_t bytes_of(const std::vector<PlanPort>& inputs);
   StagedInputs(const StagedInputs&) = delete;
   StagedInputs& operator=(const StagedInputs&) = delete;
 

@@ -87,6 +87,24 @@ TEST(Devices, GiveTheSameGradientsByTheirOption) {
   EXPECT_NEAR(losses[0], losses[1], 1e-6);
 }
 
+// A batch of 16 pictures of 8 x 8 and as many labels lies in one place and comes in by two.
+TEST(Devices, AreAskedForTheMemoryOfInputsToo) {
+  if (!has_emulated_cuda_backend()) {
+    GTEST_SKIP() << "this build has no emulated device (TEMPER_DEVICE_EMULATED)";
+  }
+  const ScratchFolder scratch;
+  const CommandResult result =
+      run_temper({"train", digits("digits.toml"), "train.device=cuda-emulated",
+                  "data.batch_size=16", "train.out=" + scratch / "run", "--dry-run", "--json"});
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  const training::JsonValue line = training::parse_json(result.out, "stdout");
+  const training::JsonValue& bytes = line.at("memory_bytes");
+  const auto of = [&](const char* name) { return bytes.at(name).as_int("b"); };
+  EXPECT_GE(of("inputs"), 3 * 16 * (64 * 4 + 8));
+  EXPECT_EQ(of("total"), of("variables") + of("gradients") + of("activations") + of("constants") +
+                             of("kernels") + of("inputs"));
+}
+
 TEST(InspectCommand, TellsTheWorkOfAStepOnADevice) {
   if (!has_emulated_cuda_backend()) {
     GTEST_SKIP() << "this build has no emulated device (TEMPER_DEVICE_EMULATED)";

@@ -1,6 +1,5 @@
 #include "tools/cli/device_option.h"
 
-#include "backends/backends.h"
 #include "runtime/base/concat.h"
 
 namespace temper::cli {
@@ -23,12 +22,12 @@ void take_device(const Arguments& arguments, training::Recipe& recipe) {
   }
 }
 
-std::string chosen_device(const Arguments& arguments, const std::string& otherwise) {
-  const DeviceChoice choice = choose_device(arguments.text(kOption, otherwise));
+DeviceChoice chosen_device(const Arguments& arguments, const std::string& otherwise) {
+  DeviceChoice choice = choose_device(arguments.text(kOption, otherwise));
   if (!choice.why.empty()) {
     print_notes({choice.note()});
   }
-  return choice.device;
+  return choice;
 }
 
 }  // namespace temper::cli

@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "backends/backends.h"
 #include "tools/cli/command.h"
 #include "training/recipe/recipe.h"
 
@@ -14,7 +15,7 @@ OptionSpec device_option();
 void take_device(const Arguments& arguments, training::Recipe& recipe);
 
 // For commands without a recipe: the device that was typed, or `otherwise`; says on the way what
-// "auto" became.
-std::string chosen_device(const Arguments& arguments, const std::string& otherwise);
+// "auto" became, which is open then.
+DeviceChoice chosen_device(const Arguments& arguments, const std::string& otherwise);
 
 }  // namespace temper::cli

@@ -109,7 +109,9 @@ int run(const Arguments& arguments) {
                "temper generate needs a text to continue: --prompt TEXT, or --tokens 1,2,3");
   training::GeneratorOptions options;
   options.context = arguments.integer("--context", source.context, 1);
-  options.device = chosen_device(arguments, options.device);
+  DeviceChoice chosen = chosen_device(arguments, options.device);
+  options.device = chosen.device;
+  options.opened = std::move(chosen.opened);
   options.engine.threads =
       static_cast<int>(arguments.integer("--threads", available_processors(), 1));
   training::TextGenerator generator(source.model, std::move(options));

@@ -250,17 +250,17 @@ std::string precision_of(const Arguments& arguments) {
 }
 
 training::TrainingPreview preview_of(const Arguments& arguments, const OnnxModel& model,
-                                     const std::string& loss, const std::string& device) {
+                                     const std::string& loss, DeviceChoice& device) {
   return {model,
           loss,
           named_sizes(arguments, 1),
-          device,
+          make_backend(std::move(device)),
           static_cast<int>(arguments.integer("--threads", available_processors(), 1)),
           precision_of(arguments)};
 }
 
 // Everything as one JSON line, also of a model that is refused; the error follows then.
-int run_json(const Arguments& arguments, const OnnxModel& model, const std::string& device) {
+int run_json(const Arguments& arguments, const OnnxModel& model, DeviceChoice device) {
   const training::ModelInspection inspection = training::inspect_model(model);
   const training::LayoutReport layout =
       inspection.imports() ? training::inspect_layout(model, named_sizes(arguments, 1))
@@ -269,9 +269,10 @@ int run_json(const Arguments& arguments, const OnnxModel& model, const std::stri
   std::vector<ShownMemory> batches;
   if (inspection.imports()) {
     const std::string loss = arguments.text("--loss", training::guess_loss(model));
+    const std::string name = device.device;
     training::TrainingPreview preview = preview_of(arguments, model, loss, device);
     json.set("loss", loss);
-    json.set("device", device);
+    json.set("device", name);
     training::JsonValue memory = training::JsonValue::array();
     batches = memory_of_batches(preview);
     for (const ShownMemory& shown : batches) {
@@ -296,9 +297,9 @@ int run_json(const Arguments& arguments, const OnnxModel& model, const std::stri
 
 int run(const Arguments& arguments) {
   const OnnxModel model = OnnxModel::load(arguments.positional(0), {});
-  const std::string device = chosen_device(arguments, "cpu");
+  DeviceChoice device = chosen_device(arguments, "cpu");
   if (arguments.has("--json")) {
-    return run_json(arguments, model, device);
+    return run_json(arguments, model, std::move(device));
   }
   print_file(model);
   const training::ModelInspection inspection = training::inspect_model(model);
@@ -313,6 +314,7 @@ int run(const Arguments& arguments) {
   }
   print_blockers(inspection.nodes_without_gradient);
   const std::string loss = arguments.text("--loss", training::guess_loss(model));
+  const std::string name = device.device;
   training::TrainingPreview preview = preview_of(arguments, model, loss, device);
   const std::vector<ShownMemory> batches = memory_of_batches(preview);
   print_memory(batches, loss);
@@ -320,7 +322,7 @@ int run(const Arguments& arguments) {
   if (arguments.has("--kernels")) {
     const std::int64_t batch = arguments.integer("--batch-size", 32, 1);
     print_kernels(preview, batch);
-    print_work(preview.work(batch), device);
+    print_work(preview.work(batch), name);
   }
   return 0;
 }

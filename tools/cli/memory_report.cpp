@@ -35,11 +35,15 @@ void print_memory(const std::vector<training::MemoryPlan>& stages, bool as_json,
       std::max_element(stages.begin(), stages.end(),
                        [](const auto& a, const auto& b) { return a.total() < b.total(); });
   const training::MemoryPlan& memory = *largest;
-  const Lines lines = {
-      {"variables", memory.variables}, {"gradients", memory.gradients},
-      {"activations", memory.arena},   {"constants", memory.constants},
-      {"kernels", memory.kernels},     {"total", memory.total()},
-  };
+  Lines lines = {{"variables", memory.variables},
+                 {"gradients", memory.gradients},
+                 {"activations", memory.arena},
+                 {"constants", memory.constants},
+                 {"kernels", memory.kernels}};
+  if (memory.inputs > 0) {
+    lines.emplace_back("inputs", memory.inputs);
+  }
+  lines.emplace_back("total", memory.total());
   // Code, libraries, graphs and the data that were looked at.
   const std::int64_t program = std::max<std::int64_t>(resident_bytes() - stages.back().total(), 0);
   const std::int64_t step = memory.total() + program;

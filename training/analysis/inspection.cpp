@@ -116,7 +116,13 @@ std::string guess_loss(const graph::OnnxModel& model) {
 TrainingPreview::TrainingPreview(const graph::OnnxModel& model, const std::string& loss,
                                  std::map<std::string, std::int64_t> symbols,
                                  std::string_view device, int threads, const std::string& precision)
-    : backend_(make_backend(device)),
+    : TrainingPreview(model, loss, std::move(symbols), make_backend(device), threads, precision) {}
+
+TrainingPreview::TrainingPreview(const graph::OnnxModel& model, const std::string& loss,
+                                 std::map<std::string, std::int64_t> symbols,
+                                 std::unique_ptr<Backend> backend, int threads,
+                                 const std::string& precision)
+    : backend_(std::move(backend)),
       reference_(make_backend("reference")),
       symbols_(std::move(symbols)) {
   CompileSettings settings;
@@ -192,6 +198,7 @@ MemoryPlan TrainingPreview::memory(std::int64_t batch) {
   memory.arena = made.arena_bytes;
   memory.gradients = made.flat_bytes;
   memory.kernels = made.kernel_bytes;
+  memory.inputs = backend_->memory().is_host() ? 0 : StagedInputs::bytes_of(made.inputs);
   for (const Tensor& constant : made.constants) {
     memory.constants += constant.bytes();
   }

@@ -63,6 +63,10 @@ class TrainingPreview {
   TrainingPreview(const graph::OnnxModel& model, const std::string& loss,
                   std::map<std::string, std::int64_t> symbols, std::string_view device, int threads,
                   const std::string& precision = "f32");
+  // On a device that is open.
+  TrainingPreview(const graph::OnnxModel& model, const std::string& loss,
+                  std::map<std::string, std::int64_t> symbols, std::unique_ptr<Backend> backend,
+                  int threads, const std::string& precision = "f32");
   ~TrainingPreview();
 
   // THROWS: as Engine::plan() does.

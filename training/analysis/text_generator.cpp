@@ -39,7 +39,8 @@ struct TextGenerator::Impl {
 
   Impl(const std::string& path, GeneratorOptions& options)
       : onnx(graph::OnnxModel::load(path)),
-        backend(make_backend(options.device)),
+        backend(options.opened != nullptr ? std::move(options.opened)
+                                          : make_backend(options.device)),
         reference(make_backend("reference")),
         inputs(onnx.inputs()) {
     sort_inputs();

@@ -19,6 +19,7 @@ struct GeneratorOptions {
   // as many as it turns out to take, up to kDefaultContext.
   std::int64_t context = 0;
   std::string device = "cpu";
+  std::unique_ptr<Backend> opened = {};  // the device, where it is open
   EngineOptions engine;
 };
 inline constexpr std::int64_t kDefaultContext = 1024;

@@ -51,7 +51,8 @@ void take_memory(const MemoryPlan& needed, const Take& take) {
     if (error.code() == ErrorCode::kOutOfMemory) {
       error.add_note(concat("training takes ", needed.total(), " bytes: variables ",
                             needed.variables, ", gradients ", needed.gradients, ", activations ",
-                            needed.arena, ", kernels ", needed.kernels));
+                            needed.arena, ", kernels ", needed.kernels, ", inputs ",
+                            needed.inputs));
     }
     throw;
   }
@@ -240,6 +241,8 @@ MemoryPlan PlanSet::memory() const {
   memory.gradients = arena_.flat_bytes();
   for (const auto& [name, compiled] : compiled_) {
     memory.kernels += compiled->plan.kernel_bytes + compiled->plan.readings_bytes;
+    memory.inputs +=
+        backend_.memory().is_host() ? 0 : StagedInputs::bytes_of(compiled->plan.inputs);
     for (const Tensor& constant : compiled->plan.constants) {
       memory.constants += constant.bytes();
     }

@@ -45,7 +45,10 @@ struct MemoryPlan {
   std::int64_t arena = 0;  // activations and workspaces, the largest plan's
   std::int64_t constants = 0;
   std::int64_t kernels = 0;  // tables of the kernels, readings of steps
-  std::int64_t total() const { return variables + gradients + arena + constants + kernels; }
+  std::int64_t inputs = 0;   // on a device: where batches lie and come in
+  std::int64_t total() const {
+    return variables + gradients + arena + constants + kernels + inputs;
+  }
 };
 
 // A plan of a set with the executor that runs it.

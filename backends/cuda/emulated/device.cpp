@@ -9,12 +9,11 @@
 #include <cstring>
 #include <iterator>
 #include <map>
-#include <mutex>
 #include <utility>
 
+#include "backends/cuda/emulated/blocks.h"
 #include "backends/cuda/emulated/emulated_device.h"
 #include "backends/cuda/emulated/emulated_stream.h"
-#include "runtime/base/alignment.h"
 #include "runtime/base/error.h"
 
 #ifdef __SANITIZE_ADDRESS__
@@ -34,9 +33,7 @@ struct Device {
   std::size_t used = 0;   // addresses
   std::size_t taken = 0;  // bytes alive
   int open = 0;
-  std::map<std::size_t, std::size_t> live;  // offset to size
-  std::mutex pinned_mutex;                  // loaders make and drop buffers
-  std::map<const std::byte*, std::size_t> pinned;
+  std::map<std::size_t, std::size_t> live;           // offset to size
   std::map<std::uint64_t, EmulatedStream*> streams;  // by number; an event may outlive its stream
   std::uint64_t made_streams = 0;
   EmulatedStream* captured = nullptr;
@@ -80,13 +77,6 @@ void refuse_while_captured(const char* what) {
 // As CUDA has it: once work has failed, whatever is asked of the device fails.
 void refuse_when_failed() {
   TEMPER_CHECK(d.failure.empty(), ErrorCode::kDevice, "the emulated device: ", d.failure);
-}
-
-template <class Key>
-bool within(const std::map<Key, std::size_t>& blocks, Key at, std::size_t bytes) {
-  const auto after = blocks.upper_bound(at);
-  return after != blocks.begin() &&
-         at + bytes <= std::prev(after)->first + std::prev(after)->second;
 }
 
 void require_device(const void* data, std::size_t bytes) {
@@ -240,28 +230,6 @@ void release(void* device, std::size_t) noexcept {
 
 MemoryFigures memory_figures() {
   return {d.memory_bytes - std::min(d.taken, d.memory_bytes), d.memory_bytes};
-}
-
-void* allocate_pinned(std::size_t bytes) {
-  const std::size_t needed = aligned_bytes(std::max<std::size_t>(bytes, 1));
-  void* data = ::operator new(needed, std::align_val_t(kBufferAlignment));
-  std::memset(data, 0, needed);
-  const std::scoped_lock lock(d.pinned_mutex);
-  d.pinned[static_cast<const std::byte*>(data)] = needed;
-  return data;
-}
-
-void release_pinned(void* host) noexcept {
-  {
-    const std::scoped_lock lock(d.pinned_mutex);
-    d.pinned.erase(static_cast<const std::byte*>(host));
-  }
-  ::operator delete(host, std::align_val_t(kBufferAlignment));
-}
-
-bool is_pinned(const void* host, std::size_t bytes) {
-  const std::scoped_lock lock(d.pinned_mutex);
-  return within(d.pinned, static_cast<const std::byte*>(host), bytes);
 }
 
 StreamHandle make_stream() {

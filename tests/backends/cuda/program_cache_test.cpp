@@ -2,6 +2,8 @@
 // on the disk.
 #include <gtest/gtest.h>
 
+#include <chrono>
+#include <cstdint>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -162,6 +164,29 @@ TEST_F(ProgramCache, ADamagedFileIsCompiledAnew) {
     EXPECT_EQ(again.values, first.values);
     EXPECT_EQ(bytes_of(file).size(), whole.size());
   }
+}
+
+TEST_F(ProgramCache, TheProgramsOfLongestAgoMakeRoom) {
+  constexpr std::uintmax_t kMiB = std::uintmax_t{1} << 20;
+  const fs::path folder = folder_ / "temper";
+  fs::create_directories(folder);
+  const auto now = fs::file_time_type::clock::now();
+  const auto put = [&](const char* name, std::uintmax_t bytes, int hours_ago) {
+    write(folder / name, "");
+    fs::resize_file(folder / name, bytes);  // a hole: no blocks are taken
+    fs::last_write_time(folder / name, now - std::chrono::hours(hours_ago));
+  };
+  put("1.program", 200 * kMiB, 1);
+  put("3.program", 100 * kMiB, 3);
+  put("2.program", 20 * kMiB, 2);
+  put("notes.txt", 300 * kMiB, 4);  // nobody's program
+  EXPECT_EQ(run_model().programs, 1u);
+  EXPECT_TRUE(fs::exists(folder / "1.program"));
+  EXPECT_TRUE(fs::exists(folder / "2.program"));
+  EXPECT_FALSE(fs::exists(folder / "3.program"));
+  EXPECT_TRUE(fs::exists(folder / "notes.txt"));
+  EXPECT_EQ(kept().size(), 4u);
+  EXPECT_EQ(run_model().programs, 0u);
 }
 
 TEST_F(ProgramCache, AFolderThatCannotBeWrittenIsNoError) {
