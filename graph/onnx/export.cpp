@@ -343,6 +343,23 @@ class Exporter {
   std::map<std::string, std::string> locations_;        // old -> new
 };
 
+void set_metadata(wire::ModelProto& proto, const ExportedMetadata& metadata) {
+  if (metadata.prefix.empty()) {
+    return;
+  }
+  auto& kept = *proto.mutable_metadata_props();
+  for (int i = kept.size(); i-- > 0;) {
+    if (kept.Get(i).key().starts_with(metadata.prefix)) {
+      kept.DeleteSubrange(i, 1);
+    }
+  }
+  for (const auto& [key, value] : metadata.entries) {
+    auto* entry = kept.Add();
+    entry->set_key(key);
+    entry->set_value(value);
+  }
+}
+
 }  // namespace
 
 void write_edited(const OnnxModel::Impl& origin, wire::ModelProto edited,
@@ -356,9 +373,10 @@ void write_edited(const OnnxModel::Impl& origin, wire::ModelProto edited,
 }
 
 void export_model(const OnnxModel& model, const std::map<std::string, PlainValue>& trained,
-                  const std::string& path) {
+                  const std::string& path, const ExportedMetadata& metadata) {
   wire::ModelProto proto = *model.impl().proto;
   to_inference_form(proto);
+  set_metadata(proto, metadata);
   write_edited(model.impl(), std::move(proto), trained, path);
 }
 

@@ -5,11 +5,20 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "graph/onnx/import.h"
 #include "runtime/memory/plain_pieces.h"
 
 namespace temper::graph {
+
+// Entries of the file's metadata whose keys begin with `prefix`: these take the place of those it
+// has. With an empty prefix all stay.
+struct ExportedMetadata {
+  std::string prefix;
+  std::vector<std::pair<std::string, std::string>> entries;
+};
 
 // Writes the model to `path` with the tensors of `trained` (by the file's names) replaced;
 // unchanged tensors keep their bytes. A file exported in training mode is written in inference form
@@ -22,7 +31,7 @@ namespace temper::graph {
 // COST: no whole tensor is in memory: values are asked for a piece at a time, what is not trained
 // is read from the file again.
 void export_model(const OnnxModel& model, const std::map<std::string, PlainValue>& trained,
-                  const std::string& path);
+                  const std::string& path, const ExportedMetadata& metadata = {});
 void export_model(const OnnxModel& model, const std::map<std::string, Tensor>& trained,
                   const std::string& path);
 

@@ -51,6 +51,12 @@ void print_file(const OnnxModel& model) {
   std::printf("opset     %s\nIR        %lld\nproducer  %s\ngraph     %s\n", opsets.c_str(),
               static_cast<long long>(model.ir_version()), model.producer().c_str(),
               model.graph_name().c_str());
+  constexpr std::size_t kMostText = 100;
+  for (const auto& [key, value] : model.metadata()) {
+    const bool cut = value.size() > kMostText;
+    std::printf("metadata  %s = %s%s\n", key.c_str(), value.substr(0, kMostText).c_str(),
+                cut ? "... (--json has all)" : "");
+  }
 }
 
 // The sizes besides the batch that a file leaves to the data, with where they stand.

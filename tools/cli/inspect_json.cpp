@@ -147,6 +147,11 @@ JsonValue inspection_json(const graph::OnnxModel& model,
   json.set("ir", model.ir_version());
   json.set("producer", model.producer());
   json.set("graph", model.graph_name());
+  JsonValue metadata = JsonValue::object();
+  for (const auto& [key, value] : model.metadata()) {
+    metadata.set(key, value);
+  }
+  json.set("metadata", std::move(metadata));
   json.set("inputs", inputs_json(model, layout));
   json.set("outputs", outputs_json(model, layout));
   json.set("ops", counts_json(model.op_counts()));

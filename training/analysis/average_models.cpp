@@ -10,6 +10,7 @@
 #include "graph/onnx/import.h"
 #include "graph/ops/standard_ops.h"
 #include "runtime/base/error.h"
+#include "training/session/model_metadata.h"
 
 namespace temper::training {
 namespace {
@@ -97,12 +98,12 @@ void average_models(const std::vector<std::string>& paths, const std::vector<dou
       add(variable, share[file], sum.values);
     }
   }
-  std::map<std::string, Tensor> means;
+  std::map<std::string, PlainValue> means;
   for (auto& [name, sum] : sums) {
-    means[name] = Tensor::from<double>(sum.dtype, sum.shape, sum.values);
+    means.emplace(name, plain_value(Tensor::from<double>(sum.dtype, sum.shape, sum.values)));
     sum.values = {};
   }
-  graph::export_model(first, means, out);
+  graph::export_model(first, means, out, {kMetadataPrefix, lasting_entries(first)});
 }
 
 }  // namespace temper::training

@@ -1,49 +1,21 @@
 #include "training/analysis/conversion.h"
 
 #include <algorithm>
-#include <memory>
 
 #include "runtime/base/error.h"
 #include "runtime/platform/files.h"
-#include "runtime/platform/folders.h"
-#include "training/formats/checkpoint_file.h"
-#include "training/records/checkpoint.h"
+#include "training/analysis/checkpoint_source.h"
 
 namespace temper::training {
 namespace {
 
 constexpr std::uint64_t kMostMapBytes = std::uint64_t{16} << 20;
 
-Tensor whole(const PlainValue& value) {
-  Tensor tensor(value.dtype, value.shape, {}, "a tensor of a checkpoint");
-  auto* to = static_cast<std::byte*>(tensor.data());
-  value.for_each_piece(
-      [&](std::span<const std::byte> piece) { to = std::copy(piece.begin(), piece.end(), to); });
-  return tensor;
-}
-
-CheckpointFile read_run(const std::string& folder) {
-  CheckpointFile file;
-  const auto saved =
-      std::make_shared<const SavedTensors>(read_newest_checkpoint(folder, file.notes));
-  file.format = "Temper run";
-  const auto add = [&](const std::map<std::string, PlainValue>& values, std::string_view front) {
-    for (const auto& [name, value] : values) {
-      file.tensors.push_back({concat(front, name), value.dtype, value.shape,
-                              [saved, &value] { return whole(value); }});
-    }
-  };
-  add(saved->weights, "");
-  add(saved->averages, "average.");
-  return file;
-}
-
 }  // namespace
 
 Conversion convert_checkpoint(const std::string& checkpoint, const std::string& model_path,
                               const std::string& out, const ConversionOptions& options) {
-  CheckpointFile file =
-      file_status(checkpoint).is_folder ? read_run(checkpoint) : read_checkpoint_file(checkpoint);
+  CheckpointFile file = read_checkpoint(checkpoint);
   Conversion done;
   done.format = file.format;
   done.tensors = static_cast<std::int64_t>(file.tensors.size());

@@ -1,13 +1,18 @@
 #include "training/records/run_export.h"
 
+#include <algorithm>
+#include <span>
+
 #include "graph/onnx/export.h"
 #include "graph/onnx/import.h"
+#include "graph/onnx/structure.h"
 #include "runtime/base/error.h"
 #include "runtime/platform/files.h"
 #include "runtime/platform/folders.h"
 #include "training/recipe/recipe.h"
 #include "training/records/checkpoint.h"
 #include "training/session/data_options.h"
+#include "training/session/model_metadata.h"
 
 namespace temper::training {
 namespace {
@@ -21,6 +26,47 @@ std::map<std::string, PlainValue> model_values(const SavedTensors& saved, bool a
     }
   }
   return values;
+}
+
+// Whether the file has these very values.
+bool holds_values(const graph::OnnxModel& model, const std::map<std::string, PlainValue>& values) {
+  for (const graph::StoredWeight& weight : graph::stored_weights(model)) {
+    const auto found = values.find(weight.tensor.name);
+    if (found == values.end()) {
+      continue;
+    }
+    const Tensor in_file = weight.tensor.read();
+    if (in_file.dtype() != found->second.dtype || !(in_file.shape() == found->second.shape)) {
+      return false;
+    }
+    const auto* at = static_cast<const std::byte*>(in_file.data());
+    bool same = true;
+    found->second.for_each_piece([&](std::span<const std::byte> piece) {
+      same = same && std::equal(piece.begin(), piece.end(), at);
+      at += piece.size();
+    });
+    if (!same) {
+      return false;
+    }
+  }
+  return true;
+}
+
+// What the run wrote of its model; how good it is only where the values are the same.
+MetadataEntries entries_of(const std::string& last,
+                           const std::map<std::string, PlainValue>& values) {
+  MetadataEntries entries;
+  if (!file_status(last).is_regular) {
+    return entries;
+  }
+  const graph::OnnxModel model = graph::OnnxModel::load(last);
+  const bool same = holds_values(model, values);
+  for (auto& [key, value] : model.metadata()) {
+    if (key.starts_with(kMetadataPrefix) && (same || !is_measure(key))) {
+      entries.emplace_back(key, value);
+    }
+  }
+  return entries;
 }
 
 }  // namespace
@@ -43,8 +89,10 @@ std::vector<std::string> export_run(const std::string& run_directory, const std:
       recipe.average.is_on() ? "yet: average.start was not reached" : "(average.kind is \"off\")");
   const graph::OnnxModel model =
       graph::OnnxModel::load(recipe.model.path, {recipe.model.external_data_root});
-  graph::export_model(model, model_values(saved, averages), model_path);
-  const std::string prepared = preprocessing_path(join_path(run_directory, "last.onnx"));
+  const std::string last = join_path(run_directory, "last.onnx");
+  const std::map<std::string, PlainValue> values = model_values(saved, averages);
+  graph::export_model(model, values, model_path, {kMetadataPrefix, entries_of(last, values)});
+  const std::string prepared = preprocessing_path(last);
   if (file_status(prepared).is_regular) {
     write_file_atomically(preprocessing_path(model_path), read_text_file(prepared, 1 << 24));
   }

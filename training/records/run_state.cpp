@@ -42,6 +42,10 @@ void for_each_field(State& state, Field&& field) {
   field("given_loss", state.given_evaluation.loss);
   field("given_samples", state.given_evaluation.samples);
   field("given_metrics", state.given_evaluation.metrics);
+  field("last_loss", state.last_evaluation.loss);
+  field("last_samples", state.last_evaluation.samples);
+  field("last_metrics", state.last_evaluation.metrics);
+  field("evaluated_step", state.evaluated_step);
   field("has_trained", state.has_trained);
   field("first_trained_metric", state.first_trained_metric);
   field("best_trained_metric", state.best_trained_metric);

@@ -26,6 +26,9 @@ struct RunState {
   std::int64_t best_step = 0;
   Evaluation best_evaluation;   // of the best model; no samples without validation data
   Evaluation given_evaluation;  // of the model as given; no samples where it was not evaluated
+  // The last one, and after which step; -1: there is none.
+  Evaluation last_evaluation;
+  std::int64_t evaluated_step = -1;
   // The monitored metric after training: at the first evaluation, and at its best.
   bool has_trained = false;
   double first_trained_metric = 0;

@@ -3,8 +3,10 @@
 #include "graph/onnx/export.h"
 #include "runtime/base/concat.h"
 #include "runtime/platform/files.h"
+#include "training/formats/sha256.h"
 #include "training/run/update_batchnorm.h"
 #include "training/session/data_options.h"
+#include "training/session/model_metadata.h"
 
 namespace temper::training {
 
@@ -39,13 +41,25 @@ void RunModel::with_averages(bool wanted, const std::function<void()>& act) {
   });
 }
 
+const Evaluation* RunModel::measured() const {
+  const RunState& state = context_.state;
+  const AverageSettings& average = context_.recipe.average;
+  const bool same =
+      state.average_updates == 0 || average.validate == (average.exported == "average");
+  return same && state.evaluated_step == state.attempted ? &state.last_evaluation : nullptr;
+}
+
 void RunModel::export_to(const std::string& path) {
   context_.records->guarded([&] { write(path); });
 }
 
 void RunModel::write(const std::string& path) {
+  if (parent_.empty()) {
+    parent_ = sha256_of_file(session_.model().path());
+  }
   with_averages(context_.recipe.average.exported == "average", [&] {
-    graph::export_model(session_.model(), session_.engine().model_values(), path);
+    graph::export_model(session_.model(), session_.engine().model_values(), path,
+                        {kMetadataPrefix, model_metadata(session_, measured(), parent_)});
   });
   const JsonValue preparation = session_.train_data().preprocessing();
   if (!preparation.is_null()) {

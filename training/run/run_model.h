@@ -25,14 +25,19 @@ class RunModel {
   }
   // Calls `act`, with the averages in the place of the weights where they are wanted and there.
   void with_averages(bool wanted, const std::function<void()>& act);
-  // Writes the model, and how the data of it were prepared. THROWS: as graph::export_model.
+  // Writes the model with what is known of it (model_metadata.h), and how the data of it were
+  // prepared. THROWS: as graph::export_model.
   void write(const std::string& path);
   // The same, where trouble is the records'.
   void export_to(const std::string& path);
 
  private:
+  // Of the weights that are exported now, or null.
+  const Evaluation* measured() const;
+
   Session& session_;
   RunContext& context_;
+  std::string parent_;              // SHA-256 of the file that is trained; empty: not taken yet
   std::int64_t refreshed_at_ = -1;  // updates of the averages when their statistics were last taken
 };
 

@@ -59,6 +59,8 @@ void Validation::validate() {
   model_.with_averages(context_.recipe.average.validate,
                        [&] { last_ = evaluate(session_, *val, set); });
   any_ = true;
+  context_.state.last_evaluation = last_;
+  context_.state.evaluated_step = context_.state.attempted;
   std::vector<Metric> line = {{"val/loss", last_.loss}};
   for (const MetricValue& metric : last_.metrics) {
     line.push_back({"val/" + metric.name, metric.value});

@@ -12,6 +12,7 @@
 #include "training/session/data_options.h"
 #include "training/session/input_ranges.h"
 #include "training/session/input_shapes.h"
+#include "training/session/model_metadata.h"
 #include "training/session/run_device.h"
 #include "training/session/what_trains.h"
 
@@ -234,7 +235,7 @@ void AdversarialSession::export_model(const graph::OnnxModel& model, int number,
       values[variable.name] = plans_->store().pieces(stored);
     }
   }
-  graph::export_model(model, values, path);
+  graph::export_model(model, values, path, {kMetadataPrefix, {}});  // what it was before
 }
 
 std::int64_t AdversarialSession::export_bytes() const {

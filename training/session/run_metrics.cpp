@@ -5,6 +5,7 @@
 #include "runtime/base/error.h"
 #include "training/compile/loss_graph.h"
 #include "training/objective/inferred_loss.h"
+#include "training/session/model_metadata.h"
 
 namespace temper::training {
 namespace {
@@ -188,6 +189,10 @@ std::vector<std::string> class_names(const Session& session) {
   std::vector<std::string> names = written.empty() ? session.train_data().class_names() : written;
   if (names.size() > count) {  // not of this target
     names.clear();
+  }
+  if (names.empty() && task.counts_accuracy()) {
+    const std::vector<std::string> of_file = model_claims(session.model()).classes;
+    names = of_file.size() == count ? of_file : names;
   }
   if (names.empty() && two) {
     return {"negative", "positive"};

@@ -37,9 +37,9 @@ const Tensor* target_of(const Session& session, const Batch& batch);
 // What the graphs of steps count of their batches' right predictions.
 AccuracySettings accuracy_settings(const Session& session);
 
-// One name per class, for people: data.class_names, else the data's own, else the numbers. Two of a
-// binary task, one per label of a multi-label one. THROWS: kInvalidArgument when data.class_names
-// has another number of names.
+// One name per class, for people: data.class_names, else the data's own, else those of the model's
+// metadata, else the numbers. Two of a binary task, one per label of a multi-label one. THROWS:
+// kInvalidArgument when data.class_names has another number of names.
 std::vector<std::string> class_names(const Session& session);
 
 }  // namespace temper::training

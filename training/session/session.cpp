@@ -13,6 +13,7 @@
 #include "training/session/data_options.h"
 #include "training/session/input_ranges.h"
 #include "training/session/input_shapes.h"
+#include "training/session/model_metadata.h"
 #include "training/session/precision.h"
 #include "training/session/run_device.h"
 #include "training/session/run_metrics.h"
@@ -63,6 +64,8 @@ Session::Session(Recipe recipe, EngineOptions options, SessionNeeds needs)
   const std::string prepared = preprocessing_path(recipe_.model.path);
   if (needs.stored_preprocessing && file_status(prepared).is_regular) {
     data.preprocessing = parse_json(read_text_file(prepared, 1 << 24), prepared);
+  } else if (needs.stored_preprocessing) {
+    data.preprocessing = claimed_preprocessing(*model_, recipe_, notes_);
   }
   watch_steps_ = needs.watch_steps;
   needs.target ? open_data(data) : open_inputs(data);

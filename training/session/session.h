@@ -29,7 +29,7 @@ struct SessionNeeds {
   bool target = true;  // false: the data need no target and there is no loss (prediction)
   std::set<std::string> as_variables;  // see OnnxModel::build_graph
   // Tables are prepared as when the model was trained: by the file preprocessing_path(model) if it
-  // is there.
+  // is there, else as the model's metadata say.
   bool stored_preprocessing = false;
   bool trains = true;        // false: nothing is said of what trains (evaluation, gradients)
   bool watch_steps = false;  // graphs of steps also give gradients and activations (watch.h)

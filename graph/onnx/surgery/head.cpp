@@ -5,6 +5,7 @@
 
 #include <onnx.pb.h>
 
+#include "graph/onnx/class_names.h"
 #include "graph/onnx/surgery/classifier.h"
 #include "graph/onnx/surgery/fresh_values.h"
 #include "runtime/base/error.h"
@@ -13,24 +14,6 @@ namespace temper::graph {
 namespace {
 
 using Rows = std::vector<std::int64_t>;
-
-// What is in quotes, but for keys of a dictionary: "{0: 'cat', 1: 'dog'}", {"0": "cat"}.
-std::vector<std::string> quoted_values(const std::string& text) {
-  std::vector<std::string> values;
-  for (std::size_t at = text.find_first_of("'\""); at != std::string::npos;
-       at = text.find_first_of("'\"", at)) {
-    const std::size_t end = text.find(text[at], at + 1);
-    if (end == std::string::npos) {
-      break;
-    }
-    const std::size_t next = text.find_first_not_of(" ", end + 1);
-    if (next == std::string::npos || text[next] != ':') {
-      values.push_back(text.substr(at + 1, end - at - 1));
-    }
-    at = end + 1;
-  }
-  return values;
-}
 
 class Head {
  public:
@@ -48,6 +31,7 @@ class Head {
       set_target(*node);
     }
     set_shapes();
+    forget_claims();
     const std::string name = layer().name();
     edit_.note(concat("--head-classes: layer '", name, "' gives ", options_.classes,
                       " classes in place of ", old_classes_, "; ", kept.size(),
@@ -57,22 +41,30 @@ class Head {
  private:
   const LinearLayer& layer() const { return found_.layer; }
 
-  std::vector<std::string> class_names() const {
+  std::vector<std::pair<std::string, std::string>> metadata() const {
+    std::vector<std::pair<std::string, std::string>> entries;
     for (const auto& entry : edit_.proto().metadata_props()) {
-      for (const char* key : {"names", "classes", "labels", "id2label"}) {
-        if (entry.key() == key) {
-          return quoted_values(entry.value());
-        }
+      entries.emplace_back(entry.key(), entry.value());
+    }
+    return entries;
+  }
+
+  // What a run wrote of the classes that the model had, and how well it told them apart.
+  void forget_claims() {
+    auto& entries = *edit_.proto().mutable_metadata_props();
+    for (int i = entries.size(); i-- > 0;) {
+      const std::string& key = entries.Get(i).key();
+      if (key == "temper.classes" || key.starts_with("temper.metric")) {
+        entries.DeleteSubrange(i, 1);
       }
     }
-    return {};
   }
 
   Rows kept_rows() const {
     TEMPER_CHECK(static_cast<std::int64_t>(options_.keep.size()) <= options_.classes,
                  ErrorCode::kInvalidArgument, "--head-keep names ", options_.keep.size(),
                  " classes, but the new head has ", options_.classes);
-    const std::vector<std::string> names = class_names();
+    const std::vector<std::string> names = class_names(metadata());
     Rows rows;
     for (const std::string& word : options_.keep) {
       std::int64_t row = -1;
