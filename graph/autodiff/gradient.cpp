@@ -42,6 +42,11 @@ class ReversePass {
     }
   }
 
+  // See gradient.h.
+  std::vector<ValueId> expanded(const Node& node, Builder& builder) {
+    return expanded_gradient(node, builder, node.inputs);
+  }
+
   // The sum of all contributions to a value's gradient, added in the order they arose.
   ValueId total(ValueId id, Builder& builder) {
     resize();
@@ -298,6 +303,12 @@ std::vector<ValueId> gradient(Graph& graph, ValueId y, std::span<const ValueId> 
   }
   verify(graph, "gradient");
   return grads;
+}
+
+std::vector<ValueId> expanded_gradient(Graph& graph, NodeId id) {
+  const Node node = graph.node(id);  // a copy: adding nodes moves them
+  Builder builder(graph, node.origin);
+  return ReversePass(graph, {}).expanded(node, builder);
 }
 
 std::shared_ptr<Body> gradient_of_body(const Body& body, const std::vector<std::size_t>& outputs,

@@ -27,4 +27,9 @@ std::vector<ValueId> gradient(Graph& graph, ValueId y, std::span<const ValueId> 
 std::shared_ptr<Body> gradient_of_body(const Body& body, const std::vector<std::size_t>& outputs,
                                        const std::vector<std::size_t>& inputs);
 
+// What a node computes whose op gives the gradients of another one (OpDef::backward_of), as the
+// gradient of that op's expansion: values in the places of its outputs. REQUIRES: the other op has
+// an expansion.
+std::vector<ValueId> expanded_gradient(Graph& graph, NodeId node);
+
 }  // namespace temper::graph

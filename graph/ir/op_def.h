@@ -254,6 +254,28 @@ class OpDef {
     return *this;
   }
 
+  // Of an input that is absorbed: the attribute that keeps it, for files written from the graph.
+  OpDef& writes(int input, const char* attribute, InputForm form) {
+    written_inputs.push_back({input, attribute, form});
+    return *this;
+  }
+  // Attributes that no file has: what follows from the rest, or is this library's own.
+  OpDef& unwritten(std::vector<std::string> attributes) {
+    own_attributes = std::move(attributes);
+    return *this;
+  }
+  // The opset from which files have the op in the graph's form, where that is above 20.
+  OpDef& since(int opset) {
+    first_opset = opset;
+    return *this;
+  }
+  // An internal op in operators of the standard, for files that other tools run; without it that
+  // is its expansion.
+  OpDef& standard(ExpandFunction f) {
+    standard_function = f;
+    return *this;
+  }
+
   // Control flow with known conditions and sequences of known length vanish when shapes are bound.
   OpDef& resolves(ResolveFunction f) {
     resolve_function = f;
@@ -280,6 +302,10 @@ class OpDef {
   bool is_commit = false;
   bool is_expanded = false;
   std::vector<int> absorbed_inputs;
+  std::vector<WrittenInput> written_inputs;
+  std::vector<std::string> own_attributes;
+  int first_opset = 20;
+  ExpandFunction standard_function = nullptr;
   std::vector<int> float32_inputs;
   Movement movement = Movement::kNone;
   // Whether the memory of the output is that of the input.

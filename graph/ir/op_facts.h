@@ -60,4 +60,16 @@ struct PlaceOfInput {
   const char* what = "";  // "running mean"
 };
 
+// What files give as an input and the shape rule keeps as an attribute: how it is written again.
+enum class InputForm {
+  kIntegers,  // a list, int64
+  kInteger,   // one int64, a scalar
+  kNumber,    // one number of the type of input 0, a scalar
+};
+struct WrittenInput {
+  int input = 0;
+  const char* attribute = "";
+  InputForm form = InputForm::kIntegers;
+};
+
 }  // namespace temper::graph

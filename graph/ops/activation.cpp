@@ -1,6 +1,7 @@
 // Activations without a reduction: y = f(x) element by element, dx = <Name>Grad(dy, x or y). The
 // formulas of f and of its derivative stand in backends/common/activations.h.
 #include <array>
+#include <numbers>
 #include <string>
 
 #include "graph/ir/grad_context.h"
@@ -110,6 +111,96 @@ ValueId gelu_second(GradContext& g, ValueId product, ValueId x) {
   return b.mul(product, by_tanh ? gelu_tanh_second(b, x) : gelu_exact_second(b, x));
 }
 
+// The gradients in operators of the standard: dx from dy and v, which is x or y.
+std::vector<ValueId> write_relu_grad(Builder& b, const Node&, const std::vector<ValueId>& in) {
+  const ValueId zero = b.scalar(b.dtype(in[0]), 0);
+  return {b.op("Where", {b.op("Greater", {in[1], zero}), in[0], zero})};
+}
+
+std::vector<ValueId> write_leaky_relu_grad(Builder& b, const Node& node,
+                                           const std::vector<ValueId>& in) {
+  const ValueId above = b.op("Greater", {in[1], b.scalar(b.dtype(in[1]), 0)});
+  return {b.op("Where", {above, in[0], b.scale(in[0], node.attrs.get_double("alpha", 0.01))})};
+}
+
+std::vector<ValueId> write_sigmoid_grad(Builder& b, const Node&, const std::vector<ValueId>& in) {
+  return {b.mul(b.mul(in[0], in[1]), b.sub(b.scalar(b.dtype(in[1]), 1), in[1]))};
+}
+
+std::vector<ValueId> write_tanh_grad(Builder& b, const Node&, const std::vector<ValueId>& in) {
+  return {b.mul(in[0], b.sub(b.scalar(b.dtype(in[1]), 1), b.mul(in[1], in[1])))};
+}
+
+std::vector<ValueId> write_softplus_grad(Builder& b, const Node&, const std::vector<ValueId>& in) {
+  return {b.mul(in[0], b.op("Sigmoid", {in[1]}))};
+}
+
+// Elu and Selu
+std::vector<ValueId> write_exponential_grad(Builder& b, const Node& node,
+                                            const std::vector<ValueId>& in) {
+  const DType dtype = b.dtype(in[1]);
+  const ValueId below = b.scale(b.op("Exp", {in[1]}), node.attrs.get_double("alpha", 1));
+  const ValueId slope =
+      b.op("Where", {b.op("Greater", {in[1], b.scalar(dtype, 0)}), b.scalar(dtype, 1), below});
+  const double gamma = node.attrs.get_double("gamma", 1);
+  return {b.mul(gamma == 1 ? in[0] : b.scale(in[0], gamma), slope)};
+}
+
+std::vector<ValueId> write_celu_grad(Builder& b, const Node& node, const std::vector<ValueId>& in) {
+  const DType dtype = b.dtype(in[1]);
+  const ValueId power = b.div(in[1], b.scalar(dtype, node.attrs.get_double("alpha", 1)));
+  const ValueId below = b.mul(in[0], b.op("Exp", {power}));
+  return {b.op("Where", {b.op("Greater", {in[1], b.scalar(dtype, 0)}), in[0], below})};
+}
+
+std::vector<ValueId> write_hard_sigmoid_grad(Builder& b, const Node& node,
+                                             const std::vector<ValueId>& in) {
+  const DType dtype = b.dtype(in[1]);
+  const double alpha = node.attrs.get_double("alpha", 0.2);
+  const ValueId zero = b.scalar(dtype, 0);
+  const ValueId y =
+      b.add(b.scale(in[1], alpha), b.scalar(dtype, node.attrs.get_double("beta", 0.5)));
+  const ValueId inside =
+      b.op("And", {b.op("Greater", {y, zero}), b.op("Less", {y, b.scalar(dtype, 1)})});
+  return {b.op("Where", {inside, b.scale(in[0], alpha), zero})};
+}
+
+std::vector<ValueId> write_hard_swish_grad(Builder& b, const Node&,
+                                           const std::vector<ValueId>& in) {
+  const DType dtype = b.dtype(in[1]);
+  const ValueId slope = b.add(b.div(in[1], b.scalar(dtype, 3)), b.scalar(dtype, 0.5));
+  const ValueId below_three = b.op("Less", {in[1], b.scalar(dtype, 3)});
+  const ValueId bent = b.op("Where", {below_three, b.mul(in[0], slope), in[0]});
+  const ValueId off = b.op("LessOrEqual", {in[1], b.scalar(dtype, -3)});
+  return {b.op("Where", {off, b.scalar(dtype, 0), bent})};
+}
+
+// Phi(x) + x phi(x)
+ValueId gelu_exact_slope(Builder& b, ValueId x) {
+  const DType dtype = b.dtype(x);
+  const ValueId erf = b.op("Erf", {b.scale(x, std::numbers::sqrt2 / 2)});
+  const ValueId share = b.scale(b.add(b.scalar(dtype, 1), erf), 0.5);
+  const ValueId gauss = b.op("Exp", {b.scale(b.mul(x, x), -0.5)});
+  return b.add(share, b.mul(x, b.scale(gauss, kInverseSqrtTwoPi)));
+}
+
+// (1 + t) / 2 + x (1 - t^2) u' / 2 with t and u as in gelu_tanh_second
+ValueId gelu_tanh_slope(Builder& b, ValueId x) {
+  const DType dtype = b.dtype(x);
+  const ValueId one = b.scalar(dtype, 1);
+  const ValueId square = b.mul(x, x);
+  const ValueId u = b.scale(b.mul(x, b.add(one, b.scale(square, kGeluCubic))), kSqrtTwoOverPi);
+  const ValueId t = b.op("Tanh", {u});
+  const ValueId u1 = b.scale(b.add(one, b.scale(square, 3 * kGeluCubic)), kSqrtTwoOverPi);
+  const ValueId bend = b.mul(b.mul(x, b.sub(one, b.mul(t, t))), u1);
+  return b.scale(b.add(b.add(one, t), bend), 0.5);
+}
+
+std::vector<ValueId> write_gelu_grad(Builder& b, const Node& node, const std::vector<ValueId>& in) {
+  const bool by_tanh = node.attrs.get_string("approximate", "none") == "tanh";
+  return {b.mul(in[0], by_tanh ? gelu_tanh_slope(b, in[1]) : gelu_exact_slope(b, in[1]))};
+}
+
 void infer_with_defaults(InferContext& c,
                          std::initializer_list<std::pair<const char*, double>> defaults) {
   for (const auto& [name, value] : defaults) {
@@ -162,33 +253,37 @@ void register_activation(OpRegistry& ops) {
     GradFunction gradient;
     GradFunction second;
     FunctorFunction functor, functor_of_gradient;
+    ExpandFunction standard;
     PrecisionClass precision = PrecisionClass::kFollowInputs;
     Activation activation = Activation::kOther;
   };
   constexpr GradFunction kPiecewiseLinear = grad_gradient<nullptr>;
   const std::array rows = {
       Row{"LeakyRelu", infer_leaky_relu, gradient_from_input, kPiecewiseLinear,
-          alpha_functor<F::kLeakyRelu>, alpha_functor<F::kLeakyReluGrad>},
+          alpha_functor<F::kLeakyRelu>, alpha_functor<F::kLeakyReluGrad>, write_leaky_relu_grad},
       Row{"Sigmoid", infer_float_unary, gradient_from_output, grad_gradient<sigmoid_second>,
-          plain_functor<F::kSigmoid>, plain_functor<F::kSigmoidGrad>, PrecisionClass::kFollowInputs,
-          Activation::kSigmoid},
+          plain_functor<F::kSigmoid>, plain_functor<F::kSigmoidGrad>, write_sigmoid_grad,
+          PrecisionClass::kFollowInputs, Activation::kSigmoid},
       Row{"Tanh", infer_float_unary, gradient_from_output, grad_gradient<tanh_second>,
-          plain_functor<F::kTanh>, plain_functor<F::kTanhGrad>, PrecisionClass::kFollowInputs,
-          Activation::kTanh},
+          plain_functor<F::kTanh>, plain_functor<F::kTanhGrad>, write_tanh_grad,
+          PrecisionClass::kFollowInputs, Activation::kTanh},
       Row{"Softplus", infer_float_unary, gradient_from_input, grad_gradient<softplus_second>,
-          plain_functor<F::kSoftplus>, plain_functor<F::kSoftplusGrad>, PrecisionClass::kFloat32},
+          plain_functor<F::kSoftplus>, plain_functor<F::kSoftplusGrad>, write_softplus_grad,
+          PrecisionClass::kFloat32},
       Row{"Elu", infer_elu, gradient_from_input, grad_gradient<exponential_second>,
-          selu_functor<F::kSelu>, selu_functor<F::kSeluGrad>},
+          selu_functor<F::kSelu>, selu_functor<F::kSeluGrad>, write_exponential_grad},
       Row{"Selu", infer_selu, gradient_from_input, grad_gradient<exponential_second>,
-          selu_functor<F::kSelu>, selu_functor<F::kSeluGrad>},
+          selu_functor<F::kSelu>, selu_functor<F::kSeluGrad>, write_exponential_grad},
       Row{"Celu", infer_celu, gradient_from_input, grad_gradient<celu_second>,
-          alpha_functor<F::kCelu>, alpha_functor<F::kCeluGrad>},
+          alpha_functor<F::kCelu>, alpha_functor<F::kCeluGrad>, write_celu_grad},
       Row{"HardSigmoid", infer_hard_sigmoid, gradient_from_input, kPiecewiseLinear,
-          alpha_beta_functor<F::kHardSigmoid>, alpha_beta_functor<F::kHardSigmoidGrad>},
+          alpha_beta_functor<F::kHardSigmoid>, alpha_beta_functor<F::kHardSigmoidGrad>,
+          write_hard_sigmoid_grad},
       Row{"HardSwish", infer_float_unary, gradient_from_input, grad_gradient<hard_swish_second>,
-          plain_functor<F::kHardSwish>, plain_functor<F::kHardSwishGrad>},
+          plain_functor<F::kHardSwish>, plain_functor<F::kHardSwishGrad>, write_hard_swish_grad},
       Row{"Gelu", infer_gelu, gradient_from_input, grad_gradient<gelu_second>,
-          gelu_functor<F::kGelu, F::kGeluTanh>, gelu_functor<F::kGeluGrad, F::kGeluTanhGrad>},
+          gelu_functor<F::kGelu, F::kGeluTanh>, gelu_functor<F::kGeluGrad, F::kGeluTanhGrad>,
+          write_gelu_grad},
   };
   for (const Row& row : rows) {
     const std::string grad_op = row.name + std::string("Grad");
@@ -205,6 +300,7 @@ void register_activation(OpRegistry& ops) {
         .infer(row.infer)
         .gradient(row.second)
         .elementwise(row.functor_of_gradient)
+        .standard(row.standard)
         .internal();
   }
   ops.add("Relu")
@@ -219,6 +315,7 @@ void register_activation(OpRegistry& ops) {
       .infer(infer_float_unary)
       .gradient(kPiecewiseLinear)
       .elementwise(plain_functor<F::kReluGrad>)
+      .standard(write_relu_grad)
       .internal();
 }
 

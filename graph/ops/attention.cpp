@@ -367,6 +367,7 @@ int batch_of_attention(const BatchContext& c) {
 
 void register_attention(OpRegistry& ops) {
   ops.add("Attention")
+      .since(23)
       .batch(batch_of_attention)
       .inputs(3, 7)
       .outputs(1, 4)

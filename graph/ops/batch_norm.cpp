@@ -155,6 +155,41 @@ ValueId statistics_gradient(GradContext& g) {
   return dx.valid() ? b.cast(dx, g.dtype(g.x(0))) : dx;
 }
 
+// By its formulas: the statistics of the batch, the new running ones, and x normalised.
+std::vector<ValueId> write_batch_norm_train(Builder& b, const Node& node,
+                                            const std::vector<ValueId>& inputs) {
+  const ValueId x = inputs[0];
+  const Shape shape = b.shape(x);
+  const DType type = b.dtype(x);
+  Shape channel(std::vector<std::int64_t>(static_cast<std::size_t>(shape.rank()), 1));
+  channel[1] = shape[1];
+  const double n = static_cast<double>(shape.element_count() / shape[1]);
+  const double momentum = node.attrs.get_double("momentum", 0.9);
+  const double unbiased = node.attrs.get_int("unbiased", 1) != 0 ? n / (n - 1) : 1.0;
+  const auto mean_of = [&](ValueId value) {
+    return b.scale(b.reduce_sum(value, all_but_channel(shape), true), 1 / n);
+  };
+  const auto wide = [&](int i) {
+    return b.reshape(b.cast(inputs[static_cast<std::size_t>(i)], type), channel);
+  };
+  const ValueId mean = mean_of(x);
+  const ValueId centred = b.sub(x, mean);
+  const ValueId var = mean_of(b.mul(centred, centred));
+  const ValueId epsilon = b.scalar(type, node.attrs.get_double("epsilon", 1e-5));
+  const ValueId r = b.op("Reciprocal", {b.op("Sqrt", {b.add(var, epsilon)})});
+  ValueId y = b.add(b.mul(b.mul(centred, r), wide(1)), wide(2));
+  y = node.attrs.get_int("relu", 0) != 0 ? b.op("Relu", {y}) : y;
+  const auto running = [&](int old, ValueId of_batch, double factor) {
+    const ValueId before = inputs[static_cast<std::size_t>(old)];
+    const ValueId fresh = b.cast(b.reshape(of_batch, {shape[1]}), b.dtype(before));
+    return b.add(b.scale(before, momentum), b.scale(fresh, (1 - momentum) * factor));
+  };
+  const auto flat = [&](ValueId value, int like) {
+    return b.cast(b.reshape(value, {shape[1]}), b.dtype(inputs[static_cast<std::size_t>(like)]));
+  };
+  return {y, running(3, mean, 1), running(4, var, unbiased), flat(mean, 3), flat(var, 4), {}};
+}
+
 // With h = (x - batch_mean) r, r = (batch_var + epsilon)^-1/2 and n values per channel: y = h scale
 // + bias dscale = sum dy h,  dbias = sum dy,  dx = r scale (dy - dbias / n - h dscale / n)
 void batch_norm_train_gradient(GradContext& g) {
@@ -320,6 +355,7 @@ void register_batch_norm(OpRegistry& ops) {
       .outputs(1, 6)
       .infer(infer_batch_norm_train)
       .gradient(batch_norm_train_gradient)
+      .standard(write_batch_norm_train)
       .wide_inputs({1, 2, 3, 4})
       .internal();
   ops.add("BatchNormTrainGrad")

@@ -49,6 +49,7 @@ void register_bits(OpRegistry& ops) {
   ops.add("BitwiseNot").batch(batch_elementwise).infer(infer_bitwise).no_gradient("integer output");
   // In float32: under mixed precision 16 bits would be another number's.
   ops.add("BitCast")
+      .since(26)
       .type_attribute("to")
       .batch(batch_elementwise)
       .infer(infer_bit_cast)

@@ -47,6 +47,11 @@ void upgrade_cast(NodeDraft& d) {
   }
 }
 
+std::vector<ValueId> write_cast_like(Builder& b, const Node& node,
+                                     const std::vector<ValueId>& inputs) {
+  return {b.cast(inputs[0], dtype_from_name(node.attrs.get_string("to", "")))};
+}
+
 }  // namespace
 
 void register_cast(OpRegistry& ops) {
@@ -65,6 +70,7 @@ void register_cast(OpRegistry& ops) {
       .moves(Movement::kConvert)
       .inputs(2, 2)
       .absorbs({1})
+      .standard(write_cast_like)
       .infer(infer_cast_like)
       .gradient(cast_gradient);
 }

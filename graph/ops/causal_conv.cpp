@@ -66,6 +66,7 @@ int batch_of_causal_conv(const BatchContext& c) {
 
 void register_causal_conv(OpRegistry& ops) {
   ops.add("CausalConvWithState")
+      .since(26)
       .batch(batch_of_causal_conv)
       .inputs(2, 4)
       .outputs(1, 2)

@@ -91,10 +91,11 @@ void register_composed_activation(OpRegistry& ops) {
     int inputs;
     InferFunction infer;
     ExpandFunction expand;
+    int since = 20;
   };
   for (const Row& row : {
-           Row{"Swish", 1, infer_with_alpha, expand_wide<expand_swish>},
-           Row{"SwiGLU", 2, infer_with_alpha, expand_wide<expand_swiglu>},
+           Row{"Swish", 1, infer_with_alpha, expand_wide<expand_swish>, 24},
+           Row{"SwiGLU", 2, infer_with_alpha, expand_wide<expand_swiglu>, 25},
            Row{"Mish", 1, infer_float_unary, expand_wide<expand_mish>},
            Row{"ThresholdedRelu", 1, infer_with_alpha, expand_thresholded_relu},
        }) {
@@ -104,6 +105,7 @@ void register_composed_activation(OpRegistry& ops) {
         .activates(Activation::kOther)
         .infer(row.infer)
         .expands(row.expand)
+        .since(row.since)
         .expanded_in_plans();
   }
   ops.add("PRelu")

@@ -153,6 +153,7 @@ void register_concat_split(OpRegistry& ops) {
       .inputs(1, 2)
       .outputs(1, -1)
       .absorbs({1})
+      .writes(1, "split", InputForm::kIntegers)
       .infer(infer_split)
       .gradient(split_gradient);
 }

@@ -71,6 +71,8 @@ void register_constant_of_shape(OpRegistry& ops) {
       .filler_attribute("value")
       .inputs(0, 1)
       .absorbs({0})
+      .writes(0, "shape", InputForm::kIntegers)
+      .unwritten({"dtype"})
       .infer(infer_constant_of_shape)
       .no_gradient("a constant");
   ops.add("Range")

@@ -144,6 +144,70 @@ void conv_grad_weights_gradient(GradContext& g) {
   }
 }
 
+// A transposed convolution of dy, filled up where the last windows end before the input does.
+std::vector<ValueId> write_conv_grad_data(Builder& b, const Node& node,
+                                          const std::vector<ValueId>& inputs) {
+  Attrs attrs = window_attrs(node.attrs);
+  const Window window = read_window(node.attrs);
+  const Spatial x = spatial_dims(Shape(node.attrs.get_ints("input_shape")));
+  const Spatial dy = spatial_dims(b.shape(inputs[1]));
+  std::vector<std::int64_t> rest;
+  for (int i = kMaxSpatialRank - window.rank; i < kMaxSpatialRank; ++i) {
+    const auto at = static_cast<std::size_t>(i);
+    rest.push_back(x[at] - ((dy[at] - 1) * window.stride[at] + window.extent(i) -
+                            window.pad_begin[at] - window.pad_end[at]));
+  }
+  attrs.set("output_padding", rest);
+  return {b.op("ConvTranspose", {inputs[1], inputs[0]}, std::move(attrs))};
+}
+
+// [a, g * c, d...] -> [c, g * a, d...]
+ValueId swap_channels(Builder& b, ValueId value, std::int64_t groups) {
+  Shape apart = b.shape(value);
+  const std::int64_t first = apart[0], second = apart[1] / groups;
+  Shape together{second, groups * first};
+  std::vector<std::int64_t> perm{2, 1, 0};
+  Shape split{first, groups, second};
+  for (int axis = 2; axis < apart.rank(); ++axis) {
+    split.push_back(apart[axis]);
+    together.push_back(apart[axis]);
+    perm.push_back(axis + 1);
+  }
+  return b.reshape(b.transpose(b.reshape(value, split), std::move(perm)), together);
+}
+
+// The convolution of x by dy with samples and channels exchanged, strides as dilations and
+// dilations as strides; what the last windows leave of x gives places behind the kernel.
+std::vector<ValueId> write_conv_grad_weights(Builder& b, const Node& node,
+                                             const std::vector<ValueId>& inputs) {
+  const Shape w(node.attrs.get_ints("weight_shape"));
+  const std::int64_t group = node.attrs.get_int("group", 1);
+  const Shape dy = b.shape(inputs[1]);
+  // dy [N, g * m, o...] -> [g * m, N, o...]
+  std::vector<std::int64_t> perm(static_cast<std::size_t>(dy.rank()));
+  std::iota(perm.begin(), perm.end(), 0);
+  std::swap(perm[0], perm[1]);
+  const auto spatial = static_cast<std::size_t>(dy.rank() - 2);
+  Attrs attrs{{"group", group},
+              {"kernel_shape", std::vector<std::int64_t>(dy.begin() + 2, dy.end())},
+              {"pads", node.attrs.get_ints("pads")},
+              {"strides", node.attrs.get_ints("dilations")},
+              {"dilations", node.attrs.get_ints("strides")}};
+  ValueId dw = b.op("Conv", {swap_channels(b, inputs[0], group), b.transpose(inputs[1], perm)},
+                    std::move(attrs));
+  dw = b.transpose(dw, perm);  // [g * m, c, k...]
+  std::vector<std::int64_t> starts(spatial, 0), ends(w.begin() + 2, w.end()), axes(spatial);
+  std::iota(axes.begin(), axes.end(), 2);
+  if (b.shape(dw) != w) {
+    dw = b.op("Slice", {dw}, {{"starts", starts}, {"ends", ends}, {"axes", axes}});
+  }
+  std::vector<ValueId> made{dw};
+  if (node.outputs.size() > 1 && node.outputs[1].valid()) {
+    made.push_back(sum_per_channel(b, inputs[1]));
+  }
+  return made;
+}
+
 double conv_work(const Graph& graph, const Node& node) {
   return convolution_work(graph, node.outputs[0], node.inputs[1]);
 }
@@ -177,6 +241,7 @@ void register_conv(OpRegistry& ops) {
       .work(conv_grad_data_work)
       .infer(infer_conv_grad_data)
       .gradient(conv_grad_data_gradient)
+      .standard(write_conv_grad_data)
       .precision(PrecisionClass::kLow)
       .internal();
   ops.add("ConvGradWeights")
@@ -186,6 +251,7 @@ void register_conv(OpRegistry& ops) {
       .outputs(1, 2)
       .infer(infer_conv_grad_weights)
       .gradient(conv_grad_weights_gradient)
+      .standard(write_conv_grad_weights)
       .precision(PrecisionClass::kLow)
       .internal();
 }

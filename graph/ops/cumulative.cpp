@@ -65,13 +65,16 @@ void register_cumulative(OpRegistry& ops) {
   ops.add("CumSum")
       .inputs(1, 2)
       .absorbs({1})
+      .writes(1, "axis", InputForm::kInteger)
       .batch(batch_of_cumulative)
       .infer(infer_cumulative)
       .gradient(cum_sum_gradient)
       .precision(PrecisionClass::kFloat32);
   ops.add("CumProd")
+      .since(26)
       .inputs(1, 2)
       .absorbs({1})
+      .writes(1, "axis", InputForm::kInteger)
       .batch(batch_of_cumulative)
       .infer(infer_cumulative)
       .expands(expand_wide<expand_cum_prod>);

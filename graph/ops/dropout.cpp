@@ -1,11 +1,14 @@
 // Dropout: ONNX's op (identity outside training) and the training form with counter-based random
 // numbers.
+#include <cmath>
+
 #include "graph/ir/batch_context.h"
 #include "graph/ir/grad_context.h"
 #include "graph/ir/infer_context.h"
 #include "graph/ir/node_draft.h"
 #include "graph/ir/op_registry.h"
 #include "graph/ir/training_context.h"
+#include "graph/ops/standard_philox.h"
 
 namespace temper::graph {
 namespace {
@@ -50,6 +53,23 @@ void dropout_train_gradient(GradContext& g) {
   const double ratio = g.attrs().get_double("ratio", 0.5);
   const ValueId scaled = b.scale(g.dy(), ratio < 1 ? 1.0 / (1.0 - ratio) : 0.0);
   g.set(0, b.op("Where", {mask, scaled, b.scalar(g.dtype(g.dy()), 0)}));
+}
+
+// The mask that the kernels draw: an element stays where its number k 2^-24 is not below the ratio.
+std::vector<ValueId> write_dropout_train(Builder& b, const Node& node,
+                                         const std::vector<ValueId>& inputs) {
+  const Shape x = b.shape(inputs[0]);
+  const double ratio = node.attrs.get_double("ratio", 0.5);
+  const auto number = [&](double value) { return b.scalar(DType::kInt64, value); };
+  const std::int64_t per_sample = x.rank() == 0 ? 1 : x.count(1, x.rank());
+  const ValueId first = b.mul(b.reshape(inputs[1], {}), number(static_cast<double>(per_sample)));
+  WrittenPhilox philox(b, static_cast<std::uint64_t>(node.attrs.get_int("seed", 0)),
+                       static_cast<std::uint64_t>(node.attrs.get_int("random_id", 0)));
+  const ValueId drawn = b.div(philox.words(first, x.element_count()), number(256));
+  const ValueId stays = b.op("GreaterOrEqual", {drawn, number(std::ceil(ratio * 0x1p24))});
+  const ValueId mask = b.reshape(stays, x);
+  const ValueId scaled = b.scale(inputs[0], ratio < 1 ? 1.0 / (1.0 - ratio) : 0.0);
+  return {b.op("Where", {mask, scaled, b.scalar(b.dtype(inputs[0]), 0)}), mask};
 }
 
 bool is_exported_for_training(const Graph& graph, const Node& node) {
@@ -114,6 +134,7 @@ void register_dropout(OpRegistry& ops) {
       .inputs(2, 2)
       .outputs(1, 2)
       .infer(infer_dropout_train)
+      .standard(write_dropout_train)
       .gradient(dropout_train_gradient)
       .stateful()
       .internal();

@@ -81,6 +81,7 @@ void register_expand_tile(OpRegistry& ops) {
       .moves(Movement::kBroadcast)
       .inputs(1, 2)
       .absorbs({1})
+      .writes(1, "shape", InputForm::kIntegers)
       .infer(infer_expand)
       .gradient(expand_gradient);
   ops.add("Tile")
@@ -88,6 +89,7 @@ void register_expand_tile(OpRegistry& ops) {
       .batch(batch_of_tile)
       .inputs(1, 2)
       .absorbs({1})
+      .writes(1, "repeats", InputForm::kIntegers)
       .infer(infer_tile)
       .gradient(tile_gradient);
 }

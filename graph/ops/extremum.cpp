@@ -87,6 +87,32 @@ void masked_gradient(GradContext& g) {
   g.set(0, g.builder().op(g.node().op->name(), std::move(inputs), g.attrs()));
 }
 
+// dx = dy, half of it at a tie, nothing where x is the less (the greater)
+template <bool kGreater>
+std::vector<ValueId> write_extremum_grad(Builder& b, const Node&, const std::vector<ValueId>& in) {
+  const ValueId loses = b.op(kGreater ? "Less" : "Greater", {in[1], in[2]});
+  const ValueId ties = b.op("Equal", {in[1], in[2]});
+  const ValueId alone = b.op("Where", {loses, b.scalar(b.dtype(in[0]), 0), in[0]});
+  return {b.op("Where", {ties, b.scale(in[0], 0.5), alone})};
+}
+
+std::vector<ValueId> write_clip_grad(Builder& b, const Node& node, const std::vector<ValueId>& in) {
+  const DType dtype = b.dtype(in[1]);
+  ValueId dx = in[0];
+  const auto bound = [&](std::size_t i, const char* name, const char* passes) {
+    ValueId limit = i < in.size() && in[i].valid() ? in[i] : ValueId{};
+    if (!limit.valid() && node.attrs.has(name)) {
+      limit = b.scalar(dtype, node.attrs.get_double(name, 0));
+    }
+    if (limit.valid()) {
+      dx = b.op("Where", {b.op(passes, {in[1], limit}), dx, b.scalar(dtype, 0)});
+    }
+  };
+  bound(2, "min", "Greater");
+  bound(3, "max", "Less");
+  return {dx};
+}
+
 // Up to opset 10 the bounds are attributes whose defaults are the largest floats: no bound at all.
 void upgrade_clip(NodeDraft& d) {
   if (d.opset >= 11) {
@@ -132,12 +158,14 @@ void register_extremum(OpRegistry& ops) {
       .infer(infer_broadcast)
       .gradient(masked_gradient)
       .elementwise(plain_functor<Functor::kMaxGrad>)
+      .standard(write_extremum_grad<true>)
       .internal();
   ops.add("MinGrad")
       .inputs(3, 3)
       .infer(infer_broadcast)
       .gradient(masked_gradient)
       .elementwise(plain_functor<Functor::kMinGrad>)
+      .standard(write_extremum_grad<false>)
       .internal();
   ops.add("Clip")
       .upgrade(upgrade_clip)
@@ -146,6 +174,8 @@ void register_extremum(OpRegistry& ops) {
       .activates(Activation::kOther)
       .inputs(1, 3)
       .absorbs({1, 2})
+      .writes(1, "min", InputForm::kNumber)
+      .writes(2, "max", InputForm::kNumber)
       .infer(infer_clip)
       .gradient(clip_gradient)
       .gradient_op("ClipGrad")
@@ -156,6 +186,7 @@ void register_extremum(OpRegistry& ops) {
       .infer(infer_clip_grad)
       .gradient(masked_gradient)
       .elementwise(clip_functor<Functor::kClipGrad>)
+      .standard(write_clip_grad)
       .internal();
 }
 

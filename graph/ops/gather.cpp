@@ -58,6 +58,40 @@ void gather_grad_gradient(GradContext& g) {
   }
 }
 
+// zeros, [indices] += dy: ScatterND writes along the first axis
+std::vector<ValueId> write_gather_grad(Builder& b, const Node& node,
+                                       const std::vector<ValueId>& inputs) {
+  const Shape data(node.attrs.get_ints("data_shape"));
+  const auto axis = static_cast<std::size_t>(node.attrs.get_int("axis", 0));
+  const auto count = static_cast<std::size_t>(b.shape(inputs[1]).rank());
+  // [before, indices, after] -> [indices, before, after]
+  std::vector<std::int64_t> to_front;
+  for (std::size_t i = 0; i < count; ++i) {
+    to_front.push_back(static_cast<std::int64_t>(axis + i));
+  }
+  Shape rows{data[static_cast<int>(axis)]};
+  Shape updates{b.shape(inputs[1]).element_count()};
+  for (std::size_t i = 0; i < static_cast<std::size_t>(data.rank()); ++i) {
+    if (i != axis) {
+      to_front.push_back(static_cast<std::int64_t>(i < axis ? i : i + count - 1));
+      rows.push_back(data[static_cast<int>(i)]);
+      updates.push_back(data[static_cast<int>(i)]);
+    }
+  }
+  const ValueId dy = axis == 0 ? inputs[0] : b.transpose(inputs[0], to_front);
+  const ValueId places = b.reshape(b.cast(inputs[1], DType::kInt64), {updates[0], 1});
+  const ValueId dx =
+      b.op("ScatterND",
+           {b.expand(b.scalar(b.dtype(inputs[0]), 0), rows), places, b.reshape(dy, updates)},
+           {{"reduction", std::string("add")}});
+  std::vector<std::int64_t> back;
+  for (std::int64_t i = 1; i < data.rank(); ++i) {
+    back.push_back(i);
+  }
+  back.insert(back.begin() + static_cast<std::ptrdiff_t>(axis), 0);
+  return {axis == 0 ? dx : b.transpose(dx, back)};
+}
+
 int batch_of_gather(const BatchContext& c) {
   const int along = c.number("axis");
   const BatchAxis table = c.axis(0), indices = c.axis(1);
@@ -83,7 +117,8 @@ void register_gather(OpRegistry& ops) {
       .inputs(2, 2)
       .internal()
       .infer(infer_gather_grad)
-      .gradient(gather_grad_gradient);
+      .gradient(gather_grad_gradient)
+      .standard(write_gather_grad);
 }
 
 }  // namespace temper::graph

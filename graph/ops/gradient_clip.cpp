@@ -1,5 +1,9 @@
 // Gradient clipping: the norm of several gradients together, the factor that scales them down, and
 // clipping of each unit by the norm of its weights.
+#include <cmath>
+#include <numeric>
+
+#include "graph/ir/builder.h"
 #include "graph/ir/infer_context.h"
 #include "graph/ir/op_registry.h"
 
@@ -62,12 +66,58 @@ void infer_adaptive_clip(InferContext& c) {
   c.set_output(0, c.dtype(0), c.shape(0));
 }
 
+// In double, as kernels add: the norm of all elements together, rounded once.
+std::vector<ValueId> write_global_norm(Builder& b, const Node& node,
+                                       const std::vector<ValueId>& inputs) {
+  const double norm_type = node.attrs.get_double("norm_type", 2);
+  const bool scaled = node.attrs.get_int("scaled", 0) != 0;
+  const bool largest = std::isinf(norm_type);
+  const DType type = b.dtype(inputs[0]);
+  ValueId total;
+  for (std::size_t i = 0; i + (scaled ? 1 : 0) < inputs.size(); ++i) {
+    const ValueId g = b.cast(inputs[i], DType::kFloat64);
+    std::vector<std::int64_t> axes(static_cast<std::size_t>(b.shape(g).rank()));
+    std::iota(axes.begin(), axes.end(), 0);
+    ValueId part = norm_type == 2 ? b.mul(g, g) : b.op("Abs", {g});
+    if (norm_type != 2 && norm_type != 1 && !largest) {
+      part = b.op("Pow", {part, b.scalar(DType::kFloat64, norm_type)});
+    }
+    if (!axes.empty()) {
+      part = b.op(largest ? "ReduceMax" : "ReduceSum", {part},
+                  {{"axes", axes}, {"keepdims", std::int64_t{0}}});
+    }
+    total = !total.valid() ? part : largest ? b.op("Max", {total, part}) : b.add(total, part);
+  }
+  if (norm_type == 2) {
+    total = b.op("Sqrt", {total});
+  } else if (norm_type != 1 && !largest) {
+    total = b.op("Pow", {total, b.scalar(DType::kFloat64, 1 / norm_type)});
+  }
+  if (scaled) {
+    total = b.mul(total, b.cast(inputs.back(), DType::kFloat64));
+  }
+  return {b.cast(total, type)};
+}
+
+// min(1, max_norm / (norm + 1e-6)), rounded, times the second input; NaN stays NaN.
+std::vector<ValueId> write_clip_factor(Builder& b, const Node& node,
+                                       const std::vector<ValueId>& inputs) {
+  const auto number = [&](double value) { return b.scalar(DType::kFloat64, value); };
+  const ValueId norm = b.add(b.cast(inputs[0], DType::kFloat64), number(1e-6));
+  const ValueId factor = b.div(number(node.attrs.get_double("max_norm", 1)), norm);
+  const ValueId bounded = b.op("Where", {b.op("Greater", {factor, number(1)}), number(1), factor});
+  const ValueId made = b.cast(bounded, b.dtype(inputs[0]));
+  const bool is_scaled = inputs.size() > 1 && inputs[1].valid();
+  return {is_scaled ? b.mul(made, inputs[1]) : made};
+}
+
 }  // namespace
 
 void register_gradient_clip(OpRegistry& ops) {
   ops.add("GlobalNorm")
       .inputs(1, -1)
       .infer(infer_global_norm)
+      .standard(write_global_norm)
       .no_gradient("it reads gradients: second derivatives are not supported")
       .precision(PrecisionClass::kFloat32)
       .internal();
@@ -80,6 +130,7 @@ void register_gradient_clip(OpRegistry& ops) {
   ops.add("ClipFactor")
       .inputs(1, 2)
       .infer(infer_clip_factor)
+      .standard(write_clip_factor)
       .no_gradient("it reads gradients: second derivatives are not supported")
       .precision(PrecisionClass::kFloat32)
       .internal();

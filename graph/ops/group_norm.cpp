@@ -169,6 +169,7 @@ void register_group_norm(OpRegistry& ops) {
     return ops.add(name).infer(infer).expands(expand).expanded_in_plans();
   };
   add("GroupNormalization", infer_group_normalization, expand_wide<expand_group_normalization>)
+      .since(21)
       .upgrade(upgrade_group_normalization)
       .batch(batch_of_images)
       .inputs(3, 3)

@@ -127,6 +127,7 @@ void register_layer_norm(OpRegistry& ops) {
       .expanded_in_plans()
       .precision(PrecisionClass::kFloat32);
   ops.add("RMSNormalization")
+      .since(23)
       .batch(batch_before_axis)
       .inputs(2, 2)
       .weight(1, "scale")

@@ -184,6 +184,7 @@ int batch_of_linear_attention(const BatchContext& c) {
 
 void register_linear_attention(OpRegistry& ops) {
   ops.add("LinearAttention")
+      .since(26)
       .batch(batch_of_linear_attention)
       .inputs(3, kInputs)
       .outputs(1, 2)

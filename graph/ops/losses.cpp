@@ -1,4 +1,5 @@
 // Softmax cross entropy with class indices, PyTorch's semantics, and its gradient.
+#include <limits>
 #include <numeric>
 
 #include "graph/ir/batch_context.h"
@@ -107,6 +108,50 @@ std::vector<ValueId> expand_cross_entropy_grad(Builder& b, const Node& node,
   return {b.mul(factor, b.sub(expected, target))};
 }
 
+// The loss by its formula, and the log probabilities. What a target does not choose counts 0 also
+// where its logarithm is infinite.
+std::vector<ValueId> write_cross_entropy(Builder& b, const Node& node,
+                                         const std::vector<ValueId>& inputs) {
+  const Shape logits = b.shape(inputs[0]);
+  const DType type = b.dtype(inputs[0]);
+  const double smoothing = node.attrs.get_double("label_smoothing", 0);
+  const std::string reduction = node.attrs.get_string("reduction", "mean");
+  const ValueId zero = b.scalar(type, 0);
+  const ValueId log_prob = b.op("LogSoftmax", {inputs[0]}, {{"axis", std::int64_t{1}}});
+  const ValueId chosen = chosen_class(b, node.attrs, inputs[1], logits);
+  ValueId weight = b.scalar(type, 1);
+  if (inputs.size() > 2 && inputs[2].valid()) {
+    Shape channel{logits[1]};
+    for (int axis = 2; axis < logits.rank(); ++axis) {
+      channel.push_back(1);
+    }
+    weight = b.reshape(inputs[2], channel);
+  }
+  const auto share = [&](double factor) { return b.mul(log_prob, b.scale(weight, -factor)); };
+  ValueId loss = b.op("Where", {chosen, share(1 - smoothing), zero});
+  if (smoothing != 0) {
+    const ValueId counts = b.op("ReduceMax", {b.cast(chosen, DType::kFloat32)},
+                                {{"axes", std::vector<std::int64_t>{1}}});
+    loss = b.add(loss, b.op("Where", {b.cast(counts, DType::kBool),
+                                      share(smoothing / static_cast<double>(logits[1])), zero}));
+  }
+  // A target that is no class gives NaN.
+  const ValueId wrong = no_class(b, node.attrs, inputs[1], logits);
+  const ValueId none = b.scalar(type, std::numeric_limits<double>::quiet_NaN());
+  loss = b.reduce_sum(b.op("Where", {wrong, none, loss}), {1}, false);
+  if (reduction != "none") {
+    std::vector<std::int64_t> axes(static_cast<std::size_t>(logits.rank() - 1));
+    std::iota(axes.begin(), axes.end(), 0);
+    loss = b.reduce_sum(loss, axes, false);
+  }
+  if (reduction == "mean") {
+    std::vector<std::int64_t> axes(static_cast<std::size_t>(logits.rank()));
+    std::iota(axes.begin(), axes.end(), 0);
+    loss = b.div(loss, b.reduce_sum(b.op("Where", {chosen, weight, zero}), axes, false));
+  }
+  return {loss, log_prob};
+}
+
 void infer_cross_entropy_grad(InferContext& c) {
   c.require_same_dtype({0, 1, 3});
   const Shape loss = check_operands(c, c.shape(1), 2, 3);
@@ -130,6 +175,7 @@ void register_losses(OpRegistry& ops) {
       .outputs(1, 2)
       .infer(infer_cross_entropy)
       .gradient(cross_entropy_gradient)
+      .standard(expand_wide<write_cross_entropy>)
       .precision(PrecisionClass::kFloat32)
       .internal();
   ops.add("CrossEntropyGrad")

@@ -194,6 +194,18 @@ void linear_grad_weights_gradient(GradContext& g) {
   }
 }
 
+std::vector<ValueId> write_linear_grad_weights(Builder& b, const Node& node,
+                                               const std::vector<ValueId>& inputs) {
+  const bool trans_w = node.attrs.get_int("trans_w", 0) != 0;
+  const ValueId x = inputs[0], dy = inputs[1];
+  std::vector<ValueId> made{trans_w ? b.op("Gemm", {dy, x}, {{"transA", kOn}})
+                                    : b.op("Gemm", {x, dy}, {{"transA", kOn}})};
+  if (node.outputs.size() > 1 && node.outputs[1].valid()) {
+    made.push_back(b.reduce_sum(dy, {0}, false));
+  }
+  return made;
+}
+
 // 2 M K N: each element of A meets a row of B.
 double matmul_work(const Graph& graph, const Node& node) {
   return 2 * element_count(graph, node.inputs[0]) * last_dim(graph, node.inputs[1]);
@@ -263,6 +275,7 @@ void register_matmul(OpRegistry& ops) {
       .outputs(1, 2)
       .infer(infer_linear_grad_weights)
       .gradient(linear_grad_weights_gradient)
+      .standard(write_linear_grad_weights)
       .precision(PrecisionClass::kLow)
       .internal();
 }

@@ -41,6 +41,7 @@ void register_one_hot(OpRegistry& ops) {
       .batch(batch_of_one_hot)
       .inputs(3, 3)
       .absorbs({1})
+      .writes(1, "depth", InputForm::kInteger)
       .infer(infer_one_hot)
       .no_gradient("ONNX defines none: it chooses by integers");
 }

@@ -11,6 +11,7 @@
 
 #include "graph/ir/infer_context.h"
 #include "graph/ir/op_registry.h"
+#include "graph/ops/standard_updates.h"
 #include "runtime/base/update_layout.h"
 
 namespace temper::graph {
@@ -21,12 +22,21 @@ struct UpdateOp {
   std::vector<const char*> parameters;  // besides maximize
   bool group_memory = false;
   bool sees_axes = false;  // no flat pass: it writes no copies
+  ExpandFunction standard = nullptr;
 };
 
 const std::vector<UpdateOp>& update_ops() {
   static const std::vector<UpdateOp> kOps = {
-      {"SgdUpdate", {"weight_decay", "momentum", "dampening", "nesterov"}},
-      {"AdamUpdate", {"weight_decay", "beta1", "beta2", "eps", "decoupled", "amsgrad"}},
+      {"SgdUpdate",
+       {"weight_decay", "momentum", "dampening", "nesterov"},
+       false,
+       false,
+       write_update<write_sgd>},
+      {"AdamUpdate",
+       {"weight_decay", "beta1", "beta2", "eps", "decoupled", "amsgrad"},
+       false,
+       false,
+       write_update<write_adam>},
       {"RmspropUpdate", {"weight_decay", "alpha", "eps", "momentum", "centered"}},
       {"RadamUpdate", {"weight_decay", "beta1", "beta2", "eps", "decoupled"}},
       {"NadamUpdate",
@@ -187,6 +197,7 @@ void register_optimizer_updates(OpRegistry& ops) {
         .no_gradient("an update is not part of the loss")
         .precision(PrecisionClass::kFloat32)
         .commits()
+        .standard(op.standard)
         .internal();
   }
 }

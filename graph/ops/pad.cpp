@@ -144,6 +144,8 @@ void register_pad(OpRegistry& ops) {
       .batch(batch_of_pad)
       .inputs(1, 4)
       .absorbs({1, 2, 3})
+      .writes(1, "pads", InputForm::kIntegers)
+      .writes(2, "value", InputForm::kNumber)
       .infer(infer_pad)
       .gradient(pad_gradient);
   ops.add("PadGrad").internal().infer(infer_pad_grad).gradient(pad_grad_gradient);

@@ -1,5 +1,8 @@
 // Ops that lowering puts into a plan (Reorder, CommitIf, Copy) and AllFinite, which makes the
 // step's scalar `ok`.
+#include <numeric>
+
+#include "graph/ir/builder.h"
 #include "graph/ir/infer_context.h"
 #include "graph/ops/standard_ops.h"
 
@@ -28,6 +31,23 @@ void infer_all_finite(InferContext& c) {
   c.set_output(0, DType::kBool, {});
 }
 
+// x - x is 0 where x is finite, NaN elsewhere.
+std::vector<ValueId> write_all_finite(Builder& b, const Node&, const std::vector<ValueId>& inputs) {
+  ValueId all;
+  for (const ValueId x : inputs) {
+    ValueId finite = b.op("Equal", {b.sub(x, x), b.scalar(b.dtype(x), 0)});
+    std::vector<std::int64_t> axes(static_cast<std::size_t>(b.shape(x).rank()));
+    std::iota(axes.begin(), axes.end(), 0);
+    if (!axes.empty()) {
+      const ValueId least = b.op("ReduceMin", {b.cast(finite, DType::kFloat32)},
+                                 {{"axes", axes}, {"keepdims", std::int64_t{0}}});
+      finite = b.cast(least, DType::kBool);
+    }
+    all = all.valid() ? b.op("And", {all, finite}) : finite;
+  }
+  return {all};
+}
+
 }  // namespace
 
 void register_plan_ops(OpRegistry& ops) {
@@ -39,7 +59,12 @@ void register_plan_ops(OpRegistry& ops) {
       .stateful()
       .infer(infer_commit_if)
       .no_gradient("made after the gradient");
-  ops.add("AllFinite").inputs(1, -1).internal().infer(infer_all_finite).no_gradient("bool output");
+  ops.add("AllFinite")
+      .inputs(1, -1)
+      .internal()
+      .infer(infer_all_finite)
+      .standard(write_all_finite)
+      .no_gradient("bool output");
 }
 
 }  // namespace temper::graph

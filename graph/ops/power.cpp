@@ -1,4 +1,7 @@
 // Pow (broadcasting; the exponent may be of another number type), Sqrt, Exp, Log, Reciprocal, Erf.
+#include <cmath>
+#include <numbers>
+
 #include "graph/ir/grad_context.h"
 #include "graph/ops/elementwise_rules.h"
 #include "graph/ops/standard_ops.h"
@@ -95,6 +98,12 @@ void erf_grad_gradient(GradContext& g) {
   }
 }
 
+std::vector<ValueId> write_erf_grad(Builder& b, const Node&, const std::vector<ValueId>& inputs) {
+  const ValueId x = inputs[1];
+  const ValueId gauss = b.op("Exp", {b.neg(b.mul(x, x))});
+  return {b.mul(inputs[0], b.scale(gauss, 2 / std::sqrt(std::numbers::pi)))};
+}
+
 }  // namespace
 
 void register_power(OpRegistry& ops) {
@@ -146,6 +155,7 @@ void register_power(OpRegistry& ops) {
       .inputs(2, 2)
       .infer(infer_float_unary)
       .gradient(erf_grad_gradient)
+      .standard(write_erf_grad)
       .elementwise(plain_functor<Functor::kErfGrad>)
       .internal();
 }

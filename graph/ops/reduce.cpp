@@ -43,7 +43,11 @@ void reduce_extremum_gradient(GradContext& g) {
 void register_reduce(OpRegistry& ops) {
   constexpr PrecisionClass kWide = PrecisionClass::kFloat32;
   const auto add = [&](const char* name) -> OpDef& {
-    return ops.add(name).inputs(1, 2).absorbs({1}).batch(batch_of_reduction);
+    return ops.add(name)
+        .inputs(1, 2)
+        .absorbs({1})
+        .writes(1, "axes", InputForm::kIntegers)
+        .batch(batch_of_reduction);
   };
   add("ReduceSum")
       .upgrade(upgrade_reduce<13>)

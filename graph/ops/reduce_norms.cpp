@@ -132,6 +132,7 @@ void register_reduce_norms(OpRegistry& ops) {
     return ops.add(name)
         .inputs(1, 2)
         .absorbs({1})
+        .writes(1, "axes", InputForm::kIntegers)
         .batch(batch_of_reduction)
         .upgrade(upgrade_reduce<18>)
         .infer(infer_reduce_number)

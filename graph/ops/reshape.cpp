@@ -171,6 +171,10 @@ void upgrade_squeeze(NodeDraft& d) {
   }
 }
 
+std::vector<ValueId> pass_on(Builder&, const Node&, const std::vector<ValueId>& inputs) {
+  return {inputs[0]};
+}
+
 }  // namespace
 
 void register_reshape(OpRegistry& ops) {
@@ -180,6 +184,7 @@ void register_reshape(OpRegistry& ops) {
       .rebatch(rebatch_reshape)
       .inputs(1, 2)
       .absorbs({1})
+      .writes(1, "shape", InputForm::kIntegers)
       .moves(Movement::kReshape)
       .infer(infer_reshape)
       .gradient(reshape_gradient);
@@ -196,6 +201,7 @@ void register_reshape(OpRegistry& ops) {
       .rebatch(rebatch_squeeze)
       .inputs(1, 2)
       .absorbs({1})
+      .writes(1, "axes", InputForm::kIntegers)
       .moves(Movement::kReshape)
       .infer(infer_squeeze)
       .gradient(reshape_gradient);
@@ -205,6 +211,7 @@ void register_reshape(OpRegistry& ops) {
       .batch(batch_of_unsqueeze)
       .inputs(1, 2)
       .absorbs({1})
+      .writes(1, "axes", InputForm::kIntegers)
       .moves(Movement::kReshape)
       .infer(infer_unsqueeze)
       .gradient(reshape_gradient);
@@ -219,6 +226,7 @@ void register_reshape(OpRegistry& ops) {
       .moves(Movement::kSame)
       .infer(infer_identity)
       .no_gradient("it stops the gradient on purpose")
+      .standard(pass_on)
       .internal();
 }
 

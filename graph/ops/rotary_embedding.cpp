@@ -115,6 +115,7 @@ int batch_of_rotary_embedding(const BatchContext& c) {
 
 void register_rotary_embedding(OpRegistry& ops) {
   ops.add("RotaryEmbedding")
+      .since(23)
       .batch(batch_of_rotary_embedding)
       .inputs(3, 4)
       .infer(infer_rotary_embedding)

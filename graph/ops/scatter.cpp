@@ -155,6 +155,13 @@ int batch_of_scatter_nd(const BatchContext& c) {
   return *data;
 }
 
+// ONNX's has no batch dimensions.
+std::vector<ValueId> write_scatter_nd(Builder&, const Node& node, const std::vector<ValueId>&) {
+  TEMPER_CHECK(node.attrs.get_int("batch_dims", 0) == 0, ErrorCode::kUnsupported,
+               "the gradient of a GatherND with batch_dims is no ScatterND of the standard");
+  return {};
+}
+
 }  // namespace
 
 void register_scatter(OpRegistry& ops) {
@@ -172,6 +179,8 @@ void register_scatter(OpRegistry& ops) {
       .upgrade(upgrade_scatter)
       .inputs(3, 3)
       .infer(infer_scatter_nd)
+      .unwritten({"batch_dims"})
+      .standard(write_scatter_nd)
       .gradient(scatter_gradient);
 }
 

@@ -114,6 +114,42 @@ void slice_grad_gradient(GradContext& g) {
   g.set(0, g.builder().op("Slice", {g.dy()}, std::move(attrs)));
 }
 
+// Along each axis in turn: zeros around a part without gaps, and elements put at their places in
+// zeros otherwise.
+std::vector<ValueId> write_slice_grad(Builder& b, const Node& node,
+                                      const std::vector<ValueId>& inputs) {
+  const Shape data(node.attrs.get_ints("data_shape"));
+  const std::vector<std::int64_t> axes = node.attrs.get_ints("axes");
+  const std::vector<std::int64_t> starts = node.attrs.get_ints("starts");
+  const std::vector<std::int64_t> steps = node.attrs.get_ints("steps");
+  ValueId dx = inputs[0];
+  std::vector<std::int64_t> pads(static_cast<std::size_t>(2 * data.rank()), 0);
+  for (std::size_t i = 0; i < axes.size(); ++i) {
+    const int axis = static_cast<int>(axes[i]);
+    const Shape part = b.shape(dx);
+    if (steps[i] == 1) {
+      const auto begin = static_cast<std::size_t>(axis);
+      pads[begin] = starts[i];
+      pads[begin + static_cast<std::size_t>(data.rank())] = data[axis] - starts[i] - part[axis];
+      continue;
+    }
+    Tensor places(DType::kInt64, {part[axis]});
+    for (std::int64_t k = 0; k < part[axis]; ++k) {
+      places.span<std::int64_t>()[static_cast<std::size_t>(k)] = starts[i] + k * steps[i];
+    }
+    Shape column(std::vector<std::int64_t>(static_cast<std::size_t>(data.rank()), 1));
+    column[axis] = part[axis];
+    const ValueId at = b.expand(b.reshape(b.graph().add_constant("", places), column), part);
+    Shape whole = part;
+    whole[axis] = data[axis];
+    dx = b.op("ScatterElements", {b.expand(b.scalar(b.dtype(dx), 0), whole), at, dx},
+              {{"axis", axes[i]}});
+  }
+  const bool is_padded =
+      std::any_of(pads.begin(), pads.end(), [](std::int64_t p) { return p != 0; });
+  return {is_padded ? b.op("Pad", {dx}, {{"pads", pads}}) : dx};
+}
+
 bool takes_whole_axis(const Attrs& slice, int axis, std::int64_t dim) {
   const std::vector<std::int64_t> axes = slice.get_ints("axes");
   const auto found = std::find(axes.begin(), axes.end(), axis);
@@ -167,9 +203,17 @@ void register_slice(OpRegistry& ops) {
       .moves(Movement::kPart)
       .inputs(1, 5)
       .absorbs({1, 2, 3, 4})
+      .writes(1, "starts", InputForm::kIntegers)
+      .writes(2, "ends", InputForm::kIntegers)
+      .writes(3, "axes", InputForm::kIntegers)
+      .writes(4, "steps", InputForm::kIntegers)
       .infer(infer_slice)
       .gradient(slice_gradient);
-  ops.add("SliceGrad").internal().infer(infer_slice_grad).gradient(slice_grad_gradient);
+  ops.add("SliceGrad")
+      .internal()
+      .infer(infer_slice_grad)
+      .gradient(slice_grad_gradient)
+      .standard(write_slice_grad);
 }
 
 }  // namespace temper::graph

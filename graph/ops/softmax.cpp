@@ -56,6 +56,20 @@ void log_softmax_grad_gradient(GradContext& g) {
   }
 }
 
+// dx = y * (dy - sum(dy * y))
+std::vector<ValueId> write_softmax_grad(Builder& b, const Node& node,
+                                        const std::vector<ValueId>& inputs) {
+  const ValueId dy = inputs[0], y = inputs[1];
+  return {b.mul(y, b.sub(dy, b.reduce_sum(b.mul(dy, y), {node.attrs.get_int("axis", -1)}, true)))};
+}
+
+// dx = dy - exp(y) * sum(dy)
+std::vector<ValueId> write_log_softmax_grad(Builder& b, const Node& node,
+                                            const std::vector<ValueId>& inputs) {
+  const ValueId total = b.reduce_sum(inputs[0], {node.attrs.get_int("axis", -1)}, true);
+  return {b.sub(inputs[0], b.mul(b.op("Exp", {inputs[1]}), total))};
+}
+
 // Constant between its jumps: dx = 0
 void hardmax_gradient(GradContext& g) { g.set(0, g.builder().zeros_like(g.x(0))); }
 
@@ -111,12 +125,14 @@ void register_softmax(OpRegistry& ops) {
       .inputs(2, 2)
       .infer(infer_softmax)
       .gradient(softmax_grad_gradient)
+      .standard(write_softmax_grad)
       .internal()
       .precision(kWide);
   ops.add("LogSoftmaxGrad")
       .inputs(2, 2)
       .infer(infer_softmax)
       .gradient(log_softmax_grad_gradient)
+      .standard(write_log_softmax_grad)
       .internal()
       .precision(kWide);
 }

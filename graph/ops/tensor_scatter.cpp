@@ -83,6 +83,7 @@ int batch_of_tensor_scatter(const BatchContext& c) {
 
 void register_tensor_scatter(OpRegistry& ops) {
   ops.add("TensorScatter")
+      .since(24)
       .takes_narrow()
       .batch(batch_of_tensor_scatter)
       .inputs(2, 3)

@@ -64,6 +64,7 @@ void register_top_k(OpRegistry& ops) {
       .inputs(1, 2)
       .outputs(1, 2)
       .absorbs({1})
+      .writes(1, "k", InputForm::kIntegers)
       .infer(infer_top_k)
       .gradient(top_k_gradient);
 }

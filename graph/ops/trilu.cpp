@@ -57,6 +57,7 @@ void register_trilu(OpRegistry& ops) {
       .batch(batch_of_trilu)
       .inputs(1, 2)
       .absorbs({1})
+      .writes(1, "k", InputForm::kInteger)
       .infer(infer_trilu)
       .gradient(trilu_gradient);
   ops.add("EyeLike")

@@ -8,7 +8,9 @@
 #include "runtime/base/number_text.h"
 #include "runtime/platform/threads.h"
 #include "tools/cli/command.h"
+#include "tools/cli/convert_gradient.h"
 #include "tools/cli/convert_options.h"
+#include "tools/cli/convert_training.h"
 #include "tools/cli/named_sizes.h"
 #include "tools/cli/quick_recipe.h"
 #include "training/analysis/conversion.h"
@@ -311,6 +313,12 @@ int load_checkpoint(const Arguments& arguments) {
 }
 
 int run(const Arguments& arguments) {
+  if (arguments.has("--training")) {
+    return convert_training(arguments);
+  }
+  if (arguments.has("--gradient")) {
+    return convert_gradient(arguments);
+  }
   return arguments.has("--into") ? load_checkpoint(arguments) : deploy(arguments);
 }
 
@@ -324,6 +332,8 @@ std::vector<OptionSpec> option_specs() {
   specs.push_back(
       {"--strict", "", "an error when a tensor is left over on either side, or guessed"});
   add(deployment_option_specs());
+  add(training_option_specs());
+  add(gradient_option_specs());
   add({{"--check", "DATA", "runs both models on data, such as an .npz, and compares"},
        {"--threads", "N", "threads; all processors when left out"},
        {"--json", "", "one JSON line, and errors as JSON"}});
@@ -345,7 +355,11 @@ Command convert_command() {
       "again. docs/convert.md has the rules.\n"
       "temper convert IN.onnx OUT: the model itself in another form; OUT.safetensors and OUT.npz\n"
       "get its weights by name. docs/deploy.md has the rules.\n"
-      "Either way the new model is run before it is written.\n",
+      "Either way the new model is run before it is written.\n"
+      "temper convert RECIPE.toml OUT.onnx --training [KEY=VALUE...]: the recipe's training step,\n"
+      "and temper convert IN.onnx OUT.onnx --gradient: a model with its gradients, in operators "
+      "of\n"
+      "the standard. docs/training_step.md has the rules.\n",
       {{"IN", "the file with the weights, or the ONNX file to convert"},
        {"OUT", "the file to write"},
        {"NAME=SIZE", "sizes of symbolic dimensions, for the trial run", false, true}},

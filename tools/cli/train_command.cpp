@@ -1,5 +1,6 @@
 // `temper train`: runs a recipe, shows its progress and says where everything is.
 #include <cstdio>
+#include <optional>
 #include <utility>
 
 #include "graph/onnx/export.h"
@@ -17,6 +18,7 @@
 #include "tools/cli/recipe_words.h"
 #include "tools/cli/run_watcher.h"
 #include "training/analysis/group_report.h"
+#include "training/analysis/training_step.h"
 #include "training/formats/json.h"
 #include "training/recipe/recipe_keys.h"
 #include "training/run/trainer.h"
@@ -59,8 +61,28 @@ class Watcher final : public RunWatcher {
   std::vector<NamedChart> of_best_;
 };
 
-// What was typed: a recipe, a run directory to resume, or a model with its data; then key=value.
-TypedRecipe read_target(const Arguments& arguments) {
+// Of a model file that holds its training step: the recipe of that step, on the data that were
+// typed. False: it holds none.
+bool read_step_recipe(const Arguments& arguments, TypedRecipe& target) {
+  const auto [data, settings] = typed_data(arguments, 1);
+  std::optional<Recipe> recipe =
+      training::recipe_of_step(arguments.positional(0), recipe_sources("", settings));
+  if (!recipe) {
+    return false;
+  }
+  if (!data.empty()) {
+    recipe->data.train = data;
+    recipe->origins["data.train"] = "command line";
+  }
+  target.file = arguments.positional(0);
+  target.from_model = true;
+  target.recipe = std::move(*recipe);
+  return true;
+}
+
+// What was typed: a model with its step, a recipe, a run directory to resume, or a model with its
+// data; then key=value.
+TypedRecipe read_target(const Arguments& arguments, bool& by_step) {
   const std::string& first = arguments.positional(0);
   TypedRecipe target;
   std::string run_directory;
@@ -70,6 +92,8 @@ TypedRecipe read_target(const Arguments& arguments) {
     run_directory = first;
     target.recipe = training::read_recipe(
         recipe_sources(join_path(first, "recipe.toml"), parameters_of(arguments, 1)));
+  } else if (first.ends_with(".onnx") && read_step_recipe(arguments, target)) {
+    by_step = true;
   } else {
     target = read_typed_recipe(arguments, 0);
   }
@@ -200,7 +224,8 @@ void print_settings(const Recipe& recipe, bool as_json) {
 }
 
 int run(const Arguments& arguments) {
-  TypedRecipe target = read_target(arguments);
+  bool by_step = false;
+  TypedRecipe target = read_target(arguments, by_step);
   if (arguments.has("--print-config")) {
     print_settings(target.recipe, arguments.has("--json"));
     return 0;
@@ -216,6 +241,9 @@ int run(const Arguments& arguments) {
   if (!quiet) {
     print_notes(target.inferred);
     print_notes(session.notes());
+  }
+  if (by_step) {
+    training::check_step_of_file(session);
   }
   Watcher watcher(session, signals, quiet);
   Trainer trainer(session, watcher, arguments.has("--resume"));

@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "backends/reference/reference_backend.h"
 #include "graph/ops/standard_ops.h"
 #include "runtime/base/error.h"
 #include "training/objective/inferred_loss.h"
@@ -112,6 +113,35 @@ Gradients compute_gradients(const Recipe& recipe, const GradientOptions& options
     gradients.tensors.emplace_back(wanted.reported[i], executor.read_output(output).to_plain());
   }
   return gradients;
+}
+
+graph::Graph make_gradient_graph(const Recipe& recipe, const GradientOptions& options,
+                                 std::int64_t rows, std::vector<std::string>& notes) {
+  SessionNeeds needs;
+  needs.trains = false;
+  if (!options.wrt.empty()) {
+    needs.as_variables = chosen_tensors(recipe, options.wrt);
+  }
+  Session session(without_carrying(recipe), {}, needs);
+  notes = session.notes();
+  const Engine& engine = session.engine();
+  const Wanted wanted =
+      wanted_tensors(session, engine.imported(), needs.as_variables, options.inputs, notes);
+  GraphRequest request = session.request(GraphKind::kGradient, rows);
+  request.wrt = wanted.wrt;
+  const auto reference = reference::make_reference_backend();
+  graph::Graph made = make_graph(engine.imported(), engine.settings(), request, *reference).graph;
+  std::erase_if(made.outputs, [](const graph::Graph::Output& output) {
+    return output.port.role != PortRole::kLoss && output.port.role != PortRole::kGradient &&
+           output.port.role != PortRole::kModelOutput;
+  });
+  for (graph::Graph::Output& output : made.outputs) {
+    if (output.port.role == PortRole::kGradient) {
+      output.name =
+          concat("gradient.", wanted.reported[static_cast<std::size_t>(output.port.index)]);
+    }
+  }
+  return made;
 }
 
 }  // namespace temper::training

@@ -8,6 +8,8 @@
 #include "training/recipe/recipe.h"
 #include "training/recipe/recipe_keys.h"
 #include "training/recipe/recipe_sources.h"
+#include "training/recipe/recipe_text.h"
+#include "training/recipe/recipe_toml.h"
 #include "training/schedules/schedule.h"
 
 namespace temper::training {
@@ -147,8 +149,7 @@ void set_parameters(const std::string& table, const std::string& component,
 
 class RecipeReader {
  public:
-  Recipe read(const RecipeSources& sources) {
-    const WrittenRecipe written = read_sources(sources);
+  Recipe read(const WrittenRecipe& written) {
     for (const Assignment& assignment : written.assignments) {
       apply(assignment);
     }
@@ -332,6 +333,17 @@ class RecipeReader {
 
 }  // namespace
 
-Recipe read_recipe(const RecipeSources& sources) { return RecipeReader().read(sources); }
+Recipe read_recipe(const RecipeSources& sources) {
+  return RecipeReader().read(read_sources(sources));
+}
+
+Recipe read_recipe_text(const std::string& text, const std::string& name,
+                        const RecipeSources& typed) {
+  TEMPER_ASSERT(typed.file.empty());
+  WrittenRecipe written;
+  read_recipe_content(text, name, written);
+  add_typed(typed, written);
+  return RecipeReader().read(written);
+}
 
 }  // namespace temper::training

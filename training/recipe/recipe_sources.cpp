@@ -132,11 +132,7 @@ void fail_at(const std::string& origin, const std::string& text) {
   fail(ErrorCode::kInvalidArgument, origin.empty() ? "" : origin + ": ", text);
 }
 
-WrittenRecipe read_sources(const RecipeSources& sources) {
-  WrittenRecipe written;
-  if (!sources.file.empty()) {
-    read_recipe_file(sources.file, written);
-  }
+void add_typed(const RecipeSources& sources, WrittenRecipe& written) {
   read_environment(sources.environment, written);
   for (const std::string& text : sources.overrides) {
     const std::size_t equals = text.find('=');
@@ -153,6 +149,14 @@ WrittenRecipe read_sources(const RecipeSources& sources) {
       take_back_parameters(written.assignments);
     }
   }
+}
+
+WrittenRecipe read_sources(const RecipeSources& sources) {
+  WrittenRecipe written;
+  if (!sources.file.empty()) {
+    read_recipe_file(sources.file, written);
+  }
+  add_typed(sources, written);
   return written;
 }
 

@@ -37,6 +37,8 @@ struct WrittenRecipe {
 // Reads TOML, environment and overrides, in this order; paths of the file become relative to the
 // current folder. THROWS: kInvalidArgument with the place; kIo when the file cannot be read.
 WrittenRecipe read_sources(const RecipeSources& sources);
+// Adds the environment and the overrides to what a text said.
+void add_typed(const RecipeSources& sources, WrittenRecipe& written);
 
 // "; did you mean [optimizer]?" for a table "optimiser" that does not exist, or nothing.
 std::string table_hint(const std::string& table);

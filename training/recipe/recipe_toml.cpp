@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <optional>
+#include <utility>
 
 #include <toml++/toml.h>
 
@@ -58,17 +59,22 @@ std::string at(const std::string& file, const toml::node& node) {
   return concat(file, ":", static_cast<long long>(node.source().begin.line));
 }
 
-std::string read_recipe_text(const std::string& path) {
-  constexpr std::size_t kLimit = 1 << 20;  // the parser recurses on long dotted keys
+constexpr std::size_t kLimit = 1 << 20;  // the parser recurses on long dotted keys
+
+std::string read_text(const std::string& path) {
   const auto bytes = read_file(path, kLimit);
-  const std::string text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+void check_lines(const std::string& text, const std::string& name) {
+  TEMPER_CHECK(text.size() <= kLimit, ErrorCode::kInvalidArgument, name, " has ", text.size(),
+               " bytes, at most ", kLimit, " are read");
   std::size_t line = 0;
   for (const char c : text) {
     line = c == '\n' ? 0 : line + 1;
-    TEMPER_CHECK(line < 65536, ErrorCode::kInvalidArgument, path,
+    TEMPER_CHECK(line < 65536, ErrorCode::kInvalidArgument, name,
                  ": a line is longer than 65,536 bytes");
   }
-  return text;
 }
 
 RecipeValue from_folder(const RecipeValue& value, const std::string& folder) {
@@ -89,11 +95,12 @@ bool leads_to_table(const std::string& name) {
 // Walks a recipe file.
 class FileReader {
  public:
-  FileReader(const std::string& file, WrittenRecipe& out)
-      : file_(file), folder_(std::filesystem::path(file).parent_path().string()), out_(out) {}
+  // `folder`: what paths are relative to; empty: they stay as they are.
+  FileReader(const std::string& file, std::string folder, WrittenRecipe& out)
+      : file_(file), folder_(std::move(folder)), out_(out) {}
 
-  void read() {
-    const std::string text = read_recipe_text(file_);
+  void read(const std::string& text) {
+    check_lines(text, file_);
     toml::table table;
     try {
       table = toml::parse(std::string_view(text), std::string_view(file_));
@@ -257,7 +264,14 @@ std::optional<RecipeValue> bare_elements(const std::string& typed) {
 
 }  // namespace
 
-void read_recipe_file(const std::string& file, WrittenRecipe& out) { FileReader(file, out).read(); }
+void read_recipe_file(const std::string& file, WrittenRecipe& out) {
+  const std::string text = read_text(file);
+  FileReader(file, std::filesystem::path(file).parent_path().string(), out).read(text);
+}
+
+void read_recipe_content(const std::string& text, const std::string& name, WrittenRecipe& out) {
+  FileReader(name, {}, out).read(text);
+}
 
 Assignment parse_typed(std::string key, const std::string& text, std::string origin) {
   if (text.find_first_of("\r\n") != std::string::npos) {
