@@ -60,6 +60,24 @@ TEST(ConvertCommand, WritesAModelInAnotherForm) {
   EXPECT_EQ(line.at("files").as_array("files").size(), 1u);
 }
 
+TEST(ConvertCommand, ChangesPrecisionAndOpsetTogether) {
+  const ScratchFolder scratch;
+  const std::string out = scratch / "out.onnx";
+  const CommandResult result = run_temper(
+      {"convert", form("net.onnx"), out, "--precision", "bf16", "--opset", "22", "--keep", "Gemm"});
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_THAT(result.err, HasSubstr("--opset: from"));
+  EXPECT_THAT(result.err, HasSubstr("--precision bf16: "));
+  EXPECT_THAT(result.err, HasSubstr("in float32 by --keep: "));
+  const auto error_of = [&](const char* option, const char* value) {
+    return run_temper({"convert", form("net.onnx"), out, option, value}).err;
+  };
+  EXPECT_THAT(error_of("--precision", "int4"), HasSubstr("expected fp16 or bf16"));
+  EXPECT_THAT(error_of("--keep", "a"), HasSubstr("--precision, which is not given"));
+  EXPECT_THAT(error_of("--fix-dims", "batch"), HasSubstr("expected NAME=SIZE"));
+  EXPECT_THAT(error_of("--fix-dims", "nothing=1"), HasSubstr("--fix-dims names 'nothing'"));
+}
+
 TEST(ConvertCommand, SaysWhichOptionBelongsToWhat) {
   const ScratchFolder scratch;
   const std::string out = scratch / "out.onnx";

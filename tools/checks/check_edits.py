@@ -21,8 +21,9 @@ ELSEWHERE = ("docs/", "tests/", "models/", "tools/checks/", "tools/oracle/")
 
 # Row of the table: pattern of the sample, pattern of files that may be new, most existing files.
 SAMPLES = {
-    "op": ("OneHot", r"(graph/ops|backends/[^/]+/kernels)/", 0),
-    "elementwise op with a fast kernel": (r"\b(HardSwish|kHardSwish)\b", r"graph/ops/|backends/reference/kernels/|backends/common/", 3),
+    # graph/onnx/deploy knows the opsets of ONNX, whatever ops there are here.
+    "op": ("OneHot", r"(graph/ops|backends/[^/]+/kernels|graph/onnx/deploy)/", 0),
+    "elementwise op with a fast kernel": (r"\b(HardSwish|kHardSwish)\b", r"graph/ops/|graph/onnx/deploy/|backends/reference/kernels/|backends/common/", 3),
     "optimizer": (r"\b(SgdUpdate|sgd_family)\b", r"backends/common/optimizers/|training/optimizers/sgd\.", 5),
     "loss": (r"\bsequence_losses\b", r"training/losses/sequence\.", 1),
     "schedule": (r"\bcyclic_schedules\b", r"training/schedules/cyclic\.", 1),

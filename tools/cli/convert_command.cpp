@@ -330,7 +330,8 @@ std::vector<OptionSpec> option_specs() {
   };
   add(checkpoint_option_specs());
   specs.push_back(
-      {"--strict", "", "an error when a tensor is left over on either side, or guessed"});
+      {"--strict", "",
+       "an error when a tensor is left over on either side, guessed, or not held by --precision"});
   add(deployment_option_specs());
   add(training_option_specs());
   add(gradient_option_specs());

@@ -3,20 +3,61 @@
 #include <algorithm>
 
 #include "runtime/base/error.h"
+#include "runtime/base/number_text.h"
 #include "runtime/platform/threads.h"
+#include "tools/cli/name_list.h"
 #include "tools/cli/named_sizes.h"
 #include "tools/cli/quantize_options.h"
 #include "training/analysis/weights_file.h"
 
 namespace temper::cli {
+namespace {
+
+std::map<std::string, std::int64_t> sizes_of(const std::vector<std::string>& parts) {
+  std::map<std::string, std::int64_t> sizes;
+  for (const std::string& part : parts) {
+    const std::size_t equals = part.rfind('=');
+    const auto size =
+        equals == std::string::npos ? std::nullopt : read_number(part.substr(equals + 1));
+    TEMPER_CHECK(equals != 0 && size && *size >= 1 && *size <= 1e9 &&
+                     *size == static_cast<double>(static_cast<std::int64_t>(*size)),
+                 ErrorCode::kInvalidArgument, "--fix-dims has '", part,
+                 "', expected NAME=SIZE, such as batch=1");
+    sizes[part.substr(0, equals)] = static_cast<std::int64_t>(*size);
+  }
+  return sizes;
+}
+
+graph::PrecisionOptions precision_of(const Arguments& arguments) {
+  graph::PrecisionOptions precision;
+  const std::string type = arguments.text("--precision");
+  TEMPER_CHECK(type == "fp16" || type == "bf16", ErrorCode::kInvalidArgument, "--precision is '",
+               type, "', expected fp16 or bf16");
+  precision.type = type == "bf16" ? DType::kBFloat16 : DType::kFloat16;
+  precision.keep = name_test(arguments, "--keep");
+  precision.convert_io = arguments.has("--convert-io");
+  precision.strict = arguments.has("--strict");
+  return precision;
+}
+
+}  // namespace
 
 const std::vector<OptionSpec>& deployment_option_specs() {
   static const std::vector<OptionSpec> specs = [] {
-    std::vector<OptionSpec> all = quantize_option_specs();
-    all.insert(all.end(),
-               {{"--external-data", "FILE",
-                 "all weights in FILE beside OUT; FILE.safetensors is read by others as such"},
-                {"--inline", "", "all weights in the .onnx file"}});
+    std::vector<OptionSpec> all = {
+        {"--fix-dims", "NAME=SIZE", "numbers for symbolic sizes; a list, such as batch=1,seq=128"},
+        {"--opset", "N", "the operators of opset N, 7 to 28, with the IR version of its release"}};
+    const std::vector<OptionSpec>& integers = quantize_option_specs();
+    all.insert(all.end(), integers.begin(), integers.end());
+    all.insert(
+        all.end(),
+        {{"--precision", "TYPE", "fp16 or bf16: weights and nodes in 16 bits, Cast where needed"},
+         {"--keep", "LIST",
+          "patterns of nodes, outputs or operators that --precision leaves alone"},
+         {"--convert-io", "", "--precision also for the model's inputs and outputs"},
+         {"--external-data", "FILE",
+          "all weights in FILE beside OUT; FILE.safetensors is read by others as such"},
+         {"--inline", "", "all weights in the .onnx file"}});
     return all;
   }();
   return specs;
@@ -35,6 +76,26 @@ training::DeploymentOptions deployment_options(const Arguments& arguments) {
   TEMPER_CHECK(!weights_alone || (!options.inline_data && options.external_data.empty()),
                ErrorCode::kInvalidArgument, arguments.positional(1),
                " holds weights alone; --inline and --external-data are of .onnx files");
+  if (arguments.has("--fix-dims")) {
+    options.conversions.fixed_dims = sizes_of(split_list(arguments.text("--fix-dims")));
+  }
+  if (arguments.has("--opset")) {
+    options.conversions.opset.emplace().opset = arguments.integer("--opset", 0, 1);
+  }
+  TEMPER_CHECK(
+      !arguments.has("--precision") || (!arguments.has("--int8") && !arguments.has("--int4")),
+      ErrorCode::kInvalidArgument,
+      "--precision and --int8 or --int4 rule each other out: what is not of integers stays "
+      "in float32");
+  if (arguments.has("--precision")) {
+    options.conversions.precision = precision_of(arguments);
+  }
+  for (const char* option : {"--keep", "--convert-io", "--strict"}) {
+    TEMPER_CHECK(arguments.has("--precision") || !arguments.has(option),
+                 ErrorCode::kInvalidArgument, option,
+                 " says more about --precision, which is not "
+                 "given");
+  }
   const std::vector<OptionSpec>& specs = deployment_option_specs();
   const bool any = std::any_of(specs.begin(), specs.end(),
                                [&](const OptionSpec& spec) { return arguments.has(spec.name); });

@@ -8,6 +8,7 @@
 #include "runtime/base/error.h"
 #include "runtime/base/number_text.h"
 #include "runtime/platform/folders.h"
+#include "training/analysis/observed_values.h"
 #include "training/analysis/weights_file.h"
 
 namespace temper::training {
@@ -122,7 +123,20 @@ Deployment deploy_model(const std::string& model_path, const std::string& out,
   Deployment done;
   done.bytes_before = bytes_of(model.files());
   graph::ModelEdit edit(model);
-  const graph::DeployOptions conversions = conversions_of(options, model_path, out);
+  std::map<std::string, std::int64_t> symbols = options.conversions.fixed_dims;
+  symbols.insert(options.symbols.begin(), options.symbols.end());
+  TrialRunner runner(symbols, options.threads);
+  graph::DeployOptions conversions = conversions_of(options, model_path, out);
+  if (conversions.precision) {
+    conversions.precision->observe = [&](const graph::OnnxModel& now) {
+      return observe_values(now, runner);
+    };
+  }
+  if (conversions.opset) {
+    conversions.opset->observe = [&](const graph::OnnxModel& now) {
+      return known_values(now, runner);
+    };
+  }
   graph::apply_deployment(edit, conversions);
   done.notes = edit.notes();
   if (is_weights_file(out)) {
@@ -140,7 +154,6 @@ Deployment deploy_model(const std::string& model_path, const std::string& out,
   const double allowed = graph::allowed_difference(options.conversions);
   {
     const graph::OnnxModel made = draft.write(edit, form_of(edit, model, out, options));
-    TrialRunner runner(options.symbols, options.threads);
     done.trial = compare_results(runner.run(model), runner.run(made), "after the conversion");
     check_differences(done.trial, allowed, "made-up inputs");
     for (const std::string& file : made.files()) {

@@ -3,9 +3,17 @@
 #include <algorithm>
 #include <limits>
 
+#include "graph/onnx/deploy/fix_dimensions.h"
+
 namespace temper::graph {
 
 void apply_deployment(ModelEdit& edit, const DeployOptions& options) {
+  if (!options.fixed_dims.empty()) {
+    fix_dimensions(edit, options.fixed_dims);
+  }
+  if (options.opset) {
+    to_opset(edit, *options.opset);
+  }
   if (options.int8_static) {
     quantize_static(edit, *options.int8_static);
   }
@@ -15,10 +23,13 @@ void apply_deployment(ModelEdit& edit, const DeployOptions& options) {
   if (options.int4) {
     quantize_blocks(edit, *options.int4);
   }
+  if (options.precision) {
+    to_precision(edit, *options.precision);
+  }
 }
 
 double allowed_difference(const DeployOptions& options) {
-  double allowed = 0;
+  double allowed = options.opset ? 1e-5 : 0;  // what one operator was, several add up otherwise
   if (options.int8_static) {  // ranges are those of the data, which others may leave
     allowed = std::numeric_limits<double>::infinity();
   }
@@ -27,6 +38,9 @@ double allowed_difference(const DeployOptions& options) {
   }
   if (options.int4) {
     allowed = std::max(allowed, 1.0);
+  }
+  if (options.precision) {
+    allowed = std::max(allowed, options.precision->type == DType::kBFloat16 ? 0.1 : 0.02);
   }
   return allowed;
 }

@@ -2,8 +2,13 @@
 // What no conversion concerns stays as it is.
 #pragma once
 
+#include <cstdint>
+#include <map>
 #include <optional>
+#include <string>
 
+#include "graph/onnx/deploy/opset.h"
+#include "graph/onnx/deploy/precision.h"
 #include "graph/onnx/deploy/quantize_dynamic.h"
 #include "graph/onnx/deploy/quantize_static.h"
 #include "graph/onnx/surgery/model_edit.h"
@@ -13,9 +18,12 @@ namespace temper::graph {
 // The conversions that are wanted, done in the order of the fields. Each says in its own header
 // what it does and refuses.
 struct DeployOptions {
+  std::map<std::string, std::int64_t> fixed_dims;  // by their symbols
+  std::optional<OpsetOptions> opset;               // before types: which are allowed depends on it
   std::optional<QuantizeStaticOptions> int8_static;
   std::optional<QuantizeDynamicOptions> int8_dynamic;
   std::optional<QuantizeBlocksOptions> int4;
+  std::optional<PrecisionOptions> precision;  // not with integers
 };
 
 // THROWS: as the conversions.

@@ -3,6 +3,7 @@
 #include "graph/onnx/surgery/model_edit.h"
 
 #include <algorithm>
+#include <span>
 
 #include <onnx.pb.h>
 
@@ -38,7 +39,7 @@ void set_data(wire::TensorProto& tensor, const Tensor& value, std::int32_t file_
 void describe(const wire::TensorProto& tensor, wire::ValueInfoProto& info) {
   auto& type = *info.mutable_type()->mutable_tensor_type();
   type.set_elem_type(tensor.data_type());
-  type.clear_shape();
+  type.mutable_shape()->Clear();  // of a scalar it is there and empty
   for (const std::int64_t dim : tensor.dims()) {
     type.mutable_shape()->add_dim()->set_dim_value(dim);
   }
@@ -212,20 +213,21 @@ PlainValue ModelEdit::stored(const std::string& name) {
           }};
 }
 
-void ModelEdit::convert_tensor(const std::string& name, std::int32_t file_type) {
+void ModelEdit::convert_tensor(const std::string& name, std::int32_t file_type, PlainValue value) {
   wire::TensorProto* tensor = find_tensor(name);
   TEMPER_ASSERT(tensor != nullptr, name);
+  values_.erase(name);
   const bool outside = tensor->has_held_at() || tensor->data_location() != 0;
+  tensor->set_data_type(file_type);
   if (!tensor->has_name() || !outside) {  // a Constant node's, or in the message
-    const Tensor value = read(name);
-    values_.erase(name);
-    tensor->set_data_type(file_type);
-    replace_tensor(name, value);
+    Tensor whole(value.dtype, value.shape, {}, "a tensor to convert");
+    auto* to = static_cast<std::byte*>(whole.data());
+    value.for_each_piece(
+        [&](std::span<const std::byte> piece) { to = std::copy(piece.begin(), piece.end(), to); });
+    replace_tensor(name, whole);
     return;
   }
-  PlainValue value = stored(name);
   const auto elements = static_cast<std::uint64_t>(value.shape.element_count());
-  tensor->set_data_type(file_type);
   tensor->clear_external_data();
   tensor->clear_data_location();
   tensor->set_held_at(0);  // the size is right, the bytes come from `converted_`

@@ -67,10 +67,10 @@ class ModelEdit {
   // Another value of the same shape, put in when the file is written: large ones stay out of the
   // messages. model() does not know of it.
   void set_value(const std::string& name, const Tensor& value);
-  // The same values in another float type; those outside of the messages are converted when the
-  // file is written, and model() does not know of them. THROWS, perhaps only then: kInvalidArgument
-  // for a finite value that becomes infinite.
-  void convert_tensor(const std::string& name, std::int32_t file_type);
+  // Another type, and `value`, of the same shape, in it. Of a tensor outside of the messages it is
+  // asked for when the file is written, and model() does not know of it. THROWS, perhaps only then:
+  // kInvalidArgument for a finite value that becomes infinite.
+  void convert_tensor(const std::string& name, std::int32_t file_type, PlainValue value);
   // A second initializer with the bytes of the first.
   void copy_tensor(const std::string& from, const std::string& to);
   // Initializers and Constant nodes of these names that nothing reads any more are gone.

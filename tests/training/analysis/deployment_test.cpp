@@ -148,5 +148,113 @@ TEST(Deployment, AFileOfTheModelItselfIsNotOverwrittenByAnother) {
   expect_same_tensors(sample("net.onnx"), folder.path("a.onnx"));
 }
 
+DeploymentOptions in_precision(DType type) {
+  DeploymentOptions options;
+  options.conversions.precision.emplace().type = type;
+  return options;
+}
+
+constexpr std::int32_t kFloat = 1, kFloat16 = 10, kBFloat16 = 16;  // TensorProto.DataType
+
+std::int32_t type_of(const std::string& path, const std::string& tensor) {
+  const graph::OnnxModel model = graph::OnnxModel::load(path);
+  return graph::ModelEdit(model).header(tensor).file_type;
+}
+
+TEST(Deployment, AModelComputesInSixteenBitsBetweenInputsAndOutputsInFloat32) {
+  const TempFolder folder;
+  const std::string out = folder.path("out.onnx");
+  const Deployment done = deploy_model(sample("net.onnx"), out, in_precision(DType::kFloat16));
+  EXPECT_GT(done.trial.at(0).difference, 0);
+  EXPECT_LT(done.trial.at(0).difference, 1e-3 * done.trial.at(0).before);
+  EXPECT_EQ(type_of(out, "conv1.weight"), kFloat16);
+  EXPECT_EQ(graph::OnnxModel::load(out).inputs().at(0).file_type, "FLOAT");
+  EXPECT_EQ(graph::OnnxModel::load(out).outputs().at(0).file_type, "FLOAT");
+  expect_error([&] { deploy_model(out, out, in_precision(DType::kFloat16)); },
+               ErrorCode::kUnsupported, "FLOAT16 already");
+
+  DeploymentOptions all = in_precision(DType::kFloat16);
+  all.conversions.precision->convert_io = true;
+  deploy_model(sample("net.onnx"), out, all);
+  EXPECT_EQ(graph::OnnxModel::load(out).inputs().at(0).file_type, "FLOAT16");
+  EXPECT_EQ(graph::OnnxModel::load(out).outputs().at(0).file_type, "FLOAT16");
+}
+
+// Conv takes bfloat16 from opset 22 on; MatMul and Gemm before.
+TEST(Deployment, OperatorsThatTheOpsetDoesNotAllowInBfloat16StayInFloat32) {
+  const TempFolder folder;
+  const std::string out = folder.path("out.onnx");
+  deploy_model(sample("net.onnx"), out, in_precision(DType::kBFloat16));
+  EXPECT_LT(graph::OnnxModel::load(out).opset(), 22);
+  EXPECT_EQ(type_of(out, "conv1.weight"), kFloat);
+  EXPECT_EQ(type_of(out, "out.weight"), kBFloat16);
+  DeploymentOptions newer = in_precision(DType::kBFloat16);
+  newer.conversions.opset.emplace().opset = 22;
+  deploy_model(sample("net.onnx"), out, newer);
+  EXPECT_EQ(type_of(out, "conv1.weight"), kBFloat16);
+}
+
+TEST(Deployment, WhatSixteenBitsDoNotHoldStaysInFloat32) {
+  const TempFolder folder;
+  const std::string large = folder.path("large.onnx"), out = folder.path("out.onnx");
+  const graph::OnnxModel model = graph::OnnxModel::load(sample("net.onnx"));
+  graph::ModelEdit edit(model);
+  const Tensor weight = edit.read("out.weight");
+  std::vector<float> values = weight.values<float>();
+  for (float& value : values) {
+    value *= 3e6f;
+  }
+  edit.replace_tensor("out.weight", Tensor::from<float>(DType::kFloat32, weight.shape(), values));
+  edit.write(large);
+  const Deployment done = deploy_model(large, out, in_precision(DType::kFloat16));
+  EXPECT_EQ(type_of(out, "out.weight"), kFloat);
+  EXPECT_EQ(type_of(out, "conv1.weight"), kFloat16);
+  EXPECT_THAT(done.notes, testing::Contains(HasSubstr("16 bits do not hold their values")));
+  DeploymentOptions strict = in_precision(DType::kFloat16);
+  strict.conversions.precision->strict = true;
+  expect_error([&] { deploy_model(large, folder.path("no.onnx"), strict); },
+               ErrorCode::kUnsupported, "Gemm", "is at most");
+  EXPECT_FALSE(std::filesystem::exists(folder.path("no.onnx")));
+}
+
+TEST(Deployment, NodesAreKeptByNameOutputOrOperator) {
+  const TempFolder folder;
+  const std::string out = folder.path("out.onnx");
+  DeploymentOptions options = in_precision(DType::kFloat16);
+  options.conversions.precision->keep = [](std::string_view name) { return name == "Conv"; };
+  deploy_model(sample("net.onnx"), out, options);
+  EXPECT_EQ(type_of(out, "conv1.weight"), kFloat);
+  EXPECT_EQ(type_of(out, "out.weight"), kFloat16);
+}
+
+TEST(Deployment, AModelInAnOlderOrNewerOpsetGivesTheSame) {
+  const TempFolder folder;
+  const std::string out = folder.path("out.onnx"), back = folder.path("back.onnx");
+  for (const std::int64_t opset : {7, 9, 11, 13, 17, 23, 28}) {
+    DeploymentOptions options;
+    options.conversions.opset.emplace().opset = opset;
+    const Deployment done = deploy_model(sample("net.onnx"), out, options);
+    EXPECT_LE(done.trial.at(0).difference, 1e-6 * done.trial.at(0).before) << opset;
+    EXPECT_EQ(graph::OnnxModel::load(out).opset(), opset);
+    options.conversions.opset->opset = 18;
+    deploy_model(out, back, options);
+  }
+  EXPECT_LE(graph::OnnxModel::load(out).ir_version(), 14);
+}
+
+TEST(Deployment, AnOpsetThatCannotHoldTheModelIsRefusedWithAllReasons) {
+  const TempFolder folder;
+  const std::string narrow = folder.path("narrow.onnx"), out = folder.path("out.onnx");
+  deploy_model(sample("net.onnx"), narrow, in_precision(DType::kBFloat16));
+  DeploymentOptions options;
+  options.conversions.opset.emplace().opset = 12;
+  expect_error([&] { deploy_model(narrow, out, options); }, ErrorCode::kUnsupported,
+               "'out.weight' is BFLOAT16", "'out.bias' is BFLOAT16");
+  EXPECT_FALSE(std::filesystem::exists(out));
+  options.conversions.opset->opset = 29;
+  expect_error([&] { deploy_model(sample("net.onnx"), out, options); }, ErrorCode::kInvalidArgument,
+               "7 to 28");
+}
+
 }  // namespace
 }  // namespace temper::training

@@ -1,0 +1,353 @@
+// Rules to older opsets: what became an input later is an attribute again, other defaults are
+// written out.
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include <onnx.pb.h>
+
+#include "graph/onnx/deploy/opset_node.h"
+#include "graph/onnx/surgery/node_attributes.h"
+#include "runtime/base/concat.h"
+
+namespace temper::graph {
+namespace {
+
+using Rule = void (*)(OpsetNode&);
+
+struct DownRule {
+  const char* op;
+  std::int64_t since;  // applied when the model goes below
+  Rule apply;
+};
+
+void axes_to_attribute(OpsetNode& n) {
+  const bool nothing = int_attribute(n.node(), "noop_with_empty_axes", 0) != 0;
+  const auto axes = n.whole_numbers(n.input(1));
+  if (nothing && (n.input(1).empty() || (axes && axes->empty()))) {
+    const std::string same = n.emit("Identity", {n.input(0)});
+    n.replace_by(same);
+    return;
+  }
+  remove_attribute(n.node(), "noop_with_empty_axes");
+  n.input_to_ints(1, "axes");
+}
+
+void axes_input_to_attribute(OpsetNode& n) { n.input_to_ints(1, "axes"); }
+
+void split_to_attribute(OpsetNode& n) { n.input_to_ints(1, "split"); }
+
+void split_by_sizes(OpsetNode& n) {
+  if (find_attribute(n.node(), "num_outputs") == nullptr) {
+    return;
+  }
+  remove_attribute(n.node(), "num_outputs");
+  const KnownValue* value = n.known(n.input(0));
+  const std::int64_t parts = n.node().output_size();
+  std::int64_t axis = int_attribute(n.node(), "axis", 0);
+  if (value == nullptr) {
+    n.refuse(
+        "into how many equal parts it splits cannot be said before opset 18, and the size is "
+        "not known");
+    return;
+  }
+  axis += axis < 0 ? static_cast<std::int64_t>(value->shape.rank()) : 0;
+  if (value->shape[static_cast<int>(axis)] % parts != 0) {
+    n.refuse("before opset 18 there are no parts of unequal size without their sizes");
+  }
+}
+
+// An axis counted from the end, or none given: from opset 13 on the last.
+void softmax_axis(OpsetNode& n) {
+  const std::int64_t axis = int_attribute(n.node(), "axis", -1);
+  const auto rank = n.rank(n.input(0));
+  const bool last = axis == -1 || (rank && axis == *rank - 1);
+  if (!last && !rank) {
+    n.refuse("the rank of its input is not known");
+    return;
+  }
+  if (last) {
+    set_int(n.node(), "axis", rank ? *rank - 1 : -1);
+    return;
+  }
+  std::vector<std::int64_t> turned;
+  const std::int64_t from = axis < 0 ? axis + *rank : axis;
+  for (std::int64_t i = 0; i < *rank; ++i) {
+    turned.push_back(i);
+  }
+  std::swap(turned[static_cast<std::size_t>(from)], turned.back());
+  const std::string op = n.node().op_type();
+  const std::string before = n.emit("Transpose", {n.input(0)});
+  set_ints(n.emitted(), "perm", turned);
+  const std::string middle = n.emit(op.c_str(), {before});
+  set_int(n.emitted(), "axis", *rank - 1);
+  const std::string after = n.emit("Transpose", {middle});
+  set_ints(n.emitted(), "perm", turned);
+  n.replace_by(after);
+}
+
+void number_to_attribute(OpsetNode& n, int index, const char* attribute) {
+  const std::string name = n.input(index);
+  if (name.empty()) {
+    return;
+  }
+  const auto value = n.numbers(name);
+  if (!value || value->size() != 1) {
+    n.refuse(concat("its ", attribute, " is computed, and an attribute in opset ", n.to()));
+    return;
+  }
+  set_float(n.node(), attribute, static_cast<float>(value->front()));
+  n.node().set_input(index, "");
+  n.trim_inputs();
+  n.edit().remove_unread({name});
+}
+
+void clip_to_attributes(OpsetNode& n) {
+  number_to_attribute(n, 1, "min");
+  number_to_attribute(n, 2, "max");
+}
+
+void pad_to_attributes(OpsetNode& n) {
+  number_to_attribute(n, 2, "value");
+  n.input_to_ints(1, "pads");
+}
+
+void slice_to_attributes(OpsetNode& n) {
+  const auto steps = n.whole_numbers(n.input(4));
+  if (!n.input(4).empty()) {
+    if (!steps || std::any_of(steps->begin(), steps->end(), [](auto step) { return step != 1; })) {
+      n.refuse("before opset 10 it has no steps");
+      return;
+    }
+    n.node().set_input(4, "");
+  }
+  n.input_to_ints(3, "axes");
+  n.input_to_ints(2, "ends");
+  n.input_to_ints(1, "starts");
+}
+
+void k_to_attribute(OpsetNode& n) {
+  const auto k = n.whole_numbers(n.input(1));
+  if (!k || k->size() != 1) {
+    n.refuse("k is computed, and an attribute before opset 10");
+    return;
+  }
+  set_int(n.node(), "k", k->front());
+  const std::string name = n.input(1);
+  n.node().mutable_input()->RemoveLast();
+  n.edit().remove_unread({name});
+}
+
+void dropout_to_attribute(OpsetNode& n) {
+  if (!n.input(2).empty()) {
+    const auto training = n.whole_numbers(n.input(2));
+    if (!training || training->front() != 0) {
+      n.refuse(
+          "it is in training form, which opset 11 and before cannot say; temper prepare "
+          "--inference brings it to inference form");
+      return;
+    }
+    const std::string name = n.input(2);
+    n.node().set_input(2, "");
+    n.trim_inputs();
+    n.edit().remove_unread({name});
+  }
+  remove_attribute(n.node(), "seed");
+  number_to_attribute(n, 1, "ratio");
+}
+
+std::string text_attribute(OpsetNode& n, const char* name, const char* otherwise) {
+  const wire::AttributeProto* found = find_attribute(n.node(), name);
+  return found == nullptr ? otherwise : found->s();
+}
+
+// Opset 10 knows scales, asymmetric coordinates and floor.
+void resize_to_scales(OpsetNode& n) {
+  const std::string mode = text_attribute(n, "mode", "nearest");
+  const std::string coordinates = text_attribute(n, "coordinate_transformation_mode", "half_pixel");
+  const bool floor =
+      mode != "nearest" || text_attribute(n, "nearest_mode", "round_prefer_floor") == "floor";
+  if (n.input(2).empty() || coordinates != "asymmetric" || !floor || mode == "cubic") {
+    n.refuse(concat("before opset 11 it takes scales, asymmetric coordinates and floor; this is ",
+                    mode, ", ", coordinates));
+    return;
+  }
+  for (const char* name : {"coordinate_transformation_mode", "nearest_mode", "cubic_coeff_a",
+                           "exclude_outside", "extrapolation_value"}) {
+    remove_attribute(n.node(), name);
+  }
+  n.node().set_input(1, n.input(2));
+  n.node().set_input(2, "");
+  n.trim_inputs();
+}
+
+void resize_to_upsample(OpsetNode& n) { n.node().set_op_type("Upsample"); }
+
+void scales_to_attribute(OpsetNode& n) {
+  const auto scales = n.numbers(n.input(1));
+  if (!scales) {
+    n.refuse("its scales are computed, and an attribute before opset 9");
+    return;
+  }
+  wire::AttributeProto& made = *n.node().add_attribute();
+  made.set_name("scales");
+  made.set_type(6);
+  for (const double scale : *scales) {
+    made.add_floats(static_cast<float>(scale));
+  }
+  const std::string name = n.input(1);
+  n.node().mutable_input()->RemoveLast();
+  n.edit().remove_unread({name});
+}
+
+void constant_to_tensor(OpsetNode& n) {
+  for (auto& attribute : *n.node().mutable_attribute()) {
+    const std::string name = attribute.name();
+    const bool floats = name.starts_with("value_float"), ints = name.starts_with("value_int");
+    if (!floats && !ints) {
+      continue;
+    }
+    wire::TensorProto tensor;
+    tensor.set_data_type(floats ? 1 : 7);
+    if (name == "value_float") {
+      tensor.add_float_data(attribute.f());
+    } else if (name == "value_int") {
+      tensor.add_int64_data(attribute.i());
+    } else {
+      tensor.add_dims(floats ? attribute.floats_size() : attribute.ints_size());
+      *tensor.mutable_float_data() = attribute.floats();
+      *tensor.mutable_int64_data() = attribute.ints();
+    }
+    attribute.Clear();
+    attribute.set_name("value");
+    attribute.set_type(4);
+    *attribute.mutable_t() = std::move(tensor);
+    n.edit().proto();
+    return;
+  }
+}
+
+// Before opset 9 a Constant gives floats.
+void whole_constant_to_initializer(OpsetNode& n) {
+  const wire::TensorProto* tensor = n.edit().find_tensor(n.node().output(0));
+  if (tensor != nullptr && !is_float(graph_dtype(tensor->data_type()))) {
+    n.become_initializer();
+  }
+}
+
+void gemm_with_bias(OpsetNode& n) {
+  if (n.input(2).empty()) {
+    n.set_input(2, n.scalar(0, n.input(1)));
+  }
+}
+
+void positive_axis(OpsetNode& n) {
+  const std::int64_t axis = int_attribute(n.node(), "axis", 0);
+  if (axis >= 0) {
+    return;
+  }
+  const auto rank = n.rank(n.input(0));
+  if (rank) {
+    set_int(n.node(), "axis", axis + *rank);
+  } else {
+    n.refuse(
+        "its axis counts from the end, before opset 11 from the beginning, and the rank is not "
+        "known");
+  }
+}
+
+void grid_mode(OpsetNode& n) {
+  const std::string mode = text_attribute(n, "mode", "linear");
+  for (auto& attribute : *n.node().mutable_attribute()) {
+    if (attribute.name() == "mode") {
+      attribute.set_s(mode == "linear" ? "bilinear" : mode == "cubic" ? "bicubic" : mode);
+    }
+  }
+}
+
+// A part of the shape: from opset 15 on by attributes.
+void shape_then_slice(OpsetNode& n) {
+  const wire::AttributeProto* end = find_attribute(n.node(), "end");
+  const std::int64_t first = int_attribute(n.node(), "start", 0);
+  if (first == 0 && end == nullptr) {
+    remove_attribute(n.node(), "start");
+    return;
+  }
+  const std::int64_t last = end != nullptr ? end->i() : std::numeric_limits<std::int32_t>::max();
+  const std::string whole = n.emit("Shape", {n.input(0)});
+  if (n.to() < 10) {
+    const std::string part = n.emit("Slice", {whole});
+    set_ints(n.emitted(), "starts", {first});
+    set_ints(n.emitted(), "ends", {last});
+    n.replace_by(part);
+    return;
+  }
+  const std::string from = n.edit().unique(whole + "_from"), to = n.edit().unique(whole + "_to");
+  n.edit().add_integers(from, {first});
+  n.edit().add_integers(to, {last});
+  n.replace_by(n.emit("Slice", {whole, from, to}));
+}
+
+// A 0 in the shape means a size of 0 by it, and that of the input without.
+void zeros_in_shape(OpsetNode& n) {
+  const auto sizes = n.whole_numbers(n.input(1));
+  const KnownValue* given = n.known(n.node().output(0));
+  const bool zero = sizes ? std::find(sizes->begin(), sizes->end(), 0) != sizes->end()
+                          : given == nullptr || std::find(given->shape.begin(), given->shape.end(),
+                                                          0) != given->shape.end();
+  if (!zero) {
+    remove_attribute(n.node(), "allowzero");
+  }
+}
+
+// Newest first.
+const DownRule kRules[] = {{"GridSample", 20, grid_mode},
+                           {"ReduceMax", 18, axes_to_attribute},
+                           {"ReduceMin", 18, axes_to_attribute},
+                           {"ReduceMean", 18, axes_to_attribute},
+                           {"ReduceProd", 18, axes_to_attribute},
+                           {"ReduceL1", 18, axes_to_attribute},
+                           {"ReduceL2", 18, axes_to_attribute},
+                           {"ReduceLogSum", 18, axes_to_attribute},
+                           {"ReduceLogSumExp", 18, axes_to_attribute},
+                           {"ReduceSumSquare", 18, axes_to_attribute},
+                           {"Split", 18, split_by_sizes},
+                           {"Shape", 15, shape_then_slice},
+                           {"Reshape", 14, zeros_in_shape},
+                           {"ReduceSum", 13, axes_to_attribute},
+                           {"Squeeze", 13, axes_input_to_attribute},
+                           {"Unsqueeze", 13, axes_input_to_attribute},
+                           {"Split", 13, split_to_attribute},
+                           {"Softmax", 13, softmax_axis},
+                           {"LogSoftmax", 13, softmax_axis},
+                           {"Hardmax", 13, softmax_axis},
+                           {"Constant", 12, constant_to_tensor},
+                           {"Dropout", 12, dropout_to_attribute},
+                           {"Clip", 11, clip_to_attributes},
+                           {"Pad", 11, pad_to_attributes},
+                           {"Gemm", 11, gemm_with_bias},
+                           {"Resize", 11, resize_to_scales},
+                           {"Concat", 11, positive_axis},
+                           {"Gather", 11, positive_axis},
+                           {"Split", 11, positive_axis},
+                           {"Flatten", 11, positive_axis},
+                           {"ArgMax", 11, positive_axis},
+                           {"ArgMin", 11, positive_axis},
+                           {"TopK", 10, k_to_attribute},
+                           {"Slice", 10, slice_to_attributes},
+                           {"Resize", 10, resize_to_upsample},
+                           {"Constant", 9, whole_constant_to_initializer},
+                           {"Upsample", 9, scales_to_attribute}};
+
+}  // namespace
+
+void lower_node(OpsetNode& node) {
+  for (const DownRule& rule : kRules) {
+    if (!node.removed() && node.node().op_type() == rule.op && node.from() >= rule.since &&
+        node.to() < rule.since) {
+      rule.apply(node);
+    }
+  }
+}
+
+}  // namespace temper::graph

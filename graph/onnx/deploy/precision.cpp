@@ -1,0 +1,517 @@
+#include "graph/onnx/deploy/precision.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <set>
+#include <span>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <onnx.pb.h>
+
+#include "graph/onnx/deploy/rename_reads.h"
+#include "graph/onnx/deploy/sixteen_bits.h"
+#include "graph/onnx/deploy/weight_range.h"
+#include "graph/onnx/surgery/node_attributes.h"
+#include "runtime/base/error.h"
+#include "runtime/base/number_text.h"
+
+namespace temper::graph {
+namespace {
+
+constexpr std::int32_t kFloat = 1, kFloat16Type = 10, kBFloat16Type = 16;  // TensorProto.DataType
+constexpr std::size_t kExamples = 5;
+
+// As onnxconverter-common, and what names its type in an attribute or has values of two types.
+constexpr std::string_view kInFloat32[] = {"Bernoulli",
+                                           "BlackmanWindow",
+                                           "CastLike",
+                                           "CumSum",
+                                           "DequantizeLinear",
+                                           "DynamicQuantizeLinear",
+                                           "EyeLike",
+                                           "HammingWindow",
+                                           "HannWindow",
+                                           "If",
+                                           "Loop",
+                                           "Max",
+                                           "MelWeightMatrix",
+                                           "Min",
+                                           "NonMaxSuppression",
+                                           "OneHot",
+                                           "Optional",
+                                           "OptionalGetElement",
+                                           "QuantizeLinear",
+                                           "RandomNormal",
+                                           "RandomNormalLike",
+                                           "RandomUniform",
+                                           "RandomUniformLike",
+                                           "Range",
+                                           "Resize",
+                                           "RoiAlign",
+                                           "Scan",
+                                           "SequenceAt",
+                                           "SequenceConstruct",
+                                           "SequenceInsert",
+                                           "SequenceMap",
+                                           "SplitToSequence",
+                                           "ConcatFromSequence",
+                                           "TopK",
+                                           "Upsample"};
+// Their floats are looked at, whatever they are: no value of another float type comes of them.
+constexpr std::string_view kAnyFloat[] = {"Shape", "Size", "Cast", "IsNaN", "NonZero"};
+
+template <class List>
+bool contains(const List& list, const std::string& op) {
+  return std::find(std::begin(list), std::end(list), op) != std::end(list);
+}
+
+class PrecisionEdit {
+ public:
+  PrecisionEdit(ModelEdit& edit, const PrecisionOptions& options)
+      : edit_(edit),
+        options_(options),
+        low_(options.type == DType::kBFloat16 ? kBFloat16Type : kFloat16Type),
+        suffix_(options.type == DType::kBFloat16 ? "_bf16" : "_fp16"),
+        smallest_(options.type == DType::kBFloat16 ? 0x1p-126 : 0x1p-14),
+        limit_(options.type == DType::kBFloat16 ? 3.3895313892515355e38 : 65504) {}
+
+  void run() {
+    refuse_other_types();
+    seen_ = options_.observe(edit_.model());
+    look_at_tensors();
+    decide();
+    refuse_outside();
+    convert_tensors();
+    convert_inputs();
+    const std::vector<wire::NodeProto*> nodes = all_nodes();
+    for (wire::NodeProto* node : nodes) {
+      convert_node(*node);
+    }
+    convert_value_infos();
+    edit_.proto();  // tensors moved
+    report();
+  }
+
+ private:
+  struct Stored {
+    bool constant = false;  // of a Constant node
+    bool wide = false;      // a reader needs it in float32
+    bool narrow = false;    // a reader takes 16 bits
+    WeightRange range;
+  };
+
+  std::vector<wire::NodeProto*> all_nodes() {
+    std::vector<wire::NodeProto*> nodes;
+    for (auto& node : *edit_.graph().mutable_node()) {
+      nodes.push_back(&node);
+    }
+    return nodes;
+  }
+
+  void refuse_other_types() {
+    for (const auto& tensor : edit_.graph().initializer()) {
+      TEMPER_CHECK(tensor.data_type() != kFloat16Type && tensor.data_type() != kBFloat16Type,
+                   ErrorCode::kUnsupported, "tensor '", tensor.name(), "' has the type ",
+                   onnx_type_name(tensor.data_type()),
+                   " already; --precision converts models in float32");
+    }
+  }
+
+  // --- what there is -------------------------------------------------------------
+  void look_at_tensors() {
+    for (const std::string& name : edit_.initializers()) {
+      if (edit_.find_tensor(name)->data_type() == kFloat) {
+        stored_[name].range = range_of(edit_.stored(name), options_.type);
+      }
+    }
+    for (auto& node : *edit_.graph().mutable_node()) {
+      if (node.op_type() == "Constant" && node.domain().empty() && node.output_size() == 1) {
+        lift_numbers(node);
+        const wire::TensorProto* tensor = edit_.find_tensor(node.output(0));
+        if (tensor != nullptr && tensor->data_type() == kFloat) {
+          Stored& stored = stored_[node.output(0)];
+          stored.constant = true;
+          stored.range = range_of(edit_.stored(node.output(0)), options_.type);
+        }
+      }
+    }
+    for (const auto& input : edit_.graph().input()) {
+      if (input.type().tensor_type().elem_type() == kFloat && !stored_.contains(input.name())) {
+        type_[input.name()] = kFloat;
+      }
+    }
+  }
+
+  // value_float and value_floats become a tensor.
+  void lift_numbers(wire::NodeProto& node) {
+    for (auto& attribute : *node.mutable_attribute()) {
+      const bool one = attribute.name() == "value_float", many = attribute.name() == "value_floats";
+      if (!one && !many) {
+        continue;
+      }
+      wire::TensorProto tensor;
+      tensor.set_data_type(kFloat);
+      std::vector<float> values(attribute.floats().begin(), attribute.floats().end());
+      if (one) {
+        values = {attribute.f()};
+      } else {
+        tensor.add_dims(attribute.floats_size());
+      }
+      tensor.set_raw_data(
+          std::string(reinterpret_cast<const char*>(values.data()), values.size() * sizeof(float)));
+      attribute.Clear();
+      attribute.set_name("value");
+      attribute.set_type(4);
+      *attribute.mutable_t() = std::move(tensor);
+      edit_.proto();
+      return;
+    }
+  }
+
+  bool is_float(const std::string& name) const {
+    return stored_.contains(name) || type_.contains(name) || seen_.contains(name);
+  }
+
+  // Too large, or so small altogether that 16 bits keep little of it.
+  bool outside(const std::string& name) const {
+    const auto tensor = stored_.find(name);
+    const auto value = seen_.find(name);
+    if (tensor == stored_.end() && value == seen_.end()) {
+      return false;
+    }
+    const double largest = tensor != stored_.end() ? tensor->second.range.largest : value->second;
+    return largest > limit_ || (largest > 0 && largest < smallest_);
+  }
+
+  // --- which nodes ---------------------------------------------------------------
+  bool allowed(const std::string& op) const {
+    return allows_sixteen_bits(op, options_.type, edit_.opset());
+  }
+
+  bool touches_floats(const wire::NodeProto& node) const {
+    const auto any = [&](const auto& names) {
+      return std::any_of(names.begin(), names.end(),
+                         [&](const std::string& name) { return is_float(name); });
+    };
+    return any(node.input()) || any(node.output());
+  }
+
+  std::string label(const wire::NodeProto& node) const {
+    return concat(node.op_type(), " '", node.name().empty() ? node.output(0) : node.name(), "'");
+  }
+
+  bool stays_wide(const wire::NodeProto& node) {
+    const std::string& op = node.op_type();
+    if (!normal_domain(node.domain()).empty() || contains(kInFloat32, op)) {
+      ++by_nature_[node.domain().empty() ? op : node.domain() + "::" + op];
+      return true;
+    }
+    if (!allowed(op)) {
+      ++not_allowed_[op];
+      return true;
+    }
+    if (options_.keep && (options_.keep(node.name()) || options_.keep(op) ||
+                          std::any_of(node.output().begin(), node.output().end(),
+                                      [&](const auto& out) { return options_.keep(out); }))) {
+      ++asked_;
+      return true;
+    }
+    for (const auto* names : {&node.output(), &node.input()}) {
+      for (const std::string& name : *names) {
+        if (outside(name)) {
+          outside_.push_back(concat(label(node), ": '", name, "' is at most ", largest_text(name)));
+          return true;
+        }
+      }
+    }
+    return false;
+  }
+
+  std::string largest_text(const std::string& name) const {
+    const auto tensor = stored_.find(name);
+    return digits_text(tensor != stored_.end() ? tensor->second.range.largest : seen_.at(name), 4);
+  }
+
+  void decide() {
+    for (auto& node : *edit_.graph().mutable_node()) {
+      const bool constant =
+          node.input_size() == 0 && node.output_size() == 1 && stored_.contains(node.output(0));
+      const bool any = contains(kAnyFloat, node.op_type()) && normal_domain(node.domain()).empty();
+      const bool bodies = std::any_of(node.attribute().begin(), node.attribute().end(),
+                                      [](const auto& one) { return one.has_g(); });
+      if (constant || (!bodies && !touches_floats(node))) {
+        continue;
+      }
+      const bool gives = std::any_of(node.output().begin(), node.output().end(),
+                                     [&](const auto& out) { return is_float(out); });
+      const bool wide = (gives || !any) && stays_wide(node);
+      if (wide) {
+        wide_.insert(&node);
+      }
+      if (any) {
+        continue;
+      }
+      for (const std::string& input : node.input()) {
+        note_reader(input, wide);
+      }
+      for (const std::string& input : captured(node)) {
+        note_reader(input, true);
+      }
+    }
+    for (const auto& output : edit_.graph().output()) {
+      note_reader(output.name(), !options_.convert_io);
+    }
+  }
+
+  void note_reader(const std::string& name, bool wide) {
+    const auto found = stored_.find(name);
+    if (found != stored_.end()) {
+      (wide ? found->second.wide : found->second.narrow) = true;
+    }
+  }
+
+  std::vector<std::string> captured(const wire::NodeProto& node) const {
+    std::vector<std::string> names;
+    for (const auto& attribute : node.attribute()) {
+      if (attribute.has_g()) {
+        for (const std::string& name : reads_of_body(attribute.g())) {
+          if (is_float(name)) {
+            names.push_back(name);
+          }
+        }
+      }
+    }
+    return names;
+  }
+
+  void refuse_outside() const {
+    TEMPER_CHECK(!options_.strict || outside_.empty(), ErrorCode::kUnsupported,
+                 "these nodes read or give values that 16 bits do not hold, above ",
+                 digits_text(limit_, 5), " or all below ", digits_text(smallest_, 3), ": ",
+                 examples(outside_), "; without --strict they stay in float32");
+  }
+
+  // --- the change ----------------------------------------------------------------
+  void convert_tensors() {
+    for (auto& [name, stored] : stored_) {
+      type_[name] = kFloat;
+      if (!stored.narrow) {
+        continue;
+      }
+      if (!stored.wide) {
+        edit_.convert_tensor(name, low_, clamped(edit_.stored(name), limit_));
+        type_[name] = low_;
+        ++converted_;
+      } else {
+        const std::string copy = edit_.unique(name + suffix_);
+        edit_.copy_tensor(name, copy);
+        edit_.convert_tensor(copy, low_, clamped(edit_.stored(copy), limit_));
+        names_[{name, low_}] = copy;
+        ++copied_;
+      }
+    }
+  }
+
+  void convert_inputs() {
+    if (!options_.convert_io) {
+      return;
+    }
+    for (auto& input : *edit_.graph().mutable_input()) {
+      if (type_.contains(input.name()) && !stored_.contains(input.name())) {
+        input.mutable_type()->mutable_tensor_type()->set_elem_type(low_);
+        type_[input.name()] = low_;
+      }
+    }
+  }
+
+  // The name under which a value can be read in this type, in front of `place`.
+  std::string as(const std::string& name, std::int32_t type, const wire::NodeProto& place) {
+    if (type_.at(name) == type) {
+      const auto moved = names_.find({name, type});
+      return moved == names_.end() ? name : moved->second;
+    }
+    const auto known = names_.find({name, type});
+    if (known != names_.end()) {
+      return known->second;
+    }
+    const std::string made = edit_.unique(name + (type == low_ ? suffix_ : "_fp32"));
+    const std::string from = as(name, type_.at(name), place);
+    set_int(edit_.insert_before(place, "Cast", {from}, made), "to", type);
+    ++casts_;
+    names_[{name, type}] = made;
+    return made;
+  }
+
+  void convert_node(wire::NodeProto& node) {
+    if (node.input_size() == 0 && node.output_size() == 1 && stored_.contains(node.output(0))) {
+      return;  // a Constant
+    }
+    const bool wide = wide_.contains(&node);
+    const bool any = contains(kAnyFloat, node.op_type()) && normal_domain(node.domain()).empty();
+    for (std::string& input : *node.mutable_input()) {
+      if (type_.contains(input)) {
+        input = as(input, any ? type_.at(input) : wide ? kFloat : low_, node);
+      }
+    }
+    if (wide) {
+      for (const std::string& name : captured(node)) {
+        const std::string now = as(name, kFloat, node);
+        if (now != name) {
+          rename_in_bodies(node, name, now);
+        }
+      }
+    }
+    for (int i = 0; i < node.output_size(); ++i) {
+      if (seen_.contains(node.output(i))) {
+        // Mean and InvStdDev of LayerNormalization.
+        const bool always_wide = node.op_type() == "LayerNormalization" && i > 0;
+        give_output(node, i, wide || always_wide ? kFloat : low_);
+      }
+    }
+    if (!wide) {
+      ++narrow_nodes_;
+      convert_attributes(node);
+    }
+  }
+
+  void give_output(wire::NodeProto& node, int index, std::int32_t type) {
+    const std::string name = node.output(index);
+    type_[name] = type;
+    const std::int32_t wanted = options_.convert_io ? low_ : kFloat;
+    if (!edit_.is_output(name) || type == wanted) {
+      return;
+    }
+    const std::string made = edit_.unique(name + (type == low_ ? suffix_ : "_fp32"));
+    node.set_output(index, made);
+    names_[{name, type}] = made;
+    names_[{name, wanted}] = name;
+    set_int(edit_.insert_after(node, "Cast", {made}, name), "to", wanted);
+    ++casts_;
+  }
+
+  void convert_attributes(wire::NodeProto& node) {
+    if (node.op_type() == "Cast" && int_attribute(node, "to", 0) == kFloat) {
+      set_int(node, "to", low_);
+    }
+    if (node.op_type() != "ConstantOfShape") {
+      return;
+    }
+    wire::AttributeProto* value = nullptr;
+    for (auto& attribute : *node.mutable_attribute()) {
+      value = attribute.name() == "value" ? &attribute : value;
+    }
+    if (value == nullptr) {
+      value = node.add_attribute();
+      value->set_name("value");
+      value->set_type(4);
+      value->mutable_t()->set_data_type(kFloat);
+      value->mutable_t()->add_dims(1);
+      value->mutable_t()->add_float_data(0);
+    }
+    if (value->t().data_type() == kFloat) {
+      const Tensor number = decode_tensor(value->t(), label(node), nullptr);
+      wire::TensorProto& tensor = *value->mutable_t();
+      tensor.clear_float_data();
+      tensor.set_data_type(low_);
+      tensor.set_raw_data(encode_raw(low_, clamped(number, limit_), label(node)));
+    }
+  }
+
+  void convert_value_infos() {
+    const std::int32_t io = options_.convert_io ? low_ : kFloat;
+    const auto set = [&](wire::ValueInfoProto& info, std::int32_t type) {
+      if (info.type().has_tensor_type() && info.type().tensor_type().elem_type() == kFloat) {
+        info.mutable_type()->mutable_tensor_type()->set_elem_type(type);
+      }
+    };
+    for (auto& info : *edit_.graph().mutable_value_info()) {
+      const auto type = type_.find(info.name());
+      if (type != type_.end()) {
+        set(info, edit_.is_output(info.name()) ? io : type->second);
+      }
+    }
+    for (auto& output : *edit_.graph().mutable_output()) {
+      set(output, io);
+    }
+  }
+
+  // --- what is said --------------------------------------------------------------
+  static std::string examples(const std::vector<std::string>& all) {
+    std::vector<std::string> some(
+        all.begin(), all.begin() + static_cast<std::ptrdiff_t>(std::min(all.size(), kExamples)));
+    return concat(join(some, ", "),
+                  all.size() > kExamples ? concat(" and ", all.size() - kExamples, " more") : "");
+  }
+
+  static std::string counted(const std::map<std::string, int>& counts) {
+    std::vector<std::string> parts;
+    for (const auto& [op, count] : counts) {
+      parts.push_back(concat(count, " ", op));
+    }
+    return join(parts, ", ");
+  }
+
+  void report() {
+    const char* type = low_ == kFloat16Type ? "fp16" : "bf16";
+    edit_.note(concat("--precision ", type, ": ", narrow_nodes_, " nodes and ", converted_,
+                      " tensors are in 16 bits",
+                      copied_ > 0 ? concat(", ", copied_, " tensors in both types") : "", ", ",
+                      casts_, " Cast were placed"));
+    if (!by_nature_.empty()) {
+      edit_.note(concat("in float32 as they need it or are not followed: ", counted(by_nature_)));
+    }
+    if (!not_allowed_.empty()) {
+      edit_.note(concat("in float32 as opset ", edit_.opset(), " does not allow ", type,
+                        " for them: ", counted(not_allowed_)));
+    }
+    if (asked_ > 0) {
+      edit_.note(concat("in float32 by --keep: ", asked_, " nodes"));
+    }
+    if (!outside_.empty()) {
+      edit_.note(concat("in float32 as 16 bits do not hold their values: ", examples(outside_)));
+    }
+    for (const auto& [name, stored] : stored_) {
+      if (stored.range.underflow > 0 && stored.narrow) {
+        underflow_.push_back(
+            concat("'", name, "' (", stored.range.underflow, " of ", stored.range.elements, ")"));
+      }
+      if (stored.range.infinite > 0 && stored.narrow && low_ == kFloat16Type) {
+        clamped_.push_back(concat("'", name, "' (", stored.range.infinite, ")"));
+      }
+    }
+    if (!underflow_.empty()) {
+      edit_.note(concat("values that become 0 in 16 bits: ", examples(underflow_)));
+    }
+    if (!clamped_.empty()) {
+      edit_.note(concat("values above 1e30, which stand for infinity, are ", digits_text(limit_, 5),
+                        " now: ", examples(clamped_)));
+    }
+  }
+
+  ModelEdit& edit_;
+  const PrecisionOptions& options_;
+  std::int32_t low_;
+  std::string suffix_;
+  double smallest_;  // normal number
+  double limit_;
+  ObservedValues seen_;
+  std::map<std::string, Stored> stored_;
+  std::map<std::string, std::int32_t> type_;  // of float32 values of the file, as they are now
+  std::map<std::pair<std::string, std::int32_t>, std::string> names_;  // of a value in a type
+  std::set<const wire::NodeProto*> wide_;
+  std::map<std::string, int> by_nature_, not_allowed_;
+  std::vector<std::string> outside_, underflow_, clamped_;
+  int asked_ = 0, narrow_nodes_ = 0, converted_ = 0, copied_ = 0, casts_ = 0;
+};
+
+}  // namespace
+
+void to_precision(ModelEdit& edit, const PrecisionOptions& options) {
+  PrecisionEdit(edit, options).run();
+}
+
+}  // namespace temper::graph

@@ -1,0 +1,16 @@
+// The largest magnitude of each value inside a model, found by running it.
+#pragma once
+
+#include "graph/onnx/deploy/opset.h"
+#include "graph/onnx/deploy/precision.h"
+#include "training/analysis/trial.h"
+
+namespace temper::training {
+
+// On the made-up inputs of `runner`: all float32 values that nodes of the main graph give.
+graph::ObservedValues observe_values(const graph::OnnxModel& model, TrialRunner& runner);
+
+// The types and shapes of the same, and of whatever else nodes give.
+graph::KnownValues known_values(const graph::OnnxModel& model, TrialRunner& runner);
+
+}  // namespace temper::training
