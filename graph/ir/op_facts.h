@@ -23,6 +23,8 @@ enum class Movement {
   kBroadcast,  // repeated along axes of size 1
   kPart,       // some of the elements of input 0
   kJoin,       // those of all inputs
+  kRound,      // rounded to the steps of a scale, as integers
+  kUnround,    // such integers as floats again
 };
 
 // What an op computes where a normalisation or an affine pair is told from its parts.

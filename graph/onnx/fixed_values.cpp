@@ -35,6 +35,9 @@ class Finder {
       if (flow == FixedValues::Flow::kMoves) {
         moved_.insert(node.outputs.begin(), node.outputs.end());
       }
+      if (facts_of(node).movement == Movement::kRound || is_moved_of_rounded(node)) {
+        rounded_.insert(node.outputs.begin(), node.outputs.end());
+      }
       if (flow != FixedValues::Flow::kNone && is_of_frozen_norm(node)) {
         made_.frozen_norms.insert(node.outputs.begin(), node.outputs.end());
       }
@@ -75,7 +78,7 @@ class Finder {
     if (!stored || moved > node.inputs.size()) {
       return Flow::kNone;
     }
-    if (moved > 0) {
+    if (moved > 0 && !is_stored_rounded(node)) {
       // Of what is joined, a part may be computed, such as places to write at.
       const bool joins = facts_of(node).movement == Movement::kJoin;
       const bool all =
@@ -86,6 +89,16 @@ class Finder {
       return all ? Flow::kMoves : Flow::kNone;
     }
     return is_fixed(node) && facts_of(node).is_differentiable() ? Flow::kComputes : Flow::kNone;
+  }
+
+  bool is_moved_of_rounded(const FlatNode& node) const {
+    return facts_of(node).keeps_elements() && !node.inputs.empty() &&
+           rounded_.contains(node.inputs[0]);
+  }
+
+  // Integers of the file as floats: computed, as only their scales can be trained.
+  bool is_stored_rounded(const FlatNode& node) const {
+    return facts_of(node).movement == Movement::kUnround && !rounded_.contains(node.inputs[0]);
   }
 
   bool keeps_exponential(const FlatNode& node) const {
@@ -115,9 +128,10 @@ class Finder {
 
   const FlatGraph& graph_;
   FixedValues made_;
-  std::unordered_set<std::string> fixed_;  // computed without a gradient: shapes, indices
-  std::unordered_set<std::string> moved_;  // elements of stored tensors
-  std::unordered_set<std::string> sums_;   // of two such
+  std::unordered_set<std::string> fixed_;    // computed without a gradient: shapes, indices
+  std::unordered_set<std::string> moved_;    // elements of stored tensors
+  std::unordered_set<std::string> sums_;     // of two such
+  std::unordered_set<std::string> rounded_;  // integers that floats were rounded to
 };
 
 }  // namespace

@@ -50,9 +50,10 @@ void LearnedPlaces::count_elements() {
     std::vector<std::int64_t>& dims = dims_[node.outputs[0]];
     if (node.op == "Constant") {
       dims = dims_of(node);
-    } else if (const OpDef& op = facts_of(node); op.keeps_elements()) {
+    } else if (const OpDef& op = facts_of(node); op.keeps_elements() || rounds(op)) {
       const bool one = is_one(node.inputs[0]);
-      const bool same = op.movement == Movement::kSame || op.movement == Movement::kConvert;
+      const bool same = op.movement == Movement::kSame || op.movement == Movement::kConvert ||
+                        rounds(op);
       dims = same  ? dims_[node.inputs[0]]
              : one ? std::vector<std::int64_t>{1}
                    : std::vector<std::int64_t>{kSeveral};

@@ -18,7 +18,7 @@ inline bool is_product(const FlatNode& node) {
 // Elements keep their order or are only dropped in training.
 inline bool passes_on(const FlatNode& node) {
   const OpDef& op = facts_of(node);
-  return op.keeps_elements() || op.movement == Movement::kDrop ||
+  return op.keeps_elements() || rounds(op) || op.movement == Movement::kDrop ||
          op.movement == Movement::kBroadcast;
 }
 

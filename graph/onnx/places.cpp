@@ -40,7 +40,7 @@ const PlaceOfInput* find_place(const FlatNode& node, int input) {
 int moved_inputs(const FlatNode& node) {
   const OpDef& op = facts_of(node);
   return op.movement == Movement::kJoin ? static_cast<int>(node.inputs.size())
-         : op.keeps_elements() || op.movement == Movement::kPart ||
+         : op.keeps_elements() || rounds(op) || op.movement == Movement::kPart ||
                  op.movement == Movement::kBroadcast
              ? 1
              : 0;

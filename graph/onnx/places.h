@@ -14,12 +14,18 @@ const OpDef* op_of(const OpRegistry& registry, const FlatNode& node);
 // still has none; else of an op about which nothing is known.
 const OpDef& facts_of(const FlatNode& node);
 
+// QuantizeLinear, DequantizeLinear and the like: the elements stay what they are for training,
+// whose gradient goes straight through the rounding.
+inline bool rounds(const OpDef& op) {
+  return op.movement == Movement::kRound || op.movement == Movement::kUnround;
+}
+
 // What a stored tensor is at this input. Null where the input is no such place. Addends are in
 // learned_places.h.
 const PlaceOfInput* find_place(const FlatNode& node, int input);
 
-// Of an op that only moves elements (Transpose, Reshape, Slice, Expand, ...) how many inputs, the
-// first ones, carry the data; 0 for all other ops.
+// Of an op that only moves elements (Transpose, Reshape, Slice, Expand, ...), or rounds them and
+// back, how many inputs, the first ones, carry the data; 0 for all other ops.
 int moved_inputs(const FlatNode& node);
 
 // The ops of ONNX without a file in graph/ops whose facts matter all the same: which tensors of a

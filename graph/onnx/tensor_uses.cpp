@@ -5,8 +5,11 @@
 #include <algorithm>
 #include <unordered_set>
 
+#include <onnx.pb.h>
+
 #include "graph/onnx/fixed_values.h"
 #include "graph/onnx/learned_places.h"
+#include "graph/onnx/onnx_types.h"
 #include "graph/onnx/places.h"
 #include "runtime/base/concat.h"
 
@@ -94,6 +97,13 @@ bool carries_place(const LearnedPlaces& places, const FlatNode& node, std::size_
   }
 }
 
+// Sums of products of 8-bit integers, such as a bias, have the product of both scales: one that
+// trained apart from them would belong to no kernel of integers.
+bool is_scale_of_sums(const FlatNode& node, std::size_t slot,
+                      const std::unordered_set<std::string>& sums) {
+  return facts_of(node).movement == Movement::kUnround && slot > 0 && sums.contains(node.inputs[0]);
+}
+
 // What a stored tensor is from which a node computes, by what becomes of the outputs.
 void carry(TensorUse& use, const TensorUse& through, const LearnedPlaces& places,
            const FlatNode& node, std::size_t slot) {
@@ -116,6 +126,12 @@ std::unordered_map<std::string, TensorUse> find_tensor_uses(const FlatGraph& gra
   const FixedValues fixed = find_fixed_values(graph);
   const std::unordered_set<std::string>& stored = fixed.stored;
   const LearnedPlaces places(graph, fixed);
+  std::unordered_set<std::string> sums;
+  for (const auto& [name, tensor] : graph.initializers) {
+    if (facts_of_type(tensor->data_type()).dtype == DType::kInt32) {
+      sums.insert(name);
+    }
+  }
   std::unordered_map<std::string, TensorUse> uses;
   for (std::size_t i = graph.nodes.size(); i-- > 0;) {
     const FlatNode& node = graph.nodes[i];
@@ -158,8 +174,12 @@ std::unordered_map<std::string, TensorUse> find_tensor_uses(const FlatGraph& gra
         }
         continue;
       }
-      if (fixed.flows[i] == Flow::kComputes) {
+      if (fixed.flows[i] == Flow::kComputes && !is_scale_of_sums(node, slot, sums)) {
         carry(use, through, places, node, slot);
+        continue;
+      }
+      if (is_scale_of_sums(node, slot, sums)) {
+        keep_first(use.other, concat("scale of a bias in 32-bit integers at ", node.label()));
         continue;
       }
       const LearnedPlace place = places.at(i, slot);

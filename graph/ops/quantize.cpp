@@ -315,6 +315,7 @@ int batch_of_dynamic_quantize(const BatchContext& c) {
 
 void register_quantize(OpRegistry& ops) {
   ops.add("QuantizeLinear")
+      .moves(Movement::kRound)
       .takes_narrow()
       .inputs(2, 3)
       .upgrade(upgrade_quantize)
@@ -323,6 +324,7 @@ void register_quantize(OpRegistry& ops) {
       .no_gradient(
           "its outputs are integers; with a DequantizeLinear behind it the gradient passes");
   ops.add("DequantizeLinear")
+      .moves(Movement::kUnround)
       .takes_narrow()
       .inputs(2, 3)
       .upgrade(upgrade_dequantize)
@@ -330,6 +332,7 @@ void register_quantize(OpRegistry& ops) {
       .infer(infer_dequantize)
       .gradient(dequantize_gradient);
   ops.add("DynamicQuantizeLinear")
+      .moves(Movement::kRound)
       .outputs(1, 3)
       .batch(batch_of_dynamic_quantize)
       .infer(infer_dynamic_quantize)

@@ -97,6 +97,32 @@ TEST(ComputedPlaces, TensorsThatAWeightIsComputedFromTrain) {
   masked.expect("kept", false, "a mask: part of the weight of MatMul 'm'");
 }
 
+TEST(ComputedPlaces, AWeightThatIsRoundedTrainsAndTheStepsOfItsRoundingDoNot) {
+  Model model;
+  model.tensor("w", {4, 4}, std::vector<float>(16, 0)).vector("steps").one("step", 0.5f);
+  model.vector("bias");
+  model.add("QuantizeLinear", {"w", "steps"}, "q").add("DequantizeLinear", {"q", "steps"}, "r");
+  model.add("MatMul", {"h", "r"}, "p").add("QuantizeLinear", {"p", "step"}, "pq");
+  model.add("DequantizeLinear", {"pq", "step"}, "pr").add("Add", {"pr", "bias"}, "m").last();
+  model.expect("w", true, "weight of MatMul 'p'");
+  model.expect("bias", true, "addend of Add 'm'");
+  model.expect("steps", false, "input 1 of DequantizeLinear 'r'");
+  model.expect("step", false, "input 1 of DequantizeLinear 'pr'");
+}
+
+TEST(ComputedPlaces, StoredIntegersTrainByTheirScaleUnlessTheyAreSums) {
+  Model model;
+  model.stored("w", 3, {4, 4}, std::string(16, '\2')).vector("steps").vector("fine");
+  model.stored("sums", 6, {4}, std::string(16, '\1'));
+  const std::vector<Message> columns = {int_attribute("axis", 1)};
+  const std::vector<Message> first = {int_attribute("axis", 0)};
+  model.add("DequantizeLinear", {"w", "steps"}, "wide", columns);
+  model.add("DequantizeLinear", {"sums", "fine"}, "bias", first);
+  model.add("Gemm", {"h", "wide", "bias"}, "m").last();
+  model.expect("steps", true, "part of the weight of Gemm 'm'");
+  model.expect("fine", false, "scale of a bias in 32-bit integers at DequantizeLinear 'bias'");
+}
+
 TEST(ComputedPlaces, ABiasOfScoresTrainsAndMasksAndPenaltiesBesideItDoNot) {
   std::vector<float> distances;
   for (int i = 0; i < 16; ++i) {

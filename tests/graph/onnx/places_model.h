@@ -33,6 +33,12 @@ class PlacesModel {
     parts_.initializers.push_back(ints(name, values));
     return *this;
   }
+  // Of a type by its number in ONNX.
+  PlacesModel& stored(const std::string& name, int type, const Dims& dims,
+                      const std::string& bytes) {
+    parts_.initializers.push_back(tensor_head(name, type, dims).text(9, bytes));
+    return *this;
+  }
   PlacesModel& one(const std::string& name, float value) { return tensor(name, {1}, {value}); }
   PlacesModel& add(const std::string& op, const Names& inputs, const std::string& output,
                    const std::vector<Message>& attributes = {}) {
