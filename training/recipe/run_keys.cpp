@@ -73,6 +73,12 @@ std::vector<RecipeKey> length_keys() {
           "f32 products on a GPU in TF32, which keeps 10 of 23 bits of each factor; false: f32 is "
           "f32",
           [](Recipe& r) -> auto& { return r.train.tf32; }),
+      key("train.cache_features",
+          "what the frozen first part of the model gives is computed once for each sample and "
+          "kept; "
+          "for data that are the same in every epoch",
+          [](Recipe& r) -> auto& { return r.train.cache_features; })
+          .of(Runs::kOneModel),
       key("train.device",
           "where to run: \"cpu\", \"cuda\" (a GPU; \"cuda:1\" the second one), or \"auto\": a GPU "
           "where there is one, else the CPU",

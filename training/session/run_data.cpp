@@ -123,6 +123,19 @@ void RunData::mix(std::int64_t classes) {
   }
 }
 
+void RunData::replace(const MakeData& make) {
+  std::vector<std::int64_t> rows = train_rows_;
+  if (val_ == nullptr) {
+    rows.insert(rows.end(), val_rows_.begin(), val_rows_.end());
+  }
+  std::sort(rows.begin(), rows.end());
+  rows.erase(std::unique(rows.begin(), rows.end()), rows.end());
+  train_ = make(std::move(train_), rows);
+  if (val_ != nullptr) {
+    val_ = make(std::move(val_), val_rows_);
+  }
+}
+
 // Those of the target; where the data need none and have none, of an input that is a label.
 std::vector<std::int64_t> RunData::classes_of_rows() const {
   const std::vector<Field>& fields = train_->fields();

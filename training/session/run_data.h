@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -47,6 +48,12 @@ class RunData {
   // augment.mixup and cutmix: labels become probabilities of `classes`, mixed in training. Before
   // any loader is made. THROWS: kInvalidArgument when the inputs cannot be mixed.
   void mix(std::int64_t classes);
+
+  // Each data set is replaced by what `make` makes of it and of those of its rows that are used.
+  // Before any loader is made.
+  using MakeData = std::function<std::unique_ptr<Dataset>(std::unique_ptr<Dataset>,
+                                                          std::span<const std::int64_t> rows)>;
+  void replace(const MakeData& make);
 
   // Where states are carried: the training rows become those of Streams::cut(). After settle().
   void cut_streams(std::vector<std::string>& notes);

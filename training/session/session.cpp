@@ -11,6 +11,7 @@
 #include "training/recipe/key_effects.h"
 #include "training/session/carrying.h"
 #include "training/session/data_options.h"
+#include "training/session/feature_cache.h"
 #include "training/session/input_ranges.h"
 #include "training/session/input_shapes.h"
 #include "training/session/model_metadata.h"
@@ -104,6 +105,11 @@ Session::Session(Recipe recipe, EngineOptions options, SessionNeeds needs)
   settle_precision(recipe_, *imported_, *backend_, settings, notes_);
   options_ = std::move(options);
   settle_plan_cache();
+  if (recipe_.train.cache_features && needs.target && needs.trains) {
+    notes_.push_back(
+        cache_features(*imported_, *data_, recipe_, settings, *backend_, *reference_, options_));
+    settle_field_ports();
+  }
   engine_ =
       std::make_unique<Engine>(*imported_, std::move(settings), *backend_, *reference_, options_);
   if (needs.target && needs.trains) {
@@ -301,6 +307,7 @@ void Session::open_inputs(DataOptions options) {
 
 // Fields that are no targets have the names of the model's inputs.
 void Session::settle_field_ports() {
+  field_ports_.clear();
   for (const Field& field : train_data().fields()) {
     field_ports_.push_back(field.is_target ? losses_.port_of(field) : std::nullopt);
     for (const graph::ValueId id : imported_->inputs) {

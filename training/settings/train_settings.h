@@ -22,6 +22,7 @@ struct TrainSettings {
   std::int64_t steps = 0;         // 0: by epochs
   std::string precision = "f32";  // "f32" | "bf16" | "fp16" | "auto"
   bool tf32 = false;              // products of f32 on a GPU
+  bool cache_features = false;    // what is frozen runs once for each sample, not in each epoch
   std::string device = "cpu";
   std::int64_t threads = 0;  // 0: all processors
   std::int64_t accumulate = 1;
