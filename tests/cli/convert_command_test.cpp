@@ -2,12 +2,15 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cmath>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 
 #include "tests/cli/run_command.h"
 #include "training/formats/json.h"
+#include "training/formats/npz.h"
 
 namespace temper::test {
 namespace {
@@ -94,6 +97,52 @@ TEST(ConvertCommand, SaysWhichOptionBelongsToWhat) {
   EXPECT_THAT(error_of({"--into", form("net.onnx"), "--inline"}), HasSubstr("--inline converts"));
   EXPECT_THAT(run_temper({"convert", form("net.pt"), out, "--inline"}).err, HasSubstr("--into"));
   EXPECT_FALSE(std::filesystem::exists(out));
+}
+
+TEST(ConvertCommand, RunsBothModelsOnGivenData) {
+  const ScratchFolder scratch;
+  const CommandResult result =
+      run_temper({"convert", form("net.pt"), scratch / "out.onnx", "--into", form("net.onnx"),
+                  "--check", form("net_outputs.npz"), "--json"});
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  const training::JsonValue line = training::parse_json(result.out, "stdout");
+  const training::JsonValue& row = line.at("check").as_array("check").at(0);
+  EXPECT_EQ(row.at("output").as_string("output"), "y");
+  // What PyTorch gives on them.
+  const Tensor y = training::NpzFile(form("net_outputs.npz")).read("y");
+  double most = 0;
+  for (const double value : y.values<double>()) {
+    most = std::max(most, std::abs(value));
+  }
+  EXPECT_NEAR(row.at("largest_after").as_double("after"), most, 1e-5);
+  EXPECT_GT(row.at("largest_difference").as_double("difference"), 1e-2);
+}
+
+TEST(ConvertCommand, TakesTheWeightsOfARun) {
+  const ScratchFolder scratch;
+  const std::string run = scratch / "run", out = scratch / "out.onnx";
+  const CommandResult trained =
+      run_temper({"train", digits("digits.toml"), "train.epochs=1", "average.kind=ema",
+                  "average.decay=0.9", "train.out=" + run, "--quiet"});
+  ASSERT_EQ(trained.exit_code, 0) << trained.err;
+  const auto loss_of = [&](const std::string& model) {
+    const CommandResult result = run_temper(
+        {"eval", model, "--data", digits("digits.npz"), "--loss", "cross_entropy", "--json"});
+    EXPECT_EQ(result.exit_code, 0) << result.err;
+    return training::parse_json(result.out, "eval").at("loss").as_double("loss");
+  };
+  const CommandResult converted =
+      run_temper({"convert", run, out, "--into", digits("digits.onnx"), "--json"});
+  ASSERT_EQ(converted.exit_code, 0) << converted.err;
+  EXPECT_EQ(training::parse_json(converted.out, "convert").at("format").as_string("format"),
+            "Temper run");
+  const double raw = loss_of(out);
+  const CommandResult averaged = run_temper(
+      {"convert", run, out, "--into", digits("digits.onnx"), "--prefix", "average", "--json"});
+  ASSERT_EQ(averaged.exit_code, 0) << averaged.err;
+  // What a run exports are its averages.
+  EXPECT_EQ(loss_of(out), loss_of(run + "/last.onnx"));
+  EXPECT_NE(raw, loss_of(out));
 }
 
 TEST(ConvertCommand, WritesNothingWhenItRefuses) {

@@ -4,10 +4,13 @@ an .npz, and a module exported by both of PyTorch's exporters with the outputs i
 
 Usage: checkpoints.py OUT_FOLDER. Needs torch, onnx, onnxscript, safetensors, numpy.
 """
+import argparse
 import json
 import os
+import pathlib
 import struct
 import sys
+import types
 
 import numpy as np
 import torch
@@ -155,11 +158,51 @@ def write_exports(out):
     np.savez(f'{out}/net_outputs.npz', x=x.numpy(), y=other(x).detach().numpy(), ema=average(x).detach().numpy())
 
 
+def write_whole_module(out):
+    """As Ultralytics saves a run: two modules of a project's own classes in half precision, the average behind the weights."""
+    project = types.ModuleType('project.nn.tasks')
+    sys.modules.update({'project': types.ModuleType('project'), 'project.nn': types.ModuleType('project.nn'), project.__name__: project})
+    Net.__module__, Net.__qualname__, project.Net = project.__name__, 'Net', Net
+    model, average = trained(Net(), 7).half(), trained(Net(), 8).half()
+    model.names, model.stride, model.yaml = {0: 'cat', 1: 'dog'}, torch.tensor([8., 16.]), {'nc': 2, 'head': [[-1, 1, 'Net', [2]]]}
+    model.args = argparse.Namespace(lr0=.01, device=None)
+    torch.save({'epoch': -1, 'best_fitness': None, 'model': model, 'ema': average, 'updates': 12, 'optimizer': None,
+                'train_args': {'data': pathlib.PurePosixPath('coco/data.yaml'), 'imgsz': 640}, 'date': '2026-11-30'}, f'{out}/project.pt')
+    x = torch.from_numpy(np.load(f'{out}/net_outputs.npz')['x'])
+    np.savez(f'{out}/project_outputs.npz', x=x.numpy(), y=model.float()(x).detach().numpy(), ema=average.float()(x).detach().numpy())
+
+
+class Tied(nn.Module):
+    """A head that is its embedding once more: the exporter writes the one turned, under the head's name the other."""
+
+    def __init__(self):
+        super().__init__()
+        self.wte = nn.Embedding(11, 6)
+        self.norm = nn.LayerNorm(6)
+        self.lm_head = nn.Linear(6, 11, bias=False)
+        self.lm_head.weight = self.wte.weight
+
+    def forward(self, ids):
+        return self.lm_head(torch.tanh(self.norm(self.wte(ids))))
+
+
+def write_tied(out):
+    ids = torch.tensor([[3, 0, 10], [7, 7, 1]])
+    torch.manual_seed(0)
+    torch.onnx.export(Tied().eval(), (ids,), f'{out}/tied.onnx', dynamo=True, external_data=False, input_names=['x'], output_names=['y'])
+    other = trained(Tied(), 9)
+    # As transformers does: each tensor once.
+    save_file({k: v for k, v in other.state_dict().items() if k != 'lm_head.weight'}, f'{out}/tied.safetensors')
+    np.savez(f'{out}/tied_outputs.npz', x=ids.numpy(), y=other(ids).detach().numpy())
+
+
 def main():
     out = sys.argv[1]
     os.makedirs(out, exist_ok=True)
     write_forms(out)
     write_exports(out)
+    write_tied(out)
+    write_whole_module(out)
 
 
 main()

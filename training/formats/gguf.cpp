@@ -19,6 +19,9 @@ namespace {
 constexpr std::int64_t kBlock = 32;  // elements of Q4_0 and Q8_0
 
 constexpr std::uint64_t kMostTensors = 1 << 16;
+// What a tensor takes in the lists, beside its name, and what a small file may take.
+constexpr std::uint64_t kEntryBytes = 720;
+constexpr std::uint64_t kLeastMemory = std::uint64_t{1} << 19;
 
 struct GgufType {
   std::uint32_t code;
@@ -46,6 +49,8 @@ class Reader {
       : buffer_(std::move(buffer)), path_(path) {}
 
   CheckpointFile read() {
+    TEMPER_CHECK(left() >= 4 && std::memcmp(buffer_->data(), "GGUF", 4) == 0,
+                 ErrorCode::kInvalidModel, path_, " does not begin as GGUF does");
     at_ = 4;
     const std::uint64_t version = number(4);
     TEMPER_CHECK(version == 2 || version == 3, ErrorCode::kUnsupported, path_,
@@ -58,8 +63,13 @@ class Reader {
       read_setting();
     }
     std::vector<Entry> entries;
+    std::uint64_t left_for_entries = 4 * buffer_->bytes() + kLeastMemory;
     for (std::uint64_t i = 0; i < tensors; ++i) {
       entries.push_back(read_entry());
+      const std::uint64_t takes = kEntryBytes + 4 * entries.back().name.size() + path_.size();
+      TEMPER_CHECK(takes <= left_for_entries, ErrorCode::kInvalidModel, path_,
+                   " names more tensors than a file of ", buffer_->bytes(), " bytes has a use for");
+      left_for_entries -= takes;
     }
     const std::uint64_t begin = (at_ + alignment_ - 1) / alignment_ * alignment_;
     CheckpointFile file;

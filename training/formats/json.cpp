@@ -18,7 +18,9 @@ constexpr int kMaxDepth = 64;
 // Builds JsonValues from nlohmann's events; nothing recurses on the depth of the text.
 class Handler : public nlohmann::json_sax<nlohmann::json> {
  public:
-  Handler(std::string_view where, ErrorCode code) : where_(where), code_(code) {}
+  // `use`, if given, takes the members of the outermost object instead of a value that holds them.
+  Handler(std::string_view where, ErrorCode code, const UseJsonMember* use = nullptr)
+      : where_(where), code_(code), use_(use) {}
 
   bool null() override { return add(JsonValue()); }
   bool boolean(bool value) override { return add(JsonValue(value)); }
@@ -68,6 +70,8 @@ class Handler : public nlohmann::json_sax<nlohmann::json> {
       root_ = std::move(value);
     } else if (levels_.back().value.is_array()) {
       levels_.back().value.push_back(std::move(value));
+    } else if (use_ != nullptr && levels_.size() == 1) {
+      (*use_)({std::move(levels_.back().key), std::move(value)});
     } else {
       levels_.back().members.push_back({std::move(levels_.back().key), std::move(value)});
     }
@@ -87,13 +91,12 @@ class Handler : public nlohmann::json_sax<nlohmann::json> {
 
   std::string_view where_;
   ErrorCode code_;
+  const UseJsonMember* use_;
   JsonValue root_;
   std::vector<Level> levels_;
 };
 
 }  // namespace
-
-JsonValue::JsonValue(Object value) : value_(std::move(value)) {}
 
 JsonValue JsonValue::object() { return JsonValue(Object{}); }
 
@@ -254,6 +257,13 @@ JsonValue parse_json(std::string_view text, std::string_view where, ErrorCode co
   const bool good = nlohmann::json::sax_parse(text.begin(), text.end(), &handler);
   TEMPER_CHECK(good, code, where, ": not valid JSON");
   return handler.take();
+}
+
+void parse_json_members(std::string_view text, std::string_view where, ErrorCode code,
+                        const UseJsonMember& use) {
+  Handler handler(where, code, &use);
+  const bool good = nlohmann::json::sax_parse(text.begin(), text.end(), &handler);
+  TEMPER_CHECK(good && handler.take().is_object(), code, where, ": not valid JSON of an object");
 }
 
 void append_json_string(std::string& out, std::string_view text) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -19,27 +20,21 @@ class JsonValue {
   using Array = std::vector<JsonValue>;
   using Object = std::vector<JsonMember>;
 
-  JsonValue() = default;  // null
-  JsonValue(bool value) : value_(value) {}
-  JsonValue(int value) : value_(static_cast<std::int64_t>(value)) {}
-  JsonValue(std::int64_t value) : value_(value) {}
-  JsonValue(double value) : value_(value) {}
-  JsonValue(std::string value) : value_(std::move(value)) {}
-  JsonValue(std::string_view value) : value_(std::string(value)) {}
-  JsonValue(const char* value) : value_(std::string(value)) {}
-  JsonValue(Array value) : value_(std::move(value)) {}
+  JsonValue();  // null
+  JsonValue(bool value);
+  JsonValue(int value);
+  JsonValue(std::int64_t value);
+  JsonValue(double value);
+  JsonValue(std::string value);
+  JsonValue(std::string_view value);
+  JsonValue(const char* value);
+  JsonValue(Array value);
   JsonValue(Object value);
   static JsonValue object();
-  static JsonValue array() { return JsonValue(Array{}); }
+  static JsonValue array();
   // Of texts, numbers or bools.
   template <class Values>
-  static JsonValue array_of(const Values& values) {
-    JsonValue list = array();
-    for (const auto& value : values) {
-      list.push_back(value);
-    }
-    return list;
-  }
+  static JsonValue array_of(const Values& values);
 
   bool is_null() const { return std::holds_alternative<std::monostate>(value_); }
   bool is_object() const { return std::holds_alternative<Object>(value_); }
@@ -83,10 +78,36 @@ struct JsonMember {
   JsonValue value;
 };
 
+// Below JsonMember, which clang wants to be complete.
+inline JsonValue::JsonValue() = default;
+inline JsonValue::JsonValue(bool value) : value_(value) {}
+inline JsonValue::JsonValue(int value) : value_(static_cast<std::int64_t>(value)) {}
+inline JsonValue::JsonValue(std::int64_t value) : value_(value) {}
+inline JsonValue::JsonValue(double value) : value_(value) {}
+inline JsonValue::JsonValue(std::string value) : value_(std::move(value)) {}
+inline JsonValue::JsonValue(std::string_view value) : value_(std::string(value)) {}
+inline JsonValue::JsonValue(const char* value) : value_(std::string(value)) {}
+inline JsonValue::JsonValue(Array value) : value_(std::move(value)) {}
+inline JsonValue::JsonValue(Object value) : value_(std::move(value)) {}
+inline JsonValue JsonValue::array() { return JsonValue(Array{}); }
+template <class Values>
+JsonValue JsonValue::array_of(const Values& values) {
+  JsonValue list = array();
+  for (const auto& value : values) {
+    list.push_back(value);
+  }
+  return list;
+}
+
 // THROWS: kInvalidData with `where` (a file name) and the position. `code` names another code where
 // the text belongs to a checkpoint or a model.
 JsonValue parse_json(std::string_view text, std::string_view where,
                      ErrorCode code = ErrorCode::kInvalidData);
+
+// The members of an object, one at a time: a value takes many times the memory of its text.
+using UseJsonMember = std::function<void(JsonMember)>;
+void parse_json_members(std::string_view text, std::string_view where, ErrorCode code,
+                        const UseJsonMember& use);
 
 // Appends "text" with quotes and escapes; bytes that are no UTF-8 become U+FFFD.
 void append_json_string(std::string& out, std::string_view text);

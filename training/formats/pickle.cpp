@@ -16,7 +16,7 @@ PickleId Pickle::find(PickleId dict, std::string_view key) const {
   }
   for (std::size_t i = 0; i + 1 < it.items.size(); i += 2) {
     const PickleNode& name = nodes_[it.items[i]];
-    if (name.kind == PickleKind::kText && name.text == key) {
+    if (name.kind == PickleKind::kText && name.text() == key) {
       return it.items[i + 1];
     }
   }
@@ -25,8 +25,8 @@ PickleId Pickle::find(PickleId dict, std::string_view key) const {
 
 bool Pickle::is_made_by(PickleId id, std::string_view type) const {
   const PickleNode& it = nodes_[id];
-  return it.kind == PickleKind::kRecord && nodes_[it.type].kind == PickleKind::kClass &&
-         nodes_[it.type].text == type;
+  return it.kind == PickleKind::kRecord && nodes_[it.type()].kind == PickleKind::kClass &&
+         nodes_[it.type()].text() == type;
 }
 
 }  // namespace temper::training

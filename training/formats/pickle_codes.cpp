@@ -34,7 +34,7 @@ bool PickleMachine::do_stack(unsigned char code) {
       stopped_ = true;
       return true;
     case '(':
-      charge(sizeof(std::size_t));
+      charge_growth(marks_);
       marks_.push_back(stack_.size());
       return true;
     case '0':
@@ -63,21 +63,23 @@ bool PickleMachine::do_number(unsigned char code) {
       return true;
     case 0x88:
     case 0x89:
-      make(PickleKind::kBool).number = code == 0x88 ? 1 : 0;
+      push_bool(code == 0x88);
       return true;
     case 'I':
     case 'L': {
       const std::string_view line = take_line();
       const bool is_bool = code == 'I' && (line == "00" || line == "01");
-      make(is_bool ? PickleKind::kBool : PickleKind::kInt).number = whole_number(line);
+      make(is_bool ? PickleKind::kBool : PickleKind::kInt).set_number(whole_number(line));
       return true;
     }
     case 'J':
-      make(PickleKind::kInt).number = static_cast<std::int32_t>(take_number(4));
+      make(PickleKind::kInt).set_number(static_cast<std::int32_t>(take_number(4)));
       return true;
     case 'K':
+      push_small(static_cast<std::size_t>(take_number(1)));
+      return true;
     case 'M':
-      make(PickleKind::kInt).number = static_cast<std::int64_t>(take_number(code == 'K' ? 1 : 2));
+      make(PickleKind::kInt).set_number(static_cast<std::int64_t>(take_number(2)));
       return true;
     case 0x8a:
     case 0x8b:
@@ -85,11 +87,11 @@ bool PickleMachine::do_number(unsigned char code) {
       return true;
     case 'F': {
       const auto number = read_number(take_line());
-      make(PickleKind::kFloat).real = number.value_or(0);
+      make(PickleKind::kFloat).set_real(number.value_or(0));
       return true;
     }
     case 'G':
-      make(PickleKind::kFloat).real = float_of(take(8));
+      make(PickleKind::kFloat).set_real(float_of(take(8)));
       return true;
     default:
       return false;
@@ -97,7 +99,7 @@ bool PickleMachine::do_number(unsigned char code) {
 }
 
 bool PickleMachine::do_text(unsigned char code) {
-  const auto put = [&](PickleKind kind, std::string_view text) { make(kind).text = text; };
+  const auto put = [&](PickleKind kind, std::string_view text) { make(kind).set_text(text); };
   switch (code) {
     case 'S': {
       std::string_view line = take_line();
@@ -139,7 +141,7 @@ bool PickleMachine::do_text(unsigned char code) {
 bool PickleMachine::do_container(unsigned char code) {
   switch (code) {
     case ')':
-      make(PickleKind::kTuple);
+      push_nothing();
       return true;
     case ']':
     case 0x8f:
@@ -207,7 +209,7 @@ bool PickleMachine::do_memo(unsigned char code) {
       remember(take_number(4));
       return true;
     case 0x94:
-      remember(memo_.size());
+      remember(memo_.size() + sparse_memo_.size());
       return true;
     case 'g':
       recall(static_cast<std::uint64_t>(whole_number(take_line())));
@@ -231,8 +233,8 @@ bool PickleMachine::do_object(unsigned char code) {
       return true;
     }
     case 0x93: {
-      const std::string_view name = out_.nodes_[pop()].text;
-      push_class(out_.nodes_[pop()].text, name);
+      const std::string_view name = out_.nodes_[pop()].text();
+      push_class(out_.nodes_[pop()].text(), name);
       return true;
     }
     case 'i': {
@@ -273,11 +275,13 @@ bool PickleMachine::do_object(unsigned char code) {
       if (object.kind != PickleKind::kRecord && object.kind != PickleKind::kDict) {
         damaged("a state for what is no object");
       }
-      object.state = state;
+      if (object.kind == PickleKind::kRecord) {
+        object.items[PickleNode::kRecordParts - 1] = state;
+      }
       return true;
     }
     case 'P': {
-      make(PickleKind::kText).text = take_line();
+      make(PickleKind::kText).set_text(take_line());
       push_persistent(pop());
       return true;
     }

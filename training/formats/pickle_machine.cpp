@@ -28,6 +28,10 @@ constexpr std::array<std::string_view, 20> kHarmless = {
     "str",       "bytes",     "bool", "complex", "slice",   "range",   "object",
     "bytearray", "type",      "long", "unicode", "getattr", "Ellipsis"};
 
+// Of an allocation beyond its bytes, or what a short one takes.
+constexpr std::uint64_t kBlock = 24;
+constexpr std::uint64_t kSparseEntry = 48;
+
 template <class List>
 bool has(const List& list, std::string_view name) {
   return std::find(list.begin(), list.end(), name) != list.end();
@@ -98,21 +102,49 @@ std::int64_t PickleMachine::whole_number(std::string_view digits) const {
 }
 
 void PickleMachine::charge(std::uint64_t bytes) {
-  used_ += bytes;
-  TEMPER_CHECK(used_ <= memory_, ErrorCode::kInvalidModel, where_,
+  out_.memory_used_ += bytes;
+  TEMPER_CHECK(out_.memory_used_ <= memory_, ErrorCode::kInvalidModel, where_,
                ": its pickle has more objects than a file of this size has a use for (over ",
                memory_, " bytes of them)");
 }
 
 PickleNode& PickleMachine::make(PickleKind kind) {
-  charge(sizeof(PickleNode) + 2 * sizeof(PickleId));
+  charge(sizeof(PickleNode));
   push(static_cast<PickleId>(out_.nodes_.size()));
-  out_.nodes_.emplace_back().kind = kind;
-  return out_.nodes_.back();
+  return out_.nodes_.emplace_back(kind);
+}
+
+void PickleMachine::push_small(std::size_t number) {
+  PickleId& id = small_[number];
+  if (id != 0) {
+    push(id);
+    return;
+  }
+  make(PickleKind::kInt).set_number(static_cast<std::int64_t>(number));
+  id = stack_.back();
+}
+
+void PickleMachine::push_bool(bool value) {
+  PickleId& id = bools_[value ? 1 : 0];
+  if (id != 0) {
+    push(id);
+    return;
+  }
+  make(PickleKind::kBool).set_number(value ? 1 : 0);
+  id = stack_.back();
+}
+
+void PickleMachine::push_nothing() {
+  if (nothing_ != 0) {
+    push(nothing_);
+    return;
+  }
+  make(PickleKind::kTuple);
+  nothing_ = stack_.back();
 }
 
 void PickleMachine::push(PickleId id) {
-  charge(sizeof(PickleId));
+  charge_growth(stack_);
   stack_.push_back(id);
 }
 
@@ -150,13 +182,14 @@ void PickleMachine::add_items(PickleId to, const std::vector<PickleId>& items, b
   if (!takes || (pairs && items.size() % 2 != 0)) {
     damaged("values for what is no container");
   }
-  charge(items.size() * sizeof(PickleId) * 2);
+  // Lists of a few elements have a block of their own; long ones double.
+  charge((node.items.empty() ? kBlock : 0) + items.size() * sizeof(PickleId) * 2);
   node.items.insert(node.items.end(), items.begin(), items.end());
 }
 
 void PickleMachine::push_long(std::string_view little_endian) {
   if (little_endian.size() > 8) {
-    make(PickleKind::kBytes).text = little_endian;
+    make(PickleKind::kBytes).set_text(little_endian);
     return;
   }
   std::uint64_t number = 0;
@@ -167,7 +200,7 @@ void PickleMachine::push_long(std::string_view little_endian) {
   if (bits > 0 && bits < 64 && (number >> (bits - 1) & 1) != 0) {
     number |= ~std::uint64_t{0} << bits;
   }
-  make(PickleKind::kInt).number = static_cast<std::int64_t>(number);
+  make(PickleKind::kInt).set_number(static_cast<std::int64_t>(number));
 }
 
 void PickleMachine::push_class(std::string_view module, std::string_view name) {
@@ -176,33 +209,47 @@ void PickleMachine::push_class(std::string_view module, std::string_view name) {
                ". Nothing of it was run here; do not load it with PyTorch either");
   charge(module.size() + name.size() + sizeof(std::string) + 16);
   out_.joined_.push_back(concat(module, ".", name));
-  make(PickleKind::kClass).text = out_.joined_.back();
+  make(PickleKind::kClass).set_text(out_.joined_.back());
 }
 
 void PickleMachine::push_record(PickleId type, PickleId args) {
   const PickleNode& callable = out_.nodes_[type];
   const bool is_dict =
       callable.kind == PickleKind::kClass &&
-      (callable.text == "collections.OrderedDict" || callable.text == "builtins.dict");
-  PickleNode& made = make(is_dict ? PickleKind::kDict : PickleKind::kRecord);
-  made.type = type;
-  made.args = args;
+      (callable.text() == "collections.OrderedDict" || callable.text() == "builtins.dict");
+  if (is_dict) {
+    make(PickleKind::kDict);
+    return;
+  }
+  charge(kBlock);
+  make(PickleKind::kRecord).items = {type, args, 0};
 }
 
 void PickleMachine::push_tuple(std::vector<PickleId> items) {
-  charge(items.size() * sizeof(PickleId));
+  charge(items.empty() ? 0 : kBlock + items.size() * sizeof(PickleId));
   make(PickleKind::kTuple).items = std::move(items);
 }
 
 void PickleMachine::remember(std::uint64_t key) {
   top();
-  charge(48);
-  memo_[key] = stack_.back();
+  if (key < memo_.size()) {
+    memo_[static_cast<std::size_t>(key)] = stack_.back();
+  } else if (key == memo_.size()) {
+    charge_growth(memo_);
+    memo_.push_back(stack_.back());
+  } else {
+    charge(kSparseEntry);
+    sparse_memo_[key] = stack_.back();
+  }
 }
 
 void PickleMachine::recall(std::uint64_t key) {
-  const auto found = memo_.find(key);
-  if (found == memo_.end()) {
+  if (key < memo_.size()) {
+    push(memo_[static_cast<std::size_t>(key)]);
+    return;
+  }
+  const auto found = sparse_memo_.find(key);
+  if (found == sparse_memo_.end()) {
     damaged("it names an object that is not there");
   }
   push(found->second);
@@ -212,10 +259,11 @@ void PickleMachine::recall(std::uint64_t key) {
 void PickleMachine::push_persistent(PickleId what) {
   const PickleNode& node = out_.nodes_[what];
   if (node.kind == PickleKind::kTuple && node.items.size() > 1 &&
-      out_.nodes_[node.items[0]].text == "module") {
+      out_.nodes_[node.items[0]].text() == "module") {
     push(node.items[1]);
     return;
   }
+  charge(kBlock);
   make(PickleKind::kPersistent).items = {what};
 }
 

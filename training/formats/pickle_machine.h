@@ -1,6 +1,7 @@
 // The machine that reads a pickle (pickle.h): a stack, marks and a memo.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -36,11 +37,22 @@ class PickleMachine {
   std::int64_t whole_number(std::string_view digits) const;
 
   PickleNode& make(PickleKind kind);
+  // What many objects of a file are, and nothing changes: one object for all of them.
+  void push_small(std::size_t number);
+  void push_bool(bool value);
+  void push_nothing();  // a tuple without elements
   PickleNode& top();
   PickleId pop();
   void push(PickleId id);
   std::vector<PickleId> pop_to_mark();
   void charge(std::uint64_t bytes);
+  // What one more element takes of a list that doubles when it is full, while both are there.
+  template <class T>
+  void charge_growth(const std::vector<T>& list) {
+    if (list.size() == list.capacity()) {
+      charge((list.capacity() + 1) * 2 * sizeof(T));
+    }
+  }
 
   void add_items(PickleId to, const std::vector<PickleId>& items, bool pairs);
   void push_long(std::string_view little_endian);
@@ -55,12 +67,16 @@ class PickleMachine {
   std::span<const std::byte> bytes_;
   std::string_view where_;
   std::uint64_t memory_;
-  std::uint64_t used_ = 0;
   std::size_t at_ = 0;
   bool stopped_ = false;
+  std::array<PickleId, 256> small_{};  // 0: not made yet
+  std::array<PickleId, 2> bools_{};
+  PickleId nothing_ = 0;
   std::vector<PickleId> stack_;
   std::vector<std::size_t> marks_;
-  std::unordered_map<std::uint64_t, PickleId> memo_;
+  // By their numbers, which Python counts up from 0; others are rare.
+  std::vector<PickleId> memo_;
+  std::unordered_map<std::uint64_t, PickleId> sparse_memo_;
 };
 
 }  // namespace temper::training

@@ -20,6 +20,9 @@ namespace temper::training {
 namespace {
 
 constexpr std::uint64_t kMaxHeaderBytes = 100'000'000;
+// What an entry of the header takes, and what a small file may take.
+constexpr std::uint64_t kEntryBytes = 600;
+constexpr std::uint64_t kLeastMemory = std::uint64_t{1} << 19;
 constexpr std::string_view kMetadata = "__metadata__";
 
 struct TypeName {
@@ -68,16 +71,20 @@ class Reader {
     const std::string_view text(reinterpret_cast<const char*>(buffer_->data()) + 8,
                                 static_cast<std::size_t>(length));
     TEMPER_CHECK(text.starts_with('{'), code_, where_, ": the header does not begin with '{'");
-    const JsonValue header = parse_json(text, concat(where_, ", header"), code_);
     SafetensorsFile file;
     std::vector<Entry> entries;
-    for (const JsonMember& member : header.as_object("the header")) {
+    std::uint64_t left = 4 * size + kLeastMemory;
+    parse_json_members(text, concat(where_, ", header"), code_, [&](const JsonMember& member) {
+      const std::uint64_t takes = kEntryBytes + 3 * member.key.size();
+      TEMPER_CHECK(takes <= left, code_, where_, ": the header names more tensors than a file of ",
+                   size, " bytes has a use for");
+      left -= takes;
       if (member.key == kMetadata) {
         read_metadata(member.value, file);
       } else {
         entries.push_back(read_entry(member));
       }
-    }
+    });
     check_offsets(entries, size - 8 - length);
     for (const Entry& entry : entries) {
       file.tensors.emplace_back(entry.name,

@@ -15,11 +15,6 @@
 namespace temper::training {
 namespace {
 
-// What the objects of a pickle may take: of a file with tensors they are a small part.
-std::uint64_t pickle_memory(std::uint64_t file_bytes) {
-  return std::max<std::uint64_t>(file_bytes * 4, std::uint64_t{4} << 20);
-}
-
 // Threading: one thread at a time.
 class ZipStorages final : public TorchStorages {
  public:
@@ -46,6 +41,7 @@ class ZipStorages final : public TorchStorages {
     }
   }
 
+  std::uint64_t file_bytes() const { return file_bytes_; }
   std::shared_ptr<Buffer> pickle() const { return member_bytes(members_.at(pickle_name_)); }
 
   std::uint64_t bytes(const std::string& key) const override {
@@ -141,13 +137,13 @@ std::map<std::string, std::uint64_t> element_bytes(const Pickle& pickle, const s
     if (what.kind != PickleKind::kTuple || what.items.size() < 3) {
       continue;
     }
-    const std::string_view type = pickle.node(what.items[1]).text;
+    const std::string_view type = pickle.node(what.items[1]).text();
     const std::string_view name = type.substr(type.rfind('.') + 1);
     const auto found = std::find_if(kBytes.begin(), kBytes.end(),
                                     [&](const auto& row) { return row.first == name; });
     TEMPER_CHECK(found != kBytes.end(), ErrorCode::kUnsupported, path, " has a storage of type ",
                  type, ", which Temper does not read");
-    sizes[std::string(pickle.node(what.items[2]).text)] = found->second;
+    sizes[std::string(pickle.node(what.items[2]).text())] = found->second;
   }
   return sizes;
 }
@@ -169,15 +165,18 @@ CheckpointFile read_torch_zip(const std::string& path) {
   const std::shared_ptr<Buffer> bytes = storages->pickle();
   CheckpointFile file;
   file.format = "PyTorch checkpoint";
-  const Pickle pickle(bytes_of(*bytes), path, pickle_memory(bytes->bytes()));
-  add_torch_tensors(pickle, storages, path, file);
+  const std::uint64_t memory = checkpoint_memory(storages->file_bytes());
+  TEMPER_CHECK(bytes->bytes() <= memory, ErrorCode::kInvalidModel, path, ": its pickle grows to ",
+               bytes->bytes(), " bytes, from a file of ", storages->file_bytes());
+  const Pickle pickle(bytes_of(*bytes), path, memory - bytes->bytes());
+  add_torch_tensors(pickle, storages, path, memory - bytes->bytes(), file);
   return file;
 }
 
 CheckpointFile read_torch_legacy(const std::string& path) {
   const std::shared_ptr<Buffer> file = map_buffer(path);
   const std::span<const std::byte> all = bytes_of(*file);
-  const std::uint64_t memory = pickle_memory(all.size());
+  const std::uint64_t memory = checkpoint_memory(all.size());
   std::size_t at = 0;
   // The magic number, the version and a word on the machine: the first was looked at already.
   for (int i = 0; i < 3; ++i) {
@@ -190,7 +189,7 @@ CheckpointFile read_torch_legacy(const std::string& path) {
   const auto storages = std::make_shared<LegacyStorages>(file, path);
   const std::map<std::string, std::uint64_t> sizes = element_bytes(pickle, path);
   for (const PickleId id : keys.node(keys.root()).items) {
-    const std::string key(keys.node(id).text);
+    const std::string key(keys.node(id).text());
     const auto size = sizes.find(key);
     TEMPER_CHECK(size != sizes.end(), ErrorCode::kInvalidModel, path, " has a storage '", key,
                  "' that no tensor of its pickle has");
@@ -204,7 +203,7 @@ CheckpointFile read_torch_legacy(const std::string& path) {
   }
   CheckpointFile read;
   read.format = "PyTorch checkpoint, of before 1.6";
-  add_torch_tensors(pickle, storages, path, read);
+  add_torch_tensors(pickle, storages, path, memory, read);
   return read;
 }
 

@@ -36,13 +36,15 @@ constexpr std::array<TypeOf, 24> kTypes = {{
 
 constexpr int kDeepest = 64;
 constexpr std::size_t kLongestPath = 4096;
+// Of a tensor in the list, beside its name.
+constexpr std::uint64_t kEntryBytes = 400;
 constexpr std::string_view kParameters = "_parameters";
 constexpr std::string_view kBuffers = "_buffers";
 constexpr std::string_view kModules = "_modules";
 
 struct TorchTensor {
   std::string key;
-  std::string type;  // as the file names it
+  std::string type;  // as the file names it, where Temper has none such
   DType dtype = DType::kUndefined;
   std::int64_t first = 0;
   Shape shape;
@@ -107,11 +109,13 @@ Tensor read_tensor(const TorchTensor& it, const TorchStorages& storages, const s
 class Walk {
  public:
   Walk(const Pickle& pickle, std::shared_ptr<const TorchStorages> storages,
-       const std::string& where, CheckpointFile& file)
+       const std::string& where, std::uint64_t memory, CheckpointFile& file)
       : pickle_(pickle),
         storages_(std::move(storages)),
         where_(where),
         file_(file),
+        memory_(memory),
+        memory_left_(memory - std::min(memory, pickle.memory_used())),
         steps_left_(4 * pickle.size() + 4096) {}
 
   void visit(PickleId id, const std::string& path, int depth) {
@@ -135,7 +139,7 @@ class Walk {
         break;
       case PickleKind::kRecord:
         visit_pairs(node, path, depth);
-        visit_state(node.state, path, depth);
+        visit_state(node.state(), path, depth);
         break;
       default:
         break;
@@ -159,12 +163,13 @@ class Walk {
   }
 
   void visit_pairs(const PickleNode& node, const std::string& path, int depth) {
-    for (std::size_t i = 0; i + 1 < node.items.size(); i += 2) {
-      const PickleNode& key = pickle_.node(node.items[i]);
+    const std::span<const PickleId> pairs = node.elements();
+    for (std::size_t i = 0; i + 1 < pairs.size(); i += 2) {
+      const PickleNode& key = pickle_.node(pairs[i]);
       if (key.kind == PickleKind::kText) {
-        visit_child(node.items[i + 1], path, key.text, depth);
+        visit_child(pairs[i + 1], path, key.text(), depth);
       } else if (key.kind == PickleKind::kInt) {
-        visit_child(node.items[i + 1], path, concat(key.number), depth);
+        visit_child(pairs[i + 1], path, concat(key.number()), depth);
       }
     }
   }
@@ -192,7 +197,7 @@ class Walk {
     }
     const PickleNode& epsilon = pickle_.node(pickle_.find(id, "eps"));
     if (epsilon.kind == PickleKind::kFloat) {
-      file_.epsilons[path] = epsilon.real;
+      file_.epsilons[path] = epsilon.real();
     }
   }
 
@@ -201,7 +206,7 @@ class Walk {
     if (node.kind != PickleKind::kRecord) {
       return {};
     }
-    return made_by(pickle_.node(node.type).text, node.args, depth);
+    return made_by(pickle_.node(node.type()).text(), node.args(), depth);
   }
 
   std::optional<TorchTensor> made_by(std::string_view function, PickleId args_id, int depth) const {
@@ -214,7 +219,7 @@ class Walk {
       return tensor_of((*args)[0], depth + 1);
     }
     if (function == "torch._tensor._rebuild_from_type_v2" && args->size() >= 3) {
-      return made_by(pickle_.node((*args)[0]).text, (*args)[2], depth + 1);
+      return made_by(pickle_.node((*args)[0]).text(), (*args)[2], depth + 1);
     }
     const bool is_tensor = function == "torch._utils._rebuild_tensor_v2" ||
                            function == "torch._utils._rebuild_tensor_v3" ||
@@ -236,24 +241,28 @@ class Walk {
       return {};
     }
     TorchTensor it;
-    it.type = pickle_.node((*storage)[1]).text;
-    it.key = pickle_.node((*storage)[2]).text;
+    it.type = pickle_.node((*storage)[1]).text();
+    it.key = pickle_.node((*storage)[2]).text();
     if (last_part(it.type) == "UntypedStorage" && args.size() > 6) {
-      it.type = pickle_.node(args[6]).text;
+      it.type = pickle_.node(args[6]).text();
     }
     it.dtype = dtype_of(it.type);
-    it.first = pickle_.node(args[1]).number;
+    if (it.dtype != DType::kUndefined) {
+      it.type.clear();
+    }
+    it.first = pickle_.node(args[1]).number();
     if (storage->size() > 5) {
       if (const auto* view = tuple((*storage)[5], 3)) {
-        TEMPER_CHECK(!__builtin_add_overflow(it.first, pickle_.node((*view)[1]).number, &it.first),
-                     ErrorCode::kInvalidModel, where_, ": a tensor begins nowhere in its storage");
+        TEMPER_CHECK(
+            !__builtin_add_overflow(it.first, pickle_.node((*view)[1]).number(), &it.first),
+            ErrorCode::kInvalidModel, where_, ": a tensor begins nowhere in its storage");
       }
     }
     for (std::size_t i = 0; i < sizes->size(); ++i) {
       TEMPER_CHECK(i < kMaxRank, ErrorCode::kUnsupported, where_, ": a tensor has more than ",
                    kMaxRank, " dimensions");
-      it.shape.push_back(pickle_.node((*sizes)[i]).number);
-      it.strides.push_back(pickle_.node((*strides)[i]).number);
+      it.shape.push_back(pickle_.node((*sizes)[i]).number());
+      it.strides.push_back(pickle_.node((*strides)[i]).number());
     }
     return it;
   }
@@ -271,12 +280,15 @@ class Walk {
       empty = empty || size == 0;
     }
     TEMPER_CHECK(good, ErrorCode::kInvalidModel, what, " has sizes or strides that no tensor has");
-    it.shape.element_count();
+    const auto elements = static_cast<std::uint64_t>(it.shape.element_count());
     if (it.dtype == DType::kUndefined) {
       return;
     }
     const std::uint64_t bytes = storages_->bytes(it.key);
     const std::uint64_t each = size_of(it.dtype);
+    TEMPER_CHECK(elements <= (memory_ - std::min(bytes, memory_)) / each, ErrorCode::kInvalidModel,
+                 what, " ", it.dtype, it.shape, " repeats a storage of ", bytes,
+                 " bytes to more than ", memory_, "; save the tensor that it is a view of");
     TEMPER_CHECK(empty || static_cast<std::uint64_t>(last) < bytes / each, ErrorCode::kInvalidModel,
                  what, " ", it.dtype, it.shape, " reaches element ", last, " of a storage of ",
                  bytes, " bytes. Is the file cut off?");
@@ -287,6 +299,10 @@ class Walk {
       return;  // an object's second way to the same name, such as a key 0 beside a key "0"
     }
     const std::string what = concat(where_, ", tensor '", path, "'");
+    const std::uint64_t takes = kEntryBytes + 2 * path.size() + what.size();
+    TEMPER_CHECK(takes <= memory_left_, ErrorCode::kInvalidModel, where_,
+                 ": its pickle names more tensors than a file of this size has a use for");
+    memory_left_ -= takes;
     check(it, what);
     file_.tensors.push_back({path, it.dtype, it.shape, [it, storages = storages_, what] {
                                return read_tensor(it, *storages, what);
@@ -298,14 +314,16 @@ class Walk {
   const std::string& where_;
   CheckpointFile& file_;
   std::set<std::string> names_;
+  std::uint64_t memory_;
+  std::uint64_t memory_left_;
   std::uint64_t steps_left_;
 };
 
 }  // namespace
 
 void add_torch_tensors(const Pickle& pickle, const std::shared_ptr<const TorchStorages>& storages,
-                       const std::string& where, CheckpointFile& file) {
-  Walk(pickle, storages, where, file).visit(pickle.root(), "", 0);
+                       const std::string& where, std::uint64_t memory, CheckpointFile& file) {
+  Walk(pickle, storages, where, memory, file).visit(pickle.root(), "", 0);
 }
 
 }  // namespace temper::training

@@ -25,9 +25,15 @@ class TorchStorages {
   virtual std::shared_ptr<Buffer> read(const std::string& key, std::uint64_t& offset) const = 0;
 };
 
-// Adds the tensors of `pickle` to `file`. `where` is for messages. THROWS: kInvalidModel for a
-// tensor that does not fit its storage.
+// What reading a checkpoint of this size may take: what is in it, and the objects of its pickle.
+constexpr std::uint64_t checkpoint_memory(std::uint64_t file_bytes) {
+  return 4 * file_bytes + (std::uint64_t{1} << 19);
+}
+
+// Adds the tensors of `pickle` to `file`. `where` is for messages; `memory` bounds what the pickle
+// and the list of its tensors take, and each tensor with its storage. THROWS: kInvalidModel for a
+// tensor that does not fit its storage, and for more of them than fit.
 void add_torch_tensors(const Pickle& pickle, const std::shared_ptr<const TorchStorages>& storages,
-                       const std::string& where, CheckpointFile& file);
+                       const std::string& where, std::uint64_t memory, CheckpointFile& file);
 
 }  // namespace temper::training

@@ -39,6 +39,15 @@ std::string role_of(const PlaceOfInput& place) {
   return what == "running_variance" ? "running_var" : what;
 }
 
+// What the module of a node calls this input; "" where it is no place of a weight.
+std::string role_at(const FlatNode& node, std::size_t input) {
+  const PlaceOfInput* place = find_place(node, static_cast<int>(input));
+  if (place != nullptr && facts_of(node).picking_input >= 0) {
+    return "weight";  // of an embedding
+  }
+  return place == nullptr ? "" : role_of(*place);
+}
+
 class Finder {
  public:
   Finder(ModelEdit& edit, const FlatGraph& flat, const FlatIndex& index, const SourceNames& names,
@@ -122,12 +131,12 @@ class Finder {
   }
 
   std::optional<Assignment> by_module(const FlatNode& node, std::size_t input, const Shape& shape) {
-    const PlaceOfInput* place = find_place(node, static_cast<int>(input));
+    const std::string role = role_at(node, input);
     const std::string path = module_path(node);
-    if (place == nullptr || path.empty()) {
+    if (role.empty() || path.empty()) {
       return {};
     }
-    const int source = names_.find(path + "." + role_of(*place));
+    const int source = names_.find(path + "." + role);
     if (source == kNoSource || shape_of(source) != shape) {
       return {};
     }
@@ -365,10 +374,10 @@ std::vector<std::string> names_of_weights(ModelEdit& edit, const FlatGraph& flat
       if (!is_anonymous(node.inputs[i])) {
         names.insert(node.inputs[i]);
       }
-      const PlaceOfInput* place = find_place(node, static_cast<int>(i));
+      const std::string role = role_at(node, i);
       const std::string path = module_path(node);
-      if (place != nullptr && !path.empty()) {
-        names.insert(path + "." + role_of(*place));
+      if (!role.empty() && !path.empty()) {
+        names.insert(path + "." + role);
       }
     }
   }

@@ -22,12 +22,13 @@ namespace {
 
 std::string form(const std::string& name) { return fixture("checkpoints/" + name); }
 
-double distance_from_pytorch(const std::string& model_path, const char* output) {
+double distance_from_pytorch(const std::string& model_path, const char* output,
+                             const char* outputs = "net_outputs.npz") {
   const auto reference = make_backend("reference");
   const graph::OnnxModel model = graph::OnnxModel::load(model_path);
   graph::Graph graph = model.build_graph(graph::standard_ops());
   graph::bind_shapes(graph, {}, 2, *reference);
-  const NpzFile file(form("net_outputs.npz"));
+  const NpzFile file(form(outputs));
   const graph::Trial trial{*reference, *reference, 1, {}};
   const auto got = graph::trial_outputs(graph, {file.read("x")}, trial)[0].values<double>();
   const auto expected = file.read(output).values<double>();
@@ -100,6 +101,39 @@ TEST(Conversion, WhatStandsInFrontOfNamesIsFound) {
   averages.load.prefix = "ema_state_dict.net";
   convert_checkpoint(form("net.ckpt"), form("net.onnx"), out, averages);
   EXPECT_LT(distance_from_pytorch(out, "ema"), 1e-5);
+}
+
+// Two modules with classes of a project's own, in half precision, and what else a run keeps.
+TEST(Conversion, AWholeModuleGivesItsTensorsAndTheEpsilonsOfItsBatchNorms) {
+  const TempFolder folder;
+  const std::string out = folder.path("out.onnx");
+  for (const char* model : {"net.onnx", "net_torchscript.onnx"}) {
+    SCOPED_TRACE(model);
+    const Conversion done = convert_checkpoint(form("project.pt"), form(model), out, {});
+    EXPECT_LT(distance_from_pytorch(out, "y", "project_outputs.npz"), 1e-5);
+    EXPECT_EQ(done.report.prefix, "model.");
+    EXPECT_THAT(done.report.notes, testing::Contains(testing::HasSubstr("'ema.'")));
+    EXPECT_THAT(done.report.notes,
+                testing::Not(testing::Contains(testing::HasSubstr("--batchnorm-epsilon"))));
+    ConversionOptions averages;
+    averages.load.prefix = "ema";
+    convert_checkpoint(form("project.pt"), form(model), out, averages);
+    EXPECT_LT(distance_from_pytorch(out, "ema", "project_outputs.npz"), 1e-5);
+  }
+}
+
+// The file's table has the head's name, and the head itself is written turned; the checkpoint has
+// the one under the embedding's name.
+TEST(Conversion, AHeadThatIsItsEmbeddingFollowsIt) {
+  const TempFolder folder;
+  const std::string out = folder.path("out.onnx");
+  ConversionOptions options;
+  options.load.strict = true;
+  const Conversion done =
+      convert_checkpoint(form("tied.safetensors"), form("tied.onnx"), out, options);
+  EXPECT_EQ(done.report.loaded.size(), 4u);
+  EXPECT_LT(distance_from_pytorch(out, "y", "tied_outputs.npz"), 1e-6);
+  EXPECT_GT(distance_from_pytorch(form("tied.onnx"), "y", "tied_outputs.npz"), 1e-2);
 }
 
 TEST(Conversion, StrictTakesNoGuess) {

@@ -95,14 +95,58 @@ TEST(CheckpointFile, UnknownClassesAreRecordsThatDoNothing) {
       "aK\x05sb."sv;
   const Pickle pickle(std::as_bytes(std::span(text)), "it", 1 << 20);
   EXPECT_TRUE(pickle.is_made_by(pickle.root(), "my.project.Net"));
-  const PickleId state = pickle.node(pickle.root()).state;
-  EXPECT_EQ(pickle.node(pickle.find(state, "a")).number, 5);
+  const PickleId state = pickle.node(pickle.root()).state();
+  EXPECT_EQ(pickle.node(pickle.find(state, "a")).number(), 5);
 }
 
 TEST(CheckpointFile, APickleOfMoreObjectsThanItsMemoryIsRefused) {
   const std::string many(100000, ']');
   expect_error([&] { Pickle(std::as_bytes(std::span(many)), "it", 1 << 20); },
                ErrorCode::kInvalidModel, "more objects");
+}
+
+// `many` tensors of one storage, which is 64 floats for each, in PyTorch's format of before 1.6.
+std::string legacy_file(int many, std::string_view sizes, std::string_view strides) {
+  const std::string legacy = read_bytes(form("legacy.pt"));
+  std::size_t begin = 0;
+  for (int i = 0; i < 3; ++i) {
+    begin += Pickle(std::as_bytes(std::span(legacy)).subspan(begin), "it", 1 << 20).bytes_read();
+  }
+  // The first names what the others recall.
+  std::string text = legacy.substr(0, begin) + "}(";
+  for (int i = 0; i < many; ++i) {
+    text += concat("S'layers.", i, ".weight'\n",
+                   i == 0 ? "ctorch._utils\n_rebuild_tensor_v2\nq\1((S'storage'\nq\2"
+                            "ctorch\nFloatStorage\nq\3S'0'\nq\4S'cpu'\nq\5"sv
+                          : "h\1((h\2h\3h\4h\5"sv,
+                   "K\2NtQK\0"sv, sizes, strides, "tR");
+  }
+  const int elements = 64 * many;
+  std::string count(8, '\0');
+  for (std::size_t i = 0; i < 4; ++i) {
+    count[i] = static_cast<char>(elements >> (8 * i));
+  }
+  return text + "u.](S'0'\ne." + count + std::string(sizeof(float) * 64 * many, '\0');
+}
+
+TEST(CheckpointFile, ReadsThousandsOfSmallTensors) {
+  const TempFolder folder;
+  const std::string path = folder.write("many", legacy_file(6000, "K\x02\x85", "K\x01\x85"));
+  const CheckpointFile file = read_checkpoint_file(path);
+  ASSERT_EQ(file.tensors.size(), 6000u);
+  EXPECT_EQ(file.tensors.back().shape, (Shape{2}));
+  EXPECT_EQ(file.tensors.back().read().values<double>(), (std::vector<double>{0, 0}));
+}
+
+// A few bytes of a file are no reason to take a gigabyte.
+TEST(CheckpointFile, AStorageIsNotRepeatedWithoutBound) {
+  const TempFolder folder;
+  const std::string_view none("K\0\x85", 3);
+  const std::string path = folder.write("wide", legacy_file(1, "J\0\0\0\x10\x85"sv, none));
+  expect_error([&] { read_checkpoint_file(path); }, ErrorCode::kInvalidModel, "repeats a storage",
+               "[268435456]");
+  const std::string few = folder.write("few", legacy_file(1, "K\x41\x85", none));
+  EXPECT_EQ(read_checkpoint_file(few).tensors.at(0).read().shape(), (Shape{65}));
 }
 
 TEST(CheckpointFile, AnObjectInsideItselfEnds) {
