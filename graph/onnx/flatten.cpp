@@ -198,6 +198,8 @@ class Flattener {
     }
     std::vector<std::string> outputs;
     for (const auto& output : graph.output()) {
+      TEMPER_CHECK(!output.name().empty(), ErrorCode::kInvalidModel, "in ", owner.label(),
+                   ", an output has no name");
       const std::string* known = names.find(output.name());
       outputs.push_back(known != nullptr ? *known : output.name());
     }

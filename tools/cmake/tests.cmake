@@ -86,6 +86,7 @@ endif()
 temper_test(training 2)
 temper_emulated_test(training 2 *Emulated*)
 temper_test(allocations 1)
+temper_test(fuzz 1)
 temper_test(golden 1)
 temper_test(models 1)
 temper_test(api 1)
@@ -134,6 +135,9 @@ foreach(target test_api test_cli)  # for their models
     target_sources(${target} PRIVATE ${tiny_run})
   endif()
 endforeach()
+if(TARGET test_fuzz)
+  target_sources(test_fuzz PRIVATE ${PROJECT_SOURCE_DIR}/tests/allocations/allocation_count.cpp)
+endif()
 if(TARGET test_training)
   # A process of its own for tests that kill it.
   add_executable(run_recipe ${PROJECT_SOURCE_DIR}/tests/programs/run_recipe.cpp
