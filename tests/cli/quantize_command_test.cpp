@@ -41,6 +41,29 @@ TEST(QuantizeCommand, DynamicIntegersNeedNoData) {
   EXPECT_THAT(result.err, HasSubstr("--int8 dynamic: 4 products of integers"));
 }
 
+TEST(QuantizeCommand, AModelThatTrainedRoundedIsPackedAndKeepsWhatItLearnt) {
+  const ScratchFolder scratch;
+  const auto run = [](const std::vector<std::string>& words) {
+    const CommandResult result = run_temper(words);
+    EXPECT_EQ(result.exit_code, 0) << result.err;
+    return result;
+  };
+  const std::string data = digits("digits.npz"), rounded = scratch / "rounded.onnx";
+  run({"convert", digits("digits.onnx"), rounded, "--int8", "training", "--calibrate", data});
+  const auto accuracy_of = [&](const std::string& model) {
+    const CommandResult result = run({"eval", model, data, "--json"});
+    const training::JsonValue line = training::parse_json(result.out, "stdout");
+    return line.at("accuracy").as_double("accuracy");
+  };
+  const double before = accuracy_of(rounded);
+  run({"train", rounded, data, "train.epochs=3", "optimizer.lr=0.002", "log.charts=false",
+       "train.out=" + (scratch / "run")});
+  run({"convert", scratch / "run/best.onnx", scratch / "packed.onnx", "--int8", "pack"});
+  const double trained = accuracy_of(scratch / "run/best.onnx");
+  EXPECT_GT(trained, before + 0.3);  // from five classes to ten
+  EXPECT_NEAR(accuracy_of(scratch / "packed.onnx"), trained, 0.005);
+}
+
 TEST(QuantizeCommand, SaysWhatIsMissing) {
   const ScratchFolder scratch;
   const auto error_of = [&](std::vector<std::string> words) {
@@ -49,7 +72,8 @@ TEST(QuantizeCommand, SaysWhatIsMissing) {
     EXPECT_NE(result.exit_code, 0);
     return result.err;
   };
-  EXPECT_THAT(error_of({"--int8", "static"}), HasSubstr("--int8 static needs --calibrate DATA"));
+  EXPECT_THAT(error_of({"--int8", "static"}),
+              HasSubstr("--int8 static and training need --calibrate DATA"));
   EXPECT_THAT(error_of({"--int8", "fast"}), HasSubstr("expected dynamic, static"));
   EXPECT_THAT(error_of({"--int8", "dynamic", "--sensitivity"}),
               HasSubstr("--sensitivity says more about --int8 static, which is not given"));

@@ -28,7 +28,8 @@ T word_of(const Arguments& arguments, const char* option, const std::string& oth
 
 // What says more about an option is an error without it.
 void check_companions(const Arguments& arguments) {
-  const bool is_static = arguments.text("--int8") == "static";
+  const std::string how = arguments.text("--int8");
+  const bool is_static = how == "static" || how == "training";
   const std::vector<std::pair<const char*, bool>> companions = {
       {"--calibrate", is_static},
       {"--calibration", is_static},
@@ -36,8 +37,8 @@ void check_companions(const Arguments& arguments) {
       {"--percentile", is_static && arguments.text("--calibration") == "percentile"},
       {"--activations", is_static},
       {"--sensitivity", is_static},
-      {"--per-tensor", arguments.has("--int8")},
-      {"--skip", arguments.has("--int8") || arguments.has("--int4")}};
+      {"--per-tensor", is_static || how == "dynamic"},
+      {"--skip", is_static || how == "dynamic" || arguments.has("--int4")}};
   for (const auto& [option, fits] : companions) {
     TEMPER_CHECK(fits || !arguments.has(option), ErrorCode::kInvalidArgument, option,
                  " says more about ",
@@ -52,7 +53,7 @@ void check_companions(const Arguments& arguments) {
 training::CalibrationData calibration_data(const Arguments& arguments) {
   const std::string path = arguments.text("--calibrate");
   TEMPER_CHECK(!path.empty(), ErrorCode::kInvalidArgument,
-               "--int8 static needs --calibrate DATA: samples such as the model will "
+               "--int8 static and training need --calibrate DATA: samples such as the model will "
                "see, from "
                "which it learns the ranges of its values; --int8 dynamic needs none");
   training::CalibrationData data;
@@ -98,7 +99,8 @@ graph::QuantizeBlocksOptions blocks_of(const Arguments& arguments) {
 
 const std::vector<OptionSpec>& quantize_option_specs() {
   static const std::vector<OptionSpec> specs = {
-      {"--int8", "HOW", "8-bit products: dynamic, or static with --calibrate"},
+      {"--int8", "HOW",
+       "8-bit products: dynamic; static or training with --calibrate; pack after training"},
       {"--calibrate", "DATA", "data or a RECIPE.toml, from which the ranges of values are learnt"},
       {"--calibration-samples", "N", "so many samples of them at most, at random; 512"},
       {"--calibration", "HOW", "minmax, percentile, entropy or mse: which range counts; minmax"},
@@ -121,9 +123,14 @@ void take_quantization(const Arguments& arguments, training::DeploymentOptions& 
   if (!arguments.has("--int8")) {
     return;
   }
-  const bool is_static =
-      word_of<bool>(arguments, "--int8", "", {{"dynamic", false}, {"static", true}});
-  if (!is_static) {
+  const std::string how = word_of<std::string>(
+      arguments, "--int8", "",
+      {{"dynamic", "dynamic"}, {"static", "static"}, {"training", "training"}, {"pack", "pack"}});
+  if (how == "pack") {
+    options.conversions.int8_pack = true;
+    return;
+  }
+  if (how == "dynamic") {
     options.conversions.int8_dynamic = graph::QuantizeDynamicOptions{
         name_test(arguments, "--skip"), !arguments.has("--per-tensor")};
     return;
@@ -136,6 +143,7 @@ void take_quantization(const Arguments& arguments, training::DeploymentOptions& 
       arguments, "--activations", "int8",
       {{"int8", DType::kInt8}, {"uint8", DType::kUInt8}, {"symmetric", DType::kInt8}});
   made.calibration = calibration_of(arguments);
+  made.trains = how == "training";
   options.conversions.int8_static = std::move(made);
   options.calibration = calibration_data(arguments);
   options.sensitivity = arguments.has("--sensitivity");

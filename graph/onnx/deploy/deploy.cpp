@@ -20,6 +20,9 @@ void apply_deployment(ModelEdit& edit, const DeployOptions& options) {
   if (options.int8_dynamic) {
     quantize_dynamic(edit, *options.int8_dynamic);
   }
+  if (options.int8_pack) {
+    pack_quantized(edit);
+  }
   if (options.int4) {
     quantize_blocks(edit, *options.int4);
   }
@@ -33,7 +36,7 @@ double allowed_difference(const DeployOptions& options) {
   if (options.int8_static) {  // ranges are those of the data, which others may leave
     allowed = std::numeric_limits<double>::infinity();
   }
-  if (options.int8_dynamic) {
+  if (options.int8_dynamic || options.int8_pack) {
     allowed = std::max(allowed, 0.25);
   }
   if (options.int4) {

@@ -10,6 +10,7 @@
 #include "graph/onnx/deploy/opset.h"
 #include "graph/onnx/deploy/precision.h"
 #include "graph/onnx/deploy/quantize_dynamic.h"
+#include "graph/onnx/deploy/quantize_pack.h"
 #include "graph/onnx/deploy/quantize_static.h"
 #include "graph/onnx/surgery/model_edit.h"
 
@@ -22,6 +23,7 @@ struct DeployOptions {
   std::optional<OpsetOptions> opset;               // before types: which are allowed depends on it
   std::optional<QuantizeStaticOptions> int8_static;
   std::optional<QuantizeDynamicOptions> int8_dynamic;
+  bool int8_pack = false;  // pack_quantized()
   std::optional<QuantizeBlocksOptions> int4;
   std::optional<PrecisionOptions> precision;  // not with integers
 };

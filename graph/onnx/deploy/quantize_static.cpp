@@ -36,8 +36,8 @@ void widen_for_bias(const std::vector<float>& bias, float input_scale, Quantizat
 class StaticWriter {
  public:
   StaticWriter(ModelEdit& edit, const QuantizePlan& plan,
-               const std::map<std::string, Quantization>& values)
-      : edit_(edit), plan_(plan), values_(values) {}
+               const std::map<std::string, Quantization>& values, bool trains)
+      : edit_(edit), plan_(plan), values_(values), trains_(trains) {}
 
   void run() {
     table_.readers = plan_.readers;
@@ -50,7 +50,7 @@ class StaticWriter {
       }
     }
     for (const QuantizedProduct& product : plan_.products) {
-      if (!product.bias.empty()) {
+      if (!product.bias.empty() && !trains_) {
         add_bias(product);
       }
     }
@@ -62,6 +62,9 @@ class StaticWriter {
     if (!table_.tensors.contains(product.weight)) {
       table_.tensors[product.weight] =
           weight_quantization(edit_.read(product.weight), DType::kInt8, product.weight_axis);
+      if (trains_) {
+        table_.kept.insert(product.weight);
+      }
     }
     if (!product.bias.empty()) {
       widen_for_bias(edit_.read(product.bias).values<float>(), input_scale(product),
@@ -100,6 +103,7 @@ class StaticWriter {
   ModelEdit& edit_;
   const QuantizePlan& plan_;
   const std::map<std::string, Quantization>& values_;
+  bool trains_;
   QdqTable table_;
   int copies_ = 0;
 };
@@ -167,19 +171,22 @@ CalibratedPlan calibrate(ModelEdit& edit, const QuantizeStaticOptions& options) 
 }
 
 void write_quantized(ModelEdit& edit, const QuantizePlan& plan,
-                     const std::map<std::string, Quantization>& values) {
-  StaticWriter(edit, plan, values).run();
+                     const std::map<std::string, Quantization>& values, bool trains) {
+  StaticWriter(edit, plan, values, trains).run();
 }
 
 CalibratedPlan quantize_static(ModelEdit& edit, const QuantizeStaticOptions& options) {
   check_quantized_opset(edit, 13, "--int8 static");
   fold_batchnorm(edit);
   CalibratedPlan made = calibrate(edit, options);
-  write_quantized(edit, made.plan, made.values);
-  edit.note(concat("--int8 static: ", made.plan.products.size(), " products of integers, ",
-                   made.plan.values.size(), " values rounded between them"));
+  write_quantized(edit, made.plan, made.values, options.trains);
+  const char* option = options.trains ? "--int8 training" : "--int8 static";
+  edit.note(
+      concat(option, ": ", made.plan.products.size(),
+             options.trains ? " products whose weights are rounded, " : " products of integers, ",
+             made.plan.values.size(), " values rounded between them"));
   for (const auto& [name, why] : made.plan.left) {
-    edit.note(concat("--int8 static: '", name, "' stays in floats: ", why));
+    edit.note(concat(option, ": '", name, "' stays in floats: ", why));
   }
   return made;
 }

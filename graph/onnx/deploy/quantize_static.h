@@ -28,6 +28,10 @@ struct QuantizeStaticOptions {
   CalibrationOptions calibration;
   DType activations = DType::kInt8;  // or kUInt8; symmetric: kInt8
   RunValues run;
+  // Weights stay floats that are rounded where they are read, and biases floats: a model to train
+  // (Jacob et al. 2018, "Quantization and Training of Neural Networks for Efficient
+  // Integer-Arithmetic-Only Inference"); pack_quantized() (quantize_pack.h) ends it.
+  bool trains = false;
 };
 
 struct CalibratedPlan {
@@ -39,9 +43,9 @@ struct CalibratedPlan {
 // not finite on the data.
 CalibratedPlan calibrate(ModelEdit& edit, const QuantizeStaticOptions& options);
 
-// `values`: of a plan that holds all of this one's.
+// `values`: of a plan that holds all of this one's. `trains`: as in the options.
 void write_quantized(ModelEdit& edit, const QuantizePlan& plan,
-                     const std::map<std::string, Quantization>& values);
+                     const std::map<std::string, Quantization>& values, bool trains = false);
 
 // BatchNormalization folded first, then both, and a note of what was done.
 CalibratedPlan quantize_static(ModelEdit& edit, const QuantizeStaticOptions& options);

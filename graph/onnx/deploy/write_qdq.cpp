@@ -24,7 +24,7 @@ class QdqWriter {
     }
     check_quantized_opset(edit_, opset, "integers");
     for (const auto& [name, by] : table_.tensors) {
-      if (edit_.find_tensor(name) != nullptr) {
+      if (edit_.find_tensor(name) != nullptr && !table_.kept.contains(name)) {
         store(name, by);
       } else if (!is_rounded_output(name)) {
         round(name, by);
@@ -57,7 +57,9 @@ class QdqWriter {
 
   // The model gives the rounded value, under its name.
   void round_output(const std::string& name, const Quantization& by) {
-    const StoredIntegers scales = add_scales(edit_, name, by, {});
+    const bool stored = edit_.find_tensor(name) != nullptr;
+    const StoredIntegers scales =
+        add_scales(edit_, name, by, stored ? edit_.header(name).shape : Shape{});
     const std::string whole = edit_.unique(name + "_quantized");
     const std::string before = edit_.unique(name + "_before_rounding");
     wire::NodeProto& producer = *producer_of(name);

@@ -17,6 +17,8 @@ struct QdqTable {
   std::map<std::string, Quantization> tensors;
   // Of a computed value: only these nodes, by their first output, read the rounded one.
   std::map<std::string, std::set<std::string>> readers;
+  // Stored tensors that stay floats and are rounded as computed ones are: they are to be trained.
+  std::set<std::string> kept;
 };
 
 // REQUIRES: float32 tensors of the main graph. THROWS: kUnsupported when the opset is too old for

@@ -11,6 +11,7 @@
 #include "backends/reference/reference_backend.h"
 #include "graph/onnx/deploy/fold_batchnorm.h"
 #include "graph/onnx/deploy/quantize_dynamic.h"
+#include "graph/onnx/deploy/quantize_pack.h"
 #include "graph/onnx/deploy/quantize_static.h"
 #include "graph/onnx/deploy/write_qdq.h"
 #include "graph/ops/standard_ops.h"
@@ -246,6 +247,49 @@ TEST(QuantizeStatic, AnOldOpsetIsRefusedWithWhatToType) {
 }
 
 // Conv, ConvTranspose and Gemm of 8 bits, and what they give beside what they gave.
+TEST(QuantizePack, WhatWasNotTrainedBecomesTheStaticFile) {
+  Quantised packed_statically;
+  graph::QuantizeStaticOptions options = plain_options();
+  options.trains = true;
+  Quantised training(options);
+  EXPECT_EQ(training.counts()["QuantizeLinear"], 7 + 3);  // the weights too
+  const OnnxModel model = OnnxModel::load(training.path());
+  ModelEdit edit(model);
+  EXPECT_EQ(graph::pack_quantized(edit), 3);
+  const std::string path = training.folder.path("packed.onnx");
+  edit.write(path);
+  const auto counts = OnnxModel::load(path).op_counts();
+  EXPECT_EQ((std::map<std::string, std::int64_t>{counts.begin(), counts.end()}),
+            packed_statically.counts());
+  const auto integers = [&](const char* name) { return edit.read(name).values<int>(); };
+  EXPECT_EQ(integers("conv1.weight_integers"), expected::kConv1Weight);
+  EXPECT_EQ(integers("fc.weight_integers"), expected::kFcWeight);
+  EXPECT_EQ(integers("conv1.bias_quantized"), packed_statically.integers("conv1.bias_quantized"));
+  EXPECT_EQ(largest_difference(outputs_of(packed_statically.path(), inputs())[0],
+                               outputs_of(path, inputs())[0]),
+            0);
+}
+
+TEST(QuantizePack, RefusesAModelThatRoundsNoWeight) {
+  const OnnxModel model = OnnxModel::load(deploy_fixture("quantize.onnx"));
+  ModelEdit edit(model);
+  expect_error(ErrorCode::kUnsupported, "--int8 training --calibrate DATA makes such a model",
+               [&] { graph::pack_quantized(edit); });
+}
+
+// The weights train and the steps of the rounding stay.
+TEST(QuantizePack, TheModelToTrainHasWeightsThatTrain) {
+  graph::QuantizeStaticOptions options = plain_options();
+  options.trains = true;
+  const Quantised training(options);
+  const graph::Graph graph = OnnxModel::load(training.path()).build_graph(graph::standard_ops());
+  for (const char* name : {"conv1.weight", "conv2.weight", "fc.weight", "conv1.bias"}) {
+    ASSERT_TRUE(graph.find_variable(name).valid()) << name;
+    EXPECT_TRUE(graph.variable(graph.find_variable(name)).trainable) << name;
+  }
+  EXPECT_FALSE(graph.variable(graph.find_variable("conv1.weight_scale")).trainable);
+}
+
 TEST(QuantizeDynamic, ProductsQuantiseWhatTheyMultiplyAndTheRestStays) {
   const OnnxModel model = OnnxModel::load(deploy_fixture("normed.onnx"));
   ModelEdit edit(model);
