@@ -8,7 +8,7 @@
 #include "api/options.h"
 #include "api/status.h"
 #include "training/adversarial/adversarial_trainer.h"
-#include "training/analysis/average_models.h"
+#include "training/analysis/averaging.h"
 #include "training/run/trainer.h"
 
 namespace temper::api {
@@ -104,7 +104,9 @@ temper_status* average_models(const char* const* models, const double* weights, 
     if (weights != nullptr) {
       shares.assign(weights, weights + count);
     }
-    training::average_models(paths, shares, &required(path, "path"));
+    training::AverageOptions options;
+    options.weights = std::move(shares);
+    training::average_files(paths, &required(path, "path"), options);
   });
 }
 
