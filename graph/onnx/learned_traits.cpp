@@ -52,8 +52,8 @@ void LearnedPlaces::count_elements() {
       dims = dims_of(node);
     } else if (const OpDef& op = facts_of(node); op.keeps_elements() || rounds(op)) {
       const bool one = is_one(node.inputs[0]);
-      const bool same = op.movement == Movement::kSame || op.movement == Movement::kConvert ||
-                        rounds(op);
+      const bool same =
+          op.movement == Movement::kSame || op.movement == Movement::kConvert || rounds(op);
       dims = same  ? dims_[node.inputs[0]]
              : one ? std::vector<std::int64_t>{1}
                    : std::vector<std::int64_t>{kSeveral};

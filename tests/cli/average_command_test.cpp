@@ -21,9 +21,8 @@ std::string form(const std::string& name) {
 TEST(AverageCommand, WritesTheMeanAndSaysWhatEachFileCounts) {
   const ScratchFolder scratch;
   const std::string out = scratch / "mean.onnx";
-  const CommandResult result =
-      run_temper({"average", form("base.onnx"), form("changed.onnx"), form("third.onnx"), "--out",
-                  out, "--weights", "1,2,5"});
+  const CommandResult result = run_temper({"average", form("base.onnx"), form("changed.onnx"),
+                                           form("third.onnx"), "--out", out, "--weights", "1,2,5"});
   ASSERT_EQ(result.exit_code, 0) << result.err;
   EXPECT_THAT(result.out, HasSubstr("third.onnx  counts 0.625"));
   EXPECT_THAT(result.out, HasSubstr("8 tensors averaged, 2 equal in all"));

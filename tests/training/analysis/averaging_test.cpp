@@ -63,9 +63,8 @@ TEST(Averaging, ListsAllThatDiffersInStructure) {
   expect_error([&] { average_files({form("base.onnx"), form("renamed.onnx")}, out, {}); },
                ErrorCode::kInvalidArgument, "tensor conv1.weight is not in",
                "tensor t0_ is only in");
-  expect_error(
-      [&] { average_files({form("base.onnx"), fixture("checkpoints/net.pt")}, out, {}); },
-      ErrorCode::kInvalidArgument, "different kinds");
+  expect_error([&] { average_files({form("base.onnx"), fixture("checkpoints/net.pt")}, out, {}); },
+               ErrorCode::kInvalidArgument, "different kinds");
   expect_error([&] { average_files({form("base.onnx")}, out, {}); }, ErrorCode::kInvalidArgument,
                "two files or more");
   AverageOptions options;
@@ -96,8 +95,8 @@ TEST_F(Clients, CountByTheSamplesTheyWereTrainedOnAndTheMeanClaimsNothing) {
   const Average made =
       average_files({small.result.last_model, large.result.last_model}, out, options);
   EXPECT_THAT(made.shares, testing::ElementsAre(0.25, 0.75));
-  EXPECT_THAT(made.notes, testing::ElementsAre(
-                              testing::HasSubstr("2 running statistics of BatchNorm")));
+  EXPECT_THAT(made.notes,
+              testing::ElementsAre(testing::HasSubstr("2 running statistics of BatchNorm")));
   const ModelClaims claims = model_claims(graph::OnnxModel::load(out));
   EXPECT_TRUE(claims.metrics.empty()) << "nobody has measured the mean";
   EXPECT_EQ(claims.loss, "cross_entropy");
