@@ -1,17 +1,14 @@
 #include "graph/onnx/deploy/precision.h"
 
 #include <algorithm>
-#include <cmath>
-#include <cstring>
-#include <limits>
 #include <set>
-#include <span>
-#include <string_view>
 #include <utility>
 #include <vector>
 
 #include <onnx.pb.h>
 
+#include "graph/onnx/deploy/precision_attributes.h"
+#include "graph/onnx/deploy/precision_report.h"
 #include "graph/onnx/deploy/rename_reads.h"
 #include "graph/onnx/deploy/sixteen_bits.h"
 #include "graph/onnx/deploy/weight_range.h"
@@ -23,52 +20,6 @@ namespace temper::graph {
 namespace {
 
 constexpr std::int32_t kFloat = 1, kFloat16Type = 10, kBFloat16Type = 16;  // TensorProto.DataType
-constexpr std::size_t kExamples = 5;
-
-// As onnxconverter-common, and what names its type in an attribute or has values of two types.
-constexpr std::string_view kInFloat32[] = {"Bernoulli",
-                                           "BlackmanWindow",
-                                           "CastLike",
-                                           "CumSum",
-                                           "DequantizeLinear",
-                                           "DynamicQuantizeLinear",
-                                           "EyeLike",
-                                           "HammingWindow",
-                                           "HannWindow",
-                                           "If",
-                                           "Loop",
-                                           "Max",
-                                           "MelWeightMatrix",
-                                           "Min",
-                                           "NonMaxSuppression",
-                                           "OneHot",
-                                           "Optional",
-                                           "OptionalGetElement",
-                                           "QuantizeLinear",
-                                           "RandomNormal",
-                                           "RandomNormalLike",
-                                           "RandomUniform",
-                                           "RandomUniformLike",
-                                           "Range",
-                                           "Resize",
-                                           "RoiAlign",
-                                           "Scan",
-                                           "SequenceAt",
-                                           "SequenceConstruct",
-                                           "SequenceInsert",
-                                           "SequenceMap",
-                                           "SplitToSequence",
-                                           "ConcatFromSequence",
-                                           "TopK",
-                                           "Upsample"};
-// Their floats are looked at, whatever they are: no value of another float type comes of them.
-constexpr std::string_view kAnyFloat[] = {"Shape", "Size", "Cast", "IsNaN", "NonZero"};
-
-template <class List>
-bool contains(const List& list, const std::string& op) {
-  return std::find(std::begin(list), std::end(list), op) != std::end(list);
-}
-
 class PrecisionEdit {
  public:
   PrecisionEdit(ModelEdit& edit, const PrecisionOptions& options)
@@ -130,7 +81,9 @@ class PrecisionEdit {
     }
     for (auto& node : *edit_.graph().mutable_node()) {
       if (node.op_type() == "Constant" && node.domain().empty() && node.output_size() == 1) {
-        lift_numbers(node);
+        if (numbers_to_tensor(node)) {
+          edit_.proto();  // another tensor
+        }
         const wire::TensorProto* tensor = edit_.find_tensor(node.output(0));
         if (tensor != nullptr && tensor->data_type() == kFloat) {
           Stored& stored = stored_[node.output(0)];
@@ -143,32 +96,6 @@ class PrecisionEdit {
       if (input.type().tensor_type().elem_type() == kFloat && !stored_.contains(input.name())) {
         type_[input.name()] = kFloat;
       }
-    }
-  }
-
-  // value_float and value_floats become a tensor.
-  void lift_numbers(wire::NodeProto& node) {
-    for (auto& attribute : *node.mutable_attribute()) {
-      const bool one = attribute.name() == "value_float", many = attribute.name() == "value_floats";
-      if (!one && !many) {
-        continue;
-      }
-      wire::TensorProto tensor;
-      tensor.set_data_type(kFloat);
-      std::vector<float> values(attribute.floats().begin(), attribute.floats().end());
-      if (one) {
-        values = {attribute.f()};
-      } else {
-        tensor.add_dims(attribute.floats_size());
-      }
-      tensor.set_raw_data(
-          std::string(reinterpret_cast<const char*>(values.data()), values.size() * sizeof(float)));
-      attribute.Clear();
-      attribute.set_name("value");
-      attribute.set_type(4);
-      *attribute.mutable_t() = std::move(tensor);
-      edit_.proto();
-      return;
     }
   }
 
@@ -206,24 +133,25 @@ class PrecisionEdit {
 
   bool stays_wide(const wire::NodeProto& node) {
     const std::string& op = node.op_type();
-    if (!normal_domain(node.domain()).empty() || contains(kInFloat32, op)) {
-      ++by_nature_[node.domain().empty() ? op : node.domain() + "::" + op];
+    if (!normal_domain(node.domain()).empty() || needs_float32(op)) {
+      ++report_.by_nature[node.domain().empty() ? op : node.domain() + "::" + op];
       return true;
     }
     if (!allowed(op)) {
-      ++not_allowed_[op];
+      ++report_.not_allowed[op];
       return true;
     }
     if (options_.keep && (options_.keep(node.name()) || options_.keep(op) ||
                           std::any_of(node.output().begin(), node.output().end(),
                                       [&](const auto& out) { return options_.keep(out); }))) {
-      ++asked_;
+      ++report_.asked;
       return true;
     }
     for (const auto* names : {&node.output(), &node.input()}) {
       for (const std::string& name : *names) {
         if (outside(name)) {
-          outside_.push_back(concat(label(node), ": '", name, "' is at most ", largest_text(name)));
+          report_.outside.push_back(
+              concat(label(node), ": '", name, "' is at most ", largest_text(name)));
           return true;
         }
       }
@@ -240,7 +168,7 @@ class PrecisionEdit {
     for (auto& node : *edit_.graph().mutable_node()) {
       const bool constant =
           node.input_size() == 0 && node.output_size() == 1 && stored_.contains(node.output(0));
-      const bool any = contains(kAnyFloat, node.op_type()) && normal_domain(node.domain()).empty();
+      const bool any = takes_any_float(node.op_type()) && normal_domain(node.domain()).empty();
       const bool bodies = std::any_of(node.attribute().begin(), node.attribute().end(),
                                       [](const auto& one) { return one.has_g(); });
       if (constant || (!bodies && !touches_floats(node))) {
@@ -289,10 +217,10 @@ class PrecisionEdit {
   }
 
   void refuse_outside() const {
-    TEMPER_CHECK(!options_.strict || outside_.empty(), ErrorCode::kUnsupported,
+    TEMPER_CHECK(!options_.strict || report_.outside.empty(), ErrorCode::kUnsupported,
                  "these nodes read or give values that 16 bits do not hold, above ",
                  digits_text(limit_, 5), " or all below ", digits_text(smallest_, 3), ": ",
-                 examples(outside_), "; without --strict they stay in float32");
+                 some_of(report_.outside), "; without --strict they stay in float32");
   }
 
   // --- the change ----------------------------------------------------------------
@@ -305,13 +233,13 @@ class PrecisionEdit {
       if (!stored.wide) {
         edit_.convert_tensor(name, low_, clamped(edit_.stored(name), limit_));
         type_[name] = low_;
-        ++converted_;
+        ++report_.converted;
       } else {
         const std::string copy = edit_.unique(name + suffix_);
         edit_.copy_tensor(name, copy);
         edit_.convert_tensor(copy, low_, clamped(edit_.stored(copy), limit_));
         names_[{name, low_}] = copy;
-        ++copied_;
+        ++report_.copied;
       }
     }
   }
@@ -341,7 +269,7 @@ class PrecisionEdit {
     const std::string made = edit_.unique(name + (type == low_ ? suffix_ : "_fp32"));
     const std::string from = as(name, type_.at(name), place);
     set_int(edit_.insert_before(place, "Cast", {from}, made), "to", type);
-    ++casts_;
+    ++report_.casts;
     names_[{name, type}] = made;
     return made;
   }
@@ -351,7 +279,7 @@ class PrecisionEdit {
       return;  // a Constant
     }
     const bool wide = wide_.contains(&node);
-    const bool any = contains(kAnyFloat, node.op_type()) && normal_domain(node.domain()).empty();
+    const bool any = takes_any_float(node.op_type()) && normal_domain(node.domain()).empty();
     for (std::string& input : *node.mutable_input()) {
       if (type_.contains(input)) {
         input = as(input, any ? type_.at(input) : wide ? kFloat : low_, node);
@@ -373,8 +301,8 @@ class PrecisionEdit {
       }
     }
     if (!wide) {
-      ++narrow_nodes_;
-      convert_attributes(node);
+      ++report_.narrow_nodes;
+      convert_attributes(node, low_, limit_, label(node));
     }
   }
 
@@ -390,35 +318,7 @@ class PrecisionEdit {
     names_[{name, type}] = made;
     names_[{name, wanted}] = name;
     set_int(edit_.insert_after(node, "Cast", {made}, name), "to", wanted);
-    ++casts_;
-  }
-
-  void convert_attributes(wire::NodeProto& node) {
-    if (node.op_type() == "Cast" && int_attribute(node, "to", 0) == kFloat) {
-      set_int(node, "to", low_);
-    }
-    if (node.op_type() != "ConstantOfShape") {
-      return;
-    }
-    wire::AttributeProto* value = nullptr;
-    for (auto& attribute : *node.mutable_attribute()) {
-      value = attribute.name() == "value" ? &attribute : value;
-    }
-    if (value == nullptr) {
-      value = node.add_attribute();
-      value->set_name("value");
-      value->set_type(4);
-      value->mutable_t()->set_data_type(kFloat);
-      value->mutable_t()->add_dims(1);
-      value->mutable_t()->add_float_data(0);
-    }
-    if (value->t().data_type() == kFloat) {
-      const Tensor number = decode_tensor(value->t(), label(node), nullptr);
-      wire::TensorProto& tensor = *value->mutable_t();
-      tensor.clear_float_data();
-      tensor.set_data_type(low_);
-      tensor.set_raw_data(encode_raw(low_, clamped(number, limit_), label(node)));
-    }
+    ++report_.casts;
   }
 
   void convert_value_infos() {
@@ -439,57 +339,17 @@ class PrecisionEdit {
     }
   }
 
-  // --- what is said --------------------------------------------------------------
-  static std::string examples(const std::vector<std::string>& all) {
-    std::vector<std::string> some(
-        all.begin(), all.begin() + static_cast<std::ptrdiff_t>(std::min(all.size(), kExamples)));
-    return concat(join(some, ", "),
-                  all.size() > kExamples ? concat(" and ", all.size() - kExamples, " more") : "");
-  }
-
-  static std::string counted(const std::map<std::string, int>& counts) {
-    std::vector<std::string> parts;
-    for (const auto& [op, count] : counts) {
-      parts.push_back(concat(count, " ", op));
-    }
-    return join(parts, ", ");
-  }
-
   void report() {
-    const char* type = low_ == kFloat16Type ? "fp16" : "bf16";
-    edit_.note(concat("--precision ", type, ": ", narrow_nodes_, " nodes and ", converted_,
-                      " tensors are in 16 bits",
-                      copied_ > 0 ? concat(", ", copied_, " tensors in both types") : "", ", ",
-                      casts_, " Cast were placed"));
-    if (!by_nature_.empty()) {
-      edit_.note(concat("in float32 as they need it or are not followed: ", counted(by_nature_)));
-    }
-    if (!not_allowed_.empty()) {
-      edit_.note(concat("in float32 as opset ", edit_.opset(), " does not allow ", type,
-                        " for them: ", counted(not_allowed_)));
-    }
-    if (asked_ > 0) {
-      edit_.note(concat("in float32 by --keep: ", asked_, " nodes"));
-    }
-    if (!outside_.empty()) {
-      edit_.note(concat("in float32 as 16 bits do not hold their values: ", examples(outside_)));
-    }
     for (const auto& [name, stored] : stored_) {
       if (stored.range.underflow > 0 && stored.narrow) {
-        underflow_.push_back(
+        report_.underflow.push_back(
             concat("'", name, "' (", stored.range.underflow, " of ", stored.range.elements, ")"));
       }
       if (stored.range.infinite > 0 && stored.narrow && low_ == kFloat16Type) {
-        clamped_.push_back(concat("'", name, "' (", stored.range.infinite, ")"));
+        report_.clamped.push_back(concat("'", name, "' (", stored.range.infinite, ")"));
       }
     }
-    if (!underflow_.empty()) {
-      edit_.note(concat("values that become 0 in 16 bits: ", examples(underflow_)));
-    }
-    if (!clamped_.empty()) {
-      edit_.note(concat("values above 1e30, which stand for infinity, are ", digits_text(limit_, 5),
-                        " now: ", examples(clamped_)));
-    }
+    note_precision(edit_, report_, low_ == kFloat16Type ? "fp16" : "bf16", limit_);
   }
 
   ModelEdit& edit_;
@@ -503,9 +363,7 @@ class PrecisionEdit {
   std::map<std::string, std::int32_t> type_;  // of float32 values of the file, as they are now
   std::map<std::pair<std::string, std::int32_t>, std::string> names_;  // of a value in a type
   std::set<const wire::NodeProto*> wide_;
-  std::map<std::string, int> by_nature_, not_allowed_;
-  std::vector<std::string> outside_, underflow_, clamped_;
-  int asked_ = 0, narrow_nodes_ = 0, converted_ = 0, copied_ = 0, casts_ = 0;
+  PrecisionReport report_;
 };
 
 }  // namespace
