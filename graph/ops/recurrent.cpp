@@ -256,6 +256,11 @@ void rebatch_recurrent(RebatchContext& c) {
   }
 }
 
+// Files name the parameters of activations in another way than `functions`, `alphas` and `betas`.
+std::vector<ValueId> refuse_to_write(Builder&, const Node& node, const std::vector<ValueId>&) {
+  fail(ErrorCode::kUnsupported, node.op->name(), " is not written from a graph");
+}
+
 }  // namespace
 
 void register_recurrent(OpRegistry& ops) {
@@ -274,6 +279,7 @@ void register_recurrent(OpRegistry& ops) {
         .infer(infer_recurrent)
         .gradient(recurrent_gradient)
         .expands(expand_recurrent)
+        .standard(refuse_to_write)
         .gradient_op(grad_op)
         .precision(PrecisionClass::kLow);
     const bool cell = kind.states > 1;

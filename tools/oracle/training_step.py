@@ -21,7 +21,6 @@ MODELS = {
     "lenet": ("--image-size 20 --classes 4", (1, 20, 20)),
     "convnet": ("--image-size 16 --classes 4", (3, 16, 16)),
     "vit": ("--image-size 16 --patch 8 --width 16 --layers 1 --heads 2 --mlp 32 --classes 4", (3, 16, 16)),
-    "lstm": ("--features 4 --hidden 8 --outputs 4", (6, 4)),
 }
 CLASSES, ROWS = 4, STEPS * BATCH
 OPTIMIZERS = {
@@ -97,7 +96,8 @@ def main():
             subprocess.run(["rm", "-rf", trained], check=True)
             run(temper, "train", recipe, f"train.out={trained}", *keys)
             lines = [json.loads(line) for line in open(f"{trained}/metrics.jsonl", encoding="utf-8")]
-            expected = np.array([line["train/loss"] for line in lines if "train/loss" in line])[:STEPS]
+            expected = np.array([line["train/loss"] for line in lines if "train/loss" in line])[:STEPS - 1]
+            # The last line has the mean of the epoch.
             last = {t.name: onnx.numpy_helper.to_array(t) for t in onnx.load(f"{trained}/last.onnx").graph.initializer}
             for form in ("flat", "training_info"):
                 path = f"{folder}/{name}_{label}_{form}.onnx"
@@ -115,7 +115,7 @@ def main():
                 options.log_severity_level = 3
                 session = onnxruntime.InferenceSession(step.SerializeToString(), options, ["CPUExecutionProvider"])
                 losses, state = steps(session, next_of, arrays, {})
-                by_loss = np.abs(losses - expected).max()
+                by_loss = np.abs(losses[:STEPS - 1] - expected).max()
                 by_weight = max(np.abs(state[n] - last[n]).max() for n in next_of if n in last)
                 worst = max(worst, by_loss, by_weight)
                 print(f"{name:8} {label:9} {form:13} {len(step.graph.node):5} nodes  "
