@@ -1,11 +1,11 @@
 #include "training/records/run_export.h"
 
 #include <algorithm>
-#include <span>
 
 #include "graph/onnx/export.h"
+#include "graph/onnx/external_writer.h"
 #include "graph/onnx/import.h"
-#include "graph/onnx/structure.h"
+#include "graph/onnx/surgery/model_edit.h"
 #include "runtime/base/error.h"
 #include "runtime/platform/files.h"
 #include "runtime/platform/folders.h"
@@ -28,28 +28,21 @@ std::map<std::string, PlainValue> model_values(const SavedTensors& saved, bool a
   return values;
 }
 
-// Whether the file has these very values.
+// Whether the file has these very values; both are read a piece at a time.
 bool holds_values(const graph::OnnxModel& model, const std::map<std::string, PlainValue>& values) {
-  for (const graph::StoredWeight& weight : graph::stored_weights(model)) {
-    const auto found = values.find(weight.tensor.name);
-    if (found == values.end()) {
-      continue;
+  graph::ModelEdit file(model);
+  return std::all_of(values.begin(), values.end(), [&](const auto& entry) {
+    const auto& [name, value] = entry;
+    if (file.find_tensor(name) == nullptr) {
+      return true;
     }
-    const Tensor in_file = weight.tensor.read();
-    if (in_file.dtype() != found->second.dtype || !(in_file.shape() == found->second.shape)) {
-      return false;
-    }
-    const auto* at = static_cast<const std::byte*>(in_file.data());
-    bool same = true;
-    found->second.for_each_piece([&](std::span<const std::byte> piece) {
-      same = same && std::equal(piece.begin(), piece.end(), at);
-      at += piece.size();
-    });
-    if (!same) {
-      return false;
-    }
-  }
-  return true;
+    const PlainValue stored = file.stored(name);
+    const auto bytes = [](const PlainValue& of) {
+      return graph::StreamedBytes{static_cast<std::uint64_t>(of.bytes()), of.for_each_piece};
+    };
+    return stored.dtype == value.dtype && stored.shape == value.shape &&
+           graph::same_content(bytes(stored), bytes(value));
+  });
 }
 
 // What the run wrote of its model; how good it is only where the values are the same.

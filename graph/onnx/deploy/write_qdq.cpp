@@ -57,9 +57,7 @@ class QdqWriter {
 
   // The model gives the rounded value, under its name.
   void round_output(const std::string& name, const Quantization& by) {
-    const bool stored = edit_.find_tensor(name) != nullptr;
-    const StoredIntegers scales =
-        add_scales(edit_, name, by, stored ? edit_.header(name).shape : Shape{});
+    const StoredIntegers scales = add_scales(edit_, name, by, {});
     const std::string whole = edit_.unique(name + "_quantized");
     const std::string before = edit_.unique(name + "_before_rounding");
     wire::NodeProto& producer = *producer_of(name);
@@ -74,7 +72,9 @@ class QdqWriter {
   }
 
   void round(const std::string& name, const Quantization& by) {
-    const StoredIntegers scales = add_scales(edit_, name, by, {});
+    const bool stored = edit_.find_tensor(name) != nullptr;
+    const StoredIntegers scales =
+        add_scales(edit_, name, by, stored ? edit_.header(name).shape : Shape{});
     const std::string whole = edit_.unique(name + "_quantized");
     const std::string floats = edit_.unique(name + "_dequantized");
     const auto limited = table_.readers.find(name);

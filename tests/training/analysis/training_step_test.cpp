@@ -116,29 +116,31 @@ double difference_of(const Recipe& recipe, const std::string& data) {
   return most;
 }
 
-TEST(TrainingStep, ComputesWhatTrainingDoes) {
+TEST(StandardStep, ComputesWhatTrainingDoes) {
   for (const std::vector<std::string>& lines : std::vector<std::vector<std::string>>{
            {"optimizer.name=sgd", "optimizer.lr=0.05", "clip.norm=0.3"},
            {"optimizer.name=sgd", "optimizer.lr=0.02", "optimizer.momentum=0.9",
             "optimizer.nesterov=true", "optimizer.weight_decay=0.01", "clip.norm=0.5"},
+           // In front of a normalisation the gradient of a bias is rounding alone, of which Adam
+           // makes whole steps.
            {"optimizer.name=adam", "optimizer.lr=0.003", "optimizer.amsgrad=true",
-            "optimizer.maximize=true"},
+            "optimizer.maximize=true", "model.freeze=[\"b1\"]"},
            {"optimizer.name=adamw", "optimizer.lr=0.003", "schedule.name=cosine",
-            "schedule.warmup=5 steps", "clip.norm=0.5"},
+            "schedule.warmup=5 steps", "clip.norm=0.5", "model.freeze=[\"b1\"]"},
            {"optimizer.name=adamw", "optimizer.lr=0.003", "schedule.name=one_cycle",
-            "schedule.max_lr=0.01"}}) {
+            "schedule.max_lr=0.01", "model.freeze=[\"b1\"]"}}) {
     const TinyFiles files({.dropout = 0});
     EXPECT_LT(difference_of(files.recipe(lines), files.data), 2e-6) << lines[0];
   }
 }
 
-TEST(TrainingStep, DropsWhatTrainingDrops) {
+TEST(StandardStep, DropsWhatTrainingDrops) {
   const TinyFiles files({.dropout = 0.3});
   EXPECT_LT(difference_of(files.recipe({"optimizer.name=sgd", "optimizer.lr=0.05"}), files.data),
             2e-6);
 }
 
-TEST(TrainingStep, IsWrittenAloneAndBesideTheModel) {
+TEST(StandardStep, IsWrittenAloneAndBesideTheModel) {
   const TinyFiles files({.dropout = 0});
   const Recipe recipe = files.recipe({"optimizer.name=adamw"});
   const std::string flat = files.folder.path("flat.onnx"), beside = files.folder.path("t.onnx");
@@ -162,7 +164,7 @@ TEST(TrainingStep, IsWrittenAloneAndBesideTheModel) {
   EXPECT_EQ(model.outputs().size(), 1u);
 }
 
-TEST(TrainingStep, NamesAllThatHasNoFormInOneStep) {
+TEST(StandardStep, NamesAllThatHasNoFormInOneStep) {
   const TinyFiles files({.dropout = 0});
   const Recipe recipe = files.recipe({"train.accumulate=2", "average.kind=ema"});
   const std::string out = files.folder.path("no.onnx");
@@ -172,7 +174,7 @@ TEST(TrainingStep, NamesAllThatHasNoFormInOneStep) {
   EXPECT_FALSE(std::filesystem::exists(out));
 }
 
-TEST(TrainingStep, ListsOperatorsWithoutAStandardForm) {
+TEST(StandardStep, ListsOperatorsWithoutAStandardForm) {
   const TinyFiles files({.dropout = 0});
   const Recipe recipe = files.recipe({"optimizer.name=lion", "clip.agc=0.1"});
   for (const char* part : {"AdaptiveClip", "LionUpdate"}) {
