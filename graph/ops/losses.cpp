@@ -73,6 +73,19 @@ void cross_entropy_gradient(GradContext& g) {
   g.set(0, dlogits);
 }
 
+// Input `i` as [C, 1, ...] to multiply with logits [N, C, ...]; 1 where it is left out.
+ValueId class_weights(Builder& b, const std::vector<ValueId>& inputs, std::size_t i,
+                      const Shape& logits, DType type) {
+  if (inputs.size() <= i || !inputs[i].valid()) {
+    return b.scalar(type, 1);
+  }
+  Shape channel{logits[1]};
+  for (int axis = 2; axis < logits.rank(); ++axis) {
+    channel.push_back(1);
+  }
+  return b.reshape(inputs[i], channel);
+}
+
 // CrossEntropyGrad by its formula (above cross_entropy_gradient).
 std::vector<ValueId> expand_cross_entropy_grad(Builder& b, const Node& node,
                                                const std::vector<ValueId>& inputs) {
@@ -82,14 +95,7 @@ std::vector<ValueId> expand_cross_entropy_grad(Builder& b, const Node& node,
   const std::string reduction = node.attrs.get_string("reduction", "mean");
   const ValueId zero = b.scalar(type, 0);
   const ValueId chosen = chosen_class(b, node.attrs, inputs[2], logits);
-  ValueId weight = b.scalar(type, 1);
-  if (inputs.size() > 3 && inputs[3].valid()) {
-    Shape channel{logits[1]};
-    for (int axis = 2; axis < logits.rank(); ++axis) {
-      channel.push_back(1);
-    }
-    weight = b.reshape(inputs[3], channel);
-  }
+  const ValueId weight = class_weights(b, inputs, 3, logits, type);
   ValueId target = b.op("Where", {chosen, b.scale(weight, 1 - smoothing), zero});
   if (smoothing != 0) {
     const ValueId counts = b.op("ReduceMax", {chosen}, {{"axes", std::vector<std::int64_t>{1}}});
@@ -119,14 +125,7 @@ std::vector<ValueId> write_cross_entropy(Builder& b, const Node& node,
   const ValueId zero = b.scalar(type, 0);
   const ValueId log_prob = b.op("LogSoftmax", {inputs[0]}, {{"axis", std::int64_t{1}}});
   const ValueId chosen = chosen_class(b, node.attrs, inputs[1], logits);
-  ValueId weight = b.scalar(type, 1);
-  if (inputs.size() > 2 && inputs[2].valid()) {
-    Shape channel{logits[1]};
-    for (int axis = 2; axis < logits.rank(); ++axis) {
-      channel.push_back(1);
-    }
-    weight = b.reshape(inputs[2], channel);
-  }
+  const ValueId weight = class_weights(b, inputs, 2, logits, type);
   const auto share = [&](double factor) { return b.mul(log_prob, b.scale(weight, -factor)); };
   ValueId loss = b.op("Where", {chosen, share(1 - smoothing), zero});
   if (smoothing != 0) {

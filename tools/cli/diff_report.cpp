@@ -5,6 +5,7 @@
 
 #include "runtime/base/concat.h"
 #include "runtime/base/number_text.h"
+#include "tools/cli/list_json.h"
 
 namespace temper::cli {
 namespace {
@@ -198,15 +199,6 @@ JsonValue facts_json(const std::vector<FactDiff>& facts) {
     one.set("a", fact.a);
     one.set("b", fact.b);
     list.push_back(std::move(one));
-  }
-  return list;
-}
-
-template <class Items, class Convert>
-JsonValue list_json(const Items& items, const Convert& convert) {
-  JsonValue list = JsonValue::array();
-  for (const auto& item : items) {
-    list.push_back(convert(item));
   }
   return list;
 }

@@ -5,6 +5,7 @@
 
 #include "runtime/base/error.h"
 #include "tools/cli/error_json.h"
+#include "tools/cli/list_json.h"
 
 namespace temper::cli {
 namespace {
@@ -115,15 +116,6 @@ JsonValue problem_json(const graph::ImportProblem& problem) {
   json.set("count", problem.count);
   json.set("examples", JsonValue::array_of(problem.examples));
   return json;
-}
-
-template <class Items, class Convert>
-JsonValue list_json(const Items& items, const Convert& convert) {
-  JsonValue list = JsonValue::array();
-  for (const auto& item : items) {
-    list.push_back(convert(item));
-  }
-  return list;
 }
 
 }  // namespace
