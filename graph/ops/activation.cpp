@@ -91,15 +91,25 @@ ValueId gelu_exact_second(Builder& b, ValueId x) {
   return b.mul(density, b.sub(b.scalar(dtype, 2), square));
 }
 
-// f = x (1 + t) / 2, t = tanh(u), u = k (x + c x^3):  t' + x t'' / 2 with
-// t' = (1 - t^2) u',  t'' = (1 - t^2) (u'' - 2 t u'^2),  u' = k (1 + 3 c x^2),  u'' = 6 k c x
-ValueId gelu_tanh_second(Builder& b, ValueId x) {
+struct GeluTanh {
+  ValueId one, t, u1;
+};
+
+// 1, t = tanh(u) and u' = k (1 + 3 c x^2) with u = k (x + c x^3)
+GeluTanh gelu_tanh_parts(Builder& b, ValueId x) {
   const DType dtype = b.dtype(x);
   const ValueId one = b.scalar(dtype, 1);
   const ValueId square = b.mul(x, x);
   const ValueId u = b.scale(b.mul(x, b.add(one, b.scale(square, kGeluCubic))), kSqrtTwoOverPi);
   const ValueId t = b.op("Tanh", {u});
   const ValueId u1 = b.scale(b.add(one, b.scale(square, 3 * kGeluCubic)), kSqrtTwoOverPi);
+  return {one, t, u1};
+}
+
+// f = x (1 + t) / 2, t = tanh(u), u = k (x + c x^3):  t' + x t'' / 2 with
+// t' = (1 - t^2) u',  t'' = (1 - t^2) (u'' - 2 t u'^2),  u' = k (1 + 3 c x^2),  u'' = 6 k c x
+ValueId gelu_tanh_second(Builder& b, ValueId x) {
+  const auto [one, t, u1] = gelu_tanh_parts(b, x);
   const ValueId u2 = b.scale(x, 6 * kGeluCubic * kSqrtTwoOverPi);
   const ValueId bend = b.sub(u2, b.scale(b.mul(t, b.mul(u1, u1)), 2));
   return b.mul(b.sub(one, b.mul(t, t)), b.add(u1, b.scale(b.mul(x, bend), 0.5)));
@@ -186,12 +196,7 @@ ValueId gelu_exact_slope(Builder& b, ValueId x) {
 
 // (1 + t) / 2 + x (1 - t^2) u' / 2 with t and u as in gelu_tanh_second
 ValueId gelu_tanh_slope(Builder& b, ValueId x) {
-  const DType dtype = b.dtype(x);
-  const ValueId one = b.scalar(dtype, 1);
-  const ValueId square = b.mul(x, x);
-  const ValueId u = b.scale(b.mul(x, b.add(one, b.scale(square, kGeluCubic))), kSqrtTwoOverPi);
-  const ValueId t = b.op("Tanh", {u});
-  const ValueId u1 = b.scale(b.add(one, b.scale(square, 3 * kGeluCubic)), kSqrtTwoOverPi);
+  const auto [one, t, u1] = gelu_tanh_parts(b, x);
   const ValueId bend = b.mul(b.mul(x, b.sub(one, b.mul(t, t))), u1);
   return b.scale(b.add(b.add(one, t), bend), 0.5);
 }

@@ -44,8 +44,10 @@ class Splitter {
     TEMPER_CHECK(computes, ErrorCode::kInvalidArgument,
                  "train.cache_features = true, but nothing that the model computes comes before "
                  "what trains: freeze its first layers (model.freeze), or leave it out");
-    check_constant(cut);
-    return {ended_at(cut), begun_at(cut, features), std::move(features)};
+    Graph prefix = ended_at(cut);
+    check_constant(prefix);
+    Graph rest = begun_at(cut, features);
+    return {std::move(prefix), std::move(rest), std::move(features)};
   }
 
  private:
@@ -176,8 +178,7 @@ class Splitter {
     }
   }
 
-  void check_constant(const std::vector<ValueId>& cut) const {
-    const Graph prefix = ended_at(cut);
+  void check_constant(const Graph& prefix) const {
     std::vector<std::string> changing;
     bool norms = true;
     for (int i = 0; i < prefix.node_count(); ++i) {

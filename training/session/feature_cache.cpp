@@ -42,7 +42,7 @@ class FeatureRun {
     std::vector<StoredDataset::Column> columns = columns_for(*data, rows.size());
     std::vector<std::optional<Port>> ports;
     for (const Field& field : data->fields()) {
-      ports.push_back(port_of(field));
+      ports.push_back(input_port(split_.prefix, field));
     }
     LoaderOptions options;
     const auto count = static_cast<std::int64_t>(rows.size());
@@ -99,16 +99,6 @@ class FeatureRun {
       engine_.prepare(requests);
       prepared_ = true;
     }
-  }
-
-  std::optional<Port> port_of(const Field& field) const {
-    for (const graph::ValueId id : split_.prefix.inputs) {
-      const graph::Value& input = split_.prefix.value(id);
-      if (!field.is_target && input.name == field.name) {
-        return input.port;
-      }
-    }
-    return std::nullopt;
   }
 
   // The features, then the targets and weights of the data.

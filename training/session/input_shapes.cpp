@@ -177,6 +177,16 @@ void bind_checked(Executor& executor, int input, const Tensor& tensor) {
 
 }  // namespace
 
+std::optional<Port> input_port(const graph::Graph& graph, const Field& field) {
+  for (const graph::ValueId id : graph.inputs) {
+    const graph::Value& input = graph.value(id);
+    if (!field.is_target && input.name == field.name) {
+      return input.port;
+    }
+  }
+  return std::nullopt;
+}
+
 void bind_fields(Executor& executor, std::span<const std::optional<Port>> ports,
                  std::span<const Tensor> fields) {
   for (std::size_t i = 0; i < ports.size(); ++i) {

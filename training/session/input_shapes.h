@@ -24,6 +24,9 @@ void settle_input_shapes(graph::Graph& graph, const Dataset& data, std::string_v
 // an input that the model has not.
 void settle_teacher_shapes(graph::Graph& teacher, const graph::Graph& model);
 
+// The graph's input that a field of the data goes to, by its name; none for a target.
+std::optional<Port> input_port(const graph::Graph& graph, const Field& field);
+
 // Binds those fields of a batch that the executor reads; `ports`: the graphs' input for each field,
 // empty where it goes nowhere. THROWS: kInvalidData unless types and numbers of elements are those
 // that the plan was made for.

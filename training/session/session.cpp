@@ -309,13 +309,8 @@ void Session::open_inputs(DataOptions options) {
 void Session::settle_field_ports() {
   field_ports_.clear();
   for (const Field& field : train_data().fields()) {
-    field_ports_.push_back(field.is_target ? losses_.port_of(field) : std::nullopt);
-    for (const graph::ValueId id : imported_->inputs) {
-      const graph::Value& input = imported_->value(id);
-      if (!field.is_target && input.name == field.name) {
-        field_ports_.back() = input.port;
-      }
-    }
+    field_ports_.push_back(field.is_target ? losses_.port_of(field)
+                                           : input_port(*imported_, field));
   }
 }
 
