@@ -109,6 +109,18 @@ Quantization weight_quantization(const Tensor& weight, DType type, int axis, std
   return made;
 }
 
+Quantization bias_quantization(float input_scale, const std::vector<float>& weight_scales,
+                               bool per_output) {
+  Quantization made;
+  made.type = DType::kInt32;
+  made.axis = per_output ? 0 : -1;
+  for (const float scale : weight_scales) {
+    made.scales.push_back(scale * input_scale);
+  }
+  made.zeros.assign(made.scales.size(), 0);
+  return made;
+}
+
 Tensor quantized(const Tensor& values, const Quantization& by) {
   const IntegerRange integers = integers_of(by.type, false);
   const ScalePlaces places(values.shape(), by.axis, by.block);

@@ -40,6 +40,11 @@ Quantization quantization_of(double low, double high, DType type, bool symmetric
 Quantization weight_quantization(const Tensor& weight, DType type, int axis,
                                  std::int64_t block = 0);
 
+// Of the bias of a product of integers, int32: a scale is that of the input times the weight's.
+// `per_output`: the weight has one for each output.
+Quantization bias_quantization(float input_scale, const std::vector<float>& weight_scales,
+                               bool per_output);
+
 // The integers of a float tensor. REQUIRES: scales for its shape.
 Tensor quantized(const Tensor& values, const Quantization& by);
 

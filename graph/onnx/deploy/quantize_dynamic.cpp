@@ -8,8 +8,10 @@
 #include <onnx.pb.h>
 
 #include "graph/onnx/deploy/fold_batchnorm.h"
+#include "graph/onnx/deploy/quantize_plan.h"
 #include "graph/onnx/deploy/write_qdq.h"
 #include "graph/onnx/places.h"
+#include "graph/onnx/surgery/fresh_values.h"
 #include "graph/onnx/surgery/linear_layers.h"
 #include "graph/onnx/surgery/node_attributes.h"
 #include "runtime/base/error.h"
@@ -74,27 +76,9 @@ class Layers {
   std::vector<std::string> left_;
 };
 
-std::vector<float> numbers_of(const wire::AttributeProto* found) {
-  return found == nullptr ? std::vector<float>{1} : std::vector<float>{found->f()};
-}
-
 bool is_transposed(const FlatNode& node) {
   const wire::AttributeProto* found = node.find("transA");
   return found != nullptr && found->i() != 0;
-}
-
-// [inputs, outputs] from [outputs, inputs].
-Tensor turned(const Tensor& matrix) {
-  const Shape& shape = matrix.shape();
-  const std::vector<float> from = matrix.values<float>();
-  std::vector<float> to(from.size());
-  for (std::int64_t i = 0; i < shape[0]; ++i) {
-    for (std::int64_t k = 0; k < shape[1]; ++k) {
-      to[static_cast<std::size_t>(k * shape[0] + i)] =
-          from[static_cast<std::size_t>(i * shape[1] + k)];
-    }
-  }
-  return Tensor::from<float>(DType::kFloat32, Shape{shape[1], shape[0]}, to);
 }
 
 class DynamicQuantizer {
@@ -120,7 +104,7 @@ class DynamicQuantizer {
       return "what it multiplies is transposed";
     }
     const bool has_addend = node.inputs.size() > 2 && !node.inputs[2].empty();
-    if (has_addend && (layer.bias.empty() || numbers_of(node.find("beta"))[0] != 1)) {
+    if (has_addend && (layer.bias.empty() || factor_of(node, "beta") != 1)) {
       return "what it adds is not stored, or not once for each output";
     }
     return edit_.find_tensor(node.inputs[0]) != nullptr ? "it multiplies a constant" : "";
@@ -182,7 +166,7 @@ class DynamicQuantizer {
   const Weight& quantised_weight(const LinearLayer& layer) {
     const bool conv = layer.kind == Linear::kConvolution;
     const bool turn = !conv && layer.output_axis == 0;
-    const float factor = numbers_of(layer.node->find("alpha"))[0];
+    const float factor = factor_of(*layer.node, "alpha");
     const auto [found, is_new] = weights_.try_emplace({layer.weight, turn, factor});
     Weight& made = found->second;
     if (!is_new) {

@@ -9,6 +9,7 @@
 
 #include <onnx.pb.h>
 
+#include "graph/onnx/deploy/quantize_plan.h"
 #include "graph/onnx/deploy/write_qdq.h"
 #include "graph/onnx/places.h"
 #include "graph/onnx/surgery/node_attributes.h"
@@ -84,17 +85,8 @@ class Packer {
     return by;
   }
 
-  wire::NodeProto* maker_of(const std::string& value) {
-    for (auto& node : *edit_.graph().mutable_node()) {
-      if (std::find(node.output().begin(), node.output().end(), value) != node.output().end()) {
-        return &node;
-      }
-    }
-    return nullptr;
-  }
-
   void pack(const std::string& rounded) {
-    wire::NodeProto& node = *maker_of(rounded);
+    wire::NodeProto& node = *producer_of(edit_, rounded);
     const std::string name = node.input(0);
     std::optional<Quantization> by = quantization_at(node);
     TEMPER_CHECK(
@@ -110,13 +102,13 @@ class Packer {
       std::replace(reader.mutable_input()->begin(), reader.mutable_input()->end(), rounded,
                    integers);
     }
-    edit_.remove_node(*maker_of(rounded));
+    edit_.remove_node(*producer_of(edit_, rounded));
     edit_.remove_unread({name});
   }
 
   // The scale of a value that a node gives from integers; none: it is none, or has several.
   std::optional<std::vector<float>> scales_of(const std::string& value, bool stored) {
-    const wire::NodeProto* maker = maker_of(value);
+    const wire::NodeProto* maker = producer_of(edit_, value);
     if (maker == nullptr || !unrounding_.contains(value) ||
         (stored && edit_.find_tensor(maker->input(0)) == nullptr)) {
       return std::nullopt;
@@ -137,7 +129,7 @@ class Packer {
     for (const FlatNode& node : flat.nodes) {
       if (facts_of(node).linear == Linear::kNone || node.inlined || node.inputs.size() < 3 ||
           !is_stored_float(node.inputs[2]) || edit_.reads_of(node.inputs[2]) > 1 ||
-          !is_plain(node)) {
+          !adds_bias_as_it_is(node)) {
         continue;
       }
       const auto input = scales_of(node.inputs[0], false), weight = scales_of(node.inputs[1], true);
@@ -149,14 +141,6 @@ class Packer {
     return table;
   }
 
-  static bool is_plain(const FlatNode& node) {
-    const auto is_one = [&](const char* name) {
-      const wire::AttributeProto* found = node.find(name);
-      return found == nullptr || found->f() == 1;
-    };
-    return is_one("alpha") && is_one("beta");
-  }
-
   void add_bias(const std::string& bias, float input, const std::vector<float>& weight,
                 QdqTable& table) {
     const std::vector<float> values = edit_.read(bias).values<float>();
@@ -164,13 +148,7 @@ class Packer {
         (weight.size() != 1 && weight.size() != values.size())) {
       return;
     }
-    Quantization made;
-    made.type = DType::kInt32;
-    made.axis = weight.size() == 1 ? -1 : 0;
-    for (const float scale : weight) {
-      made.scales.push_back(scale * input);
-    }
-    made.zeros.assign(made.scales.size(), 0);
+    Quantization made = bias_quantization(input, weight, weight.size() > 1);
     constexpr double kMost = std::numeric_limits<std::int32_t>::max();
     for (std::size_t i = 0; i < values.size(); ++i) {
       const float scale = made.scales[weight.size() == 1 ? 0 : i];

@@ -23,11 +23,6 @@ bool is_one_of(const auto& list, const FlatNode& node) {
   return node.domain.empty() && std::find(list.begin(), list.end(), node.op) != list.end();
 }
 
-float number_of(const FlatNode& node, const char* name) {
-  const wire::AttributeProto* found = node.find(name);
-  return found == nullptr ? 1 : found->f();
-}
-
 class Planner {
  public:
   Planner(ModelEdit& edit, const QuantizePlanOptions& options)
@@ -126,8 +121,8 @@ class Planner {
     const bool groups_of_outputs = layer.kind == Linear::kConvolution && layer.output_axis == 1 &&
                                    group != nullptr && group->i() != 1;
     made.weight_axis = options_.per_channel && !groups_of_outputs ? layer.output_axis : -1;
-    const bool plain = number_of(node, "alpha") == 1 && number_of(node, "beta") == 1;
-    if (plain && !layer.bias.empty() && edit_.header(layer.bias).file_type == kFloat) {
+    if (adds_bias_as_it_is(node) && !layer.bias.empty() &&
+        edit_.header(layer.bias).file_type == kFloat) {
       made.bias = layer.bias;
       made.adder = layer.output();
     }
@@ -249,6 +244,15 @@ class Planner {
 };
 
 }  // namespace
+
+float factor_of(const FlatNode& node, const char* name) {
+  const wire::AttributeProto* found = node.find(name);
+  return found == nullptr ? 1 : found->f();
+}
+
+bool adds_bias_as_it_is(const FlatNode& node) {
+  return factor_of(node, "alpha") == 1 && factor_of(node, "beta") == 1;
+}
 
 QuantizePlan plan_quantization(ModelEdit& edit, const QuantizePlanOptions& options) {
   return Planner(edit, options).run();

@@ -48,6 +48,11 @@ struct QuantizePlan {
   std::vector<std::pair<std::string, std::string>> left;  // product, why it stays
 };
 
+// A number that a Gemm multiplies by, alpha or beta; 1 where the node does not say it.
+float factor_of(const FlatNode& node, const char* name);
+// Neither its product nor its bias is multiplied.
+bool adds_bias_as_it_is(const FlatNode& node);
+
 // THROWS: kInvalidArgument when the options leave no product; kUnsupported when the file has none.
 QuantizePlan plan_quantization(ModelEdit& edit, const QuantizePlanOptions& options);
 

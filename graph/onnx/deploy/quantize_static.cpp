@@ -75,13 +75,6 @@ class StaticWriter {
   // int32 with scale = input scale x weight scale: what a product of integers sums up.
   void add_bias(const QuantizedProduct& product) {
     const Quantization& weight = table_.tensors[product.weight];
-    Quantization made;
-    made.type = DType::kInt32;
-    made.axis = weight.axis < 0 ? -1 : 0;
-    for (const float scale : weight.scales) {
-      made.scales.push_back(scale * input_scale(product));
-    }
-    made.zeros.assign(made.scales.size(), 0);
     std::string bias = product.bias;
     if (edit_.reads_of(bias) > 1) {  // others have another scale
       bias = edit_.unique(concat(bias, "_", ++copies_));
@@ -93,7 +86,7 @@ class StaticWriter {
         }
       }
     }
-    table_.tensors[bias] = std::move(made);
+    table_.tensors[bias] = bias_quantization(input_scale(product), weight.scales, weight.axis >= 0);
   }
 
   float input_scale(const QuantizedProduct& product) const {

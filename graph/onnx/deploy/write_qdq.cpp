@@ -52,7 +52,7 @@ class QdqWriter {
   // An output that a node of the main graph makes and everybody is to read rounded.
   bool is_rounded_output(const std::string& name) {
     return edit_.is_output(name) && !table_.readers.contains(name) &&
-           edit_.find_tensor(name) == nullptr && producer_of(name) != nullptr;
+           edit_.find_tensor(name) == nullptr && producer_of(edit_, name) != nullptr;
   }
 
   // The model gives the rounded value, under its name.
@@ -60,7 +60,7 @@ class QdqWriter {
     const StoredIntegers scales = add_scales(edit_, name, by, {});
     const std::string whole = edit_.unique(name + "_quantized");
     const std::string before = edit_.unique(name + "_before_rounding");
-    wire::NodeProto& producer = *producer_of(name);
+    wire::NodeProto& producer = *producer_of(edit_, name);
     std::replace(producer.mutable_output()->begin(), producer.mutable_output()->end(), name,
                  before);
     wire::NodeProto& quantize = edit_.insert_after(producer, "QuantizeLinear",
@@ -115,15 +115,6 @@ class QdqWriter {
     return *edit_.graph().mutable_node(0);
   }
 
-  wire::NodeProto* producer_of(const std::string& name) {
-    for (auto& node : *edit_.graph().mutable_node()) {
-      if (std::find(node.output().begin(), node.output().end(), name) != node.output().end()) {
-        return &node;
-      }
-    }
-    return nullptr;
-  }
-
   void redirect(const std::string& from, const std::string& to,
                 const std::set<std::string>& readers, const wire::NodeProto* but = nullptr) {
     for (auto& node : *edit_.graph().mutable_node()) {
@@ -144,6 +135,15 @@ void write_qdq(ModelEdit& edit, const QdqTable& table) { QdqWriter(edit, table).
 void check_quantized_opset(const ModelEdit& edit, std::int64_t needed, const std::string& option) {
   TEMPER_CHECK(edit.opset() >= needed, ErrorCode::kUnsupported, option, " needs opset ", needed,
                " or newer, and the model is of opset ", edit.opset(), ": add --opset ", needed);
+}
+
+wire::NodeProto* producer_of(ModelEdit& edit, const std::string& value) {
+  for (auto& node : *edit.graph().mutable_node()) {
+    if (std::find(node.output().begin(), node.output().end(), value) != node.output().end()) {
+      return &node;
+    }
+  }
+  return nullptr;
 }
 
 std::int32_t file_type_of(DType type) {

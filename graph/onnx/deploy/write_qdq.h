@@ -39,6 +39,9 @@ StoredIntegers add_integers_of(ModelEdit& edit, const std::string& name, const T
 StoredIntegers add_scales(ModelEdit& edit, const std::string& name, const Quantization& by,
                           const Shape& shape);
 
+// The node of the main graph that gives this value; null: none does. COST: linear in the nodes.
+wire::NodeProto* producer_of(ModelEdit& edit, const std::string& value);
+
 // TensorProto.DataType of a quantised type.
 std::int32_t file_type_of(DType type);
 

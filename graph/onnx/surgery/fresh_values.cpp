@@ -31,4 +31,10 @@ std::vector<double> transposed(const std::vector<double>& matrix, std::int64_t r
   return out;
 }
 
+Tensor turned(const Tensor& matrix) {
+  const Shape& shape = matrix.shape();
+  return Tensor::from<double>(matrix.dtype(), Shape{shape[1], shape[0]},
+                              transposed(matrix.values<double>(), shape[0]));
+}
+
 }  // namespace temper::graph

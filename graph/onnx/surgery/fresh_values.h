@@ -25,5 +25,7 @@ double layer_bound(std::int64_t fan_in);
 
 // The axes of a matrix exchanged.
 std::vector<double> transposed(const std::vector<double>& matrix, std::int64_t rows);
+// The same of a tensor with two axes.
+Tensor turned(const Tensor& matrix);
 
 }  // namespace temper::graph

@@ -13,12 +13,6 @@
 namespace temper::graph {
 namespace {
 
-Tensor turned(const Tensor& matrix) {
-  const Shape& shape = matrix.shape();
-  return Tensor::from<double>(matrix.dtype(), Shape{shape[1], shape[0]},
-                              transposed(matrix.values<double>(), shape[0]));
-}
-
 // [r, in, kh, kw] and [out, r, 1, 1] of a layer.
 struct AdapterShapes {
   Shape a, b;
