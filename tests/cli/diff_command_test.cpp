@@ -2,8 +2,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <filesystem>
-
 #include "tests/cli/run_command.h"
 #include "training/formats/json.h"
 
@@ -12,31 +10,32 @@ namespace {
 
 using testing::HasSubstr;
 
-std::string form(const std::string& name) {
-  return (std::filesystem::path(digits("")) / "../../tests/training/fixtures/diff" / name)
-      .lexically_normal()
-      .string();
-}
-
 TEST(DiffCommand, EndsWithZeroForEqualModelsAndWithOneForOthers) {
-  const CommandResult same = run_temper({"diff", form("base.onnx"), form("renamed.onnx")});
+  const CommandResult same =
+      run_temper({"diff", diff_fixture("base.onnx"), diff_fixture("renamed.onnx")});
   EXPECT_EQ(same.exit_code, 0) << same.err;
   EXPECT_THAT(same.out, HasSubstr("10 equal (10 of them renamed)"));
   EXPECT_THAT(same.out, HasSubstr("no layer differs"));
-  const CommandResult other = run_temper({"diff", form("base.onnx"), form("changed.onnx")});
+  const CommandResult other =
+      run_temper({"diff", diff_fixture("base.onnx"), diff_fixture("changed.onnx")});
   EXPECT_EQ(other.exit_code, 1) << other.err;
   EXPECT_THAT(other.out, HasSubstr("first layer that differs: MatMul 'node_MatMul_20'"));
   EXPECT_THAT(other.out, HasSubstr("its tensors that differ: val_21"));
   EXPECT_EQ(other.err, "");
+  EXPECT_EQ(run_temper({"diff", diff_fixture("base.onnx"), diff_fixture("changed.onnx"),
+                        "--tolerance", "0.1"})
+                .exit_code,
+            0);
   EXPECT_EQ(
-      run_temper({"diff", form("base.onnx"), form("changed.onnx"), "--tolerance", "0.1"}).exit_code,
-      0);
-  EXPECT_EQ(run_temper({"diff", form("base.onnx"), form("renamed.onnx"), "--strict"}).exit_code, 1);
+      run_temper({"diff", diff_fixture("base.onnx"), diff_fixture("renamed.onnx"), "--strict"})
+          .exit_code,
+      1);
 }
 
 TEST(DiffCommand, AnswersInOneJsonLine) {
-  const CommandResult result = run_temper(
-      {"diff", form("base.onnx"), form("changed.onnx"), "--data", form("x.npz"), "--json"});
+  const CommandResult result =
+      run_temper({"diff", diff_fixture("base.onnx"), diff_fixture("changed.onnx"), "--data",
+                  diff_fixture("x.npz"), "--json"});
   ASSERT_EQ(result.exit_code, 1) << result.err;
   const training::JsonValue line = training::parse_json(result.out, "stdout");
   EXPECT_FALSE(line.at("equal").as_bool("equal"));
@@ -46,10 +45,11 @@ TEST(DiffCommand, AnswersInOneJsonLine) {
 }
 
 TEST(DiffCommand, SaysWhatToTypeWhereItCannotRun) {
-  const CommandResult missing = run_temper({"diff", form("base.onnx"), form("nothing.onnx")});
+  const CommandResult missing =
+      run_temper({"diff", diff_fixture("base.onnx"), diff_fixture("nothing.onnx")});
   EXPECT_GT(missing.exit_code, 1);
-  const CommandResult tolerance =
-      run_temper({"diff", form("base.onnx"), form("base.onnx"), "--tolerance", "small"});
+  const CommandResult tolerance = run_temper(
+      {"diff", diff_fixture("base.onnx"), diff_fixture("base.onnx"), "--tolerance", "small"});
   EXPECT_EQ(tolerance.exit_code, 2);
   EXPECT_THAT(tolerance.err, HasSubstr("1e-5"));
 }

@@ -130,6 +130,10 @@ ScratchFolder::~ScratchFolder() {
 
 std::string digits(const std::string& name) { return TEMPER_SOURCE_DIR "/models/digits/" + name; }
 
+std::string diff_fixture(const std::string& name) {
+  return TEMPER_SOURCE_DIR "/tests/training/fixtures/diff/" + name;
+}
+
 std::string file_text(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
   return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};

@@ -41,6 +41,8 @@ class ScratchFolder {
 
 // models/digits/NAME of the source tree.
 std::string digits(const std::string& name);
+// A file of tests/training/fixtures/diff.
+std::string diff_fixture(const std::string& name);
 
 std::string file_text(const std::string& path);
 
