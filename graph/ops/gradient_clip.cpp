@@ -66,37 +66,82 @@ void infer_adaptive_clip(InferContext& c) {
   c.set_output(0, c.dtype(0), c.shape(0));
 }
 
-// In double, as kernels add: the norm of all elements together, rounded once.
+// A p-norm in double, as kernels add: what its elements contribute, joined, then its root.
+class WrittenNorm {
+ public:
+  WrittenNorm(Builder& b, const Node& node) : b_(b), type_(node.attrs.get_double("norm_type", 2)) {}
+
+  // Over these axes of x.
+  ValueId part(ValueId x, const std::vector<std::int64_t>& axes, bool keepdims) const {
+    const ValueId wide = b_.cast(x, DType::kFloat64);
+    ValueId made = type_ == 2 ? b_.mul(wide, wide) : b_.op("Abs", {wide});
+    if (has_root() && type_ != 2) {
+      made = b_.op("Pow", {made, b_.scalar(DType::kFloat64, type_)});
+    }
+    return axes.empty() ? made
+                        : b_.op(largest() ? "ReduceMax" : "ReduceSum", {made},
+                                {{"axes", axes}, {"keepdims", std::int64_t{keepdims}}});
+  }
+  ValueId join(ValueId a, ValueId b) const {
+    return largest() ? b_.op("Max", {a, b}) : b_.add(a, b);
+  }
+  ValueId finish(ValueId joined) const {
+    return type_ == 2   ? b_.op("Sqrt", {joined})
+           : has_root() ? b_.op("Pow", {joined, b_.scalar(DType::kFloat64, 1 / type_)})
+                        : joined;
+  }
+
+ private:
+  bool largest() const { return std::isinf(type_); }
+  bool has_root() const { return type_ != 1 && !largest(); }
+
+  Builder& b_;
+  double type_;
+};
+
+// The norm of all elements together, rounded once.
 std::vector<ValueId> write_global_norm(Builder& b, const Node& node,
                                        const std::vector<ValueId>& inputs) {
-  const double norm_type = node.attrs.get_double("norm_type", 2);
   const bool scaled = node.attrs.get_int("scaled", 0) != 0;
-  const bool largest = std::isinf(norm_type);
   const DType type = b.dtype(inputs[0]);
+  const WrittenNorm norm(b, node);
   ValueId total;
   for (std::size_t i = 0; i + (scaled ? 1 : 0) < inputs.size(); ++i) {
-    const ValueId g = b.cast(inputs[i], DType::kFloat64);
-    std::vector<std::int64_t> axes(static_cast<std::size_t>(b.shape(g).rank()));
+    std::vector<std::int64_t> axes(static_cast<std::size_t>(b.shape(inputs[i]).rank()));
     std::iota(axes.begin(), axes.end(), 0);
-    ValueId part = norm_type == 2 ? b.mul(g, g) : b.op("Abs", {g});
-    if (norm_type != 2 && norm_type != 1 && !largest) {
-      part = b.op("Pow", {part, b.scalar(DType::kFloat64, norm_type)});
-    }
-    if (!axes.empty()) {
-      part = b.op(largest ? "ReduceMax" : "ReduceSum", {part},
-                  {{"axes", axes}, {"keepdims", std::int64_t{0}}});
-    }
-    total = !total.valid() ? part : largest ? b.op("Max", {total, part}) : b.add(total, part);
+    const ValueId part = norm.part(inputs[i], axes, false);
+    total = total.valid() ? norm.join(total, part) : part;
   }
-  if (norm_type == 2) {
-    total = b.op("Sqrt", {total});
-  } else if (norm_type != 1 && !largest) {
-    total = b.op("Pow", {total, b.scalar(DType::kFloat64, 1 / norm_type)});
-  }
+  total = norm.finish(total);
   if (scaled) {
     total = b.mul(total, b.cast(inputs.back(), DType::kFloat64));
   }
   return {b.cast(total, type)};
+}
+
+// AdaptiveClip of backends/common/adaptive_clip.h.
+std::vector<ValueId> write_adaptive_clip(Builder& b, const Node& node,
+                                         const std::vector<ValueId>& inputs) {
+  const auto number = [&](double value) { return b.scalar(DType::kFloat64, value); };
+  const auto larger = [&](ValueId x, double least) {
+    return b.op("Where", {b.op("Less", {x, number(least)}), number(least), x});
+  };
+  const std::int64_t units = node.attrs.get_int("axis", -1);
+  std::vector<std::int64_t> axes;
+  for (int axis = 0; axis < b.shape(inputs[0]).rank(); ++axis) {
+    if (axis != units) {
+      axes.push_back(axis);
+    }
+  }
+  const WrittenNorm norm(b, node);
+  const ValueId of_gradient = norm.finish(norm.part(inputs[0], axes, true));
+  const ValueId of_parameter = norm.finish(norm.part(inputs[1], axes, true));
+  const ValueId most = b.scale(larger(of_parameter, node.attrs.get_double("eps", 1e-3)),
+                               node.attrs.get_double("clip_factor", 0.01));
+  const ValueId factor = b.op("Where", {b.op("Less", {of_gradient, most}), number(1),
+                                        b.div(most, larger(of_gradient, 1e-6))});
+  const ValueId clipped = b.mul(b.cast(inputs[0], DType::kFloat64), factor);
+  return {b.cast(clipped, b.dtype(inputs[0]))};
 }
 
 // min(1, max_norm / (norm + 1e-6)), rounded, times the second input; NaN stays NaN.
@@ -124,6 +169,7 @@ void register_gradient_clip(OpRegistry& ops) {
   ops.add("AdaptiveClip")
       .inputs(2, 2)
       .infer(infer_adaptive_clip)
+      .standard(write_adaptive_clip)
       .no_gradient("it reads gradients: second derivatives are not supported")
       .precision(PrecisionClass::kFloat32)
       .internal();

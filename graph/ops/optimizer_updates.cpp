@@ -11,7 +11,8 @@
 
 #include "graph/ir/infer_context.h"
 #include "graph/ir/op_registry.h"
-#include "graph/ops/standard_updates.h"
+#include "graph/ops/written_matrix_updates.h"
+#include "graph/ops/written_updates.h"
 #include "runtime/base/update_layout.h"
 
 namespace temper::graph {
@@ -20,42 +21,49 @@ namespace {
 struct UpdateOp {
   const char* name;
   std::vector<const char*> parameters;  // besides maximize
+  ExpandFunction standard = nullptr;
   bool group_memory = false;
   bool sees_axes = false;  // no flat pass: it writes no copies
-  ExpandFunction standard = nullptr;
 };
 
 const std::vector<UpdateOp>& update_ops() {
   static const std::vector<UpdateOp> kOps = {
-      {"SgdUpdate",
-       {"weight_decay", "momentum", "dampening", "nesterov"},
-       false,
-       false,
-       write_update<write_sgd>},
+      {"SgdUpdate", {"weight_decay", "momentum", "dampening", "nesterov"}, write_update<write_sgd>},
       {"AdamUpdate",
        {"weight_decay", "beta1", "beta2", "eps", "decoupled", "amsgrad"},
-       false,
-       false,
        write_update<write_adam>},
-      {"RmspropUpdate", {"weight_decay", "alpha", "eps", "momentum", "centered"}},
-      {"RadamUpdate", {"weight_decay", "beta1", "beta2", "eps", "decoupled"}},
+      {"RmspropUpdate",
+       {"weight_decay", "alpha", "eps", "momentum", "centered"},
+       write_update<write_rmsprop>},
+      {"RadamUpdate",
+       {"weight_decay", "beta1", "beta2", "eps", "decoupled"},
+       write_update<write_radam>},
       {"NadamUpdate",
        {"weight_decay", "beta1", "beta2", "eps", "momentum_decay", "decoupled"},
+       write_update<write_nadam>,
        true},
-      {"AdamaxUpdate", {"weight_decay", "beta1", "beta2", "eps"}},
-      {"AdagradUpdate", {"weight_decay", "lr_decay", "eps"}},
-      {"AdadeltaUpdate", {"weight_decay", "rho", "eps"}},
-      {"LionUpdate", {"weight_decay", "beta1", "beta2"}},
-      {"LambUpdate", {"weight_decay", "beta1", "beta2", "eps"}},
+      {"AdamaxUpdate", {"weight_decay", "beta1", "beta2", "eps"}, write_update<write_adamax>},
+      {"AdagradUpdate", {"weight_decay", "lr_decay", "eps"}, write_update<write_adagrad>},
+      {"AdadeltaUpdate", {"weight_decay", "rho", "eps"}, write_update<write_adadelta>},
+      {"LionUpdate", {"weight_decay", "beta1", "beta2"}, write_update<write_lion>},
+      {"LambUpdate", {"weight_decay", "beta1", "beta2", "eps"}, write_update<write_lamb>},
       {"LarsUpdate",
-       {"weight_decay", "momentum", "dampening", "nesterov", "trust_coefficient", "eps"}},
+       {"weight_decay", "momentum", "dampening", "nesterov", "trust_coefficient", "eps"},
+       write_update<write_lars>},
       {"MuonUpdate",
        {"weight_decay", "momentum", "nesterov", "eps", "ns_steps", "ns_coefficients1",
         "ns_coefficients2", "ns_coefficients3", "adjust_lr"},
+       write_update<write_muon>,
        false,
        true},
-      {"AdafactorUpdate", {"weight_decay", "beta2_decay", "eps1", "eps2", "d"}, false, true},
-      {"AdafactorVectorUpdate", {"weight_decay", "beta2_decay", "eps1", "eps2", "d"}},
+      {"AdafactorUpdate",
+       {"weight_decay", "beta2_decay", "eps1", "eps2", "d"},
+       write_update<write_adafactor>,
+       false,
+       true},
+      {"AdafactorVectorUpdate",
+       {"weight_decay", "beta2_decay", "eps1", "eps2", "d"},
+       write_update<write_adafactor_vector>},
       // The average of a weight in a parameter's place, the weight in its gradient's; the rate is
       // how far it moves.
       {"AverageUpdate", {}},

@@ -212,7 +212,9 @@ void recurrent_gradient(GradContext& g) {
   }
 }
 
-// As many steps as the sequence has: what second derivatives are taken through.
+// As many steps as the sequence has: what second derivatives are taken through, and what files are
+// written with, which name the parameters of activations in another way than `functions`, `alphas`
+// and `betas`.
 std::vector<ValueId> expand_recurrent(Builder& b, const Node& node,
                                       const std::vector<ValueId>& inputs) {
   return recurrent::unroll(b, node, kind_of(node.op->name()), inputs, false);
@@ -256,11 +258,6 @@ void rebatch_recurrent(RebatchContext& c) {
   }
 }
 
-// Files name the parameters of activations in another way than `functions`, `alphas` and `betas`.
-std::vector<ValueId> refuse_to_write(Builder&, const Node& node, const std::vector<ValueId>&) {
-  fail(ErrorCode::kUnsupported, node.op->name(), " is not written from a graph");
-}
-
 }  // namespace
 
 void register_recurrent(OpRegistry& ops) {
@@ -279,7 +276,7 @@ void register_recurrent(OpRegistry& ops) {
         .infer(infer_recurrent)
         .gradient(recurrent_gradient)
         .expands(expand_recurrent)
-        .standard(refuse_to_write)
+        .standard(expand_recurrent)
         .gradient_op(grad_op)
         .precision(PrecisionClass::kLow);
     const bool cell = kind.states > 1;

@@ -1,16 +1,18 @@
-// The updates of optimizers in operators of the standard, operation by operation as
+// The updates of optimizers in operators of the standard: what a step and a parameter give to
+// the formulas (written_updates.h, written_matrix_updates.h), which stand operation by operation as
 // backends/common/optimizers has them: what depends on the step only in double, the rest in the
 // parameters' type. They give the new values; whether a step is applied is the caller's affair, who
 // has put the rates of all steps into the table; with attribute `unscheduled` = 1 it has no rows of
 // momentum.
 #pragma once
 
-#include <cmath>
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
-#include "graph/ir/builder.h"
+#include "graph/ir/graph.h"
+#include "graph/ops/written_terms.h"
 #include "runtime/base/error.h"
 #include "runtime/base/update_layout.h"
 
@@ -18,11 +20,11 @@ namespace temper::graph {
 
 // What a step is for one group of parameters; numbers in double are scalars of the graph.
 struct WrittenStep {
-  ValueId rate;      // f64
-  ValueId momentum;  // f64: the scheduled momentum or beta1, NaN: none; invalid where none ever is
-  ValueId count;     // f64: the number of this step, from 1 on
-  ValueId first;     // bool: there was none before it
-  ValueId scale;     // on gradients, in the parameters' type; invalid: 1
+  Term rate;      // f64
+  Term momentum;  // f64: the scheduled momentum or beta1, NaN: none; invalid where none ever is
+  Term count;     // f64: the number of this step, from 1 on
+  Term first;     // bool: there was none before it
+  Term scale;     // on gradients, in the parameters' type; invalid: 1
 };
 
 // The scalars of an update node as nodes, made once for each group.
@@ -36,10 +38,10 @@ class WrittenSteps {
   }
 
   // A hyper-parameter of the parameter's group.
-  double number(const char* name, std::size_t parameter) const {
-    const std::vector<double> values = node_.attrs.get_doubles(name);
-    return values.empty() ? 0 : values[group(parameter)];
+  double number(const char* name, std::size_t parameter, double fallback = 0) const {
+    return of_group(name, group(parameter), fallback);
   }
+  const Attrs& attrs() const { return node_.attrs; }
   bool is_scheduled() const { return node_.attrs.get_int("unscheduled", 0) == 0; }
 
   const WrittenStep& of(std::size_t parameter, DType type) {
@@ -47,20 +49,40 @@ class WrittenSteps {
     return is_new ? found->second = make(group(parameter), type) : found->second;
   }
 
-  // scheduled_or() of update_step.h
-  ValueId scheduled_or(const WrittenStep& step, double own) {
-    const ValueId fixed = b_.scalar(DType::kFloat64, own);
-    return step.momentum.valid()
-               ? b_.op("Where", {b_.op("IsNaN", {step.momentum}), fixed, step.momentum})
-               : fixed;
+  // The number that the parameter's group keeps from step to step, times `factor`: once a step.
+  Term moved_memory(std::size_t parameter, Term factor) {
+    const auto [found, is_new] = memory_.try_emplace(group(parameter));
+    return is_new ? found->second = memory(group(parameter)) * factor : found->second;
+  }
+  // All groups' numbers after the step; those that no parameter is in stay.
+  ValueId memory_after() {
+    const std::int64_t groups = b_.shape(memory_input())[0];
+    std::vector<ValueId> parts;
+    for (std::int64_t g = 0; g < groups; ++g) {
+      const auto found = memory_.find(static_cast<std::size_t>(g));
+      const Term now = found != memory_.end() ? found->second : memory(static_cast<std::size_t>(g));
+      parts.push_back(now.reshaped({1}).id());
+    }
+    return parts.size() == 1 ? parts[0] : b_.op("Concat", parts, {{"axis", std::int64_t{0}}});
   }
 
  private:
   std::size_t group(std::size_t parameter) const {
     return static_cast<std::size_t>(node_.attrs.get_ints("group_of")[parameter]);
   }
+  double of_group(const char* name, std::size_t group, double fallback) const {
+    const std::vector<double> values = node_.attrs.get_doubles(name);
+    return values.empty() ? fallback : values[group];
+  }
 
-  ValueId row_of(std::size_t row) {
+  ValueId memory_input() const { return inputs_[UpdateLayout::of(node_.attrs).memory()]; }
+  Term memory(std::size_t group) {
+    return {b_,
+            b_.op("Gather", {memory_input(), b_.scalar(DType::kInt64, static_cast<double>(group))},
+                  {{"axis", std::int64_t{0}}})};
+  }
+
+  Term row_of(std::size_t row) {
     const ValueId rates = inputs_[UpdateLayout::kRates];
     if (!column_.valid()) {
       // The last column is that of all steps behind it.
@@ -70,27 +92,30 @@ class WrittenSteps {
                                       : b_.op("Min", {step, b_.scalar(DType::kInt64, slots - 1)});
       column_ = b_.op("Gather", {rates, slot}, {{"axis", std::int64_t{1}}});
     }
-    return b_.op("Gather", {column_, b_.scalar(DType::kInt64, static_cast<double>(row))},
-                 {{"axis", std::int64_t{0}}});
+    return {b_, b_.op("Gather", {column_, b_.scalar(DType::kInt64, static_cast<double>(row))},
+                      {{"axis", std::int64_t{0}}})};
   }
 
   WrittenStep make(std::size_t group, DType type) {
     WrittenStep step;
     step.rate = row_of(group);
+    const double factor = of_group("rate_factor", group, 1);
+    if (factor != 1) {
+      step.rate = step.rate * factor;
+    }
     if (is_scheduled()) {
       const auto groups = static_cast<std::size_t>(b_.shape(inputs_[UpdateLayout::kRates])[0] / 2);
       step.momentum = row_of(groups + group);
     }
-    const ValueId before = b_.reshape(inputs_[UpdateLayout::kStep], {});
-    step.count = b_.add(b_.cast(before, DType::kFloat64), b_.scalar(DType::kFloat64, 1));
-    step.first = b_.op("Equal", {before, b_.scalar(DType::kInt64, 0)});
-    const std::vector<double> maximize = node_.attrs.get_doubles("maximize");
-    const bool negative = !maximize.empty() && maximize[group] != 0;
+    const Term before(b_, b_.reshape(inputs_[UpdateLayout::kStep], {}));
+    step.count = before.as(DType::kFloat64) + 1;
+    step.first = before.apply("Equal", {before.like(0)});
+    const bool negative = of_group("maximize", group, 0) != 0;
     if (inputs_[UpdateLayout::kScale].valid()) {
-      const ValueId scale = b_.cast(b_.reshape(inputs_[UpdateLayout::kScale], {}), type);
-      step.scale = negative ? b_.neg(scale) : scale;
+      const Term scale(b_, b_.cast(b_.reshape(inputs_[UpdateLayout::kScale], {}), type));
+      step.scale = negative ? -scale : scale;
     } else if (negative) {
-      step.scale = b_.scalar(type, -1);
+      step.scale = Term::number(b_, type, -1);
     }
     return step;
   }
@@ -100,123 +125,93 @@ class WrittenSteps {
   const std::vector<ValueId>& inputs_;
   ValueId column_;  // of the table of rates: that of this step
   std::map<std::pair<std::size_t, DType>, WrittenStep> steps_;
+  std::map<std::size_t, Term> memory_;  // of each group that moved it
 };
 
-// The tensors of one parameter: new values take the old ones' place.
-struct WrittenTensors {
-  ValueId parameter, gradient;
-  std::vector<ValueId> states;
-};
+// One parameter's update: its tensors, where new values take the old ones' place, and its numbers.
+class WrittenUpdate {
+ public:
+  WrittenUpdate(WrittenSteps& steps, std::size_t parameter, Term before, Term gradient,
+                std::map<std::string, Term>& states)
+      : p(before),
+        g(gradient),
+        step(steps.of(parameter, before.type())),
+        steps_(steps),
+        parameter_(parameter),
+        states_(states) {}
 
-// GradientRule of update_step.h
-inline void write_gradient_rule(Builder& b, WrittenSteps& steps, const WrittenStep& step,
-                                std::size_t i, bool decoupled, WrittenTensors& t) {
-  const DType type = b.dtype(t.parameter);
-  const double weight_decay = steps.number("weight_decay", i);
-  if (step.scale.valid()) {
-    t.gradient = b.mul(t.gradient, step.scale);
-  }
-  if (weight_decay == 0) {
-    return;
-  }
-  if (!decoupled) {
-    t.gradient = b.add(t.gradient, b.scale(t.parameter, weight_decay));
-    return;
-  }
-  const ValueId decay = b.mul(step.rate, b.scalar(DType::kFloat64, weight_decay));
-  const ValueId shrink = b.cast(b.sub(b.scalar(DType::kFloat64, 1), decay), type);
-  t.parameter = b.mul(t.parameter, shrink);
-}
+  Term p, g;
+  const WrittenStep& step;
 
-// SgdUpdate and SgdMomentumUpdate of sgd.h
-inline void write_sgd(Builder& b, WrittenSteps& steps, std::size_t i, WrittenTensors& t) {
-  const DType type = b.dtype(t.parameter);
-  const WrittenStep& step = steps.of(i, type);
-  write_gradient_rule(b, steps, step, i, false, t);
-  const double own = steps.number("momentum", i);
-  if (!t.states.empty() && (own != 0 || steps.is_scheduled())) {
-    const ValueId momentum = b.cast(steps.scheduled_or(step, own), type);
-    const ValueId before = t.states[0];
-    const ValueId kept =
-        b.add(b.mul(before, momentum), b.scale(t.gradient, 1 - steps.number("dampening", i)));
-    const ValueId moved = b.op("Where", {step.first, t.gradient, kept});
-    const ValueId way =
-        steps.number("nesterov", i) != 0 ? b.add(t.gradient, b.mul(momentum, moved)) : moved;
-    t.states[0] = moved;
-    if (steps.is_scheduled()) {  // a momentum of 0 leaves the buffer alone
-      const ValueId none = b.op("Equal", {momentum, b.scalar(type, 0)});
-      t.states[0] = b.op("Where", {none, before, moved});
-      t.gradient = b.op("Where", {none, t.gradient, way});
+  double number(const char* name) const { return steps_.number(name, parameter_); }
+  bool has(const char* state) const { return states_.contains(state); }
+  Term& state(const char* name) { return states_.at(name); }
+  Term moved_memory(Term factor) { return steps_.moved_memory(parameter_, factor); }
+  std::int64_t of_parameter(const char* list) const {
+    const std::vector<std::int64_t> values = steps_.attrs().get_ints(list);
+    return values.empty() ? 0 : values[parameter_];
+  }
+
+  // In the parameter's type.
+  Term narrow(Term wide) const { return wide.as(p.type()); }
+  Term wide(double value) const { return step.rate.like(value); }
+  bool is_scheduled() const { return steps_.is_scheduled(); }
+  // scheduled_or() of update_step.h
+  Term scheduled_or(double own) const {
+    return step.momentum.valid() ? choose(step.momentum.apply("IsNaN"), wide(own), step.momentum)
+                                 : wide(own);
+  }
+
+  void scale_gradient() { g = step.scale.valid() ? g * step.scale : g; }
+  // GradientRule of update_step.h
+  void apply_rule(bool decoupled = false) {
+    scale_gradient();
+    const double weight_decay = number("weight_decay");
+    if (weight_decay == 0) {
+      return;
+    }
+    if (decoupled) {
+      p = p * shrink();
     } else {
-      t.gradient = way;
+      g = g + p * weight_decay;
     }
   }
-  t.parameter = b.sub(t.parameter, b.mul(b.cast(step.rate, type), t.gradient));
-}
+  // 1 - rate * weight_decay
+  Term shrink() const { return narrow(1 - step.rate * number("weight_decay")); }
 
-// torch.lerp as update_step.h has it
-inline ValueId write_lerp(Builder& b, ValueId start, ValueId end, ValueId weight, bool is_small) {
-  const ValueId way = b.sub(end, start);
-  if (is_small) {
-    return b.add(start, b.mul(weight, way));
-  }
-  const DType type = b.dtype(start);
-  const ValueId from_end = b.sub(end, b.mul(way, b.sub(b.scalar(type, 1), weight)));
-  return b.op("Where", {b.op("Less", {weight, b.scalar(type, 0.5)}),
-                        b.add(start, b.mul(weight, way)), from_end});
-}
-
-// AdamUpdate and AdamAmsgradUpdate of adam.h
-inline void write_adam(Builder& b, WrittenSteps& steps, std::size_t i, WrittenTensors& t) {
-  const DType type = b.dtype(t.parameter);
-  const WrittenStep& step = steps.of(i, type);
-  const auto wide = [&](double value) { return b.scalar(DType::kFloat64, value); };
-  write_gradient_rule(b, steps, step, i, steps.number("decoupled", i) != 0, t);
-  const double own1 = steps.number("beta1", i), own2 = steps.number("beta2", i);
-  const ValueId beta1 = steps.scheduled_or(step, own1);
-  const ValueId rest1 = b.cast(b.sub(wide(1), beta1), type);
-  const bool is_small = !steps.is_scheduled() && 1 - own1 < 0.5;
-  const ValueId m = write_lerp(b, t.states[0], t.gradient, rest1, is_small);
-  const ValueId square = b.mul(b.scale(t.gradient, 1 - own2), t.gradient);
-  const ValueId v = b.add(b.scale(t.states[1], own2), square);
-  const auto correction = [&](ValueId beta) {
-    return b.sub(wide(1), b.op("Pow", {beta, step.count}));
-  };
-  const ValueId step_size = b.cast(b.div(step.rate, correction(beta1)), type);
-  const ValueId root = b.cast(b.op("Sqrt", {correction(wide(own2))}), type);
-  t.states[0] = m;
-  t.states[1] = v;
-  ValueId spread = v;
-  if (t.states.size() > 2) {
-    t.states[2] = b.op("Where", {b.op("Greater", {t.states[2], v}), t.states[2], v});
-    spread = steps.number("amsgrad", i) != 0 ? t.states[2] : v;
-  }
-  const ValueId under =
-      b.add(b.div(b.op("Sqrt", {spread}), root), b.scalar(type, steps.number("eps", i)));
-  t.parameter = b.sub(t.parameter, b.div(b.mul(step_size, m), under));
-}
+ private:
+  WrittenSteps& steps_;
+  std::size_t parameter_;
+  std::map<std::string, Term>& states_;
+};
 
 // All parameters of the node, each by `kWrite`.
-template <void (*kWrite)(Builder&, WrittenSteps&, std::size_t, WrittenTensors&)>
+template <void (*kWrite)(WrittenUpdate&)>
 std::vector<ValueId> write_update(Builder& b, const Node& node,
                                   const std::vector<ValueId>& inputs) {
   const UpdateLayout layout = UpdateLayout::of(node.attrs);
+  const std::vector<std::string> names = UpdateLayout::state_names(node.attrs);
   WrittenSteps steps(b, node, inputs);
-  std::vector<ValueId> made(layout.written_memory());
+  std::vector<ValueId> made(node.outputs.size());
   for (std::size_t i = 0; i < layout.count; ++i) {
-    WrittenTensors t{inputs[layout.parameter(i)], inputs[layout.gradient(i)], {}};
+    std::map<std::string, Term> states;
     for (std::size_t s = 0; s < layout.states; ++s) {
-      t.states.push_back(inputs[layout.state(s, i)]);
+      states[names[s]] = {b, inputs[layout.state(s, i)]};
     }
-    kWrite(b, steps, i, t);
-    made[layout.written_parameter(i)] = t.parameter;
+    WrittenUpdate update(steps, i, {b, inputs[layout.parameter(i)]},
+                         {b, inputs[layout.gradient(i)]}, states);
+    kWrite(update);
+    made[layout.written_parameter(i)] = update.p.id();
     for (std::size_t s = 0; s < layout.states; ++s) {
-      made[layout.written_state(s, i)] = t.states[s];
+      made[layout.written_state(s, i)] = states[names[s]].id();
     }
   }
   for (std::size_t c = 0; c < layout.copy_of.size(); ++c) {
     const auto of = static_cast<std::size_t>(layout.copy_of[c]);
     made[layout.written_copy(c)] = b.cast(made[of], b.dtype(inputs[layout.copy(c)]));
+  }
+  if (made.size() > layout.written_memory()) {
+    made[layout.written_memory()] = steps.memory_after();
   }
   return made;
 }

@@ -67,6 +67,9 @@ class Standardiser {
       }
       if (i < made.size() && made[i].valid()) {
         graph_.replace_uses(node.outputs[i], made[i]);
+      } else if (graph_.value(node.outputs[i]).dtype == DType::kOpaque) {
+        // What a kernel keeps for its gradient, which is written from the inputs.
+        graph_.replace_uses(node.outputs[i], {});
       }
     }
     graph_.remove_node(id);
