@@ -159,44 +159,6 @@ TEST(ConvertCommand, WritesNothingWhenItRefuses) {
   EXPECT_FALSE(std::filesystem::exists(out));
 }
 
-std::string digits_recipe() { return digits("digits.toml"); }
-
-TEST(ConvertCommand, WritesAStepThatTrainReadsBackWithTheSameBits) {
-  const ScratchFolder scratch;
-  const std::string step = scratch / "step.onnx";
-  const std::vector<std::string> settings = {"train.steps=20", "log.tensorboard=false",
-                                             "log.charts=false", "train.threads=1"};
-  std::vector<std::string> words = {"convert", digits_recipe(), step, "--training"};
-  words.insert(words.end(), settings.begin(), settings.end());
-  const CommandResult written = run_temper(words);
-  ASSERT_EQ(written.exit_code, 0) << written.err;
-  EXPECT_THAT(written.out, HasSubstr("a step of 32 rows"));
-  EXPECT_THAT(written.out, HasSubstr("has the rates of 20 steps"));
-  const auto train = [&](std::vector<std::string> first, const std::string& out) {
-    first.insert(first.end(), settings.begin(), settings.end());
-    first.push_back("train.out=" + out);
-    const CommandResult done = run_temper(first);
-    EXPECT_EQ(done.exit_code, 0) << done.err;
-    std::string bytes;  // of what the last checkpoint holds
-    for (const auto& entry : std::filesystem::recursive_directory_iterator(out + "/checkpoints")) {
-      if (entry.path().filename() == "weights.safetensors" ||
-          entry.path().filename() == "optimizer.safetensors") {
-        std::ifstream file(entry.path(), std::ios::binary);
-        bytes.append(std::istreambuf_iterator<char>(file), {});
-      }
-    }
-    EXPECT_FALSE(bytes.empty()) << out;
-    return bytes;
-  };
-  const std::string by_recipe = train({"train", digits_recipe()}, scratch / "by_recipe");
-  const std::string by_step = train({"train", step, digits("digits.npz")}, scratch / "by_step");
-  EXPECT_EQ(by_recipe, by_step);
-  const CommandResult other = run_temper(
-      {"train", step, digits("digits.npz"), "optimizer.eps=1e-4", "train.out=" + (scratch / "no")});
-  EXPECT_EQ(other.exit_code, 2);
-  EXPECT_THAT(other.err, HasSubstr("is not the one that its recipe makes"));
-}
-
 TEST(ConvertCommand, WritesAModelWithItsGradients) {
   const ScratchFolder scratch;
   const std::string out = scratch / "gradient.onnx";
