@@ -190,7 +190,7 @@ void add_matrix_updates(std::vector<OpCase>& cases) {
     made.attrs.set("states", states);
     made.inputs = {values({}, {1}).of(DType::kBool),
                    values({2, 3}, {0.1, 0.05, 0.02, nan, nan, nan}).of(DType::kFloat64),
-                   values({}, {3}).of(kInt64),
+                   values({}, {2}).of(kInt64),
                    values({}, {0.5}).of(DType::kFloat32),
                    random(parameter),
                    random(parameter)};
