@@ -31,7 +31,6 @@ constexpr std::string_view kIndexed = "tensors.safetensors";
 
 // One tensor at a time, as `temper convert` does; a damaged one does not keep the others.
 void read_values(const CheckpointFile& file) {
-  std::size_t refused = 0;
   for (const UnreadTensor& tensor : file.tensors) {
     try {
       const Tensor values = tensor.read();
@@ -42,7 +41,6 @@ void read_values(const CheckpointFile& file) {
           error.code() != ErrorCode::kUnsupported) {
         throw;
       }
-      ++refused;
     }
   }
 }
