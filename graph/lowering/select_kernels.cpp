@@ -2,8 +2,8 @@
 #include <algorithm>
 #include <set>
 
+#include "graph/ir/execution_order.h"
 #include "graph/ir/op_def.h"
-#include "graph/ir/walk.h"
 #include "graph/lowering/control_steps.h"
 #include "graph/lowering/lowering.h"
 #include "graph/passes/evaluate.h"
@@ -60,18 +60,12 @@ void Lowering::find_gradients_of_variables() {
   }
 }
 
-// Live nodes, producers first; nodes that write variables after everything that may still read
-// them.
 std::vector<NodeId> Lowering::schedule() const {
-  const std::vector<bool> live = live_nodes(graph_);
-  std::vector<NodeId> order;
-  std::vector<NodeId> commits;
-  for (const NodeId id : topological_order(graph_)) {
-    if (!live[static_cast<std::size_t>(id.index)]) {
-      continue;
-    }
-    (graph_.node(id).op->is_commit ? commits : order).push_back(id);
-  }
+  std::vector<NodeId> order = execution_order(graph_);
+  const auto commits_at = std::find_if(order.begin(), order.end(),
+                                       [&](NodeId id) { return graph_.node(id).op->is_commit; });
+  const std::vector<NodeId> commits(commits_at, order.end());
+  order.erase(commits_at, order.end());
   order = with_early_sums(graph_, std::move(order));
   order.insert(order.end(), commits.begin(), commits.end());
   return order;

@@ -57,6 +57,7 @@ CompiledModel::CompiledModel(const PlannedModel& model, const char* device, int 
   settings.precision = model.precision;
   training::EngineOptions options;
   options.threads = threads;
+  options.memory_limit = model.memory_limit;
   engine_ = std::make_unique<training::Engine>(
       graph::OnnxModel::load(path).build_graph(graph::standard_ops()), settings, *backend_,
       *reference_, options);

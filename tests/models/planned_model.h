@@ -19,6 +19,7 @@ struct PlannedModel {
   bool sequence_of_classes = false;
   const char* expected = "";  // of a file: what its weights are made by
   DType precision = DType::kFloat32;
+  std::int64_t memory_limit = 0;
 };
 
 inline void PrintTo(const PlannedModel& model, std::ostream* out) { *out << model.name; }

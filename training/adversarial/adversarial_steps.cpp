@@ -4,6 +4,7 @@
 #include <tuple>
 
 #include "runtime/base/error.h"
+#include "training/run/computed_twice.h"
 #include "training/run/skipped_steps.h"
 #include "training/run/slow_kernels.h"
 
@@ -33,6 +34,10 @@ MemoryPlan AdversarialSteps::prepare() {
     for (const auto kind :
          {AdversarialGraphKind::kDiscriminator, AdversarialGraphKind::kGenerator}) {
       slow.add(session_.executor(kind)->plan());
+      tell_computed_twice(session_.recomputed(kind),
+                          kind == AdversarialGraphKind::kGenerator ? "the generator's step"
+                                                                   : "the discriminator's step",
+                          context_.observer);
     }
     slow.tell(context_.observer);
     for (const std::string& note :

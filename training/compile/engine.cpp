@@ -78,6 +78,11 @@ const Plan& Engine::plan(const GraphRequest& request) {
   return plans_.plan(key(request), [&] { return make(request); });
 }
 
+graph::RecomputationReport Engine::recomputed(const GraphRequest& request) {
+  plan(request);
+  return plans_.recomputed(key(request));
+}
+
 std::map<std::string, PlainValue> Engine::model_values() const {
   std::map<std::string, PlainValue> values;
   for (int i = 0; i < imported_.variable_count(); ++i) {

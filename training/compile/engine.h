@@ -45,6 +45,8 @@ class Engine {
   const GraphPorts& ports(const GraphRequest& request);
   // The plan of a request that was prepared, for inspection.
   const Plan& plan(const GraphRequest& request);
+  // What that plan computes twice.
+  graph::RecomputationReport recomputed(const GraphRequest& request);
 
  private:
   graph::Graph make(const GraphRequest& request);

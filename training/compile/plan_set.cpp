@@ -11,6 +11,7 @@
 #include "graph/passes/pipeline.h"
 #include "runtime/base/error.h"
 #include "runtime/platform/memory_limits.h"
+#include "training/compile/fit_memory.h"
 
 namespace temper::training {
 namespace {
@@ -28,6 +29,9 @@ graph::LowerOptions lower_options(const EngineOptions& engine) {
   return options;
 }
 
+// What train.memory_limit is at least.
+std::int64_t mebibytes(std::int64_t bytes) { return (bytes + (1 << 20) - 1) >> 20; }
+
 // Before anything is taken: an arena is written to as soon as it is there, so one that does not fit
 // would have this process killed without a word.
 void check_fits(const MemoryPlan& memory, const DeviceMemory& device) {
@@ -40,6 +44,15 @@ void check_fits(const MemoryPlan& memory, const DeviceMemory& device) {
                memory.gradients, ", activations ", memory.arena, "), but ", limits.smallest_name(),
                " leaves ", limits.smallest(),
                "; a smaller data.batch_size takes less, train.accumulate makes up for it");
+}
+
+void check_limit(const MemoryPlan& memory, std::int64_t limit) {
+  TEMPER_CHECK(limit == 0 || memory.total() <= limit, ErrorCode::kOutOfMemory, "the run takes ",
+               memory.total(), " bytes (variables ", memory.variables, ", gradients ",
+               memory.gradients, ", activations ", memory.arena,
+               " with what is computed twice), and train.memory_limit allows ", limit,
+               "; write train.memory_limit = ", mebibytes(memory.total()),
+               ", or a smaller data.batch_size, for which train.accumulate makes up");
 }
 
 // Calls `take`; a device that has no room says how much, this says of what.
@@ -59,6 +72,14 @@ void take_memory(const MemoryPlan& needed, const Take& take) {
 }
 
 }  // namespace
+
+void MemoryPlan::add(const Plan& plan, bool on_host) {
+  kernels += plan.kernel_bytes + plan.readings_bytes;
+  inputs += on_host ? 0 : StagedInputs::bytes_of(plan.inputs);
+  for (const Tensor& constant : plan.constants) {
+    constants += constant.bytes();
+  }
+}
 
 PlanSet::PlanSet(const Backend& backend, const Backend& reference, EngineOptions options)
     : backend_(backend),
@@ -86,14 +107,91 @@ CompiledPlan& PlanSet::compile(const std::string& name, const MakeGraph& make) {
   auto compiled = std::make_unique<CompiledPlan>();
   compiled->plan = graph::lower(made, backend_, store_, lower_options(options_));
   compiled->stays = !store_.allocated();
-  compiled->last_used = ++uses_;
+  compiled->last_used = compiled->number = ++uses_;
   for (int i = 0; i < made.variable_count() && !store_.allocated(); ++i) {
     const graph::Variable& variable = made.variable(graph::VariableId{i});
     if (variable.initial.defined() || variable.stored != nullptr) {
       initial_.emplace(compiled->plan.variables[static_cast<std::size_t>(i)], variable);
     }
   }
-  return *compiled_.emplace(name, std::move(compiled)).first->second;
+  if (options_.memory_limit > 0) {
+    compiled->graph = std::make_unique<graph::Graph>(std::move(made));
+  }
+  CompiledPlan& kept = *compiled_.emplace(name, std::move(compiled)).first->second;
+  if (store_.allocated() && options_.memory_limit > 0) {
+    fit_plans();
+  }
+  return kept;
+}
+
+// What a plan of `compiled` takes that is bound by the limit: all but variables and gradients.
+std::int64_t PlanSet::bytes_beside_variables(const Plan& plan) const {
+  MemoryPlan own;
+  own.add(plan, backend_.memory().is_host());
+  return plan.arena_bytes + own.total();
+}
+
+// A plan lowered as the first one is, so that kernels are chosen as they were; its threads, which
+// decide bits too, stay where more work would ask for more.
+Plan PlanSet::lower_again(const graph::Graph& graph, const Plan& before, VariableStore& store) {
+  graph::LowerOptions options = lower_options(options_);
+  options.threads = before.threads;
+  return graph::lower(graph, backend_, store, options);
+}
+
+// Plans that take more than EngineOptions::memory_limit leaves beside all else become smaller.
+void PlanSet::fit_plans() {
+  MemoryPlan taken = memory();
+  for (const auto& [name, compiled] : compiled_) {
+    taken.arena = std::max(taken.arena, compiled->plan.arena_bytes);
+    taken.gradients = std::max(taken.gradients, compiled->plan.flat_bytes);
+  }
+  const std::int64_t left = options_.memory_limit - (taken.total() - taken.arena);
+  bool changed = false;
+  for (const auto& [name, compiled] : compiled_) {
+    const Plan& plan = compiled->plan;
+    if (compiled->graph == nullptr || plan.arena_bytes <= left) {
+      continue;
+    }
+    TEMPER_CHECK(!has_peers(options_.ranks), ErrorCode::kUnsupported,
+                 "train.memory_limit is for a run on one device: leave it out, or take one");
+    const std::int64_t bound = left + bytes_beside_variables(plan) - plan.arena_bytes;
+    compiled->recomputed = fit_into(*compiled->graph, bound, [&](const graph::Graph& tried) {
+      VariableStore fresh(backend_.memory(), *stream_);
+      return bytes_beside_variables(lower_again(tried, plan, store_.allocated() ? store_ : fresh));
+    });
+    changed = changed || compiled->recomputed.nodes > 0;
+  }
+  if (changed) {
+    lower_all();
+  }
+  for (const auto& [name, compiled] : compiled_) {
+    compiled->graph.reset();
+  }
+}
+
+// All plans whose graphs are there, in the order in which they came: the first to name a variable
+// decides its layout.
+void PlanSet::lower_all() {
+  std::vector<CompiledPlan*> order;
+  for (const auto& [name, compiled] : compiled_) {
+    if (compiled->graph != nullptr) {
+      order.push_back(compiled.get());
+    }
+  }
+  std::sort(order.begin(), order.end(),
+            [](const CompiledPlan* a, const CompiledPlan* b) { return a->number < b->number; });
+  if (!store_.allocated()) {
+    store_ = VariableStore(backend_.memory(), *stream_);
+  }
+  for (CompiledPlan* compiled : order) {
+    Plan plan = lower_again(*compiled->graph, compiled->plan, store_);
+    TEMPER_ASSERT(plan.variables == compiled->plan.variables, "variables have other places");
+    compiled->plan = std::move(plan);
+  }
+  if (!store_.allocated() && snapshots_wanted_) {
+    add_snapshots(snapshots_wanted_);
+  }
 }
 
 // For one more plan: drops the least recently used of those that may go.
@@ -119,6 +217,7 @@ const Plan& PlanSet::plan(const std::string& name, const MakeGraph& make) {
 }
 
 void PlanSet::add_snapshots(const std::function<bool(const StoreVariable&)>& wanted) {
+  snapshots_wanted_ = wanted;
   constexpr const char* kLabel = "snapshot of ";
   const int count = store_.count();
   for (int i = 0; i < count; ++i) {
@@ -183,10 +282,14 @@ KeptVariables PlanSet::take_variables() {
 }
 
 void PlanSet::allocate(VariableStore* before) {
+  if (options_.memory_limit > 0) {
+    fit_plans();
+  }
   for (const auto& [name, compiled] : compiled_) {
     arena_.reserve(compiled->plan);
   }
   MemoryPlan needed = memory();
+  check_limit(needed, options_.memory_limit);
   needed.constants = 0;  // read already
   take_memory(needed, [&] { allocate_all(needed, before); });
 }
@@ -221,6 +324,7 @@ HeldExecutor PlanSet::executor(const std::string& name, const MakeGraph& make) {
     MemoryPlan needed = memory();
     needed.arena = std::max(compiled.plan.arena_bytes, arena_.bytes());
     needed.gradients = std::max(compiled.plan.flat_bytes, arena_.flat_bytes());
+    check_limit(needed, options_.memory_limit);
     if (!arena_.holds(compiled.plan)) {  // a larger one takes the place of this one
       MemoryPlan larger;
       larger.arena = needed.arena;
@@ -240,12 +344,7 @@ MemoryPlan PlanSet::memory() const {
   memory.arena = arena_.bytes();
   memory.gradients = arena_.flat_bytes();
   for (const auto& [name, compiled] : compiled_) {
-    memory.kernels += compiled->plan.kernel_bytes + compiled->plan.readings_bytes;
-    memory.inputs +=
-        backend_.memory().is_host() ? 0 : StagedInputs::bytes_of(compiled->plan.inputs);
-    for (const Tensor& constant : compiled->plan.constants) {
-      memory.constants += constant.bytes();
-    }
+    memory.add(compiled->plan, backend_.memory().is_host());
   }
   return memory;
 }

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "graph/ir/graph.h"
+#include "graph/passes/recompute.h"
 #include "runtime/backend/backend.h"
 #include "runtime/backend/communicator.h"
 #include "runtime/exec/executor.h"
@@ -28,6 +29,9 @@ struct EngineOptions {
   // Plans kept at the same time: those made before allocate() and those that are held count, but
   // are never dropped.
   std::int64_t plan_cache = 8;
+  // What a run may take, all of MemoryPlan together: what does not fit is computed twice. 0: all
+  // there is.
+  std::int64_t memory_limit = 0;
   // Of a run that trains one model on several devices: this process's or thread's. Outlives what is
   // made with it. Null: the run is alone.
   Communicator* ranks = nullptr;
@@ -49,15 +53,20 @@ struct MemoryPlan {
   std::int64_t total() const {
     return variables + gradients + arena + constants + kernels + inputs;
   }
+  // What a plan has for itself: constants, kernels and, on a device, inputs.
+  void add(const Plan& plan, bool on_host);
 };
 
 // A plan of a set with the executor that runs it.
 struct CompiledPlan {
   Plan plan;
+  graph::RecomputationReport recomputed;  // because of EngineOptions::memory_limit
+  std::unique_ptr<graph::Graph> graph;    // until it is known whether the plan fits that limit
   std::unique_ptr<Executor> executor;
   bool stays = false;          // made before allocate()
   int holders = 0;             // HeldExecutors
   std::int64_t last_used = 0;  // by the set's count of uses
+  std::int64_t number = 0;     // the first use
 };
 
 // An executor that its set keeps for as long as this is there. Move only; gone before the set.
@@ -98,8 +107,13 @@ class PlanSet {
   PlanSet(const Backend& backend, const Backend& reference, EngineOptions options);
 
   // The plan called `name`; `make` is asked for its graph when it is not there. The first plan to
-  // name a variable decides its layout. After allocate() valid until another plan is asked for.
+  // name a variable decides its layout. Valid until allocate(), then until another plan is asked
+  // for.
   const Plan& plan(const std::string& name, const MakeGraph& make);
+  // What that plan computes twice.
+  const graph::RecomputationReport& recomputed(const std::string& name) const {
+    return compiled_.at(name)->recomputed;
+  }
   // Before allocate(): adds to each variable that `wanted` chooses its snapshot.
   void add_snapshots(const std::function<bool(const StoreVariable&)>& wanted);
   // Allocates the variables of the plans so far, sets their initial values and makes the executors.
@@ -120,6 +134,10 @@ class PlanSet {
 
  private:
   CompiledPlan& compile(const std::string& name, const MakeGraph& make);
+  std::int64_t bytes_beside_variables(const Plan& plan) const;
+  Plan lower_again(const graph::Graph& graph, const Plan& before, VariableStore& store);
+  void fit_plans();
+  void lower_all();
   void make_room();
   void allocate_all(MemoryPlan needed, VariableStore* before);
   void set_initial_values();
@@ -132,6 +150,7 @@ class PlanSet {
   VariableStore store_;
   Arena arena_;
   std::map<std::string, std::unique_ptr<CompiledPlan>> compiled_;
+  std::function<bool(const StoreVariable&)> snapshots_wanted_;
   std::int64_t uses_ = 0;
   // What store variables begin with, until allocate() has stored it.
   std::map<int, graph::Variable> initial_;

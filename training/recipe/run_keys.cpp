@@ -134,6 +134,12 @@ std::vector<RecipeKey> step_keys() {
           [](Recipe& r) -> auto& { return r.train.plan_cache; }, positive)
           .on_resume(ResumeRule::kFree),
       key(
+          "train.memory_limit",
+          "MiB that weights, optimizer and a step may take: what does not fit is computed twice; "
+          "0: no limit",
+          [](Recipe& r) -> auto& { return r.train.memory_limit; }, not_negative)
+          .on_resume(ResumeRule::kFree),
+      key(
           "train.spike",
           "on a jump of the loss or the gradient norm: \"off\", \"warn\", \"skip\" the step, or "
           "skip "

@@ -5,6 +5,7 @@
 #include "training/compile/step/watch.h"
 #include "training/records/checkpoint.h"
 #include "training/records/history.h"
+#include "training/run/computed_twice.h"
 #include "training/run/slow_kernels.h"
 #include "training/run/train_steps.h"
 
@@ -29,6 +30,8 @@ MemoryPlan TrainSteps::prepare() {
     const std::vector<GraphRequest> requests = session_.requests();
     session_.engine().prepare(requests);
     plans_.prepare(requests);
+    tell_computed_twice(session_.engine().recomputed(requests.front()), "a step",
+                        context_.observer);
     SlowKernels slow;
     for (const GraphRequest& request : requests) {
       slow.add(session_.engine().plan(request));

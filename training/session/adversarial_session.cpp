@@ -205,6 +205,10 @@ MemoryPlan AdversarialSession::prepare() {
   return plans_->memory();
 }
 
+graph::RecomputationReport AdversarialSession::recomputed(AdversarialGraphKind kind) const {
+  return plans_->recomputed(to_string(kind));
+}
+
 HeldExecutor AdversarialSession::executor(AdversarialGraphKind kind) {
   return plans_->executor(to_string(kind), [&] { return graphs_->make(kind, batch_of(kind)); });
 }

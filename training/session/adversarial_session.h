@@ -45,6 +45,8 @@ class AdversarialSession {
   VariableStore& store() { return plans_->store(); }
   // REQUIRES: prepare() was called.
   HeldExecutor executor(AdversarialGraphKind kind);
+  // What its plan computes twice.
+  graph::RecomputationReport recomputed(AdversarialGraphKind kind) const;
   bool clips_weights() const;
 
   const RunData& data() const { return *data_; }

@@ -17,6 +17,7 @@ RunDevice open_device(TrainSettings& train, EngineOptions& options,
   }
   options.threads = train.threads > 0 ? static_cast<int>(train.threads) : available_processors();
   options.plan_cache = train.plan_cache;
+  options.memory_limit = train.memory_limit << 20;
   RunDevice made{
       options.make_backend ? options.make_backend(train.device) : make_backend(std::move(choice)),
       make_backend("reference")};

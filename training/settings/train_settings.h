@@ -32,7 +32,8 @@ struct TrainSettings {
   std::int64_t eval_every = 0;        // steps; 0: at the end of each epoch
   std::string on_nonfinite = "skip";  // "skip" | "stop" | "ignore"
   std::int64_t max_consecutive_skips = 20;
-  std::int64_t plan_cache = 8;  // compiled plans kept beside the run's own
+  std::int64_t plan_cache = 8;    // compiled plans kept beside the run's own
+  std::int64_t memory_limit = 0;  // MiB; 0: all there is
   SpikeSettings spike;
   std::string max_time;                // "90 min"; empty: no limit
   std::int64_t limit_batches = 0;      // training batches per epoch; 0: all
