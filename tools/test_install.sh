@@ -1,6 +1,7 @@
 #!/bin/sh
 # Installs the library twice, as static libraries and as one shared library, and builds programs against each: one of the C++ library, and
-# the examples of the C API, which check their own results; also under the address sanitizer. What the shared libraries export is looked at.
+# the examples of the C API, which check their own results; also under the address sanitizer and under valgrind. What the shared libraries
+# export is looked at.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -11,21 +12,6 @@ use() {
   cmake -S tests/install -B "$1/consumer" -G Ninja -DCMAKE_PREFIX_PATH="$PWD/$1/install"
   cmake --build "$1/consumer"
   "$1/consumer/consumer"
-}
-
-# examples BUILD FOLDER FLAGS...: builds the examples in C against what is installed there, and runs them.
-examples() {
-  from=$PWD/$1/install
-  into=$1/$2
-  shift 2
-  rm -rf "$into"
-  cmake -S examples -B "$into" -G Ninja -DCMAKE_PREFIX_PATH="$from" -DCMAKE_C_FLAGS="$*"
-  cmake --build "$into"
-  build/temper new mlp "$into/moons.onnx" --inputs 2 --hidden 32,32 --outputs 2
-  build/temper new mlp "$into/sensor.onnx" --inputs 2 --hidden 16 --outputs 1
-  "$into/fine_tune" "$into/moons.onnx" "$into/trained.onnx"
-  "$into/online" "$into/sensor.onnx" "$into/checkpoints"
-  "$into/federated" "$into/sensor.onnx" "$into/a.onnx" "$into/b.onnx" "$into/mean.onnx"
 }
 
 # exports_only LIBRARY PATTERN: no other symbols than those that match.
@@ -56,10 +42,13 @@ exports_only "$library" '^(temper_get_api|TEMPER_1)(@@TEMPER_1)?$'
 readelf -d "$library" | grep -q 'SONAME.*\[libtemper_c\.so\.0\]'
 
 echo "-- the C API"
-examples build examples
+tools/run_examples.sh build/install build/examples
 needs_only build/examples/fine_tune 'libtemper_c\.so\.0'
 echo "-- the examples under the address sanitizer"
-examples build examples-asan -g -fsanitize=address,undefined -fno-sanitize-recover=all
+tools/run_examples.sh build/install build/examples-asan -g -fsanitize=address,undefined -fno-sanitize-recover=all
+echo "-- the examples under valgrind, which sees into the library, as the sanitizer does not"
+RUN_UNDER="valgrind -q --leak-check=full --errors-for-leak-kinds=definite,indirect,possible --error-exitcode=1" \
+  tools/run_examples.sh build/install build/examples-valgrind -g
 echo "-- by pkg-config"
 PKG_CONFIG_PATH=$(dirname "$(find build/install -name temper.pc)")
 export PKG_CONFIG_PATH
