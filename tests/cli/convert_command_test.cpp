@@ -75,10 +75,49 @@ TEST(ConvertCommand, ChangesPrecisionAndOpsetTogether) {
   const auto error_of = [&](const char* option, const char* value) {
     return run_temper({"convert", form("net.onnx"), out, option, value}).err;
   };
-  EXPECT_THAT(error_of("--precision", "int4"), HasSubstr("expected fp16 or bf16"));
+  EXPECT_THAT(error_of("--precision", "int4"), HasSubstr("expected fp16, bf16 or fp32"));
   EXPECT_THAT(error_of("--keep", "a"), HasSubstr("--precision, which is not given"));
   EXPECT_THAT(error_of("--fix-dims", "batch"), HasSubstr("expected NAME=SIZE"));
   EXPECT_THAT(error_of("--fix-dims", "nothing=1"), HasSubstr("--fix-dims names 'nothing'"));
+}
+
+TEST(ConvertCommand, FoldsAndGoesBackToFloat32) {
+  const ScratchFolder scratch;
+  const std::string narrow = scratch / "narrow.onnx", wide = scratch / "wide.onnx";
+  const CommandResult first =
+      run_temper({"convert", form("net.onnx"), narrow, "--fold", "--precision", "fp16"});
+  ASSERT_EQ(first.exit_code, 0) << first.err;
+  EXPECT_THAT(first.err, HasSubstr("--fold: "));
+  const CommandResult back = run_temper({"convert", narrow, wide, "--precision", "fp32"});
+  ASSERT_EQ(back.exit_code, 0) << back.err;
+  EXPECT_THAT(back.err, HasSubstr("tensors are in float32"));
+  EXPECT_THAT(back.out, HasSubstr("differs by 0 at most"));
+  EXPECT_THAT(run_temper({"convert", wide, wide, "--precision", "fp32"}).err,
+              HasSubstr("no floats of 16 bits"));
+  EXPECT_THAT(run_temper({"convert", narrow, wide, "--precision", "fp32", "--strict"}).err,
+              HasSubstr("--strict is of --precision fp16 and bf16"));
+}
+
+// Of the data's size 16 bits hold nothing, of made-up inputs they do.
+TEST(ConvertCommand, LooksAtValuesOnTheGivenDataToo) {
+  const ScratchFolder scratch;
+  const std::string large = scratch / "large.npz", out = scratch / "out.onnx";
+  const training::NpzFile known(form("net_outputs.npz"));
+  const Tensor x = known.read("x");
+  std::vector<float> numbers = x.values<float>();
+  for (float& number : numbers) {
+    number *= 1e6f;
+  }
+  training::write_npz(large, {{"x", Tensor::from<float>(DType::kFloat32, x.shape(), numbers)}});
+  const std::vector<std::string> plain = {"convert", form("net.onnx"), out, "--precision", "fp16"};
+  EXPECT_THAT(run_temper(plain).err, Not(HasSubstr("16 bits do not hold")));
+  std::vector<std::string> checked = plain;
+  checked.insert(checked.end(), {"--check", large});
+  const CommandResult result = run_temper(checked);
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_THAT(result.err, HasSubstr("16 bits do not hold their values: "));
+  checked.push_back("--strict");
+  EXPECT_THAT(run_temper(checked).err, HasSubstr("without --strict they stay in float32"));
 }
 
 TEST(ConvertCommand, SaysWhichOptionBelongsToWhat) {

@@ -8,6 +8,7 @@
 #include "tools/cli/name_list.h"
 #include "tools/cli/named_sizes.h"
 #include "tools/cli/quantize_options.h"
+#include "tools/cli/quick_recipe.h"
 #include "training/analysis/weights_file.h"
 
 namespace temper::cli {
@@ -28,16 +29,27 @@ std::map<std::string, std::int64_t> sizes_of(const std::vector<std::string>& par
   return sizes;
 }
 
-graph::PrecisionOptions precision_of(const Arguments& arguments) {
-  graph::PrecisionOptions precision;
+void take_precision(const Arguments& arguments, training::DeploymentOptions& options) {
   const std::string type = arguments.text("--precision");
-  TEMPER_CHECK(type == "fp16" || type == "bf16", ErrorCode::kInvalidArgument, "--precision is '",
-               type, "', expected fp16 or bf16");
+  TEMPER_CHECK(type == "fp16" || type == "bf16" || type == "fp32", ErrorCode::kInvalidArgument,
+               "--precision is '", type, "', expected fp16, bf16 or fp32");
+  if (type == "fp32") {
+    for (const char* option : {"--keep", "--strict"}) {
+      TEMPER_CHECK(!arguments.has(option), ErrorCode::kInvalidArgument, option,
+                   " is of --precision fp16 and bf16: fp32 holds whatever 16 bits do");
+    }
+    options.conversions.float32.emplace().convert_io = arguments.has("--convert-io");
+    return;
+  }
+  graph::PrecisionOptions& precision = options.conversions.precision.emplace();
   precision.type = type == "bf16" ? DType::kBFloat16 : DType::kFloat16;
   precision.keep = name_test(arguments, "--keep");
   precision.convert_io = arguments.has("--convert-io");
   precision.strict = arguments.has("--strict");
-  return precision;
+  if (arguments.has("--check")) {
+    options.ranges.emplace().recipe =
+        make_quick_recipe({arguments.positional(0), arguments.text("--check"), "", {}});
+  }
 }
 
 }  // namespace
@@ -46,12 +58,15 @@ const std::vector<OptionSpec>& deployment_option_specs() {
   static const std::vector<OptionSpec> specs = [] {
     std::vector<OptionSpec> all = {
         {"--fix-dims", "NAME=SIZE", "numbers for symbolic sizes; a list, such as batch=1,seq=128"},
+        {"--fold", "",
+         "stores what is always the same, and leaves out BatchNorms and nodes that do nothing"},
         {"--opset", "N", "the operators of opset N, 7 to 28, with the IR version of its release"}};
     const std::vector<OptionSpec>& integers = quantize_option_specs();
     all.insert(all.end(), integers.begin(), integers.end());
     all.insert(
         all.end(),
-        {{"--precision", "TYPE", "fp16 or bf16: weights and nodes in 16 bits, Cast where needed"},
+        {{"--precision", "TYPE",
+          "fp16 or bf16: weights and nodes in 16 bits, Cast where needed; fp32: back from those"},
          {"--keep", "LIST",
           "patterns of nodes, outputs or operators that --precision leaves alone"},
          {"--convert-io", "", "--precision also for the model's inputs and outputs"},
@@ -79,6 +94,9 @@ training::DeploymentOptions deployment_options(const Arguments& arguments) {
   if (arguments.has("--fix-dims")) {
     options.conversions.fixed_dims = sizes_of(split_list(arguments.text("--fix-dims")));
   }
+  if (arguments.has("--fold")) {
+    options.conversions.fold.emplace();
+  }
   if (arguments.has("--opset")) {
     options.conversions.opset.emplace().opset = arguments.integer("--opset", 0, 1);
   }
@@ -88,7 +106,7 @@ training::DeploymentOptions deployment_options(const Arguments& arguments) {
       "--precision and --int8 or --int4 rule each other out: what is not of integers stays "
       "in float32");
   if (arguments.has("--precision")) {
-    options.conversions.precision = precision_of(arguments);
+    take_precision(arguments, options);
   }
   for (const char* option : {"--keep", "--convert-io", "--strict"}) {
     TEMPER_CHECK(arguments.has("--precision") || !arguments.has(option),

@@ -5,6 +5,7 @@
 #include <system_error>
 #include <utility>
 
+#include "backends/backends.h"
 #include "runtime/base/error.h"
 #include "runtime/base/number_text.h"
 #include "runtime/platform/folders.h"
@@ -129,13 +130,25 @@ Deployment deploy_model(const std::string& model_path, const std::string& out,
   graph::DeployOptions conversions = conversions_of(options, model_path, out);
   if (conversions.precision) {
     conversions.precision->observe = [&](const graph::OnnxModel& now) {
-      return observe_values(now, runner);
+      graph::ObservedValues values = observe_values(now, runner);
+      if (options.ranges) {
+        widen_by_data(now, values_on(*options.ranges, model_path, out), values);
+      }
+      return values;
     };
   }
+  const auto reference = make_backend("reference");
+  const auto known = [&](const graph::OnnxModel& now) { return known_values(now, runner); };
   if (conversions.opset) {
-    conversions.opset->observe = [&](const graph::OnnxModel& now) {
-      return known_values(now, runner);
-    };
+    conversions.opset->observe = known;
+    conversions.opset->reference = reference.get();
+  }
+  if (conversions.float32) {
+    conversions.float32->observe = known;
+  }
+  if (conversions.fold) {
+    conversions.fold->observe = known;
+    conversions.fold->reference = reference.get();
   }
   graph::apply_deployment(edit, conversions);
   done.notes = edit.notes();

@@ -23,7 +23,10 @@ struct DeploymentOptions {
   std::map<std::string, std::int64_t> symbols;  // sizes for the trial run; others are chosen
   int threads = 1;
   std::optional<CalibrationData> calibration;  // what conversions.int8_static learns ranges from
-  bool sensitivity = false;                    // of its layers, too
+  // conversions.precision looks at the values inside on these data too, not on made-up inputs
+  // alone.
+  std::optional<CalibrationData> ranges;
+  bool sensitivity = false;  // of its layers, too
   // The outputs of the model at a path on data of the user's; none: no data.
   std::function<std::vector<NamedTensor>(const std::string&)> check;
 };

@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <span>
+#include <string>
+#include <vector>
 
 #include "graph/onnx/deploy/inner_outputs.h"
 #include "graph/onnx/deploy/weight_range.h"
@@ -14,6 +17,12 @@ TrialResult run_all(const graph::OnnxModel& model, TrialRunner& runner) {
   graph::ModelEdit probe(model);
   graph::make_values_outputs(probe);
   return runner.run(probe.model());
+}
+
+// Without what stands for infinity.
+double larger(double largest, double element) {
+  const double size = std::abs(element);
+  return size <= graph::kStandsForInfinity ? std::max(largest, size) : largest;
 }
 
 }  // namespace
@@ -46,12 +55,25 @@ graph::ObservedValues observe_values(const graph::OnnxModel& model, TrialRunner&
     }
     double largest = 0;
     for (const double element : tensor.values<double>()) {
-      const double size = std::abs(element);
-      largest = size <= graph::kStandsForInfinity ? std::max(largest, size) : largest;
+      largest = larger(largest, element);
     }
     values[result.names[i]] = largest;
   }
   return values;
+}
+
+void widen_by_data(const graph::OnnxModel& model, const graph::RunValues& run,
+                   graph::ObservedValues& values) {
+  std::vector<std::string> names;
+  for (const auto& [name, largest] : values) {
+    names.push_back(name);
+  }
+  run(graph::ModelEdit(model), names, [&](std::size_t i, std::span<const float> numbers) {
+    double& largest = values.at(names[i]);
+    for (const float number : numbers) {
+      largest = larger(largest, number);
+    }
+  });
 }
 
 }  // namespace temper::training

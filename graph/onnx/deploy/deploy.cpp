@@ -11,6 +11,9 @@ void apply_deployment(ModelEdit& edit, const DeployOptions& options) {
   if (!options.fixed_dims.empty()) {
     fix_dimensions(edit, options.fixed_dims);
   }
+  if (options.fold) {
+    fold(edit, *options.fold);
+  }
   if (options.opset) {
     to_opset(edit, *options.opset);
   }
@@ -29,10 +32,14 @@ void apply_deployment(ModelEdit& edit, const DeployOptions& options) {
   if (options.precision) {
     to_precision(edit, *options.precision);
   }
+  if (options.float32) {
+    to_float32(edit, *options.float32);
+  }
 }
 
 double allowed_difference(const DeployOptions& options) {
-  double allowed = options.opset ? 1e-5 : 0;  // what one operator was, several add up otherwise
+  // What one operator was, several add up otherwise, and a BatchNorm its weights.
+  double allowed = options.fold ? 1e-4 : options.opset ? 1e-5 : 0;
   if (options.int8_static) {  // ranges are those of the data, which others may leave
     allowed = std::numeric_limits<double>::infinity();
   }

@@ -7,11 +7,13 @@
 #include <optional>
 #include <string>
 
+#include "graph/onnx/deploy/fold.h"
 #include "graph/onnx/deploy/opset.h"
 #include "graph/onnx/deploy/precision.h"
 #include "graph/onnx/deploy/quantize_dynamic.h"
 #include "graph/onnx/deploy/quantize_pack.h"
 #include "graph/onnx/deploy/quantize_static.h"
+#include "graph/onnx/deploy/to_float32.h"
 #include "graph/onnx/surgery/model_edit.h"
 
 namespace temper::graph {
@@ -20,12 +22,14 @@ namespace temper::graph {
 // what it does and refuses.
 struct DeployOptions {
   std::map<std::string, std::int64_t> fixed_dims;  // by their symbols
-  std::optional<OpsetOptions> opset;               // before types: which are allowed depends on it
+  std::optional<FoldOptions> fold;
+  std::optional<OpsetOptions> opset;  // before types: which are allowed depends on it
   std::optional<QuantizeStaticOptions> int8_static;
   std::optional<QuantizeDynamicOptions> int8_dynamic;
   bool int8_pack = false;  // pack_quantized()
   std::optional<QuantizeBlocksOptions> int4;
   std::optional<PrecisionOptions> precision;  // not with integers
+  std::optional<Float32Options> float32;      // nor with the former
 };
 
 // THROWS: as the conversions.

@@ -1,5 +1,6 @@
 #include "graph/onnx/deploy/fold_batchnorm.h"
 
+#include <algorithm>
 #include <cmath>
 #include <optional>
 
@@ -24,7 +25,7 @@ class BatchNormFolder {
     for (const FlatNode& node : flat_.nodes) {
       if (is_batchnorm(node) && !node.inlined && node.inputs.size() == 5) {
         const auto layer = layer_before(node);
-        if (layer && statistics_are_stored(node)) {
+        if (layer && statistics_fit(node, *layer)) {
           fold(node, *layer);
           ++count;
         }
@@ -46,25 +47,32 @@ class BatchNormFolder {
                       edit_.reads_of(layer->weight) == 1;
     const bool computed_bias =
         layer && layer->bias.empty() && maker->inputs.size() > 2 && !maker->inputs[2].empty();
-    if (!owns || computed_bias || facts_of(*maker).is_bare_product() || is_scaled(*maker) ||
-        (layer->output_axis == 1 && int_attribute(*maker->source, "group", 1) != 1)) {
+    if (!owns || computed_bias || facts_of(*maker).is_bare_product()) {
       return {};
     }
     return layer;
   }
 
-  static bool is_scaled(const FlatNode& node) {
-    const wire::AttributeProto *alpha = node.find("alpha"), *beta = node.find("beta");
-    return (alpha != nullptr && alpha->f() != 1) || (beta != nullptr && beta->f() != 1);
+  // What a Gemm multiplies its addend by.
+  static double addend_factor(const FlatNode& node) {
+    const wire::AttributeProto* beta = node.find("beta");
+    return beta == nullptr ? 1 : static_cast<double>(beta->f());
   }
 
-  bool statistics_are_stored(const FlatNode& norm) {
-    for (const std::size_t i : {kScale, kShift, kMean, kVariance}) {
-      if (edit_.find_tensor(norm.inputs[i]) == nullptr) {
-        return false;
-      }
+  // Stored, a number for each channel.
+  bool statistics_fit(const FlatNode& norm, const LinearLayer& layer) {
+    const TensorHeader weight = edit_.header(layer.weight);
+    const std::int64_t groups =
+        layer.output_axis == 1 ? int_attribute(*layer.node->source, "group", 1) : 1;
+    const std::int64_t channels = weight.shape[layer.output_axis] * groups;
+    std::vector<std::string> parts{norm.inputs.begin() + kScale, norm.inputs.end()};
+    if (!layer.bias.empty()) {
+      parts.push_back(layer.bias);
     }
-    return true;
+    return groups > 0 && weight.elements > 0 &&
+           std::all_of(parts.begin(), parts.end(), [&](const std::string& name) {
+             return edit_.find_tensor(name) != nullptr && edit_.header(name).elements == channels;
+           });
   }
 
   void fold(const FlatNode& norm, const LinearLayer& layer) {
@@ -76,6 +84,9 @@ class BatchNormFolder {
     std::vector<double> bias(factor.size(), 0);
     if (!layer.bias.empty()) {
       bias = edit_.read(layer.bias).values<double>();
+      const double times = addend_factor(*layer.node);
+      std::transform(bias.begin(), bias.end(), bias.begin(),
+                     [&](double value) { return times * value; });
     }
     for (std::size_t i = 0; i < factor.size(); ++i) {
       factor[i] /= std::sqrt(variance[i] + epsilon);
@@ -85,12 +96,17 @@ class BatchNormFolder {
     const Shape& shape = weight.shape();
     const std::int64_t units = shape[layer.output_axis];
     const std::int64_t inner = shape.count(layer.output_axis + 1, shape.rank());
+    const auto channels = static_cast<std::int64_t>(factor.size());
+    // A ConvTranspose has the outputs of each group behind the inputs of that group.
+    const std::int64_t group_elements = shape.element_count() / (channels / units);
     std::vector<double> values = weight.values<double>();
     for (std::size_t i = 0; i < values.size(); ++i) {
-      values[i] *= factor[static_cast<std::size_t>(static_cast<std::int64_t>(i) / inner % units)];
+      const auto at = static_cast<std::int64_t>(i);
+      const std::int64_t channel = at / group_elements * units + at / inner % units;
+      values[i] *= factor[static_cast<std::size_t>(layer.output_axis == 0 ? at / inner : channel)];
     }
     edit_.replace_tensor(layer.weight, Tensor::from<double>(weight.dtype(), shape, values));
-    put_bias(layer, Tensor::from<double>(weight.dtype(), Shape{units}, bias));
+    put_bias(layer, Tensor::from<double>(weight.dtype(), Shape{channels}, bias));
     wire::NodeProto& file = edit_.node_of(*layer.node);
     file.set_output(0, norm.outputs[0]);
     edit_.remove_node(edit_.node_of(norm));
@@ -102,6 +118,7 @@ class BatchNormFolder {
     const std::string name = edit_.unique(layer.name() + ".folded_bias");
     edit_.add_tensor(name, value, edit_.header(layer.weight).file_type);
     wire::NodeProto& file = edit_.node_of(*layer.node);
+    remove_attribute(file, "beta");
     if (file.input_size() > 2) {
       file.set_input(2, name);
     } else {

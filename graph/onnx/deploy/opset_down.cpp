@@ -6,7 +6,7 @@
 
 #include <onnx.pb.h>
 
-#include "graph/onnx/deploy/opset_node.h"
+#include "graph/onnx/deploy/opset_expansions.h"
 #include "graph/onnx/surgery/node_attributes.h"
 #include "runtime/base/concat.h"
 
@@ -42,19 +42,23 @@ void split_by_sizes(OpsetNode& n) {
     return;
   }
   remove_attribute(n.node(), "num_outputs");
-  const KnownValue* value = n.known(n.input(0));
+  const auto dims = n.facts().dims(n.input(0));
   const std::int64_t parts = n.node().output_size();
   std::int64_t axis = int_attribute(n.node(), "axis", 0);
-  if (value == nullptr) {
+  axis += axis < 0 && dims ? static_cast<std::int64_t>(dims->size()) : 0;
+  const auto size = dims ? dims->at(static_cast<std::size_t>(axis)) : std::nullopt;
+  if (!size) {
     n.refuse(
-        "into how many equal parts it splits cannot be said before opset 18, and the size is "
-        "not known");
+        "into how many parts it splits cannot be said before opset 18, and the size is not fixed");
     return;
   }
-  axis += axis < 0 ? static_cast<std::int64_t>(value->shape.rank()) : 0;
-  if (value->shape[static_cast<int>(axis)] % parts != 0) {
-    n.refuse("before opset 18 there are no parts of unequal size without their sizes");
+  if (*size % parts == 0) {
+    return;  // equal parts without their sizes
   }
+  const std::int64_t most = (*size + parts - 1) / parts;
+  std::vector<std::int64_t> sizes(static_cast<std::size_t>(parts), most);
+  sizes.back() = *size - most * (parts - 1);
+  n.set_input(1, n.integers(sizes));
 }
 
 // An axis counted from the end, or none given: from opset 13 on the last.
@@ -156,75 +160,9 @@ void dropout_to_attribute(OpsetNode& n) {
   number_to_attribute(n, 1, "ratio");
 }
 
-std::string text_attribute(OpsetNode& n, const char* name, const char* otherwise) {
-  const wire::AttributeProto* found = find_attribute(n.node(), name);
-  return found == nullptr ? otherwise : found->s();
-}
-
-// Opset 10 knows scales, asymmetric coordinates and floor.
-void resize_to_scales(OpsetNode& n) {
-  const std::string mode = text_attribute(n, "mode", "nearest");
-  const std::string coordinates = text_attribute(n, "coordinate_transformation_mode", "half_pixel");
-  const bool floor =
-      mode != "nearest" || text_attribute(n, "nearest_mode", "round_prefer_floor") == "floor";
-  if (n.input(2).empty() || coordinates != "asymmetric" || !floor || mode == "cubic") {
-    n.refuse(concat("before opset 11 it takes scales, asymmetric coordinates and floor; this is ",
-                    mode, ", ", coordinates));
-    return;
-  }
-  for (const char* name : {"coordinate_transformation_mode", "nearest_mode", "cubic_coeff_a",
-                           "exclude_outside", "extrapolation_value"}) {
-    remove_attribute(n.node(), name);
-  }
-  n.node().set_input(1, n.input(2));
-  n.node().set_input(2, "");
-  n.trim_inputs();
-}
-
-void resize_to_upsample(OpsetNode& n) { n.node().set_op_type("Upsample"); }
-
-void scales_to_attribute(OpsetNode& n) {
-  const auto scales = n.numbers(n.input(1));
-  if (!scales) {
-    n.refuse("its scales are computed, and an attribute before opset 9");
-    return;
-  }
-  wire::AttributeProto& made = *n.node().add_attribute();
-  made.set_name("scales");
-  made.set_type(6);
-  for (const double scale : *scales) {
-    made.add_floats(static_cast<float>(scale));
-  }
-  const std::string name = n.input(1);
-  n.node().mutable_input()->RemoveLast();
-  n.edit().remove_unread({name});
-}
-
-void constant_to_tensor(OpsetNode& n) {
-  for (auto& attribute : *n.node().mutable_attribute()) {
-    const std::string name = attribute.name();
-    const bool floats = name.starts_with("value_float"), ints = name.starts_with("value_int");
-    if (!floats && !ints) {
-      continue;
-    }
-    wire::TensorProto tensor;
-    tensor.set_data_type(floats ? 1 : 7);
-    if (name == "value_float") {
-      tensor.add_float_data(attribute.f());
-    } else if (name == "value_int") {
-      tensor.add_int64_data(attribute.i());
-    } else {
-      tensor.add_dims(floats ? attribute.floats_size() : attribute.ints_size());
-      *tensor.mutable_float_data() = attribute.floats();
-      *tensor.mutable_int64_data() = attribute.ints();
-    }
-    attribute.Clear();
-    attribute.set_name("value");
-    attribute.set_type(4);
-    *attribute.mutable_t() = std::move(tensor);
-    n.edit().proto();
-    return;
-  }
+void numbers_of_constant(OpsetNode& n) {
+  constant_to_tensor(n.node());
+  n.edit().proto();  // another tensor
 }
 
 // Before opset 9 a Constant gives floats.
@@ -256,14 +194,31 @@ void positive_axis(OpsetNode& n) {
   }
 }
 
-void grid_mode(OpsetNode& n) {
-  const std::string mode = text_attribute(n, "mode", "linear");
-  for (auto& attribute : *n.node().mutable_attribute()) {
-    if (attribute.name() == "mode") {
-      attribute.set_s(mode == "linear" ? "bilinear" : mode == "cubic" ? "bicubic" : mode);
-    }
+// As above, of a list.
+void positive_axes(OpsetNode& n) {
+  const wire::AttributeProto* axes = find_attribute(n.node(), "axes");
+  const auto is_negative = [](std::int64_t axis) { return axis < 0; };
+  if (axes == nullptr || std::none_of(axes->ints().begin(), axes->ints().end(), is_negative)) {
+    return;
   }
+  auto rank = n.rank(n.input(0));
+  if (!rank) {
+    n.refuse(
+        "its axes count from the end, before opset 11 from the beginning, and the rank is not "
+        "known");
+    return;
+  }
+  if (n.node().op_type() == "Unsqueeze") {
+    *rank += axes->ints_size();
+  }
+  std::vector<std::int64_t> positive;
+  for (const std::int64_t axis : axes->ints()) {
+    positive.push_back(axis < 0 ? axis + *rank : axis);
+  }
+  set_ints(n.node(), "axes", positive);
 }
+
+void batch_of_scan(OpsetNode& n) { n.refuse("Scan of opset 8 has a batch, later ones have not"); }
 
 // A part of the shape: from opset 15 on by attributes.
 void shape_then_slice(OpsetNode& n) {
@@ -311,6 +266,8 @@ const DownRule kRules[] = {{"GridSample", 20, grid_mode},
                            {"ReduceLogSum", 18, axes_to_attribute},
                            {"ReduceLogSumExp", 18, axes_to_attribute},
                            {"ReduceSumSquare", 18, axes_to_attribute},
+                           {"Pad", 19, no_wrapping},
+                           {"Pad", 18, pad_all_axes},
                            {"Split", 18, split_by_sizes},
                            {"Shape", 15, shape_then_slice},
                            {"Reshape", 14, zeros_in_shape},
@@ -321,7 +278,7 @@ const DownRule kRules[] = {{"GridSample", 20, grid_mode},
                            {"Softmax", 13, softmax_axis},
                            {"LogSoftmax", 13, softmax_axis},
                            {"Hardmax", 13, softmax_axis},
-                           {"Constant", 12, constant_to_tensor},
+                           {"Constant", 12, numbers_of_constant},
                            {"Dropout", 12, dropout_to_attribute},
                            {"Clip", 11, clip_to_attributes},
                            {"Pad", 11, pad_to_attributes},
@@ -333,8 +290,22 @@ const DownRule kRules[] = {{"GridSample", 20, grid_mode},
                            {"Flatten", 11, positive_axis},
                            {"ArgMax", 11, positive_axis},
                            {"ArgMin", 11, positive_axis},
+                           {"Squeeze", 11, positive_axes},
+                           {"Unsqueeze", 11, positive_axes},
+                           {"ReduceSum", 11, positive_axes},
+                           {"ReduceMax", 11, positive_axes},
+                           {"ReduceMin", 11, positive_axes},
+                           {"ReduceMean", 11, positive_axes},
+                           {"ReduceProd", 11, positive_axes},
+                           {"ReduceL1", 11, positive_axes},
+                           {"ReduceL2", 11, positive_axes},
+                           {"ReduceLogSum", 11, positive_axes},
+                           {"ReduceLogSumExp", 11, positive_axes},
+                           {"ReduceSumSquare", 11, positive_axes},
                            {"TopK", 10, k_to_attribute},
                            {"Slice", 10, slice_to_attributes},
+                           {"Slice", 10, positive_axes},
+                           {"Scan", 9, batch_of_scan},
                            {"Resize", 10, resize_to_upsample},
                            {"Constant", 9, whole_constant_to_initializer},
                            {"Upsample", 9, scales_to_attribute}};

@@ -1,10 +1,12 @@
 // Operators that an older opset does not have, written in those that it has, of opset 7 where they
 // can be.
 #include <cmath>
+#include <string>
 
 #include <onnx.pb.h>
 
-#include "graph/onnx/deploy/opset_node.h"
+#include "graph/onnx/deploy/opset_expansions.h"
+#include "graph/onnx/onnx_types.h"
 #include "graph/onnx/surgery/node_attributes.h"
 #include "runtime/base/concat.h"
 
@@ -32,7 +34,7 @@ std::string error_function(OpsetNode& n, const std::string& x, const std::string
   return n.emit("Mul", {sign, value});
 }
 
-void gelu(OpsetNode& n) {
+bool gelu(OpsetNode& n) {
   const wire::AttributeProto* approximate = find_attribute(n.node(), "approximate");
   const bool tanh = approximate != nullptr && approximate->s() == "tanh";
   const std::string x = n.input(0);
@@ -47,75 +49,34 @@ void gelu(OpsetNode& n) {
   const std::string gate = n.emit("Add", {inner, n.scalar(1, x)});
   const std::string half = n.emit("Mul", {x, n.scalar(0.5, x)});
   n.replace_by(n.emit("Mul", {half, gate}));
+  return true;
 }
 
-// (x - mean) / sqrt(var + eps) * scale + bias over the axes from `axis` on.
-void layer_normalization(OpsetNode& n) {
-  const std::string x = n.input(0);
-  const auto rank = n.rank(x);
-  std::int64_t axis = int_attribute(n.node(), "axis", -1);
-  if (n.node().output_size() > 1) {
-    n.refuse("its mean and deviation are read");
-    return;
-  }
-  if (!rank && axis != -1) {
-    n.refuse("the rank of its input is not known");
-    return;
-  }
-  std::vector<std::int64_t> axes;
-  if (!rank) {
-    axes = {-1};
-  } else {
-    for (std::int64_t i = axis < 0 ? axis + *rank : axis; i < *rank; ++i) {
-      axes.push_back(i);
-    }
-  }
-  const wire::AttributeProto* given = find_attribute(n.node(), "epsilon");
-  const double epsilon = given == nullptr ? 1e-5f : given->f();
-  const auto mean_of = [&](const std::string& value) {
-    const std::string mean = n.emit("ReduceMean", {value});
-    set_ints(n.emitted(), "axes", axes);
-    set_int(n.emitted(), "keepdims", 1);
-    return mean;
-  };
-  const std::string centred = n.emit("Sub", {x, mean_of(x)});
-  const std::string variance = mean_of(n.emit("Mul", {centred, centred}));
-  const std::string deviation = n.emit("Sqrt", {n.emit("Add", {variance, n.scalar(epsilon, x)})});
-  std::string value = n.emit("Div", {centred, deviation});
-  value = n.emit("Mul", {value, n.input(1)});
-  if (!n.input(2).empty()) {
-    value = n.emit("Add", {value, n.input(2)});
-  }
-  n.replace_by(value);
-}
-
-void hard_swish(OpsetNode& n) {
+bool hard_swish(OpsetNode& n) {
   const std::string x = n.input(0);
   const std::string gate = n.emit("HardSigmoid", {x});
   set_float(n.emitted(), "alpha", 1.0f / 6);
   set_float(n.emitted(), "beta", 0.5f);
   n.replace_by(n.emit("Mul", {x, gate}));
+  return true;
 }
 
 // x tanh(ln(1 + e^x))
-void mish(OpsetNode& n) {
+bool mish(OpsetNode& n) {
   const std::string x = n.input(0);
   const std::string inner = n.emit("Tanh", {n.emit("Softplus", {x})});
   n.replace_by(n.emit("Mul", {x, inner}));
+  return true;
 }
 
-void swish(OpsetNode& n) {
+bool swish(OpsetNode& n) {
   const wire::AttributeProto* alpha = find_attribute(n.node(), "alpha");
   const std::string x = n.input(0);
   const std::string inside =
       alpha == nullptr || alpha->f() == 1 ? x : n.emit("Mul", {x, n.scalar(alpha->f(), x)});
   const std::string gate = n.emit("Sigmoid", {inside});
   n.replace_by(n.emit("Mul", {x, gate}));
-}
-
-void not_the_reverse(OpsetNode& n) {
-  const std::string op = n.node().op_type() == "GreaterOrEqual" ? "Less" : "Greater";
-  n.refuse(concat("before opset 12 there is only ", op, ", which is otherwise for NaN"));
+  return true;
 }
 
 // 0, 1, ... along a dimension of x, counted from the end, as a column or a row.
@@ -157,17 +118,17 @@ void computed_triangle(OpsetNode& n, std::int64_t k) {
 }
 
 // The lower or upper part: at once where it is stored, else by a mask.
-void triangle(OpsetNode& n) {
+bool triangle(OpsetNode& n) {
   const std::string x = n.input(0);
   const wire::TensorProto* stored = n.edit().find_tensor(x);
   const auto k = n.input(1).empty() ? std::vector<std::int64_t>{0} : n.whole_numbers(n.input(1));
   if (!k) {
     n.refuse("before opset 14 its diagonal cannot be computed");
-    return;
+    return true;
   }
   if (stored == nullptr || stored->dims_size() < 2) {
     computed_triangle(n, k->front());
-    return;
+    return true;
   }
   Tensor value = n.edit().read(x);
   const bool upper = int_attribute(n.node(), "upper", 1) != 0;
@@ -184,60 +145,131 @@ void triangle(OpsetNode& n) {
   n.edit().add_tensor(made, Tensor::from<double>(value.dtype(), value.shape(), numbers),
                       stored->data_type());
   n.replace_by(n.emit("Identity", {made}));
+  return true;
 }
 
-void cast_to_type(OpsetNode& n) {
-  const KnownValue* like = n.known(n.input(1));
-  const wire::TensorProto* stored = n.edit().find_tensor(n.input(1));
-  const bool floats = like != nullptr && is_float(like->dtype);
-  if (stored == nullptr && !floats) {
+bool cast_to_type(OpsetNode& n) {
+  const std::int32_t type = n.facts().type(n.input(1));
+  if (type == 0) {
     n.refuse("before opset 15 the type that it casts to has to be known");
-    return;
+    return true;
   }
-  const std::string value = n.emit("Cast", {n.input(0)});
-  set_int(n.emitted(), "to", n.float_type(n.input(1)));
-  n.replace_by(value);
+  n.replace_by(n.emit_cast(n.input(0), type));
+  return true;
 }
 
-// One stored number as often as the shape says.
-void tile_one(OpsetNode& n) {
-  const wire::TensorProto* stored = n.edit().find_tensor(n.input(0));
-  const KnownValue* value = n.known(n.node().output(0));
-  if (stored == nullptr || value == nullptr || n.edit().header(n.input(0)).elements != 1) {
-    n.refuse("before opset 8 only a stored number can be repeated");
-    return;
+// y = x where x > alpha, else 0; of alpha >= 0 alone, as an infinite x times 0 is no number.
+bool thresholded_relu(OpsetNode& n) {
+  const wire::AttributeProto* alpha = find_attribute(n.node(), "alpha");
+  const double bound = alpha == nullptr ? 1 : static_cast<double>(alpha->f());
+  const std::string x = n.input(0);
+  if (bound < 0) {
+    n.refuse("before opset 10 it is written with Relu, which an alpha below 0 rules out");
+    return true;
   }
-  const std::string form = n.edit().unique(n.input(0) + "_form");
-  n.edit().add_integers(
-      form, std::vector<std::int64_t>(static_cast<std::size_t>(value->shape.rank()), 1));
-  const std::string one = n.emit("Reshape", {n.input(0), form});
-  n.replace_by(n.emit("Tile", {one, n.input(1)}));
+  const std::string above = n.emit("Greater", {x, n.scalar(bound, x)});
+  const std::string mask = n.emit_cast(above, n.float_type(x));
+  n.replace_by(n.emit("Mul", {n.emit("Relu", {x}), mask}));
+  return true;
+}
+
+// max(0, x) + min(0, alpha (e^(x / alpha) - 1)), with min(0, y) = -max(0, -y).
+bool celu(OpsetNode& n) {
+  const wire::AttributeProto* given = find_attribute(n.node(), "alpha");
+  const double alpha = given == nullptr ? 1 : static_cast<double>(given->f());
+  const std::string x = n.input(0);
+  const std::string power = n.emit("Exp", {n.emit("Div", {x, n.scalar(alpha, x)})});
+  const std::string below =
+      n.emit("Mul", {n.emit("Sub", {n.scalar(1, x), power}), n.scalar(alpha, x)});
+  n.replace_by(n.emit("Sub", {n.emit("Relu", {x}), n.emit("Relu", {below})}));
+  return true;
+}
+
+// The nearest whole number; of two, the even one. What is infinite has no rest.
+bool round_to_even(OpsetNode& n) {
+  const std::string x = n.input(0);
+  const std::int32_t type = n.float_type(x);
+  const std::string low = n.emit("Floor", {x}), half = n.scalar(0.5, x);
+  const std::string rest = n.emit("Sub", {x, low});
+  const std::string pair =
+      n.emit("Mul", {n.emit("Floor", {n.emit("Mul", {low, half})}), n.scalar(2, x)});
+  const std::string odd = n.emit("Greater", {n.emit("Sub", {low, pair}), half});
+  const std::string tie = n.emit(
+      "Not", {n.emit("Or", {n.emit("Less", {rest, half}), n.emit("Greater", {rest, half})})});
+  const std::string up = n.emit("Or", {n.emit("Greater", {rest, half}), n.emit("And", {tie, odd})});
+  n.replace_by(n.emit("Add", {low, n.emit_cast(up, type)}));
+  return true;
+}
+
+// 1 above 0, -1 below.
+bool sign(OpsetNode& n) {
+  const std::string x = n.input(0);
+  const std::int32_t type = n.facts().type(x);
+  if (!is_float(graph_dtype(type))) {
+    n.refuse("before opset 9 only the sign of floats can be written");
+    return true;
+  }
+  const std::string zero = n.number(0, type);
+  const std::string above = n.emit_cast(n.emit("Greater", {x, zero}), type);
+  const std::string below = n.emit_cast(n.emit("Less", {x, zero}), type);
+  n.replace_by(n.emit("Sub", {above, below}));
+  return true;
+}
+
+bool erf(OpsetNode& n) {
+  n.replace_by(error_function(n, n.input(0), n.input(0)));
+  return true;
 }
 
 struct Expansion {
   const char* op;
   std::int64_t since;
-  void (*apply)(OpsetNode&);
+  Expand apply;
+  bool computes = false;  // in float32, of 16 bits too, as the operator does
 };
 
-const Expansion kExpansions[] = {{"Gelu", 20, gelu},
-                                 {"LayerNormalization", 17, layer_normalization},
-                                 {"HardSwish", 14, hard_swish},
-                                 {"Mish", 18, mish},
-                                 {"Swish", 24, swish},
-                                 {"GreaterOrEqual", 12, not_the_reverse},
-                                 {"LessOrEqual", 12, not_the_reverse},
+// A node that an expansion leaves to the rules for older forms may stand in several lines.
+const Expansion kExpansions[] = {{"Attention", 23, attention, true},
+                                 {"Gelu", 20, gelu, true},
+                                 {"GroupNormalization", 21, group_normalization, true},
+                                 {"LayerNormalization", 17, layer_normalization, true},
+                                 {"RMSNormalization", 23, rms_normalization, true},
+                                 {"HardSwish", 14, hard_swish, true},
+                                 {"Mish", 18, mish, true},
+                                 {"Swish", 24, swish, true},
+                                 {"Celu", 12, celu, true},
+                                 {"ThresholdedRelu", 10, thresholded_relu},
+                                 {"Round", 11, round_to_even},
+                                 {"Sign", 9, sign},
+                                 {"Erf", 9, erf, true},
+                                 {"GreaterOrEqual", 12, compare_or_equal},
+                                 {"LessOrEqual", 12, compare_or_equal},
+                                 {"Equal", 11, equal_numbers},
+                                 {"Less", 9, compare_whole_numbers},
+                                 {"Greater", 9, compare_whole_numbers},
+                                 {"IsInf", 10, is_infinite},
+                                 {"IsNaN", 9, is_nan},
+                                 {"Where", 9, where},
+                                 {"Slice", 10, slice_with_steps},
+                                 {"Max", 8, same_shapes},
+                                 {"Min", 8, same_shapes},
+                                 {"Sum", 8, same_shapes},
+                                 {"Mean", 8, same_shapes},
                                  {"CastLike", 15, cast_to_type},
                                  {"Trilu", 14, triangle},
-                                 {"Expand", 8, tile_one}};
+                                 {"ConstantOfShape", 9, constant_of_shape},
+                                 {"Expand", 8, expand_to_shape}};
 
 }  // namespace
 
 bool expand_node(OpsetNode& node) {
   for (const Expansion& expansion : kExpansions) {
-    if (node.node().op_type() == expansion.op && node.to() < expansion.since) {
-      expansion.apply(node);
-      return true;
+    if (node.node().op_type() == expansion.op && node.from() >= expansion.since &&
+        node.to() < expansion.since) {
+      if (expansion.computes) {
+        node.widen();
+      }
+      return expansion.apply(node);
     }
   }
   return false;

@@ -15,31 +15,31 @@ std::string OpsetNode::input(int index) const {
 }
 
 std::string OpsetNode::label() const {
-  return concat(node_->op_type(), " '", node_->name().empty() ? node_->output(0) : node_->name(),
-                "'");
+  return concat(where_, node_->op_type(), " '",
+                node_->name().empty() ? node_->output(0) : node_->name(), "'");
 }
 
 void OpsetNode::refuse(const std::string& reason) {
-  reasons_.push_back(concat(label(), ": ", reason));
+  change_.reasons.push_back(concat(label(), ": ", reason));
 }
 
 const KnownValue* OpsetNode::known(const std::string& name) const {
-  const auto found = values_.find(name);
-  return found == values_.end() ? nullptr : &found->second;
+  const auto found = change_.values.find(name);
+  return found == change_.values.end() ? nullptr : &found->second;
+}
+
+std::optional<FixedDims> OpsetNode::fixed_dims(const std::string& name) const {
+  const auto cast = casts_.find(name);
+  return change_.facts.dims(cast == casts_.end() ? name : cast->second);
 }
 
 std::optional<std::int64_t> OpsetNode::rank(const std::string& name) const {
-  if (const wire::TensorProto* tensor = edit_.find_tensor(name)) {
-    return tensor->dims_size();
-  }
-  const KnownValue* value = known(name);
-  return value == nullptr
-             ? std::nullopt
-             : std::optional<std::int64_t>(static_cast<std::int64_t>(value->shape.rank()));
+  const auto cast = casts_.find(name);
+  return change_.facts.rank(cast == casts_.end() ? name : cast->second);
 }
 
 std::string OpsetNode::stored_behind(const std::string& name) const {
-  for (const auto& node : edit_.graph().node()) {
+  for (const auto& node : change_.edit.graph().node()) {
     const std::string& op = node.op_type();
     const bool keeps = op == "Reshape" || op == "Identity" || op == "Squeeze" ||
                        op == "Unsqueeze" || op == "Cast" || op == "CastLike";
@@ -52,18 +52,20 @@ std::string OpsetNode::stored_behind(const std::string& name) const {
 
 std::optional<std::vector<std::int64_t>> OpsetNode::whole_numbers(const std::string& given) {
   const std::string name = given.empty() ? given : stored_behind(given);
-  if (name.empty() || edit_.find_tensor(name) == nullptr || !edit_.unreadable(name).empty()) {
+  if (name.empty() || change_.edit.find_tensor(name) == nullptr ||
+      !change_.edit.unreadable(name).empty()) {
     return std::nullopt;
   }
-  return edit_.read(name).values<std::int64_t>();
+  return change_.edit.read(name).values<std::int64_t>();
 }
 
 std::optional<std::vector<double>> OpsetNode::numbers(const std::string& given) {
   const std::string name = given.empty() ? given : stored_behind(given);
-  if (name.empty() || edit_.find_tensor(name) == nullptr || !edit_.unreadable(name).empty()) {
+  if (name.empty() || change_.edit.find_tensor(name) == nullptr ||
+      !change_.edit.unreadable(name).empty()) {
     return std::nullopt;
   }
-  return edit_.read(name).values<double>();
+  return change_.edit.read(name).values<double>();
 }
 
 bool OpsetNode::input_to_ints(int index, const char* attribute) {
@@ -74,13 +76,13 @@ bool OpsetNode::input_to_ints(int index, const char* attribute) {
   }
   const auto values = whole_numbers(name);
   if (!values) {
-    refuse(concat("its ", attribute, " are computed, and an attribute in opset ", to_));
+    refuse(concat("its ", attribute, " are computed, and an attribute in opset ", change_.to));
     return true;
   }
   set_ints(*node_, attribute, *values);
   node_->set_input(index, "");
   trim_inputs();
-  edit_.remove_unread({name});
+  change_.edit.remove_unread({name});
   return true;
 }
 
@@ -90,8 +92,8 @@ void OpsetNode::ints_to_input(const char* attribute, int index) {
     return;
   }
   const std::vector<std::int64_t> values(found->ints().begin(), found->ints().end());
-  const std::string name = edit_.unique(concat(node_->output(0), "_", attribute));
-  edit_.add_integers(name, values);
+  const std::string name = change_.edit.unique(concat(node_->output(0), "_", attribute));
+  change_.edit.add_integers(name, values);
   remove_attribute(*node_, attribute);
   set_input(index, name);
 }
@@ -110,54 +112,98 @@ void OpsetNode::trim_inputs() {
 }
 
 std::string OpsetNode::emit(const char* op, const std::vector<std::string>& inputs) {
-  const std::string name = edit_.unique(concat(node_->output(0), "_", op));
-  emitted_ = &edit_.insert_before(*node_, op, inputs, name);
+  const std::string name = change_.edit.unique(concat(node_->output(0), "_", op));
+  emitted_ = &change_.edit.insert_before(*node_, op, inputs, name);
   return name;
 }
 
-// Values are known as they are computed, where 16-bit floats are float32: the file says more.
+std::string OpsetNode::emit_cast(const std::string& value, std::int32_t type) {
+  const std::string made = emit("Cast", {value});
+  set_int(*emitted_, "to", type);
+  return made;
+}
+
 std::int32_t OpsetNode::float_type(const std::string& like) {
-  if (const wire::TensorProto* tensor = edit_.find_tensor(like)) {
-    return tensor->data_type();
+  const std::int32_t type = casts_.contains(like) ? 1 : change_.facts.type(like);
+  if (type == 0 && change_.facts.has_sixteen_bits()) {
+    refuse(concat("the file has floats of 16 bits and does not say of which type '", like, "' is"));
   }
-  const wire::ValueInfoProto* info = edit_.find_value_info(like);
-  if (info != nullptr && info->type().has_tensor_type()) {
-    return info->type().tensor_type().elem_type();
-  }
-  for (const auto& tensor : edit_.graph().initializer()) {
-    if (tensor.data_type() == 10 || tensor.data_type() == 16) {
-      refuse(
-          concat("the file has floats of 16 bits and does not say of which type '", like, "' is"));
-      break;
-    }
-  }
-  const KnownValue* of = known(like);
-  return of != nullptr && of->dtype == DType::kFloat64 ? 11 : 1;
+  return type == 0 ? 1 : type;
 }
 
 std::string OpsetNode::scalar(double value, const std::string& like) {
-  const std::int32_t type = float_type(like);
-  const std::string name = edit_.unique(node_->output(0) + "_number");
-  const Tensor number = Tensor::from<double>(graph_dtype(type), Shape{}, std::vector{value});
-  edit_.add_tensor(name, number, type);
+  return number(value, float_type(like));
+}
+
+std::string OpsetNode::number(double value, std::int32_t type) {
+  const std::string name = change_.edit.unique(node_->output(0) + "_number");
+  const Tensor made = Tensor::from<double>(graph_dtype(type), Shape{}, std::vector{value});
+  change_.edit.add_tensor(name, made, type);
+  return name;
+}
+
+std::string OpsetNode::integers(const std::vector<std::int64_t>& values) {
+  const std::string name = change_.edit.unique(node_->output(0) + "_numbers");
+  change_.edit.add_integers(name, values);
   return name;
 }
 
 void OpsetNode::become_initializer() {
   const std::string name = node_->output(0);
-  wire::TensorProto tensor = *edit_.find_tensor(name);
+  wire::TensorProto tensor = *change_.edit.find_tensor(name);
   tensor.set_name(name);
-  edit_.remove_node(*node_);
-  edit_.add_tensor(std::move(tensor));
+  change_.edit.remove_node(*node_);
+  change_.edit.add_tensor(std::move(tensor));
   removed_ = true;
+}
+
+void OpsetNode::widen() {
+  for (std::string& input : *node_->mutable_input()) {
+    const std::int32_t type = change_.facts.type(input);
+    if (!input.empty() && (type == 10 || type == 16)) {
+      narrow_ = type;
+      const std::string wide = emit_cast(input, 1);
+      casts_[wide] = input;
+      input = wide;
+    }
+  }
 }
 
 void OpsetNode::replace_by(const std::string& value) {
   TEMPER_ASSERT(emitted_ != nullptr && emitted_->output(0) == value, value);
+  if (narrow_ != 0) {
+    emit_cast(value, narrow_);
+  }
   const std::string output = node_->output(0);
-  edit_.remove_node(*node_);
+  change_.edit.remove_node(*node_);
   emitted_->set_output(0, output);
   removed_ = true;
+}
+
+void constant_to_tensor(wire::NodeProto& node) {
+  for (auto& attribute : *node.mutable_attribute()) {
+    const std::string name = attribute.name();
+    const bool floats = name.starts_with("value_float"), ints = name.starts_with("value_int");
+    if (!floats && !ints) {
+      continue;
+    }
+    wire::TensorProto tensor;
+    tensor.set_data_type(floats ? 1 : 7);
+    if (name == "value_float") {
+      tensor.add_float_data(attribute.f());
+    } else if (name == "value_int") {
+      tensor.add_int64_data(attribute.i());
+    } else {
+      tensor.add_dims(floats ? attribute.floats_size() : attribute.ints_size());
+      *tensor.mutable_float_data() = attribute.floats();
+      *tensor.mutable_int64_data() = attribute.ints();
+    }
+    attribute.Clear();
+    attribute.set_name("value");
+    attribute.set_type(4);
+    *attribute.mutable_t() = std::move(tensor);
+    return;
+  }
 }
 
 }  // namespace temper::graph

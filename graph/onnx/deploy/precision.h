@@ -1,4 +1,4 @@
-// `--precision fp16|bf16`: a float32 model computes in 16 bits.
+// `--precision fp16|bf16`: a float32 model computes in 16 bits. The way back is in to_float32.h.
 #pragma once
 
 #include <functional>

@@ -3,10 +3,9 @@
 #include <onnx.pb.h>
 
 namespace temper::graph {
-namespace {
 
 // Files nest no deeper than they are parsed.
-void rename_in(wire::GraphProto& body, const std::string& from, const std::string& to) {
+void rename_in_body(wire::GraphProto& body, const std::string& from, const std::string& to) {
   for (auto& node : *body.mutable_node()) {
     for (auto& input : *node.mutable_input()) {
       if (input == from) {
@@ -21,8 +20,6 @@ void rename_in(wire::GraphProto& body, const std::string& from, const std::strin
     }
   }
 }
-
-}  // namespace
 
 std::set<std::string> reads_of_body(const wire::GraphProto& body) {
   std::set<std::string> reads, own;
@@ -54,7 +51,7 @@ std::set<std::string> reads_of_body(const wire::GraphProto& body) {
 void rename_in_bodies(wire::NodeProto& node, const std::string& from, const std::string& to) {
   for (auto& attribute : *node.mutable_attribute()) {
     if (attribute.has_g()) {
-      rename_in(*attribute.mutable_g(), from, to);
+      rename_in_body(*attribute.mutable_g(), from, to);
     }
   }
 }

@@ -62,6 +62,36 @@ bool reads_inside(const wire::GraphProto& body, const std::string& name) {
                      [&](const auto& output) { return output.name() == name; });
 }
 
+int index_in(const wire::GraphProto& graph, const wire::NodeProto& node) {
+  for (int i = 0; i < graph.node_size(); ++i) {
+    if (&graph.node(i) == &node) {
+      return i;
+    }
+  }
+  TEMPER_ASSERT(false, node.name());
+  return 0;
+}
+
+// Null: it is in none of them. Files nest no deeper than they are parsed.
+wire::GraphProto* graph_with(wire::GraphProto& graph, const wire::NodeProto& node) {
+  for (auto& one : *graph.mutable_node()) {
+    if (&one == &node) {
+      return &graph;
+    }
+  }
+  for (auto& one : *graph.mutable_node()) {
+    for (auto& attribute : *one.mutable_attribute()) {
+      if (!attribute.has_g()) {
+        continue;
+      }
+      if (wire::GraphProto* found = graph_with(*attribute.mutable_g(), node)) {
+        return found;
+      }
+    }
+  }
+  return nullptr;
+}
+
 }  // namespace
 
 ModelEdit::ModelEdit(const OnnxModel& model)
@@ -282,24 +312,21 @@ void ModelEdit::remove_unread(const std::set<std::string>& names) {
 wire::NodeProto& ModelEdit::node_of(const FlatNode& node) {
   TEMPER_CHECK(!node.inlined, ErrorCode::kUnsupported, node.label(),
                " is in a function of the file; functions are not edited");
-  return *graph().mutable_node(index_of(*node.source));
+  return *graph().mutable_node(index_in(graph(), *node.source));
 }
 
-int ModelEdit::index_of(const wire::NodeProto& node) const {
-  const auto& nodes = proto_->graph().node();
-  for (int i = 0; i < nodes.size(); ++i) {
-    if (&nodes.Get(i) == &node) {
-      return i;
-    }
-  }
-  TEMPER_ASSERT(false, node.name());
-  return 0;
+wire::GraphProto& ModelEdit::graph_of(const wire::NodeProto& node) {
+  wire::GraphProto* found = graph_with(graph(), node);
+  TEMPER_ASSERT(found != nullptr, node.name());
+  return *found;
 }
 
-wire::NodeProto& ModelEdit::insert_at(int index, const std::string& op,
-                                      const std::vector<std::string>& inputs,
+wire::NodeProto& ModelEdit::insert_at(const wire::NodeProto& place, int distance,
+                                      const std::string& op, const std::vector<std::string>& inputs,
                                       const std::string& output) {
-  auto& nodes = *graph().mutable_node();
+  wire::GraphProto& where = graph_of(place);
+  const int index = index_in(where, place) + distance;
+  auto& nodes = *where.mutable_node();
   wire::NodeProto& made = *nodes.Add();
   made.set_op_type(op);
   made.set_name(unique(output + "_node"));
@@ -317,18 +344,19 @@ wire::NodeProto& ModelEdit::insert_at(int index, const std::string& op,
 wire::NodeProto& ModelEdit::insert_before(const wire::NodeProto& place, const std::string& op,
                                           const std::vector<std::string>& inputs,
                                           const std::string& output) {
-  return insert_at(index_of(place), op, inputs, output);
+  return insert_at(place, 0, op, inputs, output);
 }
 
 wire::NodeProto& ModelEdit::insert_after(const wire::NodeProto& place, const std::string& op,
                                          const std::vector<std::string>& inputs,
                                          const std::string& output) {
-  return insert_at(index_of(place) + 1, op, inputs, output);
+  return insert_at(place, 1, op, inputs, output);
 }
 
 void ModelEdit::remove_node(const wire::NodeProto& node) {
   tensors_.clear();
-  graph().mutable_node()->DeleteSubrange(index_of(node), 1);
+  wire::GraphProto& where = graph_of(node);
+  where.mutable_node()->DeleteSubrange(index_in(where, node), 1);
 }
 
 int ModelEdit::reads_of(const std::string& name) const {

@@ -79,7 +79,8 @@ class ModelEdit {
   // --- nodes -------------------------------------------------------------------
   // The node of the file behind one of flat(). REQUIRES: it is not inlined.
   wire::NodeProto& node_of(const FlatNode& node);
-  // A new node of ONNX's domain in front of, or behind, another one.
+  // A new node of ONNX's domain in front of, or behind, another one, in the graph or body where
+  // that one stands.
   wire::NodeProto& insert_before(const wire::NodeProto& place, const std::string& op,
                                  const std::vector<std::string>& inputs, const std::string& output);
   wire::NodeProto& insert_after(const wire::NodeProto& place, const std::string& op,
@@ -108,8 +109,9 @@ class ModelEdit {
  private:
   void take_names(const wire::GraphProto& graph);
   static void declare_inputs(wire::ModelProto& model);
-  int index_of(const wire::NodeProto& node) const;
-  wire::NodeProto& insert_at(int index, const std::string& op,
+  // The graph, or body, that the node stands in.
+  wire::GraphProto& graph_of(const wire::NodeProto& node);
+  wire::NodeProto& insert_at(const wire::NodeProto& place, int distance, const std::string& op,
                              const std::vector<std::string>& inputs, const std::string& output);
 
   const OnnxModel& origin_;
