@@ -15,6 +15,7 @@
 #include "graph/ops/standard_ops.h"
 #include "models/architecture.h"
 #include "runtime/platform/files.h"
+#include "tests/models/fresh_cases.h"
 #include "tests/models/generated_tensors.h"
 #include "tests/runtime/platform/temporary_folder.h"
 #include "training/compile/engine.h"
@@ -37,49 +38,6 @@ using Int = std::int64_t;
 
 constexpr std::int64_t kBatch = 4;
 constexpr std::int64_t kSequence = 8;
-
-const std::vector<JsonValue>& cases() {
-  static const JsonValue all = training::parse_json(
-      [] {
-        const MappedFile file(std::string(TEMPER_SOURCE_DIR) +
-                              "/tests/models/expected/fresh_models.json");
-        return std::string(reinterpret_cast<const char*>(file.data()), file.size());
-      }(),
-      "fresh_models.json");
-  return all.as_array("the cases");
-}
-
-AttrValue option_value(const models::ModelOption& option, const JsonValue& value) {
-  if (value.is_bool()) {
-    return Int{value.as_bool("a switch")};
-  }
-  if (value.is_array()) {
-    std::vector<Int> list;
-    for (const JsonValue& number : value.as_array("a list")) {
-      list.push_back(number.as_int("a number"));
-    }
-    return list;
-  }
-  if (value.is_string()) {
-    return value.as_string("a text");
-  }
-  return std::holds_alternative<double>(option.fallback) ? AttrValue(value.as_double("a share"))
-                                                         : AttrValue(value.as_int("a number"));
-}
-
-FreshModel model_of(const JsonValue& test) {
-  const Architecture& architecture =
-      models::find_architecture(test.at("architecture").as_string("architecture"));
-  Attrs options;
-  for (const models::ModelOption& option : architecture.options) {
-    if (const JsonValue* value = test.at("options").find(option.name)) {
-      options.set(option.name, option_value(option, *value));
-    }
-  }
-  const JsonValue* opset = test.find("opset");
-  return models::make_model(architecture, options, 0,
-                            opset == nullptr ? models::kDefaultOpset : opset->as_int("opset"));
-}
 
 Shape output_shape(const JsonValue& test) {
   Shape shape;
@@ -175,7 +133,7 @@ class FreshRun {
  private:
   graph::OnnxModel load(Values values) {
     const std::string path = folder_.path() + "/" + name_ + ".onnx";
-    FreshModel model = model_of(test_);
+    FreshModel model = fresh_model_of(test_);
     if (values == Values::kGiven) {
       give_values(model, name_);
     }
@@ -215,7 +173,7 @@ class FreshRun {
 
 class FreshModelOf : public testing::TestWithParam<std::size_t> {
  protected:
-  const JsonValue& test_ = cases().at(GetParam());
+  const JsonValue& test_ = fresh_cases().at(GetParam());
 };
 
 TEST_P(FreshModelOf, GivesWhatOnnxruntimeGives) {
@@ -241,7 +199,7 @@ TEST_P(FreshModelOf, GivesWhatOnnxruntimeGives) {
 
 // What is trained of the file is what the builder made as a parameter: no constant, no statistic.
 TEST_P(FreshModelOf, TrainsItsParametersAndNothingElse) {
-  const FreshModel model = model_of(test_);
+  const FreshModel model = fresh_model_of(test_);
   FreshRun run(test_);
   std::vector<graph::TensorDecision> decisions;
   run.onnx().build_graph(graph::standard_ops(), {}, &decisions);
@@ -271,9 +229,9 @@ TEST_P(FreshModelOf, Learns) {
   EXPECT_LT(losses.back(), 0.9 * losses.front());
 }
 
-INSTANTIATE_TEST_SUITE_P(Models, FreshModelOf, testing::Range(std::size_t{0}, cases().size()),
+INSTANTIATE_TEST_SUITE_P(Models, FreshModelOf, testing::Range(std::size_t{0}, fresh_cases().size()),
                          [](const testing::TestParamInfo<std::size_t>& tested) {
-                           return cases().at(tested.param).at("name").as_string("name");
+                           return fresh_cases().at(tested.param).at("name").as_string("name");
                          });
 
 }  // namespace
