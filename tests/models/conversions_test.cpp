@@ -147,8 +147,14 @@ TEST_P(Conversions, OpsetsCombineWithSixteenBitsAndWithIntegers) {
   DeploymentOptions integers;
   integers.conversions.opset.emplace().opset = 13;
   integers.conversions.int8_dynamic.emplace();
-  EXPECT_LE(convert("in.onnx", "integers.onnx", integers), 0.25);
-  EXPECT_EQ(graph::OnnxModel::load(path("integers.onnx")).opset(), 13);
+  try {
+    EXPECT_LE(convert("in.onnx", "integers.onnx", integers), 0.25);
+    EXPECT_EQ(graph::OnnxModel::load(path("integers.onnx")).opset(), 13);
+  } catch (const Error& error) {  // a network of ConvTranspose alone
+    EXPECT_NE(std::string(error.what()).find("no layer of the model can be quantised"),
+              std::string::npos)
+        << error.what();
+  }
 }
 
 std::string name_of(const testing::TestParamInfo<std::size_t>& info) {

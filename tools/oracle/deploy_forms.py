@@ -168,12 +168,12 @@ def attention():
 
 
 def open_sizes():
-    """What opset 7 cannot say while the batch is open, for two reasons; of fixed sizes for one."""
-    nodes = [NODE("Greater", ["x", "y"], ["c"]), NODE("Where", ["c", "x", "y"], ["larger"]),
+    """What opset 7 cannot say while the batch is open, for two nodes, and of fixed sizes can."""
+    nodes = [NODE("Greater", ["x", "y"], ["c"]), NODE("Where", ["c", "x", "y"], ["larger"]), NODE("Where", ["c", "y", "x"], ["smaller"]),
              NODE("Shape", ["x"], ["sizes"]), NODE("Gather", ["sizes", "zero"], ["batch"]),
              NODE("Range", ["zero", "batch", "one"], ["order"])]
     info = [(name, T.FLOAT, ["batch", 3]) for name in "xy"]
-    made = model("open_sizes", nodes, info, [("larger", T.FLOAT, None), ("order", T.INT64, None)],
+    made = model("open_sizes", nodes, info, [("larger", T.FLOAT, None), ("smaller", T.FLOAT, None), ("order", T.INT64, None)],
                  [stored("zero", 0, "int64"), stored("one", 1, "int64")])
     return made, {name: np.arange(6, dtype="float32").reshape(2, 3) % (3 + k) for k, name in enumerate("xy")}
 

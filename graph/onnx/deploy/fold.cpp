@@ -8,6 +8,7 @@
 
 #include <onnx.pb.h>
 
+#include "graph/onnx/deploy/constant_numbers.h"
 #include "graph/onnx/deploy/fixed_tensors.h"
 #include "graph/onnx/deploy/fold_batchnorm.h"
 #include "graph/onnx/deploy/rename_reads.h"
@@ -133,6 +134,7 @@ class FoldChoice {
 void fold(ModelEdit& edit, const FoldOptions& options) {
   const KnownValues known = options.observe(edit.model());
   const int before = edit.graph().node_size();
+  numbers_to_tensors(edit);
   std::size_t stored = 0;
   {
     const ValueFacts facts(edit, known);

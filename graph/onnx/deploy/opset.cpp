@@ -7,6 +7,7 @@
 
 #include <onnx.pb.h>
 
+#include "graph/onnx/deploy/constant_numbers.h"
 #include "graph/onnx/deploy/fixed_tensors.h"
 #include "graph/onnx/deploy/opset_bodies.h"
 #include "graph/onnx/deploy/opset_fit.h"
@@ -85,6 +86,7 @@ class OpsetEdit {
 
   // Nodes that are of another form there, and numbers that such nodes read.
   void compute_what_is_fixed() {
+    numbers_to_tensors(edit_);
     FixedTensors fixed(edit_, facts_, reference_);
     std::set<std::string> wanted;
     const auto want = [&](const std::string& name, std::int64_t most, bool whole) {

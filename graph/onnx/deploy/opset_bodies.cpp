@@ -5,7 +5,7 @@
 
 #include <onnx.pb.h>
 
-#include "graph/onnx/deploy/opset_node.h"
+#include "graph/onnx/deploy/constant_numbers.h"
 #include "graph/onnx/deploy/rename_reads.h"
 #include "runtime/base/concat.h"
 
@@ -62,7 +62,7 @@ class BodyTensors {
       if (node.op_type() != "Constant" || node.output_size() != 1 || gives(body, node.output(0))) {
         continue;
       }
-      constant_to_tensor(node);
+      numbers_to_tensor(node);
       if (node.attribute_size() == 1 && node.attribute(0).has_t()) {
         lift(body, node.output(0), node.attribute(0).t());
         nodes.DeleteSubrange(i, 1);

@@ -6,6 +6,7 @@
 
 #include <onnx.pb.h>
 
+#include "graph/onnx/deploy/constant_numbers.h"
 #include "graph/onnx/deploy/opset_expansions.h"
 #include "graph/onnx/surgery/node_attributes.h"
 #include "runtime/base/concat.h"
@@ -47,13 +48,17 @@ void split_by_sizes(OpsetNode& n) {
   std::int64_t axis = int_attribute(n.node(), "axis", 0);
   axis += axis < 0 && dims ? static_cast<std::int64_t>(dims->size()) : 0;
   const auto size = dims ? dims->at(static_cast<std::size_t>(axis)) : std::nullopt;
+  const KnownValue* seen = n.known(n.input(0));
+  const std::int64_t once = size                      ? *size
+                            : seen != nullptr && dims ? seen->shape[static_cast<int>(axis)]
+                                                      : 1;
+  if (once % parts == 0) {
+    return;  // equal parts without their sizes; others of a size that varies would be an error
+  }
   if (!size) {
     n.refuse(
         "into how many parts it splits cannot be said before opset 18, and the size is not fixed");
     return;
-  }
-  if (*size % parts == 0) {
-    return;  // equal parts without their sizes
   }
   const std::int64_t most = (*size + parts - 1) / parts;
   std::vector<std::int64_t> sizes(static_cast<std::size_t>(parts), most);
@@ -161,7 +166,7 @@ void dropout_to_attribute(OpsetNode& n) {
 }
 
 void numbers_of_constant(OpsetNode& n) {
-  constant_to_tensor(n.node());
+  numbers_to_tensor(n.node());
   n.edit().proto();  // another tensor
 }
 

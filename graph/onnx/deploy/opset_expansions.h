@@ -24,8 +24,9 @@ bool constant_of_shape(OpsetNode& n);
 bool same_shapes(OpsetNode& n);
 bool slice_with_steps(OpsetNode& n);
 
-// opset_attention.cpp
+// opset_attention.cpp, opset_range.cpp
 bool attention(OpsetNode& n);
+bool range(OpsetNode& n);
 
 // A value repeated so that it has this shape. REQUIRES: it can be, and its sizes are fixed.
 std::string repeated(OpsetNode& n, const std::string& x, const Shape& shape);

@@ -180,30 +180,4 @@ void OpsetNode::replace_by(const std::string& value) {
   removed_ = true;
 }
 
-void constant_to_tensor(wire::NodeProto& node) {
-  for (auto& attribute : *node.mutable_attribute()) {
-    const std::string name = attribute.name();
-    const bool floats = name.starts_with("value_float"), ints = name.starts_with("value_int");
-    if (!floats && !ints) {
-      continue;
-    }
-    wire::TensorProto tensor;
-    tensor.set_data_type(floats ? 1 : 7);
-    if (name == "value_float") {
-      tensor.add_float_data(attribute.f());
-    } else if (name == "value_int") {
-      tensor.add_int64_data(attribute.i());
-    } else {
-      tensor.add_dims(floats ? attribute.floats_size() : attribute.ints_size());
-      *tensor.mutable_float_data() = attribute.floats();
-      *tensor.mutable_int64_data() = attribute.ints();
-    }
-    attribute.Clear();
-    attribute.set_name("value");
-    attribute.set_type(4);
-    *attribute.mutable_t() = std::move(tensor);
-    return;
-  }
-}
-
 }  // namespace temper::graph

@@ -93,9 +93,6 @@ class OpsetNode {
   bool removed_ = false;
 };
 
-// The numbers that a Constant node names are a tensor, as before opset 12.
-void constant_to_tensor(wire::NodeProto& node);
-
 // Bring a node over the opsets at which its operator's form or meaning changed.
 void lower_node(OpsetNode& node);
 void raise_node(OpsetNode& node);

@@ -7,6 +7,7 @@
 
 #include <onnx.pb.h>
 
+#include "graph/onnx/deploy/constant_numbers.h"
 #include "graph/onnx/deploy/precision_attributes.h"
 #include "graph/onnx/deploy/precision_report.h"
 #include "graph/onnx/deploy/rename_reads.h"

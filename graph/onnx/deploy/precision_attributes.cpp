@@ -1,8 +1,5 @@
 #include "graph/onnx/deploy/precision_attributes.h"
 
-#include <utility>
-#include <vector>
-
 #include <onnx.pb.h>
 
 #include "graph/onnx/deploy/weight_range.h"
@@ -16,31 +13,6 @@ constexpr std::int32_t kFloat = 1;   // TensorProto.DataType
 constexpr std::int32_t kTensor = 4;  // AttributeProto.AttributeType
 
 }  // namespace
-
-bool numbers_to_tensor(wire::NodeProto& node) {
-  for (auto& attribute : *node.mutable_attribute()) {
-    const bool one = attribute.name() == "value_float", many = attribute.name() == "value_floats";
-    if (!one && !many) {
-      continue;
-    }
-    wire::TensorProto tensor;
-    tensor.set_data_type(kFloat);
-    std::vector<float> values(attribute.floats().begin(), attribute.floats().end());
-    if (one) {
-      values = {attribute.f()};
-    } else {
-      tensor.add_dims(attribute.floats_size());
-    }
-    tensor.set_raw_data(
-        std::string(reinterpret_cast<const char*>(values.data()), values.size() * sizeof(float)));
-    attribute.Clear();
-    attribute.set_name("value");
-    attribute.set_type(kTensor);
-    *attribute.mutable_t() = std::move(tensor);
-    return true;
-  }
-  return false;
-}
 
 void convert_attributes(wire::NodeProto& node, std::int32_t low, double limit,
                         const std::string& label) {

@@ -10,9 +10,6 @@ class NodeProto;
 
 namespace temper::graph {
 
-// value_float and value_floats of a Constant become a float32 tensor. False: it has neither.
-bool numbers_to_tensor(wire::NodeProto& node);
-
 // A float32 type or value that a node names, of Cast and ConstantOfShape, becomes the 16-bit type
 // `low` (TensorProto.DataType), of at most `limit`. `label`: of the node, for messages.
 void convert_attributes(wire::NodeProto& node, std::int32_t low, double limit,

@@ -62,6 +62,12 @@ bool reads_inside(const wire::GraphProto& body, const std::string& name) {
                      [&](const auto& output) { return output.name() == name; });
 }
 
+// How many initializers lie in a file beside the model.
+std::ptrdiff_t external_count(const wire::GraphProto& graph) {
+  return std::count_if(graph.initializer().begin(), graph.initializer().end(),
+                       [](const auto& tensor) { return tensor.data_location() != 0; });
+}
+
 int index_in(const wire::GraphProto& graph, const wire::NodeProto& node) {
   for (int i = 0; i < graph.node_size(); ++i) {
     if (&graph.node(i) == &node) {
@@ -194,7 +200,9 @@ void ModelEdit::add_tensor(wire::TensorProto tensor) {
   wire::TensorProto& added = *graph().add_initializer();
   added = std::move(tensor);
   names_.insert(added.name());
-  tensors_[added.name()] = &added;
+  if (!tensors_.empty()) {  // else all of them are found when one is asked for
+    tensors_[added.name()] = &added;
+  }
 }
 
 void ModelEdit::add_integers(const std::string& name, const std::vector<std::int64_t>& numbers) {
@@ -400,7 +408,10 @@ void ModelEdit::write(const std::string& path, const FileForm& form) const {
   for (const auto& [name, tensor] : values_) {
     values.insert_or_assign(name, plain_value(tensor));
   }
-  if (form.kind == FileForm::Kind::kAsItIs && converted_.empty()) {
+  // Data that no tensor names any more would stay in a file that is kept as it is.
+  const bool leaves_data =
+      external_count(made.graph()) < external_count(origin_.impl().proto->graph());
+  if (form.kind == FileForm::Kind::kAsItIs && converted_.empty() && !leaves_data) {
     write_edited(origin_.impl(), std::move(made), values, path);
     return;
   }

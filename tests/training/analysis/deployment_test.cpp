@@ -148,6 +148,18 @@ TEST(Deployment, AFileOfTheModelItselfIsNotOverwrittenByAnother) {
   expect_same_tensors(sample("net.onnx"), folder.path("a.onnx"));
 }
 
+TEST(Deployment, DataOfTensorsThatAreGoneAreNotWritten) {
+  const TempFolder folder;
+  DeploymentOptions out_there, integers;
+  out_there.external_data = "net.safetensors";
+  integers.conversions.int8_dynamic.emplace();
+  const std::string far = folder.path("far.onnx");
+  deploy_model(sample("net.onnx"), far, out_there);
+  const auto inside = deploy_model(sample("net.onnx"), folder.path("a.onnx"), integers);
+  const auto beside = deploy_model(far, folder.path("b.onnx"), integers);
+  EXPECT_LT(beside.bytes_after, inside.bytes_after + 1024);  // places and names of the data
+}
+
 DeploymentOptions in_precision(DType type) {
   DeploymentOptions options;
   options.conversions.precision.emplace().type = type;
