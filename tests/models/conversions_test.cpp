@@ -8,6 +8,7 @@
 
 #include "graph/onnx/surgery/model_edit.h"
 #include "runtime/base/error.h"
+#include "tests/graph/onnx/same_tensors.h"
 #include "tests/models/fresh_cases.h"
 #include "tests/runtime/platform/temporary_folder.h"
 #include "training/analysis/conversion.h"
@@ -19,25 +20,6 @@ namespace {
 using training::Deployment;
 using training::DeploymentOptions;
 using training::JsonValue;
-
-std::map<std::string, Tensor> tensors_of(const std::string& path) {
-  const graph::OnnxModel model = graph::OnnxModel::load(path);
-  graph::ModelEdit edit(model);
-  std::map<std::string, Tensor> tensors;
-  for (const std::string& name : edit.initializers()) {
-    tensors[name] = edit.read(name);
-  }
-  return tensors;
-}
-
-void expect_same_tensors(const std::string& a, const std::string& b) {
-  const auto expected = tensors_of(a), actual = tensors_of(b);
-  EXPECT_EQ(expected.size(), actual.size());
-  for (const auto& [name, tensor] : expected) {
-    ASSERT_TRUE(actual.contains(name)) << name;
-    EXPECT_TRUE(equal_bits(tensor, actual.at(name))) << name;
-  }
-}
 
 std::int64_t casts_in(const std::string& path) {
   const auto all = graph::OnnxModel::load(path).op_counts();

@@ -11,6 +11,7 @@
 
 #include "graph/onnx/surgery/model_edit.h"
 #include "runtime/platform/files.h"
+#include "tests/graph/onnx/same_tensors.h"
 #include "tests/training/test_files.h"
 #include "training/formats/npz.h"
 #include "training/formats/safetensors.h"
@@ -21,25 +22,6 @@ namespace {
 using testing::HasSubstr;
 
 std::string sample(const std::string& name) { return fixture("checkpoints/" + name); }
-
-std::map<std::string, Tensor> tensors_of(const std::string& path) {
-  const graph::OnnxModel model = graph::OnnxModel::load(path);
-  graph::ModelEdit edit(model);
-  std::map<std::string, Tensor> tensors;
-  for (const std::string& name : edit.initializers()) {
-    tensors[name] = edit.read(name);
-  }
-  return tensors;
-}
-
-void expect_same_tensors(const std::string& a, const std::string& b) {
-  const auto expected = tensors_of(a), actual = tensors_of(b);
-  ASSERT_EQ(expected.size(), actual.size());
-  for (const auto& [name, tensor] : expected) {
-    ASSERT_TRUE(actual.contains(name)) << name;
-    EXPECT_TRUE(equal_bits(tensor, actual.at(name))) << name;
-  }
-}
 
 std::vector<std::string> names_in(const std::string& folder) {
   std::vector<std::string> names;
