@@ -132,9 +132,10 @@ class FoldChoice {
 }  // namespace
 
 void fold(ModelEdit& edit, const FoldOptions& options) {
-  const KnownValues known = options.observe(edit.model());
   const int before = edit.graph().node_size();
+  const RemovedParts unread = remove_unread_parts(edit);
   numbers_to_tensors(edit);
+  const KnownValues known = options.observe(edit.model());
   std::size_t stored = 0;
   {
     const ValueFacts facts(edit, known);
@@ -144,10 +145,10 @@ void fold(ModelEdit& edit, const FoldOptions& options) {
   remove_unread_parts(edit);
   const int copies = remove_copies(edit, known);
   fold_batchnorm(edit);
-  const RemovedParts removed = remove_unread_parts(edit);
+  remove_unread_parts(edit);
   edit.note(concat("--fold: ", before, " nodes are ", edit.graph().node_size(), " now; ", stored,
                    " values that are always the same are stored, ", copies,
-                   " nodes gave what they read, ", removed.tensors, " tensors were not read"));
+                   " nodes gave what they read, ", unread.tensors, " tensors were not read"));
 }
 
 }  // namespace temper::graph
