@@ -64,6 +64,11 @@ graph::ObservedValues observe_values(const graph::OnnxModel& model, TrialRunner&
 
 void widen_by_data(const graph::OnnxModel& model, const graph::RunValues& run,
                    graph::ObservedValues& values) {
+  for (const graph::OnnxValueInfo& input : model.inputs()) {
+    if (input.file_type == "FLOAT") {
+      values.try_emplace(input.name, 0);
+    }
+  }
   std::vector<std::string> names;
   for (const auto& [name, largest] : values) {
     names.push_back(name);

@@ -11,7 +11,7 @@ namespace temper::training {
 // On the made-up inputs of `runner`: all float32 values that nodes of the main graph give.
 graph::ObservedValues observe_values(const graph::OnnxModel& model, TrialRunner& runner);
 
-// The same values on data: `values` become the larger of both.
+// The same values on data, and the inputs: `values` become the larger of both.
 void widen_by_data(const graph::OnnxModel& model, const graph::RunValues& run,
                    graph::ObservedValues& values);
 
