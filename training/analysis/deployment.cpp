@@ -37,6 +37,9 @@ graph::FileForm form_of(graph::ModelEdit& edit, const graph::OnnxModel& model,
   }
   const std::string& name = options.external_data;
   if (name.empty()) {
+    if (graph::leaves_data(edit, model)) {
+      form.kind = graph::FileForm::Kind::kDataFile;
+    }
     return form;
   }
   TEMPER_CHECK(file_name_of(name) == name && name != "." && name != "..",

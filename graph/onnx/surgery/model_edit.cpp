@@ -62,12 +62,6 @@ bool reads_inside(const wire::GraphProto& body, const std::string& name) {
                      [&](const auto& output) { return output.name() == name; });
 }
 
-// How many initializers lie in a file beside the model.
-std::ptrdiff_t external_count(const wire::GraphProto& graph) {
-  return std::count_if(graph.initializer().begin(), graph.initializer().end(),
-                       [](const auto& tensor) { return tensor.data_location() != 0; });
-}
-
 int index_in(const wire::GraphProto& graph, const wire::NodeProto& node) {
   for (int i = 0; i < graph.node_size(); ++i) {
     if (&graph.node(i) == &node) {
@@ -408,10 +402,7 @@ void ModelEdit::write(const std::string& path, const FileForm& form) const {
   for (const auto& [name, tensor] : values_) {
     values.insert_or_assign(name, plain_value(tensor));
   }
-  // Data that no tensor names any more would stay in a file that is kept as it is.
-  const bool leaves_data =
-      external_count(made.graph()) < external_count(origin_.impl().proto->graph());
-  if (form.kind == FileForm::Kind::kAsItIs && converted_.empty() && !leaves_data) {
+  if (form.kind == FileForm::Kind::kAsItIs && converted_.empty()) {
     write_edited(origin_.impl(), std::move(made), values, path);
     return;
   }
