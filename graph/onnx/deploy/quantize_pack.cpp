@@ -70,8 +70,8 @@ class Packer {
     const Tensor scales = edit_.read(node.input(1));
     by.scales = scales.values<float>();
     by.block = int_attribute(node, "block_size", 0);
-    const bool one = by.scales.size() == 1 && by.block == 0;
-    by.axis = one ? -1 : static_cast<int>(int_attribute(node, "axis", 1));
+    by.axis = static_cast<int>(int_attribute(node, "axis", 1));
+    by.axis = is_one_scale(node, scales.shape(), by) ? -1 : by.axis;
     by.zeros.assign(by.scales.size(), 0);
     by.type = DType::kUInt8;
     if (node.input_size() > 2 && !node.input(2).empty()) {
@@ -83,6 +83,19 @@ class Packer {
       by.type = zeros.dtype();
     }
     return by;
+  }
+
+  // Whether all share a scale. One in a list of its own is that of a layer with a single output.
+  bool is_one_scale(const wire::NodeProto& node, const Shape& scales, const Quantization& by) {
+    if (by.block > 0 || scales.element_count() != 1) {
+      return false;
+    }
+    if (scales.rank() == 0 || edit_.find_tensor(node.input(0)) == nullptr) {
+      return true;
+    }
+    const Shape shape = edit_.header(node.input(0)).shape;
+    const int axis = by.axis < 0 ? by.axis + shape.rank() : by.axis;
+    return axis < 0 || axis >= shape.rank() || shape[axis] != 1;
   }
 
   void pack(const std::string& rounded) {
@@ -106,15 +119,15 @@ class Packer {
     edit_.remove_unread({name});
   }
 
-  // The scale of a value that a node gives from integers; none: it is none, or has several.
-  std::optional<std::vector<float>> scales_of(const std::string& value, bool stored) {
+  // How a value that a node gives from integers is rounded; none: it is none, or has blocks.
+  std::optional<Quantization> rounding_of(const std::string& value, bool stored) {
     const wire::NodeProto* maker = producer_of(edit_, value);
     if (maker == nullptr || !unrounding_.contains(value) ||
         (stored && edit_.find_tensor(maker->input(0)) == nullptr)) {
       return std::nullopt;
     }
     const std::optional<Quantization> by = quantization_at(*maker);
-    return by && by->block == 0 ? std::optional(by->scales) : std::nullopt;
+    return by && by->block == 0 ? by : std::nullopt;
   }
 
   // Stored float biases of products whose operands both come from integers, and nobody else's.
@@ -132,26 +145,26 @@ class Packer {
           !adds_bias_as_it_is(node)) {
         continue;
       }
-      const auto input = scales_of(node.inputs[0], false), weight = scales_of(node.inputs[1], true);
-      if (!input || !weight || input->size() != 1) {
+      const auto input = rounding_of(node.inputs[0], false);
+      const auto weight = rounding_of(node.inputs[1], true);
+      if (!input || !weight || input->scales.size() != 1) {
         continue;
       }
-      add_bias(node.inputs[2], input->front(), *weight, table);
+      add_bias(node.inputs[2], input->scales.front(), *weight, table);
     }
     return table;
   }
 
-  void add_bias(const std::string& bias, float input, const std::vector<float>& weight,
-                QdqTable& table) {
+  void add_bias(const std::string& bias, float input, const Quantization& weight, QdqTable& table) {
     const std::vector<float> values = edit_.read(bias).values<float>();
     if (edit_.header(bias).shape.rank() != 1 ||
-        (weight.size() != 1 && weight.size() != values.size())) {
+        (weight.axis >= 0 && weight.scales.size() != values.size())) {
       return;
     }
-    Quantization made = bias_quantization(input, weight, weight.size() > 1);
+    Quantization made = bias_quantization(input, weight.scales, weight.axis >= 0);
     constexpr double kMost = std::numeric_limits<std::int32_t>::max();
     for (std::size_t i = 0; i < values.size(); ++i) {
-      const float scale = made.scales[weight.size() == 1 ? 0 : i];
+      const float scale = made.scales[weight.axis < 0 ? 0 : i];
       if (std::abs(static_cast<double>(values[i])) > kMost * static_cast<double>(scale)) {
         edit_.note(concat("--int8 pack: bias '", bias,
                           "' stays in floats: its scale is too fine for 32 bits"));

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <fstream>
 #include <map>
 #include <memory>
 
@@ -20,6 +21,7 @@
 #include "tests/graph/onnx/deploy/expected/quantization.h"
 #include "tests/graph/onnx/expect_error.h"
 #include "tests/graph/onnx/surgery/prepared.h"
+#include "tests/graph/onnx/wire_writer.h"
 #include "training/formats/npz.h"
 
 namespace temper::test {
@@ -268,6 +270,34 @@ TEST(QuantizePack, WhatWasNotTrainedBecomesTheStaticFile) {
   EXPECT_EQ(largest_difference(outputs_of(packed_statically.path(), inputs())[0],
                                outputs_of(path, inputs())[0]),
             0);
+}
+
+// As quantize_static() stores it.
+TEST(QuantizePack, ALayerWithOneOutputHasItsScalesInLists) {
+  ModelParts parts;
+  parts.inputs = {value_info("x", {-1, 2})};
+  parts.outputs = {value_info("y", {-1, 1})};
+  parts.initializers = {floats("w", {1, 2}, {0.5f, -2}), floats("b", {1}, {0.25f})};
+  parts.nodes = {node("Gemm", {"x", "w", "b"}, {"y"}, {int_attribute("transB", 1)}, "fc")};
+  const TemporaryFolder folder;
+  std::ofstream(folder.path("one.onnx"), std::ios::binary) << parts.bytes();
+  for (const bool trains : {false, true}) {
+    const OnnxModel model = OnnxModel::load(folder.path("one.onnx"));
+    ModelEdit edit(model);
+    graph::QuantizeStaticOptions options;
+    options.trains = trains;
+    options.run = [](const ModelEdit&, const std::vector<std::string>&, const auto& take) {
+      take(0, std::vector<float>{-1, 3});
+    };
+    graph::quantize_static(edit, options);
+    if (trains) {
+      graph::pack_quantized(edit);
+    }
+    EXPECT_EQ(edit.header("w_scale").shape, Shape{1});
+    EXPECT_EQ(edit.header("b_scale").shape, Shape{1});
+    EXPECT_EQ(edit.read("b_quantized").values<int>(),
+              std::vector<int>{static_cast<int>(std::lround(0.25 / (4.0 / 255 * 2 / 127)))});
+  }
 }
 
 TEST(QuantizePack, RefusesAModelThatRoundsNoWeight) {
