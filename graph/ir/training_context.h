@@ -16,6 +16,11 @@ struct TrainingModeOptions {
   std::uint64_t seed = 0;
   // i64 scalar: samples consumed before this batch. Needed when a Dropout is there.
   VariableId position;
+  // Ranges of rounded values follow what the batches hold: until the step `applied` (i64 scalar) is
+  // this one; below 0: always.
+  bool observes = false;
+  std::int64_t observe_until = -1;
+  VariableId applied;
 };
 
 class TrainingContext {

@@ -90,16 +90,6 @@ class Exporter {
                  "': its shape is ", value.shape, ", but in the file it is ", in_file);
   }
 
-  static Tensor whole(const PlainValue& value) {
-    Tensor tensor(value.dtype, value.shape, {}, "a tensor to export");
-    auto* to = static_cast<std::byte*>(tensor.data());
-    value.for_each_piece([&](std::span<const std::byte> piece) {
-      std::memcpy(to, piece.data(), piece.size());
-      to += piece.size();
-    });
-    return tensor;
-  }
-
   // Equal values keep their bytes, also those that a round trip would change (NaN payloads of
   // 16-bit floats).
   bool is_unchanged(const ExternalRange& range, const TensorHeader& header,
@@ -173,7 +163,7 @@ class Exporter {
       }
       const Tensor before = decode_tensor(tensor, what, nullptr);
       check_shape(name, before.shape(), found->second);
-      const Tensor now = whole(found->second);
+      const Tensor now = whole_tensor(found->second);
       if (!equal_bits(before, now)) {
         encode_inline(tensor, now, what);
       }
@@ -225,7 +215,7 @@ class Exporter {
       }
       const std::int64_t count = attribute.floats_size();
       check_shape(name, one ? Shape{} : Shape{count}, found->second);
-      const std::string raw = encode_raw(1, whole(found->second), tensor_label(name));
+      const std::string raw = encode_raw(1, whole_tensor(found->second), tensor_label(name));
       const auto* values = reinterpret_cast<const char*>(raw.data());
       for (std::int64_t i = 0; i < (one ? 1 : count); ++i) {
         float value = 0;
@@ -343,6 +333,18 @@ class Exporter {
   std::map<std::string, std::string> locations_;        // old -> new
 };
 
+}  // namespace
+
+Tensor whole_tensor(const PlainValue& value) {
+  Tensor tensor(value.dtype, value.shape, {}, "a tensor to export");
+  auto* to = static_cast<std::byte*>(tensor.data());
+  value.for_each_piece([&](std::span<const std::byte> piece) {
+    std::memcpy(to, piece.data(), piece.size());
+    to += piece.size();
+  });
+  return tensor;
+}
+
 void set_metadata(wire::ModelProto& proto, const ExportedMetadata& metadata) {
   if (metadata.prefix.empty()) {
     return;
@@ -359,8 +361,6 @@ void set_metadata(wire::ModelProto& proto, const ExportedMetadata& metadata) {
     entry->set_value(value);
   }
 }
-
-}  // namespace
 
 void write_edited(const OnnxModel::Impl& origin, wire::ModelProto edited,
                   const std::map<std::string, PlainValue>& values, const std::string& path) {

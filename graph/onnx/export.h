@@ -11,6 +11,10 @@
 #include "graph/onnx/import.h"
 #include "runtime/memory/plain_pieces.h"
 
+namespace temper::wire {
+class ModelProto;
+}
+
 namespace temper::graph {
 
 // Entries of the file's metadata whose keys begin with `prefix`: these take the place of those it
@@ -19,6 +23,10 @@ struct ExportedMetadata {
   std::string prefix;
   std::vector<std::pair<std::string, std::string>> entries;
 };
+void set_metadata(wire::ModelProto& model, const ExportedMetadata& metadata);
+
+// The elements as one tensor. COST: a copy of them.
+Tensor whole_tensor(const PlainValue& value);
 
 // Writes the model to `path` with the tensors of `trained` (by the file's names) replaced;
 // unchanged tensors keep their bytes. A file exported in training mode is written in inference form

@@ -172,6 +172,7 @@ void dequantize_gradient(GradContext& g) {
 // y = scale (q - zero), q = saturate(round(x / scale) + zero). As if rounding were not there:
 //   dx = dy where q is not clipped, 0 elsewhere
 //   dscale = sum dy (round(x / scale) - x / scale) where q is not clipped, dy (q - zero) elsewhere
+// dscale times attribute scale_gradient, where a node has it (observed_rounding.cpp).
 void fake_gradient(GradContext& g) {
   std::vector<ValueId> inputs{g.dy(), g.x(0), g.x(1)};
   if (g.has_input(2)) {
@@ -183,6 +184,10 @@ void fake_gradient(GradContext& g) {
     if (g.needs(i)) {
       g.set(i, made[static_cast<std::size_t>(i)]);
     }
+  }
+  const double factor = g.attrs().get_double("scale_gradient", 1);
+  if (g.needs(1) && factor != 1) {
+    g.set(1, g.builder().scale(made[1], factor));
   }
 }
 

@@ -134,6 +134,10 @@ void add_straight_through(std::vector<OpCase>& cases, const Form& form, DType ty
                    .expected = expected,
                    .dtypes = {DType::kFloat64},
                    .label = concat(form.label, "_", type)});
+  OpCase in_f32 = cases.back();
+  in_f32.dtypes = {DType::kFloat32};
+  in_f32.label += "_f32";
+  cases.push_back(std::move(in_f32));
 }
 
 // 17 lies between 16 and 18, 460 above the largest number and nearest to it.
@@ -308,6 +312,36 @@ void add_convolutions(std::vector<OpCase>& cases) {
                    .expected = given({1, 2, 3}, {16, 22, 28, 2, 2, 2})});
 }
 
+// The scale is that of the range -1 to 2, of 255 steps or, around 0, of 127 on each side; of a
+// weight that of its largest number.
+void add_observed(std::vector<OpCase>& cases) {
+  const Attrs whole{{"quantized", std::string("i8")}, {"least", -128.0}, {"most", 127.0}};
+  Attrs around{{"quantized", std::string("i8")}, {"least", -127.0}, {"most", 127.0}};
+  const auto add = [&](const Attrs& attrs, std::vector<OpInput> inputs, const Shape& shape,
+                       std::vector<double> y, const char* label) {
+    cases.push_back({.op = "ObservedRounding",
+                     .attrs = attrs,
+                     .inputs = std::move(inputs),
+                     .expected = given(shape, std::move(y)),
+                     .dtypes = {DType::kFloat32},
+                     .label = label});
+  };
+  const OpInput x = values({1, 5}, {-2, -0.4, 0.31, 1.11, 5});
+  const std::vector<OpInput> observed = {x, values({}, {-1}), values({}, {2})};
+  const double step = 3.0 / 255, wide = 2.0 / 127;
+  add(whole, observed, {1, 5}, {-1, -0.4, 26 * step, 94 * step, 2}, "value");
+  const double own = 0.021;  // the zero point stays that of the range: -43
+  add(whole, {x, values({}, {-1}), values({}, {2}), values({}, {own})}, {1, 5},
+      {-85 * own, -19 * own, 15 * own, 53 * own, 170 * own}, "learnt");
+  around.set("symmetric", std::int64_t{1});
+  add(around, observed, {1, 5}, {-127 * wide, -25 * wide, 20 * wide, 70 * wide, 2}, "symmetric");
+  around.set("axis", std::int64_t{1});
+  const OpInput weight = values({3, 2}, {1.01, 0.1, -2, 0.202, 0.5, -0.4});
+  const double first = 2.0 / 127, second = 0.4 / 127;
+  add(around, {weight}, {3, 2}, {64 * first, 32 * second, -2, 64 * second, 32 * first, -0.4},
+      "weight");
+}
+
 }  // namespace
 
 std::vector<OpCase> quantized_cases() {
@@ -323,6 +357,7 @@ std::vector<OpCase> quantized_cases() {
   add_float8(cases);
   add_edges(cases);
   add_dynamic(cases);
+  add_observed(cases);
   add_matrices(cases);
   add_convolutions(cases);
   return cases;

@@ -22,14 +22,7 @@ graph::NameTest name_test(const Arguments& arguments, const char* option) {
     return {};
   }
   return [patterns = split_list(arguments.text(option))](std::string_view name) {
-    bool chosen = false;
-    for (const std::string& pattern : patterns) {
-      const bool excludes = pattern.starts_with('!');
-      if (training::matches_pattern(excludes ? pattern.substr(1) : pattern, name)) {
-        chosen = !excludes;
-      }
-    }
-    return chosen;
+    return training::is_chosen(patterns, name);
   };
 }
 

@@ -105,7 +105,7 @@ const std::vector<OptionSpec>& quantize_option_specs() {
       {"--calibration-samples", "N", "so many samples of them at most, at random; 512"},
       {"--calibration", "HOW", "minmax, percentile, entropy or mse: which range counts; minmax"},
       {"--percentile", "PERCENT", "how much of the numbers the range holds; 99.999"},
-      {"--activations", "TYPE", "int8, uint8 or symmetric (int8 around 0); int8"},
+      {"--activations", "TYPE", "uint8, int8 or symmetric (int8 around 0); uint8"},
       {"--per-tensor", "", "one scale for a weight, in place of one for each output of it"},
       {"--skip", "LIST", "patterns of layers that stay in floats, such as 'head,blocks.0.**'"},
       {"--sensitivity", "", "also rounds each layer alone and says what that does to the outputs"},
@@ -140,7 +140,7 @@ void take_quantization(const Arguments& arguments, training::DeploymentOptions& 
   made.plan.per_channel = !arguments.has("--per-tensor");
   made.plan.symmetric = arguments.text("--activations") == "symmetric";
   made.activations = word_of<DType>(
-      arguments, "--activations", "int8",
+      arguments, "--activations", "uint8",
       {{"int8", DType::kInt8}, {"uint8", DType::kUInt8}, {"symmetric", DType::kInt8}});
   made.calibration = calibration_of(arguments);
   made.trains = how == "training";

@@ -41,7 +41,7 @@ temper_module(training/compile RECURSE OPTIMIZE O1 DEPENDS training/losses train
 temper_module(training/recipe OPTIMIZE O1 DEPENDS training/settings training/losses training/optimizers training/schedules training/metrics runtime/platform LINK tomlplusplus::tomlplusplus)
 temper_module(training/objective OPTIMIZE O1 DEPENDS training/recipe training/data training/compile training/losses training/metrics graph/onnx)
 temper_module(training/session OPTIMIZE O1 DEPENDS training/objective training/recipe training/compile training/data training/schedules training/metrics
-  graph/onnx backends)
+  graph/onnx graph/onnx/deploy backends)
 set_source_files_properties(${PROJECT_SOURCE_DIR}/training/session/model_metadata.cpp PROPERTIES COMPILE_DEFINITIONS TEMPER_VERSION="${PROJECT_VERSION}")
 temper_module(training/records OPTIMIZE O2 DEPENDS training/session training/formats graph/onnx/surgery)
 temper_module(training/run OPTIMIZE O2 DEPENDS training/records training/session training/schedules)

@@ -48,6 +48,7 @@ std::vector<std::string> unwritten_settings(const Session& session) {
   note(!recipe.stages.empty(), "[[train.stage]]");
   note(recipe.train.spike.guards(), "train.spike");
   note(recipe.average.is_on(), "[average]");
+  note(recipe.quantize.is_on(), "[quantize]");
   note(recipe.schedule.schedule.name == kPlateauSchedule,
        "the schedule plateau (its rates follow evaluations)");
   note(!settings.carried.empty(), "states that a batch leaves to the next one");

@@ -4,7 +4,6 @@
 #include <numeric>
 #include <utility>
 
-#include "graph/onnx/export.h"
 #include "runtime/base/error.h"
 #include "training/analysis/prediction.h"
 #include "training/records/checkpoint.h"
@@ -244,7 +243,7 @@ void ArrayTrainer::save_model(const std::string& path) {
     impl_->steps->model().write(path);
     return;
   }
-  graph::export_model(impl_->session.model(), impl_->session.engine().model_values(), path);
+  impl_->session.write_model(path);
 }
 
 void ArrayTrainer::save_checkpoint(const std::string& folder) {

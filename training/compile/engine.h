@@ -37,6 +37,8 @@ class Engine {
   const VariableStore& store() const { return plans_.store(); }
   const graph::Graph& imported() const { return imported_; }
   const CompileSettings& settings() const { return settings_; }
+  // CompileSettings::observe_until. Before any graph is made.
+  void observe_until(std::int64_t step) { settings_.observe_until = step; }
 
   // Logical values of all variables the model file has (parameters and statistics), by name: views
   // of the store, which they are read from when they are asked for.

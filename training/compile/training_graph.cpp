@@ -55,6 +55,10 @@ class GraphMaker {
       mode.dropout = request_.kind != GraphKind::kGradient;
       mode.seed = settings_.seed();
       mode.position = step_.position;
+      mode.observes = request_.kind == GraphKind::kTrain || request_.kind == GraphKind::kMicro ||
+                      request_.kind == GraphKind::kLast;
+      mode.observe_until = settings_.observe_until;
+      mode.applied = step_.applied;
       graph::apply_training_mode(graph_, mode);
       shift_position(graph_, request_, step_.position);
     } else {

@@ -95,6 +95,8 @@ struct CompileSettings {
   // See carried_states.h; `carried_rows`: of the largest batch.
   std::vector<CarriedState> carried;
   std::int64_t carried_rows = 0;
+  // Of a model that trains with rounding: the applied step from which moving ranges stand still.
+  std::int64_t observe_until = -1;  // below 0: none
   // Of a run in stages: how many there are, and what was frozen in each before this one.
   std::int64_t stages = 0;
   std::vector<std::vector<std::string>> earlier_freezes;

@@ -203,6 +203,7 @@ std::vector<RecipeKey> schedule_keys_at(const std::string& table,
                                         ScheduleSettings& (*schedule)(Recipe&));
 std::vector<RecipeKey> scaler_keys();
 std::vector<RecipeKey> average_keys();
+std::vector<RecipeKey> quantize_keys();
 // The repeated tables of the learning settings.
 RepeatedTable loss_term_table();
 RepeatedTable optimizer_group_table();

@@ -21,6 +21,7 @@
 #include "training/settings/metric_settings.h"
 #include "training/settings/model_settings.h"
 #include "training/settings/optimizer_settings.h"
+#include "training/settings/quantize_settings.h"
 #include "training/settings/scaler_settings.h"
 #include "training/settings/schedule_settings.h"
 #include "training/settings/stage_settings.h"
@@ -45,6 +46,7 @@ struct Recipe {
   std::vector<StageSettings> stages;
   ScalerSettings scaler;
   AverageSettings average;
+  QuantizeSettings quantize;
   MetricSettings metrics;
   CheckpointSettings checkpoint;
   LogSettings log;

@@ -54,7 +54,7 @@ const std::vector<RecipeKey>& recipe_key_table() {
     std::vector<RecipeKey> keys;
     for (auto* table : {model_keys, data_keys, text_data_keys, augment_keys, loss_keys,
                         learning_keys, schedule_keys, clip_keys, train_keys, metric_keys,
-                        record_keys, adversarial_keys, scaler_keys, average_keys}) {
+                        record_keys, adversarial_keys, scaler_keys, average_keys, quantize_keys}) {
       std::vector<RecipeKey> more = table();
       std::move(more.begin(), more.end(), std::back_inserter(keys));
     }

@@ -36,6 +36,7 @@ constexpr std::pair<const char*, const char*> kTables[] = {
     {"train.stage", "parts of the run that freeze something else"},
     {"scaler", "loss scaling of fp16"},
     {"average", "an average of the weights beside them: EMA, SWA"},
+    {"quantize", "training with rounded weights and values: QAT, exported as integers"},
     {"metrics", "what is measured over the validation set"},
     {"checkpoint", "when to save, what is the best model, when to stop early"},
     {"log", "how often, TensorBoard, charts"},

@@ -13,6 +13,7 @@
 #include "training/records/checkpoint.h"
 #include "training/session/data_options.h"
 #include "training/session/model_metadata.h"
+#include "training/session/observers.h"
 
 namespace temper::training {
 namespace {
@@ -45,15 +46,16 @@ bool holds_values(const graph::OnnxModel& model, const std::map<std::string, Pla
   });
 }
 
-// What the run wrote of its model; how good it is only where the values are the same.
+// What the run wrote of its model; how good it is only where the values are the same. Null: that is
+// not known, as the file holds integers.
 MetadataEntries entries_of(const std::string& last,
-                           const std::map<std::string, PlainValue>& values) {
+                           const std::map<std::string, PlainValue>* values) {
   MetadataEntries entries;
   if (!file_status(last).is_regular) {
     return entries;
   }
   const graph::OnnxModel model = graph::OnnxModel::load(last);
-  const bool same = holds_values(model, values);
+  const bool same = values != nullptr && holds_values(model, *values);
   for (auto& [key, value] : model.metadata()) {
     if (key.starts_with(kMetadataPrefix) && (same || !is_measure(key))) {
       entries.emplace_back(key, value);
@@ -84,7 +86,12 @@ std::vector<std::string> export_run(const std::string& run_directory, const std:
       graph::OnnxModel::load(recipe.model.path, {recipe.model.external_data_root});
   const std::string last = join_path(run_directory, "last.onnx");
   const std::map<std::string, PlainValue> values = model_values(saved, averages);
-  graph::export_model(model, values, model_path, {kMetadataPrefix, entries_of(last, values)});
+  if (recipe.quantize.is_on()) {
+    write_rounded(round_model(model, recipe.quantize), recipe.quantize, values, model_path,
+                  {kMetadataPrefix, entries_of(last, nullptr)});
+  } else {
+    graph::export_model(model, values, model_path, {kMetadataPrefix, entries_of(last, &values)});
+  }
   const std::string prepared = preprocessing_path(last);
   if (file_status(prepared).is_regular) {
     write_file_atomically(preprocessing_path(model_path), read_text_file(prepared, 1 << 24));

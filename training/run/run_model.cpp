@@ -1,6 +1,5 @@
 #include "training/run/run_model.h"
 
-#include "graph/onnx/export.h"
 #include "runtime/base/concat.h"
 #include "runtime/platform/files.h"
 #include "training/formats/sha256.h"
@@ -58,8 +57,7 @@ void RunModel::write(const std::string& path) {
     parent_ = sha256_of_file(session_.model().path());
   }
   with_averages(context_.recipe.average.exported == "average", [&] {
-    graph::export_model(session_.model(), session_.engine().model_values(), path,
-                        {kMetadataPrefix, model_metadata(session_, measured(), parent_)});
+    session_.write_model(path, {kMetadataPrefix, model_metadata(session_, measured(), parent_)});
   });
   const JsonValue preparation = session_.train_data().preprocessing();
   if (!preparation.is_null()) {

@@ -27,6 +27,7 @@ MemoryPlan TrainSteps::prepare() {
     validation_.settle();
     rates_ = std::move(rates);
     enter_stage(0);
+    session_.observe_until(total_steps_);
     const std::vector<GraphRequest> requests = session_.requests();
     session_.engine().prepare(requests);
     plans_.prepare(requests);

@@ -27,6 +27,23 @@ void prepare_evaluation(Session& session, const std::vector<BatchForm>& forms) {
   session.engine().prepare(requests);
 }
 
+// A file of a run that trains with rounding holds integers: it is evaluated as the model it is.
+Evaluation evaluate_rounded_file(const Session& session, const std::string& model,
+                                 SetMetrics& set) {
+  Recipe recipe = session.recipe();
+  recipe.model.path = model;
+  recipe.model.freeze.clear();  // its tensors have other names
+  recipe.model.trainable.clear();
+  recipe.groups.clear();
+  recipe.stages.clear();
+  recipe.quantize = {};
+  SessionNeeds needs;
+  needs.trains = false;
+  needs.stored_preprocessing = true;
+  Session file(std::move(recipe), {}, needs);
+  return evaluate_validation_rows(file, set);
+}
+
 }  // namespace
 
 Evaluation evaluate(Session& session, BatchLoader& loader, SetMetrics& set) {
@@ -65,6 +82,9 @@ Evaluation evaluate(Session& session, BatchLoader& loader, SetMetrics& set) {
 }
 
 Evaluation evaluate_file(Session& session, const std::string& model, SetMetrics& set) {
+  if (session.rounded() != nullptr) {
+    return evaluate_rounded_file(session, model, set);
+  }
   const graph::Graph graph =
       graph::OnnxModel::load(model, {session.recipe().model.external_data_root})
           .build_graph(graph::standard_ops(), session.as_variables());

@@ -21,6 +21,7 @@ void check_recipe(const Recipe& recipe, const CompileSettings& settings,
   };
   refuse(recipe.augment.is_on() || recipe.augment.mixes(),
          "[augment] changes the samples from epoch to epoch");
+  refuse(recipe.quantize.is_on(), "[quantize] rounds what it gives by ranges that move");
   refuse(!recipe.stages.empty(), "[[train.stage]] freezes something else in each stage");
   refuse(settings.teacher_graph != nullptr, "loss.teacher reads the model's inputs");
   refuse(!settings.carried.empty(), "model.input.NAME.carry goes on from batch to batch");

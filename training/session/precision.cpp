@@ -29,10 +29,12 @@ void settle_precision(Recipe& recipe, const graph::Graph& model, const Backend& 
   const bool fast = backend.is_fast(DType::kBFloat16);
   const std::string wide = double_tensor(model);
   if (precision == "auto") {
-    precision = fast && wide.empty() ? "bf16" : "f32";
+    const bool rounds = recipe.quantize.is_on();
+    precision = fast && wide.empty() && !rounds ? "bf16" : "f32";
     notes.push_back(
         concat("train.precision = \"", precision, "\" (",
                !wide.empty() ? concat("'", wide, "' is float64")
+               : rounds      ? "[quantize] rounds what float32 gives"
                : fast ? concat("the ", backend.name(), " device multiplies bf16 matrices fastest")
                       : concat("the ", backend.name(), " device has no fast 16-bit arithmetic"),
                ")"));

@@ -216,18 +216,24 @@ void RunData::settle(Recipe& recipe, std::vector<std::string>& notes) {
 }
 
 std::int64_t RunData::keep_few_batches(std::int64_t batches) {
-  const std::int64_t wanted = std::min(batches * recipe_.data.batch_size, train_count());
-  const SamplerOptions order{recipe_.data.shuffle, static_cast<std::uint64_t>(recipe_.data.seed)};
-  const Sampler sampler(train_rows_, order);
-  const Sampler::Epoch first = sampler.epoch(0);
-  std::vector<std::int64_t> rows;
-  for (std::int64_t i = 0; i < wanted; ++i) {
-    rows.push_back(first.row(i));
-  }
+  std::vector<std::int64_t> rows =
+      first_rows(batches * recipe_.data.batch_size,
+                 {recipe_.data.shuffle, static_cast<std::uint64_t>(recipe_.data.seed)});
   train_rows_ = rows;
   val_rows_ = std::move(rows);
   val_.reset();
-  return wanted;
+  return train_count();
+}
+
+std::vector<std::int64_t> RunData::first_rows(std::int64_t count,
+                                              const SamplerOptions& order) const {
+  const Sampler sampler(train_rows_, order);
+  const Sampler::Epoch first = sampler.epoch(0);
+  std::vector<std::int64_t> rows;
+  for (std::int64_t i = 0; i < std::min(count, train_count()); ++i) {
+    rows.push_back(first.row(i));
+  }
+  return rows;
 }
 
 void RunData::check_carrying() const {
@@ -347,6 +353,17 @@ std::unique_ptr<BatchLoader> RunData::make_ordered_loader(std::int64_t batch_siz
   options.batch_size = batch_size;
   options.buckets = &train_buckets_;
   return loader_once(*train_, train_rows_, options);
+}
+
+std::unique_ptr<BatchLoader> RunData::make_sample_loader(std::int64_t samples,
+                                                         std::int64_t batch_size) const {
+  LoaderOptions options;
+  options.batch_size = batch_size;
+  options.buckets = &train_buckets_;
+  const std::vector<std::int64_t> rows =
+      carries_ ? train_rows_
+               : first_rows(samples, {true, static_cast<std::uint64_t>(recipe_.data.seed)});
+  return loader_once(*train_, rows, options);
 }
 
 std::unique_ptr<BatchLoader> RunData::make_whole_loader() const {

@@ -82,6 +82,10 @@ class RunData {
   // All training rows once, for evaluation and prediction: in their own order, but where they
   // differ in length bucket by bucket.
   std::unique_ptr<BatchLoader> make_ordered_loader(std::int64_t batch_size) const;
+  // So many training rows once, chosen at random by data.seed; where states are carried all of them
+  // in their own order.
+  std::unique_ptr<BatchLoader> make_sample_loader(std::int64_t samples,
+                                                  std::int64_t batch_size) const;
   // All training rows as one batch, filled up to the longest.
   std::unique_ptr<BatchLoader> make_whole_loader() const;
 
@@ -94,6 +98,8 @@ class RunData {
   void split(bool by_class);
   // Only the rows of the first batches, to train on and to validate on. Returns how many.
   std::int64_t keep_few_batches(std::int64_t batches);
+  // The first training rows of an epoch in this order.
+  std::vector<std::int64_t> first_rows(std::int64_t count, const SamplerOptions& order) const;
   SamplerOptions training_order() const;
   // The class of each training row, for data.sampling = "balanced".
   std::vector<std::int64_t> classes_of_rows() const;

@@ -15,6 +15,7 @@
 #include "training/session/input_ranges.h"
 #include "training/session/input_shapes.h"
 #include "training/session/model_metadata.h"
+#include "training/session/observers.h"
 #include "training/session/precision.h"
 #include "training/session/run_device.h"
 #include "training/session/run_metrics.h"
@@ -53,7 +54,7 @@ Session::Session(Recipe recipe, EngineOptions options, SessionNeeds needs)
   backend_ = std::move(device.backend);
   threads_ = options.threads;
   settle_carrying(recipe_, notes_);
-  import_model(needs.as_variables);
+  import_model(needs.as_variables, needs.target && needs.trains);
   if (needs.target && needs.trains) {
     const std::vector<std::string> idle =
         check_effects(recipe_, {needs.arrays.empty() ? data_format(recipe_) : kFormatOfArrays});
@@ -110,6 +111,9 @@ Session::Session(Recipe recipe, EngineOptions options, SessionNeeds needs)
         cache_features(*imported_, *data_, recipe_, settings, *backend_, *reference_, options_));
     settle_field_ports();
   }
+  if (rounded_) {
+    calibrate(settings);
+  }
   engine_ =
       std::make_unique<Engine>(*imported_, std::move(settings), *backend_, *reference_, options_);
   if (needs.target && needs.trains) {
@@ -132,22 +136,30 @@ void Session::check_shares(int ranks) const {
                "data.batch_size");
 }
 
-void Session::import_model(const std::set<std::string>& asked) {
+void Session::import_model(const std::set<std::string>& asked, bool trains) {
   model_ = std::make_unique<graph::OnnxModel>(
       graph::OnnxModel::load(recipe_.model.path, {recipe_.model.external_data_root}));
   as_variables_ = asked;
-  graph::Graph graph = model_->build_graph(graph::standard_ops(), as_variables_, &decisions_);
+  if (trains && recipe_.quantize.is_on()) {
+    rounded_ = std::make_unique<graph::RoundedModel>(round_model(*model_, recipe_.quantize));
+    notes_.insert(notes_.end(), rounded_->notes.begin(), rounded_->notes.end());
+    as_variables_.merge(learnt_scales(*rounded_, recipe_.quantize));
+  }
+  graph::Graph graph = model().build_graph(graph::standard_ops(), as_variables_, &decisions_);
   const std::set<std::string> constants = asked_constants(recipe_.model.trainable, decisions_);
   if (!constants.empty()) {
     as_variables_.insert(constants.begin(), constants.end());
-    graph = model_->build_graph(graph::standard_ops(), as_variables_, &decisions_);
+    graph = model().build_graph(graph::standard_ops(), as_variables_, &decisions_);
+  }
+  if (rounded_) {
+    add_observers(graph, *rounded_, recipe_.quantize);
   }
   imported_ = std::make_unique<graph::Graph>(std::move(graph));
   const std::string note = training_form_note(recipe_.model.path, *imported_);
   if (!note.empty()) {
     notes_.push_back(note);
   }
-  layout_ = ModelLayout(*imported_, *model_, recipe_.model, *reference_, notes_);
+  layout_ = ModelLayout(*imported_, model(), recipe_.model, *reference_, notes_);
   side_files_ = value_files(recipe_.model);
 }
 

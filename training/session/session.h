@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "graph/onnx/deploy/quantize_training.h"
 #include "graph/onnx/import.h"
 #include "runtime/backend/backend.h"
 #include "training/compile/engine.h"
@@ -47,7 +48,16 @@ class Session {
   ~Session();
 
   const Recipe& recipe() const { return recipe_; }
-  const graph::OnnxModel& model() const { return *model_; }
+  // The model's file; of a run that trains with rounding, as that was put in.
+  const graph::OnnxModel& model() const { return rounded_ ? rounded_->model : *model_; }
+  // Of [quantize]; null: the run rounds nothing.
+  const graph::RoundedModel* rounded() const { return rounded_.get(); }
+  // Moving ranges stand still behind quantize.freeze_after of so many steps. Before anything is
+  // compiled.
+  void observe_until(std::int64_t total_steps);
+  // Writes the model with the engine's values as a run's model is written: in integers where the
+  // recipe says so. THROWS: as graph::export_model(), graph::export_rounded().
+  void write_model(const std::string& path, const graph::ExportedMetadata& metadata = {}) const;
   Engine& engine() { return *engine_; }
   const Engine& engine() const { return *engine_; }
   const Backend& backend() const { return *backend_; }
@@ -121,7 +131,11 @@ class Session {
   const std::vector<SideFile>& side_files() const { return side_files_; }
 
  private:
-  void import_model(const std::set<std::string>& asked);
+  // `trains`: and with [quantize], where the recipe has it.
+  void import_model(const std::set<std::string>& asked, bool trains);
+  // Where the model rounds: what it begins with.
+  void calibrate(CompileSettings& settings);
+  std::map<std::string, graph::ValueRange> observed_ranges(const CompileSettings& settings);
   void open_data(const DataOptions& options);
   std::unique_ptr<Dataset> open_probe(const std::string& path, DataOptions options) const;
   void open_inputs(DataOptions options);
@@ -146,6 +160,7 @@ class Session {
 
   Recipe recipe_;
   std::unique_ptr<graph::OnnxModel> model_;
+  std::unique_ptr<graph::RoundedModel> rounded_;
   std::set<std::string> as_variables_;
   std::vector<graph::TensorDecision> decisions_;
   ModelLayout layout_;

@@ -70,6 +70,16 @@ bool matches_pattern(std::string_view pattern, std::string_view name) {
   return reach.back();
 }
 
+bool is_chosen(const std::vector<std::string>& patterns, std::string_view name) {
+  bool chosen = false;
+  for (const std::string& pattern : patterns) {
+    const bool exclude = pattern.starts_with('!');
+    const std::string_view text = std::string_view(pattern).substr(exclude ? 1 : 0);
+    chosen = matches_pattern(text, name) ? !exclude : chosen;
+  }
+  return chosen;
+}
+
 std::vector<bool> match_names(const std::vector<std::string>& patterns,
                               const std::vector<std::string>& names, std::string_view key) {
   std::vector<bool> chosen(names.size(), false);

@@ -12,6 +12,9 @@ namespace temper::training {
 
 bool matches_pattern(std::string_view pattern, std::string_view name);
 
+// Whether the list chooses the name: the last pattern that matches it decides.
+bool is_chosen(const std::vector<std::string>& patterns, std::string_view name);
+
 // Which of `names` the list chooses. THROWS: kInvalidArgument for a pattern that matches nothing,
 // naming `key` and the nearest name.
 std::vector<bool> match_names(const std::vector<std::string>& patterns,

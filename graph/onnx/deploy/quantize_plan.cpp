@@ -67,7 +67,7 @@ class Planner {
       return;
     }
     if (options_.skip && meant(options_.skip)) {
-      plan_.left.emplace_back(name, "--skip");
+      plan_.left.emplace_back(name, options_.skip_option);
       return;
     }
     const std::string why = obstacle(node, layer);
@@ -244,6 +244,11 @@ class Planner {
 };
 
 }  // namespace
+
+const std::string& root_of(const QuantizePlan& plan, const std::string& value) {
+  const auto found = plan.same_as.find(value);
+  return found == plan.same_as.end() ? value : root_of(plan, found->second);
+}
 
 float factor_of(const FlatNode& node, const char* name) {
   const wire::AttributeProto* found = node.find(name);

@@ -21,7 +21,8 @@ namespace temper::graph {
 
 struct QuantizePlanOptions {
   NameTest skip;  // layers, by module path, weight or node; none: no layer is left out
-  NameTest only;  // these products and nothing else; none: all
+  std::string skip_option = "--skip";  // what people call it
+  NameTest only;                       // these products and nothing else; none: all
   bool per_channel = true;
   bool symmetric = false;  // activations: a Relu's range is not folded into what stands before it
 };
@@ -47,6 +48,9 @@ struct QuantizePlan {
   std::map<std::string, std::string> same_as;
   std::vector<std::pair<std::string, std::string>> left;  // product, why it stays
 };
+
+// The value whose numbers this one has; often itself.
+const std::string& root_of(const QuantizePlan& plan, const std::string& value);
 
 // A number that a Gemm multiplies by, alpha or beta; 1 where the node does not say it.
 float factor_of(const FlatNode& node, const char* name);

@@ -15,12 +15,6 @@ namespace {
 
 constexpr std::int32_t kFloat = 1;  // TensorProto.DataType
 
-// The value whose numbers this one has.
-const std::string& root_of(const QuantizePlan& plan, const std::string& value) {
-  const auto found = plan.same_as.find(value);
-  return found == plan.same_as.end() ? value : root_of(plan, found->second);
-}
-
 // A scale of int32 that is too fine for the bias is made coarser with the weight's, as
 // onnxruntime.quantization does: |bias| / (input scale x weight scale) stays below 2^31.
 void widen_for_bias(const std::vector<float>& bias, float input_scale, Quantization& weight) {
@@ -36,10 +30,10 @@ void widen_for_bias(const std::vector<float>& bias, float input_scale, Quantizat
 class StaticWriter {
  public:
   StaticWriter(ModelEdit& edit, const QuantizePlan& plan,
-               const std::map<std::string, Quantization>& values, bool trains)
-      : edit_(edit), plan_(plan), values_(values), trains_(trains) {}
+               const std::map<std::string, Quantization>& values, bool trains, DType weights)
+      : edit_(edit), plan_(plan), values_(values), trains_(trains), weights_(weights) {}
 
-  void run() {
+  QdqNames run() {
     table_.readers = plan_.readers;
     for (const std::string& value : plan_.values) {
       table_.tensors[value] = values_.at(value);
@@ -54,14 +48,14 @@ class StaticWriter {
         add_bias(product);
       }
     }
-    write_qdq(edit_, table_);
+    return write_qdq(edit_, table_);
   }
 
  private:
   void add_weight(const QuantizedProduct& product) {
     if (!table_.tensors.contains(product.weight)) {
       table_.tensors[product.weight] =
-          weight_quantization(edit_.read(product.weight), DType::kInt8, product.weight_axis);
+          weight_quantization(edit_.read(product.weight), weights_, product.weight_axis);
       if (trains_) {
         table_.kept.insert(product.weight);
       }
@@ -97,6 +91,7 @@ class StaticWriter {
   const QuantizePlan& plan_;
   const std::map<std::string, Quantization>& values_;
   bool trains_;
+  DType weights_;
   QdqTable table_;
   int copies_ = 0;
 };
@@ -163,9 +158,10 @@ CalibratedPlan calibrate(ModelEdit& edit, const QuantizeStaticOptions& options) 
   return made;
 }
 
-void write_quantized(ModelEdit& edit, const QuantizePlan& plan,
-                     const std::map<std::string, Quantization>& values, bool trains) {
-  StaticWriter(edit, plan, values, trains).run();
+QdqNames write_quantized(ModelEdit& edit, const QuantizePlan& plan,
+                         const std::map<std::string, Quantization>& values, bool trains,
+                         DType weights) {
+  return StaticWriter(edit, plan, values, trains, weights).run();
 }
 
 CalibratedPlan quantize_static(ModelEdit& edit, const QuantizeStaticOptions& options) {

@@ -11,6 +11,7 @@
 #include "graph/onnx/deploy/calibration.h"
 #include "graph/onnx/deploy/quantization.h"
 #include "graph/onnx/deploy/quantize_plan.h"
+#include "graph/onnx/deploy/write_qdq.h"
 
 namespace temper::graph {
 
@@ -43,9 +44,11 @@ struct CalibratedPlan {
 // not finite on the data.
 CalibratedPlan calibrate(ModelEdit& edit, const QuantizeStaticOptions& options);
 
-// `values`: of a plan that holds all of this one's. `trains`: as in the options.
-void write_quantized(ModelEdit& edit, const QuantizePlan& plan,
-                     const std::map<std::string, Quantization>& values, bool trains = false);
+// `values`: of a plan that holds all of this one's. `trains`: as in the options. `weights`: their
+// integers.
+QdqNames write_quantized(ModelEdit& edit, const QuantizePlan& plan,
+                         const std::map<std::string, Quantization>& values, bool trains = false,
+                         DType weights = DType::kInt8);
 
 // BatchNormalization folded first, then both, and a note of what was done.
 CalibratedPlan quantize_static(ModelEdit& edit, const QuantizeStaticOptions& options);

@@ -16,7 +16,7 @@ class QdqWriter {
  public:
   QdqWriter(ModelEdit& edit, const QdqTable& table) : edit_(edit), table_(table) {}
 
-  void run() {
+  QdqNames run() {
     std::int64_t opset = 10;
     for (const auto& [name, by] : table_.tensors) {
       opset = std::max<std::int64_t>(opset, by.axis >= 0 ? 13 : 10);
@@ -36,11 +36,13 @@ class QdqWriter {
         round_output(name, by);
       }
     }
+    return std::move(names_);
   }
 
  private:
   void store(const std::string& name, const Quantization& by) {
     const StoredIntegers made = add_integers_of(edit_, name, edit_.read(name), by);
+    names_[name] = made;
     const std::string floats = edit_.unique(name + "_dequantized");
     finish(edit_.insert_before(first_reader(name, {}), "DequantizeLinear",
                                {made.values, made.scales, made.zeros}, floats),
@@ -58,6 +60,7 @@ class QdqWriter {
   // The model gives the rounded value, under its name.
   void round_output(const std::string& name, const Quantization& by) {
     const StoredIntegers scales = add_scales(edit_, name, by, {});
+    names_[name] = scales;
     const std::string whole = edit_.unique(name + "_quantized");
     const std::string before = edit_.unique(name + "_before_rounding");
     wire::NodeProto& producer = *producer_of(edit_, name);
@@ -75,6 +78,7 @@ class QdqWriter {
     const bool stored = edit_.find_tensor(name) != nullptr;
     const StoredIntegers scales =
         add_scales(edit_, name, by, stored ? edit_.header(name).shape : Shape{});
+    names_[name] = scales;
     const std::string whole = edit_.unique(name + "_quantized");
     const std::string floats = edit_.unique(name + "_dequantized");
     const auto limited = table_.readers.find(name);
@@ -126,11 +130,12 @@ class QdqWriter {
 
   ModelEdit& edit_;
   const QdqTable& table_;
+  QdqNames names_;
 };
 
 }  // namespace
 
-void write_qdq(ModelEdit& edit, const QdqTable& table) { QdqWriter(edit, table).run(); }
+QdqNames write_qdq(ModelEdit& edit, const QdqTable& table) { return QdqWriter(edit, table).run(); }
 
 void check_quantized_opset(const ModelEdit& edit, std::int64_t needed, const std::string& option) {
   TEMPER_CHECK(edit.opset() >= needed, ErrorCode::kUnsupported, option, " needs opset ", needed,

@@ -21,18 +21,21 @@ struct QdqTable {
   std::set<std::string> kept;
 };
 
+// A stored tensor's quantised form with its scales and zero points, as initializers of these names;
+// of a value or a tensor that stays floats, the last two.
+struct StoredIntegers {
+  std::string values, scales, zeros;
+};
+using QdqNames = std::map<std::string, StoredIntegers>;  // by the tensor's name
+
 // REQUIRES: float32 tensors of the main graph. THROWS: kUnsupported when the opset is too old for
 // what the table asks for, with what to type.
-void write_qdq(ModelEdit& edit, const QdqTable& table);
+QdqNames write_qdq(ModelEdit& edit, const QdqTable& table);
 
 // The opset that a table needs: 10, 13 with a scale for each entry of an axis, 21 with blocks or 4
 // bits. THROWS: kUnsupported naming `option` when the file's is older.
 void check_quantized_opset(const ModelEdit& edit, std::int64_t needed, const std::string& option);
 
-// A stored tensor's quantised form with its scales and zero points, as initializers of these names.
-struct StoredIntegers {
-  std::string values, scales, zeros;
-};
 StoredIntegers add_integers_of(ModelEdit& edit, const std::string& name, const Tensor& values,
                                const Quantization& by);
 // Scales and zero points alone.

@@ -61,8 +61,11 @@ std::vector<Recipe> runs_with_much() {
                                          "augment.resized_crop=true",
                                          "loss.l1=0.1",
                                          "loss.teacher.model=t.onnx"};
-  return {with(kOne, much), with(kOne, {"data.val_split=0.2", "data.split=time", "data.window=4"}),
+  return {with(kOne, much),
+          with(kOne, {"data.val_split=0.2", "data.split=time", "data.window=4"}),
           with(kOne, {"data.sampling=weighted", "average.kind=swa"}),
+          with(kOne, {"quantize.bits=8", "quantize.calibration=percentile"}),
+          with(kOne, {"quantize.bits=8", "quantize.observers=learned"}),
           with(kTwo, {"schedule.generator.name=cosine", "schedule.generator.warmup=5%",
                       "schedule.discriminator.name=cosine", "schedule.discriminator.warmup=5%",
                       "clip.norm=1", "clip.agc=0.01"})};

@@ -16,14 +16,16 @@ inline std::vector<RecipeValue> candidates() {
   using Numbers = std::vector<double>;
   using Integers = std::vector<std::int64_t>;
   std::vector<RecipeValue> values = {
-      true, false,        std::int64_t{3}, std::int64_t{7},    0.25,         1.5,
-      12.0, Texts{"auc"}, Texts{"a", "b"}, Numbers{0.25, 0.5}, Integers{24}, Integers{24, 32}};
+      true, false,          std::int64_t{3}, std::int64_t{7},    0.25,         1.5,
+      12.0, Texts{"auc"},   Texts{"a", "b"}, Numbers{0.25, 0.5}, Integers{24}, Integers{24, 32},
+      75.0, std::int64_t{4}};
   // Names of losses, optimizers, schedules, then words of choices; the last is any text.
   for (const char* text :
-       {"mse",  "sgd",     "cosine",  "hinge",   "frozen",   "weighted", "no",    ",",
-        "npz",  "bicubic", "u16",     "reflect", "bilinear", "balanced", "epoch", "exponential",
-        "bf16", "batches", "stop",    "warn",    "loss",     "90 min",   "max",   "ema",
-        "last", "micro",   "uniform", "time",    "/a/text"}) {
+       {"mse",       "sgd",         "cosine",  "hinge",   "frozen",  "weighted", "no",
+        ",",         "npz",         "bicubic", "u16",     "reflect", "bilinear", "balanced",
+        "epoch",     "exponential", "bf16",    "batches", "stop",    "warn",     "loss",
+        "90 min",    "max",         "ema",     "last",    "micro",   "uniform",  "time",
+        "symmetric", "entropy",     "learned", "rounded", "/a/text"}) {
     values.emplace_back(std::string(text));
   }
   return values;

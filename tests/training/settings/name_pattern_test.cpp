@@ -30,6 +30,10 @@ TEST(NamePattern, AnExclamationMarkExcludesWhatEarlierPatternsChose) {
   const std::vector<std::string> names = {"a.weight", "a.bias", "b.weight"};
   EXPECT_EQ(match_names({"a.**", "!**.bias"}, names, "model.freeze"),
             (std::vector<bool>{true, false, false}));
+  EXPECT_TRUE(is_chosen({"a.**", "!**.bias"}, "a.weight"));
+  EXPECT_FALSE(is_chosen({"a.**", "!**.bias"}, "a.bias"));
+  EXPECT_FALSE(is_chosen({"a.**", "!**.bias"}, "b.weight"));
+  EXPECT_FALSE(is_chosen({}, "a.weight"));
 }
 
 TEST(NamePattern, OneThatMatchesNothingIsAnErrorThatNamesTheNearest) {
