@@ -91,4 +91,5 @@ def main():
     onnx.save(onnx.load_from_string(program.model_proto.SerializeToString()), folder / "cifar.onnx")
 
 
-main()
+if __name__ == "__main__":
+    main()
