@@ -1,5 +1,7 @@
 // `temper predict`: every output of a model for all rows of a data set.
+#include <algorithm>
 #include <cstdio>
+#include <utility>
 
 #include "tools/cli/command.h"
 #include "tools/cli/device_option.h"
@@ -9,6 +11,22 @@
 
 namespace temper::cli {
 namespace {
+
+constexpr const char* kFiles = "files";
+
+// Beside the outputs; one of the model's own that has such a name goes before.
+std::vector<training::NamedTexts> texts_of(const training::Prediction& prediction) {
+  std::vector<training::NamedTexts> texts;
+  for (const auto& [name, lines] :
+       {std::pair(kFiles, &prediction.files), {"classes", &prediction.classes}}) {
+    const bool taken = std::any_of(prediction.outputs.begin(), prediction.outputs.end(),
+                                   [&](const auto& output) { return output.first == name; });
+    if (!lines->empty() && !taken) {
+      texts.emplace_back(name, *lines);
+    }
+  }
+  return texts;
+}
 
 int run(const Arguments& arguments) {
   const auto [data, parameters] = required_data(arguments, 1, "temper predict");
@@ -21,11 +39,16 @@ int run(const Arguments& arguments) {
   const training::Prediction prediction = training::predict(recipe);
   const std::vector<training::NamedTensor>& outputs = prediction.outputs;
   const std::string path = arguments.text("--out");
-  const bool files = !prediction.files.empty();
-  training::write_npz(path, outputs, false, {files ? "files" : "", prediction.files});
+  const std::vector<training::NamedTexts> texts = texts_of(prediction);
+  training::write_npz(path, outputs, false, texts);
   training::JsonValue arrays = training::JsonValue::object();
-  if (files && !arguments.has("--json")) {
-    std::printf("files  %zu names, one for each row\n", prediction.files.size());
+  for (const auto& [name, lines] : texts) {
+    if (arguments.has("--json")) {
+      arrays.set(name, concat("text[", lines.size(), "]"));
+    } else {
+      std::printf("%s  %zu names, one for each %s\n", name.c_str(), lines.size(),
+                  name == kFiles ? "row" : "class");
+    }
   }
   for (const auto& [name, tensor] : outputs) {
     if (arguments.has("--json")) {
@@ -55,7 +78,9 @@ Command predict_command() {
         "the inputs, such as an .npz; then keys of a recipe, such as data.scale=true", false,
         true}},
       {{"--data", "FILE", "DATA, as an option"},
-       {"--out", "P.npz", "one array per output, by its name; of pictures also their files", true},
+       {"--out", "P.npz",
+        "one array per output, by its name; of pictures also their files, of classes their names",
+        true},
        {"--batch-size", "N", "samples per batch; 32 when left out"},
        {"--threads", "N", "threads; all processors when left out"},
        device_option(),

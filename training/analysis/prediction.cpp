@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "backends/backends.h"
+#include "graph/onnx/class_names.h"
 #include "runtime/base/error.h"
 #include "training/session/output_lengths.h"
 
@@ -181,6 +182,10 @@ Prediction predict(const Recipe& recipe, EngineOptions options) {
     for (std::int64_t row = 0; row < count; ++row) {
       prediction.files.push_back(session.train_data().where(0, row));
     }
+  }
+  prediction.classes = session.recipe().data.class_names;
+  if (prediction.classes.empty()) {
+    prediction.classes = graph::class_names(session.model().metadata());
   }
   return prediction;
 }

@@ -20,7 +20,8 @@ namespace temper::training {
 // array NAME.lengths; one whose length stands further back has room for the longest, filled with 0.
 struct Prediction {
   std::vector<NamedTensor> outputs;
-  std::vector<std::string> files;  // of the rows, where each is a file of its own
+  std::vector<std::string> files;    // of the rows, where each is a file of its own
+  std::vector<std::string> classes;  // names in the order of the classes, where they are known
 };
 Prediction predict(const Recipe& recipe, EngineOptions options = {});
 

@@ -42,7 +42,7 @@ std::optional<std::vector<std::string>> NpzFile::read_texts(std::string_view nam
 }
 
 void write_npz(const std::string& path, const std::vector<NamedTensor>& arrays, bool compress,
-               const NamedTexts& texts) {
+               const std::vector<NamedTexts>& texts) {
   std::vector<Tensor> plain;
   std::vector<std::string> headers;
   plain.reserve(arrays.size());
@@ -60,11 +60,12 @@ void write_npz(const std::string& path, const std::vector<NamedTensor>& arrays, 
                         std::span(static_cast<const std::byte*>(plain.back().data()),
                                   static_cast<std::size_t>(plain.back().bytes()))}});
   }
-  const std::string text_file =
-      texts.first.empty() ? std::string{} : encode_npy_texts(texts.second);
-  if (!texts.first.empty()) {
-    members.push_back(
-        {texts.first + ".npy", {std::as_bytes(std::span(text_file.data(), text_file.size())), {}}});
+  std::vector<std::string> text_files;
+  text_files.reserve(texts.size());
+  for (const auto& [name, lines] : texts) {
+    text_files.push_back(encode_npy_texts(lines));
+    const std::string& file = text_files.back();
+    members.push_back({name + ".npy", {std::as_bytes(std::span(file.data(), file.size())), {}}});
   }
   write_zip(path, members, compress);
 }

@@ -13,7 +13,7 @@
 namespace temper::training {
 
 using NamedTensor = std::pair<std::string, Tensor>;
-// An array of texts; none where the name is empty.
+// An array of texts.
 using NamedTexts = std::pair<std::string, std::vector<std::string>>;
 
 // Threading: one thread at a time.
@@ -41,6 +41,6 @@ class NpzFile {
 
 // Writes atomically; equal arrays give equal files. bf16, which NumPy lacks, is written as f32.
 void write_npz(const std::string& path, const std::vector<NamedTensor>& arrays,
-               bool compress = false, const NamedTexts& texts = {});
+               bool compress = false, const std::vector<NamedTexts>& texts = {});
 
 }  // namespace temper::training

@@ -125,7 +125,7 @@ TEST(Npz, WritesTextsAsNumpyDoes) {
   const TempFolder folder;
   const std::string path = folder.path("texts.npz");
   const std::vector<std::string> texts = {"ant/1.jpg", "", "b\u00e9e \u732b", "\U0001F41D"};
-  write_npz(path, {{"x", Tensor::scalar(DType::kFloat32, 1.0f)}}, false, {"files", texts});
+  write_npz(path, {{"x", Tensor::scalar(DType::kFloat32, 1.0f)}}, false, {{"files", texts}});
   EXPECT_EQ(NpzFile(path).read_texts("files"), texts);
   const std::string file = encode_npy_texts(texts);
   EXPECT_NE(file.find("'descr': '<U9', 'fortran_order': False, 'shape': (4,)"), std::string::npos);
