@@ -41,5 +41,11 @@ TEST(AverageCommand, RefusesWeightsThatAreNoNumbers) {
   EXPECT_FALSE(std::filesystem::exists(scratch / "c.onnx"));
 }
 
+TEST(AverageCommand, NeedsASecondFile) {
+  const CommandResult one = run_temper({"average", diff_fixture("base.onnx"), "--out", "c.onnx"});
+  EXPECT_EQ(one.exit_code, 2);
+  EXPECT_THAT(one.err, HasSubstr("temper average needs FILE: the others"));
+}
+
 }  // namespace
 }  // namespace temper::test

@@ -6,6 +6,7 @@
 #include "runtime/base/number_text.h"
 #include "runtime/platform/threads.h"
 #include "tools/cli/command.h"
+#include "tools/cli/quick_recipe.h"
 #include "training/analysis/averaging.h"
 #include "training/formats/json.h"
 
@@ -27,6 +28,13 @@ training::AverageOptions options_of(const Arguments& arguments) {
     options.weights.push_back(*number);
     begin = end + 1;
   }
+  if (arguments.has("--recalibrate")) {
+    options.recalibrate = data_recipe(arguments.text("--recalibrate"), arguments);
+    options.recalibrate->data.batch_size =
+        arguments.integer("--batch-size", options.recalibrate->data.batch_size, 1);
+  }
+  TEMPER_CHECK(options.recalibrate || !arguments.has("--batch-size"), ErrorCode::kInvalidArgument,
+               "--batch-size says more about --recalibrate, which is not given");
   return options;
 }
 
@@ -49,6 +57,7 @@ int run(const Arguments& arguments) {
     line.set("shares", JsonValue::array_of(made.shares));
     line.set("averaged", made.averaged);
     line.set("equal", made.equal);
+    line.set("recalibrated", made.recalibrated);
     line.set("trial", std::move(outputs));
     line.set("notes", JsonValue::array_of(made.notes));
     std::printf("%s\n", line.text().c_str());
@@ -60,6 +69,10 @@ int run(const Arguments& arguments) {
   }
   std::printf("%lld tensors averaged, %lld equal in all\n", static_cast<long long>(made.averaged),
               static_cast<long long>(made.equal));
+  if (made.recalibrated > 0) {
+    std::printf("%lld running statistics computed anew\n",
+                static_cast<long long>(made.recalibrated));
+  }
   for (const training::TrialOutput& output : made.trial) {
     std::printf("trial: output '%s' %s, at most %s of the first file and %s of the mean\n",
                 output.name.c_str(), to_string(output.shape).c_str(),
@@ -81,11 +94,14 @@ Command average_command() {
       "equal.\n"
       "The new model is run before it is written. docs/verify.md has more.\n",
       {{"FIRST", "the first file, whose metadata and rest the mean has"},
-       {"FILE", "the others", false, true}},
+       {"FILE", "the others", true, true}},
       {{"--out", "OUT", "the file to write", true},
        {"--weights", "W,W,...",
         "how much each file counts, such as 0.3,0.7 or numbers of samples; or samples: as many as "
         "its metadata says it was trained on; all alike when left out"},
+       {"--recalibrate", "DATA",
+        "running statistics of BatchNorm anew, from inputs such as an .npz or a RECIPE.toml"},
+       {"--batch-size", "N", "of --recalibrate; the recipe's, or 32"},
        {"--threads", "N", "threads; all processors when left out"},
        {"--json", "", "one JSON line, and errors as JSON"}},
       run};

@@ -100,8 +100,9 @@ Arguments collect(const Target& target) {
   Arguments arguments;
   for (std::size_t i = 0; i < target.positionals.size(); ++i) {
     const PositionalSpec& spec = target.command->positionals[i];
-    TEMPER_CHECK(!spec.required || !target.positionals[i].empty(), ErrorCode::kInvalidArgument,
-                 "temper ", target.command->name, " needs ", spec.name, ": ", spec.help);
+    const bool given = spec.repeated ? !target.rest.empty() : !target.positionals[i].empty();
+    TEMPER_CHECK(!spec.required || given, ErrorCode::kInvalidArgument, "temper ",
+                 target.command->name, " needs ", spec.name, ": ", spec.help);
     if (!spec.repeated && !target.positionals[i].empty()) {
       arguments.positionals_.push_back(target.positionals[i]);
     }

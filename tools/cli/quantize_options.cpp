@@ -4,7 +4,6 @@
 #include "runtime/base/number_text.h"
 #include "tools/cli/name_list.h"
 #include "tools/cli/quick_recipe.h"
-#include "tools/cli/recipe_words.h"
 
 namespace temper::cli {
 namespace {
@@ -57,10 +56,7 @@ training::CalibrationData calibration_data(const Arguments& arguments) {
                "see, from "
                "which it learns the ranges of its values; --int8 dynamic needs none");
   training::CalibrationData data;
-  data.recipe = path.ends_with(".toml")
-                    ? training::read_recipe(recipe_sources(path, {}))
-                    : make_quick_recipe({arguments.positional(0), path, "", {}});
-  data.recipe.train.threads = arguments.integer("--threads", data.recipe.train.threads, 1);
+  data.recipe = data_recipe(path, arguments);
   data.samples = arguments.integer("--calibration-samples", data.samples, 1);
   return data;
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "runtime/base/error.h"
+#include "tools/cli/recipe_words.h"
 #include "training/losses/loss.h"
 #include "training/recipe/recipe_keys.h"
 
@@ -56,6 +57,14 @@ training::Recipe make_quick_recipe(const QuickRecipe& quick) {
   recipe.model.path = quick.model;
   recipe.data.train = quick.data;
   recipe.data.shuffle = false;
+  return recipe;
+}
+
+training::Recipe data_recipe(const std::string& path, const Arguments& arguments) {
+  training::Recipe recipe = path.ends_with(".toml")
+                                ? training::read_recipe(recipe_sources(path, {}))
+                                : make_quick_recipe({arguments.positional(0), path, "", {}});
+  recipe.train.threads = arguments.integer("--threads", recipe.train.threads, 1);
   return recipe;
 }
 

@@ -29,6 +29,10 @@ TypedData required_data(const Arguments& arguments, std::size_t first, const std
 // No shuffling and no validation split. THROWS: kInvalidArgument.
 training::Recipe make_quick_recipe(const QuickRecipe& quick);
 
+// Of an option such as --calibrate: a RECIPE.toml, or data as for make_quick_recipe(), with
+// --threads where it is given.
+training::Recipe data_recipe(const std::string& path, const Arguments& arguments);
+
 // The positional arguments from `first` on, which must be key=value.
 std::vector<std::string> parameters_of(const Arguments& arguments, std::size_t first);
 

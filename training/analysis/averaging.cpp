@@ -11,7 +11,9 @@
 #include "graph/ops/standard_ops.h"
 #include "runtime/base/error.h"
 #include "runtime/platform/folders.h"
+#include "training/analysis/calibration_data.h"
 #include "training/analysis/checkpoint_source.h"
+#include "training/analysis/recalibration.h"
 #include "training/analysis/structure_diff.h"
 #include "training/analysis/weight_diff.h"
 #include "training/formats/safetensors.h"
@@ -201,20 +203,33 @@ void note_statistics(const graph::OnnxModel& model, const std::map<std::string, 
     count += variable.is(VariableKind::kStatistic) && means.contains(variable.name) ? 1 : 0;
   }
   if (count > 0) {
-    notes.push_back(concat(count,
-                           " running statistics of BatchNorm were averaged as numbers; activations "
-                           "of averaged weights have others: train a little from the result, or "
-                           "measure it (temper verify) before it is used"));
+    notes.push_back(
+        concat(count,
+               " running statistics of BatchNorm were averaged as numbers; activations "
+               "of averaged weights have others: train a little from the result, or "
+               "measure it (temper verify) before it is used; --recalibrate DATA computes "
+               "them"));
   }
 }
 
 void write_onnx(const Files& files, const std::map<std::string, PlainValue>& means,
                 const std::string& out, const AverageOptions& options, Average& made) {
   const graph::OnnxModel& first = files[0]->model.front();
-  note_statistics(first, means, made.notes);
   Draft draft(out);
   make_directories(folder_of(draft.path()));
-  graph::export_model(first, means, draft.path(), {kMetadataPrefix, lasting_entries(first)});
+  const auto write_mean = [&](const std::string& path) {
+    graph::export_model(first, means, path, {kMetadataPrefix, lasting_entries(first)});
+  };
+  if (options.recalibrate) {
+    Draft mean(join_path(folder_of(out), concat("mean-of-", file_name_of(out))));
+    make_directories(folder_of(mean.path()));
+    write_mean(mean.path());
+    copy_preprocessing(first.path(), mean.path());
+    made.recalibrated = recalibrate_batchnorm(mean.path(), *options.recalibrate, draft.path());
+  } else {
+    note_statistics(first, means, made.notes);
+    write_mean(draft.path());
+  }
   TrialRunner runner(options.symbols, options.threads);
   made.trial = compare_results(runner.run(first), runner.run(graph::OnnxModel::load(draft.path())),
                                "with the mean of the weights");
@@ -249,6 +264,9 @@ Average average_files(const std::vector<std::string>& paths, const std::string& 
                  "convert puts a checkpoint into an ONNX file)");
   }
   const bool onnx = !files[0]->model.empty();
+  TEMPER_CHECK(onnx || !options.recalibrate, ErrorCode::kInvalidArgument,
+               "--recalibrate runs the model, and checkpoints have none: put the mean into an ONNX "
+               "file first (temper convert)");
   const char* ending = onnx ? ".onnx" : ".safetensors";
   TEMPER_CHECK(out.ends_with(ending), ErrorCode::kInvalidArgument, "--out is ", out,
                ": the mean of ", onnx ? "ONNX files" : "checkpoints", " is written as a file *",

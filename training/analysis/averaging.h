@@ -3,10 +3,12 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "training/analysis/trial.h"
+#include "training/recipe/recipe.h"
 
 namespace temper::training {
 
@@ -14,6 +16,9 @@ struct AverageOptions {
   std::vector<double> weights;  // of the files; empty: they count alike
   // Each counts as many times as its metadata says it was trained on samples.
   bool by_samples = false;
+  // Data from which BatchNorm's running statistics of the mean are computed; its model is not
+  // looked at. None: they are averaged.
+  std::optional<Recipe> recalibrate;
   std::map<std::string, std::int64_t> symbols;  // sizes for the trial run; others are chosen
   int threads = 1;
 };
@@ -22,6 +27,7 @@ struct Average {
   std::vector<double> shares;      // of each file; their sum is 1
   std::int64_t averaged = 0;       // tensors that differed
   std::int64_t equal = 0;          // tensors that all files have alike
+  std::int64_t recalibrated = 0;   // running statistics that were computed anew
   std::vector<TrialOutput> trial;  // of ONNX files: the first one's outputs, and those of the mean
   std::vector<std::string> notes;
 };

@@ -9,6 +9,7 @@
 #include "graph/onnx/surgery/trial_run.h"
 #include "graph/ops/standard_ops.h"
 #include "graph/passes/bind_shapes.h"
+#include "graph/passes/training_mode.h"
 #include "runtime/base/error.h"
 #include "runtime/platform/folders.h"
 
@@ -61,9 +62,28 @@ TrialRunner::TrialRunner(std::map<std::string, std::int64_t> symbols, int thread
       backend_(make_backend("cpu")),
       trial_{*reference_, *backend_, threads, std::move(symbols)} {}
 
-TrialResult TrialRunner::run(const graph::OnnxModel& model) {
+TrialRunner TrialRunner::with_symbol(const std::string& symbol, std::int64_t size) const {
+  std::map<std::string, std::int64_t> symbols = trial_.symbols;
+  symbols[symbol] = size;
+  return {std::move(symbols), trial_.threads};
+}
+
+graph::Graph TrialRunner::bound(const graph::OnnxModel& model,
+                                const std::map<std::string, Tensor>& given) const {
   graph::Graph graph = model.build_graph(graph::standard_ops());
   std::map<std::string, std::int64_t> symbols = trial_.symbols;
+  for (const graph::ValueId id : graph.inputs) {
+    graph::Value& input = graph.value(id);
+    const auto found = given.find(input.name);
+    for (std::size_t axis = 0; found != given.end() && axis < input.dims.size(); ++axis) {
+      graph::Dim& dim = input.dims[axis];
+      const std::int64_t size = found->second.shape()[static_cast<int>(axis)];
+      if (!dim.symbol.empty()) {
+        symbols[dim.symbol] = size;
+      }
+      dim.value = size;
+    }
+  }
   const graph::BatchInfo batch = model.batch();
   symbols.try_emplace("?", kTrialLength);
   for (const graph::OnnxValueInfo& input : model.inputs()) {
@@ -75,10 +95,20 @@ TrialResult TrialRunner::run(const graph::OnnxModel& model) {
     }
   }
   graph::bind_shapes(graph, symbols, kTrialBatch, *reference_);
+  graph::apply_inference_mode(graph);
+  return graph;
+}
+
+TrialResult TrialRunner::run(const graph::OnnxModel& model,
+                             const std::map<std::string, Tensor>& given) {
+  const graph::Graph graph = bound(model, given);
   std::vector<Tensor> inputs;
   for (const graph::ValueId id : graph.inputs) {
     const graph::Value& input = graph.value(id);
-    inputs.push_back(graph::trial_samples(input.dtype, input.shape, inputs.size() + 1));
+    const auto found = given.find(input.name);
+    inputs.push_back(found != given.end()
+                         ? found->second
+                         : graph::trial_samples(input.dtype, input.shape, inputs.size() + 1));
   }
   TrialResult result;
   result.values = graph::trial_outputs(graph, inputs, trial_);
@@ -93,11 +123,15 @@ Draft::Draft(const std::string& out)
       folder_(join_path(folder_of(out), concat(".draft-", file_name_of(out)))),
       path_(join_path(folder_, file_name_of(out))) {}
 
+void Draft::clear() {
+  if (file_status(folder_).is_folder) {
+    remove_folder(folder_, list_directory(folder_));
+  }
+}
+
 Draft::~Draft() {
   try {
-    if (file_status(folder_).is_folder) {
-      remove_folder(folder_, list_directory(folder_));
-    }
+    clear();
   } catch (const Error&) {
     return;  // a file that cannot be removed is only waste
   }

@@ -42,7 +42,15 @@ class TrialRunner {
   // `symbols`: sizes of symbolic dimensions; others are chosen.
   TrialRunner(std::map<std::string, std::int64_t> symbols, int threads);
 
-  TrialResult run(const graph::OnnxModel& model);
+  // `given`: inputs that are not made up, by their names.
+  TrialResult run(const graph::OnnxModel& model, const std::map<std::string, Tensor>& given = {});
+  // The model's graph with the sizes it is run at.
+  graph::Graph bound(const graph::OnnxModel& model,
+                     const std::map<std::string, Tensor>& given = {}) const;
+  // Another one that gives this dimension another size.
+  TrialRunner with_symbol(const std::string& symbol, std::int64_t size) const;
+  // With what it runs them.
+  const graph::Trial& trial() const { return trial_; }
 
  private:
   std::unique_ptr<Backend> reference_;
@@ -59,6 +67,8 @@ class Draft {
   Draft& operator=(const Draft&) = delete;
 
   graph::OnnxModel write(const graph::ModelEdit& edit, const graph::FileForm& form = {});
+  // What was written is gone.
+  void clear();
   // Where the model lies until commit().
   const std::string& path() const { return path_; }
   // Its files take their places, data before the model that names them.

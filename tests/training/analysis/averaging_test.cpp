@@ -5,8 +5,10 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <utility>
 
 #include "graph/onnx/export.h"
+#include "graph/onnx/surgery/model_edit.h"
 #include "tests/training/support/tiny_runs.h"
 #include "training/analysis/model_diff.h"
 #include "training/formats/npz.h"
@@ -101,6 +103,41 @@ TEST_F(Clients, CountByTheSamplesTheyWereTrainedOnAndTheMeanClaimsNothing) {
   EXPECT_TRUE(claims.metrics.empty()) << "nobody has measured the mean";
   EXPECT_EQ(claims.loss, "cross_entropy");
   EXPECT_EQ(claims.train_samples, 0);
+}
+
+// tools/oracle/embedding.py: torch.optim.swa_utils.update_bn with batches of four.
+TEST(Averaging, StatisticsOfTheMeanAreThoseOfUpdateBn) {
+  const TempFolder folder;
+  const std::string out = folder.path("mean.onnx"), one = fixture("embed/normed1.onnx");
+  AverageOptions options;
+  options.recalibrate = read_recipe({});
+  options.recalibrate->data.train = fixture("embed/normed.npz");
+  options.recalibrate->data.batch_size = 4;
+  const Average made = average_files({one, fixture("embed/normed2.onnx")}, out, options);
+  EXPECT_EQ(made.recalibrated, 2);
+  EXPECT_TRUE(made.notes.empty());
+  const NpzFile expected(fixture("embed/expected.npz"));
+  const graph::OnnxModel model = graph::OnnxModel::load(out);
+  graph::ModelEdit file(model);
+  for (const auto& [tensor, array] :
+       {std::pair("bn.running_mean", "normed.mean"), std::pair("bn.running_var", "normed.var")}) {
+    EXPECT_LT(compare_outputs(tensor, expected.read(array), file.read(tensor)).difference, 1e-6);
+  }
+  TrialRunner runner({}, 1);
+  const TrialResult y = runner.run(model, {{"x", NpzFile(fixture("embed/normed.npz")).read("x")}});
+  EXPECT_LT(compare_outputs("y", expected.read("normed.y"), y.values.at(0)).difference, 1e-5);
+  int files = 0;
+  for ([[maybe_unused]] const auto& entry : std::filesystem::directory_iterator(folder.path(""))) {
+    ++files;
+  }
+  EXPECT_EQ(files, 1) << "no draft is left";
+
+  options.recalibrate->data.batch_size = 1;
+  options.recalibrate->data.batch_size_given = true;
+  expect_error([&] { average_files({one, fixture("embed/normed2.onnx")}, out, options); },
+               ErrorCode::kInvalidArgument, "has no variance");
+  expect_error([&] { average_files({form("base.onnx"), form("third.onnx")}, out, options); },
+               ErrorCode::kInvalidArgument, "no BatchNorm");
 }
 
 }  // namespace
