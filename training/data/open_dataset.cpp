@@ -12,6 +12,7 @@
 #include "training/data/pictures/cifar_dataset.h"
 #include "training/data/pictures/image_folder_dataset.h"
 #include "training/data/pictures/image_pipeline.h"
+#include "training/data/pictures/picture_preparation.h"
 #include "training/data/records/json_dataset.h"
 #include "training/data/sequence_ids.h"
 #include "training/data/tables/table_dataset.h"
@@ -216,6 +217,25 @@ bool has_named_arrays(DataKind kind) {
   return kind == DataKind::kNpz || kind == DataKind::kNpyFolder || kind == DataKind::kManifest;
 }
 
+// Pictures as they are, for a model that prepares them itself: other data of it are read alike.
+class PicturesForModel : public DatasetOver {
+ public:
+  PicturesForModel(std::unique_ptr<Dataset> data, JsonValue preprocessing)
+      : DatasetOver(std::move(data)), preprocessing_(std::move(preprocessing)) {}
+
+  void read(std::span<const std::int64_t> rows, std::span<Tensor> out) const override {
+    below().read(rows, out);
+  }
+  void read_training(std::span<const std::int64_t> rows, std::int64_t epoch,
+                     std::span<Tensor> out) const override {
+    below().read_training(rows, epoch, out);
+  }
+  JsonValue preprocessing() const override { return preprocessing_; }
+
+ private:
+  JsonValue preprocessing_;
+};
+
 }  // namespace
 
 std::unique_ptr<Dataset> open_dataset(const std::string& path, const DataOptions& wanted) {
@@ -228,6 +248,12 @@ std::unique_ptr<Dataset> open_dataset(const std::string& path, const DataOptions
   }
   std::unique_ptr<Dataset> data =
       options.arrays.empty() ? open_kind(found, options) : open_given(path, options);
+  if (is_inside_model(options.preprocessing)) {
+    TEMPER_CHECK(!options.augment.is_on(), ErrorCode::kUnsupported,
+                 "[augment] changes pictures that are prepared, and this model prepares its "
+                 "pictures itself: train the file it was made from");
+    return std::make_unique<PicturesForModel>(std::move(data), options.preprocessing);
+  }
   const DataSettings& settings = options.settings;
   const bool asked = !settings.mean.empty() || !settings.std.empty() || options.augment.is_on();
   if (asked || found.kind == DataKind::kImages ||

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "training/data/arrays/made_rows.h"
+#include "training/data/pictures/picture_preparation.h"
 #include "training/data/row_shape.h"
 
 namespace temper::training {
@@ -211,6 +212,33 @@ void add_sizes(const RowSizes& sizes, const Shape& stored, const Shape& array,
   entry.field.ragged_axis = fixed ? -1 : delivered;
 }
 
+// Pictures stored channels first for a model that takes them as they are decoded, channels last.
+Tensor in_order_of(Tensor array, const WantedField& wanted) {
+  if (array.shape().rank() != 4 || wanted.row_dims.size() != 3) {
+    return array;
+  }
+  const Shape& all = array.shape();
+  const Shape turned{all[2], all[3], all[1]};
+  if (has_dims(Shape{all[1], all[2], all[3]}, wanted.row_dims) ||
+      !has_dims(turned, wanted.row_dims)) {
+    return array;
+  }
+  Tensor made(array.dtype(), Shape{all[0], all[2], all[3], all[1]}, {}, "pictures");
+  visit_any(array.dtype(), [&]<class T>() {
+    const T* from = static_cast<const T*>(array.data());
+    T* to = static_cast<T*>(made.data());
+    const std::int64_t plane = all[2] * all[3];
+    for (std::int64_t row = 0; row < all[0]; ++row, from += all[1] * plane) {
+      for (std::int64_t pixel = 0; pixel < plane; ++pixel) {
+        for (std::int64_t c = 0; c < all[1]; ++c) {
+          *to++ = from[c * plane + pixel];
+        }
+      }
+    }
+  });
+  return made;
+}
+
 }  // namespace
 
 const std::vector<std::string>& usual_targets() {
@@ -226,6 +254,9 @@ ArrayField make_array_field(Tensor array, const WantedField& wanted, bool is_tar
                "' as ", wanted.dtype,
                ", a type that no data file has; a Cast in front of it would "
                "take numbers");
+  if (!is_target && is_inside_model(options.preprocessing)) {
+    array = in_order_of(std::move(array), wanted);
+  }
   ArrayField entry;
   entry.source = std::move(source);
   const Shape stored =

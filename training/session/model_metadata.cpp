@@ -6,16 +6,17 @@
 #include "graph/onnx/class_names.h"
 #include "runtime/base/error.h"
 #include "runtime/base/number_text.h"
+#include "runtime/platform/files.h"
+#include "runtime/platform/folders.h"
+#include "training/data/pictures/picture_preparation.h"
 #include "training/losses/loss.h"
+#include "training/session/data_options.h"
 #include "training/session/run_metrics.h"
 
 namespace temper::training {
 namespace {
 
 constexpr const char* kVersion = "temper.version";
-constexpr const char* kClasses = "temper.classes";
-constexpr const char* kPreprocessing = "temper.preprocessing";
-constexpr const char* kLoss = "temper.loss";
 constexpr const char* kSettings = "temper.metric_settings";
 constexpr const char* kSamples = "temper.metric_samples";
 
@@ -72,13 +73,13 @@ MetadataEntries model_metadata(const Session& session, const Evaluation* evaluat
                                const std::string& parent) {
   MetadataEntries entries = {{kVersion, TEMPER_VERSION}, {kParentKey, parent}};
   if (const std::vector<std::string> names = given_classes(session); !names.empty()) {
-    entries.emplace_back(kClasses, JsonValue::array_of(names).text());
+    entries.emplace_back(kClassesKey, JsonValue::array_of(names).text());
   }
   if (const JsonValue preparation = session.train_data().preprocessing(); !preparation.is_null()) {
-    entries.emplace_back(kPreprocessing, preparation.text());
+    entries.emplace_back(kPreprocessingKey, preparation.text());
   }
   if (const std::string loss = only_loss(session); !loss.empty()) {
-    entries.emplace_back(kLoss, loss);
+    entries.emplace_back(kLossKey, loss);
   }
   entries.emplace_back(kTrainSamplesKey, concat(session.train_count()));
   if (evaluation == nullptr || evaluation->samples == 0) {
@@ -126,9 +127,9 @@ ModelClaims model_claims(const graph::OnnxModel& model) {
     };
     if (key == kVersion) {
       claims.version = value;
-    } else if (key == kLoss) {
+    } else if (key == kLossKey) {
       claims.loss = value;
-    } else if (key == kPreprocessing) {
+    } else if (key == kPreprocessingKey) {
       claims.preprocessing = json();
     } else if (key == kTrainSamplesKey) {
       claims.train_samples = static_cast<std::int64_t>(number());
@@ -140,7 +141,7 @@ ModelClaims model_claims(const graph::OnnxModel& model) {
       claims.settings->average = settings.at("average").as_string(key);
       claims.settings->threshold = settings.at("threshold").as_double(key);
       claims.settings->top_k = settings.at("top_k").as_int(key);
-    } else if (key == kClasses) {
+    } else if (key == kClassesKey) {
       claims.classes.clear();
       const JsonValue names = json();
       for (const JsonValue& name : names.as_array(key)) {
@@ -153,23 +154,87 @@ ModelClaims model_claims(const graph::OnnxModel& model) {
   return claims;
 }
 
-JsonValue claimed_preprocessing(const graph::OnnxModel& model, const Recipe& recipe,
-                                std::vector<std::string>& notes) {
-  JsonValue claimed = model_claims(model).preprocessing;
+namespace {
+
+// Whether it is worth reading: whoever trains a file does not stumble over what it says wrongly.
+bool may_prepare_itself(const graph::OnnxModel& model) {
+  for (const auto& [key, value] : model.metadata()) {
+    if (key == kPreprocessingKey && value.find("\"inside\"") != std::string::npos) {
+      return true;
+    }
+  }
+  return false;
+}
+
+bool says(const Recipe& recipe, const char* key) { return recipe.origins.contains(key); }
+
+// As the metadata say, where no key of the recipe says otherwise.
+JsonValue claimed_preprocessing(const std::string& path, const JsonValue& claimed,
+                                const Recipe& recipe, std::vector<std::string>& notes) {
   if (claimed.is_null()) {
     return {};
   }
   for (const char* key : {"data.scale", "data.mean", "data.std", "data.resize", "data.crop",
                           "data.interpolation", "data.standardize", "data.one_hot"}) {
-    if (recipe.origins.contains(key)) {
+    if (says(recipe, key)) {
       notes.push_back(concat("the data are prepared as ", key,
-                             " and the like say, not as the metadata of ", model.path(), " do"));
+                             " and the like say, not as the metadata of ", path, " do"));
       return {};
     }
   }
-  notes.push_back(concat("the data are prepared as temper.preprocessing in the metadata of ",
-                         model.path(), " says"));
+  notes.push_back(
+      concat("the data are prepared as temper.preprocessing in the metadata of ", path, " says"));
   return claimed;
+}
+
+// As the file beside the model says, but for the means and deviations of a recipe.
+JsonValue written_preprocessing(const std::string& path, const Recipe& recipe) {
+  JsonValue all = parse_json(read_text_file(path, 1 << 24), path);
+  const JsonValue* images = all.is_object() ? all.find("images") : nullptr;
+  if (images == nullptr || (!says(recipe, "data.mean") && !says(recipe, "data.std"))) {
+    return all;
+  }
+  JsonValue changed = *images;
+  changed.set("bytes", false);
+  if (says(recipe, "data.mean")) {
+    changed.set("mean", JsonValue::array_of(recipe.data.mean));
+  }
+  if (says(recipe, "data.std")) {
+    changed.set("std", JsonValue::array_of(recipe.data.std));
+  }
+  all.set("images", std::move(changed));
+  return all;
+}
+
+}  // namespace
+
+JsonValue stored_preparation(const graph::OnnxModel& model, const Recipe& recipe, bool wanted,
+                             std::vector<std::string>& notes) {
+  if (!wanted && !may_prepare_itself(model)) {
+    return {};
+  }
+  const JsonValue claimed = model_claims(model).preprocessing;
+  if (is_inside_model(claimed)) {
+    for (const auto& [key, used] : {std::pair("data.scale", recipe.data.scale),
+                                    {"data.mean", !recipe.data.mean.empty()},
+                                    {"data.std", !recipe.data.std.empty()}}) {
+      TEMPER_CHECK(!used, ErrorCode::kInvalidArgument, model.path(),
+                   " scales and normalises its pictures itself (temper convert "
+                   "--embed-preprocessing), and ",
+                   key, " would do it before: leave it out");
+    }
+    notes.push_back(concat(model.path(),
+                           " prepares its pictures itself; they are given to it in a "
+                           "size that it leaves as it is"));
+    return claimed;
+  }
+  if (!wanted) {
+    return {};
+  }
+  const std::string written = preprocessing_path(recipe.model.path);
+  return file_status(written).is_regular
+             ? written_preprocessing(written, recipe)
+             : claimed_preprocessing(model.path(), claimed, recipe, notes);
 }
 
 }  // namespace temper::training

@@ -18,6 +18,9 @@ namespace temper::training {
 inline constexpr const char* kMetadataPrefix = "temper.";
 inline constexpr const char* kMetricPrefix = "temper.metric.";
 
+inline constexpr const char* kClassesKey = "temper.classes";
+inline constexpr const char* kPreprocessingKey = "temper.preprocessing";
+inline constexpr const char* kLossKey = "temper.loss";
 inline constexpr const char* kParentKey = "temper.parent.sha256";
 inline constexpr const char* kTrainSamplesKey = "temper.train_samples";
 
@@ -51,9 +54,11 @@ struct ModelClaims {
 // the key where one of "temper." is not as it is written.
 ModelClaims model_claims(const graph::OnnxModel& model);
 
-// How the data of the model are prepared by its metadata; null: they do not say it, or the recipe
-// says how itself. Tells in `notes`. THROWS: as model_claims().
-JsonValue claimed_preprocessing(const graph::OnnxModel& model, const Recipe& recipe,
-                                std::vector<std::string>& notes);
+// How the data of the model are prepared by the file preprocessing_path(), else by its metadata;
+// null: neither says it, or the recipe says how itself. Of a model that prepares pictures itself
+// its metadata, in any case. Tells in `notes`. THROWS: as model_claims(); kInvalidArgument for a
+// recipe that would prepare such pictures once more.
+JsonValue stored_preparation(const graph::OnnxModel& model, const Recipe& recipe, bool wanted,
+                             std::vector<std::string>& notes);
 
 }  // namespace temper::training

@@ -6,8 +6,6 @@
 #include "graph/ops/standard_ops.h"
 #include "runtime/base/error.h"
 #include "runtime/base/row_share.h"
-#include "runtime/platform/files.h"
-#include "runtime/platform/folders.h"
 #include "training/recipe/key_effects.h"
 #include "training/session/carrying.h"
 #include "training/session/data_options.h"
@@ -63,12 +61,7 @@ Session::Session(Recipe recipe, EngineOptions options, SessionNeeds needs)
   DataOptions data = data_options(*imported_, recipe_);
   layout_.mark_optional(data);
   data.arrays = std::move(needs.arrays);
-  const std::string prepared = preprocessing_path(recipe_.model.path);
-  if (needs.stored_preprocessing && file_status(prepared).is_regular) {
-    data.preprocessing = parse_json(read_text_file(prepared, 1 << 24), prepared);
-  } else if (needs.stored_preprocessing) {
-    data.preprocessing = claimed_preprocessing(*model_, recipe_, notes_);
-  }
+  data.preprocessing = stored_preparation(*model_, recipe_, needs.stored_preprocessing, notes_);
   watch_steps_ = needs.watch_steps;
   needs.target ? open_data(data) : open_inputs(data);
   if (!data.arrays.empty()) {

@@ -71,8 +71,7 @@ ImageFolderDataset::ImageFolderDataset(PictureFolder folder, std::optional<Pictu
   Field image;
   image.name = input.name.empty() ? "input" : input.name;
   image.dtype = input.dtype == DType::kUndefined ? own : input.dtype;
-  image.row_shape =
-      Shape{preparation_.channels(), preparation_.size().height, preparation_.size().width};
+  image.row_shape = preparation_.row_shape();
   const double divisor = options.settings.scale && is_float(image.dtype) ? 255 : 1;
   image.white = is_float(image.dtype) ? 255 / divisor : 0;
   image_values_ = divided_by(divisor);
@@ -151,7 +150,7 @@ const PictureSample& ImageFolderDataset::sample_of(std::int64_t row, PictureSamp
 void ImageFolderDataset::write(const PictureSample& sample, std::int64_t row, std::span<Tensor> out,
                                std::int64_t place) const {
   TEMPER_ASSERT(out.size() == fields_.size());
-  write_picture(sample.image, image_values_, out[0], place);
+  write_picture(sample.image, image_values_, out[0], place, preparation_.channels_last());
   if (masks_.has_value()) {
     write_picture(sample.mask, mask_values_, out[1], place);
   } else if (out.size() > 1) {

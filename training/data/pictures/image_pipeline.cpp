@@ -43,6 +43,21 @@ ImagePipeline::ImagePipeline(std::unique_ptr<Dataset> data, const DataOptions& o
       check(part);
     }
   }
+  check_stored(options.preprocessing);
+}
+
+// What was done to bytes is not done to numbers once more.
+void ImagePipeline::check_stored(const JsonValue& preprocessing) const {
+  const JsonValue* images = preprocessing.is_object() ? preprocessing.find("images") : nullptr;
+  const JsonValue* bytes = images == nullptr ? nullptr : images->find("bytes");
+  const bool changes = !settings_.mean.empty() || !settings_.std.empty();
+  if (bytes == nullptr || !bytes->as_bool("images.bytes") || !changes || were_bytes()) {
+    return;
+  }
+  fail(ErrorCode::kInvalidData, below().where(0, 0),
+       " is not uint8, and the model was trained on 8-bit pictures that were normalised, which "
+       "would be done to numbers that may be prepared already: write data.mean=[] data.std=[] "
+       "where they are, or the numbers to normalise them by");
 }
 
 void ImagePipeline::find_parts() {
@@ -168,6 +183,11 @@ void ImagePipeline::read_training(std::span<const std::int64_t> rows, std::int64
       });
 }
 
+bool ImagePipeline::were_bytes() const {
+  return std::any_of(parts_.begin(), parts_.end(),
+                     [](const Part& part) { return part.is_image && part.white > 0; });
+}
+
 JsonValue ImagePipeline::preprocessing() const {
   JsonValue all = below().preprocessing();
   all = all.is_object() ? all : JsonValue::object();
@@ -176,6 +196,7 @@ JsonValue ImagePipeline::preprocessing() const {
   images.set("scale", settings_.scale);
   images.set("mean", JsonValue::array_of(settings_.mean));
   images.set("std", JsonValue::array_of(settings_.std));
+  images.set("bytes", were_bytes());
   all.set("images", images);
   return all;
 }
@@ -185,15 +206,21 @@ void use_stored_images(const JsonValue& preprocessing, DataOptions& options) {
   if (images == nullptr) {
     return;
   }
+  if (images->find("crop") != nullptr) {
+    use_stored_preparation(*images, options);
+  }
+  if (is_inside_model(preprocessing)) {
+    options.settings.scale = false;
+    options.settings.mean.clear();
+    options.settings.std.clear();
+    return;
+  }
   options.settings.scale = images->at("scale").as_bool("images.scale");
   options.settings.mean = stored_numbers(images->at("mean"), "images.mean");
   options.settings.std = stored_numbers(images->at("std"), "images.std");
   for (const double deviation : options.settings.std) {
     TEMPER_CHECK(deviation > 0, ErrorCode::kInvalidData, "images.std of the stored preparation is ",
                  deviation, "; it must be positive");
-  }
-  if (images->find("crop") != nullptr) {
-    use_stored_preparation(*images, options);
   }
 }
 

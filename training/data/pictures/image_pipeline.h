@@ -18,13 +18,15 @@ namespace temper::training {
 class ImagePipeline : public DatasetOver {
  public:
   // THROWS: kInvalidArgument when the settings do not suit the data: no images, another number of
-  // channels, colour changes of images that were not 8 bits wide.
+  // channels, colour changes of images that were not 8 bits wide. kInvalidData for numbers where
+  // the stored preparation is of 8-bit pictures.
   ImagePipeline(std::unique_ptr<Dataset> data, const DataOptions& options);
 
   void read(std::span<const std::int64_t> rows, std::span<Tensor> out) const override;
   void read_training(std::span<const std::int64_t> rows, std::int64_t epoch,
                      std::span<Tensor> out) const override;
-  // {"images": {"scale", "mean", "std"}} and what the data themselves have to say.
+  // {"images": {"scale", "mean", "std", "bytes"}} (whether they were 8 bits wide) and what the data
+  // themselves have to say.
   JsonValue preprocessing() const override;
 
  private:
@@ -43,13 +45,16 @@ class ImagePipeline : public DatasetOver {
   void normalise_all(std::int64_t rows, std::span<Tensor> out) const;
   void find_parts();
   void check(const Part& image) const;
+  void check_stored(const JsonValue& preprocessing) const;
+  bool were_bytes() const;
 
   DataSettings settings_;
   AugmentSettings augment_;
   std::vector<Part> parts_;
 };
 
-// The settings that a trained model's preprocessing() recorded, in place of those given.
+// The settings that a trained model's preprocessing() recorded, in place of those given; none of
+// what the model does itself.
 void use_stored_images(const JsonValue& preprocessing, DataOptions& options);
 
 }  // namespace temper::training

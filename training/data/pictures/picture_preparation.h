@@ -19,8 +19,13 @@ class PicturePreparation {
   explicit PicturePreparation(const DataOptions& options);
 
   std::int64_t channels() const { return channels_; }
-  // Of every row.
+  // Of every row: of the crop, or, where the model itself crops, of what it makes no larger or
+  // smaller.
   PixelSize size() const { return size_; }
+  // Whether the model's input is [N, height, width, channels].
+  bool channels_last() const { return channels_last_; }
+  // Of a picture in that order.
+  Shape row_shape() const;
 
   // What a picture is resized to. THROWS: kInvalidData, naming `where`, when the crop is larger.
   PixelSize resized(PixelSize picture, const std::string& where) const;
@@ -46,13 +51,23 @@ class PicturePreparation {
   void store(JsonValue& images) const;
 
  private:
+  void settle_size(const DataOptions& options, const std::vector<std::int64_t>& dims,
+                   const std::string& name);
+  void check_resize() const;
+
   std::int64_t channels_ = 3;
+  bool channels_last_ = false;
   PixelSize size_;
+  PixelSize crop_;  // the middle of a picture that the model's layers see
   std::vector<std::int64_t> resize_;
   Resampling how_ = Resampling::kBilinear;
   std::string interpolation_;
   bool turns_ = false;
 };
+
+// Whether the model prepares its pictures itself (temper convert --embed-preprocessing), as the
+// stored preparation says: it takes 8-bit pictures, in sizes that it brings to its own.
+bool is_inside_model(const JsonValue& preprocessing);
 
 // What store() wrote and the names of the classes, in place of what `options` say.
 // THROWS: kInvalidData for values that no recipe could have.
@@ -62,8 +77,8 @@ void use_stored_preparation(const JsonValue& images, DataOptions& options);
 using PixelValues = std::array<float, 256>;
 PixelValues divided_by(double divisor);
 
-// Row `row` of the batch `out`, channels first. REQUIRES: the picture has as many values as a row.
-void write_picture(const Picture& picture, const PixelValues& values, Tensor& out,
-                   std::int64_t row);
+// Row `row` of the batch `out`. REQUIRES: the picture has as many values as a row.
+void write_picture(const Picture& picture, const PixelValues& values, Tensor& out, std::int64_t row,
+                   bool channels_last = false);
 
 }  // namespace temper::training
