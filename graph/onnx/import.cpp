@@ -20,6 +20,7 @@
 #include "graph/onnx/stored_tensors.h"
 #include "graph/onnx/tensor_codec.h"
 #include "graph/onnx/tensor_uses.h"
+#include "graph/onnx/text_outputs.h"
 #include "runtime/base/error.h"
 
 namespace temper::graph {
@@ -39,7 +40,8 @@ class GraphImporter {
         graph_(registry),
         scopes_(impl_.flat.bodies.size() + 1),
         stored_(impl_),
-        uses_(find_tensor_uses(impl_.flat)) {
+        uses_(find_tensor_uses(impl_.flat)),
+        left_out_(only_for_texts(*impl_.proto, impl_.flat)) {
     graph_.name = model.graph_name();
     for (const FlatNode& node : impl_.flat.nodes) {
       impl_.flat.for_each_read(node, [&](const std::string& name) { read_.insert(name); });
@@ -57,6 +59,9 @@ class GraphImporter {
       give_placeholder(sparse.values().name(), 0);
     }
     for (const auto& [name, tensor] : impl_.flat.initializers) {
+      if (left_out_.contains(name)) {
+        continue;
+      }
       const bool shared = impl_.flat.shared.contains(name);
       stored_.add(name, {tensor, nullptr, shared});
       if (!add_stored(name, !shared)) {
@@ -64,6 +69,9 @@ class GraphImporter {
       }
     }
     for (const FlatNode& node : impl_.flat.nodes) {
+      if (is_left_out(node)) {
+        continue;
+      }
       try {
         if (node.op == "Constant" && node.domain.empty()) {
           add_constant_node(node);
@@ -80,6 +88,9 @@ class GraphImporter {
       }
     }
     for (const auto& output : impl_.proto->graph().output()) {
+      if (left_out_.contains(output.name())) {
+        continue;
+      }
       graph_.add_output(output.name(), value_of(output.name(), false, 0));
     }
     if (found_problems_ != nullptr) {
@@ -99,6 +110,11 @@ class GraphImporter {
     std::unordered_map<std::string, ValueId> constants;
     std::vector<std::string> captures;
   };
+
+  bool is_left_out(const FlatNode& node) const {
+    return std::any_of(node.outputs.begin(), node.outputs.end(),
+                       [&](const std::string& output) { return left_out_.contains(output); });
+  }
 
   static std::size_t scope_of(int body) { return static_cast<std::size_t>(body + 1); }
 
@@ -373,6 +389,7 @@ class GraphImporter {
   std::vector<Scope> scopes_;
   StoredTensors stored_;
   std::unordered_map<std::string, TensorUse> uses_;
+  std::unordered_set<std::string> left_out_;  // for outputs of texts, which have no values here
   std::unordered_set<std::string> read_;
   std::unordered_map<std::string, ValueId> variables_;  // in the main graph
   Problems problems_;
