@@ -74,6 +74,7 @@ Command convert_command();
 Command diff_command();
 Command verify_command();
 Command average_command();
+Command prune_command();
 Command bench_command();
 Command doctor_command();
 Command help_command();

@@ -21,8 +21,8 @@ std::vector<Command> all_commands(const std::vector<std::string>& words) {
           grad_command(),    data_command(),    lr_find_command(), diagnose_command(),
           compare_command(), inspect_command(), prepare_command(), new_command(words),
           plot_command(),    export_command(),  convert_command(), diff_command(),
-          verify_command(),  average_command(), bench_command(),   doctor_command(),
-          help_command()};
+          verify_command(),  average_command(), prune_command(),   bench_command(),
+          doctor_command(),  help_command()};
 }
 
 int report(const Error& error, bool as_json) {
