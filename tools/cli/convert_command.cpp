@@ -6,6 +6,7 @@
 
 #include "runtime/base/error.h"
 #include "runtime/base/number_text.h"
+#include "runtime/platform/folders.h"
 #include "runtime/platform/threads.h"
 #include "tools/cli/command.h"
 #include "tools/cli/convert_gradient.h"
@@ -13,6 +14,7 @@
 #include "tools/cli/convert_training.h"
 #include "tools/cli/named_sizes.h"
 #include "tools/cli/quick_recipe.h"
+#include "tools/cli/trial_lines.h"
 #include "training/analysis/conversion.h"
 #include "training/analysis/prediction.h"
 #include "training/formats/json.h"
@@ -98,29 +100,6 @@ JsonValue names_json(const std::vector<std::pair<std::string, Shape>>& left) {
     list.push_back(JsonValue(name));
   }
   return list;
-}
-
-JsonValue outputs_json(const std::vector<training::TrialOutput>& outputs) {
-  JsonValue list = JsonValue::array();
-  for (const training::TrialOutput& output : outputs) {
-    JsonValue row = JsonValue::object();
-    row.set("output", output.name);
-    row.set("shape", JsonValue::array_of(output.shape));
-    row.set("largest_before", output.before);
-    row.set("largest_after", output.after);
-    row.set("largest_difference", output.difference);
-    list.push_back(std::move(row));
-  }
-  return list;
-}
-
-void print_outputs(const char* what, const std::vector<training::TrialOutput>& outputs) {
-  for (const training::TrialOutput& output : outputs) {
-    std::printf("%s: output '%s' %s, at most %s before and %s after, differs by %s at most\n", what,
-                output.name.c_str(), to_string(output.shape).c_str(),
-                digits_text(output.before, 4).c_str(), digits_text(output.after, 4).c_str(),
-                digits_text(output.difference, 4).c_str());
-  }
 }
 
 const std::vector<OptionSpec>& checkpoint_option_specs() {
@@ -231,6 +210,10 @@ void add_quality(const training::Deployment& done, JsonValue& line) {
 }
 
 int deploy(const Arguments& arguments) {
+  const std::string& in = arguments.positional(0);
+  TEMPER_CHECK(!file_status(in).is_folder, ErrorCode::kInvalidArgument, in,
+               " is a folder: of a run, temper export ", in,
+               " MODEL.onnx writes the model, with --weights average its averages; convert that");
   refuse_options(arguments, checkpoint_option_specs(), "is of checkpoints, which need --into");
   training::DeploymentOptions options = deployment_options(arguments);
   if (arguments.has("--check")) {
@@ -246,6 +229,9 @@ int deploy(const Arguments& arguments) {
     line.set("bytes_before", static_cast<std::int64_t>(done.bytes_before));
     line.set("bytes_after", static_cast<std::int64_t>(done.bytes_after));
     line.set("trial", outputs_json(done.trial));
+    if (options.embed.any()) {
+      line.set("embedded", outputs_json(done.embedded));
+    }
     if (options.check) {
       line.set("check", outputs_json(done.check));
     }
@@ -255,6 +241,7 @@ int deploy(const Arguments& arguments) {
     return 0;
   }
   print_outputs("trial", done.trial);
+  print_outputs("embedded", done.embedded);
   print_outputs("check", done.check);
   print_quality(done);
   print_notes(done.notes);
@@ -355,7 +342,8 @@ Command convert_command() {
       "Prints where each tensor came from; what an exporter folded, turned or left out is done\n"
       "again. docs/convert.md has the rules.\n"
       "temper convert IN.onnx OUT: the model itself in another form; OUT.safetensors and OUT.npz\n"
-      "get its weights by name. docs/deploy.md has the rules.\n"
+      "get its weights by name. --embed-preprocessing makes a file that takes bytes and gives\n"
+      "answers. docs/deploy.md has the rules.\n"
       "Either way the new model is run before it is written.\n"
       "temper convert RECIPE.toml OUT.onnx --training [KEY=VALUE...]: the recipe's training step,\n"
       "and temper convert IN.onnx OUT.onnx --gradient: a model with its gradients, in operators "

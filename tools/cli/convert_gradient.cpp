@@ -43,7 +43,7 @@ const std::vector<OptionSpec>& gradient_option_specs() {
       {"--loss", "NAME", "with --data: such as mse; inferred from the target when left out"},
       {"--wrt", "PATTERN", "with --gradient: of which tensors; the trainable when left out"},
       {"--inputs", "", "with --gradient: also of the float inputs; alone without --wrt"},
-      {"--batch", "N", "with --gradient: rows of a batch"}};
+      {"--batch", "N", "with --gradient: rows of a batch; else N samples at a time, or dynamic"}};
   return specs;
 }
 

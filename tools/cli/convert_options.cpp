@@ -5,6 +5,7 @@
 #include "runtime/base/error.h"
 #include "runtime/base/number_text.h"
 #include "runtime/platform/threads.h"
+#include "tools/cli/face_options.h"
 #include "tools/cli/name_list.h"
 #include "tools/cli/named_sizes.h"
 #include "tools/cli/quantize_options.h"
@@ -56,11 +57,14 @@ void take_precision(const Arguments& arguments, training::DeploymentOptions& opt
 
 const std::vector<OptionSpec>& deployment_option_specs() {
   static const std::vector<OptionSpec> specs = [] {
-    std::vector<OptionSpec> all = {
-        {"--fix-dims", "NAME=SIZE", "numbers for symbolic sizes; a list, such as batch=1,seq=128"},
-        {"--fold", "",
-         "stores what is always the same, and leaves out BatchNorms and nodes that do nothing"},
-        {"--opset", "N", "the operators of opset N, 7 to 28, with the IR version of its release"}};
+    std::vector<OptionSpec> all = face_option_specs();
+    all.insert(
+        all.end(),
+        {{"--fix-dims", "NAME=SIZE", "numbers for symbolic sizes; a list, such as batch=1,seq=128"},
+         {"--fold", "",
+          "stores what is always the same, and leaves out BatchNorms and nodes that do nothing"},
+         {"--opset", "N",
+          "the operators of opset N, 7 to 28, with the IR version of its release"}});
     const std::vector<OptionSpec>& integers = quantize_option_specs();
     all.insert(all.end(), integers.begin(), integers.end());
     all.insert(
@@ -73,6 +77,8 @@ const std::vector<OptionSpec>& deployment_option_specs() {
          {"--external-data", "FILE",
           "all weights in FILE beside OUT; FILE.safetensors is read by others as such"},
          {"--inline", "", "all weights in the .onnx file"}});
+    const std::vector<OptionSpec>& embedded = embed_option_specs();
+    all.insert(all.end(), embedded.begin(), embedded.end());
     return all;
   }();
   return specs;
@@ -86,11 +92,17 @@ training::DeploymentOptions deployment_options(const Arguments& arguments) {
   options.inline_data = arguments.has("--inline");
   TEMPER_CHECK(!options.inline_data || options.external_data.empty(), ErrorCode::kInvalidArgument,
                "--inline and --external-data rule each other out");
+  options.face = face_options(arguments);
+  options.embed = embed_options(arguments);
+  options.conversions.inference = arguments.has("--inference");
   take_quantization(arguments, options);
   const bool weights_alone = training::is_weights_file(arguments.positional(1));
   TEMPER_CHECK(!weights_alone || (!options.inline_data && options.external_data.empty()),
                ErrorCode::kInvalidArgument, arguments.positional(1),
                " holds weights alone; --inline and --external-data are of .onnx files");
+  TEMPER_CHECK(!weights_alone || (!options.embed.any() && !options.face.names_anything()),
+               ErrorCode::kInvalidArgument, arguments.positional(1),
+               " holds weights alone; inputs, outputs and metadata are of .onnx files");
   if (arguments.has("--fix-dims")) {
     options.conversions.fixed_dims = sizes_of(split_list(arguments.text("--fix-dims")));
   }
@@ -116,7 +128,8 @@ training::DeploymentOptions deployment_options(const Arguments& arguments) {
   }
   const std::vector<OptionSpec>& specs = deployment_option_specs();
   const bool any = std::any_of(specs.begin(), specs.end(),
-                               [&](const OptionSpec& spec) { return arguments.has(spec.name); });
+                               [&](const OptionSpec& spec) { return arguments.has(spec.name); }) ||
+                   options.face.batch;
   TEMPER_CHECK(any || weights_alone, ErrorCode::kInvalidArgument,
                "no conversion is asked for; temper convert --help lists them, and a checkpoint's "
                "weights need --into MODEL.onnx");

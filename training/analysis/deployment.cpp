@@ -8,9 +8,12 @@
 #include "backends/backends.h"
 #include "runtime/base/error.h"
 #include "runtime/base/number_text.h"
+#include "runtime/platform/files.h"
 #include "runtime/platform/folders.h"
+#include "training/analysis/file_face.h"
 #include "training/analysis/observed_values.h"
 #include "training/analysis/weights_file.h"
+#include "training/session/data_options.h"
 
 namespace temper::training {
 namespace {
@@ -121,16 +124,10 @@ void measure(const CalibrationData& data, const std::string& before, const std::
 
 }  // namespace
 
-Deployment deploy_model(const std::string& model_path, const std::string& out,
-                        const DeploymentOptions& options) {
-  const graph::OnnxModel model = graph::OnnxModel::load(model_path);
-  Deployment done;
-  done.bytes_before = bytes_of(model.files());
-  graph::ModelEdit edit(model);
-  std::map<std::string, std::int64_t> symbols = options.conversions.fixed_dims;
-  symbols.insert(options.symbols.begin(), options.symbols.end());
-  TrialRunner runner(symbols, options.threads);
-  graph::DeployOptions conversions = conversions_of(options, model_path, out);
+namespace {
+
+void run_conversions(graph::ModelEdit& edit, graph::DeployOptions& conversions,
+                     TrialRunner& runner) {
   if (conversions.precision) {
     conversions.precision->observe = [&](const graph::OnnxModel& now) {
       graph::ObservedValues values = observe_values(now, runner);
@@ -154,9 +151,51 @@ Deployment deploy_model(const std::string& model_path, const std::string& out,
     conversions.fold->reference = reference.get();
   }
   graph::apply_deployment(edit, conversions);
-  done.notes = edit.notes();
+}
+
+// The last edits, whose new model is run once more: what is embedded against Temper's own
+// preparation, names against what the model was before it had them.
+void finish(graph::ModelEdit& edit, const std::string& path, const std::string& out,
+            const DeploymentOptions& options, TrialRunner& runner, Draft& draft,
+            const graph::FileForm& form, Deployment& done) {
+  const graph::OnnxModel before = edit.model();
+  std::optional<Embedding> embedding;
+  if (options.embed.any()) {
+    embedding.emplace(path, before, options.embed);
+    embedding->apply(edit, before, runner);
+    done.embedded = embedding->check(before, edit.model(), runner);
+  }
+  name_face(edit, options.face);
+  draft.clear();
+  const graph::OnnxModel made = draft.write(edit, form);
+  if (!embedding) {
+    check_differences(compare_results(runner.run(before), runner.run(made), "by its new names"), 0,
+                      "made-up inputs");
+  }
+  const bool beside =
+      file_status(preprocessing_path(path)).exists || file_status(preprocessing_path(out)).exists;
+  if (options.embed.preprocessing && beside) {
+    write_file_atomically(preprocessing_path(draft.path()), embedding->stored().text(2));
+  } else if (!options.embed.preprocessing && options.face.inputs.empty()) {
+    copy_preprocessing(path, draft.path());
+  }
+}
+
+}  // namespace
+
+Deployment deploy_model(const std::string& model_path, const std::string& out,
+                        const DeploymentOptions& options) {
+  const graph::OnnxModel model = graph::OnnxModel::load(model_path);
+  Deployment done;
+  done.bytes_before = bytes_of(model.files());
+  graph::ModelEdit edit(model);
+  TrialRunner runner(trial_sizes(model, options), options.threads);
+  const FaceTrial before = shape_face(edit, options, runner);
+  graph::DeployOptions conversions = conversions_of(options, model_path, out);
+  run_conversions(edit, conversions, runner);
   if (is_weights_file(out)) {
     const WrittenWeights written = write_weights(edit, out);
+    done.notes = edit.notes();
     done.notes.insert(done.notes.end(), written.notes.begin(), written.notes.end());
     done.files = {out};
     done.bytes_after = bytes_of(done.files);
@@ -168,21 +207,28 @@ Deployment deploy_model(const std::string& model_path, const std::string& out,
   }
   Draft draft(out);
   const double allowed = graph::allowed_difference(options.conversions);
+  const graph::FileForm form = form_of(edit, model, out, options);
   {
-    const graph::OnnxModel made = draft.write(edit, form_of(edit, model, out, options));
-    done.trial = compare_results(runner.run(model), runner.run(made), "after the conversion");
+    const graph::OnnxModel made = draft.write(edit, form);
+    done.trial = compare_results(before.run(), runner.run(made), "after the conversion");
     check_differences(done.trial, allowed, "made-up inputs");
-    for (const std::string& file : made.files()) {
-      done.files.push_back(join_path(folder_of(out), file_name_of(file)));
-    }
   }
-  copy_preprocessing(model_path, draft.path());
+  if (options.face.inputs.empty()) {
+    copy_preprocessing(model_path, draft.path());
+  }
   if (options.calibration) {
     measure(*options.calibration, model_path, draft.path(), done);
   }
   if (options.check) {
     done.check = compare_on_data(options, model_path, draft.path());
     check_differences(done.check, allowed, "the given data");
+  }
+  if (options.embed.any() || options.face.names_anything()) {
+    finish(edit, model_path, out, options, runner, draft, form, done);
+  }
+  done.notes.insert(done.notes.begin(), edit.notes().begin(), edit.notes().end());
+  for (const std::string& file : graph::OnnxModel::load(draft.path()).files()) {
+    done.files.push_back(join_path(folder_of(out), file_name_of(file)));
   }
   draft.commit();
   done.bytes_after = bytes_of(done.files);

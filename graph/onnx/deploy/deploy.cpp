@@ -6,10 +6,14 @@
 #include <onnx.pb.h>
 
 #include "graph/onnx/deploy/fix_dimensions.h"
+#include "graph/onnx/deploy/strip_training.h"
 
 namespace temper::graph {
 
 void apply_deployment(ModelEdit& edit, const DeployOptions& options) {
+  if (options.inference) {
+    strip_training(edit);
+  }
   if (!options.fixed_dims.empty()) {
     fix_dimensions(edit, options.fixed_dims);
   }

@@ -21,6 +21,7 @@ namespace temper::graph {
 // The conversions that are wanted, done in the order of the fields. Each says in its own header
 // what it does and refuses.
 struct DeployOptions {
+  bool inference = false;                          // strip_training()
   std::map<std::string, std::int64_t> fixed_dims;  // by their symbols
   std::optional<FoldOptions> fold;
   std::optional<OpsetOptions> opset;  // before types: which are allowed depends on it

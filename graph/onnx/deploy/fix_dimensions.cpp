@@ -61,4 +61,18 @@ void fix_dimensions(ModelEdit& edit, const Sizes& sizes) {
   fix(edit.graph(), sizes);
 }
 
+void fix_batch(ModelEdit& edit, const std::string& symbol, std::int64_t batch) {
+  edit.note(concat("--batch: ", batch, symbol.empty() ? "" : concat(" in place of ", symbol)));
+  if (!symbol.empty()) {
+    fix(edit.graph(), {{symbol, batch}});
+    return;
+  }
+  for (auto& input : *edit.graph().mutable_input()) {
+    auto& shape = *input.mutable_type()->mutable_tensor_type()->mutable_shape();
+    if (shape.dim_size() > 0 && !shape.dim(0).has_dim_value() && !shape.dim(0).has_dim_param()) {
+      shape.mutable_dim(0)->set_dim_value(batch);
+    }
+  }
+}
+
 }  // namespace temper::graph

@@ -14,14 +14,6 @@ struct UpRule {
   void (*apply)(OpsetNode&);
 };
 
-void set_text(wire::NodeProto& node, const char* name, const char* value) {
-  remove_attribute(node, name);
-  wire::AttributeProto& made = *node.add_attribute();
-  made.set_name(name);
-  made.set_type(3);
-  made.set_s(value);
-}
-
 void axes_to_input(OpsetNode& n) { n.ints_to_input("axes", 1); }
 void split_to_input(OpsetNode& n) { n.ints_to_input("split", 1); }
 

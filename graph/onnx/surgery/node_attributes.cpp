@@ -5,7 +5,8 @@
 namespace temper::graph {
 namespace {
 
-constexpr int kFloatAttribute = 1, kIntAttribute = 2, kIntsAttribute = 7;  // AttributeType
+constexpr int kFloatAttribute = 1, kIntAttribute = 2, kTextAttribute = 3;  // AttributeType
+constexpr int kIntsAttribute = 7;
 
 wire::AttributeProto& attribute_of(wire::NodeProto& node, const char* name, int type) {
   for (auto& attribute : *node.mutable_attribute()) {
@@ -46,6 +47,10 @@ void set_ints(wire::NodeProto& node, const char* name, const std::vector<std::in
 
 void set_float(wire::NodeProto& node, const char* name, float value) {
   attribute_of(node, name, kFloatAttribute).set_f(value);
+}
+
+void set_text(wire::NodeProto& node, const char* name, const char* value) {
+  attribute_of(node, name, kTextAttribute).set_s(value);
 }
 
 void remove_attribute(wire::NodeProto& node, const char* name) {

@@ -16,6 +16,7 @@ std::int64_t int_attribute(const wire::NodeProto& node, const char* name, std::i
 void set_int(wire::NodeProto& node, const char* name, std::int64_t value);
 void set_ints(wire::NodeProto& node, const char* name, const std::vector<std::int64_t>& values);
 void set_float(wire::NodeProto& node, const char* name, float value);
+void set_text(wire::NodeProto& node, const char* name, const char* value);
 void remove_attribute(wire::NodeProto& node, const char* name);
 
 }  // namespace temper::graph

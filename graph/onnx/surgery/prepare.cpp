@@ -1,9 +1,7 @@
 #include "graph/onnx/surgery/prepare.h"
 
-#include <onnx.pb.h>
-
-#include "graph/onnx/inference_form.h"
 #include "graph/onnx/surgery/freeze_row.h"
+#include "graph/onnx/surgery/inference.h"
 #include "graph/onnx/surgery/lift_constants.h"
 #include "graph/onnx/surgery/readable_names.h"
 #include "graph/onnx/surgery/restore_batchnorm.h"
@@ -15,17 +13,9 @@
 namespace temper::graph {
 namespace {
 
-void to_inference(ModelEdit& edit) {
-  const std::string before = edit.proto().SerializeAsString();
-  to_inference_form(edit.proto());
-  edit.note(before == edit.proto().SerializeAsString()
-                ? "--inference: no node was in training form"
-                : "--inference: nodes in training form are in inference form");
-}
-
 void undo_the_exporter(ModelEdit& edit, const PrepareOptions& options, const Trial& trial) {
   if (options.inference) {
-    to_inference(edit);
+    bring_to_inference(edit);
   }
   if (options.lift_constants) {
     lift_constants(edit);
