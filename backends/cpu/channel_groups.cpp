@@ -1,6 +1,6 @@
 #include "backends/cpu/channel_groups.h"
 
-#include "backends/cpu/onednn_support.h"
+#include "backends/cpu/tensor_layouts.h"
 
 namespace temper::cpu {
 namespace {

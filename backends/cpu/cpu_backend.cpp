@@ -1,7 +1,7 @@
 #include "backends/cpu/cpu_backend.h"
 
 #include "backends/cpu/convert_loops.h"
-#include "backends/cpu/onednn_support.h"
+#include "backends/cpu/library.h"
 #include "runtime/backend/widened_rows.h"
 
 namespace temper::cpu {

@@ -1,7 +1,5 @@
 #include "backends/cpu/onednn_support.h"
 
-#include <algorithm>
-#include <limits>
 #include <map>
 #include <mutex>
 
@@ -162,6 +160,8 @@ std::string library_fingerprint() {
                 isa_name());
 }
 
+std::int64_t register_channels() { return has_isa(dnnl::cpu_isa::avx512_core) ? 16 : 8; }
+
 bool has_bfloat16_products() { return has_isa(dnnl::cpu_isa::avx512_core_bf16); }
 
 bool has_data_type(DType dtype) {
@@ -237,63 +237,6 @@ Layout layout_of(const Desc& desc) {
   return is_row_major(layout, dims) ? Layout{} : layout;
 }
 
-Layout same_format(const Shape& shape, const Layout& like) {
-  if (like.plain) {
-    return {};
-  }
-  std::array<std::int64_t, kMaxRank> blocks;
-  blocks.fill(1);
-  std::int64_t stride = 1;
-  for (int i = 0; i < like.inner_count; ++i) {
-    const auto block = like.inner_block[static_cast<std::size_t>(i)];
-    blocks[static_cast<std::size_t>(like.inner_axis[static_cast<std::size_t>(i)])] *= block;
-    stride *= block;
-  }
-  std::array<std::size_t, kMaxRank> order{};
-  for (std::size_t a = 0; a < order.size(); ++a) {
-    order[a] = a;
-  }
-  // Outermost first; equal strides (dimensions of 1) stay in the order of the axes.
-  std::stable_sort(order.begin(), order.begin() + like.rank,
-                   [&](std::size_t a, std::size_t b) { return like.strides[a] > like.strides[b]; });
-  Layout layout = like;
-  for (int i = like.rank - 1; i >= 0; --i) {
-    const std::size_t axis = order[static_cast<std::size_t>(i)];
-    const std::int64_t outer = (shape[static_cast<int>(axis)] + blocks[axis] - 1) / blocks[axis];
-    layout.padded[axis] = outer * blocks[axis];
-    layout.strides[axis] = stride;
-    stride *= outer;
-  }
-  return layout;
-}
-
-Layout channel_blocks(const Shape& shape, std::int64_t block) {
-  Layout like;
-  like.plain = false;
-  like.rank = shape.rank();
-  like.inner_count = 1;
-  like.inner_block[0] = block;
-  like.inner_axis[0] = 1;
-  for (int axis = 0; axis < like.rank; ++axis) {
-    like.strides[static_cast<std::size_t>(axis)] = like.rank - axis;  // only their order counts
-  }
-  return same_format(shape, like);
-}
-
-Layout channel_blocked(const Shape& shape) {
-  return channel_blocks(shape, has_isa(dnnl::cpu_isa::avx512_core) ? 16 : 8);
-}
-
-Layout channels_last(const Shape& shape) {
-  Layout like;
-  like.plain = false;
-  like.rank = shape.rank();
-  for (int axis = 0; axis < like.rank; ++axis) {
-    like.strides[static_cast<std::size_t>(axis)] = axis == 1 ? 0 : like.rank - axis;
-  }
-  return same_format(shape, like);
-}
-
 bool has_layout(const Desc& desc) {
 #if DNNL_VERSION_MAJOR >= 3
   return desc.get_format_kind() == dnnl::memory::format_kind::blocked;
@@ -340,34 +283,6 @@ std::string refusal(const std::string& implementation) {
   return {};
 }
 
-std::string refuse_size(const Shape& shape) {
-  if (shape.element_count() == 0) {
-    return "a tensor has no elements";
-  }
-  const int last = std::max(shape.rank() - 1, 0);
-  const std::int64_t rows = shape.count(0, last), row = shape.count(last, shape.rank());
-  return std::max(rows, row) > std::numeric_limits<std::int32_t>::max()
-             ? concat("the tensor ", shape, " is longer than the library counts")
-             : std::string();
-}
-
-std::string refuse_dtypes(const OpQuery& query) {
-  for (const auto* specs : {&query.inputs, &query.outputs}) {
-    for (const TensorSpec& spec : *specs) {
-      if (!spec.present() || spec.dtype == DType::kOpaque) {
-        continue;
-      }
-      if (spec.dtype != DType::kFloat32) {
-        return concat("only f32, not ", spec.dtype);
-      }
-      if (std::string reason = refuse_size(spec.shape); !reason.empty()) {
-        return reason;
-      }
-    }
-  }
-  return {};
-}
-
 std::string refuse_product(const OpQuery& query, DType& type) {
   type = query.inputs.front().dtype;
   if (type != DType::kBFloat16) {
@@ -392,10 +307,6 @@ std::string refuse_product(const OpQuery& query, DType& type) {
     }
   }
   return {};
-}
-
-Support support_from(const std::string& reason) {
-  return reason.empty() ? Support::yes() : Support::no(reason);
 }
 
 }  // namespace temper::cpu

@@ -12,6 +12,9 @@
 
 #include <oneapi/dnnl/dnnl.hpp>
 
+#include "backends/cpu/library.h"
+#include "backends/cpu/refusals.h"
+#include "backends/cpu/tensor_layouts.h"
 #include "runtime/backend/kernel.h"
 #include "runtime/base/error.h"
 #include "runtime/base/rectifier.h"
@@ -23,13 +26,6 @@ using Dims = dnnl::memory::dims;
 
 const dnnl::engine& engine();
 const dnnl::stream& stream();
-
-// "onednn 2.6.3 avx512_core_bf16". THROWS: kDevice when the loaded library's major version is not
-// the headers'.
-std::string library_fingerprint();
-
-// Whether the processor multiplies bf16 matrices by instructions of its own (AVX512-BF16, AMX).
-bool has_bfloat16_products();
 
 // f32, bf16, f16, i32, i8, u8 and bool (as u8).
 bool has_data_type(DType dtype);
@@ -47,13 +43,6 @@ Desc any_descriptor(const Dims& dims, DType dtype = DType::kFloat32);
 
 // Our layout for a descriptor of oneDNN's blocked kind (plain where it is row-major without gaps).
 Layout layout_of(const Desc& desc);
-// The layout with the axes order, blocks and density of `like`, for another shape of its rank.
-Layout same_format(const Shape& shape, const Layout& like);
-// Channels (axis 1) in blocks of this size, as nChw16c; in blocks as wide as a vector register;
-// last, as nhwc.
-Layout channel_blocks(const Shape& shape, std::int64_t block);
-Layout channel_blocked(const Shape& shape);
-Layout channels_last(const Shape& shape);
 // False for formats only oneDNN can read.
 bool has_layout(const Desc& desc);
 
@@ -112,18 +101,8 @@ int quality_of(const PD& pd) {
   return std::string(pd.impl_info_str()).rfind("gemm", 0) == 0 ? 1 : 2;
 }
 
-// "" or why the library does not take a tensor of this size: it is empty, or its rows or the
-// elements of one are more than 2^31 - 1, where the library's own arithmetic overflows (its matrix
-// product then divides by zero).
-std::string refuse_size(const Shape& shape);
-
-// Whether every present tensor of the query is f32 (kOpaque and listed exceptions aside) and none
-// is empty or too large.
-std::string refuse_dtypes(const OpQuery& query);
 // For products: every input is f32, or every input is bf16 where the processor multiplies it;
 // `type` becomes that. Outputs have it too; those of bf16 products may be f32.
 std::string refuse_product(const OpQuery& query, DType& type);
-
-Support support_from(const std::string& reason);
 
 }  // namespace temper::cpu

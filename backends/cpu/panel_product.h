@@ -16,6 +16,12 @@ struct MatrixView {
   std::int64_t column = 1;
 };
 
+// Columns of a panel, at most kWidestPanel.
+inline constexpr std::int64_t kWidestPanel = 32;
+std::int64_t panel_width();
+// The instructions that the products take: "avx512", "avx2", "neon" or "plain".
+const char* panel_instructions();
+
 // Floats of a packed k x n matrix.
 std::int64_t packed_floats(std::int64_t k, std::int64_t n);
 void pack_panels(const MatrixView& b, std::int64_t k, std::int64_t n, float* packed);

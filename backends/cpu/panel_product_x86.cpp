@@ -8,23 +8,6 @@
 namespace temper::cpu {
 namespace {
 
-// A row of c at the right border is computed whole beside c.
-template <std::int64_t kWidth, std::int64_t kRows>
-struct Border {
-  float rows[kRows * kWidth] = {};
-
-  void read(const float* c, std::int64_t row, std::int64_t width) {
-    for (std::int64_t i = 0; i < kRows; ++i) {
-      std::copy_n(c + i * row, width, rows + i * kWidth);
-    }
-  }
-  void write(float* c, std::int64_t row, std::int64_t width) const {
-    for (std::int64_t i = 0; i < kRows; ++i) {
-      std::copy_n(rows + i * kWidth, width, c + i * row);
-    }
-  }
-};
-
 template <int kRows>
 [[gnu::target("avx512f")]] inline void whole512(const MatrixView& a, const float* panel,
                                                 std::int64_t k, bool adds, float* c,
@@ -50,15 +33,44 @@ template <int kRows>
   }
 }
 
+// The first 16 columns of a panel alone.
+template <int kRows>
+[[gnu::target("avx512f")]] inline void half512(const MatrixView& a, const float* panel,
+                                               std::int64_t k, bool adds, float* c,
+                                               std::int64_t row) {
+  __m512 sums[kRows];
+  for (int i = 0; i < kRows; ++i) {
+    sums[i] = adds ? _mm512_loadu_ps(c + i * row) : _mm512_setzero_ps();
+  }
+  const float* factors = a.data;
+  for (std::int64_t p = 0; p < k; ++p, factors += a.column, panel += 32) {
+    const __m512 b = _mm512_loadu_ps(panel);
+#pragma GCC unroll 8
+    for (int i = 0; i < kRows; ++i) {
+      sums[i] = _mm512_fmadd_ps(_mm512_set1_ps(factors[i * a.row]), b, sums[i]);
+    }
+  }
+  for (int i = 0; i < kRows; ++i) {
+    _mm512_storeu_ps(c + i * row, sums[i]);
+  }
+}
+
 template <int kRows>
 [[gnu::target("avx512f")]] void rows512(const MatrixView& a, const float* panel, std::int64_t width,
                                         std::int64_t k, bool adds, float* c, std::int64_t row) {
   if (width == 32) {
     return whole512<kRows>(a, panel, k, adds, c, row);
   }
-  Border<32, kRows> border;
+  if (width == 16) {
+    return half512<kRows>(a, panel, k, adds, c, row);
+  }
+  PanelBorder<32, kRows> border;
   if (adds) {
     border.read(c, row, width);
+  }
+  if (width < 16) {
+    half512<kRows>(a, panel, k, adds, border.rows, 32);
+    return border.write(c, row, width);
   }
   whole512<kRows>(a, panel, k, adds, border.rows, 32);
   border.write(c, row, width);
@@ -97,7 +109,7 @@ template <int kRows>
   if (width == 16) {
     return whole256<kRows>(a, panel, k, adds, c, row);
   }
-  Border<16, kRows> border;
+  PanelBorder<16, kRows> border;
   if (adds) {
     border.read(c, row, width);
   }
@@ -127,8 +139,9 @@ void product256(const MatrixView& a, const float* panel, std::int64_t rows, std:
 
 }  // namespace
 
-const PanelKernels* panel_kernels_x86() {
-  static constexpr PanelKernels k512{32, product512}, k256{16, product256};
+const PanelKernels* fast_panel_kernels() {
+  static constexpr PanelKernels k512{32, product512, "avx512"}, k256{16, product256, "avx2"};
+  static_assert(kWidestPanel == 32);
   if (__builtin_cpu_supports("avx512f") != 0) {
     return &k512;
   }

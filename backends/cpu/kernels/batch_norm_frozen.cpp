@@ -3,9 +3,10 @@
 #include <cmath>
 
 #include "backends/cpu/channel_groups.h"
-#include "backends/cpu/onednn_support.h"
+#include "backends/cpu/refusals.h"
 #include "runtime/backend/kernel_table.h"
 #include "runtime/base/error.h"
+#include "runtime/base/rectifier.h"
 
 namespace temper::cpu {
 namespace {

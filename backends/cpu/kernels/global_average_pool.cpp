@@ -1,7 +1,8 @@
 // GlobalAveragePool of f32, sums in double: a library that sums a plane of a million elements in
 // float has lost two digits, four where their mean is large.
 #include "backends/cpu/channel_groups.h"
-#include "backends/cpu/onednn_support.h"
+#include "backends/cpu/refusals.h"
+#include "backends/cpu/tensor_layouts.h"
 #include "backends/cpu/vector_loops.h"
 #include "runtime/backend/kernel_table.h"
 #include "runtime/base/error.h"

@@ -1,84 +1,32 @@
 // MaxPool and its gradient for f32 over 1 to 3 spatial dimensions, vectorised over channels. NaN
 // propagates and the first maximum wins, which the library's pooling does not promise. Saved: one
 // byte per output, the tap of its maximum.
-#include <algorithm>
-#include <array>
-#include <cstring>
-
-#include "backends/cpu/onednn_support.h"
 #include "backends/cpu/parallel.h"
+#include "backends/cpu/pool_layouts.h"
 #include "backends/cpu/pool_loops.h"
+#include "backends/cpu/refusals.h"
+#include "backends/cpu/tensor_layouts.h"
 #include "runtime/backend/kernel_table.h"
+#include "runtime/base/error.h"
 
 namespace temper::cpu {
 namespace {
 
-using Ints = std::vector<std::int64_t>;
-
+// A tap's number is saved in a byte.
 std::string read_window(const OpQuery& query, const Shape& x, const Shape& y, PoolWindow& window) {
-  const int spatial = x.rank() - 2;
-  if (spatial < 1 || spatial > 3) {
-    return concat("1 to 3 spatial dimensions, not ", spatial);
+  std::string reason = read_pool_window(query, x, y, window);
+  const std::int64_t taps = window.axes[0].kernel * window.axes[1].kernel * window.axes[2].kernel;
+  if (reason.empty() && taps > 256) {
+    reason = concat("a window of ", taps, " elements");
   }
-  const auto n = static_cast<std::size_t>(spatial);
-  const Ints kernel = query.attrs->get_ints("kernel_shape");
-  const Ints strides = query.attrs->get_ints("strides", Ints(n, 1));
-  const Ints dilations = query.attrs->get_ints("dilations", Ints(n, 1));
-  const Ints pads = query.attrs->get_ints("pads", Ints(2 * n, 0));
-  if (kernel.size() != n || strides.size() != n || dilations.size() != n || pads.size() != 2 * n) {
-    return "kernel, strides, dilations or pads do not fit the rank";
-  }
-  std::int64_t taps = 1;
-  for (std::size_t i = 0; i < n; ++i) {
-    PoolAxis& axis = window.axes[3 - n + i];
-    const int dim = static_cast<int>(i) + 2;
-    axis = {x[dim], y[dim], kernel[i], strides[i], dilations[i], pads[i]};
-    taps *= kernel[i];
-  }
-  return taps <= 256 ? std::string() : concat("a window of ", taps, " elements");
-}
-
-// A layout as [outer][spatial...][lanes]: channels in blocks, last, or (plain) one at a time.
-struct PoolLayout {
-  Layout layout;
-  std::int64_t outer = 1, lanes = 1;
-};
-
-bool read_layout(const Shape& shape, const Layout& layout, PoolLayout& out) {
-  out.layout = layout;
-  if (layout.plain) {
-    out.outer = shape[0] * shape[1];
-    out.lanes = 1;
-    return true;
-  }
-  if (layout.inner_count == 1 && layout.inner_axis[0] == 1 &&
-      layout == channel_blocks(shape, layout.inner_block[0])) {
-    out.lanes = layout.inner_block[0];
-    out.outer = shape[0] * layout.padded[1] / out.lanes;
-    return true;
-  }
-  if (layout == channels_last(shape)) {
-    out.lanes = shape[1];
-    out.outer = shape[0];
-    return true;
-  }
-  return false;
-}
-
-// The layout that comes, or channels in blocks where that one is slow or unknown.
-PoolLayout choose_layout(const Shape& shape, const Layout& layout) {
-  PoolLayout chosen;
-  if (!read_layout(shape, layout, chosen) || (layout.plain && shape[1] >= 8)) {
-    read_layout(shape, channel_blocked(shape), chosen);
-  }
-  return chosen;
+  return reason;
 }
 
 class MaxPoolKernel final : public Kernel {
  public:
   MaxPoolKernel(const OpQuery& query, const PoolWindow& window)
       : window_(window),
-        chosen_(choose_layout(query.inputs[0].shape, query.inputs[0].layout)),
+        chosen_(choose_pool_layout(query.inputs[0].shape, query.inputs[0].layout)),
         threads_(threads_for_elements(query.threads, query.inputs[0].shape.element_count())) {
     const Shape& y = query.outputs[0].shape;
     const Layout out = same_format(y, chosen_.layout);

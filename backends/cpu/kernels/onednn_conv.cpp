@@ -1,6 +1,6 @@
 // Conv: direct convolution, f32 or bf16, bias and a fused ReLU; weights in the blocking the kernel
 // likes best.
-#include "backends/cpu/conv_geometry.h"
+#include "backends/cpu/onednn_conv_geometry.h"
 #include "backends/cpu/onednn_kernel.h"
 
 namespace temper::cpu {

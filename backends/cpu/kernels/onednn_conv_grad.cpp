@@ -2,8 +2,8 @@
 // bf16 (whose dw and db may be f32).
 #include <functional>
 
-#include "backends/cpu/bias_gradient.h"
-#include "backends/cpu/conv_geometry.h"
+#include "backends/cpu/onednn_bias_gradient.h"
+#include "backends/cpu/onednn_conv_geometry.h"
 #include "backends/cpu/onednn_kernel.h"
 
 namespace temper::cpu {

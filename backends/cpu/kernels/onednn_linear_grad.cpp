@@ -1,6 +1,6 @@
 // LinearGradWeights(x [M,K], dy [M,N]) -> dw, db: an inner product's weight gradient, f32 or bf16
 // (whose dw and db may be f32).
-#include "backends/cpu/bias_gradient.h"
+#include "backends/cpu/onednn_bias_gradient.h"
 #include "backends/cpu/onednn_kernel.h"
 
 namespace temper::cpu {

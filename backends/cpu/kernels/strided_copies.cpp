@@ -3,9 +3,9 @@
 // channels in blocks as they come where every part is a whole number of blocks.
 #include <algorithm>
 
-#include "backends/cpu/onednn_support.h"
 #include "backends/cpu/parallel.h"
 #include "backends/cpu/strided_copy.h"
+#include "backends/cpu/tensor_layouts.h"
 #include "backends/host/strided_view.h"
 #include "runtime/backend/kernel_table.h"
 #include "runtime/base/dtype_visit.h"

@@ -1,88 +1,13 @@
 // Conv and its gradients over up to three spatial dimensions: direct loops, sums in double.
 #include <algorithm>
-#include <array>
 
+#include "backends/host/conv_plan.h"
 #include "backends/reference/type_support.h"
 #include "runtime/backend/kernel_table.h"
 #include "runtime/base/dtype_visit.h"
-#include "runtime/base/rectifier.h"
-#include "runtime/base/window.h"
 
 namespace temper::reference {
 namespace {
-
-struct ConvPlan {
-  Window window;
-  Spatial in{}, out{};
-  std::int64_t batch = 0, group = 1;
-  std::int64_t group_in = 0, group_out = 0;  // channels per group
-  Rectifier rectifier;
-
-  std::int64_t in_channels() const { return group_in * group; }
-  std::int64_t out_channels() const { return group_out * group; }
-  std::int64_t in_plane() const { return in[0] * in[1] * in[2]; }
-  std::int64_t out_plane() const { return out[0] * out[1] * out[2]; }
-};
-
-// x [N, C, d...], w [M, C / group, k...], y [N, M, o...]
-ConvPlan plan_conv(const Attrs& attrs, const Shape& x, const Shape& w, const Shape& y) {
-  ConvPlan plan;
-  plan.window = read_window(attrs);
-  plan.in = spatial_dims(x);
-  plan.out = spatial_dims(y);
-  plan.batch = x[0];
-  plan.group = attrs.get_int("group", 1);
-  plan.group_in = w[1];
-  plan.group_out = w[0] / plan.group;
-  plan.rectifier = rectifier_of(attrs);
-  return plan;
-}
-
-// A run of taps: for i of [0, count), output `out + i` meets input `in + i * step` by one kernel
-// element.
-struct Run {
-  std::int64_t out = 0, in = 0, step = 1, count = 0;
-};
-
-// The outputs [begin, begin + count) along a dimension whose input for kernel element k lies
-// inside.
-struct Reach {
-  std::int64_t begin = 0, count = 0;
-};
-
-Reach reach_of(const ConvPlan& p, std::size_t dim, std::int64_t k) {
-  const Window& w = p.window;
-  const std::int64_t stride = w.stride[dim];
-  // 0 <= o * stride + shift < in
-  const std::int64_t shift = k * w.dilation[dim] - w.pad_begin[dim];
-  const std::int64_t begin = shift >= 0 ? 0 : (-shift + stride - 1) / stride;
-  const std::int64_t last = p.in[dim] - 1 - shift;
-  const std::int64_t end = last < 0 ? 0 : std::min(p.out[dim], last / stride + 1);
-  return {begin, std::max<std::int64_t>(end - begin, 0)};
-}
-
-// Calls f(run) for the rows of a plane that kernel element `k` joins, the outputs in order.
-template <class F>
-void for_each_run(const ConvPlan& p, std::int64_t k, F f) {
-  const Window& w = p.window;
-  const Spatial at = {k / (w.kernel[1] * w.kernel[2]), k / w.kernel[2] % w.kernel[1],
-                      k % w.kernel[2]};
-  std::array<Reach, kMaxSpatialRank> reach;
-  const auto input = [&](std::size_t dim, std::int64_t o) {
-    return o * w.stride[dim] + at[dim] * w.dilation[dim] - w.pad_begin[dim];
-  };
-  for (std::size_t i = 0; i < kMaxSpatialRank; ++i) {
-    reach[i] = reach_of(p, i, at[i]);
-  }
-  const std::int64_t first = reach[2].begin;
-  for (std::int64_t a = reach[0].begin; a < reach[0].begin + reach[0].count; ++a) {
-    for (std::int64_t b = reach[1].begin; b < reach[1].begin + reach[1].count; ++b) {
-      f(Run{(a * p.out[1] + b) * p.out[2] + first,
-            (input(0, a) * p.in[1] + input(1, b)) * p.in[2] + input(2, first), w.stride[2],
-            reach[2].count});
-    }
-  }
-}
 
 // y[n,m,o] = bias[m] + sum_{k,c} w[m,c,k] x[n,c,o*stride - pad + k*dilation], summed in double in
 // `plane`
@@ -98,7 +23,7 @@ void run_conv(const ConvPlan& p, const T* x, const T* w, const T* bias, T* y, do
         for (std::int64_t c = 0; c < p.group_in; ++c) {
           const T* x_plane = x_group + c * p.in_plane();
           const double weight = static_cast<double>(w_filter[c * taps + k]);
-          for_each_run(p, k, [&](const Run& run) {
+          for_each_run(p, k, [&](const ConvRun& run) {
             for (std::int64_t i = 0; i < run.count; ++i) {
               plane[run.out + i] += weight * static_cast<double>(x_plane[run.in + i * run.step]);
             }
@@ -127,7 +52,7 @@ void run_conv_grad_data(const ConvPlan& p, const T* w, const T* dy, T* dx, doubl
         const T* dy_plane = dy + (n * p.out_channels() + m) * p.out_plane();
         for (std::int64_t k = taps - 1; k >= 0; --k) {
           const double weight = static_cast<double>(w_channel[k]);
-          for_each_run(p, k, [&](const Run& run) {
+          for_each_run(p, k, [&](const ConvRun& run) {
             for (std::int64_t i = 0; i < run.count; ++i) {
               plane[run.in + i * run.step] += weight * static_cast<double>(dy_plane[run.out + i]);
             }
@@ -155,7 +80,7 @@ void run_conv_grad_weights(const ConvPlan& p, const T* x, const T* dy, T* dw, do
         const T* dy_plane = dy + (n * p.out_channels() + m) * p.out_plane();
         for (std::int64_t k = 0; k < taps; ++k) {
           double sum = filter[k];
-          for_each_run(p, k, [&](const Run& run) {
+          for_each_run(p, k, [&](const ConvRun& run) {
             for (std::int64_t i = 0; i < run.count; ++i) {
               sum += static_cast<double>(dy_plane[run.out + i]) *
                      static_cast<double>(x_plane[run.in + i * run.step]);

@@ -120,7 +120,8 @@ TEST(CpuAllocations, LibraryCallsAreCountedAndMarked) {
   Runnable gemm("Gemm", {}, {a, b}, {{.shape = Shape{64, 500}}});
   const auto before = library_call_count();
   gemm.allocations();
-  EXPECT_EQ(library_call_count(), before + 1);
+  const bool has_library = cpu_backend().fingerprint().starts_with("onednn");
+  EXPECT_EQ(library_call_count(), before + (has_library ? 1 : 0));
   EXPECT_FALSE(in_library_call());
   const LibraryCall call;
   EXPECT_TRUE(in_library_call());

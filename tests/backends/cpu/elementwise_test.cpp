@@ -7,7 +7,7 @@
 #include <cstring>
 #include <limits>
 
-#include "backends/cpu/onednn_support.h"
+#include "backends/cpu/tensor_layouts.h"
 #include "runtime/base/expression.h"
 #include "tests/backends/cpu/kernel_run.h"
 

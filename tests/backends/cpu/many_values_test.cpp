@@ -70,14 +70,14 @@ TEST(ManyValues, TheGradientOfABiasIsExactToARounding) {
       const auto conv =
           run_op(cpu_backend(), "ConvGradWeights", attrs, {x, dy},
                  {{.shape = w}, {.shape = Shape{20}}}, {.layouts = {Layout{}, layout}});
-      EXPECT_EQ(conv.family, "onednn");
+      EXPECT_NE(conv.family, "reference");
       expect_sums(conv.outputs[1], dy, 1, concat("conv, dy ", to_string(layout)));
     }
     const Tensor rows = random_tensor({200000, 3}, 1);
     const Tensor above = random_tensor({200000, 5}, 2, mean - 1, mean + 1);
     const auto linear = run_op(cpu_backend(), "LinearGradWeights", {{"trans_w", std::int64_t{1}}},
                                {rows, above}, {{.shape = Shape{5, 3}}, {.shape = Shape{5}}});
-    EXPECT_EQ(linear.family, "onednn");
+    EXPECT_NE(linear.family, "reference");
     expect_sums(linear.outputs[1], above, 1, "linear");
   }
 }

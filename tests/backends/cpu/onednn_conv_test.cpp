@@ -2,58 +2,13 @@
 // paddings, ranks and layouts.
 #include <gtest/gtest.h>
 
-#include "tests/backends/cpu/kernel_run.h"
+#include "tests/backends/cpu/window_cases.h"
 
 namespace temper::cpu {
 namespace {
 
-struct ConvCase {
-  Shape x, w;
-  std::vector<std::int64_t> strides, pads, dilations;
-  std::int64_t groups = 1;
-
-  Attrs attrs() const {
-    return {{"strides", strides},
-            {"pads", pads},
-            {"dilations", dilations},
-            {"group", groups},
-            {"kernel_shape", std::vector<std::int64_t>(w.begin() + 2, w.end())}};
-  }
-  Shape y() const {
-    Shape shape{x[0], w[0]};
-    for (int axis = 2; axis < x.rank(); ++axis) {
-      const auto i = static_cast<std::size_t>(axis - 2);
-      const auto n = static_cast<std::size_t>(x.rank() - 2);
-      const auto extent = (w[axis] - 1) * dilations[i] + 1;
-      shape.push_back((x[axis] + pads[i] + pads[i + n] - extent) / strides[i] + 1);
-    }
-    return shape;
-  }
-};
-
-std::vector<ConvCase> cases() {
-  return {
-      {{2, 3, 16, 16}, {16, 3, 3, 3}, {1, 1}, {1, 1, 1, 1}, {1, 1}},
-      {{2, 16, 12, 12}, {32, 16, 3, 3}, {1, 1}, {1, 1, 1, 1}, {1, 1}},
-      {{2, 6, 12, 12}, {16, 6, 5, 5}, {1, 1}, {0, 0, 0, 0}, {1, 1}},
-      {{2, 5, 9, 9}, {7, 5, 3, 3}, {1, 1}, {1, 1, 1, 1}, {1, 1}},
-      {{2, 16, 15, 15}, {32, 16, 3, 3}, {2, 2}, {1, 1, 1, 1}, {1, 1}},
-      {{1, 20, 10, 11}, {18, 20, 1, 1}, {1, 1}, {0, 0, 0, 0}, {1, 1}},
-      {{2, 16, 10, 10}, {16, 16, 3, 3}, {1, 1}, {2, 2, 2, 2}, {2, 2}},
-      {{2, 32, 9, 9}, {32, 1, 3, 3}, {1, 1}, {1, 1, 1, 1}, {1, 1}, 32},
-      {{2, 12, 9, 9}, {12, 1, 3, 3}, {1, 1}, {1, 1, 1, 1}, {1, 1}, 12},
-      {{2, 32, 9, 9}, {64, 16, 3, 3}, {1, 1}, {1, 1, 1, 1}, {1, 1}, 2},
-      {{2, 12, 9, 9}, {24, 3, 3, 3}, {1, 1}, {1, 1, 1, 1}, {1, 1}, 4},
-      {{2, 8, 9, 9}, {8, 8, 2, 4}, {1, 2}, {0, 1, 1, 2}, {1, 1}},
-      {{3, 8, 20}, {16, 8, 5}, {2}, {2, 2}, {1}},
-      {{1, 4, 6, 7, 8}, {16, 4, 3, 3, 3}, {1, 1, 1}, {1, 1, 1, 1, 1, 1}, {1, 1, 1}},
-      {{1, 1, 8, 8}, {8, 1, 3, 3}, {1, 1}, {1, 1, 1, 1}, {1, 1}},
-      {{4, 48, 1, 1}, {24, 48, 1, 1}, {1, 1}, {0, 0, 0, 0}, {1, 1}},
-  };
-}
-
 TEST(OneDnnConv, ForwardEqualsTheReference) {
-  for (const ConvCase& c : cases()) {
+  for (const ConvCase& c : conv_cases()) {
     SCOPED_TRACE(to_string(c.x) + " " + to_string(c.w));
     const Tensor x = random_tensor(c.x, 1), w = random_tensor(c.w, 2);
     const Tensor b = random_tensor(Shape{c.w[0]}, 3);
@@ -76,7 +31,7 @@ TEST(OneDnnConv, ForwardEqualsTheReference) {
 }
 
 TEST(OneDnnConv, TakesTheWeightBlockingItChoseBefore) {
-  for (const ConvCase& c : cases()) {
+  for (const ConvCase& c : conv_cases()) {
     SCOPED_TRACE(to_string(c.x) + " " + to_string(c.w));
     const Tensor x = random_tensor(c.x, 1), w = random_tensor(c.w, 2);
     const auto first =
@@ -92,7 +47,7 @@ TEST(OneDnnConv, TakesTheWeightBlockingItChoseBefore) {
 }
 
 TEST(OneDnnConv, GradientsEqualTheReference) {
-  for (const ConvCase& c : cases()) {
+  for (const ConvCase& c : conv_cases()) {
     SCOPED_TRACE(to_string(c.x) + " " + to_string(c.w));
     const Tensor x = random_tensor(c.x, 1), w = random_tensor(c.w, 2), dy = random_tensor(c.y(), 3);
     const auto forward =
@@ -120,7 +75,7 @@ TEST(OneDnnConv, GradientsEqualTheReference) {
 }
 
 TEST(OneDnnConv, RefusesOtherDtypesAndEmptyTensors) {
-  const ConvCase c = cases()[1];
+  const ConvCase c = conv_cases()[1];
   const Attrs attrs = c.attrs();
   OpQuery query = make_query("Conv", attrs, {random_tensor(c.x, 1), random_tensor(c.w, 2)},
                              {{.shape = c.y()}}, {});

@@ -1,4 +1,4 @@
-#include "backends/cpu/conv_geometry.h"
+#include "backends/cpu/onednn_conv_geometry.h"
 
 #include "runtime/base/error.h"
 

@@ -1,4 +1,4 @@
-#include "backends/cpu/bias_gradient.h"
+#include "backends/cpu/onednn_bias_gradient.h"
 
 #include <utility>
 

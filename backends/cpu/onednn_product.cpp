@@ -1,8 +1,8 @@
-#include "backends/cpu/library_product.h"
-
+// The products of library_product.h by oneDNN.
 #include <oneapi/dnnl/dnnl.h>
 
 #include "backends/cpu/library_calls.h"
+#include "backends/cpu/library_product.h"
 #include "backends/cpu/parallel.h"
 #include "runtime/base/error.h"
 
