@@ -10,26 +10,7 @@ build=$PWD/build-arm64
 root=$build/sysroot
 libraries=$root/usr/lib/aarch64-linux-gnu
 
-packages="libdnnl-dev libdnnl2 ocl-icd-opencl-dev ocl-icd-libopencl1 opencl-c-headers
-  libprotobuf-dev libprotobuf32 libprotobuf-lite32 nlohmann-json3-dev libtomlplusplus-dev libtomlplusplus3
-  zlib1g-dev zlib1g libzip-dev libzip4 libjpeg62-turbo-dev libjpeg62-turbo libpng-dev libpng16-16
-  libgtest-dev libgmock-dev"
-if [ ! -e "$root/complete" ]; then
-  rm -rf "$root" "$build/apt"
-  mkdir -p "$root" "$build/apt/lists/partial" "$build/apt/archives/partial" "$build/apt/packages"
-  touch "$build/apt/status"
-  apt_arm64() {
-    apt-get -q -o APT::Architecture=arm64 -o APT::Architectures=arm64 -o Acquire::Retries=3 -o Dir::Cache="$build/apt" \
-      -o Dir::State::lists="$build/apt/lists" -o Dir::State::status="$build/apt/status" -o APT::Sandbox::User=root "$@"
-  }
-  apt_arm64 update
-  # shellcheck disable=SC2086  # one word per package
-  (cd "$build/apt/packages" && apt_arm64 download $packages)
-  for package in "$build"/apt/packages/*.deb; do
-    dpkg-deb -x "$package" "$root"
-  done
-  touch "$root/complete"
-fi
+tools/arm64_sysroot.sh "$root"
 
 PKG_CONFIG_LIBDIR="$libraries/pkgconfig:$root/usr/share/pkgconfig" PKG_CONFIG_SYSROOT_DIR="$root" \
   cmake -S . -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=Release -DCMAKE_TOOLCHAIN_FILE=tools/cmake/arm64.cmake \

@@ -92,6 +92,12 @@ TEST(Version, SaysAsJsonWhatTheBuildIs) {
             run_temper({"--version"}).out);
   EXPECT_EQ(facts.at("oldest_opset").as_int("oldest_opset"), 7);
   EXPECT_EQ(facts.at("newest_opset").as_int("newest_opset"), 28);
+  const std::string kernels = facts.at("kernels").as_string("kernels");
+  const std::string onednn = facts.at("onednn").as_string("onednn");
+  EXPECT_EQ(kernels.starts_with("onednn " + onednn + " "), onednn != "none") << kernels;
+  EXPECT_EQ(kernels.starts_with("own "), onednn == "none") << kernels;
+  EXPECT_EQ(facts.at("linking").as_string("linking"), "dynamic");
+  EXPECT_EQ(facts.at("charts").as_string("charts"), "cairo");
 }
 
 }  // namespace

@@ -97,6 +97,8 @@ void draw(const Panel& panel, const Frame& area, cairo_t* cairo) {
   std::visit([&](const auto& chart) { draw(chart, area, cairo); }, panel);
 }
 
+std::string why_no_charts() { return {}; }
+
 void write_chart(const Panel& panel, const std::string& path_without_suffix) {
   const Size size = size_alone(panel);
   write_page(size, drawing_of(panel, size), path_without_suffix);

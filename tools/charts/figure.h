@@ -28,6 +28,10 @@ struct Png {
   std::vector<std::byte> bytes;  // of the whole file
 };
 
+// "", or why this build draws nothing (TEMPER_CHARTS=OFF): then what draws is kUnsupported, and
+// those whose results are more than charts leave them out and say so.
+std::string why_no_charts();
+
 // Writes `path_without_suffix` + ".png" and ".svg", each whole or not at all. Points that are not
 // finite are left out and interrupt their line. Equal charts give equal bytes. A chart alone is
 // kChartWidth x kChartHeight; lying bars and heat maps take the size that their names need.

@@ -56,6 +56,8 @@ void print_result(const AdversarialResult& result, const AdversarialSession& ses
   }
   if (!watcher.charts().empty()) {
     lines.emplace_back("charts", join_path(result.run_directory, "charts"));
+  } else if (!as_json && !watcher.why_no_charts().empty()) {
+    lines.emplace_back("charts", concat("none: ", watcher.why_no_charts()));
   }
   if (session.recipe().log.tensorboard) {
     lines.emplace_back("tensorboard", join_path(result.run_directory, "tensorboard"));

@@ -13,7 +13,6 @@
 #include "tools/cli/completions.h"
 #include "tools/cli/man_page.h"
 #include "tools/cli/version.h"
-#include "training/application/build_facts.h"
 #include "training/settings/component.h"
 
 namespace temper::cli {
@@ -179,7 +178,7 @@ std::optional<std::string> text_from_table(const std::vector<std::string>& words
     return words.size() > at && words[at] == word;
   };
   if (is(0, "--version") && is(1, kJsonSwitch)) {
-    return training::build_facts().text() + "\n";
+    return version_facts() + "\n";
   }
   if (is(0, "help") && is(1, "complete")) {
     return completion_candidates(commands, {words.begin() + 2, words.end()});

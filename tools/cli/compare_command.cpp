@@ -240,7 +240,9 @@ int run(const Arguments& arguments) {
   print_notes(comparison.notes);
   const JsonValue json = json_of(comparison);
   write_file_atomically(join_path(options.folder, "compare.json"), json.text(2) + "\n");
-  draw(comparison, options.folder);
+  if (charts::why_no_charts().empty()) {
+    draw(comparison, options.folder);
+  }
   if (arguments.has("--json")) {
     std::printf("%s\n", json.text().c_str());
   } else {

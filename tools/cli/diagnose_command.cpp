@@ -127,6 +127,9 @@ std::vector<std::string> write_results(const Diagnosis& diagnosis, const std::st
   training::EventFile events(join_path(folder, "tensorboard"), diagnosis.steps + 1);
   events.text(diagnosis.steps, "diagnosis", concat("```\n", text_of(diagnosis), "```"));
   std::vector<std::string> written;
+  if (!charts::why_no_charts().empty()) {
+    return written;
+  }
   for (const auto& [name, figure] : diagnosis_charts(diagnosis)) {
     written.push_back(join_path(folder, name));
     charts::write_chart(figure, written.back());
@@ -160,6 +163,9 @@ int run(const Arguments& arguments) {
     std::printf("\n");
     for (const std::string& chart : charts) {
       std::printf("chart        %s.png\n", chart.c_str());
+    }
+    if (const std::string why = charts::why_no_charts(); !why.empty()) {
+      std::printf("charts       none: %s\n", why.c_str());
     }
     std::printf("all figures  %s\ntensorboard  %s\n", join_path(folder, "diagnosis.json").c_str(),
                 options.tensorboard.c_str());

@@ -118,7 +118,11 @@ void print(const LrFindResult& result, const LrFindOptions& options, const std::
   } else if (result.suggestions.size() == 2) {
     std::printf("the loss still fell at rate %s; a higher --to shows more\n", rate.c_str());
   }
-  std::printf("chart        %s.png\n", chart.c_str());
+  if (const std::string why = charts::why_no_charts(); why.empty()) {
+    std::printf("chart        %s.png\n", chart.c_str());
+  } else {
+    std::printf("chart        none: %s\n", why.c_str());
+  }
 }
 
 int run(const Arguments& arguments) {
@@ -145,9 +149,14 @@ int run(const Arguments& arguments) {
                                                              recipe_name(typed.file) + "-lr-find");
   const std::string chart = join_path(folder, "lr_find");
   training::JsonValue json = json_of(result);
-  json.set("chart", chart + ".png");
+  const bool draws = charts::why_no_charts().empty();
+  if (draws) {
+    json.set("chart", chart + ".png");
+  }
   write_file_atomically(chart + ".json", json.text(2) + "\n");
-  draw(result, chart);
+  if (draws) {
+    draw(result, chart);
+  }
   if (arguments.has("--json")) {
     std::printf("%s\n", json.text().c_str());
   } else {

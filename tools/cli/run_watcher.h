@@ -24,11 +24,16 @@ namespace temper::cli {
 class RunWatcher : public training::RunObserver {
  public:
   RunWatcher(const training::Recipe& recipe, const StopSignals& signals, Progress progress)
-      : signals_(signals), draws_charts_(recipe.log.charts), progress_(std::move(progress)) {}
+      : signals_(signals),
+        draws_charts_(recipe.log.charts && charts::why_no_charts().empty()),
+        why_no_charts_(recipe.log.charts ? charts::why_no_charts() : std::string()),
+        progress_(std::move(progress)) {}
 
   // What ends the run after its step when a signal arrived.
   void stop_by(std::function<void()> request_stop) { request_stop_ = std::move(request_stop); }
   const std::vector<std::string>& charts() const { return charts_; }
+  // "", or why the charts that were asked for are missing.
+  const std::string& why_no_charts() const { return why_no_charts_; }
   bool drawing_failed() const { return drawing_failed_; }
 
   void started(const std::string& run_directory, const training::RunProgress& progress) override;
@@ -57,6 +62,7 @@ class RunWatcher : public training::RunObserver {
  private:
   const StopSignals& signals_;
   bool draws_charts_;
+  std::string why_no_charts_;
   Progress progress_;
   std::function<void()> request_stop_;
   std::string run_directory_;

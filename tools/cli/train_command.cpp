@@ -189,6 +189,8 @@ void print_result(const RunResult& result, const Session& session, const Watcher
   std::printf("recipe       %s\n", join_path(result.run_directory, "recipe.toml").c_str());
   if (!watcher.charts().empty()) {
     std::printf("charts       %s\n", join_path(result.run_directory, "charts").c_str());
+  } else if (!watcher.why_no_charts().empty()) {
+    std::printf("charts       none: %s\n", watcher.why_no_charts().c_str());
   }
   if (session.recipe().log.tensorboard) {
     std::printf("tensorboard  %s\n", join_path(result.run_directory, "tensorboard").c_str());

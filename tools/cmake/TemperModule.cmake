@@ -29,10 +29,11 @@ function(temper_target_name folder out)
   set(${out} temper_${name} PARENT_SCOPE)
 endfunction()
 
-# temper_module(FOLDER [RECURSE] [OPTIMIZE level] [DEPENDS module...] [LINK target...] [GENERATED file...]): one static library per
-# folder, named temper_<folder with underscores>, linked only to what it may use. Sources are found by name: a new file needs no edit.
+# temper_module(FOLDER [RECURSE] [WITHOUT regex] [OPTIMIZE level] [DEPENDS module...] [LINK target...] [GENERATED file...]): one static library per
+# folder, named temper_<folder with underscores>, linked only to what it may use. Sources are found by name: a new file needs no edit; WITHOUT
+# leaves out those whose paths match.
 function(temper_module folder)
-  cmake_parse_arguments(ARG "RECURSE" "OPTIMIZE" "DEPENDS;LINK;GENERATED" ${ARGN})
+  cmake_parse_arguments(ARG "RECURSE" "OPTIMIZE;WITHOUT" "DEPENDS;LINK;GENERATED" ${ARGN})
   temper_target_name(${folder} target)
   if(ARG_RECURSE)
     file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/${folder}/*.cpp)
@@ -44,6 +45,9 @@ function(temper_module folder)
     list(FILTER sources EXCLUDE REGEX "_elsewhere\\.cpp$")
   else()
     list(FILTER sources EXCLUDE REGEX "_x86\\.cpp$")
+  endif()
+  if(ARG_WITHOUT)
+    list(FILTER sources EXCLUDE REGEX "${ARG_WITHOUT}")
   endif()
   list(APPEND sources ${ARG_GENERATED})
   if(NOT sources)
@@ -80,10 +84,14 @@ function(temper_module folder)
   endif()
 endfunction()
 
-# temper_registration(OUT FUNCTION_TYPE FOLDER SIGNATURE HEADER NAMESPACE): writes one sorted source that calls
+# temper_registration(OUT FUNCTION_TYPE FOLDER SIGNATURE HEADER NAMESPACE [WITHOUT regex]): writes one sorted source that calls
 # register_<file stem>(...) for every .cpp of a folder: no static initialisers, and a forgotten function is a link error.
 function(temper_registration out folder namespace argument header function)
+  cmake_parse_arguments(ARG "" "WITHOUT" "" ${ARGN})
   file(GLOB files CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/${folder}/*.cpp)
+  if(ARG_WITHOUT)
+    list(FILTER files EXCLUDE REGEX "${ARG_WITHOUT}")
+  endif()
   list(SORT files)
   set(declarations "")
   set(calls "")

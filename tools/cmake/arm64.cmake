@@ -1,6 +1,7 @@
 # Builds for arm64 on another kind of machine; TEMPER_SYSROOT holds the libraries, see tools/test_arm64.sh.
 set(CMAKE_SYSTEM_NAME Linux)
 set(CMAKE_SYSTEM_PROCESSOR aarch64)
+set(CMAKE_C_COMPILER aarch64-linux-gnu-gcc)
 set(CMAKE_CXX_COMPILER aarch64-linux-gnu-g++)
 set(CMAKE_TRY_COMPILE_PLATFORM_VARIABLES TEMPER_SYSROOT)
 set(CMAKE_FIND_ROOT_PATH ${TEMPER_SYSROOT})

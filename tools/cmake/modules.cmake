@@ -20,8 +20,19 @@ temper_module(backends/common DEPENDS runtime/base)
 temper_module(backends/host RECURSE DEPENDS runtime/backend backends/common)
 temper_registration(reference_registration backends/reference/kernels temper::reference "KernelTable&" "backends/reference/reference_backend.h" register_all_kernels)
 temper_module(backends/reference RECURSE DEPENDS runtime/backend backends/common backends/host GENERATED ${reference_registration})
-temper_registration(cpu_registration backends/cpu/kernels temper::cpu "KernelTable&" "backends/cpu/cpu_backend.h" register_all_kernels)
-temper_module(backends/cpu RECURSE DEPENDS runtime/backend backends/common backends/host LINK DNNL::dnnl OpenMP::OpenMP_CXX GENERATED ${cpu_registration})
+# Without oneDNN the files named for it give way to absent/. Where both have a row for an op, the library's is the first: rows stand in the
+# order of the files' names (onednn_conv, product_conv).
+if(TEMPER_ONEDNN)
+  set(cpu_left_out "backends/cpu/absent/")
+  set(cpu_library DNNL::dnnl)
+else()
+  set(cpu_left_out "/onednn_[^/]*$")
+  set(cpu_library "")
+endif()
+temper_registration(cpu_registration backends/cpu/kernels temper::cpu "KernelTable&" "backends/cpu/cpu_backend.h" register_all_kernels
+  WITHOUT "${cpu_left_out}")
+temper_module(backends/cpu RECURSE WITHOUT "${cpu_left_out}" DEPENDS runtime/backend backends/common backends/host
+  LINK ${cpu_library} OpenMP::OpenMP_CXX GENERATED ${cpu_registration})
 # Neither changes a result: without them loops with sqrt or a choice between values do not become vector code.
 foreach(target temper_backends_cpu temper_parallel_headers)
   target_compile_options(${target} PRIVATE -fno-math-errno -fno-trapping-math)
@@ -59,7 +70,15 @@ temper_module(models OPTIMIZE O1 DEPENDS graph/ir graph/ops graph/onnx backends/
 if(NOT TEMPER_TOOLS)
   return()
 endif()
-temper_module(tools/charts OPTIMIZE O1 DEPENDS training/adversarial training/analysis training/application LINK PkgConfig::cairo)
+if(TEMPER_CHARTS)
+  set(charts_left_out "/absent/")
+  set(charts_library PkgConfig::cairo)
+else()
+  set(charts_left_out "tools/charts/(canvas|draw_[^/]*|figure|picture_sheet|plot|plot_points|surface)\\.cpp$")
+  set(charts_library "")
+endif()
+temper_module(tools/charts RECURSE WITHOUT "${charts_left_out}" OPTIMIZE O1
+  DEPENDS training/adversarial training/analysis training/application LINK ${charts_library})
 
 # The command. CLI11 is one file of its own, compiled without optimisation: it is slow to compile and runs once.
 file(GLOB cli_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tools/cli/*.cpp)
@@ -69,3 +88,9 @@ set_source_files_properties(${PROJECT_SOURCE_DIR}/tools/cli/command_line.cpp PRO
 temper_optimize(temper O1)
 temper_precompile(temper temper_standard_headers)
 target_link_libraries(temper PRIVATE temper_warnings temper_tools_charts temper_models CLI11::CLI11)
+set(linking dynamic)
+if(TEMPER_STATIC)
+  set(linking static)
+  target_link_options(temper PRIVATE -static -s -Wl,--gc-sections)
+endif()
+set_source_files_properties(${PROJECT_SOURCE_DIR}/tools/cli/version.cpp PROPERTIES COMPILE_DEFINITIONS TEMPER_LINKING="${linking}")
