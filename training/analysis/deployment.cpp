@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "backends/backends.h"
+#include "graph/onnx/deploy/remaining_data.h"
 #include "runtime/base/error.h"
 #include "runtime/base/number_text.h"
 #include "runtime/platform/files.h"
@@ -40,10 +41,7 @@ graph::FileForm form_of(graph::ModelEdit& edit, const graph::OnnxModel& model,
   }
   const std::string& name = options.external_data;
   if (name.empty()) {
-    if (graph::leaves_data(edit, model)) {
-      form.kind = graph::FileForm::Kind::kDataFile;
-    }
-    return form;
+    return graph::form_of_remaining(model, edit);
   }
   TEMPER_CHECK(file_name_of(name) == name && name != "." && name != "..",
                ErrorCode::kInvalidArgument, "--external-data is '", name,
@@ -122,12 +120,9 @@ void measure(const CalibrationData& data, const std::string& before, const std::
   }
 }
 
-}  // namespace
-
-namespace {
-
-void run_conversions(graph::ModelEdit& edit, graph::DeployOptions& conversions,
-                     TrialRunner& runner) {
+void run_conversions(graph::ModelEdit& edit, const DeploymentOptions& options,
+                     const std::string& model_path, const std::string& out, TrialRunner& runner) {
+  graph::DeployOptions conversions = conversions_of(options, model_path, out);
   if (conversions.precision) {
     conversions.precision->observe = [&](const graph::OnnxModel& now) {
       graph::ObservedValues values = observe_values(now, runner);
@@ -191,8 +186,7 @@ Deployment deploy_model(const std::string& model_path, const std::string& out,
   graph::ModelEdit edit(model);
   TrialRunner runner(trial_sizes(model, options), options.threads);
   const FaceTrial before = shape_face(edit, options, runner);
-  graph::DeployOptions conversions = conversions_of(options, model_path, out);
-  run_conversions(edit, conversions, runner);
+  run_conversions(edit, options, model_path, out, runner);
   if (is_weights_file(out)) {
     const WrittenWeights written = write_weights(edit, out);
     done.notes = edit.notes();
@@ -201,7 +195,8 @@ Deployment deploy_model(const std::string& model_path, const std::string& out,
     done.bytes_after = bytes_of(done.files);
     return done;
   }
-  if (options.sensitivity && conversions.int8_static) {
+  if (options.sensitivity && options.conversions.int8_static) {
+    const graph::DeployOptions conversions = conversions_of(options, model_path, out);
     done.sensitivity =
         layer_sensitivity(model, *conversions.int8_static, *options.calibration, out);
   }

@@ -1,6 +1,5 @@
 #include "graph/onnx/deploy/deploy.h"
 
-#include <algorithm>
 #include <limits>
 
 #include <onnx.pb.h>
@@ -41,14 +40,6 @@ void apply_deployment(ModelEdit& edit, const DeployOptions& options) {
   if (options.float32) {
     to_float32(edit, *options.float32);
   }
-}
-
-bool leaves_data(ModelEdit& edit, const OnnxModel& origin) {
-  const auto count = [](const wire::GraphProto& graph) {
-    return std::count_if(graph.initializer().begin(), graph.initializer().end(),
-                         [](const auto& tensor) { return tensor.data_location() != 0; });
-  };
-  return count(edit.graph()) < count(origin.impl().proto->graph());
 }
 
 double allowed_difference(const DeployOptions& options) {

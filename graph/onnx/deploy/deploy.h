@@ -36,10 +36,6 @@ struct DeployOptions {
 // THROWS: as the conversions.
 void apply_deployment(ModelEdit& edit, const DeployOptions& options);
 
-// Whether fewer tensors lie in files beside the model than did: kept as they are, those would hold
-// data of nothing.
-bool leaves_data(ModelEdit& edit, const OnnxModel& origin);
-
 // How far an output may move, measured by its largest value; beyond that a conversion went wrong.
 double allowed_difference(const DeployOptions& options);
 
