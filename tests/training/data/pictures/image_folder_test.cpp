@@ -116,6 +116,17 @@ TEST(ImageFolder, WithoutWordsAPictureJustCoversTheModelsInput) {
   }
 }
 
+TEST(ImageFolder, AModelMayTakeChannelsLast) {
+  const auto last = open_dataset(fixture("classes"), options_for({6, 8, 3}));
+  const auto first = open_dataset(fixture("classes"), options_for({3, 6, 8}));
+  ASSERT_EQ(last->fields()[0].row_shape, (Shape{6, 8, 3}));
+  const std::vector<float> turned = batch_of(*last, {4})[0].values<float>();
+  const std::vector<float> planes = batch_of(*first, {4})[0].values<float>();
+  for (std::size_t i = 0; i < turned.size(); ++i) {
+    EXPECT_EQ(turned[i], planes[i % 3 * 48 + i / 3]) << i;
+  }
+}
+
 TEST(ImageFolder, SizesThatCannotBeAreErrorsBeforeAnyFileIsRead) {
   const auto open = [](std::vector<std::int64_t> dims, std::vector<std::int64_t> resize,
                        std::vector<std::int64_t> crop) {
@@ -130,8 +141,8 @@ TEST(ImageFolder, SizesThatCannotBeAreErrorsBeforeAnyFileIsRead) {
                "data.resize makes pictures smaller than the 8 x 8", "data.resize = 8");
   expect_error([&] { open({3, 8, 8}, {}, {9}); }, ErrorCode::kInvalidArgument,
                "data.crop gives pictures of 9 x 9", "takes 8 x 8");
-  expect_error([&] { open({8, 8, 3}, {}, {}); }, ErrorCode::kInvalidArgument,
-               "[N, channels, height, width]");
+  expect_error([&] { open({8, 8, 2}, {}, {}); }, ErrorCode::kInvalidArgument,
+               "[N, channels, height, width]", "or [N, height, width, channels]");
   EXPECT_EQ(open({-1, -1, -1}, {8, 9}, {})->fields()[0].row_shape, (Shape{3, 8, 9}));
 }
 
