@@ -23,22 +23,30 @@ void add_all_before(const FlatGraph& flat, Names& names) {
   names.erase("");
 }
 
-// Tensors of texts, and what is made of them: also where no output is left that would ask for it.
+// Tensors of texts that nodes read, and what is made of them: also where no output is left that
+// would ask for it.
 void add_all_made_of_texts(const FlatGraph& flat, Names& names) {
-  Names made;
+  Names made, read;
   for (const auto& [name, tensor] : flat.initializers) {
     if (tensor->data_type() == kString) {
       made.insert(name);
     }
   }
   for (const FlatNode& node : flat.nodes) {
-    if (std::any_of(node.inputs.begin(), node.inputs.end(),
-                    [&](const std::string& input) { return made.contains(input); })) {
+    bool is_text = false;
+    for (const std::string& input : node.inputs) {
+      if (made.contains(input)) {
+        is_text = true;
+        read.insert(input);
+      }
+    }
+    if (is_text) {
       made.insert(node.outputs.begin(), node.outputs.end());
+      read.insert(node.outputs.begin(), node.outputs.end());
     }
   }
-  made.erase("");
-  names.merge(made);
+  read.erase("");
+  names.merge(read);
 }
 
 }  // namespace
