@@ -224,7 +224,7 @@ TEST_F(QuantizedRun, LeavesOutWhatIsSkipped) {
   EXPECT_EQ(counts["QuantizeLinear"], 1);
   EXPECT_EQ(counts["DequantizeLinear"], 3);
   expect_error({"quantize.skip=[\"third\"]"}, "\"third\" matches no layer");
-  expect_error({"quantize.skip=[\"**\"]"}, "first: quantize.skip");
+  expect_error({"quantize.skip=[\"**\"]"}, "w1: quantize.skip");
 }
 
 TEST_F(QuantizedRun, RefusesWhatItCannotDo) {
