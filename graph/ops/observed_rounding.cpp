@@ -161,9 +161,8 @@ void train_observed_rounding(TrainingContext& c) {
 }
 
 int batch_of_observed_rounding(const BatchContext& c) {
-  const int at = c.data_axis();
-  c.check(c.node().attrs.get_int("axis", -1) != at, "has a scale for each sample of the batch");
-  return at;
+  c.check(has(c.node(), kLow), "takes its scale from all samples of the batch");
+  return c.data_axis();
 }
 
 }  // namespace
