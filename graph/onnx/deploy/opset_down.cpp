@@ -49,9 +49,8 @@ void split_by_sizes(OpsetNode& n) {
   axis += axis < 0 && dims ? static_cast<std::int64_t>(dims->size()) : 0;
   const auto size = dims ? dims->at(static_cast<std::size_t>(axis)) : std::nullopt;
   const KnownValue* seen = n.known(n.input(0));
-  const std::int64_t once = size                      ? *size
-                            : seen != nullptr && dims ? seen->shape[static_cast<int>(axis)]
-                                                      : 1;
+  const std::int64_t observed = seen != nullptr && dims ? seen->shape[static_cast<int>(axis)] : 1;
+  const std::int64_t once = size.value_or(observed);
   if (once % parts == 0) {
     return;  // equal parts without their sizes; others of a size that varies would be an error
   }

@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <map>
 #include <string>
+#include <vector>
 
 #include "backends/reference/reference_backend.h"
 #include "graph/onnx/surgery/model_edit.h"
@@ -62,7 +63,7 @@ void expect_outputs(const std::string& path, const std::string& name) {
   for (std::size_t i = 0; i < graph.inputs.size(); ++i) {
     const Tensor value = numbers.read(graph.value(graph.inputs[i]).name);
     given[graph.inputs[i]] = value;
-    const auto& dims = model.inputs().at(i).dims;
+    const std::vector<graph::Dim> dims = model.inputs().at(i).dims;
     for (std::size_t axis = 0; axis < dims.size(); ++axis) {
       if (!dims[axis].symbol.empty()) {
         symbols[dims[axis].symbol] = value.shape()[static_cast<int>(axis)];
