@@ -244,7 +244,9 @@ class Finder {
       return shape_of(source) == swapped(shape);
     }
     const TracedCall call = traced_call(*layer.node);
-    if (layer.output_axis == 0) {
+    // No module calls a parameter by a name that the exporter made up: it is of such a file.
+    const bool is_of_file = is_anonymous(layer.weight) && names_.find(layer.weight) == source;
+    if (layer.output_axis == 0 || is_of_file) {
       return false;
     }
     if (!call.target.empty()) {

@@ -13,6 +13,7 @@
 #include "runtime/platform/files.h"
 #include "tests/graph/onnx/same_tensors.h"
 #include "tests/training/test_files.h"
+#include "training/analysis/conversion.h"
 #include "training/formats/npz.h"
 #include "training/formats/safetensors.h"
 
@@ -79,6 +80,15 @@ TEST(Deployment, WeightsAloneGoToSafetensorsOrNpz) {
     EXPECT_TRUE(equal_bits(arrays.read(name), expected.at(name))) << name;
   }
   EXPECT_NE(file.find("out.bias"), nullptr);
+}
+
+// Square matrices too, which the exporter had turned and named itself: they are the file's own.
+TEST(Deployment, WeightsAloneComeBackIntoTheModelAsTheyWere) {
+  const TempFolder folder;
+  const std::string safe = folder.path("w.safetensors"), out = folder.path("out.onnx");
+  deploy_model(sample("net.onnx"), safe, {});
+  EXPECT_EQ(convert_checkpoint(safe, sample("net.onnx"), out, {}).trial.at(0).difference, 0);
+  expect_same_tensors(sample("net.onnx"), out);
 }
 
 TEST(Deployment, DataLieWhereEachTensorCanBeMapped) {
