@@ -37,6 +37,7 @@ class PrecisionEdit {
     look_at_tensors();
     decide();
     refuse_outside();
+    refuse_edges();
     convert_tensors();
     convert_inputs();
     const std::vector<wire::NodeProto*> nodes = all_nodes();
@@ -215,6 +216,22 @@ class PrecisionEdit {
       }
     }
     return names;
+  }
+
+  // Inside, such values stay in float32; at the model's edge --convert-io leaves them no choice.
+  void refuse_edges() const {
+    if (!options_.convert_io) {
+      return;
+    }
+    for (const auto* infos : {&edit_.graph().input(), &edit_.graph().output()}) {
+      for (const auto& info : *infos) {
+        TEMPER_CHECK(!outside(info.name()) || stored_.contains(info.name()),
+                     ErrorCode::kUnsupported, "'", info.name(), "' is at most ",
+                     largest_text(info.name()), ", and 16 bits hold numbers from ",
+                     digits_text(smallest_, 3), " to ", digits_text(limit_, 5),
+                     "; without --convert-io it stays in float32");
+      }
+    }
   }
 
   void refuse_outside() const {

@@ -214,6 +214,10 @@ TEST(Deployment, WhatSixteenBitsDoNotHoldStaysInFloat32) {
   EXPECT_EQ(type_of(out, "out.weight"), kFloat);
   EXPECT_EQ(type_of(out, "conv1.weight"), kFloat16);
   EXPECT_THAT(done.notes, testing::Contains(HasSubstr("16 bits do not hold their values")));
+  DeploymentOptions edges = in_precision(DType::kFloat16);
+  edges.conversions.precision->convert_io = true;
+  expect_error([&] { deploy_model(large, folder.path("no.onnx"), edges); }, ErrorCode::kUnsupported,
+               "'y' is at most", "without --convert-io");
   DeploymentOptions strict = in_precision(DType::kFloat16);
   strict.conversions.precision->strict = true;
   expect_error([&] { deploy_model(large, folder.path("no.onnx"), strict); },
