@@ -9,11 +9,11 @@ namespace temper::training {
 
 // Training with the rounding that the deployed model has (quantisation-aware training).
 struct QuantizeSettings {
-  std::int64_t bits = 0;             // of weights: 8 or 4; 0: the run rounds nothing
+  std::int64_t bits = 0;              // of weights: 8 or 4; 0: the run rounds nothing
   std::string activations = "uint8";  // "uint8" | "int8" | "symmetric": values between layers
-  bool per_channel = true;           // a scale for each output of a weight
-  std::vector<std::string> skip;     // patterns of layers that stay in floats
-  std::int64_t calibrate = 512;      // training samples from which ranges are learnt before the run
+  bool per_channel = true;            // a scale for each output of a weight
+  std::vector<std::string> skip;      // patterns of layers that stay in floats
+  std::int64_t calibrate = 512;  // training samples from which ranges are learnt before the run
   std::string calibration = "minmax";  // "minmax" | "percentile" | "entropy" | "mse"
   double percentile = 99.999;
   std::string observers = "moving";   // "moving" | "fixed" | "learned"

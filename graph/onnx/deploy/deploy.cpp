@@ -1,5 +1,6 @@
 #include "graph/onnx/deploy/deploy.h"
 
+#include <algorithm>
 #include <limits>
 
 #include <onnx.pb.h>
