@@ -34,7 +34,10 @@ if [ ! -e "$sources/complete" ]; then
   apt=$sources/apt
   rm -rf "$sources"
   mkdir -p "$apt/lists/partial" "$apt/archives/partial"
-  echo "deb-src http://deb.debian.org/debian bookworm main" >"$apt/sources.list"
+  # Where this machine gets its packages, it gets their sources too.
+  # shellcheck disable=SC2016  # the fields are apt's
+  apt-get indextargets --format 'deb-src $(REPO_URI) $(RELEASE) $(COMPONENT)' "Created-By: Packages" |
+    grep -E '/debian/? bookworm main$' >"$apt/sources.list"
   apt_sources() {
     apt-get -q -o Acquire::Retries=3 -o Dir::Cache="$apt" -o Dir::State::lists="$apt/lists" -o Dir::Etc::sourcelist="$apt/sources.list" \
       -o Dir::Etc::sourceparts=/dev/null -o APT::Sandbox::User=root "$@"

@@ -13,7 +13,7 @@ ls -l build/packages/*.deb
 
 if [ ! -e "$bare/complete" ]; then
   rm -rf "$bare"
-  debootstrap --variant=minbase bookworm "$bare" http://deb.debian.org/debian
+  debootstrap --variant=minbase bookworm "$bare"
   touch "$bare/complete"
 fi
 used=$PWD/build/bare-used
