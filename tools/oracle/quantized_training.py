@@ -153,7 +153,7 @@ def main():
         losses, final, weight, ends, scales = run(model, x, target, learnt, least, most, symmetric, bits)
         activations = "symmetric" if symmetric else "uint8" if least == 0 else "int8"
         lines = [f"quantize.bits={bits}", f'quantize.activations=\\"{activations}\\"']
-        lines += (['quantize.observers=\\"learned\\"', f"quantize.lr={SCALE_RATE}"] if learnt else
+        lines += (['quantize.observers=\\"learned\\"', f"quantize.scale_lr={SCALE_RATE}"] if learnt else
                   [f"quantize.averaging_constant={AVERAGING}", "quantize.freeze_after=0.5"])
         quoted = ", ".join(f'"{line}"' for line in lines)
         text.append(f'    {{"{name}",\n     {{{quoted}}},\n     {floats(losses)},\n     {np.float32(final).item()!r},\n'

@@ -101,9 +101,9 @@ std::vector<RecipeKey> range_keys() {
           .of(Runs::kOneModel)
           .when(rounds_and("quantize.observers", "moving")),
       key(
-          "quantize.lr",
+          "quantize.scale_lr",
           "learning rate of learned scales; 0: optimizer.lr for sgd, a hundredth of it for others",
-          [](Recipe& r) -> auto& { return r.quantize.lr; }, not_negative)
+          [](Recipe& r) -> auto& { return r.quantize.scale_lr; }, not_negative)
           .of(Runs::kOneModel)
           .when(rounds_and("quantize.observers", "learned")),
   };

@@ -19,7 +19,7 @@ struct QuantizeSettings {
   std::string observers = "moving";   // "moving" | "fixed" | "learned"
   double averaging_constant = 0.01;   // of "moving"
   double freeze_after = 0.5;          // of "moving": the share of the run after which ranges stand
-  double lr = 0;                      // of "learned": the scales' rate; 0: see scale_rate()
+  double scale_lr = 0;                // of "learned": the scales' rate; 0: see scale_rate()
   std::string exported = "integers";  // "integers" | "rounded"
 
   bool is_on() const { return bits > 0; }
@@ -27,7 +27,7 @@ struct QuantizeSettings {
   // The rate of learnt scales. The steps of other optimizers than SGD do not follow a gradient's
   // size, and a scale is far smaller than a weight.
   double scale_rate(const std::string& optimizer, double rate) const {
-    return lr > 0 ? lr : optimizer == "sgd" ? rate : 0.01 * rate;
+    return scale_lr > 0 ? scale_lr : optimizer == "sgd" ? rate : 0.01 * rate;
   }
 };
 

@@ -208,8 +208,8 @@ TEST_F(QuantizedRun, RangesStandStillBehindTheirShareOfTheRun) {
 
 TEST_F(QuantizedRun, LearntScalesHaveARateOfTheirOwnAndNoDecay) {
   std::vector<double> first, last;
-  const Lines lines =
-      with({"quantize.observers=\"learned\"", "quantize.lr=1e-30", "optimizer.weight_decay=0.5"});
+  const Lines lines = with(
+      {"quantize.observers=\"learned\"", "quantize.scale_lr=1e-30", "optimizer.weight_decay=0.5"});
   run_tiny(recipe("still", lines), false, [&](const StepView& view) {
     last = value_of(view.session, "w1_scale");
     first = first.empty() ? last : first;
