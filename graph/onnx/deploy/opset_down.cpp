@@ -47,21 +47,24 @@ void split_by_sizes(OpsetNode& n) {
   const std::int64_t parts = n.node().output_size();
   std::int64_t axis = int_attribute(n.node(), "axis", 0);
   axis += axis < 0 && dims ? static_cast<std::int64_t>(dims->size()) : 0;
-  const auto size = dims ? dims->at(static_cast<std::size_t>(axis)) : std::nullopt;
+  std::int64_t size = -1;  // not fixed
+  if (dims) {
+    size = dims->at(static_cast<std::size_t>(axis)).value_or(-1);
+  }
   const KnownValue* seen = n.known(n.input(0));
   const std::int64_t observed = seen != nullptr && dims ? seen->shape[static_cast<int>(axis)] : 1;
-  const std::int64_t once = size.value_or(observed);
+  const std::int64_t once = size >= 0 ? size : observed;
   if (once % parts == 0) {
     return;  // equal parts without their sizes; others of a size that varies would be an error
   }
-  if (!size) {
+  if (size < 0) {
     n.refuse(
         "into how many parts it splits cannot be said before opset 18, and the size is not fixed");
     return;
   }
-  const std::int64_t most = (*size + parts - 1) / parts;
+  const std::int64_t most = (size + parts - 1) / parts;
   std::vector<std::int64_t> sizes(static_cast<std::size_t>(parts), most);
-  sizes.back() = *size - most * (parts - 1);
+  sizes.back() = size - most * (parts - 1);
   n.set_input(1, n.integers(sizes));
 }
 
