@@ -1,7 +1,6 @@
 // Gemm, MatMul and LinearGradWeights in f32 by our own products: where the library has nothing but
 // its reference code, and in builds without it.
 #include <algorithm>
-#include <array>
 #include <optional>
 
 #include "backends/cpu/blocked_product.h"
@@ -9,6 +8,7 @@
 #include "backends/cpu/parallel.h"
 #include "backends/cpu/product_loops.h"
 #include "backends/cpu/refusals.h"
+#include "backends/host/matmul_batches.h"
 #include "runtime/backend/kernel_table.h"
 #include "runtime/base/error.h"
 
@@ -94,9 +94,8 @@ std::unique_ptr<Kernel> prepare_gemm(const OpQuery& query) {
 // numpy's rules: a 1-D operand gains an axis; where b is one matrix, a's rows of all batches are
 // one matrix.
 struct MatMulPlan {
-  std::int64_t m = 1, n = 1, k = 1, batches = 1;
-  int rank = 0;                                                    // of the batch
-  std::array<std::int64_t, kMaxRank> batch{}, a_step{}, b_step{};  // steps in matrices
+  std::int64_t m = 1, n = 1, k = 1;
+  MatMulBatches batches;
   Rectifier rectifier;
   int threads = 1;
 };
@@ -111,33 +110,15 @@ MatMulPlan plan_matmul(const OpQuery& query) {
     plan.m = a.count(0, a.rank() - 1);
   } else {
     plan.m = a.rank() == 1 ? 1 : a[a.rank() - 2];
-    plan.rank = std::max(a.rank(), b.rank()) - 2;
-    std::int64_t a_count = 1, b_count = 1;
-    for (int i = 0; i < plan.rank; ++i) {  // from the last dimension
-      const auto at = static_cast<std::size_t>(plan.rank - 1 - i);
-      const std::int64_t a_dim = i < a.rank() - 2 ? a[a.rank() - 3 - i] : 1;
-      const std::int64_t b_dim = i < b.rank() - 2 ? b[b.rank() - 3 - i] : 1;
-      plan.batch[at] = a_dim == 1 ? b_dim : a_dim;
-      plan.a_step[at] = a_dim == 1 ? 0 : a_count;
-      plan.b_step[at] = b_dim == 1 ? 0 : b_count;
-      a_count *= a_dim;
-      b_count *= b_dim;
-      plan.batches *= plan.batch[at];
-    }
+    plan.batches = MatMulBatches(a, b);
   }
   plan.threads = threads_for_flops(
-      query.threads, static_cast<double>(plan.batches) * flops_of(plan.m, plan.n, plan.k));
+      query.threads, static_cast<double>(plan.batches.count()) * flops_of(plan.m, plan.n, plan.k));
   return plan;
 }
 
 void multiply_batch(const MatMulPlan& p, std::int64_t at, int threads, const KernelArgs& args) {
-  std::int64_t a = 0, b = 0;
-  for (std::int64_t rest = at, i = p.rank - 1; i >= 0; --i) {
-    const auto axis = static_cast<std::size_t>(i);
-    a += rest % p.batch[axis] * p.a_step[axis];
-    b += rest % p.batch[axis] * p.b_step[axis];
-    rest /= p.batch[axis];
-  }
+  const auto [a, b] = p.batches.operands(at);
   blocked_product(
       threads,
       {p.m, p.n, p.k, view(static_cast<const float*>(args.inputs[0]) + a * p.m * p.k, p.k, false),
@@ -147,18 +128,19 @@ void multiply_batch(const MatMulPlan& p, std::int64_t at, int threads, const Ker
 
 std::unique_ptr<Kernel> prepare_matmul(const OpQuery& query) {
   auto kernel = make_kernel([p = plan_matmul(query)](const KernelArgs& args) {
-    if (p.batches < 2 * p.threads) {
-      for (std::int64_t i = 0; i < p.batches; ++i) {
+    const std::int64_t batches = p.batches.count();
+    if (batches < 2 * p.threads) {
+      for (std::int64_t i = 0; i < batches; ++i) {
         multiply_batch(p, i, p.threads, args);
       }
     } else {
-      parallel_ranges(p.threads, p.batches, 1, [&](std::int64_t begin, std::int64_t end) {
+      parallel_ranges(p.threads, batches, 1, [&](std::int64_t begin, std::int64_t end) {
         for (std::int64_t i = begin; i < end; ++i) {
           multiply_batch(p, i, 1, args);
         }
       });
     }
-    rectify(p.rectifier, p.threads, static_cast<float*>(args.outputs[0]), p.batches * p.m * p.n);
+    rectify(p.rectifier, p.threads, static_cast<float*>(args.outputs[0]), batches * p.m * p.n);
   });
   kernel->description = "panels";
   return kernel;

@@ -1,9 +1,8 @@
 // MatMul, Gemm and LinearGradWeights: plain loops; floats are summed in double, integers modulo
 // 2^64.
-#include <algorithm>
-#include <array>
 #include <type_traits>
 
+#include "backends/host/matmul_batches.h"
 #include "backends/reference/type_support.h"
 #include "runtime/backend/kernel_table.h"
 #include "runtime/base/dtype_visit.h"
@@ -35,11 +34,7 @@ Wide<T> dot(const T* a, MatrixView va, const T* b, MatrixView vb, std::int64_t i
 
 struct BatchedMatMul {
   std::int64_t rows = 1, inner = 1, columns = 1;
-  int batch_rank = 0;
-  std::array<std::int64_t, kMaxRank> batch{};
-  std::array<std::int64_t, kMaxRank> a_step{};  // in matrices; 0 along broadcast dimensions
-  std::array<std::int64_t, kMaxRank> b_step{};
-  std::int64_t batches = 1;
+  MatMulBatches batches;
   Rectifier rectifier;
 };
 
@@ -53,20 +48,7 @@ BatchedMatMul plan_matmul(const OpQuery& query) {
   plan.inner = a[a.rank() - 1];
   plan.columns = b[b.rank() - 1];
   plan.rectifier = rectifier_of(*query.attrs);
-  plan.batch_rank = std::max(a.rank(), b.rank()) - 2;
-  std::int64_t a_count = 1;
-  std::int64_t b_count = 1;
-  for (int i = 0; i < plan.batch_rank; ++i) {  // from the last batch dimension
-    const auto at = static_cast<std::size_t>(plan.batch_rank - 1 - i);
-    const std::int64_t a_dim = i < a.rank() - 2 ? a[a.rank() - 3 - i] : 1;
-    const std::int64_t b_dim = i < b.rank() - 2 ? b[b.rank() - 3 - i] : 1;
-    plan.batch[at] = a_dim == 1 ? b_dim : a_dim;
-    plan.a_step[at] = a_dim == 1 ? 0 : a_count;
-    plan.b_step[at] = b_dim == 1 ? 0 : b_count;
-    a_count *= a_dim;
-    b_count *= b_dim;
-    plan.batches *= plan.batch[at];
-  }
+  plan.batches = MatMulBatches(a, b);
   return plan;
 }
 
@@ -74,16 +56,8 @@ template <class T>
 void run_matmul(const BatchedMatMul& plan, const T* a, const T* b, T* y) {
   const MatrixView va{plan.inner, 1};
   const MatrixView vb{plan.columns, 1};
-  for (std::int64_t batch = 0; batch < plan.batches; ++batch) {
-    std::int64_t rest = batch;
-    std::int64_t a_matrix = 0;
-    std::int64_t b_matrix = 0;
-    for (int i = plan.batch_rank - 1; i >= 0; --i) {
-      const auto at = static_cast<std::size_t>(i);
-      a_matrix += rest % plan.batch[at] * plan.a_step[at];
-      b_matrix += rest % plan.batch[at] * plan.b_step[at];
-      rest /= plan.batch[at];
-    }
+  for (std::int64_t batch = 0; batch < plan.batches.count(); ++batch) {
+    const auto [a_matrix, b_matrix] = plan.batches.operands(batch);
     const T* a_at = a + a_matrix * plan.rows * plan.inner;
     const T* b_at = b + b_matrix * plan.inner * plan.columns;
     for (std::int64_t i = 0; i < plan.rows; ++i) {
