@@ -42,33 +42,35 @@ graph::RecomputationReport fit_into(
   if (least <= limit) {
     return {};
   }
-  std::vector<Candidate> tried = candidates(graph);
+  const std::vector<Candidate> tried = candidates(graph);
   const std::int64_t now = graph::live_bytes(graph).peak;
   // Workspaces, gradients, variables and what kernels save in place are taken to stay as they are.
   const std::int64_t beside = least - now;
-  Candidate best{graph, {}, now};
-  std::int64_t lowest = now;
-  for (Candidate& candidate : tried) {
+  const Candidate* best = nullptr;
+  for (const Candidate& candidate : tried) {
     // An estimate that is off by a tenth is tried all the same; one above what was seen is not.
     const bool may_fit = candidate.estimate + beside <= limit + limit / 10;
     const bool smallest = std::none_of(tried.begin(), tried.end(), [&](const Candidate& other) {
       return other.estimate < candidate.estimate;
     });
+    const std::int64_t lowest = best == nullptr ? now : best->estimate;
     if (!may_fit && !(smallest && candidate.estimate < lowest)) {
       continue;
     }
     const std::int64_t bytes = measure(candidate.graph);
     if (bytes < least) {
       least = bytes;
-      lowest = candidate.estimate;
-      best = std::move(candidate);
+      best = &candidate;
     }
     if (least <= limit) {
       break;
     }
   }
-  graph = std::move(best.graph);
-  return best.report;
+  if (best == nullptr) {
+    return {};
+  }
+  graph = best->graph;
+  return best->report;
 }
 
 }  // namespace temper::training
