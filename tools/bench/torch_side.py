@@ -1,8 +1,8 @@
 """PyTorch's side of vs_torch.py: trains one model in blocks of seconds, as asked on stdin.
 
-    python torch_side.py MODEL MODE LAYOUT OPTIMIZER_KIND THREADS [GATE_STEPS [DEVICE]]
+    python torch_side.py MODEL MODE LAYOUT OPTIMIZER_KIND THREADS [GATE_STEPS [DEVICE [PRECISION]]]
 MODE is eager or compile, LAYOUT contiguous or channels_last, OPTIMIZER_KIND fused or default (AdamW, lr 1e-4),
-DEVICE cpu or cuda, where f32 is f32 (no TF32). First line out:
+DEVICE cpu or cuda, where f32 is f32 (no TF32), PRECISION f32 or bf16 (autocast). First line out:
 {"first_ms", "losses"}: milliseconds from process start to the end of the first step, and the first losses. Then for every
 line read (a number of seconds) {"steps", "min_ms", "median_ms", "loss"}. Ends with its input.
 """
@@ -27,7 +27,7 @@ def milliseconds_since_process_start():
     return (uptime - int(fields[19]) / ticks) * 1e3
 
 
-def make_step(name, mode, layout, kind, device):
+def make_step(name, mode, layout, kind, device, precision):
     module, x, target, loss = peer_models.build(name)
     module, x, target = module.to(device), x.to(device), target.to(device)
     torch.backends.cudnn.allow_tf32 = False
@@ -42,7 +42,9 @@ def make_step(name, mode, layout, kind, device):
 
     def step():
         optimizer.zero_grad(set_to_none=True)
-        value = loss(forward(x), target)
+        with torch.autocast(device, dtype=torch.bfloat16, enabled=precision == 'bf16'):
+            output = forward(x)
+        value = loss(output.float(), target)
         value.backward()
         optimizer.step()
         if device == 'cuda':
@@ -54,7 +56,8 @@ def make_step(name, mode, layout, kind, device):
 def main(arguments):
     name, mode, layout, kind, threads = arguments[:5]
     torch.set_num_threads(int(threads))
-    step = make_step(name, mode, layout, kind, arguments[6] if len(arguments) > 6 else 'cpu')
+    device, precision = (*arguments[6:8], *('cpu', 'f32')[len(arguments[6:8]):])
+    step = make_step(name, mode, layout, kind, device, precision)
     losses = [step().item()]
     first_ms = milliseconds_since_process_start()
     losses += [step().item() for _ in range(int(arguments[5]) - 1 if len(arguments) > 5 else 19)]
