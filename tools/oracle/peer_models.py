@@ -4,7 +4,7 @@
                                                 optimisation: tensor names equal the state_dict's), NAME.fixed.onnx (no
                                                 option at all: batch fixed at 1) and NAME.npz (one batch: `input`, `target`)
 Weights are freshly initialised with seed 0, the batch with seed 1, so every run gives the same files.
-Needs torch, onnx, onnxscript, numpy; torchvision for two of BENCHMARKS.
+Needs torch, onnx, onnxscript, numpy; torchvision for three of BENCHMARKS.
 """
 import dataclasses
 import pathlib
@@ -61,7 +61,7 @@ class Case:
     loss: str
     sgd_lr: float = 0.0
     adamw_lr: float = 0.0
-    kind: str = 'numbers'  # 'tokens': each place of a sequence has a class; 'mask': each pixel is one or zero
+    kind: str = 'numbers'  # 'tokens': each place of a sequence has a class; 'mask': each pixel is one or zero; 'labels': each row is; 'pictures': one per row
 
 
 CASES = {
@@ -78,7 +78,10 @@ BENCHMARKS = {
     'lstm': Case(lambda: peer_networks.Recurrent(nn.LSTM), (32, 50, 32), 10, 'cross_entropy'),
     'gru': Case(lambda: peer_networks.Recurrent(nn.GRU, bidirectional=True), (32, 50, 32), 10, 'cross_entropy'),
     'unet': Case(peer_networks.Unet, (4, 3, 128, 128), 0, 'bce_with_logits', kind='mask'),
+    'discriminator': Case(peer_networks.discriminator, (64, 1, 16, 16), 0, 'bce_with_logits', kind='labels'),
+    'generator': Case(peer_networks.generator, (64, 32, 1, 1), 0, 'mse', kind='pictures'),
     'resnet18': Case(of_torchvision('resnet18'), (32, 3, 64, 64), 10, 'cross_entropy'),
+    'resnet50': Case(of_torchvision('resnet50'), (8, 3, 224, 224), 10, 'cross_entropy'),
     'mobilenet_v2': Case(of_torchvision('mobilenet_v2'), (8, 3, 224, 224), 10, 'cross_entropy'),
 }
 
@@ -113,6 +116,10 @@ def build(name):
         target = torch.randint(0, case.classes, case.input_shape, generator=generator)
     elif case.kind == 'mask':
         target = (torch.rand(rows, 1, *case.input_shape[2:], generator=generator) > 0.5).float()
+    elif case.kind == 'labels':
+        target = (torch.rand(rows, 1, generator=generator) > 0.5).float()
+    elif case.kind == 'pictures':
+        target = torch.randn(rows, 1, 16, 16, generator=generator)
     elif case.classes:
         target = torch.randint(0, case.classes, (rows,), generator=generator)
     else:
