@@ -4,16 +4,11 @@
 #include <gtest/gtest.h>
 #include <temper_test_paths.h>
 
-#include <cstdlib>
-#include <fstream>
-#include <iomanip>
-#include <map>
-#include <sstream>
 #include <string>
 #include <vector>
 
 #include "backends/cuda/cuda_backend.h"
-#include "runtime/base/concat.h"
+#include "tests/counts_page.h"
 #include "tests/models/planned_model.h"
 #include "training/analysis/step_work.h"
 
@@ -24,46 +19,12 @@ using training::CountedWork;
 using training::GraphKind;
 using Int = std::int64_t;
 
-std::string page_path() {
-  return std::string(TEMPER_SOURCE_DIR) + "/tests/models/expected/device_work.txt";
-}
-
-// What a step's graph has, by model.
-struct GraphSize {
-  Int kernels = 0, library_calls = 0, copies = 0;
-
-  friend bool operator==(const GraphSize&, const GraphSize&) = default;
-};
-
-void PrintTo(const GraphSize& size, std::ostream* out) {
-  *out << size.kernels << " kernels, " << size.library_calls << " library calls, " << size.copies
-       << " copies";
-}
-
-std::map<std::string, GraphSize> read_sizes() {
-  std::map<std::string, GraphSize> sizes;
-  std::ifstream stream(page_path());
-  for (std::string line; std::getline(stream, line);) {
-    std::istringstream words(line);
-    std::string model;
-    GraphSize size;
-    if (!line.starts_with('#') &&
-        words >> model >> size.kernels >> size.library_calls >> size.copies) {
-      sizes[model] = size;
-    }
-  }
-  return sizes;
-}
-
-void write_sizes(const std::map<std::string, GraphSize>& sizes) {
-  std::ofstream page(page_path());
-  page << "# The captured training step of device_work_test.cpp at batch 4: model, own kernels,\n"
-          "# library calls, copies. Written by that test with TEMPER_UPDATE_REFERENCE=1.\n";
-  for (const auto& [model, size] : sizes) {
-    page << std::left << std::setw(20) << model << std::right << std::setw(6) << size.kernels
-         << std::setw(6) << size.library_calls << std::setw(6) << size.copies << "\n";
-  }
-}
+const test::CountsPage kPage = {
+    TEMPER_SOURCE_DIR "/tests/models/expected/device_work.txt",
+    "# The captured training step of device_work_test.cpp at batch 4: model, own kernels,\n"
+    "# library calls, copies. Written by that test with TEMPER_UPDATE_REFERENCE=1.\n",
+    {20},
+    {6, 6, 6}};
 
 class DeviceWork : public testing::TestWithParam<PlannedModel> {
  protected:
@@ -92,17 +53,9 @@ TEST_P(DeviceWork, IsOneGraphAndNothingByTheHost) {
   EXPECT_EQ(work.bytes_in, planned.bytes_in);
   EXPECT_EQ(work.bytes_out, planned.bytes_out);
 
-  const GraphSize size = {work.kernels, work.library_calls, work.copies};
-  std::map<std::string, GraphSize> sizes = read_sizes();
-  const PlannedModel& model_of = GetParam();
-  const bool wide = model_of.precision == DType::kFloat32;
-  const std::string name =
-      concat(model_of.name, wide ? "" : "/", wide ? "" : to_string(model_of.precision));
-  if (std::getenv("TEMPER_UPDATE_REFERENCE") != nullptr) {
-    sizes[name] = size;
-    write_sizes(sizes);
-  }
-  EXPECT_EQ(size, sizes[name]) << "if that is meant, run it once with TEMPER_UPDATE_REFERENCE=1";
+  const std::vector<Int> size = {work.kernels, work.library_calls, work.copies};
+  EXPECT_EQ(size, test::expected_counts(kPage, row_name(GetParam()), size))
+      << "kernels, library calls, copies; " << test::kHowToUpdate;
 }
 
 // Each in f32 and in both 16-bit precisions, but for LSTM, which stays in f32.

@@ -1,20 +1,19 @@
-// Which kernels the plans of whole models take in float32 on the cpu backend: none of the
-// reference's, and as many steps as tests/models/expected/plan_steps.txt says. On the device: as
-// many reorders as it says for models of pictures, whose regions have channels last.
+// Which kernels the plans of whole models take on the cpu backend, in float32 and in bf16: none of
+// the reference's, as many steps as tests/models/expected/plan_steps.txt says, and as much memory
+// as plan_bytes.txt says. On the device: as many reorders as it says for models of pictures, whose
+// regions have channels last.
 #include <gtest/gtest.h>
 #include <temper_test_paths.h>
 
-#include <cstdlib>
-#include <fstream>
-#include <iomanip>
-#include <map>
-#include <sstream>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "backends/backends.h"
+#include "backends/cpu/library.h"
 #include "backends/cuda/cuda_backend.h"
+#include "runtime/base/concat.h"
+#include "tests/counts_page.h"
 #include "tests/models/planned_model.h"
 
 namespace temper {
@@ -23,68 +22,72 @@ namespace {
 using training::GraphKind;
 using Int = std::int64_t;
 
-struct StepCount {
-  int steps = 0;  // without reorders
-  int reorders = 0;
-};
-
 // The training plan comes first, as in a run: it decides the layouts of the weights.
 const std::vector<std::pair<std::string, GraphKind>> kKinds = {{"train", GraphKind::kTrain},
                                                                {"evaluate", GraphKind::kEvaluate},
                                                                {"predict", GraphKind::kPredict}};
 
-StepCount count_steps(const Plan& plan) {
-  StepCount count;
+const test::CountsPage kSteps = {
+    TEMPER_SOURCE_DIR "/tests/models/expected/plan_steps.txt",
+    "# Steps of the plans of plan_kernels_test.cpp at batch 4: model, graph, steps without\n"
+    "# reorders, reorders. Written by that test with TEMPER_UPDATE_REFERENCE=1.\n",
+    {22, 14},
+    {6, 5}};
+
+const test::CountsPage kBytes = {TEMPER_SOURCE_DIR "/tests/models/expected/plan_bytes.txt",
+                                 "# Memory of the plans of plan_kernels_test.cpp at batch 4, with "
+                                 "AVX-512 and two threads: model,\n"
+                                 "# graph, bytes of values and workspaces, of gradients, of the "
+                                 "kernels' own tables. Written by\n"
+                                 "# that test with TEMPER_UPDATE_REFERENCE=1.\n",
+                                 {28, 10},
+                                 {12, 12, 10}};
+
+// Steps without reorders, and reorders.
+std::vector<Int> count_steps(const Plan& plan) {
+  std::vector<Int> counts = {0, 0};
   for (const PlanStep& step : plan.steps) {
-    ++(step.op == "Reorder" ? count.reorders : count.steps);
-  }
-  return count;
-}
-
-std::string page_path() {
-  return std::string(TEMPER_SOURCE_DIR) + "/tests/models/expected/plan_steps.txt";
-}
-
-// By "model kind".
-std::map<std::string, StepCount> read_counts() {
-  std::map<std::string, StepCount> counts;
-  std::ifstream stream(page_path());
-  std::string line;
-  while (std::getline(stream, line)) {
-    std::istringstream words(line);
-    std::string model, kind;
-    StepCount count;
-    if (line.rfind('#', 0) != 0 && words >> model >> kind >> count.steps >> count.reorders) {
-      counts[model + " " + kind] = count;
-    }
+    ++counts[step.op == "Reorder" ? 1 : 0];
   }
   return counts;
 }
 
-void write_counts(const std::map<std::string, StepCount>& counts) {
-  std::ofstream page(page_path());
-  page << "# Steps of the plans of plan_kernels_test.cpp at batch 4: model, graph, steps without\n"
-          "# reorders, reorders. Written by that test with TEMPER_UPDATE_REFERENCE=1.\n";
-  for (const auto& [name, count] : counts) {
-    const std::size_t space = name.find(' ');
-    page << std::left << std::setw(22) << name.substr(0, space) << std::setw(14)
-         << name.substr(space + 1) << std::right << std::setw(6) << count.steps << std::setw(5)
-         << count.reorders << "\n";
+void expect_steps(const std::string& name, const Plan& plan, bool reorders_too) {
+  std::vector<Int> found = count_steps(plan);
+  std::vector<Int> expected = test::expected_counts(kSteps, name, found);
+  if (!reorders_too && !expected.empty()) {
+    found.pop_back();
+    expected.pop_back();
+  }
+  EXPECT_EQ(found, expected) << "steps and reorders of " << name << "; " << test::kHowToUpdate;
+}
+
+// Workspaces of the library's kernels depend on the caches of the processor, a little.
+void expect_bytes(const std::string& name, const Plan& plan) {
+  constexpr double kOtherCaches = 0.02;
+  const std::vector<Int> found = {plan.arena_bytes, plan.flat_bytes, plan.kernel_bytes};
+  const std::vector<Int> expected = test::expected_counts(kBytes, name, found);
+  ASSERT_EQ(found.size(), expected.size()) << name << "; " << test::kHowToUpdate;
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    const double allowed = kOtherCaches * static_cast<double>(expected[i]);
+    EXPECT_NEAR(static_cast<double>(found[i]), static_cast<double>(expected[i]), allowed)
+        << "bytes of " << name << ", number " << i + 1 << "; " << test::kHowToUpdate;
   }
 }
 
 class PlanOf : public testing::TestWithParam<PlannedModel> {};
 
-TEST_P(PlanOf, TakesNoReferenceKernelAndAsManyStepsAsBefore) {
+TEST_P(PlanOf, TakesNoReferenceKernelAndAsManyStepsAndBytesAsBefore) {
+  if (GetParam().precision == DType::kBFloat16 && !cpu::has_bfloat16_products()) {
+    GTEST_SKIP() << "this processor has no products in bf16";
+  }
   CompiledModel model(GetParam(), "cpu", 2);
-  const bool updates = std::getenv("TEMPER_UPDATE_REFERENCE") != nullptr;
-  std::map<std::string, StepCount> expected = read_counts();
   // How many channels lie together, and so what is reordered, depends on library and processor.
   const std::string kernels = make_backend("cpu")->fingerprint();
   const bool same_processor =
       kernels.starts_with("onednn") && kernels.find("avx512") != std::string::npos;
   for (const auto& [kind_name, kind] : kKinds) {
-    SCOPED_TRACE(kind_name);
+    const std::string row = concat(row_name(GetParam()), " ", kind_name);
     const Plan& plan = model.engine().plan(CompiledModel::request(kind));
     for (const PlanStep& step : plan.steps) {
       std::string reasons;
@@ -93,20 +96,10 @@ TEST_P(PlanOf, TakesNoReferenceKernelAndAsManyStepsAsBefore) {
       }
       EXPECT_NE(step.family, "reference") << step.op << " of " << step.origin << reasons;
     }
-    const StepCount count = count_steps(plan);
-    const std::string key = std::string(GetParam().name) + " " + kind_name;
-    if (updates) {
-      expected[key] = count;
-      continue;
+    expect_steps(row, plan, same_processor);
+    if (same_processor) {
+      expect_bytes(row, plan);
     }
-    EXPECT_EQ(count.steps, expected[key].steps)
-        << "if that is meant, run it once with TEMPER_UPDATE_REFERENCE=1";
-    EXPECT_TRUE(!same_processor || count.reorders == expected[key].reorders)
-        << count.reorders << " reorders, expected " << expected[key].reorders
-        << "; if that is meant, run it once with TEMPER_UPDATE_REFERENCE=1";
-  }
-  if (updates) {
-    write_counts(expected);
   }
 }
 
@@ -117,21 +110,9 @@ TEST_P(DevicePlanOf, ReordersAsOftenAsBefore) {
     GTEST_SKIP() << "this build has no emulated device (TEMPER_DEVICE_EMULATED)";
   }
   CompiledModel model(GetParam(), "cuda-emulated", 2);
-  const bool updates = std::getenv("TEMPER_UPDATE_REFERENCE") != nullptr;
-  std::map<std::string, StepCount> expected = read_counts();
   for (const auto& [kind_name, kind] : kKinds) {
-    const StepCount count = count_steps(model.engine().plan(CompiledModel::request(kind)));
-    const std::string key = concat(GetParam().name, " cuda_", kind_name);
-    if (updates) {
-      expected[key] = count;
-      continue;
-    }
-    EXPECT_EQ(count.steps, expected[key].steps) << key;
-    EXPECT_EQ(count.reorders, expected[key].reorders)
-        << key << "; if that is meant, run it once with TEMPER_UPDATE_REFERENCE=1";
-  }
-  if (updates) {
-    write_counts(expected);
+    expect_steps(concat(row_name(GetParam()), " cuda_", kind_name),
+                 model.engine().plan(CompiledModel::request(kind)), true);
   }
 }
 
@@ -140,35 +121,46 @@ PlannedModel file(const char* name, const char* expected, const char* loss = "cr
 }
 
 // The models that are timed against PyTorch, as `temper new` makes them and as PyTorch exports
-// them, and what else `temper new` makes.
-INSTANTIATE_TEST_SUITE_P(
-    Models, PlanOf,
-    testing::Values(PlannedModel{.name = "gpt",
-                                 .options = {{"vocabulary", Int{512}},
-                                             {"layers", Int{4}},
-                                             {"width", Int{256}},
-                                             {"heads", Int{4}}},
-                                 .sequence_of_classes = true},
-                    PlannedModel{.name = "llama",
-                                 .options = {{"vocabulary", Int{512}}},
-                                 .sequence_of_classes = true},
-                    PlannedModel{.name = "bert", .options = {{"vocabulary", Int{512}}}},
-                    PlannedModel{.name = "vit", .options = {{"image-size", Int{64}}}},
-                    PlannedModel{.name = "lstm", .loss = "mse"},
-                    PlannedModel{.name = "gru", .loss = "mse"},
-                    PlannedModel{.name = "unet", .loss = "bce_with_logits"},
-                    PlannedModel{.name = "resnet18", .options = {{"image-size", Int{64}}}},
-                    PlannedModel{.name = "resnet50", .options = {{"image-size", Int{64}}}},
-                    PlannedModel{.name = "mobilenet_v2", .options = {{"image-size", Int{64}}}},
-                    PlannedModel{.name = "mlp"}, PlannedModel{.name = "lenet"},
-                    PlannedModel{.name = "convnet"}, PlannedModel{.name = "tcn", .loss = "mse"},
-                    PlannedModel{.name = "autoencoder", .loss = "mse"},
-                    PlannedModel{.name = "dcgan_generator", .loss = "mse"},
-                    PlannedModel{.name = "dcgan_discriminator", .loss = "bce_with_logits"},
-                    file("tiny_mlp.fixed.onnx", "tiny_mlp", "mse"), file("mlp.raw.onnx", "mlp"),
-                    file("lenet.onnx", "lenet"), file("cifar_cnn.onnx", "cifar_cnn"),
-                    file("cifar_cnn.raw.onnx", "cifar_cnn.raw")),
-    [](const testing::TestParamInfo<PlannedModel>& tested) { return test_name(tested.param); });
+// them, and what else `temper new` makes; each in float32 and in bf16.
+std::vector<PlannedModel> planned_models() {
+  std::vector<PlannedModel> models = {
+      {.name = "gpt",
+       .options =
+           {{"vocabulary", Int{512}}, {"layers", Int{4}}, {"width", Int{256}}, {"heads", Int{4}}},
+       .sequence_of_classes = true},
+      {.name = "llama", .options = {{"vocabulary", Int{512}}}, .sequence_of_classes = true},
+      {.name = "bert", .options = {{"vocabulary", Int{512}}}},
+      {.name = "vit", .options = {{"image-size", Int{64}}}},
+      {.name = "lstm", .loss = "mse"},
+      {.name = "gru", .loss = "mse"},
+      {.name = "unet", .loss = "bce_with_logits"},
+      {.name = "resnet18", .options = {{"image-size", Int{64}}}},
+      {.name = "resnet50", .options = {{"image-size", Int{64}}}},
+      {.name = "mobilenet_v2", .options = {{"image-size", Int{64}}}},
+      {.name = "mlp"},
+      {.name = "lenet"},
+      {.name = "convnet"},
+      {.name = "tcn", .loss = "mse"},
+      {.name = "autoencoder", .loss = "mse"},
+      {.name = "dcgan_generator", .loss = "mse"},
+      {.name = "dcgan_discriminator", .loss = "bce_with_logits"},
+      file("tiny_mlp.fixed.onnx", "tiny_mlp", "mse"),
+      file("mlp.raw.onnx", "mlp"),
+      file("lenet.onnx", "lenet"),
+      file("cifar_cnn.onnx", "cifar_cnn"),
+      file("cifar_cnn.raw.onnx", "cifar_cnn.raw")};
+  const std::size_t count = models.size();
+  for (std::size_t i = 0; i < count; ++i) {
+    models.push_back(models[i]);
+    models.back().precision = DType::kBFloat16;
+  }
+  return models;
+}
+
+INSTANTIATE_TEST_SUITE_P(Models, PlanOf, testing::ValuesIn(planned_models()),
+                         [](const testing::TestParamInfo<PlannedModel>& tested) {
+                           return test_name(tested.param);
+                         });
 
 INSTANTIATE_TEST_SUITE_P(
     Models, DevicePlanOf,

@@ -40,6 +40,11 @@ std::string test_name(const PlannedModel& model) {
   return name;
 }
 
+std::string row_name(const PlannedModel& model) {
+  const bool wide = model.precision == DType::kFloat32;
+  return concat(model.name, wide ? "" : "/", wide ? "" : to_string(model.precision));
+}
+
 CompiledModel::CompiledModel(const PlannedModel& model, const char* device, int threads)
     : backend_(make_backend(device)), reference_(make_backend("reference")) {
   const std::string path = place(model, folder_.path());

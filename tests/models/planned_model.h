@@ -26,6 +26,8 @@ inline void PrintTo(const PlannedModel& model, std::ostream* out) { *out << mode
 
 // As the name of a test; with the precision where it is not f32.
 std::string test_name(const PlannedModel& model);
+// "gpt", "gpt/bf16": its name on pages of counts.
+std::string row_name(const PlannedModel& model);
 
 class CompiledModel {
  public:
