@@ -25,6 +25,33 @@ void gradient_from_output(GradContext& g) {
   g.set(0, g.builder().op(g.node().op->gradient_op_name, {g.dy(), g.y()}, g.attrs()));
 }
 
+// y = max(x, 0);  dx = dy where y > 0
+// Where dy comes from a maximum pooling of y, the gradient of what was pooled is masked in its
+// place, which has fewer elements: a window's maximum passes where the pooled value is above 0. Not
+// behind an op that masks its own gradient (fuse_relu).
+void relu_gradient(GradContext& g) {
+  const Graph& graph = g.builder().graph();
+  const auto producer = [&](ValueId id) {
+    const Value& value = graph.value(id);
+    return value.kind == ValueKind::kNode ? &graph.node(value.producer) : nullptr;
+  };
+  const Node* const from = producer(g.x(0));
+  const Node* const unpooled = producer(g.dy());
+  if (unpooled == nullptr || unpooled->op->name() != "MaxPoolGrad" ||
+      (from != nullptr && from->op->relu_mask_output >= 0)) {
+    return gradient_from_output(g);
+  }
+  const ValueId dy = unpooled->inputs[0], saved = unpooled->inputs[1];
+  const Node* const pool = producer(saved);
+  if (pool == nullptr || pool->inputs[0] != g.y()) {
+    return gradient_from_output(g);
+  }
+  const ValueId pooled = pool->outputs[0];
+  const Attrs attrs = unpooled->attrs;
+  const ValueId masked = g.builder().op("ReluGrad", {dy, pooled}, g.attrs());
+  g.set(0, g.builder().op("MaxPoolGrad", {masked, saved}, attrs));
+}
+
 // Second order: dx = dy * f'(v), where v is x or y, so with the gradient e of dx
 //   d(dy) = e * f'(v) = <Name>Grad(e, v),  dv = e * dy * f''(v)
 // Each rule below gives e * dy * f''(v) from `product` = e * dy; none where f'' is 0 almost
@@ -311,7 +338,7 @@ void register_activation(OpRegistry& ops) {
   ops.add("Relu")
       .batch(batch_elementwise)
       .infer(infer_number_unary)
-      .gradient(gradient_from_output)
+      .gradient(relu_gradient)
       .gradient_op("ReluGrad")
       .activates(Activation::kRelu)
       .elementwise(plain_functor<F::kRelu>);

@@ -107,5 +107,34 @@ TEST(Gradient, DifferentiatesWhatAnotherGradientMade) {
   EXPECT_EQ(g.run({{x, {1, 2}}}, gradient(g, total(g, dx), {x})[0]), (Doubles{6, 12}));
 }
 
+// x [1,1,2,4] in two windows of 2 x 2; the second has no element above 0.
+TEST(Gradient, OfARectifierBehindAPoolingIsMaskedWherePooled) {
+  SmallGraph g;
+  const ValueId x = g.input("x", {1, 1, 2, 4}), factor = g.input("factor", {1, 1, 1, 2});
+  const ValueId y = g.b.op("Relu", {x});
+  const ValueId pooled = g.b.op("MaxPool", {y},
+                                {{"kernel_shape", std::vector<std::int64_t>{2, 2}},
+                                 {"strides", std::vector<std::int64_t>{2, 2}}});
+  const ValueId dx = gradient(g, total(g, g.b.mul(pooled, factor)), {x})[0];
+  const std::vector<std::pair<ValueId, Doubles>> given = {{x, {1, -2, -1, -5, 3, 2, -4, 0}},
+                                                          {factor, {10, 100}}};
+  EXPECT_EQ(g.run(given, dx), (Doubles{0, 0, 0, 0, 10, 0, 0, 0}));
+  const auto& producer = g.graph.node(g.graph.value(dx).producer);
+  EXPECT_EQ(producer.op->name(), "MaxPoolGrad");
+  EXPECT_EQ(g.b.shape(producer.inputs[0]), (Shape{1, 1, 1, 2}));
+}
+
+// What else reads the rectified values has a gradient of its own.
+TEST(Gradient, OfARectifierThatIsNotOnlyPooledIsMaskedItself) {
+  SmallGraph g;
+  const ValueId x = g.input("x", {1, 1, 2, 4});
+  const ValueId y = g.b.op("Relu", {x});
+  const ValueId pooled = g.b.op("MaxPool", {y},
+                                {{"kernel_shape", std::vector<std::int64_t>{2, 2}},
+                                 {"strides", std::vector<std::int64_t>{2, 2}}});
+  const ValueId dx = gradient(g, g.b.add(total(g, pooled), total(g, g.b.mul(y, y))), {x})[0];
+  EXPECT_EQ(g.run({{x, {1, -2, -1, -5, 3, 2, -4, 0}}}, dx), (Doubles{2, 0, 0, 0, 7, 4, 0, 0}));
+}
+
 }  // namespace
 }  // namespace temper::test
