@@ -52,6 +52,17 @@ ChannelGroups plain(const Shape& shape) {
   return groups;
 }
 
+// A channel of 16 samples that lie side by side is a plane like another.
+ChannelGroups in_sample_blocks(const Shape& shape, const Layout& layout) {
+  const std::int64_t lanes = layout.inner_block[0];
+  Shape planes = shape;
+  planes[0] /= lanes;
+  planes[shape.rank() - 1] *= lanes;
+  ChannelGroups groups = plain(planes);
+  groups.layout = layout;
+  return groups;
+}
+
 }  // namespace
 
 std::optional<ChannelGroups> groups_of(const Shape& shape, const Layout& layout) {
@@ -68,12 +79,15 @@ std::optional<ChannelGroups> groups_of(const Shape& shape, const Layout& layout)
       layout == channel_blocks(shape, layout.inner_block[0])) {
     return in_blocks(shape, layout);
   }
+  if (has_plane && is_in_sample_blocks(shape, layout)) {
+    return in_sample_blocks(shape, layout);
+  }
   return std::nullopt;
 }
 
 ChannelGroups channel_groups(const Shape& shape, const Layout& layout) {
   const std::optional<ChannelGroups> groups = groups_of(shape, layout);
-  const bool slow = groups && groups->lanes == 1 && shape[1] >= kFewChannels;
+  const bool slow = groups && layout.plain && groups->lanes == 1 && shape[1] >= kFewChannels;
   return groups && !slow ? *groups : in_blocks(shape, channel_blocked(shape));
 }
 

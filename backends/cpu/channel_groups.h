@@ -1,5 +1,6 @@
 // A tensor [N, C, d...] as groups of channels that lie side by side, for kernels that sum over all
-// of a channel: one channel in a plain tensor, up to 16 in one with channels in blocks or last.
+// of a channel: one channel in a plain tensor or one with samples in blocks, up to 16 in one with
+// channels in blocks or last.
 #pragma once
 
 #include <algorithm>
@@ -42,7 +43,8 @@ struct ChannelGroups {
   void for_each_run(std::int64_t group, std::int64_t chunk_index, const F& f) const;
 };
 
-// The groups of this layout: plain, channels last or in blocks; none for another one.
+// The groups of this layout: plain, channels last or in blocks, samples in blocks; none for another
+// one.
 std::optional<ChannelGroups> groups_of(const Shape& shape, const Layout& layout);
 // The groups of this layout, or of channels in blocks where it is another one or would be slow.
 ChannelGroups channel_groups(const Shape& shape, const Layout& layout);

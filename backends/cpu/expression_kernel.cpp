@@ -9,6 +9,7 @@
 #include "backends/cpu/convert_loops.h"
 #include "backends/cpu/functor_loops.h"
 #include "backends/cpu/parallel.h"
+#include "backends/cpu/tensor_layouts.h"
 #include "backends/host/kernels/elementwise_ops.h"
 #include "runtime/base/error.h"
 
@@ -30,6 +31,10 @@ struct Input {
   DType type = DType::kFloat32;
   BroadcastPlan<1> walk;
 };
+
+bool varies_along_one_axis(const Shape& shape) {
+  return std::count_if(shape.begin(), shape.end(), [](std::int64_t dim) { return dim != 1; }) == 1;
+}
 
 using Operands = std::array<Operand, kMostValues>;
 
@@ -166,27 +171,35 @@ class ExpressionKernel final : public Kernel {
   }
 
   // Tensors of one shape are walked in memory order, whatever the layout, unless the program would
-  // fill the padding.
+  // fill the padding. An input that varies along one axis alone, as a bias does, is walked with
+  // them.
   void choose_layout(const OpQuery& query) {
     const Shape& shape = query.outputs[0].shape;
     Layout layout;
-    bool same = true, has_number = false;
+    bool follow = true, keeps_padding = true;
     for (int i = code_.inputs - 1; i >= 0; --i) {
       const Input& input = inputs_[static_cast<std::size_t>(i)];
       const TensorSpec& spec = query.inputs[static_cast<std::size_t>(i)];
+      const bool whole = spec.shape == shape;
       const bool is_number = input.way == Input::Way::kNumber;
-      has_number |= is_number;
-      same &= is_number || spec.shape == shape;
-      if (!is_number && !spec.layout.plain) {
+      keeps_padding &= whole;
+      follow &= whole || is_number || varies_along_one_axis(spec.shape);
+      if (whole && !is_number && !spec.layout.plain) {
         layout = spec.layout;
       }
     }
-    if (!same || (has_padding(shape, layout) && (has_number || !keeps_zero()))) {
+    if (!follow || (has_padding(shape, layout) && (!keeps_padding || !keeps_zero()))) {
       layout = {};
     }
     count_ = storage_elements(shape, layout);
-    for (const Input& input : inputs_) {
-      input_layouts.push_back(input.way == Input::Way::kNumber ? Layout{} : layout);
+    for (std::size_t i = 0; i < inputs_.size(); ++i) {
+      const Shape& own = query.inputs[i].shape;
+      input_layouts.push_back(own == shape && inputs_[i].way != Input::Way::kNumber ? layout
+                                                                                    : Layout{});
+      if (inputs_[i].way == Input::Way::kRepeated && !layout.plain) {
+        inputs_[i].walk =
+            plan_broadcast<1>(in_memory(shape, shape, layout), {in_memory(own, shape, layout)});
+      }
     }
     output_layouts.assign(query.outputs.size(), layout);
   }

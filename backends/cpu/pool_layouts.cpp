@@ -28,6 +28,11 @@ bool read_layout(const Shape& shape, const Layout& layout, PoolLayout& out) {
     out.outer = shape[0];
     return true;
   }
+  if (is_in_sample_blocks(shape, layout)) {
+    out.lanes = layout.inner_block[0];
+    out.outer = shape[0] / out.lanes * shape[1];
+    return true;
+  }
   return false;
 }
 

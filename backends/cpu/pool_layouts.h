@@ -12,7 +12,8 @@ namespace temper::cpu {
 std::string read_pool_window(const OpQuery& query, const Shape& x, const Shape& y,
                              PoolWindow& window);
 
-// A layout as [outer][spatial...][lanes]: channels in blocks, last, or (plain) one at a time.
+// A layout as [outer][spatial...][lanes]: channels in blocks, last, or (plain) one at a
+// time, or samples in blocks.
 struct PoolLayout {
   Layout layout;
   std::int64_t outer = 1, lanes = 1;

@@ -27,6 +27,9 @@ std::string plan_reorder(const OpQuery& query, ReorderPlan& plan) {
   if (std::string reason = refuse_size(x.shape); !reason.empty()) {
     return reason;
   }
+  if (is_in_sample_blocks(x.shape, x.layout) || is_in_sample_blocks(y.shape, y.layout)) {
+    return "strided copies are faster for samples in blocks";
+  }
   if (code_grows(x) || code_grows(y)) {
     return "the library's code would grow with the plane";
   }

@@ -115,6 +115,33 @@ TEST(CpuElementwise, EqualShapesKeepABlockedLayoutAndItsZeroPadding) {
   EXPECT_TRUE(divided.kernel->input_layouts[0].plain) << "0 / 0 in the padding";
 }
 
+TEST(CpuElementwise, WhatVariesAlongOneAxisIsAddedInAnyLayoutWithoutPadding) {
+  struct {
+    Shape x, b;
+    Layout layout;
+    bool kept;
+  } cases[] = {
+      {{2, 32, 5, 3}, {32, 1, 1}, nchw_blocked({2, 32, 5, 3}, 16), true},
+      {{2, 32, 5, 3}, {1, 32, 1, 1}, nhwc({2, 32, 5, 3}), true},
+      {{32, 20, 5, 3}, {20, 1, 1}, sample_blocks({32, 20, 5, 3}), true},
+      {{32, 1, 5, 3}, {3}, sample_blocks({32, 1, 5, 3}), true},
+      {{32, 4, 5, 3}, {32, 1, 1, 1}, sample_blocks({32, 4, 5, 3}), true},
+      {{32, 4, 300, 8}, {4, 1, 1}, sample_blocks({32, 4, 300, 8}), true},
+      {{2, 20, 5, 3}, {20, 1, 1}, nchw_blocked({2, 20, 5, 3}, 16), false},
+      {{2, 32, 5, 3}, {32, 5, 1}, nchw_blocked({2, 32, 5, 3}, 16), false},
+  };
+  for (const auto& c : cases) {
+    SCOPED_TRACE(to_string(c.x) + " " + to_string(c.b) + " " + to_string(c.layout));
+    const Tensor x = random_tensor(c.x, 1), b = random_tensor(c.b, 2);
+    const auto sum =
+        expect_matches_reference("Add", {}, {x, b}, {{.shape = c.x}}, {.layouts = {c.layout}}, 0);
+    EXPECT_EQ(sum.kernel->output_layouts[0] == c.layout, c.kept);
+    EXPECT_TRUE(sum.kernel->input_layouts[1].plain);
+    expect_matches_reference("Sub", {}, {b, x}, {{.shape = c.x}}, {.layouts = {Layout{}, c.layout}},
+                             0);
+  }
+}
+
 // Swish: x * sigmoid(x), and 2 more for those that ask.
 Attrs swish(double plus) {
   using F = Functor;

@@ -1,0 +1,165 @@
+// The gradient of the weights of LaneConv.
+#include <algorithm>
+
+#include "backends/cpu/instruction_sets.h"
+#include "backends/cpu/lane_conv.h"
+#include "backends/cpu/parallel.h"
+
+namespace temper::cpu {
+namespace {
+
+constexpr std::int64_t kCachedFloats = 10240;  // the same of rows of x and dy
+constexpr std::int64_t kCachedSums = 40960;    // of sums in the second cache
+constexpr std::int64_t kMostSums = 24;         // that the kernels keep in registers
+
+std::int64_t parts_of(std::int64_t whole, std::int64_t part) { return (whole + part - 1) / part; }
+
+constexpr std::int64_t kSums = 64;  // of a channel of a block of samples, in float
+
+// The sum of n floats, n a multiple of 16.
+TEMPER_CLONES("arch=x86-64-v4", "arch=x86-64-v3", "default")
+double sum_plane(const float* x, std::int64_t n) {
+  float sums[kSums] = {};
+  std::int64_t i = 0;
+  for (; i + kSums <= n; i += kSums) {
+    for (std::int64_t j = 0; j < kSums; ++j) {
+      sums[j] += x[i + j];
+    }
+  }
+  for (; i < n; i += kSampleLanes) {
+    for (std::int64_t j = 0; j < kSampleLanes; ++j) {
+      sums[j] += x[i + j];
+    }
+  }
+  double total = 0;
+  for (const float sum : sums) {
+    total += static_cast<double>(sum);
+  }
+  return total;
+}
+
+}  // namespace
+
+// Whether the sums of all elements of dw, lane by lane, stay in the second cache.
+bool LaneConv::sums_stay() const { return weights_floats() * kSampleLanes <= kCachedSums; }
+
+// Rows of dy that stay in the first cache with those of x that they meet.
+std::int64_t LaneConv::chunk_rows() const {
+  const std::int64_t stride = plan_.window.stride[1];
+  const std::int64_t row = sources_ * plane_.padded_columns * kSampleLanes;
+  const std::int64_t above = std::max<std::int64_t>(plan_.window.kernel[1] - stride, 0) * row;
+  const std::int64_t dy = targets_ * plan_.out[2] * kSampleLanes;
+  return std::clamp<std::int64_t>((kCachedFloats - above) / (dy + stride * row), 1, plan_.out[1]);
+}
+
+ConvTapSums LaneConv::tap_sums(std::int64_t blocks, std::int64_t rows) const {
+  ConvTapSums work;
+  work.x_block = sources_ * plane_.floats();
+  work.x_row = plan_.window.stride[1] * plane_.padded_columns * kSampleLanes;
+  work.x_step = plan_.window.stride[2] * kSampleLanes;
+  work.dy_step = plan_.out_plane() * kSampleLanes;
+  work.dy_block = targets_ * work.dy_step;
+  work.dy_row = plan_.out[2] * kSampleLanes;
+  work.blocks = blocks;
+  work.rows = rows;
+  work.pixels = plan_.out[2];
+  return work;
+}
+
+// Adds what rows of a block of samples give to the sums of parts [first, last).
+void LaneConv::sum_rows(const float* x, const float* dy, std::int64_t row, std::int64_t rows,
+                        std::int64_t first, std::int64_t last, float* sums) const {
+  const std::int64_t taps = taps_of_weights(), tap_blocks = parts_of(taps, kernels_->taps);
+  ConvTapSums work = tap_sums(1, rows);
+  work.sums_step = taps * kSampleLanes;
+  work.x = x + row * work.x_row;
+  for (std::int64_t part = first; part < last; ++part) {
+    const std::int64_t begin = parts_[static_cast<std::size_t>(part)];
+    const auto count = static_cast<int>(parts_[static_cast<std::size_t>(part) + 1] - begin);
+    work.dy = dy + begin * work.dy_step + row * work.dy_row;
+    for (std::int64_t b = 0; b < tap_blocks; ++b) {
+      const std::int64_t tap = taps * b / tap_blocks;
+      work.offsets = offsets_.data() + tap;
+      work.sums = sums + (begin * taps + tap) * kSampleLanes;
+      kernels_->tap_sums(work, count, static_cast<int>(taps * (b + 1) / tap_blocks - tap));
+    }
+  }
+}
+
+// dw of parts [first, last): a few rows at a time give to all their elements.
+void LaneConv::sum_chunks(const float* x, const float* dy, std::int64_t first, std::int64_t last,
+                          float* sums, float* dw) const {
+  const std::int64_t begin = parts_[static_cast<std::size_t>(first)] * taps_of_weights();
+  const std::int64_t end = parts_[static_cast<std::size_t>(last)] * taps_of_weights();
+  const std::int64_t chunk = chunk_rows();
+  const ConvTapSums steps = tap_sums(1, chunk);
+  std::fill(sums + begin * kSampleLanes, sums + end * kSampleLanes, 0.0f);
+  for (std::int64_t n = 0; n < blocks(); ++n) {
+    for (std::int64_t r = 0; r < plan_.out[1]; r += chunk) {
+      sum_rows(x + n * steps.x_block, dy + n * steps.dy_block, r, std::min(chunk, plan_.out[1] - r),
+               first, last, sums);
+    }
+  }
+  kernels_->lane_sums(sums + begin * kSampleLanes, end - begin, dw + begin);
+}
+
+// dw of a part: a few of its elements at a time from all samples.
+void LaneConv::sum_whole(const float* x, const float* dy, std::int64_t part, float* dw) const {
+  const std::int64_t taps = taps_of_weights(), tap_blocks = parts_of(taps, kernels_->taps);
+  const std::int64_t begin = parts_[static_cast<std::size_t>(part)];
+  const std::int64_t count = parts_[static_cast<std::size_t>(part) + 1] - begin;
+  alignas(64) float sums[kMostSums * kSampleLanes];
+  ConvTapSums work = tap_sums(blocks(), plan_.out[1]);
+  work.x = x;
+  work.dy = dy + begin * work.dy_step;
+  work.sums = sums;
+  for (std::int64_t b = 0; b < tap_blocks; ++b) {
+    const std::int64_t tap = taps * b / tap_blocks, here = taps * (b + 1) / tap_blocks - tap;
+    std::fill_n(sums, count * here * kSampleLanes, 0.0f);
+    work.offsets = offsets_.data() + tap;
+    work.sums_step = here * kSampleLanes;
+    kernels_->tap_sums(work, static_cast<int>(count), static_cast<int>(here));
+    for (std::int64_t o = 0; o < count; ++o) {
+      kernels_->lane_sums(sums + o * work.sums_step, here, dw + (begin + o) * taps + tap);
+    }
+  }
+}
+
+void LaneConv::weights_gradient(const float* x, const float* dy, float* dw,
+                                float* workspace) const {
+  float* padded = workspace + (sums_stay() ? weights_floats() * kSampleLanes : 0);
+  const std::int64_t in = sources_ * plane_.source_floats();
+  if (plane_.is_padded()) {
+    parallel_ranges(threads_, blocks(), 1, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t n = begin; n < end; ++n) {
+        pad(x + n * in, padded + n * padded_floats());
+      }
+    });
+  }
+  const float* from = plane_.is_padded() ? padded : x;
+  const auto parts = static_cast<std::int64_t>(parts_.size()) - 1;
+  parallel_ranges(threads_, parts, 1, [&](std::int64_t begin, std::int64_t end) {
+    if (sums_stay()) {
+      sum_chunks(from, dy, begin, end, workspace, dw);
+      return;
+    }
+    for (std::int64_t part = begin; part < end; ++part) {
+      sum_whole(from, dy, part, dw);
+    }
+  });
+}
+
+void LaneConv::bias_gradient(const float* dy, float* db) const {
+  const std::int64_t plane = plan_.out_plane() * kSampleLanes;
+  parallel_ranges(threads_, targets_, 1, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t o = begin; o < end; ++o) {
+      double total = 0;
+      for (std::int64_t n = 0; n < blocks(); ++n) {
+        total += sum_plane(dy + (n * targets_ + o) * plane, plane);
+      }
+      db[o] = static_cast<float>(total);
+    }
+  });
+}
+
+}  // namespace temper::cpu
