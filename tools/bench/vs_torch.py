@@ -1,6 +1,7 @@
 """Times a training step of `temper` against PyTorch's, block by block in turns; exits 1 if a loss gate or a row fails.
 
     python vs_torch.py TEMPER_BINARY [--models NAME ...] [--blocks 10] [--seconds 1] [--threads 2] [--device cpu] [--precision f32|bf16] [--ort-python PYTHON]
+                       [--json FILE]
 
 AdamW (lr 1e-4), both sides in the same precision (bf16: PyTorch's autocast), the batch in memory. Each side is a process of its own that stays alive and only works while it has the
 turn; turns go A B B A, each at least a second. A block in which other processes used more than 3 % of the cores, or
@@ -8,7 +9,8 @@ the host took more than 1 %, is dropped with its partner and repeated. Shown per
 ratio of each with a bootstrap interval of 95 %, and the time of the first step from process start. Before timing, 20 steps'
 losses must agree to 1e-3 (bf16: 2e-2); where they do not, to twice what PyTorch's own differ by, eager, over layouts and with one thread
 (deep networks with BatchNorm carry the rounding of one step to all of the next; both figures are shown). `best` marks PyTorch's fastest row, `default` the one of the tutorial (eager, AdamW as it comes).
-Dropout is left out on both sides. Needs torch, torchvision, onnx, onnxscript, numpy; ONNX Runtime Training 1.19.2 in an environment of its own for --ort-python.
+Also shown: the most memory that was resident in each process (VmHWM). With --json the rows are merged into a file of results
+(results_file.py), which performance_page.py shows. Dropout is left out on both sides. Needs torch, torchvision, onnx, onnxscript, numpy; ONNX Runtime Training 1.19.2 in an environment of its own for --ort-python.
 
 Our side is `temper bench MODEL --data B.npz --loss L --optimizer adamw --threads N --serve`: one line of JSON with `first_ms`
 and the first `losses`, then one line for each number of seconds it reads.
@@ -22,6 +24,8 @@ import subprocess
 import sys
 import tempfile
 import time
+
+import results_file
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / 'oracle'))
@@ -55,6 +59,11 @@ class Side:
     def cpu_ticks(self):
         fields = pathlib.Path(f'/proc/{self.process.pid}/stat').read_text().rsplit(')', 1)[1].split()
         return int(fields[11]) + int(fields[12])
+
+    def peak_mib(self):
+        """The most memory that was resident so far."""
+        lines = pathlib.Path(f'/proc/{self.process.pid}/status').read_text().splitlines()
+        return next(int(line.split()[1]) for line in lines if line.startswith('VmHWM')) / 1024
 
     def close(self):
         self.process.stdin.close()
@@ -117,10 +126,14 @@ def gate(ours, peer):
 
 
 class Spread:
-    """How far PyTorch's own first losses are from each other; measured when first asked for."""
+    """How far PyTorch's own first losses are from each other; measured when first asked for, and taken from the file of results
+    where it was measured on this machine before."""
 
     def __init__(self, name, arguments):
-        self.name, self.arguments, self.value = name, arguments, None
+        self.name, self.arguments = name, arguments
+        known = results_file.load(arguments.json) if arguments.json else None
+        rows = known['rows'] if known and known['machine'] == results_file.machine() else []
+        self.value = max((row['spread'] for row in rows if row['model'] == name and row['spread']), default=None)
 
     def measure(self):
         if self.value is None:
@@ -150,9 +163,10 @@ def torch_command(name, settings, threads, arguments):
 def peers(name, arguments, folder):
     """(label, command) of each peer row of one model."""
     import peer_models
-    rows = [('eager contiguous default', ('eager', 'contiguous', 'default'))]
-    for mode in ('eager',) if arguments.no_compile else ('eager', 'compile'):
-        rows += [(f'{mode} {layout} fused', (mode, layout, 'fused')) for layout in layouts_of(name)]
+    rows = [] if arguments.no_default else [('eager contiguous default', ('eager', 'contiguous', 'default'))]
+    for mode, unwanted in (('eager', arguments.no_eager), ('compile', arguments.no_compile)):
+        if not unwanted:
+            rows += [(f'{mode} {layout} fused', (mode, layout, 'fused')) for layout in layouts_of(name)]
     for label, settings in rows:
         yield f'torch {label}', torch_command(name, settings, arguments.threads, arguments)
     if arguments.ort_python and arguments.precision == 'f32':
@@ -169,13 +183,28 @@ def start_ours(name, arguments, folder):
                            case.loss, '--optimizer', 'adamw', '--lr', '1e-4', '--threads', arguments.threads, '--device', arguments.device, '--serve', *keys])
 
 
+def row_of(name, label, sides, answers, error, dropped):
+    """`sides`, `answers`: ours, then the peer's."""
+    row = {'model': name, 'peer': label, 'gate': error, 'dropped': dropped, 'blocks': len(answers[0])}
+    for prefix, side, blocks in zip(('', 'peer_'), sides, answers):
+        row |= {f'{prefix}first_ms': side.first_ms, f'{prefix}loss': blocks[-1]['loss'], f'{prefix}peak_mib': side.peak_mib(),
+                f'{prefix}median_ms': statistics.median(block['median_ms'] for block in blocks),
+                f'{prefix}min_ms': min(block['min_ms'] for block in blocks)}
+    row['ratio_median'] = ratio_with_interval(*answers, 'median_ms', statistics.median)
+    row['ratio_min'] = ratio_with_interval(*answers, 'min_ms', min)
+    return row
+
+
 def measure(name, arguments, folder):
-    """Prints the rows of one model; returns the number of failed gates."""
+    """Prints the rows of one model; returns them and the number of failed gates."""
     failed, rows, spread, allowed = 0, [], Spread(name, arguments), GATES[arguments.precision]
+    ours = None
     for label, command in peers(name, arguments, folder):
-        ours = peer = None
+        peer = None
         try:
-            ours = start_ours(name, arguments, folder)
+            if ours is None or ours.process.poll() is not None:
+                ours = None
+                ours = start_ours(name, arguments, folder)
             peer = Side(label, command)
             error = gate(ours.losses, peer.losses)
             folded = label.startswith('onnxruntime') and name == 'cifar_cnn'  # another graph: nothing to compare
@@ -186,23 +215,32 @@ def measure(name, arguments, folder):
                 print(f'{name}: {label}: loss gate failed ({error})', flush=True)
                 continue
             mine, theirs, dropped = alternate(ours, peer, arguments.blocks, arguments.seconds)
-            rows.append({'model': name, 'peer': label, 'gate': error, 'dropped': dropped, 'first_ms': ours.first_ms,
-                         'peer_first_ms': peer.first_ms, 'loss': mine[-1]['loss'], 'peer_loss': theirs[-1]['loss'],
-                         'median_ms': statistics.median(m['median_ms'] for m in mine),
-                         'peer_median_ms': statistics.median(t['median_ms'] for t in theirs),
-                         'min_ms': min(m['min_ms'] for m in mine), 'peer_min_ms': min(t['min_ms'] for t in theirs),
-                         'ratio_median': ratio_with_interval(mine, theirs, 'median_ms', statistics.median),
-                         'ratio_min': ratio_with_interval(mine, theirs, 'min_ms', min)})
+            rows.append({**row_of(name, label, (ours, peer), (mine, theirs), error, dropped), 'spread': spread.value})
         except (RuntimeError, BrokenPipeError) as error:
             # A peer that cannot start on a model is a missing row; anything else is a failure.
             failed += ours is None or peer is not None
             print(f'{name}: {label}: {error}', flush=True)
         finally:
-            for side in (ours, peer):
-                if side is not None and side.process.poll() is None:
-                    side.close()
+            if peer is not None and peer.process.poll() is None:
+                peer.close()
+    if ours is not None and ours.process.poll() is None:
+        ours.close()
     show(rows)
-    return failed
+    return rows, failed
+
+
+def rounded(value):
+    """Floats to five digits: results are committed."""
+    if isinstance(value, float):
+        return float(f'{value:.5g}')
+    return [rounded(v) for v in value] if isinstance(value, (tuple, list)) else value
+
+
+def keep(rows, arguments):
+    rows = [{key: rounded(value) for key, value in row.items()} for row in rows]
+    if arguments.json and rows:
+        results_file.save(arguments.json, {'kind': 'training', 'precision': arguments.precision, 'threads': arguments.threads,
+                                           'rows': rows}, arguments.temper, key=lambda row: (row['model'], row['peer']))
 
 
 def show(rows):
@@ -216,10 +254,10 @@ def show(rows):
         print(f'{row["model"]:<10} {row["peer"] + mark:<38} median {row["median_ms"]:8.3f} {row["peer_median_ms"]:8.3f} ms '
               f'ratio {median:6.2f} [{low:.2f}, {high:.2f}]  min {row["min_ms"]:8.3f} {row["peer_min_ms"]:8.3f} ms ratio '
               f'{least:6.2f} [{least_low:.2f}, {least_high:.2f}]  first step {row["first_ms"]:.0f} {row["peer_first_ms"]:.0f} ms  '
-              f'gate {gated}  loss {row["loss"]:.4g} {row["peer_loss"]:.4g}  dropped {row["dropped"]}', flush=True)
+              f'peak {row["peak_mib"]:.0f} {row["peer_peak_mib"]:.0f} MiB  gate {gated}  loss {row["loss"]:.4g} {row["peer_loss"]:.4g}  dropped {row["dropped"]}', flush=True)
 
 
-def main():
+def parse(words=None):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('temper')
     parser.add_argument('--models', nargs='*', default=['tiny_mlp', 'mlp', 'cifar_cnn'])
@@ -229,15 +267,24 @@ def main():
     parser.add_argument('--device', default='cpu', help='of both sides: cpu, cuda')
     parser.add_argument('--precision', choices=GATES, default='f32', help='of both sides')
     parser.add_argument('--no-compile', action='store_true', help="leave torch.compile's rows out (a compile takes up to a minute)")
+    parser.add_argument('--no-eager', action='store_true', help="leave the eager rows with the fused AdamW out")
+    parser.add_argument('--no-default', action='store_true', help="leave the tutorial's row out")
     parser.add_argument('--ort-python', help='the Python of an environment with onnxruntime-training 1.19.2')
-    arguments = parser.parse_args()
+    parser.add_argument('--json', help='the file of results to put the rows in')
+    return parser.parse_args(words)
+
+
+def main():
+    arguments = parse()
     import peer_models
     failed = 0
     print('columns: ours, then the peer; ratio = peer / ours, with its 95 % interval')
     with tempfile.TemporaryDirectory() as folder:
         for name in arguments.models:
             peer_models.export(name, folder)
-            failed += measure(name, arguments, pathlib.Path(folder))
+            rows, wrong = measure(name, arguments, pathlib.Path(folder))
+            keep(rows, arguments)
+            failed += wrong
     return 1 if failed else 0
 
 

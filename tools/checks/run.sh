@@ -18,6 +18,7 @@ step rules python3 tools/checks/check_rules.py
 step edits python3 tools/checks/check_edits.py
 step includes python3 tools/checks/check_includes.py
 step format sh tools/checks/check_format.sh
+step performance python3 tools/bench/performance_page.py --check
 step headers python3 tools/checks/check_headers.py
 if [ -n "$failed" ]; then
   echo "Failed:$failed. Formatting is repaired by: tools/checks/check_format.sh --fix"
