@@ -31,14 +31,15 @@ namespace {
   if (!options.folder.empty() && ::chdir(options.folder.c_str()) != 0) {
     ::_exit(126);
   }
-  std::string binary = TEMPER_BUILD_DIR "/temper";
-  std::vector<char*> pointers = {binary.data()};
-  std::vector<std::string> copies = arguments;
-  for (std::string& argument : copies) {
-    pointers.push_back(argument.data());
+  std::vector<std::string> words = options.under;
+  words.push_back(TEMPER_BUILD_DIR "/temper");
+  words.insert(words.end(), arguments.begin(), arguments.end());
+  std::vector<char*> pointers;
+  for (std::string& word : words) {
+    pointers.push_back(word.data());
   }
   pointers.push_back(nullptr);
-  ::execv(binary.c_str(), pointers.data());
+  ::execvp(pointers.front(), pointers.data());
   ::_exit(127);
 }
 

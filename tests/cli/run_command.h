@@ -16,6 +16,7 @@ struct CommandResult {
 struct CommandOptions {
   std::map<std::string, std::string> environment;  // added to ours
   std::string folder;                              // to run in; empty: the test's
+  std::vector<std::string> under;  // a program that runs the command, such as valgrind
   // When not empty: SIGTERM is sent once this text is in stderr, while the command can write no
   // more than 4 KiB after it.
   std::string terminate_after;
