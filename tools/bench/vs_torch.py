@@ -174,13 +174,19 @@ def peers(name, arguments, folder):
                                        folder / f'{name}.npz', peer_models.case_of(name).loss, arguments.threads, GATE_STEPS]
 
 
-def start_ours(name, arguments, folder):
+def files_of(name, folder):
+    """Model, batch, and the words of `temper bench` on the loss."""
     import peer_models
     # The unoptimised export: the same computation as PyTorch's module, BatchNorm included.
     case = peer_models.case_of(name)
-    keys = [f'train.precision={arguments.precision}', *(['loss.class_axis=-1'] if case.kind == 'tokens' else [])]
-    return Side('temper', [arguments.temper, 'bench', folder / f'{name}.raw.onnx', '--data', folder / f'{name}.npz', '--loss',
-                           case.loss, '--optimizer', 'adamw', '--lr', '1e-4', '--threads', arguments.threads, '--device', arguments.device, '--serve', *keys])
+    return folder / f'{name}.raw.onnx', folder / f'{name}.npz', [
+        '--loss', case.loss, '--optimizer', 'adamw', '--lr', '1e-4', *(['loss.class_axis=-1'] if case.kind == 'tokens' else [])]
+
+
+def start_ours(name, arguments, folder):
+    model, batch, words = files_of(name, folder)
+    return Side('temper', [arguments.temper, 'bench', model, '--data', batch, *words, f'train.precision={arguments.precision}',
+                           '--threads', arguments.threads, '--device', arguments.device, '--serve'])
 
 
 def row_of(name, label, sides, answers, error, dropped):

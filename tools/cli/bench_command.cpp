@@ -1,4 +1,5 @@
-// `temper bench`: times whole training steps on one batch in memory. With --serve it is one side of
+// `temper bench`: times whole training steps on one batch in memory, which is made up where no data
+// are given. With --serve it is one side of
 // tools/bench/vs_torch.py.
 #include <algorithm>
 #include <cmath>
@@ -6,14 +7,22 @@
 #include <iostream>
 #include <numeric>
 #include <optional>
+#include <string>
+#include <utility>
+#include <vector>
 
+#include "backends/backends.h"
+#include "graph/onnx/import.h"
 #include "runtime/base/error.h"
 #include "runtime/base/number_text.h"
 #include "runtime/platform/clock.h"
 #include "runtime/platform/process.h"
 #include "tools/cli/command.h"
 #include "tools/cli/device_option.h"
+#include "tools/cli/named_sizes.h"
 #include "tools/cli/quick_recipe.h"
+#include "training/analysis/made_batch.h"
+#include "training/analysis/step_work.h"
 #include "training/formats/json.h"
 #include "training/session/single_batch.h"
 
@@ -23,9 +32,12 @@ namespace {
 using training::JsonValue;
 using training::SingleBatch;
 
-constexpr int kGateSteps = 20;  // losses given with the first line, for comparison
+constexpr int kGateSteps = 20;  // losses given with the first line of --serve, for comparison
+constexpr int kWarmUpSteps = 3;
 constexpr double kDefaultSeconds = 3;
 constexpr std::size_t kProfileRows = 40;
+constexpr std::int64_t kMadeRows = 32;  // of a batch that is made up
+constexpr double kMebibyte = 1 << 20;
 
 struct Timing {
   std::vector<double> milliseconds;  // sorted
@@ -51,22 +63,58 @@ Timing time_steps(SingleBatch& batch, double seconds) {
   return timing;
 }
 
-std::string json_line(const Timing& timing) {
+JsonValue json_of(const Timing& timing) {
   JsonValue line = JsonValue::object();
   line.set("steps", static_cast<std::int64_t>(timing.milliseconds.size()));
   line.set("min_ms", timing.milliseconds.front());
   line.set("median_ms", timing.median());
   line.set("loss", timing.loss);
-  return line.text();
+  return line;
+}
+
+// What a user asks of a step's time: how much of it there is in a second, and what it takes.
+void report(const SingleBatch& batch, const Timing& timing, double first_ms, bool as_json) {
+  const double per_second = 1e3 / timing.median();
+  const double rows = static_cast<double>(batch.rows());
+  const double peak = static_cast<double>(peak_resident_bytes()) / kMebibyte;
+  const training::StepWork work = training::work_of(batch.plan());
+  const double moved = static_cast<double>(work.bytes_read + work.bytes_written);
+  if (as_json) {
+    JsonValue line = json_of(timing);
+    line.set("first_ms", first_ms);
+    line.set("batch", batch.rows());
+    line.set("loss_name", batch.loss_name());
+    line.set("steps_per_s", per_second);
+    line.set("samples_per_s", per_second * rows);
+    line.set("peak_mib", peak);
+    line.set("bytes_moved", moved);
+    std::printf("%s\n", line.text().c_str());
+    return;
+  }
+  std::printf("first step after %s ms; %zu steps: median %s ms, minimum %s ms, loss %s\n",
+              fixed_text(first_ms, 0).c_str(), timing.milliseconds.size(),
+              fixed_text(timing.median(), 4).c_str(),
+              fixed_text(timing.milliseconds.front(), 4).c_str(),
+              digits_text(timing.loss, 6).c_str());
+  std::printf(
+      "batches of %s: %s steps/s, %s samples/s; peak memory %s MiB; the kernels of a step "
+      "read and write %s MiB, %s GB/s\n",
+      fixed_text(rows, 0).c_str(), digits_text(per_second, 4).c_str(),
+      digits_text(per_second * rows, 4).c_str(), fixed_text(peak, 0).c_str(),
+      fixed_text(moved / kMebibyte, 2).c_str(), digits_text(moved * per_second / 1e9, 3).c_str());
+}
+
+double seconds_of(const std::string& text) {
+  const std::optional<double> seconds = read_number(text);
+  TEMPER_CHECK(seconds && *seconds > 0 && std::isfinite(*seconds), ErrorCode::kInvalidArgument, "'",
+               text, "' is not a number of seconds");
+  return *seconds;
 }
 
 // One line of numbers of seconds in, one line of JSON out.
 void serve(SingleBatch& batch) {
   for (std::string text; std::getline(std::cin, text);) {
-    const std::optional<double> seconds = read_number(text);
-    TEMPER_CHECK(seconds && *seconds > 0 && std::isfinite(*seconds), ErrorCode::kInvalidArgument,
-                 "'", text, "' is not a number of seconds");
-    std::printf("%s\n", json_line(time_steps(batch, *seconds)).c_str());
+    std::printf("%s\n", json_of(time_steps(batch, seconds_of(text))).text().c_str());
     std::fflush(stdout);
   }
 }
@@ -79,6 +127,7 @@ std::string profile_json(const SingleBatch& batch, const std::vector<double>& pe
     JsonValue one = JsonValue::object();
     one.set("ms", per_step[i] * 1e3 / count);
     one.set("op", step.op);
+    one.set("bytes", step.bytes_read + step.bytes_written);
     one.set("type", step.precision());
     one.set("family", step.family);
     one.set("node", step.origin);
@@ -130,8 +179,24 @@ void profile(SingleBatch& batch, double seconds, bool as_json) {
   }
 }
 
+std::vector<training::NamedTensor> made_arrays(const Arguments& arguments,
+                                               training::Recipe& recipe) {
+  if (!recipe.data.train.empty()) {
+    TEMPER_CHECK(!arguments.has("--batch") && !arguments.has("--sizes"),
+                 ErrorCode::kInvalidArgument, recipe.data.train,
+                 " is the batch: --batch and --sizes are for one that is made up");
+    return {};
+  }
+  const graph::OnnxModel model =
+      graph::OnnxModel::load(recipe.model.path, {recipe.model.external_data_root});
+  const auto reference = make_backend("reference");
+  recipe.data.train = "made-up numbers";
+  return training::make_batch(model, recipe, arguments.integer("--batch", kMadeRows, 1),
+                              named_sizes(arguments, "--sizes"), *reference);
+}
+
 int run(const Arguments& arguments) {
-  const auto [data, parameters] = required_data(arguments, 1, "temper bench");
+  const auto [data, parameters] = typed_data(arguments, 1);
   QuickRecipe quick{arguments.positional(0), data, arguments.text("--loss"), parameters};
   if (arguments.has("--optimizer")) {
     quick.parameters.push_back("optimizer.name=" + arguments.text("--optimizer"));
@@ -139,18 +204,21 @@ int run(const Arguments& arguments) {
   if (arguments.has("--lr")) {
     quick.parameters.push_back("optimizer.lr=" + arguments.text("--lr"));
   }
+  const double seconds =
+      arguments.has("--seconds") ? seconds_of(arguments.text("--seconds")) : kDefaultSeconds;
   training::Recipe recipe = make_quick_recipe(quick);
   recipe.train.threads = arguments.integer("--threads", recipe.train.threads, 1);
   take_device(arguments, recipe);
-  SingleBatch batch(recipe);
+  std::vector<training::NamedTensor> arrays = made_arrays(arguments, recipe);
+  SingleBatch batch(recipe, std::move(arrays));
   JsonValue losses = JsonValue::array();
   losses.push_back(batch.step());
   const double first_ms = seconds_since_process_start() * 1e3;
-  for (int i = 1; i < kGateSteps; ++i) {
+  for (int i = 1; i < (arguments.has("--serve") ? kGateSteps : kWarmUpSteps); ++i) {
     losses.push_back(batch.step());
   }
   if (arguments.has("--profile")) {
-    profile(batch, kDefaultSeconds, arguments.has("--json"));
+    profile(batch, seconds, arguments.has("--json"));
     return 0;
   }
   if (arguments.has("--serve")) {
@@ -162,16 +230,7 @@ int run(const Arguments& arguments) {
     serve(batch);
     return 0;
   }
-  const Timing timing = time_steps(batch, kDefaultSeconds);
-  if (arguments.has("--json")) {
-    std::printf("%s\n", json_line(timing).c_str());
-    return 0;
-  }
-  std::printf("first step after %s ms; %zu steps: median %s ms, minimum %s ms, loss %s\n",
-              fixed_text(first_ms, 0).c_str(), timing.milliseconds.size(),
-              fixed_text(timing.median(), 4).c_str(),
-              fixed_text(timing.milliseconds.front(), 4).c_str(),
-              digits_text(timing.loss, 6).c_str());
+  report(batch, time_steps(batch, seconds), first_ms, arguments.has("--json"));
   return 0;
 }
 
@@ -181,7 +240,9 @@ Command bench_command() {
   return {
       "bench",
       "times training steps on one batch",
-      "The whole file is one batch. With --serve: one JSON line with `first_ms` (since the process "
+      "The whole file is one batch. Without DATA a batch is made up: random inputs of the model's "
+      "shapes and a random\n"
+      "target. With --serve: one JSON line with `first_ms` (since the process "
       "began) and the first\n"
       "`losses`; then, for each number of seconds read, it trains that long and answers one JSON "
       "line.",
@@ -190,10 +251,13 @@ Command bench_command() {
         "inputs and `target`, such as an .npz; then parameters of the loss, or any key of a recipe",
         false, true}},
       {{"--data", "FILE", "DATA, as an option"},
+       {"--batch", "N", "samples of a batch that is made up; 32 when left out"},
+       {"--sizes", "NAME=N,..", "its open dimensions beside the batch; chosen when left out"},
        {"--loss", "NAME", "such as mse or cross_entropy; inferred from the target when left out"},
        {"--optimizer", "NAME", "adamw when left out"},
        {"--lr", "RATE", "the optimizer's own when left out"},
        {"--threads", "N", "threads; all processors when left out"},
+       {"--seconds", "N", "of measuring; 3 when left out"},
        device_option(),
        {"--serve", "", "answer numbers of seconds from the standard input"},
        {"--profile", "", "seconds per step of the plan"},

@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "runtime/base/error.h"
-#include "runtime/base/number_text.h"
 #include "runtime/platform/threads.h"
 #include "tools/cli/face_options.h"
 #include "tools/cli/name_list.h"
@@ -14,21 +13,6 @@
 
 namespace temper::cli {
 namespace {
-
-std::map<std::string, std::int64_t> sizes_of(const std::vector<std::string>& parts) {
-  std::map<std::string, std::int64_t> sizes;
-  for (const std::string& part : parts) {
-    const std::size_t equals = part.rfind('=');
-    const auto size =
-        equals == std::string::npos ? std::nullopt : read_number(part.substr(equals + 1));
-    TEMPER_CHECK(equals != 0 && size && *size >= 1 && *size <= 1e9 &&
-                     *size == static_cast<double>(static_cast<std::int64_t>(*size)),
-                 ErrorCode::kInvalidArgument, "--fix-dims has '", part,
-                 "', expected NAME=SIZE, such as batch=1");
-    sizes[part.substr(0, equals)] = static_cast<std::int64_t>(*size);
-  }
-  return sizes;
-}
 
 void take_precision(const Arguments& arguments, training::DeploymentOptions& options) {
   const std::string type = arguments.text("--precision");
@@ -104,7 +88,7 @@ training::DeploymentOptions deployment_options(const Arguments& arguments) {
                ErrorCode::kInvalidArgument, arguments.positional(1),
                " holds weights alone; inputs, outputs and metadata are of .onnx files");
   if (arguments.has("--fix-dims")) {
-    options.conversions.fixed_dims = sizes_of(split_list(arguments.text("--fix-dims")));
+    options.conversions.fixed_dims = named_sizes(arguments, "--fix-dims");
   }
   if (arguments.has("--fold")) {
     options.conversions.fold.emplace();

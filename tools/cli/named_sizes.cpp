@@ -1,6 +1,8 @@
 #include "tools/cli/named_sizes.h"
 
 #include "runtime/base/error.h"
+#include "runtime/base/number_text.h"
+#include "tools/cli/name_list.h"
 
 namespace temper::cli {
 
@@ -17,6 +19,21 @@ std::map<std::string, std::int64_t> named_sizes(const Arguments& arguments, std:
     symbols[name] = one.integer(name, 1, 1);
   }
   return symbols;
+}
+
+std::map<std::string, std::int64_t> named_sizes(const Arguments& arguments, const char* option) {
+  std::map<std::string, std::int64_t> sizes;
+  for (const std::string& part : split_list(arguments.text(option))) {
+    const std::size_t equals = part.rfind('=');
+    const auto size =
+        equals == std::string::npos ? std::nullopt : read_number(part.substr(equals + 1));
+    TEMPER_CHECK(equals != 0 && size && *size >= 1 && *size <= 1e9 &&
+                     *size == static_cast<double>(static_cast<std::int64_t>(*size)),
+                 ErrorCode::kInvalidArgument, option, " has '", part,
+                 "', expected NAME=SIZE, such as batch=1");
+    sizes[part.substr(0, equals)] = static_cast<std::int64_t>(*size);
+  }
+  return sizes;
 }
 
 }  // namespace temper::cli

@@ -6,9 +6,20 @@
 
 namespace temper::training {
 
+namespace {
+
+SessionNeeds needs_of(std::vector<std::pair<std::string, Tensor>> arrays) {
+  SessionNeeds needs;
+  needs.arrays = std::move(arrays);
+  return needs;
+}
+
+}  // namespace
+
 SingleBatch::~SingleBatch() = default;
 
-SingleBatch::SingleBatch(const Recipe& recipe) : session_(without_carrying(recipe)) {
+SingleBatch::SingleBatch(const Recipe& recipe, std::vector<std::pair<std::string, Tensor>> arrays)
+    : session_(without_carrying(recipe), {}, needs_of(std::move(arrays))) {
   const std::int64_t rows = session_.train_count();
   session_.layout().check_rows(rows);
   Engine& engine = session_.engine();
