@@ -1,16 +1,17 @@
 """Measures everything that docs/performance.md and the README's comparison show, in about the minutes given; exits 1 if a loss
 gate or a row failed.
 
-    python measure_all.py TEMPER_BINARY [--minutes 25] [--models NAME ...] [--precisions f32 bf16] [--out FOLDER]
+    python measure_all.py TEMPER_BINARY [--minutes 25] [--models NAME ...] [--precisions f32 bf16] [--no-tables] [--out FOLDER]
     python performance_page.py              then writes the pages
 
 Rows of vs_torch.py for all models of peer_models.py: PyTorch eager in both layouts with the fused AdamW, in f32 also as in the
-tutorials; then torch.compile for the models of COMPILED, as long as there is time. Models take turns over the whole time, and
-each row gets as many blocks as the rest of the time allows, 3 to 10. The results lie in FOLDER (tools/bench/results) and are
+tutorials; then the tables of roofline.py, scaling.py, data_loading.py and installed_size.py (--no-tables leaves them out); then
+torch.compile for the models of COMPILED, as long as there is time. Each row gets as many blocks as the rest of the time allows, 3 to 10. The results lie in FOLDER (tools/bench/results) and are
 merged into what is there. Nothing else may use the cores. Needs what vs_torch.py needs.
 """
 import argparse
 import pathlib
+import subprocess
 import sys
 import tempfile
 import time
@@ -19,11 +20,13 @@ import results_file
 import vs_torch  # puts ../oracle on the path
 import peer_models
 
+HERE = pathlib.Path(__file__).resolve().parent
 # Where a compiled step has been faster than an eager one in some precision, the largest gain first.
 COMPILED = ['gpt', 'resnet18', 'cifar_cnn', 'mobilenet_v2', 'vit', 'unet', 'mlp']
 SECONDS = 1.0  # of a block
 START = 6.0    # of a process of PyTorch, until its first step
 COMPILE = 60.0
+TABLES = 240.0  # seconds of all tables
 
 
 def arguments_of(options, model, precision, compiled):
@@ -45,37 +48,51 @@ def expected_seconds(arguments, model):
     return rows * (start + vs_torch.GATE_STEPS * step + 2 * max(SECONDS, step)), rows * 2 * max(SECONDS, step)
 
 
-def jobs_of(options):
-    for precision in options.precisions:
-        for model in options.models:
-            yield arguments_of(options, model, precision, False)
-    for model in [name for name in COMPILED if name in options.models]:
-        for precision in options.precisions:
-            yield arguments_of(options, model, precision, True)
+def tables(options, folder):
+    """Runs the scripts of the tables; returns how many failed."""
+    failed = 0
+    scripts = [(f'roofline_{precision}', ['roofline.py', '--models', *options.models, '--precision', precision, '--folder', folder, '--seconds', '1'])
+               for precision in options.precisions]
+    scripts += [('scaling', ['scaling.py', '--seconds', '0.3']), ('data_loading', ['data_loading.py']), ('installed_size', ['installed_size.py'])]
+    for name, (script, *words) in scripts:
+        print(f'-- {name}', flush=True)
+        command = [sys.executable, HERE / script, options.temper, *words, '--json', options.out / f'{name}.json']
+        failed += subprocess.run([str(word) for word in command]).returncode != 0
+    return failed
 
 
 def run(options, folder):
     end = time.monotonic() + options.minutes * 60
-    jobs = [(arguments, expected_seconds(arguments, arguments.models[0])) for arguments in jobs_of(options)]
+    eager = [arguments_of(options, model, precision, False) for precision in options.precisions for model in options.models]
+    compiled = [arguments_of(options, model, precision, True) for model in COMPILED if model in options.models
+                for precision in options.precisions]
     failed, left_out = 0, []
-    for place, (arguments, (before, pair)) in enumerate(jobs):
-        model = arguments.models[0]
-        eager = [cost for later, cost in jobs[place:] if not later.no_eager] or [(before, pair)]
+    costs = [expected_seconds(arguments, arguments.models[0]) for arguments in eager]
+    for place, arguments in enumerate(eager):
+        rest = end - time.monotonic() - (0 if options.no_tables else TABLES)
+        failed += measure(arguments, folder, (rest - sum(cost[0] for cost in costs[place:])) / sum(cost[1] for cost in costs[place:]))
+    failed += 0 if options.no_tables else tables(options, folder)
+    for arguments in compiled:
         rest = end - time.monotonic()
-        blocks = int((rest - sum(cost[0] for cost in eager)) / max(1e-9, sum(cost[1] for cost in eager)))
-        if arguments.no_eager and rest < before + 3 * pair:
-            left_out.append(f'{model} {arguments.precision}')
-            continue
-        arguments.blocks = min(10, max(3, blocks))
-        print(f'-- {model}, {arguments.precision}{", compiled" if arguments.no_eager else ""}: {arguments.blocks} blocks, '
-              f'{rest / 60:.1f} minutes left', flush=True)
-        if not (folder / f'{model}.raw.onnx').exists():
-            peer_models.export(model, folder)
-        rows, wrong = vs_torch.measure(model, arguments, folder)
-        vs_torch.keep(rows, arguments)
-        failed += wrong
+        before, pair = expected_seconds(arguments, arguments.models[0])
+        if rest < before + 3 * pair:
+            left_out.append(f'{arguments.models[0]} {arguments.precision}')
+        else:
+            failed += measure(arguments, folder, 5)
     if left_out:
         print(f'no time was left for torch.compile of: {", ".join(left_out)}')
+    return failed
+
+
+def measure(arguments, folder, blocks):
+    """All rows of one model; returns how many failed."""
+    model = arguments.models[0]
+    arguments.blocks = min(10, max(3, int(blocks)))
+    print(f'-- {model}, {arguments.precision}{", compiled" if arguments.no_eager else ""}: {arguments.blocks} blocks', flush=True)
+    if not (folder / f'{model}.raw.onnx').exists():
+        peer_models.export(model, folder, ('.raw',))
+    rows, failed = vs_torch.measure(model, arguments, folder)
+    vs_torch.keep(rows, arguments)
     return failed
 
 
@@ -87,6 +104,7 @@ def main():
     has_bf16 = {'avx512_bf16', 'amx_bf16', 'bf16'} & set(results_file.machine()['instructions'])
     parser.add_argument('--precisions', nargs='*', default=['f32', 'bf16'] if has_bf16 else ['f32'], choices=vs_torch.GATES)
     parser.add_argument('--threads', type=int, default=2)
+    parser.add_argument('--no-tables', action='store_true', help='leave the other tables out')
     parser.add_argument('--out', type=pathlib.Path, default=results_file.FOLDER)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:

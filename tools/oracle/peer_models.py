@@ -133,14 +133,14 @@ def optimizer_options(name, optimizer):
     return {'lr': case.sgd_lr, 'momentum': 0.9} if optimizer == 'sgd' else {'lr': case.adamw_lr}
 
 
-def export(name, folder):
-    """Writes the three forms and the batch of one case into `folder`."""
+def export(name, folder, forms=FORMS):
+    """Writes the forms and the batch of one case into `folder`."""
     folder = pathlib.Path(folder)
     module, x, target, _ = build(name)
     module.eval()
     batch = {'dynamic_shapes': ({0: torch.export.Dim('batch')},)}
     settings = {'': (x, batch), '.raw': (x, {'optimize': False, **batch}), '.fixed': (x[:1], {})}
-    for form in FORMS:
+    for form in forms:
         sample, options = settings[form]
         torch.onnx.export(module, (sample,), str(folder / f'{name}{form}.onnx'), input_names=['input'],
                           output_names=['output'], verbose=False, **options)
