@@ -13,6 +13,20 @@ namespace {
   return functors::Sigmoid<VectorMath>{}(x);
 }
 
+// A choice inside the loop would keep it from becoming vector code.
+template <bool kResetBehind>
+[[gnu::always_inline]] inline void gru_step_of(std::int64_t hidden, float* z, const float* state,
+                                               const float* h, float* next_h) {
+  const float *zz = z, *zr = z + hidden;
+  float* zn = z + 2 * hidden;
+#pragma GCC ivdep
+  for (std::int64_t k = 0; k < hidden; ++k) {
+    const float n = tanh_of(zn[k] + (kResetBehind ? zr[k] * state[k] : state[k]));
+    zn[k] = n;
+    next_h[k] = (1.0f - zz[k]) * n + zz[k] * h[k];
+  }
+}
+
 }  // namespace
 
 TEMPER_CLONES("arch=x86-64-v4", "arch=x86-64-v3", "default")
@@ -33,11 +47,13 @@ void lstm_step(std::int64_t hidden, float* z, const float* c, float* next_c, flo
 }
 
 TEMPER_CLONES("arch=x86-64-v4", "arch=x86-64-v3", "default")
-void lstm_step_back(std::int64_t hidden, float* z, const float* c, const float* dh, float* dc) {
-  float *zi = z, *zo = z + hidden, *zf = z + 2 * hidden, *zg = z + 3 * hidden;
+void lstm_step_back(std::int64_t hidden, const float* gates, const float* c, const float* dh,
+                    float* dz, float* dc) {
+  const float *gi = gates, *go = gates + hidden, *gf = gates + 2 * hidden, *gg = gates + 3 * hidden;
+  float *zi = dz, *zo = dz + hidden, *zf = dz + 2 * hidden, *zg = dz + 3 * hidden;
 #pragma GCC ivdep
   for (std::int64_t k = 0; k < hidden; ++k) {
-    const float i = zi[k], o = zo[k], f = zf[k], g = zg[k];
+    const float i = gi[k], o = go[k], f = gf[k], g = gg[k];
     const float out = tanh_of(f * c[k] + i * g);
     const float dstate = dc[k] + dh[k] * o * (1.0f - out * out);
     zo[k] = dh[k] * out * (o * (1.0f - o));
@@ -57,6 +73,14 @@ void gru_gates(std::int64_t hidden, float* z) {
 }
 
 TEMPER_CLONES("arch=x86-64-v4", "arch=x86-64-v3", "default")
+void add_row(std::int64_t n, const float* x, float* y) {
+#pragma GCC ivdep
+  for (std::int64_t k = 0; k < n; ++k) {
+    y[k] = y[k] + x[k];
+  }
+}
+
+TEMPER_CLONES("arch=x86-64-v4", "arch=x86-64-v3", "default")
 void multiply_rows(std::int64_t n, const float* a, const float* b, float* y) {
 #pragma GCC ivdep
   for (std::int64_t k = 0; k < n; ++k) {
@@ -67,22 +91,20 @@ void multiply_rows(std::int64_t n, const float* a, const float* b, float* y) {
 TEMPER_CLONES("arch=x86-64-v4", "arch=x86-64-v3", "default")
 void gru_step(std::int64_t hidden, bool reset_behind, float* z, const float* state, const float* h,
               float* next_h) {
-  const float *zz = z, *zr = z + hidden;
-  float* zn = z + 2 * hidden;
-#pragma GCC ivdep
-  for (std::int64_t k = 0; k < hidden; ++k) {
-    const float n = tanh_of(zn[k] + (reset_behind ? zr[k] * state[k] : state[k]));
-    zn[k] = n;
-    next_h[k] = (1.0f - zz[k]) * n + zz[k] * h[k];
+  if (reset_behind) {
+    gru_step_of<true>(hidden, z, state, h, next_h);
+  } else {
+    gru_step_of<false>(hidden, z, state, h, next_h);
   }
 }
 
 TEMPER_CLONES("arch=x86-64-v4", "arch=x86-64-v3", "default")
-void gru_step_back(std::int64_t hidden, float* z, const float* h, float* dh) {
-  float *zz = z, *zn = z + 2 * hidden;
+void gru_step_back(std::int64_t hidden, const float* gates, const float* h, float* dz, float* dh) {
+  const float *gz = gates, *gn = gates + 2 * hidden;
+  float *zz = dz, *zn = dz + 2 * hidden;
 #pragma GCC ivdep
   for (std::int64_t k = 0; k < hidden; ++k) {
-    const float gate = zz[k], n = zn[k];
+    const float gate = gz[k], n = gn[k];
     zz[k] = dh[k] * (h[k] - n) * (gate * (1.0f - gate));
     zn[k] = dh[k] * (1.0f - gate) * (1.0f - n * n);
     dh[k] = dh[k] * gate;

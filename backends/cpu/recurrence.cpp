@@ -6,8 +6,8 @@
 #include "backends/cpu/library_product.h"
 #include "backends/cpu/panel_product.h"
 #include "backends/cpu/parallel.h"
+#include "backends/cpu/recurrence_gradients.h"
 #include "backends/cpu/recurrence_memory.h"
-#include "backends/cpu/reduce_loops.h"
 
 namespace temper::cpu {
 namespace {
@@ -15,9 +15,6 @@ namespace {
 using Cell = RecurrencePlan::Cell;
 using Memory = RecurrenceMemory;
 using Part = FloatPart;
-
-// The inputs of the ops, and of the gradient behind them the gradients of the outputs.
-enum Input : std::size_t { kX, kW, kR, kB, kLengths, kH0, kC0 };
 
 class Recurrence {
  public:
@@ -47,7 +44,7 @@ class Recurrence {
                       }
                     });
     for (std::int64_t d = 0; plan_.backward && d < plan_.directions; ++d) {
-      write_gradients(d);
+      write_weight_gradients(plan_, args_, memory(d), x(), d);
     }
   }
 
@@ -55,6 +52,17 @@ class Recurrence {
   // Some samples of a direction.
   struct Slice {
     std::int64_t d, first, count;
+  };
+  // States of a slice's samples.
+  struct States {
+    float* first;
+    std::int64_t step;  // from one sample to the next
+    float* of(std::int64_t i) const { return first + i * step; }
+  };
+  // A step's time, and the states before and behind it.
+  struct Step {
+    std::int64_t t;
+    States h, next_h, c, next_c;
   };
 
   const float* input(std::size_t i) const {
@@ -109,28 +117,43 @@ class Recurrence {
       pack_panels({r + joint * hidden, 1, hidden}, hidden, hidden, m.forward_new);
     }
     const float* bias = input(kB) == nullptr ? nullptr : input(kB) + d * 2 * rows;
+    for (std::int64_t j = 0; j < rows; ++j) {
+      // With linear_before_reset n's second bias is the state's.
+      const bool both = !plan_.reset_behind || j < joint;
+      m.bias[j] = bias == nullptr ? 0.0f : bias[j] + (both ? bias[rows + j] : 0.0f);
+    }
+    const float* w = input(kW) + d * rows * plan_.inputs;
+    if (plan_.joins_inputs()) {
+      return pack_panels({w, 1, plan_.inputs}, plan_.inputs, rows, m.inputs);
+    }
     parallel_ranges(plan_.threads, plan_.rows(), 16, [&](std::int64_t first, std::int64_t last) {
       for (std::int64_t i = first; i < last; ++i) {
-        float* z = m.gates + i * rows;
-        for (std::int64_t j = 0; j < rows; ++j) {
-          // With linear_before_reset n's second bias is the state's.
-          const bool both = !plan_.reset_behind || j < joint;
-          z[j] = bias == nullptr ? 0.0f : bias[j] + (both ? bias[rows + j] : 0.0f);
-        }
+        std::copy_n(m.bias, rows, m.gates + i * rows);
       }
     });
-    run_product(plan_.threads,
-                {plan_.rows(), rows, plan_.inputs, false, true, x(), plan_.inputs,
-                 input(kW) + d * rows * plan_.inputs, plan_.inputs, 1, 1, m.gates, rows});
+    run_product(plan_.threads, {plan_.rows(), rows, plan_.inputs, false, true, x(), plan_.inputs, w,
+                                plan_.inputs, 1, 1, m.gates, rows});
   }
 
-  // The states of a slice's samples; null: zeros.
-  void read_states(const Slice& s, const float* from, float* states) const {
-    for (std::int64_t n = s.first; n < s.first + s.count; ++n) {
+  States in_batch(const Slice& s, float* states) const {
+    return {state(states, s.first), plan_.hidden};
+  }
+  // Those before a step lie on the tape, where there is one, those behind the last in `states`.
+  States before(const Slice& s, std::int64_t step, float* tape, float* states) const {
+    if (!plan_.records() || step == plan_.steps) {
+      return in_batch(s, states);
+    }
+    return {state(tape, plan_.row(plan_.step_time(s.d, step), s.first)),
+            plan_.sample_step() * plan_.hidden};
+  }
+
+  // null: zeros.
+  void read_states(const Slice& s, const float* from, const States& states) const {
+    for (std::int64_t i = 0; i < s.count; ++i) {
       if (from == nullptr) {
-        std::fill_n(state(states, n), plan_.hidden, 0.0f);
+        std::fill_n(states.of(i), plan_.hidden, 0.0f);
       } else {
-        std::copy_n(from + plan_.state_at(s.d, n), plan_.hidden, state(states, n));
+        std::copy_n(from + plan_.state_at(s.d, s.first + i), plan_.hidden, states.of(i));
       }
     }
   }
@@ -143,12 +166,12 @@ class Recurrence {
   void run_slice(const Slice& s) const {
     const Memory& m = memory(s.d);
     if (!plan_.has_tape) {
-      read_states(s, input(kH0), m.h);
+      read_states(s, input(kH0), before(s, 0, m.before_h, m.h));
       if (is(Cell::kLstm)) {
-        read_states(s, input(kC0), m.c);
+        read_states(s, input(kC0), before(s, 0, m.before_c, m.c));
       }
       for (std::int64_t step = 0; step < plan_.steps; ++step) {
-        advance(s, plan_.step_time(s.d, step));
+        advance(s, step);
       }
     }
     if (!plan_.backward) {
@@ -158,9 +181,9 @@ class Recurrence {
       }
       return;
     }
-    read_states(s, dy(1), m.dh);
+    read_states(s, dy(1), in_batch(s, m.dh));
     if (is(Cell::kLstm)) {
-      read_states(s, dy(2), m.dc);
+      read_states(s, dy(2), in_batch(s, m.dc));
     }
     for (std::int64_t step = plan_.steps - 1; step >= 0; --step) {
       retreat(s, plan_.step_time(s.d, step));
@@ -172,40 +195,50 @@ class Recurrence {
   }
 
   // One step of a slice's samples.
-  void advance(const Slice& s, std::int64_t t) const {
+  void advance(const Slice& s, std::int64_t step) const {
     const Memory& m = memory(s.d);
+    const std::int64_t t = plan_.step_time(s.d, step);
     const std::int64_t hidden = plan_.hidden, rows = plan_.gate_rows();
-    const std::int64_t z_step = plan_.sample_step() * rows;
-    float* z = m.gates + plan_.row(t, s.first) * rows;
-    float* h = state(m.h, s.first);
-    if (plan_.records()) {
-      keep(s, t, m.h, m.before_h);
-      if (is(Cell::kLstm)) {
-        keep(s, t, m.c, m.before_c);
+    const std::int64_t first = plan_.row(t, s.first), z_step = plan_.sample_step() * rows;
+    float* z = m.gates + first * rows;
+    if (plan_.joins_inputs()) {
+      for (std::int64_t i = 0; i < s.count; ++i) {
+        std::copy_n(m.bias, rows, z + i * z_step);
       }
+      panel_product({x() + first * plan_.inputs, plan_.sample_step() * plan_.inputs, 1}, m.inputs,
+                    s.count, rows, plan_.inputs, true, z, z_step);
     }
+    const Step now{t, before(s, step, m.before_h, m.h), before(s, step + 1, m.before_h, m.h),
+                   before(s, step, m.before_c, m.c), before(s, step + 1, m.before_c, m.c)};
     const std::int64_t joint = is(Cell::kGru) ? 2 * hidden : rows;
-    panel_product({h, hidden, 1}, m.forward, s.count, joint, hidden, true, z, z_step);
+    panel_product({now.h.first, now.h.step, 1}, m.forward, s.count, joint, hidden, true, z, z_step);
     if (is(Cell::kGru)) {
-      gru_state_part(s, t);
+      gru_state_part(s, now);
     }
-    for (std::int64_t n = s.first; n < s.first + s.count; ++n) {
+    for (std::int64_t i = 0; i < s.count; ++i) {
+      const std::int64_t n = s.first + i;
       float* y =
           plan_.backward || output(0) == nullptr ? nullptr : output(0) + plan_.y_at(t, s.d, n);
       if (counts(t, n)) {
-        finish_step(s.d, t, n);
+        finish_step(s, now, i);
         if (y != nullptr) {
-          std::copy_n(state(m.h, n), hidden, y);
+          std::copy_n(now.next_h.of(i), hidden, y);
         }
-      } else if (y != nullptr) {
+        continue;
+      }
+      pass_on(now.h.of(i), now.next_h.of(i));
+      if (is(Cell::kLstm)) {
+        pass_on(now.c.of(i), now.next_c.of(i));
+      }
+      if (y != nullptr) {
         std::fill_n(y, hidden, 0.0f);
       }
     }
   }
 
-  void keep(const Slice& s, std::int64_t t, const float* states, float* tape) const {
-    for (std::int64_t n = s.first; n < s.first + s.count; ++n) {
-      std::copy_n(states + n * plan_.hidden, plan_.hidden, tape + plan_.row(t, n) * plan_.hidden);
+  void pass_on(const float* state, float* next) const {
+    if (next != state) {
+      std::copy_n(state, plan_.hidden, next);
     }
   }
 
@@ -219,45 +252,48 @@ class Recurrence {
 
   // The gates z and r, and what n's sum takes from the state: in `extra` with linear_before_reset,
   // else in `scratch`, and r * h in `extra`.
-  void gru_state_part(const Slice& s, std::int64_t t) const {
+  void gru_state_part(const Slice& s, const Step& now) const {
     const Memory& m = memory(s.d);
     const std::int64_t hidden = plan_.hidden, rows = plan_.gate_rows();
     const float* bias = plan_.reset_behind && input(kB) != nullptr
                             ? input(kB) + (s.d * 2 + 2) * rows - hidden
                             : nullptr;
-    for (std::int64_t n = s.first; n < s.first + s.count; ++n) {
-      float* z = m.gates + plan_.row(t, n) * rows;
+    for (std::int64_t i = 0; i < s.count; ++i) {
+      float* z = m.gates + plan_.row(now.t, s.first + i) * rows;
+      float* part = extra(s.d, now.t, s.first + i);
       gru_gates(hidden, z);
       if (!plan_.reset_behind) {
-        multiply_rows(hidden, z + hidden, state(m.h, n), extra(s.d, t, n));
+        multiply_rows(hidden, z + hidden, now.h.of(i), part);
       } else if (bias == nullptr) {
-        std::fill_n(extra(s.d, t, n), hidden, 0.0f);
+        std::fill_n(part, hidden, 0.0f);
       } else {
-        std::copy_n(bias, hidden, extra(s.d, t, n));
+        std::copy_n(bias, hidden, part);
       }
     }
+    float* parts = extra(s.d, now.t, s.first);
     if (plan_.reset_behind) {
-      panel_product({state(m.h, s.first), hidden, 1}, m.forward_new, s.count, hidden, hidden, true,
-                    extra(s.d, t, s.first), extra_step());
+      panel_product({now.h.first, now.h.step, 1}, m.forward_new, s.count, hidden, hidden, true,
+                    parts, extra_step());
     } else {
-      panel_product({extra(s.d, t, s.first), extra_step(), 1}, m.forward_new, s.count, hidden,
-                    hidden, false, state(m.scratch, s.first), hidden);
+      panel_product({parts, extra_step(), 1}, m.forward_new, s.count, hidden, hidden, false,
+                    state(m.scratch, s.first), hidden);
     }
   }
 
-  void finish_step(std::int64_t d, std::int64_t t, std::int64_t n) const {
-    const Memory& m = memory(d);
-    float* z = m.gates + plan_.row(t, n) * plan_.gate_rows();
-    float* h = state(m.h, n);
+  void finish_step(const Slice& s, const Step& now, std::int64_t i) const {
+    const Memory& m = memory(s.d);
+    const std::int64_t n = s.first + i;
+    float* z = m.gates + plan_.row(now.t, n) * plan_.gate_rows();
     switch (plan_.cell) {
       case Cell::kLstm:
-        return lstm_step(plan_.hidden, z, state(m.c, n), state(m.c, n), h);
+        return lstm_step(plan_.hidden, z, now.c.of(i), now.next_c.of(i), now.next_h.of(i));
       case Cell::kGru:
         return gru_step(plan_.hidden, plan_.reset_behind, z,
-                        plan_.reset_behind ? extra(d, t, n) : state(m.scratch, n), h, h);
+                        plan_.reset_behind ? extra(s.d, now.t, n) : state(m.scratch, n),
+                        now.h.of(i), now.next_h.of(i));
       case Cell::kRnn:
-        rnn_step(plan_.hidden, plan_.relu[d], z, z);
-        std::copy_n(z, plan_.hidden, h);
+        rnn_step(plan_.hidden, plan_.relu[s.d], z, z);
+        std::copy_n(z, plan_.hidden, now.next_h.of(i));
         return;
     }
   }
@@ -274,7 +310,7 @@ class Recurrence {
         step_back(s.d, t, n);
       } else {
         std::fill_n(m.gates + plan_.row(t, n) * rows, rows, 0.0f);
-        if (is(Cell::kGru)) {
+        if (plan_.reset_behind) {
           std::fill_n(extra(s.d, t, n), hidden, 0.0f);
         }
       }
@@ -299,84 +335,38 @@ class Recurrence {
       panel_product({z + 2 * hidden, z_step, 1}, m.back_new, s.count, hidden, hidden, false,
                     state(m.scratch, s.first), hidden);
       for (std::int64_t n = s.first; n < s.first + s.count; ++n) {
-        float* reset = m.gates + plan_.row(t, n) * rows + hidden;
-        gru_seen_back(hidden, reset, m.before_h + plan_.row(t, n) * hidden, state(m.scratch, n),
-                      reset, state(m.dh, n));
+        const std::int64_t at = plan_.row(t, n) * rows + hidden;
+        gru_seen_back(hidden, m.kept_gates + at, m.before_h + plan_.row(t, n) * hidden,
+                      state(m.scratch, n), m.gates + at, state(m.dh, n));
       }
     }
     panel_product({z, z_step, 1}, m.back, s.count, hidden, 2 * hidden, true, dh, hidden);
   }
 
   void add_output_gradient(std::int64_t d, std::int64_t t, std::int64_t n) const {
-    if (dy(0) == nullptr) {
-      return;
-    }
-    const float* from = dy(0) + plan_.y_at(t, d, n);
-    float* dh = state(memory(d).dh, n);
-    for (std::int64_t k = 0; k < plan_.hidden; ++k) {
-      dh[k] += from[k];
+    if (dy(0) != nullptr) {
+      add_row(plan_.hidden, dy(0) + plan_.y_at(t, d, n), state(memory(d).dh, n));
     }
   }
 
   void step_back(std::int64_t d, std::int64_t t, std::int64_t n) const {
     const Memory& m = memory(d);
     const std::int64_t hidden = plan_.hidden, row = plan_.row(t, n);
-    float* z = m.gates + row * plan_.gate_rows();
+    const float* gates = m.kept_gates + row * plan_.gate_rows();
+    float* dz = m.gates + row * plan_.gate_rows();
     float* dh = state(m.dh, n);
-    if (plan_.has_tape) {
-      std::copy_n(m.kept_gates + row * plan_.gate_rows(), plan_.gate_rows(), z);
-      if (is(Cell::kGru)) {
-        std::copy_n(m.kept_extra + row * hidden, hidden, extra(d, t, n));
-      }
-    }
     switch (plan_.cell) {
       case Cell::kLstm:
-        return lstm_step_back(hidden, z, m.before_c + row * hidden, dh, state(m.dc, n));
+        return lstm_step_back(hidden, gates, m.before_c + row * hidden, dh, dz, state(m.dc, n));
       case Cell::kGru:
-        gru_step_back(hidden, z, m.before_h + row * hidden, dh);
+        gru_step_back(hidden, gates, m.before_h + row * hidden, dz, dh);
         if (plan_.reset_behind) {
-          float* reset = z + hidden;
-          gru_reset_back(hidden, reset, extra(d, t, n), z + 2 * hidden, reset, extra(d, t, n));
+          gru_reset_back(hidden, gates + hidden, m.kept_extra + row * hidden, dz + 2 * hidden,
+                         dz + hidden, extra(d, t, n));
         }
         return;
       case Cell::kRnn:
-        return rnn_step_back(hidden, plan_.relu[d], z, dh, z);
-    }
-  }
-
-  // The gradients of weights and inputs, each one product over all steps.
-  void write_gradients(std::int64_t d) const {
-    const Memory& m = memory(d);
-    const std::int64_t hidden = plan_.hidden, rows = plan_.gate_rows(), all = plan_.rows();
-    if (float* dw = output(kW)) {
-      run_product(plan_.threads, {rows, plan_.inputs, all, true, false, m.gates, rows, x(),
-                                  plan_.inputs, 1, 0, dw + d * rows * plan_.inputs, plan_.inputs});
-    }
-    if (float* dr = output(kR)) {
-      dr += d * rows * hidden;
-      const std::int64_t joint = is(Cell::kGru) ? 2 * hidden : rows;
-      run_product(plan_.threads, {joint, hidden, all, true, false, m.gates, rows, m.before_h,
-                                  hidden, 1, 0, dr, hidden});
-      if (is(Cell::kGru)) {
-        const bool behind = plan_.reset_behind;
-        run_product(plan_.threads,
-                    {hidden, hidden, all, true, false, behind ? m.extra : m.gates + joint,
-                     behind ? hidden : rows, behind ? m.before_h : m.extra, hidden, 1, 0,
-                     dr + joint * hidden, hidden});
-      }
-    }
-    if (float* db = output(kB)) {
-      db += d * 2 * rows;
-      sum_rows(plan_.threads, m.gates, rows, all, rows, db);
-      std::copy_n(db, rows, db + rows);
-      if (plan_.reset_behind) {
-        sum_rows(plan_.threads, m.extra, hidden, all, hidden, db + 2 * rows - hidden);
-      }
-    }
-    if (float* dx = output(kX)) {
-      run_product(plan_.threads, {all, plan_.inputs, rows, false, false, m.gates, rows,
-                                  input(kW) + d * rows * plan_.inputs, plan_.inputs, 1,
-                                  d == 0 ? 0.0f : 1.0f, dx, plan_.inputs});
+        return rnn_step_back(hidden, plan_.relu[d], gates, dh, dz);
     }
   }
 

@@ -1,7 +1,7 @@
-// LSTM, GRU and RNN in f32 with ONNX's default activations. What does not wait for the step before
-// is one large product of the library: the inputs' part of all gates and the gradients of the
-// weights. The steps themselves are small products by packed recurrent weights; each thread takes
-// some samples (or a direction) through all of them and never waits for another.
+// LSTM, GRU and RNN in f32 with ONNX's default activations. The steps are small products by packed
+// weights; each thread takes some samples (or a direction) through all of them and never waits for
+// another. The gradients of weights and inputs, and the inputs' part of all gates where its weights
+// are too large to stay in a cache, are products of the library over all steps.
 #pragma once
 
 #include <cstddef>
@@ -11,6 +11,9 @@
 #include "runtime/backend/kernel.h"
 
 namespace temper::cpu {
+
+// The inputs of the ops, and of the gradient behind them the gradients of the outputs.
+enum RecurrenceInput : std::size_t { kX, kW, kR, kB, kLengths, kH0, kC0 };
 
 struct RecurrencePlan : RecurrentPlaces {
   enum class Cell { kLstm, kGru, kRnn };
@@ -26,6 +29,10 @@ struct RecurrencePlan : RecurrentPlaces {
   std::int64_t slice = 1;  // samples that one thread takes together
 
   bool records() const { return backward || keeps_tape; }
+  // Whether the inputs' part of the gates is made step by step too: their rows are then in the
+  // cache when the state's part is added.
+  bool joins_inputs() const { return inputs * gate_rows() <= kJoinedWeights; }
+  static constexpr std::int64_t kJoinedWeights = 131072;
   bool is(Cell other) const { return cell == other; }
   std::int64_t states() const { return is(Cell::kLstm) ? 2 : 1; }
   std::int64_t forward_inputs() const { return is(Cell::kLstm) ? 8 : 6; }

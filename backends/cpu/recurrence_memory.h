@@ -28,8 +28,8 @@ class FloatPart {
 
 // What one direction works with. Rows lie as those of x.
 struct RecurrenceMemory {
-  // [rows, gates]: sums, then gates, then the gradients of the sums. What the forward pass leaves
-  // is the tape: where that is an input, the backward pass copies it row by row before it writes.
+  // [rows, gates]: sums, then gates, which are the tape. The gradients of the sums take their place
+  // unless the tape is an input, which stays as it is.
   float *gates = nullptr, *kept_gates = nullptr;
   // GRU [rows, hidden]: the state's part of n's sum, or r * h; so too.
   float *extra = nullptr, *kept_extra = nullptr;
@@ -37,6 +37,8 @@ struct RecurrenceMemory {
   float* before_c = nullptr;
   float *h = nullptr, *c = nullptr, *dh = nullptr, *dc = nullptr;  // [batch, hidden]
   float* scratch = nullptr;                                        // [batch, hidden]
+  // Packed weights of the inputs, and what each gate's sum starts from.
+  float *inputs = nullptr, *bias = nullptr;
   // Packed recurrent weights: of all gates (GRU: of z and r), and of GRU's n.
   float *forward = nullptr, *forward_new = nullptr, *back = nullptr, *back_new = nullptr;
 
@@ -55,14 +57,18 @@ struct RecurrenceMemory {
     before_h = kept.take(tape);
     before_c = kept.take(lstm ? tape : 0);
     gates = plan.has_tape ? part.take(sums) : kept_gates;
-    extra = plan.has_tape ? part.take(extras) : kept_extra;
+    extra = plan.has_tape && plan.reset_behind ? part.take(extras) : kept_extra;
     h = part.take(states);
     c = part.take(lstm ? states : 0);
     dh = part.take(plan.backward ? states : 0);
     dc = part.take(plan.backward && lstm ? states : 0);
     scratch = part.take(states);
-    forward = part.take(packed_floats(hidden, joint));
-    forward_new = part.take(gru ? packed_floats(hidden, hidden) : 0);
+    const bool goes_forward = !plan.has_tape;
+    bias = part.take(goes_forward ? plan.gate_rows() : 0);
+    inputs = part.take(
+        goes_forward && plan.joins_inputs() ? packed_floats(plan.inputs, plan.gate_rows()) : 0);
+    forward = part.take(goes_forward ? packed_floats(hidden, joint) : 0);
+    forward_new = part.take(goes_forward && gru ? packed_floats(hidden, hidden) : 0);
     back = part.take(plan.backward ? packed_floats(joint, hidden) : 0);
     back_new = part.take(plan.backward && gru ? packed_floats(hidden, hidden) : 0);
   }

@@ -14,7 +14,7 @@ namespace {
 
 using Cell = RecurrencePlan::Cell;
 
-enum Input : std::size_t { kX, kW, kR, kB, kLengths, kH0, kC0, kP };
+constexpr std::size_t kP = 7;  // of an LSTM: peepholes
 constexpr std::size_t kMostOutputs = 8;
 enum Function : std::int64_t { kRelu, kTanh, kSigmoid };  // as the op's file numbers them
 
