@@ -83,14 +83,12 @@ void lower_to(double* best, const double* x, std::int64_t n) {
 
 void sum_rows(int threads, const float* x, std::int64_t step, std::int64_t rows,
               std::int64_t columns, float* y) {
-  constexpr std::int64_t kColumns = 64;
+  constexpr std::int64_t kColumns = 256;
   parallel_ranges(threads, columns, kColumns, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t first = begin; first < end; first += kColumns) {
       const std::int64_t count = std::min(kColumns, end - first);
       double totals[kColumns] = {};
-      for (std::int64_t i = 0; i < rows; ++i) {
-        add_to(totals, x + i * step + first, count);
-      }
+      add_rows_to(totals, x + first, step, rows, count);
       for (std::int64_t j = 0; j < count; ++j) {
         y[first + j] = static_cast<float>(totals[j]);
       }

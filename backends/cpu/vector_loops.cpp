@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <cstring>
 #include <limits>
 
 #include "backends/cpu/instruction_sets.h"
@@ -35,6 +36,26 @@ template <class F>
   return lanes[0];
 }
 
+constexpr std::int64_t kSummedColumns = 32;
+
+// totals[j] += x[i * step + j] for j < kSummedColumns and all i < rows
+[[gnu::always_inline]] inline void add_columns_to(double* totals, const float* x, std::int64_t step,
+                                                  std::int64_t rows) {
+  using Doubles [[gnu::vector_size(64)]] = double;
+  using Floats [[gnu::vector_size(32)]] = float;
+  constexpr std::int64_t kParts = kSummedColumns / 8;
+  Doubles sums[kParts];
+  std::memcpy(sums, totals, sizeof sums);
+  for (std::int64_t i = 0; i < rows; ++i) {
+    for (std::int64_t part = 0; part < kParts; ++part) {
+      Floats values;
+      std::memcpy(&values, x + i * step + part * 8, sizeof values);
+      sums[part] += __builtin_convertvector(values, Doubles);
+    }
+  }
+  std::memcpy(totals, sums, sizeof sums);
+}
+
 }  // namespace
 
 TEMPER_CLONES("arch=x86-64-v4", "arch=x86-64-v3", "default")
@@ -52,6 +73,26 @@ void add_to(double* totals, const float* x, std::int64_t n) {
 #pragma GCC ivdep
   for (std::int64_t i = 0; i < n; ++i) {
     totals[i] += static_cast<double>(x[i]);
+  }
+}
+
+TEMPER_CLONES("arch=x86-64-v4", "arch=x86-64-v3", "default")
+void add_rows_to(double* totals, const float* x, std::int64_t step, std::int64_t rows,
+                 std::int64_t n) {
+  // Few rows at a time, so that whole pages are read, and few columns, whose sums stay in
+  // registers.
+  constexpr std::int64_t kRows = 32;
+  for (std::int64_t top = 0; top < rows; top += kRows, x += kRows * step) {
+    const std::int64_t count = std::min(kRows, rows - top);
+    std::int64_t j = 0;
+    for (; j + kSummedColumns <= n; j += kSummedColumns) {
+      add_columns_to(totals + j, x + j, step, count);
+    }
+    for (std::int64_t i = 0; j < n && i < count; ++i) {
+      for (std::int64_t rest = j; rest < n; ++rest) {
+        totals[rest] += static_cast<double>(x[i * step + rest]);
+      }
+    }
   }
 }
 

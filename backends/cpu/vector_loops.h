@@ -12,6 +12,9 @@ double sum(const float* x, std::int64_t n);
 double sum_of_squares(const float* x, std::int64_t n);
 // totals[j] += x[j]
 void add_to(double* totals, const float* x, std::int64_t n);
+// The same for `rows` rows in turn, `step` elements apart.
+void add_rows_to(double* totals, const float* x, std::int64_t step, std::int64_t rows,
+                 std::int64_t n);
 
 bool all_finite(const float* x, std::int64_t n);
 

@@ -3,6 +3,7 @@
 // the shape alone.
 #include <algorithm>
 #include <array>
+#include <concepts>
 #include <limits>
 
 #include "backends/common/functors.h"
@@ -124,6 +125,12 @@ struct Summing {
   static A row(const T* x, std::int64_t n) { return sum(x, n); }
   static A join(A a, A b) { return a + b; }
   static void columns(A* totals, const T* x, std::int64_t n) { add_to(totals, x, n); }
+  // Rows one after the other, `step` apart.
+  static void rows(A* totals, const T* x, std::int64_t step, std::int64_t rows, std::int64_t n)
+    requires std::same_as<T, float>
+  {
+    add_rows_to(totals, x, step, rows, n);
+  }
   T finish(A total) const { return static_cast<T>(total / divisor); }
 };
 
@@ -192,6 +199,22 @@ void reduce_rows(const ReducePlan& plan, const F& f, const KernelArgs& args) {
   }
 }
 
+template <class T, class F>
+void add_part(const ReducePlan& plan, const T* x, std::int64_t part, std::int64_t columns,
+              typename F::A* totals) {
+  const std::int64_t begin = plan.repeats * part / plan.parts;
+  const std::int64_t end = plan.repeats * (part + 1) / plan.parts;
+  if constexpr (requires { F::rows(totals, x, 0, 0, 0); }) {
+    if (plan.reduced.count == 1) {
+      const std::int64_t step = plan.reduced.steps[0];
+      return F::rows(totals, x + begin * step, step, end - begin, columns);
+    }
+  }
+  for (std::int64_t r = begin; r < end; ++r) {
+    F::columns(totals, x + plan.reduced.offset(r), columns);
+  }
+}
+
 // Unit: some columns of an output row and a part of the rows behind them.
 template <class T, class F>
 void reduce_columns(const ReducePlan& plan, const F& f, const KernelArgs& args) {
@@ -209,10 +232,7 @@ void reduce_columns(const ReducePlan& plan, const F& f, const KernelArgs& args) 
       const T* from = x + plan.kept.offset(unit / plan.blocks) + first;
       A totals[kColumns];
       std::fill(totals, totals + count, F::start());
-      const std::int64_t stop = plan.repeats * (part + 1) / plan.parts;
-      for (std::int64_t r = plan.repeats * part / plan.parts; r < stop; ++r) {
-        F::columns(totals, from + plan.reduced.offset(r), count);
-      }
+      add_part<T, F>(plan, from, part, count, totals);
       if (plan.parts > 1) {
         std::copy(totals, totals + count, partial + part * plan.outputs() + output);
         continue;
