@@ -5,6 +5,11 @@
 
 namespace temper::cpu {
 
+// From so many rows of x on, products with a weight, their data gradients and their weight
+// gradients are faster over a plain weight than over the library's packed layouts: packing is then
+// a small part of the work, and the data gradient of a packed weight would have to be unpacked.
+inline constexpr std::int64_t kPlainWeightRows = 256;
+
 // Row-major a (m x k) and b (k x n), or stored transposed, with their leading dimensions.
 struct LibraryProduct {
   std::int64_t m = 0, n = 0, k = 0;

@@ -1,8 +1,9 @@
 // Gemm and MatMul, f32 or bf16. A product with a weight whose layout is ours to choose is an inner
-// product in oneDNN's packed blocking; the same weight read the other way round (the data gradient)
-// is an inner product backwards; all else is a plain matmul.
+// product in oneDNN's packed blocking, unless it is of many rows in f32; the same weight read the
+// other way round (the data gradient) is an inner product backwards; all else is a plain matmul.
 #include <algorithm>
 
+#include "backends/cpu/library_product.h"
 #include "backends/cpu/onednn_kernel.h"
 
 namespace temper::cpu {
@@ -155,6 +156,9 @@ bool plan_inner(const OpQuery& query, LinearPlan& plan) {
     return false;
   }
   const bool bias = p.addend == Addend::kBias;
+  if (b.layout_free && p.type == DType::kFloat32 && p.m >= kPlainWeightRows) {
+    return false;
+  }
   if (b.layout_free) {
     plan.forward = make_inner(p, any_descriptor({p.n, p.k}, p.type), bias, p.rectifier);
     if (quality_of(plan.forward) == 0 || !has_layout(plan.forward.weights_desc())) {

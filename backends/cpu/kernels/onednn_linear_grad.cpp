@@ -1,7 +1,9 @@
 // LinearGradWeights(x [M,K], dy [M,N]) -> dw, db: an inner product's weight gradient, f32 or bf16
-// (whose dw and db may be f32).
+// (whose dw and db may be f32). Of many rows in f32: a plain product.
+#include "backends/cpu/library_product.h"
 #include "backends/cpu/onednn_bias_gradient.h"
 #include "backends/cpu/onednn_kernel.h"
+#include "backends/cpu/reduce_loops.h"
 
 namespace temper::cpu {
 namespace {
@@ -82,9 +84,59 @@ std::unique_ptr<Kernel> prepare_gradient(const OpQuery& query, const GradPlan& p
   return kernel;
 }
 
+struct PlainGrad {
+  std::int64_t m = 0, n = 0, k = 0;
+  bool transposed = false, bias = false;
+  int threads = 1;
+};
+
+std::string plan_plain_gradient(const OpQuery& query, PlainGrad& plan) {
+  DType type = DType::kFloat32;
+  std::string reason = refuse_product(query, type);
+  const TensorSpec& dw = query.outputs[0];
+  if (reason.empty() && (type != DType::kFloat32 || !dw.present())) {
+    reason = concat("only dw in f32");
+  }
+  if (!reason.empty()) {
+    return reason;
+  }
+  plan.m = query.inputs[0].shape[0];
+  plan.k = query.inputs[0].shape[1];
+  plan.n = query.inputs[1].shape[1];
+  if (plan.m < kPlainWeightRows || !(dw.layout_free || dw.layout.plain)) {
+    return "few rows, or a packed weight";
+  }
+  plan.transposed = query.attrs->get_int("trans_w", 0) != 0;
+  plan.bias = query.outputs.size() > 1 && query.outputs[1].present();
+  plan.threads = threads_for_flops(query.threads, 2.0 * static_cast<double>(plan.m) *
+                                                      static_cast<double>(plan.k) *
+                                                      static_cast<double>(plan.n));
+  return {};
+}
+
+// dw = dy^T x, or x^T dy; db = the sum of dy's rows
+std::unique_ptr<Kernel> prepare_plain_gradient(const OpQuery&, const PlainGrad& p) {
+  auto kernel = make_kernel([p](const KernelArgs& args) {
+    const auto* x = static_cast<const float*>(args.inputs[0]);
+    const auto* dy = static_cast<const float*>(args.inputs[1]);
+    auto* dw = static_cast<float*>(args.outputs[0]);
+    if (p.transposed) {
+      run_product(p.threads, {p.n, p.k, p.m, true, false, dy, p.n, x, p.k, 1, 0, dw, p.k});
+    } else {
+      run_product(p.threads, {p.k, p.n, p.m, true, false, x, p.k, dy, p.n, 1, 0, dw, p.n});
+    }
+    if (p.bias) {
+      sum_rows(p.threads, dy, p.n, p.m, p.n, static_cast<float*>(args.outputs[1]));
+    }
+  });
+  kernel->description = "sgemm";
+  return kernel;
+}
+
 }  // namespace
 
 void register_onednn_linear_grad(KernelTable& table) {
+  add_planned<PlainGrad>(table, "LinearGradWeights", plan_plain_gradient, prepare_plain_gradient);
   add_planned<GradPlan>(table, "LinearGradWeights", plan_gradient, prepare_gradient);
 }
 

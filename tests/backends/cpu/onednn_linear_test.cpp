@@ -77,6 +77,32 @@ TEST(OneDnnLinear, PackedWeightServesForwardAndBothGradients) {
   }
 }
 
+TEST(OneDnnLinear, OfManyRowsTheWeightStaysPlain) {
+  const std::int64_t m = 300, n = 70, k = 45;
+  const Tensor x = random_tensor(Shape{m, k}, 1), dy = random_tensor(Shape{m, n}, 4);
+  for (const std::int64_t tb : {0, 1}) {
+    SCOPED_TRACE(concat("transB ", tb));
+    const Shape wshape = tb ? Shape{n, k} : Shape{k, n};
+    const Tensor w = random_tensor(wshape, 2), bias = random_tensor(Shape{n}, 3);
+    const auto forward = expect_matches_reference("Gemm", {{"transB", tb}}, {x, w, bias},
+                                                  {{.shape = Shape{m, n}}}, {.free_inputs = {1}});
+    EXPECT_TRUE(forward.kernel->input_layouts[1].plain);
+    expect_matches_reference("Gemm", {{"transB", std::int64_t{1} - tb}}, {dy, w},
+                             {{.shape = Shape{m, k}}});
+    const Attrs grad{{"trans_w", tb}};
+    for (const bool free : {false, true}) {
+      for (const int threads : {1, 2}) {
+        const RunOptions options{.threads = threads};
+        const Value dw{.shape = wshape, .layout_free = free};
+        const auto made = expect_matches_reference("LinearGradWeights", grad, {x, dy},
+                                                   {dw, {.shape = Shape{n}}}, options);
+        EXPECT_EQ(made.kernel->description, "sgemm");
+        expect_matches_reference("LinearGradWeights", grad, {x, dy}, {dw}, options);
+      }
+    }
+  }
+}
+
 TEST(OneDnnLinear, MatMulFollowsNumpysRules) {
   const struct {
     Shape a, b, y;
