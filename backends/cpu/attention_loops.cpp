@@ -10,6 +10,8 @@
 namespace temper::cpu {
 namespace {
 
+// The rest of a row is computed as a whole vector too, beside it: element by element an exponential
+// takes as long as a vector of them.
 constexpr int kLanes = 16;
 
 [[gnu::always_inline]] inline float sum_of(const float* lanes) {
@@ -18,6 +20,16 @@ constexpr int kLanes = 16;
     total += static_cast<double>(lanes[j]);
   }
   return static_cast<float>(total);
+}
+
+[[gnu::always_inline]] inline void gradients_of(std::int64_t n, float* p, float lse, float* dp,
+                                                float through, float factor) {
+#pragma GCC ivdep
+  for (std::int64_t i = 0; i < n; ++i) {
+    const float share = exp_of(p[i] - lse);
+    p[i] = share;
+    dp[i] = factor * share * (dp[i] - through);
+  }
 }
 
 }  // namespace
@@ -69,9 +81,15 @@ float share_row(std::int64_t n, float* s, float top) {
       lanes[j] += share;
     }
   }
-  for (int j = 0; i < n; ++i, ++j) {
-    s[i] = exp_of(s[i] - top);
-    lanes[j] += s[i];
+  if (const std::int64_t rest = n - i; rest > 0) {
+    float tail[kLanes];
+    std::fill(tail, tail + kLanes, top);
+    std::copy_n(s + i, rest, tail);
+    for (int j = 0; j < kLanes; ++j) {
+      tail[j] = exp_of(tail[j] - top);
+      lanes[j] += j < rest ? tail[j] : 0.0f;
+    }
+    std::copy_n(tail, rest, s + i);
   }
   return sum_of(lanes);
 }
@@ -102,11 +120,15 @@ float dot_row(std::int64_t n, const float* a, const float* b) {
 TEMPER_CLONES("arch=x86-64-v4", "arch=x86-64-v3", "default")
 void score_gradient_row(std::int64_t n, float* p, float lse, float* dp, float through,
                         float factor) {
-#pragma GCC ivdep
-  for (std::int64_t i = 0; i < n; ++i) {
-    const float share = exp_of(p[i] - lse);
-    p[i] = share;
-    dp[i] = factor * share * (dp[i] - through);
+  const std::int64_t whole = n / kLanes * kLanes;
+  gradients_of(whole, p, lse, dp, through, factor);
+  if (const std::int64_t rest = n - whole; rest > 0) {
+    float scores[kLanes] = {}, gradients[kLanes] = {};
+    std::copy_n(p + whole, rest, scores);
+    std::copy_n(dp + whole, rest, gradients);
+    gradients_of(kLanes, scores, lse, gradients, through, factor);
+    std::copy_n(scores, rest, p + whole);
+    std::copy_n(gradients, rest, dp + whole);
   }
 }
 

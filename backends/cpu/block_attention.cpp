@@ -100,14 +100,15 @@ class Forward {
   void run(std::int64_t b, std::int64_t part) {
     const auto* k = static_cast<const float*>(args_.inputs[kKey]) + b * plan_.keys * plan_.size;
     const auto* v = static_cast<const float*>(args_.inputs[kValue]) + b * plan_.keys * plan_.values;
-    const std::int64_t begin = plan_.blocks() * part / plan_.parts * kQueries;
+    const std::int64_t block = plan_.block();
+    const std::int64_t begin = plan_.blocks() * part / plan_.parts * block;
     const std::int64_t end =
-        std::min(plan_.queries, plan_.blocks() * (part + 1) / plan_.parts * kQueries);
+        std::min(plan_.queries, plan_.blocks() * (part + 1) / plan_.parts * block);
     pack_panels(turned(key_rows(plan_, k)), plan_.size, plan_.keys, packed_.scores);
     pack_blocks({v, plan_.values, 1}, plan_.keys, plan_.values, plan_.padded_values(),
                 packed_.second);
-    for (std::int64_t first = begin; first < end; first += kQueries) {
-      run_block(b, first, std::min(kQueries, end - first));
+    for (std::int64_t first = begin; first < end; first += block) {
+      run_block(b, first, std::min(block, end - first));
     }
   }
 
@@ -128,17 +129,18 @@ class Forward {
       panel_product({q, plan_.size, 1}, packed_.scores + key * plan_.size, count, seen, plan_.size,
                     false, scores_, kKeys);
       for (std::int64_t i = 0; i < count; ++i) {
-        share(b, first + i, key, keys, scores_ + i * kKeys, tops[i], sums[i],
+        share(b, first + i, key, seen, scores_ + i * kKeys, tops[i], sums[i],
               key == 0 ? nullptr : y + i * plan_.values);
       }
-      panel_product({scores_, kKeys, 1}, packed_.second + key * plan_.padded_values(), count,
-                    plan_.values, keys, key > 0, y, plan_.values);
+      panel_product({scores_, kKeys, 1}, packed_.second + key * plan_.padded_values(), keys, count,
+                    plan_.values, seen, key > 0, y, plan_.values);
     }
     finish(count, row, tops, sums, y);
   }
 
-  // Turns a query's scores of one block into shares that are relative to its greatest score so far;
-  // `y`, what there is of the output, becomes relative to it too.
+  // Of the keys of a block, its last query sees `keys`. Turns a query's scores of one block into
+  // shares that are relative to its greatest score so far; `y`, what there is of the output,
+  // becomes relative to it too.
   void share(std::int64_t b, std::int64_t query, std::int64_t key, std::int64_t keys, float* s,
              float& top, float& sum, float* y) const {
     const std::int64_t seen = plan_.seen(query, key, keys);
@@ -221,8 +223,9 @@ class Backward {
     if (dv_ != nullptr) {
       std::fill_n(dv_, plan_.keys * plan_.values, 0.0f);
     }
-    for (std::int64_t first = 0; first < plan_.queries; first += kQueries) {
-      run_block(b, first, std::min(kQueries, plan_.queries - first));
+    const std::int64_t block = plan_.block();
+    for (std::int64_t first = 0; first < plan_.queries; first += block) {
+      run_block(b, first, std::min(block, plan_.queries - first));
     }
     if (dk != nullptr && plan_.turned) {
       for (std::int64_t e = 0; e < plan_.size; ++e) {
@@ -260,7 +263,7 @@ class Backward {
       panel_product({dy, plan_.values, 1}, packed_.second + key * plan_.values, count, seen,
                     plan_.values, false, dp_, kKeys);
       for (std::int64_t i = 0; i < count; ++i) {
-        score_gradients(b, first + i, key, keys, i, through[i]);
+        score_gradients(b, first + i, key, seen, i, through[i]);
       }
       if (dv_ != nullptr) {
         panel_product({p_, 1, kKeys}, dy_, seen, plan_.values, count, true,
@@ -271,8 +274,8 @@ class Backward {
                       plan_.size);
       }
       if (dq != nullptr) {
-        panel_product({dp_, kKeys, 1}, packed_.third + key * plan_.padded_size(), count, plan_.size,
-                      keys, key > 0, dq, plan_.size);
+        panel_product({dp_, kKeys, 1}, packed_.third + key * plan_.padded_size(), keys, count,
+                      plan_.size, seen, key > 0, dq, plan_.size);
       }
     }
   }

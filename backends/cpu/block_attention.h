@@ -1,5 +1,5 @@
-// Attention in f32, block by block: 64 queries by 128 keys at a time, whose scores stay in the
-// caches. A softmax over blocks keeps each query's greatest score and sum so far; the gradient
+// Attention in f32, block by block: about 64 queries by 128 keys at a time, whose scores stay in
+// the caches. A softmax over blocks keeps each query's greatest score and sum so far; the gradient
 // makes the shares again from the logarithm of the sum.
 #pragma once
 
@@ -43,9 +43,20 @@ struct AttentionPlan {
   std::int64_t private_floats = 0;  // of the workspace, for each thread
   int threads = 1;
 
-  static constexpr std::int64_t kQueries = 64, kKeys = 128;  // of a block; whole panels
+  static constexpr std::int64_t kQueries = 80, kKeys = 128;  // of a block, at most
 
-  std::int64_t blocks() const { return (queries + kQueries - 1) / kQueries; }
+  // Queries of a block. Where each sees what is before it, smaller ones leave out more of what the
+  // first of a block does not see; else about 64, and a few more rather than a block of a few.
+  std::int64_t block() const {
+    constexpr std::int64_t kCausal = 32, kUsual = 64, kMore = kQueries - kUsual;
+    if (causal) {
+      return kCausal;
+    }
+    const std::int64_t count = std::max<std::int64_t>(1, (queries + kUsual - 1 - kMore) / kUsual);
+    const std::int64_t each = (queries + count - 1) / count;
+    return count == 1 ? each : (each + 7) / 8 * 8;
+  }
+  std::int64_t blocks() const { return (queries + block() - 1) / block(); }
   std::int64_t padded_values() const { return packed_floats(1, values); }
   std::int64_t padded_size() const { return packed_floats(1, size); }
   // How many keys of the block at `key` a query attends to.

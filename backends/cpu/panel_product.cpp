@@ -84,10 +84,10 @@ void pack_panels(const MatrixView& b, std::int64_t k, std::int64_t n, float* pac
   }
 }
 
-void panel_product(const MatrixView& a, const float* b, std::int64_t m, std::int64_t n,
-                   std::int64_t k, bool adds, float* c, std::int64_t row) {
+void panel_product(const MatrixView& a, const float* b, std::int64_t depth, std::int64_t m,
+                   std::int64_t n, std::int64_t k, bool adds, float* c, std::int64_t row) {
   const PanelKernels& kernel = kernels();
-  for (std::int64_t j = 0; j < n; j += kernel.width, b += kernel.width * k) {
+  for (std::int64_t j = 0; j < n; j += kernel.width, b += kernel.width * depth) {
     const std::int64_t width = std::min(kernel.width, n - j);
     for (std::int64_t i = 0; i < m; i += kPanelRows) {
       const MatrixView rows{a.data + i * a.row, a.row, a.column};

@@ -27,8 +27,12 @@ std::int64_t packed_floats(std::int64_t k, std::int64_t n);
 void pack_panels(const MatrixView& b, std::int64_t k, std::int64_t n, float* packed);
 
 // c[i * row + j] = (adds ? c[i * row + j] : 0) + sum over p of a(i, p) b(p, j), b packed; i < m, j
-// < n, p < k.
-void panel_product(const MatrixView& a, const float* b, std::int64_t m, std::int64_t n,
-                   std::int64_t k, bool adds, float* c, std::int64_t row);
+// < n, p < k. b was packed with `depth` rows, of which the first k are read.
+void panel_product(const MatrixView& a, const float* b, std::int64_t depth, std::int64_t m,
+                   std::int64_t n, std::int64_t k, bool adds, float* c, std::int64_t row);
+inline void panel_product(const MatrixView& a, const float* b, std::int64_t m, std::int64_t n,
+                          std::int64_t k, bool adds, float* c, std::int64_t row) {
+  panel_product(a, b, k, m, n, k, adds, c, row);
+}
 
 }  // namespace temper::cpu
