@@ -7,8 +7,10 @@
 #include "graph/passes/bind_shapes.h"
 #include "graph/passes/expand_ops.h"
 #include "graph/passes/fuse_attention.h"
+#include "graph/passes/join_biases.h"
 #include "graph/passes/join_slices.h"
 #include "graph/passes/mixed_precision.h"
+#include "graph/passes/pick_early.h"
 #include "graph/passes/rebatch.h"
 #include "graph/passes/training_mode.h"
 #include "graph/passes/turn_weights.h"
@@ -71,8 +73,10 @@ class GraphMaker {
     std::vector<WatchedLayer> layers =
         request_.watch_activations ? find_layers(graph_) : std::vector<WatchedLayer>{};
     // Before differentiation: the gradient is that of what takes the nodes' place.
+    graph::pick_early(graph_);
     graph::join_slices(graph_);
     graph::turn_weights(graph_);
+    graph::join_biases(graph_);
     graph::fuse_attention(graph_, reference_);
     // Before the loss, which is float32 altogether, and before differentiation.
     if (settings_.precision != DType::kFloat32) {
