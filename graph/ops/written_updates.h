@@ -61,14 +61,14 @@ inline void write_adam(WrittenUpdate& u) {
   Term& v = u.state("exp_avg_sq");
   write_mean_square(u, v, beta2);
   const Term step_size = u.narrow(u.step.rate / correction(u, beta1));
-  const Term root = u.narrow(sqrt(correction(u, u.wide(beta2))));
+  const Term inverse_root = u.narrow(1 / sqrt(correction(u, u.wide(beta2))));
   Term spread = v;
   if (u.has("max_exp_avg_sq")) {
     Term& largest = u.state("max_exp_avg_sq");
     largest = larger(largest, v);
     spread = u.number("amsgrad") != 0 ? largest : v;
   }
-  u.p = u.p - step_size * u.state("exp_avg") / (sqrt(spread) / root + u.number("eps"));
+  u.p = u.p - step_size * u.state("exp_avg") / (sqrt(spread) * inverse_root + u.number("eps"));
 }
 
 // RmspropRule of rmsprop.h

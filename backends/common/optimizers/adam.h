@@ -8,6 +8,7 @@ namespace temper {
 // What both forms of Adam know of a step. t = step + 1:
 // m += (1 - beta1)(g - m);  v = beta2 v + (1 - beta2) g^2
 // p -= rate / (1 - beta1^t) m / (sqrt(v) / sqrt(1 - beta2^t) + eps)
+// (times the inverse of the inner root: a division for each element takes a third of the time)
 template <class T>
 struct AdamMoments {
   static constexpr std::array<std::string_view, 5> kParameters{"weight_decay", "beta1", "beta2",
@@ -15,9 +16,9 @@ struct AdamMoments {
   GradientRule<T> rule;
   T beta1_rest;  // 1 - beta1
   T beta2;
-  T beta2_rest;        // 1 - beta2
-  T step_size;         // rate / (1 - beta1^t)
-  T correction2_root;  // sqrt(1 - beta2^t)
+  T beta2_rest;     // 1 - beta2
+  T step_size;      // rate / (1 - beta1^t)
+  T inverse_root2;  // 1 / sqrt(1 - beta2^t)
   T eps;
 
   static constexpr AdamMoments make(const UpdateStep& s, const double* h) {
@@ -28,7 +29,7 @@ struct AdamMoments {
             static_cast<T>(beta2),
             static_cast<T>(1.0 - beta2),
             static_cast<T>(s.rate / (1.0 - std::pow(beta1, s.count()))),
-            static_cast<T>(std::sqrt(1.0 - std::pow(beta2, s.count()))),
+            static_cast<T>(1.0 / std::sqrt(1.0 - std::pow(beta2, s.count()))),
             static_cast<T>(h[3])};
   }
   [[gnu::always_inline]] constexpr void move(T& p, T g, T& m, T& v) const {
@@ -37,7 +38,7 @@ struct AdamMoments {
     v = v * beta2 + beta2_rest * g * g;
   }
   [[gnu::always_inline]] constexpr void step(T& p, T m, T v) const {
-    p = p - step_size * m / (std::sqrt(v) / correction2_root + eps);
+    p = p - step_size * m / (std::sqrt(v) * inverse_root2 + eps);
   }
 };
 
