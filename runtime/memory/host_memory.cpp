@@ -6,6 +6,7 @@
 #include "runtime/base/error.h"
 #include "runtime/memory/buffer.h"
 #include "runtime/memory/device_memory.h"
+#include "runtime/memory/mapped_zeros.h"
 
 namespace temper {
 namespace {
@@ -22,20 +23,42 @@ void copy(void* to, const void* from, std::size_t bytes) {
   }
 }
 
+std::size_t room_for(std::size_t bytes) {
+  return (bytes + kBufferAlignment) / kBufferAlignment * kBufferAlignment;
+}
+
+// The address sanitizer watches what comes from the allocator.
+#ifdef __SANITIZE_ADDRESS__
+constexpr bool is_mapped(std::size_t /*bytes*/) { return false; }
+#else
+constexpr bool is_mapped(std::size_t bytes) { return bytes >= kLeastMappedBytes; }
+#endif
+
 class HostMemory final : public DeviceMemory {
  public:
   bool is_host() const override { return true; }
 
   std::byte* allocate(std::size_t bytes, const char* purpose) override {
-    const std::size_t rounded = (bytes + kBufferAlignment) / kBufferAlignment * kBufferAlignment;
-    void* data = rounded < bytes ? nullptr : std::aligned_alloc(kBufferAlignment, rounded);
+    const std::size_t rounded = room_for(bytes);
+    const bool mapped = is_mapped(bytes);
+    void* data = rounded < bytes ? nullptr
+                 : mapped        ? map_zeros(rounded)
+                                 : std::aligned_alloc(kBufferAlignment, rounded);
     TEMPER_CHECK(data != nullptr, ErrorCode::kOutOfMemory, "cannot allocate ", bytes, " bytes for ",
                  purpose);
-    std::memset(data, 0, rounded);
+    if (!mapped) {
+      std::memset(data, 0, rounded);
+    }
     return static_cast<std::byte*>(data);
   }
 
-  void release(std::byte* data, std::size_t /*bytes*/) noexcept override { std::free(data); }
+  void release(std::byte* data, std::size_t bytes) noexcept override {
+    if (is_mapped(bytes)) {
+      unmap_zeros(data, room_for(bytes));
+    } else {
+      std::free(data);
+    }
+  }
 
   void copy_in(std::byte* to, const void* from, std::size_t bytes, Stream& /*stream*/) override {
     copy(to, from, bytes);
