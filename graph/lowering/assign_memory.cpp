@@ -4,6 +4,7 @@
 #include "graph/ir/op_def.h"
 #include "graph/lowering/lowering.h"
 #include "graph/lowering/plan_threads.h"
+#include "graph/passes/settled_values.h"
 #include "runtime/base/alignment.h"
 #include "runtime/base/error.h"
 #include "runtime/memory/arena_plan.h"
@@ -11,7 +12,11 @@
 namespace temper::graph {
 Lowering::Lowering(const Graph& graph, const Backend& backend, VariableStore& store,
                    const LowerOptions& options)
-    : graph_(graph), backend_(backend), store_(store), options_(options) {
+    : graph_(graph),
+      backend_(backend),
+      store_(store),
+      options_(options),
+      settled_variables_(settled_variables(graph)) {
   for (int i = 0; i < graph.variable_count(); ++i) {
     const VariableId id{i};
     const Variable& variable = graph.variable(id);
@@ -204,8 +209,11 @@ Location Lowering::locate(PhysicalId id) const {
 }
 
 void Lowering::assign_addresses(Plan& plan) {
+  settled_steps_first();
   touch_lives();
+  keep_settled_blocks();
   share_in_place();
+  keep_settled_blocks();
   assign_flat_offsets();
   assign_readings();
   std::vector<ArenaBlock> blocks;
@@ -265,6 +273,7 @@ void Lowering::assign_addresses(Plan& plan) {
   for (const auto& [id, stored_id] : store_ids_) {  // in the order of ids
     plan.variables.push_back(stored_id);
   }
+  plan.settled_steps = settled_steps_;
   plan.constants = std::move(constants_);
   plan.flat_bytes = flat_bytes_;
   plan.readings_bytes = readings_bytes_;

@@ -22,6 +22,8 @@ namespace temper::graph {
 struct LowerOptions {
   int threads = 1;  // at most: see plan_threads.h
   bool tf32 = false;
+  // What is the same in every run is kept from run to run, and so takes memory for all of it.
+  bool keeps_settled = true;
   // What one tensor may take, and what sets that bound, for the message.
   std::int64_t largest_tensor_bytes = std::int64_t{1} << 47;
   const char* limit_name = "the address space";

@@ -1,6 +1,6 @@
 // The state of one lowering, shared by its phases: check sizes (check_sizes.cpp), select kernels
-// (select_kernels.cpp, physical_tensors.cpp), assign memory (assign_memory.cpp). Private to this
-// folder.
+// (select_kernels.cpp, physical_tensors.cpp, settled_steps.cpp), assign memory (assign_memory.cpp).
+// Private to this folder.
 #pragma once
 
 #include <map>
@@ -12,6 +12,7 @@
 #include "graph/ir/graph.h"
 #include "graph/lowering/lower.h"
 #include "runtime/backend/backend.h"
+#include "runtime/backend/prepared_input.h"
 #include "runtime/exec/plan.h"
 #include "runtime/exec/variable_store.h"
 
@@ -35,6 +36,7 @@ struct Physical {
   std::size_t opaque_bytes = 0;
   int first = -1;  // first and last step that touch it
   int last = -1;
+  bool settled = false;     // made by a step that is
   int shares = -1;          // physical whose memory this one reuses (aliases, in-place)
   std::int64_t within = 0;  // bytes from where that one begins
 };
@@ -43,6 +45,7 @@ using PhysicalId = int;
 
 struct PendingStep {
   PlanStep step;
+  bool repeats = true;             // gives the same for the same inputs
   std::vector<PhysicalId> inputs;  // -1: not present
   std::vector<PhysicalId> outputs;
 };
@@ -85,6 +88,8 @@ class Lowering {
                   PhysicalId output, const std::string& origin);
   void emit_selected(const Node& node, OpQuery& query, SelectedKernel selected,
                      std::vector<PhysicalId> inputs);
+  void lower_preparation(PreparesInput::Preparation preparation, const std::string& family,
+                         const std::string& origin, std::vector<PhysicalId>& inputs);
   void place_gradient(ValueId value, PhysicalId made);
 
   // physical_tensors.cpp
@@ -94,6 +99,12 @@ class Lowering {
   Layout& variable_layout(VariableId id);
   bool layout_is_free(VariableId id) const;
   void settle_layout(VariableId id, const Layout& layout);
+
+  // settled_steps.cpp
+  bool is_settled(PhysicalId id) const;
+  bool gives_settled(const PendingStep& step) const;
+  void settled_steps_first();
+  void keep_settled_blocks();
 
   // assign_memory.cpp
   int stored(VariableId id) const;
@@ -129,6 +140,8 @@ class Lowering {
   std::map<std::pair<PhysicalId, std::int64_t>, std::int64_t> readings_;
   std::int64_t readings_bytes_ = 0;
   std::map<VariableId, int> store_ids_;
+  std::vector<bool> settled_variables_;  // settled_values.h
+  std::size_t settled_steps_ = 0;
 };
 
 }  // namespace temper::graph

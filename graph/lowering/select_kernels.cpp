@@ -7,6 +7,7 @@
 #include "graph/lowering/control_steps.h"
 #include "graph/lowering/lowering.h"
 #include "graph/passes/evaluate.h"
+#include "graph/passes/settled_values.h"
 #include "runtime/base/alignment.h"
 #include "runtime/base/error.h"
 #include "runtime/base/update_layout.h"
@@ -262,6 +263,9 @@ void Lowering::emit_selected(const Node& node, OpQuery& query, SelectedKernel se
     const Layout wanted = layout_at(selected.kernel->input_layouts, i);
     inputs[i] = in_layout(inputs[i], wanted, true);
   }
+  if (auto* prepares = dynamic_cast<PreparesInput*>(selected.kernel.get())) {
+    lower_preparation(prepares->take_preparation(), selected.family, node.origin, inputs);
+  }
   for (std::size_t i = 0; i < node.outputs.size(); ++i) {
     const ValueId output = node.outputs[i];
     if (!output.valid()) {
@@ -289,6 +293,7 @@ void Lowering::emit_selected(const Node& node, OpQuery& query, SelectedKernel se
   pending.step.family = std::move(selected.family);
   pending.step.refusals = std::move(selected.refusals);
   pending.step.op = node.op->name();
+  pending.repeats = repeats(node) && !sums_over_ranks(node);
   pending.step.converts = node.op->movement == Movement::kConvert;
   pending.step.origin = node.origin;
   note_types(query, pending.step);
@@ -303,6 +308,25 @@ void Lowering::emit_selected(const Node& node, OpQuery& query, SelectedKernel se
       place_gradient(output, of_value_.at(output));
     }
   }
+}
+
+// The step that brings an input into the form its kernel reads: settled where the input is.
+void Lowering::lower_preparation(PreparesInput::Preparation preparation, const std::string& family,
+                                 const std::string& origin, std::vector<PhysicalId>& inputs) {
+  TensorSpec spec;
+  spec.dtype = DType::kOpaque;
+  const PhysicalId made = add_physical(spec);
+  physicals_.back().opaque_bytes = preparation.bytes;
+  PendingStep pending;
+  pending.step.kernel = std::move(preparation.kernel);
+  pending.step.family = family;
+  pending.step.op = "Reorder";
+  pending.step.origin = concat("prepared weight of ", origin);
+  pending.step.output_specs = {spec};
+  pending.inputs = {inputs[preparation.input]};
+  pending.outputs = {made};
+  inputs[preparation.input] = made;
+  steps_.push_back(std::move(pending));
 }
 
 // A gradient that the optimizer reads goes to the flat block in its variable's layout.

@@ -9,6 +9,15 @@
 #include "runtime/memory/finite_values.h"
 
 namespace temper {
+namespace {
+
+bool writes_variables(const PlanStep& step) {
+  return std::any_of(step.outputs.begin(), step.outputs.end(), [](const Location& location) {
+    return location.kind == Location::Kind::kVariable;
+  });
+}
+
+}  // namespace
 
 Executor::Executor(const Plan& plan, VariableStore& store, Arena& arena)
     : plan_(&plan), store_(&store), arena_(&arena) {
@@ -28,6 +37,7 @@ Executor::Executor(const Plan& plan, VariableStore& store, Arena& arena)
       constants_.push_back(arena.constant(constant, stream()));
     }
   }
+  writes_variables_ = std::any_of(plan.steps.begin(), plan.steps.end(), writes_variables);
   arena.users_.push_back(this);
   bind();
 }
@@ -45,6 +55,7 @@ void Executor::unbind() {
   stream().wait_all();
   bound_ = false;
   has_run_ = false;
+  settled_ = false;
   recording_.reset();
   steps_.clear();
   pointers_.clear();
@@ -196,6 +207,28 @@ void Executor::begin_run() {
   if (staged_ != nullptr) {
     staged_->queue();
   }
+  run_settled_steps();
+}
+
+// Where what they gave is not there any more.
+void Executor::run_settled_steps() {
+  if (settled_ && arena_->last_ == this && settled_changes_ == store_->changes_) {
+    return;
+  }
+  arena_->last_ = this;
+  for (std::size_t i = 0; i < plan_->settled_steps; ++i) {
+    run_step(i);
+  }
+  settled_changes_ = store_->changes_;
+  settled_ = true;
+}
+
+// This plan's own changes are none to what it has settled, but to what other plans have.
+void Executor::end_run() {
+  if (writes_variables_) {
+    settled_changes_ = ++store_->changes_;
+  }
+  forget_read();
 }
 
 void Executor::run() {
@@ -209,20 +242,24 @@ void Executor::run() {
     queue_run();
   }
   has_run_ = true;
-  forget_read();
+  end_run();
+}
+
+void Executor::run_step(std::size_t step) {
+  try {
+    steps_[step].kernel->run(steps_[step].args);
+  } catch (Error& error) {
+    error.add_note(concat("in ", plan_->steps[step].origin));
+    throw;
+  }
+  if (faults_[step].noted()) [[unlikely]] {
+    fail_index(step);
+  }
 }
 
 void Executor::queue_run() {
-  for (std::size_t i = 0; i < steps_.size(); ++i) {
-    try {
-      steps_[i].kernel->run(steps_[i].args);
-    } catch (Error& error) {
-      error.add_note(concat("in ", plan_->steps[i].origin));
-      throw;
-    }
-    if (faults_[i].noted()) [[unlikely]] {
-      fail_index(i);
-    }
+  for (std::size_t i = plan_->settled_steps; i < steps_.size(); ++i) {
+    run_step(i);
   }
   queue_readings();
 }
@@ -230,7 +267,7 @@ void Executor::queue_run() {
 void Executor::run_profiled(std::vector<double>& seconds) {
   begin_run();
   seconds.resize(steps_.size(), 0.0);
-  for (std::size_t i = 0; i < steps_.size(); ++i) {
+  for (std::size_t i = plan_->settled_steps; i < steps_.size(); ++i) {
     stream().wait_all();
     const auto began = std::chrono::steady_clock::now();
     steps_[i].kernel->run(steps_[i].args);
@@ -241,7 +278,7 @@ void Executor::run_profiled(std::vector<double>& seconds) {
     }
   }
   queue_readings();
-  forget_read();
+  end_run();
 }
 
 // Readings that are variables, so not in the block by themselves, come to the others.
@@ -293,16 +330,6 @@ const Tensor& Executor::read_output(int index) const {
   }
   return outputs_[i];
 }
-
-namespace {
-
-bool writes_variables(const PlanStep& step) {
-  return std::any_of(step.outputs.begin(), step.outputs.end(), [](const Location& location) {
-    return location.kind == Location::Kind::kVariable;
-  });
-}
-
-}  // namespace
 
 bool Executor::outputs_finite(std::size_t step) const {
   const PlanStep& planned = plan_->steps[step];

@@ -52,6 +52,7 @@ class Arena {
   std::shared_ptr<Buffer> flat_buffer_;
   std::map<const void*, std::weak_ptr<Buffer>> constants_;
   std::vector<Executor*> users_;
+  const Executor* last_ = nullptr;  // the one whose values lie in it
   std::unique_ptr<Stream> copies_;
 };
 
@@ -100,6 +101,9 @@ class Executor {
   void unbind();
   void bind_outputs();
   void begin_run();
+  void end_run();
+  void run_settled_steps();
+  void run_step(std::size_t step);
   void queue_run();
   void queue_readings();
   void forget_read();
@@ -122,6 +126,10 @@ class Executor {
   // What a device repeats; made at the second run, when kernels have what they make at their first.
   std::unique_ptr<Stream::Recording> recording_;
   bool has_run_ = false;
+  bool writes_variables_ = false;
+  // What the settled steps (plan.h) gave is there, of the store after so many changes.
+  bool settled_ = false;
+  std::uint64_t settled_changes_ = 0;
   std::vector<std::vector<void**>> input_uses_;     // per plan input: the pointers to patch
   std::vector<Tensor> inputs_;                      // as bound
   std::unique_ptr<StagedInputs> staged_;            // on a device

@@ -63,6 +63,9 @@ inline constexpr std::int64_t kLargestReading = 256;
 
 struct Plan {
   std::vector<PlanStep> steps;
+  // So many of them, at the beginning, give the same in every run: they run again only when
+  // variables changed or another plan used the arena.
+  std::size_t settled_steps = 0;
   std::vector<PlanPort> inputs;
   std::vector<PlanPort> outputs;
   std::vector<Tensor> constants;

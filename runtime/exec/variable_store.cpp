@@ -1,6 +1,7 @@
 #include "runtime/exec/variable_store.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cstring>
 #include <utility>
 
@@ -102,6 +103,13 @@ int VariableStore::find(std::string_view name) const {
   return it == by_name_.end() ? -1 : it->second;
 }
 
+void VariableStore::note_change(int id) {
+  if (variable(id).identity.is_of_model() || variable(id).is(VariableKind::kTeacher)) {
+    std::atomic_ref(changes_).fetch_add(1, std::memory_order_relaxed);  // threads fill a store
+  }
+  follow(*this, tensors_, id);
+}
+
 std::byte* VariableStore::address(int id) const {
   return tensors_[static_cast<std::size_t>(id)].address();
 }
@@ -154,7 +162,7 @@ void VariableStore::set(int id, const Tensor& value) {
     std::memset(tensor.data(), 0, static_cast<std::size_t>(tensor.bytes()));
   }
   copy_elements(value, tensor);
-  follow(*this, tensors_, id);
+  note_change(id);
 }
 
 void VariableStore::read_first(int id, void* element) const {
@@ -166,7 +174,7 @@ void VariableStore::write_bytes(int id, std::size_t offset, const void* from, st
   TEMPER_ASSERT(offset + count <= static_cast<std::size_t>(bytes(id)), "bytes ", offset, " to ",
                 offset + count, " of variable ", variable(id).name, ", which has ", bytes(id));
   memory_->copy_in(address(id) + offset, from, count, *stream_);
-  follow(*this, tensors_, id);
+  note_change(id);
 }
 
 void VariableStore::require_equal(int a, int b) const {
@@ -180,7 +188,7 @@ void VariableStore::copy(int from, int to) {
   if (from != to) {
     memory_->copy_within(address(to), address(from), static_cast<std::size_t>(bytes(from)),
                          *stream_);
-    follow(*this, tensors_, to);
+    note_change(to);
   }
 }
 
@@ -190,8 +198,8 @@ void VariableStore::swap(int a, int b) {
   std::byte *x = address(a), *y = address(b);
   if (memory_->is_host()) {
     std::swap_ranges(x, x + size, y);
-    follow(*this, tensors_, a);
-    follow(*this, tensors_, b);
+    note_change(a);
+    note_change(b);
     return;
   }
   const auto spare = Buffer::allocate(std::min(size, kPieceBytes), "a swap", *memory_);
@@ -202,13 +210,13 @@ void VariableStore::swap(int a, int b) {
     memory_->copy_within(y + at, spare->address(), piece, *stream_);
   }
   stream_->wait_all();  // the spare memory goes
-  follow(*this, tensors_, a);
-  follow(*this, tensors_, b);
+  note_change(a);
+  note_change(b);
 }
 
 void VariableStore::zero(int id) {
   memory_->zero(address(id), static_cast<std::size_t>(bytes(id)), *stream_);
-  follow(*this, tensors_, id);
+  note_change(id);
 }
 
 // Storage order; stops when `take` says no.
@@ -267,7 +275,7 @@ PlainValue VariableStore::pieces(int id) const {
 void VariableStore::fill(int id, const GivePiece& give) {
   if (memory_->is_host()) {
     fill_from_plain_pieces(tensors_[static_cast<std::size_t>(id)], give);
-    follow(*this, tensors_, id);
+    note_change(id);
     return;
   }
   const StoreVariable& target = variable(id);
@@ -284,7 +292,7 @@ void VariableStore::fill(int id, const GivePiece& give) {
     give({staged->data(), piece});
     memory_->copy_in(address(id) + at, staged->data(), piece, *stream_);
   }
-  follow(*this, tensors_, id);
+  note_change(id);
 }
 
 }  // namespace temper

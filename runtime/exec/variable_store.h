@@ -6,6 +6,7 @@
 // Threading: as a pointer; a plan that runs is alone.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <span>
@@ -91,6 +92,10 @@ class VariableStore {
   void swap(int a, int b);
   void zero(int id);
 
+  // Grows with every change of a tensor of the model or its teacher, by the operations above or by
+  // a plan that writes variables.
+  std::uint64_t changes() const { return changes_; }
+
   // Whether all logical elements are finite.
   bool all_finite(int id) const;
   // Calls `take` with the bytes of get(), about a megabyte at a time. Where the store is in the
@@ -103,7 +108,8 @@ class VariableStore {
   void fill(int id, const GivePiece& give);
 
  private:
-  friend class Executor;  // gives kernels the addresses
+  friend class Executor;  // gives kernels the addresses, and notes what they write
+  void note_change(int id);
   std::byte* address(int id) const;
   void require_equal(int a, int b) const;
   void read_first(int id, void* element) const;
@@ -118,6 +124,7 @@ class VariableStore {
   std::map<std::string, int, std::less<>> by_name_;  // of the model's tensors
   std::vector<Tensor> tensors_;                      // in the variables' own layouts
   bool allocated_ = false;
+  std::uint64_t changes_ = 0;
 };
 
 template <class T>

@@ -106,12 +106,29 @@ TEST(AssignMemory, InputsVariablesAndConstantsAreNotWrittenOver) {
   WishingBackend backend{"Neg"};
   backend.wish("Exp", {.inplace = {{0, 0}}});
   const Plan plan = lower(g, backend);
-  const std::vector<Kind> kinds = {Kind::kInput, Kind::kVariable, Kind::kConstant};
+  // What does not depend on the input comes first.
+  const std::vector<Kind> kinds = {Kind::kVariable, Kind::kConstant, Kind::kInput};
   for (std::size_t i = 0; i < 3; ++i) {
     const PlanStep& exp = plan.steps[2 * i];
     ASSERT_EQ(exp.op, "Exp");
     EXPECT_EQ(exp.inputs[0].kind, kinds[i]);
     EXPECT_EQ(exp.outputs[0].kind, Kind::kArena);
+  }
+}
+
+TEST(AssignMemory, WhatIsTheSameInEveryRunIsNotWrittenOver) {
+  SmallGraph g;
+  const ValueId settled = g.b.neg(g.b.neg(g.weight("w", {kCount})));
+  const ValueId x = g.input("x", {kCount});
+  const ValueId product = g.b.mul(g.b.neg(x), settled);
+  g.output("y", g.b.neg(g.b.neg(product)));
+  WishingBackend backend{};
+  backend.wish("Neg", {.inplace = {{0, 0}}}).wish("Mul", {.inplace = {{0, 1}}});
+  const Plan plan = lower(g, backend);
+  ASSERT_EQ(plan.settled_steps, 2u);
+  const Location kept = plan.steps[1].outputs[0];
+  for (std::size_t s = 2; s < plan.steps.size(); ++s) {
+    EXPECT_FALSE(overlap(plan.steps[s].outputs[0], kept)) << s;
   }
 }
 
