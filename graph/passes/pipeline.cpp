@@ -7,20 +7,24 @@
 #include "graph/passes/bind_shapes.h"
 #include "graph/passes/cleanup.h"
 #include "graph/passes/expand_ops.h"
+#include "graph/passes/fold_settled_norms.h"
 #include "graph/passes/fuse_elementwise.h"
 #include "graph/passes/fuse_relu.h"
+#include "graph/passes/settled_values.h"
 #include "graph/passes/widen_weight_gradients.h"
 
 namespace temper::graph {
 namespace {
 
 // The same for the bodies of what is left, each a graph of its own.
-void finish_bodies(Graph& graph, const Backend& reference) {
+void finish_bodies(Graph& graph, const Backend& reference, bool prepares_weights) {
+  PipelineOptions options;
+  options.prepares_weights = prepares_weights;
   for (int i = 0; i < graph.node_count(); ++i) {
     Node& node = graph.node(NodeId{i});
     for (std::size_t k = 0; k < node.bodies.size() && !node.removed; ++k) {
       const auto finished = std::make_shared<Body>(*node.bodies[k]);
-      run_pipeline(finished->graph, reference);
+      run_pipeline(finished->graph, reference, options);
       node.bodies[k] = finished;
     }
   }
@@ -29,9 +33,10 @@ void finish_bodies(Graph& graph, const Backend& reference) {
 struct Pass {
   const char* name;
   void (*run)(Graph&, const Backend&);
+  bool prepares_weights = false;  // only where that is wanted
 };
 
-constexpr std::array<Pass, 10> kPasses = {{
+constexpr std::array<Pass, 11> kPasses = {{
     // First, so that nobody looks at what the outputs and updates do not need.
     {"remove_dead_nodes", [](Graph& g, const Backend&) { remove_dead_nodes(g); }},
     // Before merging: a gradient may have made the same nodes from the expansion already.
@@ -44,26 +49,35 @@ constexpr std::array<Pass, 10> kPasses = {{
     {"remove_dead_nodes_again", [](Graph& g, const Backend&) { remove_dead_nodes(g); }},
     // Needs the final reader counts: duplicate casts are one by now.
     {"widen_weight_gradients", [](Graph& g, const Backend&) { widen_weight_gradients(g); }},
+    // Before fuse_relu, so that the convolution takes the Relu behind the norm.
+    {"fold_settled_norms", [](Graph& g, const Backend&) { fold_settled_norms(g); }, true},
     // Needs the final reader counts; ReluGrad reads the fused output.
     {"fuse_relu", [](Graph& g, const Backend&) { fuse_relu(g); }},
     // After fuse_relu, which knows its ops apart; needs the final reader counts as well.
     {"fuse_elementwise", [](Graph& g, const Backend&) { fuse_elementwise(g); }},
     {"remove_dead_nodes_last", [](Graph& g, const Backend&) { remove_dead_nodes(g); }},
-    // After those that are not needed are gone.
-    {"finish_bodies", finish_bodies},
+    {"mark_settled_weights", [](Graph& g, const Backend&) { mark_settled_weights(g); }, true},
 }};
 
 }  // namespace
 
 void run_pipeline(Graph& graph, const Backend& reference, const PipelineOptions& options) {
   verify(graph, "making it");
-  for (const Pass& pass : kPasses) {
-    pass.run(graph, reference);
-    verify(graph, pass.name);
+  const auto done = [&](const char* name) {
+    verify(graph, name);
     if (options.observer) {
-      options.observer(pass.name, graph);
+      options.observer(name, graph);
+    }
+  };
+  for (const Pass& pass : kPasses) {
+    if (options.prepares_weights || !pass.prepares_weights) {
+      pass.run(graph, reference);
+      done(pass.name);
     }
   }
+  // After those that are not needed are gone.
+  finish_bodies(graph, reference, options.prepares_weights);
+  done("finish_bodies");
 }
 
 }  // namespace temper::graph

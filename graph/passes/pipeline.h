@@ -12,6 +12,9 @@ namespace temper::graph {
 struct PipelineOptions {
   // Called after each pass with its name (--dump-passes).
   std::function<void(std::string_view pass, const Graph&)> observer;
+  // Fold norms into weights that the graph does not change, and let kernels prepare such weights:
+  // faster, for the memory of what is prepared.
+  bool prepares_weights = true;
 };
 
 // Each pass, and what was done to the graph before, is verified. THROWS: kInternal naming the pass.

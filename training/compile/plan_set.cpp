@@ -21,6 +21,7 @@ graph::LowerOptions lower_options(const EngineOptions& engine) {
   options.threads = engine.threads;
   options.tf32 = engine.tf32;
   options.ranks = engine.ranks;
+  options.keeps_settled = engine.memory_limit == 0;
   const MemoryLimits limits = memory_limits();
   if (limits.smallest() < options.largest_tensor_bytes) {
     options.largest_tensor_bytes = limits.smallest();
@@ -103,6 +104,8 @@ CompiledPlan& PlanSet::compile(const std::string& name, const MakeGraph& make) {
       options_.observer(name, pass, graph);
     };
   }
+  // What is prepared takes memory; devices have their own forms of convolutions and norms.
+  pipeline.prepares_weights = options_.memory_limit == 0 && backend_.memory().is_host();
   graph::run_pipeline(made, reference_, pipeline);
   auto compiled = std::make_unique<CompiledPlan>();
   compiled->plan = graph::lower(made, backend_, store_, lower_options(options_));

@@ -2,6 +2,7 @@
 // likes best.
 #include "backends/cpu/onednn_conv_geometry.h"
 #include "backends/cpu/onednn_kernel.h"
+#include "backends/cpu/onednn_settled_conv.h"
 
 namespace temper::cpu {
 namespace {
@@ -84,6 +85,7 @@ std::unique_ptr<Kernel> prepare_conv(const OpQuery& query, const ConvPlan& plan)
 }  // namespace
 
 void register_onednn_conv(KernelTable& table) {
+  add_settled_conv_rows(table);
   add_planned<ConvPlan>(table, "Conv", plan_conv, prepare_conv);
 }
 

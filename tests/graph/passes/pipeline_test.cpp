@@ -17,8 +17,9 @@ TEST(Pipeline, TellsTheObserverOfEachPassInOrder) {
   run_pipeline(g.graph, reference(), options);
   EXPECT_EQ(passes, (std::vector<std::string>{
                         "remove_dead_nodes", "expand_ops", "fold_constants", "merge_common_nodes",
-                        "remove_dead_nodes_again", "widen_weight_gradients", "fuse_relu",
-                        "fuse_elementwise", "remove_dead_nodes_last", "finish_bodies"}));
+                        "remove_dead_nodes_again", "widen_weight_gradients", "fold_settled_norms",
+                        "fuse_relu", "fuse_elementwise", "remove_dead_nodes_last",
+                        "mark_settled_weights", "finish_bodies"}));
 }
 
 TEST(Pipeline, VerifiesTheGraphWithoutBeingAsked) {
