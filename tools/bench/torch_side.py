@@ -34,10 +34,12 @@ def make_step(name, mode, layout, kind, device, precision):
     if layout == 'channels_last':
         module, x = module.to(memory_format=torch.channels_last), x.to(memory_format=torch.channels_last)
     module.train()
+    head = peer_models.case_of(name).head
+    parameters = peer_models.freeze(module, head) if head else list(module.parameters())
     for layer in module.modules():
         if isinstance(layer, torch.nn.Dropout):
             layer.p = 0.0  # an export for inference has none
-    optimizer = torch.optim.AdamW(module.parameters(), lr=1e-4, fused=True if kind == 'fused' else None)
+    optimizer = torch.optim.AdamW(parameters, lr=1e-4, fused=True if kind == 'fused' else None)
     forward = torch.compile(module) if mode == 'compile' else module
 
     def step():

@@ -10,7 +10,9 @@ ratio of each with a bootstrap interval of 95 %, and the time of the first step 
 losses must agree to 1e-3 (bf16: 2e-2); where they do not, to twice what PyTorch's own differ by, eager, over layouts and with one thread
 (deep networks with BatchNorm carry the rounding of one step to all of the next; both figures are shown). `best` marks PyTorch's fastest row, `default` the one of the tutorial (eager, AdamW as it comes).
 Also shown: the most memory that was resident in each process (VmHWM). With --json the rows are merged into a file of results
-(results_file.py), which performance_page.py shows. Dropout is left out on both sides. Needs torch, torchvision, onnx, onnxscript, numpy; ONNX Runtime Training 1.19.2 in an environment of its own for --ort-python.
+(results_file.py), which performance_page.py shows. Dropout is left out on both sides. Of resnet18_frozen only the last layer trains:
+PyTorch's other parameters have requires_grad_(False) and its BatchNorms are in eval(), ours model.freeze and model.batchnorm = "frozen".
+Needs torch, torchvision, onnx, onnxscript, numpy; ONNX Runtime Training 1.19.2 in an environment of its own for --ort-python.
 
 Our side is `temper bench MODEL --data B.npz --loss L --optimizer adamw --threads N --serve`: one line of JSON with `first_ms`
 and the first `losses`, then one line for each number of seconds it reads.
@@ -180,7 +182,8 @@ def files_of(name, folder):
     # The unoptimised export: the same computation as PyTorch's module, BatchNorm included.
     case = peer_models.case_of(name)
     return folder / f'{name}.raw.onnx', folder / f'{name}.npz', [
-        '--loss', case.loss, '--optimizer', 'adamw', '--lr', '1e-4', *(['loss.class_axis=-1'] if case.kind == 'tokens' else [])]
+        '--loss', case.loss, '--optimizer', 'adamw', '--lr', '1e-4', *(['loss.class_axis=-1'] if case.kind == 'tokens' else []),
+        *peer_models.freeze_keys(name)]
 
 
 def start_ours(name, arguments, folder):

@@ -62,6 +62,7 @@ class Case:
     sgd_lr: float = 0.0
     adamw_lr: float = 0.0
     kind: str = 'numbers'  # 'tokens': each place of a sequence has a class; 'mask': each pixel is one or zero; 'labels': each row is; 'pictures': one per row
+    head: str = ''  # what the names of the parameters that train begin with; the rest is frozen, BatchNorm in eval()
 
 
 CASES = {
@@ -81,6 +82,7 @@ BENCHMARKS = {
     'discriminator': Case(peer_networks.discriminator, (64, 1, 16, 16), 0, 'bce_with_logits', kind='labels'),
     'generator': Case(peer_networks.generator, (64, 32, 1, 1), 0, 'mse', kind='pictures'),
     'resnet18': Case(of_torchvision('resnet18'), (32, 3, 64, 64), 10, 'cross_entropy'),
+    'resnet18_frozen': Case(of_torchvision('resnet18'), (32, 3, 64, 64), 10, 'cross_entropy', head='fc.'),
     'resnet50': Case(of_torchvision('resnet50'), (8, 3, 224, 224), 10, 'cross_entropy'),
     'mobilenet_v2': Case(of_torchvision('mobilenet_v2'), (8, 3, 224, 224), 10, 'cross_entropy'),
 }
@@ -125,6 +127,24 @@ def build(name):
     else:
         target = torch.randn(rows, 1, generator=generator)
     return module, x, target, LOSSES[case.loss]
+
+
+def freeze(module, head):
+    """As fine-tuning a head does: the rest without gradients, its BatchNorm by the running statistics. Returns what trains."""
+    module.eval()
+    for name, parameter in module.named_parameters():
+        parameter.requires_grad_(name.startswith(head))
+    return [p for p in module.parameters() if p.requires_grad]
+
+
+def freeze_keys(name):
+    """The same as keys of a recipe."""
+    head = case_of(name).head
+    if not head:
+        return []
+    frozen = sorted({n.split('.')[0] for n, _ in build(name)[0].named_parameters() if not n.startswith(head)})
+    patterns = ', '.join(f'"{n}.**"' for n in frozen)
+    return [f'model.freeze=[{patterns}]', 'model.batchnorm=frozen']
 
 
 def optimizer_options(name, optimizer):
