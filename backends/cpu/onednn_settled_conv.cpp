@@ -19,6 +19,7 @@ using Inner = dnnl::inner_product_forward;
 constexpr std::int64_t kTile = 4;         // outputs of a tile of Winograd's, along each axis
 constexpr std::int64_t kLeastTiles = 32;  // fewer do not pay for reading the larger weight
 constexpr std::int64_t kLeastRows = 8;    // of the product from all inputs to all outputs
+constexpr double kLeastFlops = 5e7;       // half a millisecond: less is not worth the memory
 constexpr std::int64_t kChannelBlock = 16;
 constexpr std::int64_t kMostGrowth = 4;  // of the weight's bytes
 
@@ -118,7 +119,8 @@ bool plan_winograd(const OpQuery& query, SettledPlan& plan) {
   const bool fits = g.w[2] == 3 && g.w[3] == 3 && g.strides == Dims{1, 1} &&
                     g.w[0] % kChannelBlock == 0 && g.w[1] % kChannelBlock == 0;
   // 36 products for a tile, 9 for an output: at most half of them.
-  if (!fits || g.x[0] * tiles < kLeastTiles || 36 * tiles * 2 > 9 * plane(g.y)) {
+  if (!fits || g.flops() < kLeastFlops || g.x[0] * tiles < kLeastTiles ||
+      36 * tiles * 2 > 9 * plane(g.y)) {
     return false;
   }
   const ThreadCountScope scope(plan.threads);
@@ -260,9 +262,9 @@ std::unique_ptr<Kernel> prepare_product(const SettledPlan& plan, const Inner::pr
 
 }  // namespace
 
-void add_settled_conv_rows(KernelTable& table) {
+void add_settled_conv_rows(std::string_view op, KernelTable& table) {
   table.add(
-      "Conv", "onednn",
+      op, "onednn",
       [](const OpQuery& query) {
         SettledPlan plan;
         const bool fits =

@@ -5,11 +5,13 @@
 //   from all inputs of a sample to all outputs.
 #pragma once
 
+#include <string_view>
+
 #include "runtime/backend/kernel_table.h"
 
 namespace temper::cpu {
 
-// Rows of Conv, before those that take any weight.
-void add_settled_conv_rows(KernelTable& table);
+// Rows of the convolution `op`, before those that take any weight.
+void add_settled_conv_rows(std::string_view op, KernelTable& table);
 
 }  // namespace temper::cpu

@@ -310,25 +310,6 @@ void Lowering::emit_selected(const Node& node, OpQuery& query, SelectedKernel se
   }
 }
 
-// The step that brings an input into the form its kernel reads: settled where the input is.
-void Lowering::lower_preparation(PreparesInput::Preparation preparation, const std::string& family,
-                                 const std::string& origin, std::vector<PhysicalId>& inputs) {
-  TensorSpec spec;
-  spec.dtype = DType::kOpaque;
-  const PhysicalId made = add_physical(spec);
-  physicals_.back().opaque_bytes = preparation.bytes;
-  PendingStep pending;
-  pending.step.kernel = std::move(preparation.kernel);
-  pending.step.family = family;
-  pending.step.op = "Reorder";
-  pending.step.origin = concat("prepared weight of ", origin);
-  pending.step.output_specs = {spec};
-  pending.inputs = {inputs[preparation.input]};
-  pending.outputs = {made};
-  inputs[preparation.input] = made;
-  steps_.push_back(std::move(pending));
-}
-
 // A gradient that the optimizer reads goes to the flat block in its variable's layout.
 void Lowering::place_gradient(ValueId value, PhysicalId made) {
   const auto gradient = gradient_of_.find(value);

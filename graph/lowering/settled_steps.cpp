@@ -40,6 +40,25 @@ bool Lowering::gives_settled(const PendingStep& step) const {
   return options_.keeps_settled && step.repeats && read > 0 && written <= kMostGrowth * read;
 }
 
+// The step that brings an input into the form its kernel reads: settled where the input is.
+void Lowering::lower_preparation(PreparesInput::Preparation preparation, const std::string& family,
+                                 const std::string& origin, std::vector<PhysicalId>& inputs) {
+  TensorSpec spec;
+  spec.dtype = DType::kOpaque;
+  const PhysicalId made = add_physical(spec);
+  physicals_.back().opaque_bytes = preparation.bytes;
+  PendingStep pending;
+  pending.step.kernel = std::move(preparation.kernel);
+  pending.step.family = family;
+  pending.step.op = "Reorder";
+  pending.step.origin = concat("prepared weight of ", origin);
+  pending.step.output_specs = {spec};
+  pending.inputs = {inputs[preparation.input]};
+  pending.outputs = {made};
+  inputs[preparation.input] = made;
+  steps_.push_back(std::move(pending));
+}
+
 void Lowering::settled_steps_first() {
   std::vector<PendingStep> once, others;
   for (PendingStep& step : steps_) {

@@ -6,7 +6,7 @@
 #include "runtime/base/error.h"
 #include "runtime/memory/buffer.h"
 #include "runtime/memory/device_memory.h"
-#include "runtime/memory/mapped_zeros.h"
+#include "runtime/platform/mapped_zeros.h"
 
 namespace temper {
 namespace {
@@ -27,12 +27,7 @@ std::size_t room_for(std::size_t bytes) {
   return (bytes + kBufferAlignment) / kBufferAlignment * kBufferAlignment;
 }
 
-// The address sanitizer watches what comes from the allocator.
-#ifdef __SANITIZE_ADDRESS__
-constexpr bool is_mapped(std::size_t /*bytes*/) { return false; }
-#else
-constexpr bool is_mapped(std::size_t bytes) { return bytes >= kLeastMappedBytes; }
-#endif
+bool is_mapped(std::size_t bytes) { return bytes >= kLeastMappedBytes; }
 
 class HostMemory final : public DeviceMemory {
  public:

@@ -6,8 +6,6 @@ setuptools, and a PyTorch that imports beside it (its package imports torch, thi
 Trains the float initializers with AdamW, lr 1e-4; BatchNorm must be folded (the exporter's default form).
 """
 import json
-import os
-import pathlib
 import statistics
 import sys
 import tempfile
@@ -19,14 +17,9 @@ import onnxruntime
 from onnxruntime.training import artifacts, onnxblock
 from onnxruntime.training.api import CheckpointState, Module, Optimizer
 
+from process_clock import milliseconds_since_process_start
+
 LOSSES = {'mse': artifacts.LossType.MSELoss, 'cross_entropy': artifacts.LossType.CrossEntropyLoss}
-
-
-def milliseconds_since_process_start():
-    """Wall time since the kernel started this process, from /proc."""
-    fields = pathlib.Path('/proc/self/stat').read_text().rsplit(')', 1)[1].split()
-    uptime = float(pathlib.Path('/proc/uptime').read_text().split()[0])
-    return (uptime - int(fields[19]) / os.sysconf('SC_CLK_TCK')) * 1e3
 
 
 def make_step(model_path, batch_path, loss, threads, folder):

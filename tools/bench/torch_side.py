@@ -7,7 +7,6 @@ DEVICE cpu or cuda, where f32 is f32 (no TF32), PRECISION f32 or bf16 (autocast)
 line read (a number of seconds) {"steps", "min_ms", "median_ms", "loss"}. Ends with its input.
 """
 import json
-import os
 import pathlib
 import statistics
 import sys
@@ -15,16 +14,10 @@ import time
 
 import torch
 
+from process_clock import milliseconds_since_process_start
+
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / 'oracle'))
 import peer_models  # noqa: E402
-
-
-def milliseconds_since_process_start():
-    """Wall time since the kernel started this process, from /proc."""
-    fields = pathlib.Path('/proc/self/stat').read_text().rsplit(')', 1)[1].split()
-    ticks = os.sysconf('SC_CLK_TCK')
-    uptime = float(pathlib.Path('/proc/uptime').read_text().split()[0])
-    return (uptime - int(fields[19]) / ticks) * 1e3
 
 
 def make_step(name, mode, layout, kind, device, precision):

@@ -43,8 +43,8 @@ class Side:
         self.log = tempfile.TemporaryFile('w+')
         self.process = subprocess.Popen([str(c) for c in command], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                         stderr=self.log, text=True)
-        hello = self._answer()
-        self.first_ms, self.losses = hello['first_ms'], hello['losses']
+        self.hello = self._answer()
+        self.first_ms, self.losses = self.hello['first_ms'], self.hello.get('losses')
 
     def _answer(self):
         for line in self.process.stdout:

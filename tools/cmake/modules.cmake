@@ -2,7 +2,7 @@
 # OPTIMIZE says less than -O3: O1 where a run passes once, O2 where it walks over values outside the step.
 temper_module(runtime/base)
 temper_module(runtime/platform DEPENDS runtime/base)
-temper_module(runtime/memory DEPENDS runtime/base)
+temper_module(runtime/memory DEPENDS runtime/base runtime/platform)
 temper_module(runtime/backend DEPENDS runtime/base runtime/memory)
 temper_module(runtime/exec DEPENDS runtime/base runtime/memory runtime/backend)
 

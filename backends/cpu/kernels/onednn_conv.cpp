@@ -85,7 +85,7 @@ std::unique_ptr<Kernel> prepare_conv(const OpQuery& query, const ConvPlan& plan)
 }  // namespace
 
 void register_onednn_conv(KernelTable& table) {
-  add_settled_conv_rows(table);
+  add_settled_conv_rows("Conv", table);
   add_planned<ConvPlan>(table, "Conv", plan_conv, prepare_conv);
 }
 

@@ -1,4 +1,4 @@
-#include "runtime/memory/mapped_zeros.h"
+#include "runtime/platform/mapped_zeros.h"
 
 #include <sys/mman.h>
 
