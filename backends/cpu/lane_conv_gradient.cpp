@@ -43,13 +43,18 @@ double sum_plane(const float* x, std::int64_t n) {
 // Whether the sums of all elements of dw, lane by lane, stay in the second cache.
 bool LaneConv::sums_stay() const { return weights_floats() * kSampleLanes <= kCachedSums; }
 
-// Rows of dy that stay in the first cache with those of x that they meet.
+// Rows whose part of dy stays in the first cache while all taps are summed, beside the channels of
+// x that a block of taps reads. Each row more spares the sums a way to the second cache and back.
 std::int64_t LaneConv::chunk_rows() const {
   const std::int64_t stride = plan_.window.stride[1];
-  const std::int64_t row = sources_ * plane_.padded_columns * kSampleLanes;
+  const std::int64_t row =
+      std::min<std::int64_t>(sources_, 2) * plane_.padded_columns * kSampleLanes;
   const std::int64_t above = std::max<std::int64_t>(plan_.window.kernel[1] - stride, 0) * row;
-  const std::int64_t dy = targets_ * plan_.out[2] * kSampleLanes;
-  return std::clamp<std::int64_t>((kCachedFloats - above) / (dy + stride * row), 1, plan_.out[1]);
+  const std::int64_t dy = parts_[1] * plan_.out[2] * kSampleLanes;
+  const std::int64_t most = (kCachedFloats - above) / (dy + stride * row);
+  const std::int64_t chunks =
+      parts_of(plan_.out[1], std::clamp<std::int64_t>(most, 1, plan_.out[1]));
+  return parts_of(plan_.out[1], chunks);
 }
 
 ConvTapSums LaneConv::tap_sums(std::int64_t blocks, std::int64_t rows) const {
