@@ -98,7 +98,8 @@ int quality_of(const PD& pd) {
   if (!refusal_of(pd).empty()) {
     return 0;
   }
-  return std::string(pd.impl_info_str()).rfind("gemm", 0) == 0 ? 1 : 2;
+  const std::string name = pd.impl_info_str();  // "gemm:jit" or "x64:gemm:jit"
+  return name.rfind("gemm", 0) == 0 || name.find(":gemm") != std::string::npos ? 1 : 2;
 }
 
 // For products: every input is f32, or every input is bf16 where the processor multiplies it;
