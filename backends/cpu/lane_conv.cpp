@@ -29,25 +29,13 @@ std::vector<std::int64_t> equal_parts(std::int64_t count, std::int64_t most) {
   return borders;
 }
 
-// Whether channels side by side would leave many lanes of a register empty. Pictures of a few
-// channels are read one by one there.
-bool leaves_lanes_idle(const ConvPlan& plan) {
-  constexpr std::int64_t kPicture = 4;
-  const std::int64_t lanes = register_channels();
-  const auto filled = [&](std::int64_t channels) {
-    return static_cast<double>(channels) / static_cast<double>(parts_of(channels, lanes) * lanes);
-  };
-  const double in = plan.group_in <= kPicture ? 1 : filled(plan.group_in);
-  return in * filled(plan.group_out) < kFullLanes;
-}
-
 }  // namespace
 
 std::string refuse_lane_conv(const ConvPlan& plan) {
   if (lane_conv_kernels() == nullptr) {
     return "the processor has no registers for it";
   }
-  if (plan.group != 1 || plan.in[0] != 1 || plan.window.kernel[0] != 1) {
+  if (plan.group != 1 || plan.window.rank > 2) {
     return "groups or three dimensions";
   }
   if (plan.batch % kSampleLanes != 0) {
@@ -56,11 +44,22 @@ std::string refuse_lane_conv(const ConvPlan& plan) {
   if (plan.in_plane() > kLargestPlane || plan.out_plane() > kLargestPlane) {
     return "large pictures";
   }
-  if (!leaves_lanes_idle(plan) && plan.group_in > 1 &&
+  if (!is_made_for_lanes(plan) &&
       (plan.out_plane() > kFewPixels || std::max(plan.group_in, plan.group_out) > kFewChannels)) {
     return "the channels fill the registers";
   }
   return {};
+}
+
+// Pictures of a few channels are read one by one where channels lie side by side.
+bool is_made_for_lanes(const ConvPlan& plan) {
+  constexpr std::int64_t kPicture = 4;
+  const std::int64_t lanes = register_channels();
+  const auto filled = [&](std::int64_t channels) {
+    return static_cast<double>(channels) / static_cast<double>(parts_of(channels, lanes) * lanes);
+  };
+  const double in = plan.group_in <= kPicture ? 1 : filled(plan.group_in);
+  return plan.group_in == 1 || in * filled(plan.group_out) < kFullLanes;
 }
 
 bool LaneConv::Walk::meets(std::int64_t at, std::int64_t tap, std::int64_t& place) const {

@@ -17,6 +17,9 @@ enum class LanePass { kForward, kData, kWeights };
 
 // "" or why there is no such convolution, or none worth it.
 std::string refuse_lane_conv(const ConvPlan& plan);
+// Whether it is the better one by far: channels side by side would leave most lanes empty. Then it
+// is in 16 bits too, by way of f32.
+bool is_made_for_lanes(const ConvPlan& plan);
 
 // One of the three with its sizes; made once, run many times.
 class LaneConv {

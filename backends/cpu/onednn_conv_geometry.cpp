@@ -1,5 +1,6 @@
 #include "backends/cpu/onednn_conv_geometry.h"
 
+#include "backends/cpu/lane_conv.h"
 #include "runtime/base/error.h"
 
 namespace temper::cpu {
@@ -62,6 +63,17 @@ std::string read_conv(const Attrs& attrs, const Shape& x, const Shape& w, const 
     --dilation;  // oneDNN counts the zeros between two elements
   }
   return {};
+}
+
+std::string refuse_few_channels(DType type, const Attrs& attrs, const Shape& x, const Shape& w,
+                                const Shape& y) {
+  if (type != DType::kBFloat16) {
+    return {};
+  }
+  const ConvPlan plan = plan_conv(attrs, x, w, y);
+  return is_made_for_lanes(plan) && refuse_lane_conv(plan).empty()
+             ? "few channels of many samples are faster by way of f32"
+             : "";
 }
 
 std::optional<Layout> weights_layout(const ConvGeometry& geometry, const Desc& desc) {

@@ -22,6 +22,10 @@ struct ConvGeometry {
 std::string read_conv(const Attrs& attrs, const Shape& x, const Shape& w, const Shape& y,
                       ConvGeometry& geometry);
 
+// "" or why bf16 goes another way: few channels of many samples are faster by way of f32.
+std::string refuse_few_channels(DType type, const Attrs& attrs, const Shape& x, const Shape& w,
+                                const Shape& y);
+
 // Layouts are those of ONNX's weight tensor [O, I/group, k...]; oneDNN's has the group as an axis
 // of its own. Empty: the descriptor has no such layout (blocks that cross the group border).
 std::optional<Layout> weights_layout(const ConvGeometry& geometry, const Desc& desc);

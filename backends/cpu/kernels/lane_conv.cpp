@@ -20,7 +20,7 @@ int threads_of(const ConvPlan& plan, int threads) {
 }
 
 Support support(const OpQuery& query, const Shape& x, const Shape& w, const Shape& y) {
-  if (x.rank() < 3 || x.rank() > 4) {
+  if (x.rank() < 3 || x.rank() > 5) {
     return Support::no("not one or two spatial dimensions");
   }
   const std::string reason = refuse_dtypes(query);

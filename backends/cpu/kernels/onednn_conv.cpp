@@ -33,6 +33,10 @@ std::string plan_conv(const OpQuery& query, ConvPlan& plan) {
     reason = read_conv(*query.attrs, query.inputs[0].shape, query.inputs[1].shape,
                        query.outputs[0].shape, plan.geometry);
   }
+  if (reason.empty()) {
+    reason = refuse_few_channels(plan.type, *query.attrs, query.inputs[0].shape,
+                                 query.inputs[1].shape, query.outputs[0].shape);
+  }
   if (reason.empty() && query.outputs[0].dtype != plan.type) {
     reason = "the output has another type";
   }

@@ -53,6 +53,10 @@ std::string plan_data(const OpQuery& query, DataPlan& plan) {
     reason = read_conv(*query.attrs, query.outputs[0].shape, query.inputs[0].shape,
                        query.inputs[1].shape, plan.geometry);
   }
+  if (reason.empty()) {
+    reason = refuse_few_channels(plan.type, *query.attrs, query.outputs[0].shape,
+                                 query.inputs[0].shape, query.inputs[1].shape);
+  }
   if (!reason.empty()) {
     return reason;
   }
@@ -143,6 +147,10 @@ std::string plan_weights(const OpQuery& query, WeightsPlan& plan) {
   if (reason.empty()) {
     reason = read_conv(*query.attrs, query.inputs[0].shape, query.outputs[0].shape,
                        query.inputs[1].shape, plan.geometry);
+  }
+  if (reason.empty()) {
+    reason = refuse_few_channels(plan.type, *query.attrs, query.inputs[0].shape,
+                                 query.outputs[0].shape, query.inputs[1].shape);
   }
   if (!reason.empty()) {
     return reason;

@@ -96,6 +96,23 @@ TEST_F(LaneConv, RectifiedNanStaysNan) {
   EXPECT_FALSE(std::isnan(y[6]));
 }
 
+TEST_F(LaneConv, Bf16GoesByWayOfF32) {
+  for (const ConvCase& c : {few_channels()[0], few_channels()[1]}) {
+    SCOPED_TRACE(to_string(c.x) + " " + to_string(c.w));
+    const Tensor x = random_tensor(c.x, 1).to_plain(DType::kBFloat16);
+    const Tensor w = random_tensor(c.w, 2).to_plain(DType::kBFloat16);
+    const auto narrow = run_op(cpu_backend(), "Conv", c.attrs(), {x, w},
+                               {{.dtype = DType::kBFloat16, .shape = c.y()}});
+    const auto wide =
+        run_op(cpu_backend(), "Conv", c.attrs(),
+               {x.to_plain(DType::kFloat32), w.to_plain(DType::kFloat32)}, {{.shape = c.y()}});
+    EXPECT_EQ(narrow.family, "cpu via f32");
+    EXPECT_EQ(narrow.kernel->output_layouts[0], sample_blocks(c.y()));
+    EXPECT_EQ(narrow.outputs[0].values<float>(),
+              wide.outputs[0].to_plain(DType::kBFloat16).values<float>());
+  }
+}
+
 TEST_F(LaneConv, OtherBatchesAndManyChannelsAreLeftToOthers) {
   for (const ConvCase& c :
        {ConvCase{{24, 1, 8, 8}, {6, 1, 3, 3}, {1, 1}, {1, 1, 1, 1}, {1, 1}},
