@@ -206,6 +206,7 @@ def pages():
     contents = [results_file.load(path) for path in sorted(results_file.FOLDER.glob('*.json'))]
     trainings = [Training(content) for content in contents if content['kind'] == 'training']
     trainings.sort(key=lambda training: training.precision != 'f32')
+    contents = [content for content in contents if content['kind'] in ('training', 'table')]
     if not contents:
         return {}
     made = {PAGE: page(trainings, [content for content in contents if content['kind'] == 'table'])}

@@ -2,7 +2,7 @@
 
 A file has `machine` and `versions`, the date of the last row, and either rows of vs_torch.py (`kind` "training") or a table
 (`kind` "table": `title`, `about`, `columns`, `rows` of texts). Rows of another machine or version are not mixed: they go when
-new ones come.
+new ones come. Of the kind "spreads" is one file, that of the class below.
 """
 import datetime
 import json
@@ -60,6 +60,22 @@ def save(name, content, temper, key=None):
     rows = ',\n'.join('  ' + json.dumps(row) for row in whole.pop('rows'))
     head = json.dumps(whole, indent=1)[:-2]
     path.write_text(f'{head},\n "rows": [\n{rows}\n ]\n}}\n')
+
+
+class Spreads:
+    """How far losses of PyTorch's own settings are from each other, by name: it takes minutes to measure and holds for a version
+    and a processor, so it is kept."""
+
+    def __init__(self, torch_version):
+        self.path = FOLDER / 'spreads.json'
+        self.made_with = {'kind': 'spreads', 'torch': torch_version, 'instructions': machine()['instructions']}
+        known = load(self.path) or {}
+        self.values = known.get('values', {}) if all(known.get(key) == value for key, value in self.made_with.items()) else {}
+
+    def keep(self, name, value):
+        self.values[name] = value
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self.path.write_text(json.dumps({**self.made_with, 'values': dict(sorted(self.values.items()))}, indent=1) + '\n')
 
 
 def save_table(name, title, about, columns, rows, temper):

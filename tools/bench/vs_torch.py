@@ -128,25 +128,29 @@ def gate(ours, peer):
 
 
 class Spread:
-    """How far PyTorch's own first losses are from each other; measured when first asked for, and taken from the file of results
-    where it was measured on this machine before."""
+    """How far PyTorch's own first losses are from each other; measured when first asked for, and kept with --json."""
 
     def __init__(self, name, arguments):
-        self.name, self.arguments = name, arguments
-        known = results_file.load(arguments.json) if arguments.json else None
-        rows = known['rows'] if known and known['machine'] == results_file.machine() else []
-        self.value = max((row['spread'] for row in rows if row['model'] == name and row['spread']), default=None)
+        self.name, self.arguments, self.value = name, arguments, None
 
     def measure(self):
         if self.value is None:
-            curves = []
-            for layout in layouts_of(self.name):
-                for threads in sorted({1, self.arguments.threads}):
-                    side = Side('torch', torch_command(self.name, ('eager', layout, 'fused'), threads, self.arguments))
-                    curves.append(side.losses)
-                    side.close()
-            self.value = max(gate(a, b) for a in curves for b in curves)
+            import torch
+            kept = results_file.Spreads(torch.__version__)
+            key = f'{self.name} {self.arguments.precision} {torch_device(self.arguments.device)} {self.arguments.threads}'
+            self.value = kept.values.get(key) or self._measured()
+            if self.arguments.json:
+                kept.keep(key, rounded(self.value))
         return self.value
+
+    def _measured(self):
+        curves = []
+        for layout in layouts_of(self.name):
+            for threads in sorted({1, self.arguments.threads}):
+                side = Side('torch', torch_command(self.name, ('eager', layout, 'fused'), threads, self.arguments))
+                curves.append(side.losses)
+                side.close()
+        return max(gate(a, b) for a in curves for b in curves)
 
 
 def layouts_of(name):
