@@ -21,6 +21,7 @@ MODELS = {
     'lenet': ('LeNet-5, batch 64', {'f32': 2.5, 'bf16': 3}),
     'cifar_cnn': ('3 conv + BatchNorm, batch 64', {'f32': 1.5, 'bf16': 1.7}),
     'resnet18': ('32 pictures of 64x64', {'f32': 1.5, 'bf16': 1.5}),
+    'resnet18_frozen': ('the same, only the last layer trains', {'f32': 2.5}),
     'resnet50': ('8 pictures of 224x224', {'f32': 1.4, 'bf16': 1.4}),
     'mobilenet_v2': ('8 pictures of 224x224', {'f32': 2, 'bf16': 2.5}),
     'vit': ('6 blocks of width 192, 32 pictures of 32x32', {'f32': 1.3, 'bf16': 1.8}),
