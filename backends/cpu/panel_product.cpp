@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "backends/cpu/panel_kernels.h"
+#include "backends/cpu/transpose_loops.h"
 
 namespace temper::cpu {
 namespace {
@@ -70,6 +71,11 @@ void pack_panels(const MatrixView& b, std::int64_t k, std::int64_t n, float* pac
     } else {
       if (count < width) {
         std::fill(packed, packed + k * width, 0.0f);
+      }
+      if (b.row == 1) {
+        transpose_words(from, b.column, packed, width, count, k);
+        packed += k * width;
+        continue;
       }
       for (std::int64_t top = 0; top < k; top += kPackedRows) {
         const std::int64_t end = std::min(k, top + kPackedRows);

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "backends/cpu/parallel.h"
+#include "backends/cpu/transpose_loops.h"
 #include "runtime/base/error.h"
 
 namespace temper::cpu {
@@ -55,6 +56,9 @@ void copy_rows(const T* from, std::int64_t from_step, T* to, std::int64_t to_ste
 template <class T>
 void copy_tiles(const T* from, std::int64_t column, T* to, std::int64_t row, std::int64_t n,
                 std::int64_t m) {
+  if constexpr (sizeof(T) == 4) {
+    return transpose_words(from, column, to, row, n, m);
+  }
   for (std::int64_t j0 = 0; j0 < m; j0 += kTile) {
     const std::int64_t j1 = std::min(m, j0 + kTile);
     for (std::int64_t i0 = 0; i0 < n; i0 += kTile) {
