@@ -63,6 +63,32 @@ ChannelGroups in_sample_blocks(const Shape& shape, const Layout& layout) {
   return groups;
 }
 
+template <class T>
+void sum_elements(const ChannelGroups& groups, int threads, const T* x, LaneMoments* parts,
+                  float* sums) {
+  const std::int64_t chunks = groups.chunks();
+  for_each_chunk(groups, threads, [&](std::int64_t group, std::int64_t chunk) {
+    LaneMoments& part = parts[group * chunks + chunk];
+    part = LaneMoments{};
+    groups.for_each_run(group, chunk, [&](const NormRows& rows, std::int64_t at) {
+      add_moments(rows, x + at, part);
+    });
+  });
+  for (std::int64_t c = 0; c < groups.channels; ++c) {
+    const std::int64_t group = c / groups.lanes;
+    const auto lane = static_cast<int>(c % groups.lanes);
+    double total = 0;
+    for (std::int64_t i = 0; i < chunks; ++i) {
+      const LaneMoments& part = parts[group * chunks + i];
+      const int end = groups.lanes == 1 ? kNormLanes : lane + 1;  // all lanes are the channel's
+      for (int j = lane; j < end; ++j) {
+        total += part.sum[j];
+      }
+    }
+    sums[c] = static_cast<float>(total);
+  }
+}
+
 }  // namespace
 
 std::optional<ChannelGroups> groups_of(const Shape& shape, const Layout& layout) {
@@ -93,27 +119,12 @@ ChannelGroups channel_groups(const Shape& shape, const Layout& layout) {
 
 void sum_channels(const ChannelGroups& groups, int threads, const float* x, LaneMoments* parts,
                   float* sums) {
-  const std::int64_t chunks = groups.chunks();
-  for_each_chunk(groups, threads, [&](std::int64_t group, std::int64_t chunk) {
-    LaneMoments& part = parts[group * chunks + chunk];
-    part = LaneMoments{};
-    groups.for_each_run(group, chunk, [&](const NormRows& rows, std::int64_t at) {
-      add_moments(rows, x + at, part);
-    });
-  });
-  for (std::int64_t c = 0; c < groups.channels; ++c) {
-    const std::int64_t group = c / groups.lanes;
-    const auto lane = static_cast<int>(c % groups.lanes);
-    double total = 0;
-    for (std::int64_t i = 0; i < chunks; ++i) {
-      const LaneMoments& part = parts[group * chunks + i];
-      const int end = groups.lanes == 1 ? kNormLanes : lane + 1;  // all lanes are the channel's
-      for (int j = lane; j < end; ++j) {
-        total += part.sum[j];
-      }
-    }
-    sums[c] = static_cast<float>(total);
-  }
+  sum_elements(groups, threads, x, parts, sums);
+}
+
+void sum_channels(const ChannelGroups& groups, int threads, const BFloat16* x, LaneMoments* parts,
+                  float* sums) {
+  sum_elements(groups, threads, x, parts, sums);
 }
 
 }  // namespace temper::cpu

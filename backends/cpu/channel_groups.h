@@ -52,6 +52,8 @@ ChannelGroups channel_groups(const Shape& shape, const Layout& layout);
 // The sum of each channel in double, rounded once. `parts` has sum_parts() elements.
 void sum_channels(const ChannelGroups& groups, int threads, const float* x, LaneMoments* parts,
                   float* sums);
+void sum_channels(const ChannelGroups& groups, int threads, const BFloat16* x, LaneMoments* parts,
+                  float* sums);
 inline std::int64_t sum_parts(const ChannelGroups& groups) {
   return groups.count * groups.chunks();
 }

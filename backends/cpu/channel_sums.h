@@ -1,5 +1,5 @@
-// ReduceSum of f32 over all axes but the channels, where those lie in blocks or last: the gradient
-// of a bias added to each channel, without a copy into the plain layout.
+// ReduceSum of f32 or bf16 over all axes but the channels, where those lie in blocks or last: the
+// gradient of a bias added to each channel, without a copy into the plain layout.
 #pragma once
 
 #include <memory>

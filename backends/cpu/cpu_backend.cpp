@@ -27,7 +27,7 @@ class CpuBackend final : public Backend {
   const KernelTable& kernels() const override { return table_; }
   std::string fingerprint() const override { return fingerprint_; }
   bool is_fast(DType dtype) const override {
-    return dtype == DType::kBFloat16 && has_bfloat16_products();
+    return dtype == DType::kBFloat16 && has_fast_bfloat16_products();
   }
 
  private:

@@ -111,6 +111,16 @@ Operand repeated(const BroadcastPlan<1>& walk, DType type, const void* x, std::i
         to[i] = floats[offset + i * stride];
       }
     }
+    // The row again, as often as the axis in front repeats it within this tile.
+    if (last > 0 && walk.strides[0][last - 1] == 0 && run == walk.dims[last]) {
+      const std::int64_t copies =
+          std::min((n - done) / run, walk.dims[last - 1] - index[last - 1]) - 1;
+      for (std::int64_t made = 1; made < copies + 1; made *= 2) {
+        std::copy_n(to, run * std::min(made, copies + 1 - made), to + made * run);
+      }
+      done += copies * run;
+      index[last - 1] += copies;
+    }
     done += run;
     offset += run * stride;
     index[last] += run;

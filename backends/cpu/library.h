@@ -12,8 +12,9 @@ namespace temper::cpu {
 std::string library_fingerprint();
 
 // Whether the processor multiplies bf16 matrices by instructions of its own (AVX512-BF16, AMX) that
-// the library uses.
+// the library uses; and whether those do more in a second than its f32 ones.
 bool has_bfloat16_products();
+bool has_fast_bfloat16_products();
 
 // Channels that fill a vector register.
 std::int64_t register_channels();

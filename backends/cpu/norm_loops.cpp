@@ -4,14 +4,14 @@
 #include <cstring>
 
 #include "backends/cpu/instruction_sets.h"
+#include "backends/cpu/vector_rows.h"
 
 // Written in vectors, which the compiler splits where registers are shorter: left to
 // itself it takes the conversions to double one by one.
 namespace temper::cpu {
 namespace {
 
-constexpr int kEight = 8, kFour = 4;
-using Floats [[gnu::vector_size(32)]] = float;
+constexpr int kEight = kEightLanes, kFour = 4;
 using FourFloats [[gnu::vector_size(16)]] = float;
 using Doubles [[gnu::vector_size(32)]] = double;
 
@@ -40,28 +40,25 @@ template <class T>
   }
 }
 
-[[gnu::always_inline]] inline void load(const float* x, Floats& v) { std::memcpy(&v, x, sizeof v); }
-[[gnu::always_inline]] inline void store(const Floats& v, float* y) {
-  std::memcpy(y, &v, sizeof v);
-}
-
 // V vectors of a row that has fewer elements than lanes: the others are zero.
-[[gnu::always_inline]] inline void load_part(const float* x, int width, Floats* v) {
-  float row[kNormLanes] = {};
+template <class T>
+[[gnu::always_inline]] inline void load_part(const T* x, int width, Floats* v) {
+  T row[kNormLanes] = {};
   copy_lanes(x, row, width);
   load(row, v[0]);
   load(row + kEight, v[1]);
 }
-[[gnu::always_inline]] inline void store_part(const Floats* v, float* y, int width) {
-  float row[kNormLanes];
+template <class T>
+[[gnu::always_inline]] inline void store_part(const Floats* v, T* y, int width) {
+  T row[kNormLanes];
   store(v[0], row);
   store(v[1], row + kEight);
   copy_lanes(row, y, width);
 }
 
 // A row of V vectors; Part: of `width` elements in two vectors.
-template <int V, bool Part>
-[[gnu::always_inline]] inline void load_row(const float* x, int width, Floats* v) {
+template <int V, bool Part, class T>
+[[gnu::always_inline]] inline void load_row(const T* x, int width, Floats* v) {
   if constexpr (Part) {
     load_part(x, width, v);
   } else {
@@ -70,8 +67,8 @@ template <int V, bool Part>
     }
   }
 }
-template <int V, bool Part>
-[[gnu::always_inline]] inline void store_row(const Floats* v, float* y, int width) {
+template <int V, bool Part, class T>
+[[gnu::always_inline]] inline void store_row(const Floats* v, T* y, int width) {
   if constexpr (Part) {
     store_part(v, y, width);
   } else {
@@ -118,6 +115,43 @@ template <int W>
   add_lanes(square, kParts, moments.square, rows.width);
 }
 
+// totals += v, of lanes that the rows reach.
+template <int V>
+[[gnu::always_inline]] inline void add_lanes(const Floats* v, double* totals, int width) {
+  float lanes[V * kEight];
+  for (int i = 0; i < V; ++i) {
+    store(v[i], lanes + i * kEight);
+  }
+  for (int j = 0; j < width; ++j) {
+    totals[j] += static_cast<double>(lanes[j]);
+  }
+}
+
+// Over so few rows a sum in float rounds no more than the products in it do.
+constexpr std::int64_t kFewRows = 16;
+
+// Of values with a short mantissa: in float over a few rows, then in double.
+template <int V, bool Part>
+[[gnu::always_inline]] inline void short_moments_of(const NormRows& rows, const BFloat16* x,
+                                                    LaneMoments& moments) {
+  Floats shift[V];
+  load_lanes<V>(moments.shift, shift);
+  for (std::int64_t first = 0; first < rows.count; first += kFewRows) {
+    const std::int64_t end = std::min(rows.count, first + kFewRows);
+    Floats sum[V] = {}, square[V] = {}, row[V];
+    for (std::int64_t r = first; r < end; ++r, x += rows.stride) {
+      load_row<V, Part>(x, rows.width, row);
+      for (int i = 0; i < V; ++i) {
+        row[i] -= shift[i];
+        sum[i] += row[i];
+        square[i] += row[i] * row[i];
+      }
+    }
+    add_lanes<V>(sum, moments.sum, rows.width);
+    add_lanes<V>(square, moments.square, rows.width);
+  }
+}
+
 // The affine form of a row, and dy where the ReLU behind it lets it pass: the same expression
 // forward and backward, so the same elements.
 template <int V>
@@ -144,9 +178,9 @@ struct AffineRow {
   }
 };
 
-template <int V, bool Part, bool Relu>
-[[gnu::always_inline]] inline void normalise_rows(const NormRows& rows, const float* x,
-                                                  const LaneAffine& affine, float* y) {
+template <int V, bool Part, bool Relu, class T>
+[[gnu::always_inline]] inline void normalise_rows(const NormRows& rows, const T* x,
+                                                  const LaneAffine& affine, T* y) {
   const AffineRow<V> a(affine);
   Floats row[V];
   for (std::int64_t r = 0; r < rows.count; ++r, x += rows.stride, y += rows.stride) {
@@ -162,24 +196,11 @@ template <int V, bool Part, bool Relu>
   }
 }
 
-// totals += v, of lanes that the rows reach.
-template <int V>
-[[gnu::always_inline]] inline void add_lanes(const Floats* v, double* totals, int width) {
-  float lanes[V * kEight];
-  for (int i = 0; i < V; ++i) {
-    store(v[i], lanes + i * kEight);
-  }
-  for (int j = 0; j < width; ++j) {
-    totals[j] += static_cast<double>(lanes[j]);
-  }
-}
-
-// In float over a few rows, whose rounding is no more than that of the products; then in double.
-template <int V, bool Part, bool Relu>
-[[gnu::always_inline]] inline void gradient_sums_of(const NormRows& rows, const float* x,
-                                                    const float* dy, const LaneAffine& affine,
+// In float over a few rows, then in double.
+template <int V, bool Part, bool Relu, class T>
+[[gnu::always_inline]] inline void gradient_sums_of(const NormRows& rows, const T* x, const T* dy,
+                                                    const LaneAffine& affine,
                                                     LaneGradientSums& sums) {
-  constexpr std::int64_t kFewRows = 16;
   const AffineRow<V> a(affine);
   for (std::int64_t first = 0; first < rows.count; first += kFewRows) {
     const std::int64_t end = std::min(rows.count, first + kFewRows);
@@ -201,10 +222,10 @@ template <int V, bool Part, bool Relu>
   }
 }
 
-template <int V, bool Part, bool Relu>
-[[gnu::always_inline]] inline void grad_rows(const NormRows& rows, const float* x, const float* dy,
+template <int V, bool Part, bool Relu, class T>
+[[gnu::always_inline]] inline void grad_rows(const NormRows& rows, const T* x, const T* dy,
                                              const LaneAffine& affine, const LaneGradient& gradient,
-                                             float* dx) {
+                                             T* dx) {
   const AffineRow<V> a(affine);
   Floats slope[V], constant[V], row[V], above[V];
   load_lanes<V>(gradient.slope, slope);
@@ -219,6 +240,57 @@ template <int V, bool Part, bool Relu>
       row[i] = above[i] * a.factor[i] - (centred * slope[i] - constant[i]);
     }
     store_row<V, Part>(row, dx, rows.width);
+  }
+}
+
+// Of 16, 8 or fewer lanes.
+template <class T>
+[[gnu::always_inline]] inline void normalise_any(const NormRows& rows, const T* x,
+                                                 const LaneAffine& affine, bool relu, T* y) {
+  switch (rows.width) {
+    case 16:
+      return relu ? normalise_rows<2, false, true>(rows, x, affine, y)
+                  : normalise_rows<2, false, false>(rows, x, affine, y);
+    case 8:
+      return relu ? normalise_rows<1, false, true>(rows, x, affine, y)
+                  : normalise_rows<1, false, false>(rows, x, affine, y);
+    default:
+      return relu ? normalise_rows<2, true, true>(rows, x, affine, y)
+                  : normalise_rows<2, true, false>(rows, x, affine, y);
+  }
+}
+
+template <class T>
+[[gnu::always_inline]] inline void gradient_sums_any(const NormRows& rows, const T* x, const T* dy,
+                                                     const LaneAffine& affine, bool relu,
+                                                     LaneGradientSums& sums) {
+  switch (rows.width) {
+    case 16:
+      return relu ? gradient_sums_of<2, false, true>(rows, x, dy, affine, sums)
+                  : gradient_sums_of<2, false, false>(rows, x, dy, affine, sums);
+    case 8:
+      return relu ? gradient_sums_of<1, false, true>(rows, x, dy, affine, sums)
+                  : gradient_sums_of<1, false, false>(rows, x, dy, affine, sums);
+    default:
+      return relu ? gradient_sums_of<2, true, true>(rows, x, dy, affine, sums)
+                  : gradient_sums_of<2, true, false>(rows, x, dy, affine, sums);
+  }
+}
+
+template <class T>
+[[gnu::always_inline]] inline void grad_any(const NormRows& rows, const T* x, const T* dy,
+                                            const LaneAffine& affine, bool relu,
+                                            const LaneGradient& gradient, T* dx) {
+  switch (rows.width) {
+    case 16:
+      return relu ? grad_rows<2, false, true>(rows, x, dy, affine, gradient, dx)
+                  : grad_rows<2, false, false>(rows, x, dy, affine, gradient, dx);
+    case 8:
+      return relu ? grad_rows<1, false, true>(rows, x, dy, affine, gradient, dx)
+                  : grad_rows<1, false, false>(rows, x, dy, affine, gradient, dx);
+    default:
+      return relu ? grad_rows<2, true, true>(rows, x, dy, affine, gradient, dx)
+                  : grad_rows<2, true, false>(rows, x, dy, affine, gradient, dx);
   }
 }
 
@@ -237,51 +309,52 @@ void add_moments(const NormRows& rows, const float* x, LaneMoments& moments) {
 }
 
 TEMPER_CLONES("arch=x86-64-v4", "arch=x86-64-v3", "default")
-void normalise(const NormRows& rows, const float* x, const LaneAffine& affine, bool relu,
-               float* y) {
+void add_moments(const NormRows& rows, const BFloat16* x, LaneMoments& moments) {
   switch (rows.width) {
     case 16:
-      return relu ? normalise_rows<2, false, true>(rows, x, affine, y)
-                  : normalise_rows<2, false, false>(rows, x, affine, y);
+      return short_moments_of<2, false>(rows, x, moments);
     case 8:
-      return relu ? normalise_rows<1, false, true>(rows, x, affine, y)
-                  : normalise_rows<1, false, false>(rows, x, affine, y);
+      return short_moments_of<1, false>(rows, x, moments);
     default:
-      return relu ? normalise_rows<2, true, true>(rows, x, affine, y)
-                  : normalise_rows<2, true, false>(rows, x, affine, y);
+      return short_moments_of<2, true>(rows, x, moments);
   }
+}
+
+TEMPER_CLONES("arch=x86-64-v4", "arch=x86-64-v3", "default")
+void normalise(const NormRows& rows, const float* x, const LaneAffine& affine, bool relu,
+               float* y) {
+  normalise_any(rows, x, affine, relu, y);
 }
 
 TEMPER_CLONES("arch=x86-64-v4", "arch=x86-64-v3", "default")
 void add_gradient_sums(const NormRows& rows, const float* x, const float* dy,
                        const LaneAffine& affine, bool relu, LaneGradientSums& sums) {
-  switch (rows.width) {
-    case 16:
-      return relu ? gradient_sums_of<2, false, true>(rows, x, dy, affine, sums)
-                  : gradient_sums_of<2, false, false>(rows, x, dy, affine, sums);
-    case 8:
-      return relu ? gradient_sums_of<1, false, true>(rows, x, dy, affine, sums)
-                  : gradient_sums_of<1, false, false>(rows, x, dy, affine, sums);
-    default:
-      return relu ? gradient_sums_of<2, true, true>(rows, x, dy, affine, sums)
-                  : gradient_sums_of<2, true, false>(rows, x, dy, affine, sums);
-  }
+  gradient_sums_any(rows, x, dy, affine, relu, sums);
 }
 
 TEMPER_CLONES("arch=x86-64-v4", "arch=x86-64-v3", "default")
 void normalise_grad(const NormRows& rows, const float* x, const float* dy, const LaneAffine& affine,
                     bool relu, const LaneGradient& gradient, float* dx) {
-  switch (rows.width) {
-    case 16:
-      return relu ? grad_rows<2, false, true>(rows, x, dy, affine, gradient, dx)
-                  : grad_rows<2, false, false>(rows, x, dy, affine, gradient, dx);
-    case 8:
-      return relu ? grad_rows<1, false, true>(rows, x, dy, affine, gradient, dx)
-                  : grad_rows<1, false, false>(rows, x, dy, affine, gradient, dx);
-    default:
-      return relu ? grad_rows<2, true, true>(rows, x, dy, affine, gradient, dx)
-                  : grad_rows<2, true, false>(rows, x, dy, affine, gradient, dx);
-  }
+  grad_any(rows, x, dy, affine, relu, gradient, dx);
+}
+
+TEMPER_CLONES("arch=x86-64-v4", "arch=x86-64-v3", "default")
+void normalise(const NormRows& rows, const BFloat16* x, const LaneAffine& affine, bool relu,
+               BFloat16* y) {
+  normalise_any(rows, x, affine, relu, y);
+}
+
+TEMPER_CLONES("arch=x86-64-v4", "arch=x86-64-v3", "default")
+void add_gradient_sums(const NormRows& rows, const BFloat16* x, const BFloat16* dy,
+                       const LaneAffine& affine, bool relu, LaneGradientSums& sums) {
+  gradient_sums_any(rows, x, dy, affine, relu, sums);
+}
+
+TEMPER_CLONES("arch=x86-64-v4", "arch=x86-64-v3", "default")
+void normalise_grad(const NormRows& rows, const BFloat16* x, const BFloat16* dy,
+                    const LaneAffine& affine, bool relu, const LaneGradient& gradient,
+                    BFloat16* dx) {
+  grad_any(rows, x, dy, affine, relu, gradient, dx);
 }
 
 }  // namespace temper::cpu

@@ -1,10 +1,12 @@
-// The loops of batch normalisation over f32 rows of channels side by side, in AVX-512, AVX2 and
-// plain x86-64 form. Sums are kept in double. Differences to a mean near the values are exact in
-// float, so a large mean costs nothing.
+// The loops of batch normalisation over rows of channels side by side, of f32 or bf16 with the
+// arithmetic in f32, in AVX-512, AVX2 and plain x86-64 form. Sums are kept in double. Differences
+// to a mean near the values are exact in float, so a large mean costs nothing.
 #pragma once
 
 #include <cstdint>
 #include <limits>
+
+#include "runtime/base/float16.h"
 
 namespace temper::cpu {
 
@@ -25,6 +27,7 @@ struct LaneMoments {
   double square[kNormLanes] = {};
 };
 void add_moments(const NormRows& rows, const float* x, LaneMoments& moments);
+void add_moments(const NormRows& rows, const BFloat16* x, LaneMoments& moments);
 
 // y = (x - mean) * factor + bias, behind a ReLU no more than `ceiling`; NaN: it has none.
 struct LaneAffine {
@@ -34,6 +37,8 @@ struct LaneAffine {
   float ceiling = std::numeric_limits<float>::quiet_NaN();
 };
 void normalise(const NormRows& rows, const float* x, const LaneAffine& affine, bool relu, float* y);
+void normalise(const NormRows& rows, const BFloat16* x, const LaneAffine& affine, bool relu,
+               BFloat16* y);
 
 // With c = x - mean and g = dy, or 0 where the fused ReLU's input is not positive, or not
 // below its ceiling.
@@ -44,6 +49,8 @@ struct LaneGradientSums {
 };
 void add_gradient_sums(const NormRows& rows, const float* x, const float* dy,
                        const LaneAffine& affine, bool relu, LaneGradientSums& sums);
+void add_gradient_sums(const NormRows& rows, const BFloat16* x, const BFloat16* dy,
+                       const LaneAffine& affine, bool relu, LaneGradientSums& sums);
 
 // dx = g * factor - c * slope + constant
 struct LaneGradient {
@@ -52,5 +59,8 @@ struct LaneGradient {
 };
 void normalise_grad(const NormRows& rows, const float* x, const float* dy, const LaneAffine& affine,
                     bool relu, const LaneGradient& gradient, float* dx);
+void normalise_grad(const NormRows& rows, const BFloat16* x, const BFloat16* dy,
+                    const LaneAffine& affine, bool relu, const LaneGradient& gradient,
+                    BFloat16* dx);
 
 }  // namespace temper::cpu

@@ -1,5 +1,8 @@
 #include "backends/cpu/onednn_conv_geometry.h"
 
+#include <algorithm>
+
+#include "backends/cpu/checked_row.h"
 #include "backends/cpu/lane_conv.h"
 #include "runtime/base/error.h"
 
@@ -26,6 +29,18 @@ double ConvGeometry::flops() const {
   }
   for (std::size_t a = groups > 1 ? 2 : 1; a < w.size(); ++a) {
     total *= static_cast<double>(w[a]);
+  }
+  return total;
+}
+
+double ConvGeometry::elements() const {
+  double total = 0;
+  for (const Dims* dims : {&x, &w, &y}) {
+    double count = 1;
+    for (const auto dim : *dims) {
+      count *= static_cast<double>(dim);
+    }
+    total += count;
   }
   return total;
 }
@@ -74,6 +89,38 @@ std::string refuse_few_channels(DType type, const Attrs& attrs, const Shape& x, 
   return is_made_for_lanes(plan) && refuse_lane_conv(plan).empty()
              ? "few channels of many samples are faster by way of f32"
              : "";
+}
+
+void shrink_conv(Attrs& attrs, const ConvTensors& tensors) {
+  Shape &x = tensors.x->shape, &w = tensors.w->shape, &y = tensors.y->shape;
+  const auto spatial = static_cast<std::size_t>(w.rank() - 2);
+  const std::int64_t groups = attrs.get_int("group", 1);
+  const std::int64_t of_group = few(w[0] / groups), kept = few(groups);
+  attrs.set("group", kept);
+  w[0] = kept * of_group;
+  w[1] = few(w[1]);
+  x[0] = y[0] = std::min<std::int64_t>(x[0], 2);
+  x[1] = kept * w[1];
+  y[1] = w[0];
+  const Dims strides = attrs.get_ints("strides", Dims(spatial, 1));
+  const Dims dilations = attrs.get_ints("dilations", Dims(spatial, 1));
+  const Dims pads = attrs.get_ints("pads", Dims(2 * spatial, 0));
+  for (std::size_t i = 0; i < spatial; ++i) {
+    const int axis = static_cast<int>(i) + 2;
+    const std::int64_t extent = (w[axis] - 1) * dilations[i] + 1;
+    const std::int64_t outside = pads[i] + pads[i + spatial] - extent;
+    y[axis] = std::max<std::int64_t>(std::min<std::int64_t>(y[axis], 3),
+                                     (outside + strides[i]) / strides[i] + 1);
+    x[axis] = (y[axis] - 1) * strides[i] - outside;
+  }
+  for (const auto& [name, shape] : {std::pair("input_shape", &x), std::pair("weight_shape", &w)}) {
+    if (attrs.has(name)) {
+      attrs.set(name, std::vector<std::int64_t>(shape->begin(), shape->end()));
+    }
+  }
+  if (tensors.bias != nullptr) {
+    tensors.bias->shape = Shape{w[0]};
+  }
 }
 
 std::optional<Layout> weights_layout(const ConvGeometry& geometry, const Desc& desc) {

@@ -16,6 +16,7 @@ struct ConvGeometry {
   Dims strides, dilations, pads_begin, pads_end;
 
   double flops() const;
+  double elements() const;  // of x, w and y
 };
 
 // "" or why oneDNN cannot take it; fills `geometry`.
@@ -25,6 +26,13 @@ std::string read_conv(const Attrs& attrs, const Shape& x, const Shape& w, const 
 // "" or why bf16 goes another way: few channels of many samples are faster by way of f32.
 std::string refuse_few_channels(DType type, const Attrs& attrs, const Shape& x, const Shape& w,
                                 const Shape& y);
+
+// The tensors of a convolution or of one of its gradients, in a query; no bias: null.
+struct ConvTensors {
+  TensorSpec *x, *w, *y, *bias;
+};
+// Makes them those of a convolution of few channels and pixels with the same windows.
+void shrink_conv(Attrs& attrs, const ConvTensors& tensors);
 
 // Layouts are those of ONNX's weight tensor [O, I/group, k...]; oneDNN's has the group as an axis
 // of its own. Empty: the descriptor has no such layout (blocks that cross the group border).

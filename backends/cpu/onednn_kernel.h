@@ -4,6 +4,7 @@
 
 #include <vector>
 
+#include "backends/cpu/checked_row.h"
 #include "backends/cpu/onednn_support.h"
 #include "backends/cpu/parallel.h"
 #include "runtime/backend/kernel_table.h"
@@ -92,22 +93,46 @@ class OneDnnKernel : public Kernel {
 // A row whose supports() and prepare() share one decision: decide(query, plan) returns "" or why
 // not; prepare(query, plan) runs with the thread count plan.threads set.
 template <class Plan>
+class PlannedRow final : public KernelImpl {
+ public:
+  using Decide = std::string (*)(const OpQuery&, Plan&);
+  using Prepare = std::unique_ptr<Kernel> (*)(const OpQuery&, const Plan&);
+
+  PlannedRow(Decide decision, Prepare maker) : decide_(decision), prepare_(maker) {}
+
+  std::string_view family() const override { return "onednn"; }
+  Support supports(const OpQuery& query) const override {
+    Plan plan;
+    return support_from(decide_(query, plan));
+  }
+  std::unique_ptr<Kernel> prepare(const OpQuery& query) const override {
+    Plan plan;
+    const std::string reason = decide_(query, plan);
+    TEMPER_ASSERT(reason.empty(), reason);
+    const ThreadCountScope scope(plan.threads);
+    return prepare_(query, plan);
+  }
+
+ private:
+  Decide decide_;
+  Prepare prepare_;
+};
+
+template <class Plan>
 void add_planned(KernelTable& table, std::string_view op,
                  std::string (*decide)(const OpQuery&, Plan&),
                  std::unique_ptr<Kernel> (*prepare)(const OpQuery&, const Plan&)) {
-  table.add(
-      op, "onednn",
-      [decide](const OpQuery& query) {
-        Plan plan;
-        return support_from(decide(query, plan));
-      },
-      [decide, prepare](const OpQuery& query) {
-        Plan plan;
-        const std::string reason = decide(query, plan);
-        TEMPER_ASSERT(reason.empty(), reason);
-        const ThreadCountScope scope(plan.threads);
-        return prepare(query, plan);
-      });
+  table.add(op, std::make_unique<PlannedRow<Plan>>(decide, prepare));
+}
+
+// The same, its bf16 code checked at its first use by queries that `shrink` makes.
+template <class Plan>
+void add_checked(KernelTable& table, std::string_view op,
+                 std::string (*decide)(const OpQuery&, Plan&),
+                 std::unique_ptr<Kernel> (*prepare)(const OpQuery&, const Plan&),
+                 SmallQuery (*shrink)(const OpQuery&)) {
+  table.add(op, std::make_unique<CheckedRow>(
+                    table, std::make_unique<PlannedRow<Plan>>(decide, prepare), shrink));
 }
 
 }  // namespace temper::cpu

@@ -4,6 +4,7 @@
 #include <mutex>
 
 #include "backends/cpu/instruction_sets.h"
+#include "backends/cpu/processor.h"
 
 namespace temper::cpu {
 namespace {
@@ -164,6 +165,11 @@ std::int64_t register_channels() { return has_isa(dnnl::cpu_isa::avx512_core) ? 
 
 bool has_bfloat16_products() { return has_isa(dnnl::cpu_isa::avx512_core_bf16); }
 
+bool has_fast_bfloat16_products() {
+  return has_bfloat16_products() &&
+         (has_isa(dnnl::cpu_isa::avx512_core_amx) || !halves_bfloat16_products());
+}
+
 bool has_data_type(DType dtype) {
   switch (dtype) {
     case DType::kFloat32:
@@ -307,6 +313,15 @@ std::string refuse_product(const OpQuery& query, DType& type) {
     }
   }
   return {};
+}
+
+std::string refuse_slow_product(DType type, double flops, double elements) {
+  // Where f32 does twice as much in a second, it wins by 5 picoseconds an operation, and the
+  // conversions take 300 to 400 an element.
+  constexpr double kOperationsPerElement = 80;
+  const bool slow = type == DType::kBFloat16 && !has_fast_bfloat16_products() &&
+                    flops > kOperationsPerElement * elements;
+  return slow ? "this processor's f32 products are faster than its bf16 ones" : "";
 }
 
 }  // namespace temper::cpu

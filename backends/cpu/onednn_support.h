@@ -106,4 +106,8 @@ int quality_of(const PD& pd) {
 // `type` becomes that. Outputs have it too; those of bf16 products may be f32.
 std::string refuse_product(const OpQuery& query, DType& type);
 
+// "", or that a product in bf16 of so many operations on tensors of so many elements takes longer
+// than its conversion to f32 and back and the product in f32.
+std::string refuse_slow_product(DType type, double flops, double elements);
+
 }  // namespace temper::cpu

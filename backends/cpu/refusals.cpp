@@ -35,6 +35,30 @@ std::string refuse_dtypes(const OpQuery& query) {
   return {};
 }
 
+std::string refuse_row_types(const OpQuery& query, std::initializer_list<std::size_t> inputs,
+                             std::initializer_list<std::size_t> outputs) {
+  OpQuery wide = query;
+  const DType type = query.inputs[*inputs.begin()].dtype;
+  std::string reason;
+  const auto widen = [&](std::vector<TensorSpec>& specs, std::size_t i) {
+    if (i >= specs.size() || !specs[i].present()) {
+      return;
+    }
+    if (specs[i].dtype != type) {
+      reason = concat("one tensor is ", type, ", another ", specs[i].dtype);
+    } else if (type == DType::kBFloat16) {
+      specs[i].dtype = DType::kFloat32;
+    }
+  };
+  for (const std::size_t i : inputs) {
+    widen(wide.inputs, i);
+  }
+  for (const std::size_t i : outputs) {
+    widen(wide.outputs, i);
+  }
+  return reason.empty() ? refuse_dtypes(wide) : reason;
+}
+
 Support support_from(const std::string& reason) {
   return reason.empty() ? Support::yes() : Support::no(reason);
 }

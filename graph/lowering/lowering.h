@@ -82,6 +82,7 @@ class Lowering {
   bool lower_as_alias(const Node& node);
   bool lower_as_parts(const Node& node);
   bool lower_as_empty(const Node& node);
+  bool lower_later(NodeId id);
   void lower_updates();
   void lower_outputs();
   PhysicalId emit(std::string_view op, const Attrs& attrs, std::vector<PhysicalId> inputs,
@@ -96,6 +97,7 @@ class Lowering {
   PhysicalId add_physical(TensorSpec spec);
   PhysicalId physical(ValueId id);
   PhysicalId in_layout(PhysicalId source, const Layout& layout, bool variable_may_adopt);
+  PhysicalId convert_now(PhysicalId id, const Layout& layout);
   Layout& variable_layout(VariableId id);
   bool layout_is_free(VariableId id) const;
   void settle_layout(VariableId id, const Layout& layout);
@@ -126,6 +128,13 @@ class Lowering {
   const LowerOptions& options_;
   std::map<ValueId, PhysicalId> of_value_;
   std::map<std::pair<PhysicalId, std::string>, PhysicalId> reordered_;
+  // Conversions of variables whose layout is still free, which wait for a reader to choose it:
+  // the node, and its output once it has been lowered.
+  struct Later {
+    NodeId node;
+    PhysicalId made = -1;
+  };
+  std::map<PhysicalId, Later> later_;
   std::vector<Physical> physicals_;
   std::vector<PendingStep> steps_;
   std::vector<Tensor> constants_;

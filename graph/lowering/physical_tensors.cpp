@@ -2,7 +2,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "graph/ir/op_def.h"
 #include "graph/lowering/lowering.h"
+#include "graph/passes/evaluate.h"
 #include "runtime/base/error.h"
 
 namespace temper::graph {
@@ -14,6 +16,29 @@ VariableId layout_source(const Graph& graph, VariableId id) {
     id = graph.variable(id).layout_of;
   }
   return id;
+}
+
+// The layout that f32 values have where 16-bit ones lie in this one: products of 16 bits read pairs
+// of neighbours, so their blocks end in blocks of two, which gradients in f32 do not have.
+Layout without_pairs(const Layout& layout) {
+  if (layout.plain || layout.inner_count == 0) {
+    return layout;
+  }
+  const auto last = static_cast<std::size_t>(layout.inner_count) - 1;
+  if (layout.inner_block[last] != 2) {
+    return layout;
+  }
+  Layout whole = layout;
+  --whole.inner_count;
+  whole.inner_block[last] = 0;
+  whole.inner_axis[last] = 0;
+  for (std::size_t i = 0; i < last; ++i) {
+    if (layout.inner_axis[i] == layout.inner_axis[last]) {
+      whole.inner_block[i] *= 2;
+      return whole;
+    }
+  }
+  return Layout{};
 }
 
 }  // namespace
@@ -74,8 +99,50 @@ PhysicalId Lowering::physical(ValueId id) {
   return made;
 }
 
+// A copy in 16 bits of a variable that nobody has read yet, if it could come in blocks.
+bool Lowering::lower_later(NodeId id) {
+  const Node& node = graph_.node(id);
+  if (node.op->movement != Movement::kConvert || node.inputs.size() != 1) {
+    return false;
+  }
+  const Value& output = graph_.value(node.outputs.front());
+  const Physical& from = physicals_[static_cast<std::size_t>(physical(node.inputs.front()))];
+  if (size_of(output.dtype) != 2 || output.shape.rank() < 3 ||
+      from.home != Physical::Home::kVariable || !layout_is_free(from.variable) ||
+      gradient_of_.contains(node.outputs.front())) {
+    return false;
+  }
+  const PhysicalId made = add_physical({output.dtype, output.shape, {}, true});
+  later_[made] = {id, -1};
+  of_value_[node.outputs.front()] = made;
+  return true;
+}
+
+// The output of a conversion that waited: now that a reader wants it in `layout`, its variable lies
+// as that is in f32, and the conversion changes nothing but the type.
+PhysicalId Lowering::convert_now(PhysicalId id, const Layout& layout) {
+  Later& later = later_.at(id);
+  if (later.made < 0) {
+    const Node& node = graph_.node(later.node);
+    PhysicalId source = physical(node.inputs.front());
+    const VariableId variable = physicals_[static_cast<std::size_t>(source)].variable;
+    if (layout_is_free(variable)) {
+      settle_layout(variable, without_pairs(layout));
+      source = physical(node.inputs.front());
+    }
+    OpQuery query = make_query(graph_, later.node, options_.threads);
+    query.inputs.front() = physicals_[static_cast<std::size_t>(source)].spec;
+    emit_selected(node, query, select_kernel(backend_, query), {source});
+    later.made = of_value_.at(node.outputs.front());
+  }
+  return later.made;
+}
+
 // `source` in `layout`: itself, an earlier reorder of it, or a new one.
 PhysicalId Lowering::in_layout(PhysicalId source, const Layout& layout, bool variable_may_adopt) {
+  if (later_.contains(source)) {
+    source = convert_now(source, variable_may_adopt ? layout : Layout{});
+  }
   Physical& from = physicals_[static_cast<std::size_t>(source)];
   if (from.spec.dtype == DType::kOpaque) {
     return source;

@@ -128,7 +128,7 @@ bool Lowering::lower_as_parts(const Node& node) {
   const int axis = static_cast<int>(node.attrs.get_int("axis", 0));
   const PhysicalId source = physical(node.inputs.front());
   const Physical& from = physicals_[static_cast<std::size_t>(source)];
-  if (!from.spec.layout.plain || whole.shape.count(0, axis) != 1 ||
+  if (!from.spec.layout.plain || whole.shape.count(0, axis) != 1 || later_.contains(source) ||
       physicals_[static_cast<std::size_t>(root(source))].home != Physical::Home::kBlock) {
     return false;
   }
@@ -194,7 +194,7 @@ void Lowering::lower_commit_layouts(const Node& node, OpQuery& query) {
 
 void Lowering::lower_node(NodeId id) {
   const Node& node = graph_.node(id);
-  if (lower_as_alias(node) || lower_as_empty(node) || lower_as_parts(node)) {
+  if (lower_as_alias(node) || lower_as_empty(node) || lower_as_parts(node) || lower_later(id)) {
     return;
   }
   // Where no kernel is found, so that all that are missing are named at once.

@@ -4,6 +4,7 @@
 #include <string>
 #include <utility>
 
+#include "runtime/backend/prepared_input.h"
 #include "runtime/base/alignment.h"
 #include "runtime/base/concat.h"
 
@@ -129,14 +130,18 @@ class WidenedRow final : public KernelImpl {
       : row_(row), loops_(loops), family_(concat(row.family(), kSuffix)) {}
 
   std::string_view family() const override { return family_; }
+  bool widens(const KernelImpl& row) const { return &row == &row_; }
 
   Support supports(const OpQuery& query) const override {
     if (!any_16_bit(query)) {
       return Support::not_concerned();
     }
     OpQuery wide;
-    return widen(query, wide) ? row_.supports(wide)
-                              : Support::no("the forward kernel is another one");
+    if (!widen(query, wide)) {
+      return Support::no("the forward kernel is another one");
+    }
+    const Support support = row_.supports(wide);
+    return support.ok && prepares_input(wide) ? Support::not_concerned() : support;
   }
 
   std::unique_ptr<Kernel> prepare(const OpQuery& query) const override {
@@ -146,6 +151,12 @@ class WidenedRow final : public KernelImpl {
   }
 
  private:
+  // What is prepared once is not converted before each run.
+  bool prepares_input(const OpQuery& wide) const {
+    return wide.attrs != nullptr && wide.attrs->get_int("settled_weight", 0) != 0 &&
+           dynamic_cast<const PreparesInput*>(row_.prepare(wide).get()) != nullptr;
+  }
+
   // False when the forward's kernel is none of ours.
   static bool widen(const OpQuery& query, OpQuery& wide) {
     wide = query;
@@ -175,13 +186,16 @@ void add_widened_rows(KernelTable& table, const ConversionLoops& loops) {
       continue;
     }
     const auto& rows = table.rows(op);
-    const auto has_family = [&](const std::string& family) {
-      return std::any_of(rows.begin(), rows.end(),
-                         [&](const auto& row) { return row->family() == family; });
+    // By the row: an op may have several of one family.
+    const auto is_widened = [&](const KernelImpl& candidate) {
+      return std::any_of(rows.begin(), rows.end(), [&](const auto& row) {
+        const auto* widened = dynamic_cast<const WidenedRow*>(row.get());
+        return widened != nullptr && (widened == &candidate || widened->widens(candidate));
+      });
     };
     for (std::size_t i = 0, count = rows.size(); i < count; ++i) {
       const KernelImpl& row = *rows[i];
-      if (!row.family().ends_with(kSuffix) && !has_family(concat(row.family(), kSuffix))) {
+      if (!is_widened(row)) {
         table.add(op, std::make_unique<WidenedRow>(row, loops));
       }
     }

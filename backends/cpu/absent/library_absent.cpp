@@ -8,6 +8,7 @@ namespace temper::cpu {
 std::string library_fingerprint() { return concat("own ", panel_instructions()); }
 
 bool has_bfloat16_products() { return false; }
+bool has_fast_bfloat16_products() { return false; }
 
 std::int64_t register_channels() { return panel_width() / 2; }
 

@@ -1,4 +1,5 @@
-// BatchNormTrain with an optional fused ReLU or ReLU6, and its gradient, f32. Statistics and the
+// BatchNormTrain with an optional fused ReLU or ReLU6, and its gradient, of f32 or of bf16 with its
+// statistics, scale and bias in f32. Statistics and the
 // sums of the gradient are kept in double: a library that sums them in float loses four digits over
 // 80,000 values and more with a large mean. The saved value holds, per channel, by how much the
 // mean missed its rounding to float: with it the values are centred as if the mean were in double.
@@ -28,6 +29,7 @@ struct NormPlan {
   ChannelGroups groups;
   double epsilon = 0;
   Rectifier rectifier;
+  DType type = DType::kFloat32;  // of x, y and their gradients
   int threads = 1;
 
   std::int64_t units() const { return groups.count * groups.chunks(); }
@@ -51,16 +53,12 @@ struct NormPlan {
   }
 };
 
-std::string choose(const OpQuery& query, const TensorSpec& x, NormPlan& plan) {
-  std::string reason = refuse_dtypes(query);
-  if (!reason.empty()) {
-    return reason;
-  }
+void choose(const OpQuery& query, const TensorSpec& x, NormPlan& plan) {
   plan.groups = channel_groups(x.shape, x.layout);
   plan.rectifier = rectifier_of(*query.attrs);
   plan.epsilon = query.attrs->get_double("epsilon", 1e-5);
+  plan.type = x.dtype;
   plan.threads = threads_for_elements(query.threads, x.shape.element_count());
-  return {};
 }
 
 // What lanes of a group hold of each channel, added up in the order of chunks.
@@ -99,9 +97,15 @@ class BatchNormKernel final : public Kernel {
   }
 
   void run(const KernelArgs& args) const override {
+    plan_.type == DType::kBFloat16 ? run_as<BFloat16>(args) : run_as<float>(args);
+  }
+
+ private:
+  template <class T>
+  void run_as(const KernelArgs& args) const {
     const ChannelGroups& groups = plan_.groups;
-    const auto* x = static_cast<const float*>(args.inputs[kX]);
-    auto* y = static_cast<float*>(args.outputs[kY]);
+    const auto* x = static_cast<const T*>(args.inputs[kX]);
+    auto* y = static_cast<T*>(args.outputs[kY]);
     auto* parts = static_cast<LaneMoments*>(args.workspace);
     auto* affine = reinterpret_cast<LaneAffine*>(parts + plan_.units());
     run_two_passes(
@@ -119,16 +123,17 @@ class BatchNormKernel final : public Kernel {
         });
   }
 
- private:
   // The shift is the chunk's first value: near the mean where the mean is large.
-  void sum(const float* x, std::int64_t group, std::int64_t chunk, LaneMoments& part) const {
+  template <class T>
+  void sum(const T* x, std::int64_t group, std::int64_t chunk, LaneMoments& part) const {
     part = LaneMoments{};
     bool first = true;
     plan_.groups.for_each_run(group, chunk, [&](const NormRows& rows, std::int64_t at) {
       if (first) {
         for (int lane = 0; lane < kNormLanes; ++lane) {
           const bool one = plan_.groups.lanes == 1;
-          part.shift[lane] = one ? x[at] : lane < rows.width ? x[at + lane] : 0.0f;
+          part.shift[lane] =
+              one || lane < rows.width ? static_cast<float>(x[one ? at : at + lane]) : 0.0f;
         }
         first = false;
       }
@@ -198,7 +203,11 @@ class BatchNormKernel final : public Kernel {
 };
 
 std::string plan_forward(const OpQuery& query, NormPlan& plan) {
-  return choose(query, query.inputs[kX], plan);
+  std::string reason = refuse_row_types(query, {kX}, {kY});
+  if (reason.empty()) {
+    choose(query, query.inputs[kX], plan);
+  }
+  return reason;
 }
 
 // dscale = r sum g (x - mean),  dbias = sum g,
@@ -224,10 +233,16 @@ class BatchNormGradKernel final : public Kernel {
   }
 
   void run(const KernelArgs& args) const override {
+    plan_.type == DType::kBFloat16 ? run_as<BFloat16>(args) : run_as<float>(args);
+  }
+
+ private:
+  template <class T>
+  void run_as(const KernelArgs& args) const {
     const ChannelGroups& groups = plan_.groups;
-    const auto* x = static_cast<const float*>(args.inputs[kGradX]);
-    const auto* dy = static_cast<const float*>(args.inputs[kGradDy]);
-    auto* dx = wanted_[kDx] ? static_cast<float*>(args.outputs[kDx]) : nullptr;
+    const auto* x = static_cast<const T*>(args.inputs[kGradX]);
+    const auto* dy = static_cast<const T*>(args.inputs[kGradDy]);
+    auto* dx = wanted_[kDx] ? static_cast<T*>(args.outputs[kDx]) : nullptr;
     auto* parts = static_cast<LaneGradientSums*>(args.workspace);
     auto* affine = reinterpret_cast<LaneAffine*>(parts + plan_.units());
     auto* gradient = reinterpret_cast<LaneGradient*>(affine + groups.count);
@@ -256,7 +271,6 @@ class BatchNormGradKernel final : public Kernel {
         });
   }
 
- private:
   static float at(const KernelArgs& args, int i, std::int64_t c) {
     return static_cast<const float*>(args.inputs[i])[c];
   }
@@ -336,7 +350,11 @@ std::string plan_gradient(const OpQuery& query, NormPlan& plan) {
       (!saved || dynamic_cast<const BatchNormKernel*>(query.forward) == nullptr)) {
     return "the forward BatchNormTrain is another kernel";
   }
-  return choose(query, query.inputs[kGradX], plan);
+  std::string reason = refuse_row_types(query, {kGradX, kGradDy}, {kDx});
+  if (reason.empty()) {
+    choose(query, query.inputs[kGradX], plan);
+  }
+  return reason;
 }
 
 template <class K>

@@ -1,5 +1,5 @@
-// BatchNormalization by given statistics with an optional fused ReLU or ReLU6, f32, in the layout
-// that x comes in: y = (x - mean) scale (var + epsilon)^-1/2 + bias.
+// BatchNormalization by given statistics with an optional fused ReLU or ReLU6, of f32 or bf16, in
+// the layout that x comes in: y = (x - mean) scale (var + epsilon)^-1/2 + bias.
 #include <cmath>
 
 #include "backends/cpu/channel_groups.h"
@@ -14,7 +14,8 @@ namespace {
 enum Input { kX, kScale, kBias, kMean, kVar };
 
 std::string refuse(const OpQuery& query) {
-  return query.attrs->get_int("training_mode", 0) != 0 ? "in training mode" : refuse_dtypes(query);
+  return query.attrs->get_int("training_mode", 0) != 0 ? "in training mode"
+                                                       : refuse_row_types(query, {kX}, {0});
 }
 
 class FrozenNormKernel final : public Kernel {
@@ -23,6 +24,7 @@ class FrozenNormKernel final : public Kernel {
       : groups_(channel_groups(query.inputs[kX].shape, query.inputs[kX].layout)),
         rectifier_(rectifier_of(*query.attrs)),
         epsilon_(query.attrs->get_double("epsilon", 1e-5)),
+        type_(query.inputs[kX].dtype),
         threads_(threads_for_elements(query.threads, query.inputs[kX].shape.element_count())) {
     input_layouts.resize(query.inputs.size());
     input_layouts[kX] = groups_.layout;
@@ -32,8 +34,14 @@ class FrozenNormKernel final : public Kernel {
   }
 
   void run(const KernelArgs& args) const override {
-    const auto* x = static_cast<const float*>(args.inputs[kX]);
-    auto* y = static_cast<float*>(args.outputs[0]);
+    type_ == DType::kBFloat16 ? run_as<BFloat16>(args) : run_as<float>(args);
+  }
+
+ private:
+  template <class T>
+  void run_as(const KernelArgs& args) const {
+    const auto* x = static_cast<const T*>(args.inputs[kX]);
+    auto* y = static_cast<T*>(args.outputs[0]);
     for_each_chunk(groups_, threads_, [&](std::int64_t group, std::int64_t chunk) {
       const LaneAffine affine = affine_of(args, group);
       groups_.for_each_run(group, chunk, [&](const NormRows& rows, std::int64_t at) {
@@ -42,7 +50,6 @@ class FrozenNormKernel final : public Kernel {
     });
   }
 
- private:
   // A plain channel has all lanes of its group; those behind the last channel are padding.
   LaneAffine affine_of(const KernelArgs& args, std::int64_t group) const {
     LaneAffine affine;
@@ -68,6 +75,7 @@ class FrozenNormKernel final : public Kernel {
   ChannelGroups groups_;
   Rectifier rectifier_;
   double epsilon_;
+  DType type_;
   int threads_;
 };
 

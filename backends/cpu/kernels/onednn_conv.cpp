@@ -40,6 +40,9 @@ std::string plan_conv(const OpQuery& query, ConvPlan& plan) {
   if (reason.empty() && query.outputs[0].dtype != plan.type) {
     reason = "the output has another type";
   }
+  if (reason.empty()) {
+    reason = refuse_slow_product(plan.type, plan.geometry.flops(), plan.geometry.elements());
+  }
   if (!reason.empty()) {
     return reason;
   }
@@ -86,11 +89,19 @@ std::unique_ptr<Kernel> prepare_conv(const OpQuery& query, const ConvPlan& plan)
   return kernel;
 }
 
+SmallQuery shrink(const OpQuery& query) {
+  SmallQuery small{*query.attrs, query};
+  auto& inputs = small.query.inputs;
+  TensorSpec* const bias = has_input(query, 2) ? &inputs[2] : nullptr;
+  shrink_conv(small.attrs, {&inputs[0], &inputs[1], &small.query.outputs[0], bias});
+  return small;
+}
+
 }  // namespace
 
 void register_onednn_conv(KernelTable& table) {
   add_settled_conv_rows("Conv", table);
-  add_planned<ConvPlan>(table, "Conv", plan_conv, prepare_conv);
+  add_checked<ConvPlan>(table, "Conv", plan_conv, prepare_conv, shrink);
 }
 
 }  // namespace temper::cpu

@@ -57,6 +57,9 @@ std::string plan_data(const OpQuery& query, DataPlan& plan) {
     reason = refuse_few_channels(plan.type, *query.attrs, query.outputs[0].shape,
                                  query.inputs[0].shape, query.inputs[1].shape);
   }
+  if (reason.empty()) {
+    reason = refuse_slow_product(plan.type, plan.geometry.flops(), plan.geometry.elements());
+  }
   if (!reason.empty()) {
     return reason;
   }
@@ -152,6 +155,9 @@ std::string plan_weights(const OpQuery& query, WeightsPlan& plan) {
     reason = refuse_few_channels(plan.type, *query.attrs, query.inputs[0].shape,
                                  query.outputs[0].shape, query.inputs[1].shape);
   }
+  if (reason.empty()) {
+    reason = refuse_slow_product(plan.type, plan.geometry.flops(), plan.geometry.elements());
+  }
   if (!reason.empty()) {
     return reason;
   }
@@ -199,11 +205,26 @@ std::unique_ptr<Kernel> prepare_weights(const OpQuery& query, const WeightsPlan&
   return kernel;
 }
 
+SmallQuery shrink_data(const OpQuery& query) {
+  SmallQuery small{*query.attrs, query};
+  auto& inputs = small.query.inputs;
+  shrink_conv(small.attrs, {&small.query.outputs[0], &inputs[0], &inputs[1], nullptr});
+  return small;
+}
+
+SmallQuery shrink_weights(const OpQuery& query) {
+  SmallQuery small{*query.attrs, query};
+  auto &inputs = small.query.inputs, &outputs = small.query.outputs;
+  TensorSpec* const bias = has_output(query, 1) ? &outputs[1] : nullptr;
+  shrink_conv(small.attrs, {&inputs[0], &outputs[0], &inputs[1], bias});
+  return small;
+}
+
 }  // namespace
 
 void register_onednn_conv_grad(KernelTable& table) {
-  add_planned<DataPlan>(table, "ConvGradData", plan_data, prepare_data);
-  add_planned<WeightsPlan>(table, "ConvGradWeights", plan_weights, prepare_weights);
+  add_checked<DataPlan>(table, "ConvGradData", plan_data, prepare_data, shrink_data);
+  add_checked<WeightsPlan>(table, "ConvGradWeights", plan_weights, prepare_weights, shrink_weights);
 }
 
 }  // namespace temper::cpu

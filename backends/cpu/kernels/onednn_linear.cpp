@@ -269,8 +269,8 @@ std::unique_ptr<Kernel> prepare_linear(const OpQuery& query, const LinearPlan& p
 }  // namespace
 
 void register_onednn_linear(KernelTable& table) {
-  add_planned<LinearPlan>(table, "Gemm", plan_linear, prepare_linear);
-  add_planned<LinearPlan>(table, "MatMul", plan_linear, prepare_linear);
+  add_checked<LinearPlan>(table, "Gemm", plan_linear, prepare_linear, with_few_rows);
+  add_checked<LinearPlan>(table, "MatMul", plan_linear, prepare_linear, with_few_rows);
 }
 
 }  // namespace temper::cpu

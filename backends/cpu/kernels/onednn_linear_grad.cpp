@@ -137,7 +137,7 @@ std::unique_ptr<Kernel> prepare_plain_gradient(const OpQuery&, const PlainGrad& 
 
 void register_onednn_linear_grad(KernelTable& table) {
   add_planned<PlainGrad>(table, "LinearGradWeights", plan_plain_gradient, prepare_plain_gradient);
-  add_planned<GradPlan>(table, "LinearGradWeights", plan_gradient, prepare_gradient);
+  add_checked<GradPlan>(table, "LinearGradWeights", plan_gradient, prepare_gradient, with_few_rows);
 }
 
 }  // namespace temper::cpu

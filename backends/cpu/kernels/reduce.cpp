@@ -290,6 +290,9 @@ std::unique_ptr<Kernel> prepare_reduce(const OpQuery& query) {
 }
 
 Support supports(const OpQuery& query) {
+  if (query.op == "ReduceSum" && channel_sum_kernel(query) != nullptr) {
+    return Support::yes();
+  }
   ReducePlan plan;
   const std::string reason = plan_reduce(query, plan);
   return reason.empty() ? Support::yes() : Support::no(reason);

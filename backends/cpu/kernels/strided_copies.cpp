@@ -238,10 +238,11 @@ std::vector<PartCopy> part_copies(const OpQuery& query, const TensorSpec& whole,
   return copies;
 }
 
-// The blocked layout that holds the largest input.
+// The layout that holds the largest input; of inputs of one size one that is not plain.
 Layout layout_to_join(const OpQuery& query) {
   const auto larger = [](const TensorSpec& a, const TensorSpec& b) {
-    return a.shape.element_count() < b.shape.element_count();
+    const std::int64_t size_a = a.shape.element_count(), size_b = b.shape.element_count();
+    return size_a != size_b ? size_a < size_b : a.layout.plain && !b.layout.plain;
   };
   const auto largest = std::max_element(query.inputs.begin(), query.inputs.end(), larger);
   return largest->layout.plain ? Layout{} : same_format(query.outputs[0].shape, largest->layout);

@@ -53,7 +53,7 @@ Tensor normal_tensor(const Shape& shape, float mean) {
 // Outputs of the forward and of the gradient.
 std::vector<Tensor> run_both(const Backend& backend, const NormCase& c, const Layout& layout,
                              int threads) {
-  const Value channels{.shape = Shape{c.shape[1]}}, whole{.shape = c.shape};
+  const Value channels{.shape = Shape{c.shape[1]}}, whole{.dtype = c.x.dtype(), .shape = c.shape};
   const Value saved{.dtype = c.relu ? DType::kOpaque : DType::kUndefined};
   auto forward =
       run_op(backend, "BatchNormTrain", c.attrs(), {c.x, c.scale, c.bias, c.old_mean, c.old_var},
@@ -95,6 +95,38 @@ TEST(CpuBatchNorm, TrainingAndItsGradientEqualTheReference) {
         const auto actual = run_both(cpu_backend(), c, layout, 2);
         for (std::size_t i = 0; i < kResults; ++i) {
           expect_close(actual[i], expected[i], 2e-6, concat("result ", i));
+        }
+      }
+    }
+  }
+}
+
+// The same numbers in bf16, and those in f32 again.
+Tensor in_type(DType dtype, const Tensor& x) {
+  return Tensor::from<float>(dtype, x.shape(), x.values<float>());
+}
+
+// bf16 goes in and out by the kernel itself, what it computes is in f32: each element is the
+// reference's for the same numbers in f32, rounded once, and the statistics are not rounded.
+TEST(CpuBatchNorm, OfBfloat16ComputesInF32AndRoundsOnce) {
+  for (const Shape& shape : {Shape{4, 16, 6, 6}, Shape{4, 20, 5, 5}, Shape{8, 32},
+                             Shape{2, 3, 8, 8}, Shape{2, 37, 3, 5}, Shape{3, 64, 33, 31}}) {
+    for (const std::int64_t relu : {0, 1, 2}) {
+      NormCase c = made(shape, std::min<std::int64_t>(relu, 1), random_tensor(shape, 1));
+      c.ceiling = relu == 2 ? 0.75 : 0;
+      NormCase rounded = c;
+      rounded.x = in_type(DType::kBFloat16, c.x);
+      rounded.dy = in_type(DType::kBFloat16, c.dy);
+      c.x = in_type(DType::kFloat32, rounded.x);
+      c.dy = in_type(DType::kFloat32, rounded.dy);
+      const auto expected = run_both(reference_backend(), c, Layout{}, 1);
+      for (const Layout& layout : layouts_for(shape)) {
+        SCOPED_TRACE(concat(to_string(shape), " relu ", relu, " ", to_string(layout)));
+        const auto actual = run_both(cpu_backend(), rounded, layout, 2);
+        for (std::size_t i = 0; i < kResults; ++i) {
+          const bool is_rounded = actual[i].dtype() == DType::kBFloat16;
+          EXPECT_EQ(is_rounded, i == kY || i == kDx);
+          expect_close(actual[i], expected[i], is_rounded ? 0x1p-8 : 2e-6, concat("result ", i));
         }
       }
     }

@@ -142,6 +142,35 @@ TEST(CpuElementwise, WhatVariesAlongOneAxisIsAddedInAnyLayoutWithoutPadding) {
   }
 }
 
+// A bias beside channels in blocks or last: nothing is brought into the plain layout for it.
+TEST(CpuElementwise, OneElementPerChannelKeepsTheLayoutOfTheChannels) {
+  for (const Shape& shape : {Shape{2, 32, 5, 5}, Shape{1, 48, 41, 30}, Shape{3, 8, 3, 2, 5}}) {
+    Shape each{shape[1]};
+    for (int axis = 2; axis < shape.rank(); ++axis) {
+      each.push_back(1);
+    }
+    const int block = shape[1] % 16 == 0 ? 16 : 8;
+    for (const Layout& layout : {nchw_blocked(shape, block), nhwc(shape)}) {
+      for (const DType dtype : {DType::kFloat32, DType::kBFloat16}) {
+        SCOPED_TRACE(concat(to_string(shape), " ", dtype, " ", to_string(layout)));
+        const auto of_type = [&](const Tensor& x) {
+          return Tensor::from<float>(dtype, x.shape(), x.values<float>());
+        };
+        const Tensor x = of_type(random_tensor(shape, 1)), b = of_type(random_tensor(each, 2));
+        const Value y{.dtype = dtype, .shape = shape};
+        for (const bool swapped : {false, true}) {
+          const auto result = expect_matches_reference(
+              "Sub", {}, swapped ? std::vector{b, x} : std::vector{x, b}, {y},
+              {.layouts = {swapped ? Layout{} : layout, swapped ? layout : Layout{}}},
+              dtype == DType::kBFloat16 ? 0x1p-8 : 0);
+          EXPECT_EQ(result.family, "cpu");
+          EXPECT_TRUE(result.kernel->output_layouts[0] == layout);
+        }
+      }
+    }
+  }
+}
+
 // Swish: x * sigmoid(x), and 2 more for those that ask.
 Attrs swish(double plus) {
   using F = Functor;

@@ -42,6 +42,35 @@ TEST(CpuMaxPool, ValueAndGradientEqualTheReference) {
   }
 }
 
+// A maximum of bf16 is one of them; gradients that meet in an element are added up in f32.
+TEST(CpuMaxPool, OfBfloat16TakesTheSameElementsAndRoundsTheGradientOnce) {
+  const auto in_type = [](DType dtype, const Tensor& x) {
+    return Tensor::from<float>(dtype, x.shape(), x.values<float>());
+  };
+  for (const PoolCase& c : pool_cases()) {
+    const Tensor x = in_type(DType::kBFloat16, random_tensor(c.x, 1));
+    const Tensor dy = in_type(DType::kBFloat16, random_tensor(c.y, 2));
+    const auto expected = run_op(reference_backend(), "MaxPool", c.attrs(),
+                                 {in_type(DType::kFloat32, x)}, {{.shape = c.y}, kAbsent, kSaved});
+    const auto expected_dx = run_op(reference_backend(), "MaxPoolGrad", c.attrs(),
+                                    {in_type(DType::kFloat32, dy), expected.outputs[2]},
+                                    {{.shape = c.x}}, {.forward = expected.kernel.get()});
+    for (const Layout& layout : layouts_for(c.x)) {
+      SCOPED_TRACE(to_string(c.x) + " " + to_string(layout));
+      const auto y = run_op(cpu_backend(), "MaxPool", c.attrs(), {x},
+                            {{.dtype = DType::kBFloat16, .shape = c.y}, kAbsent, kSaved},
+                            {.layouts = {layout}});
+      EXPECT_EQ(y.family, "cpu");
+      expect_close(y.outputs[0], expected.outputs[0], 0, "MaxPool");
+      const auto dx = run_op(cpu_backend(), "MaxPoolGrad", c.attrs(), {dy, y.outputs[2]},
+                             {{.dtype = DType::kBFloat16, .shape = c.x}},
+                             {.layouts = {y.kernel->output_layouts[0]}, .forward = y.kernel.get()});
+      EXPECT_EQ(dx.family, "cpu");
+      expect_close(dx.outputs[0], expected_dx.outputs[0], 0x1p-8, "MaxPoolGrad");
+    }
+  }
+}
+
 TEST(CpuMaxPool, NanPropagatesAndTheFirstMaximumWins) {
   constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
   const float low = -std::numeric_limits<float>::infinity();

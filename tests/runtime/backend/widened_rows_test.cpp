@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "runtime/backend/prepared_input.h"
+
 namespace temper::test {
 namespace {
 
@@ -29,6 +31,33 @@ TEST(WidenedRows, StandBehindTheRowsOfEachOpOnce) {
   EXPECT_EQ(families(table, "Neg"), (Names{"own", "own via f32"}));
   add_widened_rows(table, {});
   EXPECT_EQ(families(table, "Neg"), (Names{"own", "own via f32"}));
+}
+
+// As where a family has a row for special sizes in front of its general one.
+TEST(WidenedRows, StandForEachRowOfAFamilyThatHasSeveral) {
+  KernelTable table = table_of({"Neg", "Neg"});
+  add_widened_rows(table, {});
+  add_widened_rows(table, {});
+  EXPECT_EQ(families(table, "Neg"), (Names{"own", "own", "own via f32", "own via f32"}));
+}
+
+TEST(WidenedRows, LeaveOutKernelsThatHaveAnInputPreparedOnce) {
+  class Preparing final : public Kernel, public PreparesInput {
+   public:
+    void run(const KernelArgs&) const override {}
+    Preparation take_preparation() override { return {}; }
+  };
+  KernelTable table;
+  table.add("Neg", "own", {}, [](const OpQuery&) { return std::make_unique<Preparing>(); });
+  add_widened_rows(table, {});
+  const Attrs attrs{{"settled_weight", std::int64_t{1}}};
+  OpQuery query;
+  query.op = "Neg";
+  query.attrs = &attrs;
+  query.inputs.resize(1);
+  query.inputs[0].dtype = DType::kBFloat16;
+  query.outputs = query.inputs;
+  EXPECT_FALSE(table.rows("Neg")[1]->supports(query).ok);
 }
 
 TEST(WidenedRows, AreNotMadeOfKernelsThatTakeAnyTypeThemselves) {
