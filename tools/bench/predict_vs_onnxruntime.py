@@ -27,6 +27,7 @@ ALLOWED = {False: 1e-3, True: 5e-2}  # by whether it is int8
 
 def quantize(folder, name):
     """Writes NAME.int8.onnx."""
+    import onnx
     from onnxruntime import quantization
     batch = np.load(folder / f'{name}.npz')['input']
 
@@ -35,10 +36,10 @@ def quantize(folder, name):
 
         def get_next(self):
             return self.left.pop() if self.left else None
-    prepared = folder / f'{name}.prepared.onnx'
-    quantization.shape_inference.quant_pre_process(str(folder / f'{name}.onnx'), str(prepared), skip_symbolic_shape=True)
+    whole = folder / f'{name}.whole.onnx'
+    onnx.save(onnx.load(str(folder / f'{name}.onnx')), str(whole))  # one file: the quantizer copies no external data
     made = folder / f'{name}.int8.onnx'
-    quantization.quantize_static(str(prepared), str(made), Calibration(), per_channel=True)
+    quantization.quantize_static(str(whole), str(made), Calibration(), per_channel=True)
     return made
 
 
