@@ -76,6 +76,24 @@ TEST(OneDnnConv, GradientsEqualTheReference) {
   }
 }
 
+// For the far dilations of long signals the library would write dy out as a matrix.
+TEST(OneDnnConv, DataGradientsOfDilatedSignalsAreConvolutionsByTurnedWeights) {
+  for (const ConvCase& c : {ConvCase{{2, 32, 1998}, {64, 32, 3}, {1}, {0, 0}, {64}},
+                            ConvCase{{2, 48, 1998}, {64, 48, 4}, {1}, {60, 100}, {64}}}) {
+    SCOPED_TRACE(to_string(c.x) + " " + to_string(c.w));
+    Attrs attrs = c.attrs();
+    attrs.set("input_shape", std::vector<std::int64_t>(c.x.begin(), c.x.end()));
+    const auto dx = expect_matches_reference(
+        "ConvGradData", attrs, {random_tensor(c.w, 1), random_tensor(c.y(), 2)}, {{.shape = c.x}});
+    const auto y = run_op(cpu_backend(), "Conv", c.attrs(),
+                          {random_tensor(c.x, 3), random_tensor(c.w, 1)}, {{.shape = c.y()}});
+    if (y.kernel->description.find("avx512") != std::string::npos) {  // elsewhere it may have one
+      EXPECT_NE(dx.kernel->description.find("turned weights"), std::string::npos)
+          << dx.kernel->description;
+    }
+  }
+}
+
 TEST(OneDnnConv, RefusesOtherDtypesAndEmptyTensors) {
   const ConvCase c = conv_cases()[1];
   const Attrs attrs = c.attrs();
