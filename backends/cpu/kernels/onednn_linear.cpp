@@ -208,9 +208,16 @@ std::string plan_linear(const OpQuery& query, LinearPlan& plan) {
   }
   Product& p = plan.product;
   p.rectifier = rectifier_of(*query.attrs);
-  plan.threads = threads_for_flops(
-      query.threads,
-      2.0 * static_cast<double>(query.outputs[0].shape.element_count()) * static_cast<double>(p.k));
+  const double flops =
+      2.0 * static_cast<double>(query.outputs[0].shape.element_count()) * static_cast<double>(p.k);
+  reason = refuse_slow_product(p.type, flops,
+                               static_cast<double>(query.inputs[0].shape.element_count() +
+                                                   query.inputs[1].shape.element_count() +
+                                                   query.outputs[0].shape.element_count()));
+  if (!reason.empty()) {
+    return reason;
+  }
+  plan.threads = threads_for_flops(query.threads, flops);
   const ThreadCountScope scope(plan.threads);
   if (plan_inner(query, plan)) {
     return {};

@@ -35,9 +35,13 @@ std::string plan_gradient(const OpQuery& query, GradPlan& plan) {
                      n = query.inputs[1].shape[1];
   plan.transposed = query.attrs->get_int("trans_w", 0) != 0;
   plan.bias = query.outputs.size() > 1 && query.outputs[1].present();
-  plan.threads =
-      threads_for_flops(query.threads, 2.0 * static_cast<double>(m) * static_cast<double>(k) *
-                                           static_cast<double>(n));
+  const double flops =
+      2.0 * static_cast<double>(m) * static_cast<double>(k) * static_cast<double>(n);
+  reason = refuse_slow_product(type, flops, static_cast<double>(m * k + m * n + k * n));
+  if (!reason.empty()) {
+    return reason;
+  }
+  plan.threads = threads_for_flops(query.threads, flops);
   const ThreadCountScope scope(plan.threads);
   const DType weights_type = query.outputs[0].dtype;
   const Desc x = plain_descriptor({m, k}, type), dy = plain_descriptor({m, n}, type);

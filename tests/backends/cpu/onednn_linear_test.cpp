@@ -2,6 +2,7 @@
 // packed weights.
 #include <gtest/gtest.h>
 
+#include "backends/cpu/library.h"
 #include "tests/backends/cpu/kernel_run.h"
 
 namespace temper::cpu {
@@ -101,6 +102,38 @@ TEST(OneDnnLinear, OfManyRowsTheWeightStaysPlain) {
       }
     }
   }
+}
+
+TEST(OneDnnLinear, Bf16TakesTheFasterProducts) {
+  const auto rounded = [](const Shape& shape, unsigned seed) {
+    return Tensor::from<double>(DType::kBFloat16, shape,
+                                random_tensor(shape, seed).values<double>());
+  };
+  const std::string faster = has_fast_bfloat16_products() ? "onednn" : "onednn via f32";
+  const std::string own = has_bfloat16_products() ? "onednn" : "onednn via f32";
+  for (const std::int64_t m : {64, 300}) {
+    const std::int64_t n = 288, k = 320;
+    SCOPED_TRACE(m);
+    const Tensor x = rounded({m, k}, 1), w = rounded({n, k}, 2), dy = rounded({m, n}, 3);
+    const Attrs turned{{"transB", std::int64_t{1}}};
+    const Value y{.dtype = DType::kBFloat16, .shape = Shape{m, n}};
+    const auto product = run_op(cpu_backend(), "Gemm", turned, {x, w}, {y});
+    EXPECT_EQ(product.family, faster);
+    const auto expected = run_op(reference_backend(), "Gemm", turned, {x, w}, {y});
+    expect_close(product.outputs[0], expected.outputs[0], 1e-2, "Gemm");
+    const Attrs grad{{"trans_w", std::int64_t{1}}};
+    const std::vector<Value> wide = {{.shape = Shape{n, k}}, {.shape = Shape{n}}};
+    const auto dw = run_op(cpu_backend(), "LinearGradWeights", grad, {x, dy}, wide);
+    EXPECT_EQ(dw.family, faster);
+    const auto expected_dw = run_op(reference_backend(), "LinearGradWeights", grad, {x, dy}, wide);
+    expect_close(dw.outputs[0], expected_dw.outputs[0], 1e-3, "dw");
+    expect_close(dw.outputs[1], expected_dw.outputs[1], 1e-3, "db");
+  }
+  // Few operations for each element: not worth the conversions.
+  const auto thin = run_op(cpu_backend(), "Gemm", {{"transB", std::int64_t{1}}},
+                           {rounded({64, 256}, 1), rounded({10, 256}, 2)},
+                           {{.dtype = DType::kBFloat16, .shape = Shape{64, 10}}});
+  EXPECT_EQ(thin.family, own);
 }
 
 TEST(OneDnnLinear, MatMulFollowsNumpysRules) {
