@@ -1,11 +1,11 @@
 #include "graph/passes/join_biases.h"
 
-#include <algorithm>
 #include <vector>
 
 #include "graph/ir/builder.h"
 #include "graph/ir/op_def.h"
 #include "graph/ir/walk.h"
+#include "graph/passes/results.h"
 #include "runtime/base/concat.h"
 
 namespace temper::graph {
@@ -51,12 +51,10 @@ class BiasJoin {
            (node.op->is_bare_product() ? rank >= 2 : node.attrs.get_double("beta", 1) == 1);
   }
 
-  // An invalid node: there are several, or the value is an output too.
+  // An invalid node: there are several, or the value is a result too.
   NodeId only_reader(ValueId id) const {
     const std::vector<NodeId>& readers = users_[static_cast<std::size_t>(id.index)];
-    const bool given = std::any_of(graph_.outputs.begin(), graph_.outputs.end(),
-                                   [&](const auto& output) { return output.value == id; });
-    return readers.size() == 1 && !given ? readers.front() : NodeId{};
+    return readers.size() == 1 && !is_result(graph_, id) ? readers.front() : NodeId{};
   }
 
   // What an Add adds to `read`, which is the product `made` or a reshape of it. That cannot depend

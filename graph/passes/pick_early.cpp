@@ -7,16 +7,12 @@
 #include "graph/ir/builder.h"
 #include "graph/ir/op_def.h"
 #include "graph/ir/walk.h"
+#include "graph/passes/results.h"
 
 namespace temper::graph {
 namespace {
 
 using Ints = std::vector<std::int64_t>;
-
-bool is_output(const Graph& graph, ValueId id) {
-  return std::any_of(graph.outputs.begin(), graph.outputs.end(),
-                     [&](const auto& output) { return output.value == id; });
-}
 
 // A slice that gives each element where it was.
 bool is_whole(const Graph& graph, const Node& node) {
@@ -49,7 +45,7 @@ class Picks {
     }
     const Value& index = graph_.value(node.inputs[1]);
     if (index.kind != ValueKind::kConstant || index.shape.rank() != 0 ||
-        is_output(graph_, node.outputs.front())) {
+        is_result(graph_, node.outputs.front())) {
       return;
     }
     const ValueId data = node.inputs.front();
@@ -72,7 +68,7 @@ class Picks {
   // or others read the value.
   std::optional<int> axis_before(ValueId moved, int axis) const {
     const Value& value = graph_.value(moved);
-    if (value.kind != ValueKind::kNode || is_output(graph_, moved) ||
+    if (value.kind != ValueKind::kNode || is_result(graph_, moved) ||
         static_cast<std::size_t>(moved.index) >= users_.size() ||
         users_[static_cast<std::size_t>(moved.index)].size() != 1) {
       return std::nullopt;
@@ -125,7 +121,7 @@ void pick_early(Graph& graph) {
   for (const NodeId id : order) {
     const Node& node = graph.node(id);
     const ValueId output = node.outputs.empty() ? ValueId{} : node.outputs.front();
-    if (output.valid() && is_whole(graph, node) && !is_output(graph, output)) {
+    if (output.valid() && is_whole(graph, node) && !is_result(graph, output)) {
       const ValueId input = node.inputs.front();
       graph.remove_node(id);
       graph.replace_uses(output, input);

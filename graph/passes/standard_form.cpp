@@ -13,6 +13,7 @@
 #include "graph/ir/walk.h"
 #include "graph/passes/bind_shapes.h"
 #include "graph/passes/cleanup.h"
+#include "graph/passes/results.h"
 #include "runtime/base/error.h"
 
 namespace temper::graph {
@@ -121,13 +122,6 @@ class Standardiser {
   std::vector<std::string> missing_;
   std::set<std::string> noted_;
 };
-
-bool is_result(const Graph& graph, ValueId id) {
-  return std::any_of(graph.outputs.begin(), graph.outputs.end(),
-                     [&](const Graph::Output& output) { return output.value == id; }) ||
-         std::any_of(graph.updates.begin(), graph.updates.end(),
-                     [&](const UpdateBinding& update) { return update.value == id; });
-}
 
 // Identity of a value is that value. What kernels save for gradients has no reader left.
 void tidy(Graph& graph) {
