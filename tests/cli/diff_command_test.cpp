@@ -39,7 +39,8 @@ TEST(DiffCommand, AnswersInOneJsonLine) {
   ASSERT_EQ(result.exit_code, 1) << result.err;
   const training::JsonValue line = training::parse_json(result.out, "stdout");
   EXPECT_FALSE(line.at("equal").as_bool("equal"));
-  EXPECT_EQ(line.at("first_difference").at("layer").as_string("layer"), "MatMul 'node_MatMul_20'");
+  EXPECT_EQ(line.at("first_difference").at("layer").as_string("layer"),
+            "MatMul 'node_MatMul_20' + Add 'node_linear'");
   EXPECT_EQ(line.at("weights").at("pairs").as_array("pairs").size(), 10u);
   EXPECT_GE(line.at("values").as_array("values").size(), 11u);
 }
