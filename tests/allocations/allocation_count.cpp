@@ -1,9 +1,12 @@
 // The replaced allocator: counts, then calls glibc's own. operator new of libstdc++ comes through
-// malloc.
+// malloc. Large buffers are mapped (runtime/platform/mapped_zeros.h), and counted alike.
 #include "tests/allocations/allocation_count.h"
 
 #include <execinfo.h>
 #include <malloc.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -12,6 +15,7 @@
 #include <cstdlib>
 
 #include "backends/cpu/library_calls.h"
+#include "runtime/platform/mapped_zeros.h"
 
 #if defined(__SANITIZE_ADDRESS__) || !defined(__GLIBC__)
 namespace temper::test {
@@ -55,16 +59,45 @@ std::atomic<bool> measuring{false};
 std::atomic<std::int64_t> live_bytes{0};
 std::atomic<std::int64_t> peak_bytes{0};
 
-// `sign` 1: the block is there now; -1: it is about to go.
-void* measure(void* data, int sign) {
-  if (data != nullptr && measuring.load(std::memory_order_relaxed)) {
-    const auto bytes = sign * static_cast<std::int64_t>(malloc_usable_size(data));
+void measure_bytes(std::int64_t bytes) {
+  if (measuring.load(std::memory_order_relaxed)) {
     const std::int64_t now = live_bytes.fetch_add(bytes) + bytes;
     std::int64_t most = peak_bytes.load();
     while (now > most && !peak_bytes.compare_exchange_weak(most, now)) {
     }
   }
+}
+
+// `sign` 1: the block is there now; -1: it is about to go.
+void* measure(void* data, int sign) {
+  if (data != nullptr) {
+    measure_bytes(sign * static_cast<std::int64_t>(malloc_usable_size(data)));
+  }
   return data;
+}
+
+// Anonymous mappings that are there; a free place is null.
+std::array<std::atomic<void*>, 4096> mapped;
+
+void* note_mapping(void* data, std::size_t bytes) {
+  for (std::atomic<void*>& place : mapped) {
+    void* none = nullptr;
+    if (place.compare_exchange_strong(none, data)) {
+      measure_bytes(static_cast<std::int64_t>(bytes));
+      break;
+    }
+  }
+  return data;
+}
+
+void forget_mapping(void* data, std::size_t bytes) {
+  for (std::atomic<void*>& place : mapped) {
+    void* found = data;
+    if (place.compare_exchange_strong(found, nullptr)) {
+      measure_bytes(-static_cast<std::int64_t>(bytes));
+      return;
+    }
+  }
 }
 
 void note() {
@@ -174,6 +207,21 @@ void* memalign(std::size_t alignment, std::size_t bytes) {
 }
 void* aligned_alloc(std::size_t alignment, std::size_t bytes) {
   return temper::test::aligned(alignment, bytes);
+}
+void* mmap(void* at, std::size_t bytes, int access, int flags, int file, off_t offset) noexcept {
+  const long made = syscall(SYS_mmap, at, bytes, access, flags, file, offset);
+  void* data = reinterpret_cast<void*>(made);
+  // Smaller ones are code that oneDNN generates, a quarter of a megabyte of addresses a kernel.
+  if (made == -1 || (flags & MAP_ANONYMOUS) == 0 || (access & PROT_WRITE) == 0 ||
+      bytes < temper::kLeastMappedBytes) {
+    return data;
+  }
+  temper::test::note();
+  return temper::test::note_mapping(data, bytes);
+}
+int munmap(void* data, std::size_t bytes) noexcept {
+  temper::test::forget_mapping(data, bytes);
+  return static_cast<int>(syscall(SYS_munmap, data, bytes));
 }
 int posix_memalign(void** out, std::size_t alignment, std::size_t bytes) {
   temper::test::note();
