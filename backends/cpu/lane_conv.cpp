@@ -216,11 +216,12 @@ std::size_t LaneConv::kept_bytes() const {
 }
 
 std::size_t LaneConv::workspace_bytes() const {
-  std::int64_t floats = blocks() * padded_floats();
+  std::int64_t floats = 0;
   if (pass_ != LanePass::kWeights) {
-    floats += weights_floats();
-  } else if (sums_stay()) {
-    floats += weights_floats() * kSampleLanes;
+    floats = walks() * padded_floats() + weights_floats();
+  } else {
+    floats =
+        padded_blocks() * padded_floats() + (sums_wait() ? weights_floats() * kSampleLanes : 0);
   }
   return static_cast<std::size_t>(floats) * sizeof(float);
 }
@@ -307,11 +308,14 @@ void LaneConv::run(const float* from, const float* packed, const float* bias, fl
   const bool data = pass_ == LanePass::kData;
   const std::int64_t target =
       targets_ * (data ? plan_.in_plane() : plan_.out_plane()) * kSampleLanes;
-  parallel_ranges(threads_, blocks(), 1, [&](std::int64_t begin, std::int64_t end) {
-    float* padded = workspace + begin * padded_floats();  // this thread's alone
-    for (std::int64_t n = begin; n < end; ++n) {
-      run_block(pad(from + n * sources_ * plane_.source_floats(), padded), packed, bias,
-                to + n * target);
+  // A walk has its samples and, for one block of them at a time, memory of its own.
+  parallel_ranges(threads_, walks(), 1, [&](std::int64_t first, std::int64_t last) {
+    for (std::int64_t walk = first; walk < last; ++walk) {
+      float* padded = workspace + walk * padded_floats();
+      for (std::int64_t n = blocks() * walk / walks(); n < blocks() * (walk + 1) / walks(); ++n) {
+        run_block(pad(from + n * sources_ * plane_.source_floats(), padded), packed, bias,
+                  to + n * target);
+      }
     }
   });
 }

@@ -3,6 +3,7 @@
 // and however small the pictures are.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -65,9 +66,12 @@ class LaneConv {
   std::int64_t weights_floats() const { return sources_ * targets_ * elements(); }
   std::int64_t elements() const { return plan_.window.kernel_elements(); }
   std::int64_t blocks() const { return plan_.batch / kSampleLanes; }
+  std::int64_t walks() const { return std::min<std::int64_t>(threads_, blocks()); }
   std::int64_t padded_floats() const { return plane_.is_padded() ? sources_ * plane_.floats() : 0; }
   std::int64_t taps_of_weights() const { return plan_.group_in * elements(); }
   bool sums_stay() const;
+  bool sums_wait() const;
+  std::int64_t padded_blocks() const;
   std::int64_t chunk_rows() const;
 
   void pack_weights(const float* w, float* packed) const;
@@ -77,8 +81,10 @@ class LaneConv {
   void run_block(const float* from, const float* packed, const float* bias, float* to) const;
   void sum_rows(const float* x, const float* dy, std::int64_t row, std::int64_t rows,
                 std::int64_t first, std::int64_t last, float* sums) const;
-  void sum_chunks(const float* x, const float* dy, std::int64_t first, std::int64_t last,
-                  float* sums, float* dw) const;
+  void sum_chunks(const float* x, const float* dy, std::int64_t count, std::int64_t first,
+                  std::int64_t last, float* sums) const;
+  void sum_elements(const float* x, const float* dy, std::int64_t count, std::int64_t part,
+                    float* sums) const;
   void sum_whole(const float* x, const float* dy, std::int64_t part, float* dw) const;
   ConvTapSums tap_sums(std::int64_t blocks, std::int64_t rows) const;
 

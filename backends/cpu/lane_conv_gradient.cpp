@@ -11,6 +11,7 @@ namespace {
 constexpr std::int64_t kCachedFloats = 10240;  // the same of rows of x and dy
 constexpr std::int64_t kCachedSums = 40960;    // of sums in the second cache
 constexpr std::int64_t kMostSums = 24;         // that the kernels keep in registers
+constexpr std::int64_t kPaddedFloats = 65536;  // of samples with zeros around them
 
 std::int64_t parts_of(std::int64_t whole, std::int64_t part) { return (whole + part - 1) / part; }
 
@@ -91,24 +92,39 @@ void LaneConv::sum_rows(const float* x, const float* dy, std::int64_t row, std::
   }
 }
 
-// dw of parts [first, last): a few rows at a time give to all their elements.
-void LaneConv::sum_chunks(const float* x, const float* dy, std::int64_t first, std::int64_t last,
-                          float* sums, float* dw) const {
-  const std::int64_t begin = parts_[static_cast<std::size_t>(first)] * taps_of_weights();
-  const std::int64_t end = parts_[static_cast<std::size_t>(last)] * taps_of_weights();
+// Adds what `count` blocks of samples give to the sums of parts [first, last): a few rows at a time
+// give to all elements.
+void LaneConv::sum_chunks(const float* x, const float* dy, std::int64_t count, std::int64_t first,
+                          std::int64_t last, float* sums) const {
   const std::int64_t chunk = chunk_rows();
   const ConvTapSums steps = tap_sums(1, chunk);
-  std::fill(sums + begin * kSampleLanes, sums + end * kSampleLanes, 0.0f);
-  for (std::int64_t n = 0; n < blocks(); ++n) {
+  for (std::int64_t n = 0; n < count; ++n) {
     for (std::int64_t r = 0; r < plan_.out[1]; r += chunk) {
       sum_rows(x + n * steps.x_block, dy + n * steps.dy_block, r, std::min(chunk, plan_.out[1] - r),
                first, last, sums);
     }
   }
-  kernels_->lane_sums(sums + begin * kSampleLanes, end - begin, dw + begin);
 }
 
-// dw of a part: a few of its elements at a time from all samples.
+// The same of one part, a few of its elements at a time from all samples.
+void LaneConv::sum_elements(const float* x, const float* dy, std::int64_t count, std::int64_t part,
+                            float* sums) const {
+  const std::int64_t taps = taps_of_weights(), tap_blocks = parts_of(taps, kernels_->taps);
+  const std::int64_t begin = parts_[static_cast<std::size_t>(part)];
+  const auto targets = static_cast<int>(parts_[static_cast<std::size_t>(part) + 1] - begin);
+  ConvTapSums work = tap_sums(count, plan_.out[1]);
+  work.x = x;
+  work.dy = dy + begin * work.dy_step;
+  work.sums_step = taps * kSampleLanes;
+  for (std::int64_t b = 0; b < tap_blocks; ++b) {
+    const std::int64_t tap = taps * b / tap_blocks;
+    work.offsets = offsets_.data() + tap;
+    work.sums = sums + (begin * taps + tap) * kSampleLanes;
+    kernels_->tap_sums(work, targets, static_cast<int>(taps * (b + 1) / tap_blocks - tap));
+  }
+}
+
+// dw of a part, all samples at once: a few of its elements at a time, their sums on the stack.
 void LaneConv::sum_whole(const float* x, const float* dy, std::int64_t part, float* dw) const {
   const std::int64_t taps = taps_of_weights(), tap_blocks = parts_of(taps, kernels_->taps);
   const std::int64_t begin = parts_[static_cast<std::size_t>(part)];
@@ -130,28 +146,61 @@ void LaneConv::sum_whole(const float* x, const float* dy, std::int64_t part, flo
   }
 }
 
+// How many blocks of samples have zeros around them at a time: all where a few would take as much
+// memory, as their sums wait in it for the next.
+std::int64_t LaneConv::padded_blocks() const {
+  const std::int64_t sums = sums_stay() ? 0 : weights_floats() * kSampleLanes;
+  if (!plane_.is_padded() || blocks() * padded_floats() <= kPaddedFloats + sums) {
+    return blocks();
+  }
+  return std::clamp(kPaddedFloats / padded_floats(), walks(), blocks());
+}
+
+// Whether the sums of all elements wait in memory for the next samples.
+bool LaneConv::sums_wait() const { return sums_stay() || padded_blocks() < blocks(); }
+
 void LaneConv::weights_gradient(const float* x, const float* dy, float* dw,
                                 float* workspace) const {
-  float* padded = workspace + (sums_stay() ? weights_floats() * kSampleLanes : 0);
+  float* sums = workspace;
+  float* padded = workspace + (sums_wait() ? weights_floats() * kSampleLanes : 0);
   const std::int64_t in = sources_ * plane_.source_floats();
-  if (plane_.is_padded()) {
-    parallel_ranges(threads_, blocks(), 1, [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t n = begin; n < end; ++n) {
-        pad(x + n * in, padded + n * padded_floats());
+  const std::int64_t out = targets_ * plan_.out_plane() * kSampleLanes;
+  const std::int64_t taps = taps_of_weights();
+  const auto parts = static_cast<std::int64_t>(parts_.size()) - 1;
+  for (std::int64_t n = 0; n < blocks(); n += padded_blocks()) {
+    const std::int64_t count = std::min(padded_blocks(), blocks() - n);
+    if (plane_.is_padded()) {
+      parallel_ranges(threads_, count, 1, [&](std::int64_t begin, std::int64_t end) {
+        for (std::int64_t i = begin; i < end; ++i) {
+          pad(x + (n + i) * in, padded + i * padded_floats());
+        }
+      });
+    }
+    const float* from = plane_.is_padded() ? padded : x;
+    parallel_ranges(threads_, parts, 1, [&](std::int64_t first, std::int64_t last) {
+      if (!sums_wait()) {
+        for (std::int64_t part = first; part < last; ++part) {
+          sum_whole(from, dy, part, dw);
+        }
+        return;
+      }
+      const std::int64_t begin = parts_[static_cast<std::size_t>(first)] * taps;
+      const std::int64_t end = parts_[static_cast<std::size_t>(last)] * taps;
+      if (n == 0) {
+        std::fill(sums + begin * kSampleLanes, sums + end * kSampleLanes, 0.0f);
+      }
+      if (sums_stay()) {
+        sum_chunks(from, dy + n * out, count, first, last, sums);
+      } else {
+        for (std::int64_t part = first; part < last; ++part) {
+          sum_elements(from, dy + n * out, count, part, sums);
+        }
+      }
+      if (n + count == blocks()) {
+        kernels_->lane_sums(sums + begin * kSampleLanes, end - begin, dw + begin);
       }
     });
   }
-  const float* from = plane_.is_padded() ? padded : x;
-  const auto parts = static_cast<std::int64_t>(parts_.size()) - 1;
-  parallel_ranges(threads_, parts, 1, [&](std::int64_t begin, std::int64_t end) {
-    if (sums_stay()) {
-      sum_chunks(from, dy, begin, end, workspace, dw);
-      return;
-    }
-    for (std::int64_t part = begin; part < end; ++part) {
-      sum_whole(from, dy, part, dw);
-    }
-  });
 }
 
 void LaneConv::bias_gradient(const float* dy, float* db) const {

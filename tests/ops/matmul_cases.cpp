@@ -79,6 +79,26 @@ void add_gemm(std::vector<OpCase>& cases, double alpha, double beta, bool trans_
   cases.push_back(made);
 }
 
+// dw and db of `rows` rows of 3 and 5 numbers.
+OpCase linear_grad_weights(bool trans_w, std::int64_t rows) {
+  return {.op = "LinearGradWeights",
+          .attrs = {{"trans_w", std::int64_t{trans_w}}},
+          .inputs = {random({rows, 3}), random({rows, 5})},
+          .outputs = 2,
+          .expected = [=](const std::vector<HostTensor>& in) {
+            const auto dw = trans_w ? gemm_form(1, 1, true, false)({in[1], in[0]})
+                                    : gemm_form(1, 1, true, false)(in);
+            const HostTensor db = generate({5}, [&](const Index& o) {
+              double sum = 0;
+              for (std::int64_t m = 0; m < rows; ++m) {
+                sum += at(in[1], {m, o[0]});
+              }
+              return sum;
+            });
+            return std::vector{dw[0], db};
+          }};
+}
+
 }  // namespace
 
 void add_matmul_cases(std::vector<OpCase>& cases) {
@@ -129,27 +149,14 @@ void add_matmul_cases(std::vector<OpCase>& cases) {
                    .expected = gemm_form(2, 1, false, false),
                    .dtypes = {DType::kInt32, DType::kInt64}});
   for (const bool trans_w : {false, true}) {
-    OpCase op_case{.op = "LinearGradWeights",
-                   .attrs = {{"trans_w", std::int64_t{trans_w}}},
-                   .inputs = {random({7, 3}), random({7, 5})},
-                   .outputs = 2,
-                   .expected = [=](const std::vector<HostTensor>& in) {
-                     const auto dw = trans_w ? gemm_form(1, 1, true, false)({in[1], in[0]})
-                                             : gemm_form(1, 1, true, false)(in);
-                     const HostTensor db = generate({5}, [&](const Index& o) {
-                       double sum = 0;
-                       for (std::int64_t m = 0; m < 7; ++m) {
-                         sum += at(in[1], {m, o[0]});
-                       }
-                       return sum;
-                     });
-                     return std::vector{dw[0], db};
-                   }};
+    OpCase op_case = linear_grad_weights(trans_w, 7);
     cases.push_back(op_case);
     op_case.attrs.set("wide", std::int64_t{1});
     op_case.dtypes = {DType::kFloat16, DType::kBFloat16};
     op_case.label = "wide";
     cases.push_back(std::move(op_case));
+    // As many rows as let the weight stay plain on the CPU.
+    cases.push_back(linear_grad_weights(trans_w, 257));
   }
 }
 
