@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "backends/cpu/waits.h"
+
 namespace temper::cpu {
 
 // Below these sizes waking a second thread costs more than it saves. They depend on shapes only, so
@@ -13,18 +15,9 @@ namespace temper::cpu {
 inline constexpr double kSmallFlops = 2e6;
 inline constexpr std::int64_t kSmallElements = 65536;
 
-// A thread that waits for the others of its team spins first, so that they need not wake it.
-// libgomp's spins last milliseconds, and beside other programs a spinning thread takes the core
-// from the one it waits for. It spins a few microseconds only while it knows of more threads than
-// there are processors (the manual of GOMP_SPINCOUNT): this makes it know of that many, by threads
-// that sleep. Call before the first team of `threads`; once made, they stay.
-void keep_waits_short(int threads);
-// How many threads sleep for it by now; for tests.
-int sleeping_threads();
-
 inline int team_of(int threads) {
   if (threads > 1) {
-    keep_waits_short(threads);
+    watch_waits(threads);
   }
   return threads;
 }

@@ -49,13 +49,19 @@ double seconds_of(const timeval& time) {
 
 }  // namespace
 
+ProcessUsage process_usage() {
+  rusage used{};
+  if (::getrusage(RUSAGE_SELF, &used) != 0) {
+    return {};
+  }
+  return {seconds_of(used.ru_utime) + seconds_of(used.ru_stime),
+          static_cast<double>(used.ru_nivcsw)};
+}
+
 ProcessorTimes processor_times() {
   ProcessorTimes times;
   times.wall = steady_seconds();
-  rusage used{};
-  if (::getrusage(RUSAGE_SELF, &used) == 0) {
-    times.own = seconds_of(used.ru_utime) + seconds_of(used.ru_stime);
-  }
+  times.own = process_usage().seconds;
   const std::vector<int> allowed = allowed_processors();
   const auto ticks_per_second = static_cast<double>(std::max(1L, ::sysconf(_SC_CLK_TCK)));
   const std::string text = stat_text();

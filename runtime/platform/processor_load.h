@@ -4,6 +4,13 @@
 
 namespace temper {
 
+// What this process has had of the processors since it began, all its threads. For any thread.
+struct ProcessUsage {
+  double seconds = 0;
+  double put_aside = 0;  // how often a thread was, for another program, though it could go on
+};
+ProcessUsage process_usage();
+
 // Seconds since some moment; zero where /proc does not say.
 struct ProcessorTimes {
   double wall = 0;

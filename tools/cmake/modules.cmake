@@ -31,7 +31,7 @@ else()
 endif()
 temper_registration(cpu_registration backends/cpu/kernels temper::cpu "KernelTable&" "backends/cpu/cpu_backend.h" register_all_kernels
   WITHOUT "${cpu_left_out}")
-temper_module(backends/cpu RECURSE WITHOUT "${cpu_left_out}" DEPENDS runtime/backend backends/common backends/host
+temper_module(backends/cpu RECURSE WITHOUT "${cpu_left_out}" DEPENDS runtime/platform runtime/backend backends/common backends/host
   LINK ${cpu_library} OpenMP::OpenMP_CXX GENERATED ${cpu_registration})
 # Neither changes a result: without them loops with sqrt or a choice between values do not become vector code.
 foreach(target temper_backends_cpu temper_parallel_headers)

@@ -9,10 +9,14 @@
 #include "backends/cpu/refusals.h"
 #include "backends/cpu/tensor_layouts.h"
 #include "runtime/backend/kernel_table.h"
+#include "runtime/base/concat.h"
 #include "runtime/base/error.h"
 
 namespace temper::cpu {
 namespace {
+
+// On 2x2 pixels ours takes a third of the library's time, on 4x4 a tenth more, on 16x16 half more.
+constexpr std::int64_t kMostPixels = 9;
 
 struct Plan {
   BlockedConv conv;
@@ -52,6 +56,10 @@ std::string choose(const OpQuery& query, Plan& plan) {
   plan.lanes = static_cast<int>(register_channels());
   if (query.attrs->get_int("group", 1) != 1 || x.shape.rank() < 3 || x.shape.rank() > 4) {
     return "only one group, and one or two spatial dimensions";
+  }
+  const std::int64_t pixels = dy.shape.element_count() / (dy.shape[0] * dy.shape[1]);
+  if (pixels > kMostPixels) {
+    return concat(pixels, " pixels, of which the library adds up whole rows faster");
   }
   if (x.shape[1] % plan.lanes != 0 || dy.shape[1] % plan.lanes != 0 ||
       !(x.layout == channel_blocks(x.shape, plan.lanes)) ||

@@ -1,11 +1,9 @@
-// Teams of the CPU kernels: who gets which part, and that libgomp is told of more threads than
-// there are processors, which keeps its waits short.
+// Teams of the CPU kernels: who gets which part, and how long their threads wait for each other.
 #include "backends/cpu/parallel.h"
 
 #include <gtest/gtest.h>
 
 #include <chrono>
-#include <cstdlib>
 #include <filesystem>
 #include <mutex>
 #include <set>
@@ -47,16 +45,45 @@ TEST(Parallel, SmallWorkKeepsToOneThread) {
   EXPECT_EQ(threads_for_elements(8, kSmallElements), 8);
 }
 
-TEST(Parallel, ATeamMakesTheWaitsShort) {
-  if (std::getenv("OMP_WAIT_POLICY") != nullptr || std::getenv("GOMP_SPINCOUNT") != nullptr) {
-    GTEST_SKIP() << "the environment says how threads wait";
+TEST(ShortWaits, LibgompKnowsOfThreadsThatSleepWhileTheyAreWanted) {
+  const int before = ShortWaits::sleeping();
+  {
+    const ShortWaits waits(3);
+    while (ShortWaits::sleeping() < before + 3) {  // each starts whenever it gets to run
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+    EXPECT_GT(threads_of_process(), 3);
   }
-  EXPECT_EQ(threads_for_flops(2, kSmallFlops), 2);
-  // With the two of the team more than there are processors; each starts whenever it gets to run.
-  while (sleeping_threads() < omp_get_num_procs() - 1) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  EXPECT_EQ(ShortWaits::sleeping(), before);
+}
+
+TEST(WaitPolicy, WaitsAreShortWhileOthersPutTheProcessAside) {
+  WaitPolicy policy;
+  const auto alone = [&] { return policy.observe(0.1, 0.2, 5); };
+  const auto busy = [&] { return policy.observe(0.1, 0.15, 30); };
+  EXPECT_FALSE(alone());
+  EXPECT_TRUE(busy());
+  // What hardly computes says nothing, and the state stays.
+  EXPECT_TRUE(policy.observe(2, 0.01, 0));
+  // Long waits are tried again after a while.
+  int intervals = 0;
+  EXPECT_FALSE([&] {
+    while (intervals < 1000 && alone()) {
+      ++intervals;
+    }
+    return intervals == 1000;
+  }());
+  // And ever later, where each time others come back at once.
+  int last = 0;
+  for (int round = 0; round < 3; ++round) {
+    EXPECT_TRUE(busy());
+    for (intervals = 0; intervals < 1000 && alone();) {
+      ++intervals;
+    }
+    EXPECT_GT(intervals, last);
+    last = intervals;
   }
-  EXPECT_GT(threads_of_process(), sleeping_threads());
+  EXPECT_LT(last, 1000);
 }
 
 }  // namespace
