@@ -31,7 +31,8 @@ std::string obstacle(ModelEdit& edit, const LinearLayer& layer) {
   if (weight.elements == 0) {
     return "its weight is empty";
   }
-  return node.inputs[1] == layer.weight ? "" : "its weight is behind a Transpose (--fold takes it away)";
+  return node.inputs[1] == layer.weight ? ""
+                                        : "its weight is behind a Transpose (--fold takes it away)";
 }
 
 // The layers that can be quantised and are wanted; notes say which stay.
