@@ -22,7 +22,7 @@ else
   fi
   tools/install_packages.sh tools/packages_arm64.txt
   build=$PWD/build-device-arm64
-  root=$PWD/build-arm64/sysroot
+  root=$PWD/build-sysroot-arm64/root
   tools/arm64_sysroot.sh "$root"
   export PKG_CONFIG_LIBDIR="$root/usr/lib/aarch64-linux-gnu/pkgconfig:$root/usr/share/pkgconfig" PKG_CONFIG_SYSROOT_DIR="$root"
   set -- "-DCMAKE_TOOLCHAIN_FILE=$PWD/tools/cmake/arm64.cmake" "-DTEMPER_SYSROOT=$root"
@@ -57,7 +57,7 @@ if [ ! -e "$zip/lib/libzip.a" ]; then
 fi
 
 # libzip.pc lies outside the sysroot that the others are in.
-cmake --preset device -B "$build" "$@" -DTEMPER_LIBZIP="$zip"
+cmake --preset device -B "$build" "$@" -DTEMPER_LIBZIP="$zip" -DTEMPER_WERROR="${CI:+ON}"
 cmake --build "$build" --target temper
 
 command=$build/temper

@@ -7,14 +7,14 @@ cd "$(dirname "$0")/.."
 tools/install_packages.sh
 tools/install_packages.sh tools/packages_arm64.txt
 build=$PWD/build-arm64
-root=$build/sysroot
+root=$PWD/build-sysroot-arm64/root
 libraries=$root/usr/lib/aarch64-linux-gnu
 
 tools/arm64_sysroot.sh "$root"
 
 PKG_CONFIG_LIBDIR="$libraries/pkgconfig:$root/usr/share/pkgconfig" PKG_CONFIG_SYSROOT_DIR="$root" \
   cmake -S . -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=Release -DCMAKE_TOOLCHAIN_FILE=tools/cmake/arm64.cmake \
-  -DTEMPER_SYSROOT="$root" -DTEMPER_TOOLS=OFF
+  -DTEMPER_SYSROOT="$root" -DTEMPER_TOOLS=OFF -DTEMPER_WERROR="${CI:+ON}"
 cmake --build "$build" --target test_ops
 
 readelf -h "$build/test_ops" | grep AArch64

@@ -33,7 +33,7 @@ needs_only() {
 }
 
 echo "-- static"
-cmake --preset release
+cmake --preset release -DTEMPER_WERROR="${CI:+ON}"
 cmake --build --preset release
 use build
 library=build/install/lib/libtemper_c.so
@@ -59,7 +59,7 @@ LD_LIBRARY_PATH=$(dirname "$library") build/examples/by_pkg_config build/example
 echo "-- shared, without what only the command and the tests need"
 cmake -S . -B build-shared -G Ninja -DCMAKE_BUILD_TYPE=Release -DBUILD_SHARED_LIBS=ON \
   -DTEMPER_TOOLS=OFF -DCMAKE_DISABLE_FIND_PACKAGE_CLI11=ON \
-  -DTEMPER_TESTS=OFF -DCMAKE_DISABLE_FIND_PACKAGE_GTest=ON
+  -DTEMPER_TESTS=OFF -DCMAKE_DISABLE_FIND_PACKAGE_GTest=ON -DTEMPER_WERROR="${CI:+ON}"
 cmake --build build-shared --target temper_library temper_c
 use build-shared
 exports_only build-shared/libtemper.so 6temper

@@ -13,7 +13,7 @@ if [ ! -e "$venv/complete" ]; then
   touch "$venv/complete"
 fi
 cmake -S . -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=Release -DCMAKE_PREFIX_PATH="$venv" \
-  -DCMAKE_BUILD_RPATH="$venv/lib"
+  -DCMAKE_BUILD_RPATH="$venv/lib" -DTEMPER_WERROR="${CI:+ON}"
 cmake --build "$build" --target test_ops
 ldd "$build/test_ops" | grep -F libdnnl.so.3
 exec "$build/test_ops" --gtest_brief=1 "$@"

@@ -6,6 +6,15 @@ set(temper_precompiled <algorithm> <array> <bit> <charconv> <cmath> <cstddef> <c
 # The flags that g++ compares: headers made with one of -fPIC and -fPIE are not taken with the other. ccache asks for -fpch-preprocess.
 set(temper_precompile_flags -fPIC -fpch-preprocess)
 
+# temper_precompiled_sum(TARGET WORD...): what ccache takes for the content of TARGET's precompiled headers. g++ writes other bytes each time;
+# with what they are made from in their place, the objects of one build folder serve the others.
+function(temper_precompiled_sum target)
+  string(TOUPPER "CMAKE_CXX_FLAGS_${CMAKE_BUILD_TYPE}" by_type)
+  set(facts ${target} ${CMAKE_CXX_COMPILER} ${CMAKE_CXX_COMPILER_VERSION} ${CMAKE_CXX_FLAGS} ${${by_type}} ${TEMPER_SANITIZE} ${ARGN})
+  string(SHA256 sum "${facts}")
+  file(WRITE ${PROJECT_BINARY_DIR}/CMakeFiles/${target}.dir/cmake_pch.hxx.gch.sum "${sum}\n")
+endfunction()
+
 # temper_precompiled_headers(TARGET LIBRARY... HEADERS header...): a target that others reuse.
 function(temper_precompiled_headers target)
   cmake_parse_arguments(ARG "" "" "HEADERS" ${ARGN})
@@ -15,6 +24,7 @@ function(temper_precompiled_headers target)
   target_link_libraries(${target} PRIVATE temper_options ${ARG_UNPARSED_ARGUMENTS})
   target_compile_options(${target} PRIVATE ${temper_precompile_flags})
   target_precompile_headers(${target} PRIVATE ${ARG_HEADERS})
+  temper_precompiled_sum(${target} ${ARG_UNPARSED_ARGUMENTS} ${ARG_HEADERS})
 endfunction()
 temper_precompiled_headers(temper_standard_headers HEADERS ${temper_precompiled})
 temper_precompiled_headers(temper_parallel_headers OpenMP::OpenMP_CXX HEADERS ${temper_precompiled})
