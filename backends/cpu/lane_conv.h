@@ -79,12 +79,11 @@ class LaneConv {
   void run(const float* from, const float* packed, const float* bias, float* to,
            float* workspace) const;
   void run_block(const float* from, const float* packed, const float* bias, float* to) const;
+  void sum_part(ConvTapSums work, std::int64_t part, float* sums) const;
   void sum_rows(const float* x, const float* dy, std::int64_t row, std::int64_t rows,
                 std::int64_t first, std::int64_t last, float* sums) const;
   void sum_chunks(const float* x, const float* dy, std::int64_t count, std::int64_t first,
                   std::int64_t last, float* sums) const;
-  void sum_elements(const float* x, const float* dy, std::int64_t count, std::int64_t part,
-                    float* sums) const;
   void sum_whole(const float* x, const float* dy, std::int64_t part, float* dw) const;
   ConvTapSums tap_sums(std::int64_t blocks, std::int64_t rows) const;
 

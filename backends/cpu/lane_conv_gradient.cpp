@@ -72,23 +72,29 @@ ConvTapSums LaneConv::tap_sums(std::int64_t blocks, std::int64_t rows) const {
   return work;
 }
 
+// Adds what `work` walks, from its x and dy on, to the sums of a part.
+void LaneConv::sum_part(ConvTapSums work, std::int64_t part, float* sums) const {
+  const std::int64_t taps = taps_of_weights(), tap_blocks = parts_of(taps, kernels_->taps);
+  const std::int64_t begin = parts_[static_cast<std::size_t>(part)];
+  const auto count = static_cast<int>(parts_[static_cast<std::size_t>(part) + 1] - begin);
+  work.dy += begin * work.dy_step;
+  work.sums_step = taps * kSampleLanes;
+  for (std::int64_t b = 0; b < tap_blocks; ++b) {
+    const std::int64_t tap = taps * b / tap_blocks;
+    work.offsets = offsets_.data() + tap;
+    work.sums = sums + (begin * taps + tap) * kSampleLanes;
+    kernels_->tap_sums(work, count, static_cast<int>(taps * (b + 1) / tap_blocks - tap));
+  }
+}
+
 // Adds what rows of a block of samples give to the sums of parts [first, last).
 void LaneConv::sum_rows(const float* x, const float* dy, std::int64_t row, std::int64_t rows,
                         std::int64_t first, std::int64_t last, float* sums) const {
-  const std::int64_t taps = taps_of_weights(), tap_blocks = parts_of(taps, kernels_->taps);
   ConvTapSums work = tap_sums(1, rows);
-  work.sums_step = taps * kSampleLanes;
   work.x = x + row * work.x_row;
+  work.dy = dy + row * work.dy_row;
   for (std::int64_t part = first; part < last; ++part) {
-    const std::int64_t begin = parts_[static_cast<std::size_t>(part)];
-    const auto count = static_cast<int>(parts_[static_cast<std::size_t>(part) + 1] - begin);
-    work.dy = dy + begin * work.dy_step + row * work.dy_row;
-    for (std::int64_t b = 0; b < tap_blocks; ++b) {
-      const std::int64_t tap = taps * b / tap_blocks;
-      work.offsets = offsets_.data() + tap;
-      work.sums = sums + (begin * taps + tap) * kSampleLanes;
-      kernels_->tap_sums(work, count, static_cast<int>(taps * (b + 1) / tap_blocks - tap));
-    }
+    sum_part(work, part, sums);
   }
 }
 
@@ -103,24 +109,6 @@ void LaneConv::sum_chunks(const float* x, const float* dy, std::int64_t count, s
       sum_rows(x + n * steps.x_block, dy + n * steps.dy_block, r, std::min(chunk, plan_.out[1] - r),
                first, last, sums);
     }
-  }
-}
-
-// The same of one part, a few of its elements at a time from all samples.
-void LaneConv::sum_elements(const float* x, const float* dy, std::int64_t count, std::int64_t part,
-                            float* sums) const {
-  const std::int64_t taps = taps_of_weights(), tap_blocks = parts_of(taps, kernels_->taps);
-  const std::int64_t begin = parts_[static_cast<std::size_t>(part)];
-  const auto targets = static_cast<int>(parts_[static_cast<std::size_t>(part) + 1] - begin);
-  ConvTapSums work = tap_sums(count, plan_.out[1]);
-  work.x = x;
-  work.dy = dy + begin * work.dy_step;
-  work.sums_step = taps * kSampleLanes;
-  for (std::int64_t b = 0; b < tap_blocks; ++b) {
-    const std::int64_t tap = taps * b / tap_blocks;
-    work.offsets = offsets_.data() + tap;
-    work.sums = sums + (begin * taps + tap) * kSampleLanes;
-    kernels_->tap_sums(work, targets, static_cast<int>(taps * (b + 1) / tap_blocks - tap));
   }
 }
 
@@ -192,8 +180,11 @@ void LaneConv::weights_gradient(const float* x, const float* dy, float* dw,
       if (sums_stay()) {
         sum_chunks(from, dy + n * out, count, first, last, sums);
       } else {
+        ConvTapSums work = tap_sums(count, plan_.out[1]);
+        work.x = from;
+        work.dy = dy + n * out;
         for (std::int64_t part = first; part < last; ++part) {
-          sum_elements(from, dy + n * out, count, part, sums);
+          sum_part(work, part, sums);
         }
       }
       if (n + count == blocks()) {

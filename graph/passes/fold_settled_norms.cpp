@@ -5,6 +5,7 @@
 #include "graph/ir/builder.h"
 #include "graph/ir/op_def.h"
 #include "graph/ir/walk.h"
+#include "graph/passes/results.h"
 #include "graph/passes/settled_values.h"
 #include "runtime/base/rectifier.h"
 
@@ -53,10 +54,7 @@ class NormFolding {
   }
 
   bool read_once(ValueId id) const {
-    const auto is_bound = [&](const auto& bound) { return bound.value == id; };
-    return users_[static_cast<std::size_t>(id.index)].size() == 1 &&
-           std::none_of(graph_.outputs.begin(), graph_.outputs.end(), is_bound) &&
-           std::none_of(graph_.updates.begin(), graph_.updates.end(), is_bound);
+    return users_[static_cast<std::size_t>(id.index)].size() == 1 && !is_result(graph_, id);
   }
 
   // What a Cast to 16 bits was made of, or the value itself in the type of the arithmetic.

@@ -6,10 +6,8 @@ setuptools, and a PyTorch that imports beside it (its package imports torch, thi
 Trains the float initializers with AdamW, lr 1e-4; BatchNorm must be folded (the exporter's default form).
 """
 import json
-import statistics
 import sys
 import tempfile
-import time
 
 import numpy as np
 import onnx
@@ -17,7 +15,7 @@ import onnxruntime
 from onnxruntime.training import artifacts, onnxblock
 from onnxruntime.training.api import CheckpointState, Module, Optimizer
 
-from process_clock import milliseconds_since_process_start
+from peer_side import milliseconds_since_process_start, serve
 
 LOSSES = {'mse': artifacts.LossType.MSELoss, 'cross_entropy': artifacts.LossType.CrossEntropyLoss}
 
@@ -55,14 +53,7 @@ def main(arguments):
         first_ms = milliseconds_since_process_start()
         losses += [step() for _ in range(int(gate_steps) - 1)]
         print(json.dumps({'first_ms': round(first_ms, 1), 'losses': losses}), flush=True)
-        for line in sys.stdin:
-            end, times, value = time.perf_counter() + float(line), [], None
-            while not times or time.perf_counter() < end:
-                began = time.perf_counter()
-                value = step()
-                times.append(time.perf_counter() - began)
-            print(json.dumps({'steps': len(times), 'min_ms': min(times) * 1e3,
-                              'median_ms': statistics.median(times) * 1e3, 'loss': value}), flush=True)
+        serve(step, float)
     return 0
 
 

@@ -7,14 +7,12 @@ C API, as an application does; KEY=VALUE are settings of a recipe. Needs numpy; 
 """
 import ctypes
 import json
-import statistics
 import sys
 import tempfile
-import time
 
 import numpy as np
 
-from process_clock import milliseconds_since_process_start
+from peer_side import milliseconds_since_process_start, serve
 
 
 class Device(ctypes.Structure):
@@ -115,13 +113,7 @@ def main(arguments):
     with tempfile.NamedTemporaryFile(suffix='.npy') as kept:
         np.save(kept.name, first)
         print(json.dumps({'first_ms': round(first_ms, 1), 'outputs': kept.name}), flush=True)
-        for line in sys.stdin:
-            end, times = time.perf_counter() + float(line), []
-            while not times or time.perf_counter() < end:
-                began = time.perf_counter()
-                side.predict()
-                times.append(time.perf_counter() - began)
-            print(json.dumps({'steps': len(times), 'min_ms': min(times) * 1e3, 'median_ms': statistics.median(times) * 1e3}), flush=True)
+        serve(side.predict)
     return 0
 
 

@@ -6,16 +6,14 @@ The file as a PyTorch module, by onnx2torch; MSE of OUTPUT against the array `ta
 Trains the float tensors of more than one number that the file stores.
 """
 import json
-import statistics
 import sys
-import time
 
 import numpy as np
 import onnx
 import onnx2torch
 import torch
 
-from torch_side import milliseconds_since_process_start
+from peer_side import milliseconds_since_process_start, serve
 
 
 def with_parameters(module):
@@ -57,13 +55,7 @@ def main(arguments):
     first_ms = milliseconds_since_process_start()
     losses += [step().item() for _ in range(int(gate_steps) - 1)]
     print(json.dumps({'first_ms': round(first_ms, 1), 'losses': losses}), flush=True)
-    for line in sys.stdin:
-        end, times, value = time.perf_counter() + float(line), [], None
-        while not times or time.perf_counter() < end:
-            began = time.perf_counter()
-            value = step()
-            times.append(time.perf_counter() - began)
-        print(json.dumps({'steps': len(times), 'min_ms': min(times) * 1e3, 'median_ms': statistics.median(times) * 1e3, 'loss': value.item()}), flush=True)
+    serve(step, lambda value: value.item())
     return 0
 
 

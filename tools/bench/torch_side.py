@@ -8,13 +8,11 @@ line read (a number of seconds) {"steps", "min_ms", "median_ms", "loss"}. Ends w
 """
 import json
 import pathlib
-import statistics
 import sys
-import time
 
 import torch
 
-from process_clock import milliseconds_since_process_start
+from peer_side import milliseconds_since_process_start, serve
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / 'oracle'))
 import peer_models  # noqa: E402
@@ -57,14 +55,7 @@ def main(arguments):
     first_ms = milliseconds_since_process_start()
     losses += [step().item() for _ in range(int(arguments[5]) - 1 if len(arguments) > 5 else 19)]
     print(json.dumps({'first_ms': round(first_ms, 1), 'losses': losses}), flush=True)
-    for line in sys.stdin:
-        end, times, value = time.perf_counter() + float(line), [], None
-        while not times or time.perf_counter() < end:
-            began = time.perf_counter()
-            value = step()
-            times.append(time.perf_counter() - began)
-        print(json.dumps({'steps': len(times), 'min_ms': min(times) * 1e3, 'median_ms': statistics.median(times) * 1e3,
-                          'loss': value.item()}), flush=True)
+    serve(step, lambda value: value.item())
     return 0
 
 
