@@ -70,6 +70,8 @@ DType check_result(const InferContext& c) {
   return c.dtype(7);
 }
 
+}  // namespace
+
 Shape product_shape(const InferContext& c, int first, int second) {
   Shape a = c.shape(first);
   Shape b = c.shape(second);
@@ -90,6 +92,8 @@ Shape product_shape(const InferContext& c, int first, int second) {
   return out;
 }
 
+namespace {
+
 void check_matrices(const InferContext& c, const Factor& a, const Factor& b) {
   check_factor(c, a, std::max(0, c.rank(a.value) - 2));
   check_factor(c, b, std::max(0, c.rank(b.value) - 1));
@@ -107,7 +111,8 @@ void infer_qlinear_matmul(InferContext& c) {
   c.set_output(0, check_result(c), out);
 }
 
-// x [N, C, d...], w [M, C / group, k...] -> [N, M, o...]
+}  // namespace
+
 Shape convolution_shape(InferContext& c, int first, int second) {
   const Shape x = c.shape(first);
   const Shape w = c.shape(second);
@@ -126,6 +131,8 @@ Shape convolution_shape(InferContext& c, int first, int second) {
   const Window window = normalise_window(attrs, kernel, input);
   return shape_with_spatial(x[0], w[0], window_output(window, input, false), window.rank);
 }
+
+namespace {
 
 void check_convolution(const InferContext& c, const Factor& x, const Factor& w) {
   check_factor(c, x, 1);

@@ -2,27 +2,14 @@
 
 #include <algorithm>
 #include <limits>
-#include <optional>
 
 #include "graph/ir/infer_context.h"
 #include "graph/ir/op_def.h"
 #include "graph/ir/walk.h"
-#include "runtime/base/rectifier.h"
 #include "runtime/memory/finite_values.h"
 
 namespace temper::graph {
-namespace {
 
-bool is_op(const Graph& graph, NodeId id, std::string_view op) {
-  return !graph.node(id).removed && graph.node(id).op->name() == op;
-}
-
-bool is_graph_output(const Graph& graph, ValueId id) {
-  return std::any_of(graph.outputs.begin(), graph.outputs.end(),
-                     [&](const auto& output) { return output.value == id; });
-}
-
-// What a Relu computes, or a Clip between 0 and a constant.
 std::optional<Rectifier> rectifier_in(const Node& node) {
   if (node.op->activation == Activation::kRelu) {
     return Rectifier{true};
@@ -33,6 +20,17 @@ std::optional<Rectifier> rectifier_in(const Node& node) {
                                        [](ValueId id) { return id.valid(); }) == 1 &&
                          node.attrs.get_double("min", -1) == 0;
   return from_zero && clip.has_ceiling() && clip.ceiling > 0 ? std::optional(clip) : std::nullopt;
+}
+
+namespace {
+
+bool is_op(const Graph& graph, NodeId id, std::string_view op) {
+  return !graph.node(id).removed && graph.node(id).op->name() == op;
+}
+
+bool is_graph_output(const Graph& graph, ValueId id) {
+  return std::any_of(graph.outputs.begin(), graph.outputs.end(),
+                     [&](const auto& output) { return output.value == id; });
 }
 
 bool holds_nan(const Tensor& tensor) {

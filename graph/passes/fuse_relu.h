@@ -3,9 +3,15 @@
 // node still gives.
 #pragma once
 
+#include <optional>
+
 #include "graph/ir/graph.h"
+#include "runtime/base/rectifier.h"
 
 namespace temper::graph {
+
+// What a Relu computes, or a Clip between 0 and a constant.
+std::optional<Rectifier> rectifier_in(const Node& node);
 
 // Nodes whose op takes a Relu (OpDef::takes_relu), when the Relu is the only reader. One that saves
 // the mask: when its gradient is also fed by that Relu's gradient alone; then both carry relu = 1.

@@ -10,6 +10,7 @@
 #include "graph/passes/fold_settled_norms.h"
 #include "graph/passes/fuse_elementwise.h"
 #include "graph/passes/fuse_relu.h"
+#include "graph/passes/integer_regions.h"
 #include "graph/passes/settled_values.h"
 #include "graph/passes/widen_weight_gradients.h"
 
@@ -17,9 +18,8 @@ namespace temper::graph {
 namespace {
 
 // The same for the bodies of what is left, each a graph of its own.
-void finish_bodies(Graph& graph, const Backend& reference, bool prepares_weights) {
-  PipelineOptions options;
-  options.prepares_weights = prepares_weights;
+void finish_bodies(Graph& graph, const Backend& reference, PipelineOptions options) {
+  options.observer = nullptr;
   for (int i = 0; i < graph.node_count(); ++i) {
     Node& node = graph.node(NodeId{i});
     for (std::size_t k = 0; k < node.bodies.size() && !node.removed; ++k) {
@@ -34,9 +34,10 @@ struct Pass {
   const char* name;
   void (*run)(Graph&, const Backend&);
   bool prepares_weights = false;  // only where that is wanted
+  bool asks_kernels = false;      // gets PipelineOptions::kernels, and only where that is there
 };
 
-constexpr std::array<Pass, 11> kPasses = {{
+constexpr std::array<Pass, 12> kPasses = {{
     // First, so that nobody looks at what the outputs and updates do not need.
     {"remove_dead_nodes", [](Graph& g, const Backend&) { remove_dead_nodes(g); }},
     // Before merging: a gradient may have made the same nodes from the expansion already.
@@ -53,6 +54,8 @@ constexpr std::array<Pass, 11> kPasses = {{
     {"fold_settled_norms", [](Graph& g, const Backend&) { fold_settled_norms(g); }, true},
     // Needs the final reader counts; ReluGrad reads the fused output.
     {"fuse_relu", [](Graph& g, const Backend&) { fuse_relu(g); }},
+    // After fuse_relu, so that products have theirs; needs the final reader counts.
+    {"use_integer_regions", use_integer_regions, true, true},
     // After fuse_relu, which knows its ops apart; needs the final reader counts as well.
     {"fuse_elementwise", [](Graph& g, const Backend&) { fuse_elementwise(g); }},
     {"remove_dead_nodes_last", [](Graph& g, const Backend&) { remove_dead_nodes(g); }},
@@ -70,13 +73,14 @@ void run_pipeline(Graph& graph, const Backend& reference, const PipelineOptions&
     }
   };
   for (const Pass& pass : kPasses) {
-    if (options.prepares_weights || !pass.prepares_weights) {
-      pass.run(graph, reference);
+    const Backend* const asked = pass.asks_kernels ? options.kernels : &reference;
+    if ((options.prepares_weights || !pass.prepares_weights) && asked != nullptr) {
+      pass.run(graph, *asked);
       done(pass.name);
     }
   }
   // After those that are not needed are gone.
-  finish_bodies(graph, reference, options.prepares_weights);
+  finish_bodies(graph, reference, options);
   done("finish_bodies");
 }
 

@@ -15,6 +15,9 @@ struct PipelineOptions {
   // Fold norms into weights that the graph does not change, and let kernels prepare such weights:
   // faster, for the memory of what is prepared.
   bool prepares_weights = true;
+  // Whose kernels the plan will run: what it computes faster in bytes is computed so. Null:
+  // nothing.
+  const Backend* kernels = nullptr;
 };
 
 // Each pass, and what was done to the graph before, is verified. THROWS: kInternal naming the pass.

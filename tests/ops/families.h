@@ -17,6 +17,7 @@ std::vector<OpCase> loss_cases();
 std::vector<OpCase> ctc_cases();
 std::vector<OpCase> sampling_cases();
 std::vector<OpCase> quantized_cases();
+std::vector<OpCase> integer_cases();
 std::vector<OpCase> recurrent_cases();
 std::vector<OpCase> fused_cases();
 std::vector<OpCase> update_cases();

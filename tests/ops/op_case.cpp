@@ -120,7 +120,8 @@ std::vector<OpCase> all_cases() {
   for (const auto family :
        {elementwise_cases, fused_elementwise_cases, reduction_cases, shape_cases, large_cases,
         nn_cases, loss_cases, ctc_cases, sampling_cases, recurrent_cases, quantized_cases,
-        fused_cases, update_cases, other_domain_cases, state_and_offset_cases, instance_cases}) {
+        integer_cases, fused_cases, update_cases, other_domain_cases, state_and_offset_cases,
+        instance_cases}) {
     std::vector<OpCase> cases = family();
     all.insert(all.end(), std::make_move_iterator(cases.begin()),
                std::make_move_iterator(cases.end()));

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include "backends/backends.h"
@@ -105,9 +106,13 @@ class GatheredOutput {
 std::vector<GatheredOutput> gathered_outputs(const Session& session, const Dataset& data,
                                              std::span<const std::int64_t> rows) {
   const graph::Graph& graph = session.engine().imported();
-  const std::unique_ptr<Backend> reference = make_backend("reference");
-  OutputLengths parts(graph, session.recipe().model, session.lengths(), *reference,
-                      session.layout().probe_batch());
+  std::unique_ptr<Backend> reference;
+  std::optional<OutputLengths> parts;
+  if (session.lengths().any()) {  // a backend takes longer to make than a small model to run
+    reference = make_backend("reference");
+    parts.emplace(graph, session.recipe().model, session.lengths(), *reference,
+                  session.layout().probe_batch());
+  }
   const std::vector<std::int64_t> lengths =
       session.lengths().any() ? session.lengths().lengths_of(data) : std::vector<std::int64_t>{};
   std::vector<GatheredOutput> gathered;
@@ -115,14 +120,13 @@ std::vector<GatheredOutput> gathered_outputs(const Session& session, const Datas
     if (graph.outputs[i].port.role == PortRole::kCarriedState) {
       continue;  // stands behind the model's own
     }
+    const int axis = parts ? parts->axis(i) : -1;
     std::vector<std::int64_t> sizes;
-    for (const std::int64_t row : rows) {
-      if (parts.axis(i) >= 0) {
-        sizes.push_back(parts.size(i, lengths[static_cast<std::size_t>(row)]));
-      }
+    for (const std::int64_t row : axis < 0 ? std::span<const std::int64_t>() : rows) {
+      sizes.push_back(parts->size(i, lengths[static_cast<std::size_t>(row)]));
     }
-    gathered.emplace_back(graph.outputs[i].name, static_cast<std::int64_t>(rows.size()),
-                          parts.axis(i), std::move(sizes));
+    gathered.emplace_back(graph.outputs[i].name, static_cast<std::int64_t>(rows.size()), axis,
+                          std::move(sizes));
   }
   return gathered;
 }

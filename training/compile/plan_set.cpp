@@ -106,6 +106,7 @@ CompiledPlan& PlanSet::compile(const std::string& name, const MakeGraph& make) {
   }
   // What is prepared takes memory; devices have their own forms of convolutions and norms.
   pipeline.prepares_weights = options_.memory_limit == 0 && backend_.memory().is_host();
+  pipeline.kernels = &backend_;
   graph::run_pipeline(made, reference_, pipeline);
   auto compiled = std::make_unique<CompiledPlan>();
   compiled->plan = graph::lower(made, backend_, store_, lower_options(options_));

@@ -1,5 +1,5 @@
-// MatMulInteger, ConvInteger, QLinearMatMul and QLinearConv: differences from the zero points,
-// multiplied and summed in 64 bits.
+// MatMulInteger, ConvInteger, QLinearMatMul and QLinearConv, IntegerMatMul and IntegerConv:
+// differences from the zero points, multiplied and summed in 64 bits.
 #include <algorithm>
 #include <array>
 #include <cstddef>
@@ -8,6 +8,7 @@
 #include "backends/reference/elementwise.h"
 #include "backends/reference/quantization.h"
 #include "backends/reference/type_support.h"
+#include "runtime/base/rectifier.h"
 #include "runtime/base/window.h"
 
 namespace temper::reference {
@@ -18,6 +19,26 @@ struct FactorInputs {
   std::size_t value, scale, zero;
 };
 constexpr std::size_t kNone = 99;
+
+// What becomes of a sum: it stays one in 32 bits; it is rounded to steps of y, its bias before; it
+// is a float, its bias behind, which may be rounded.
+enum class Form { kSums, kLinear, kFloats };
+
+struct Inputs {
+  FactorInputs a, b;
+  std::size_t bias, y_scale, y_zero;
+};
+
+Inputs inputs_of(Form form) {
+  switch (form) {
+    case Form::kSums:
+      return {{0, kNone, 2}, {1, kNone, 3}, kNone, kNone, kNone};
+    case Form::kLinear:
+      return {{0, 1, 2}, {3, 4, 5}, 8, 6, 7};
+    default:
+      return {{0, 1, 2}, {3, 4, kNone}, 5, 6, 7};
+  }
+}
 
 // A factor's elements less their zero points, and the scale of each of its rows, columns or
 // channels.
@@ -75,32 +96,53 @@ class Factor {
   std::int64_t inner_ = 1, length_ = 1;
 };
 
-// What becomes of a sum: itself, or a quantised number.
 class Result {
  public:
-  Result(const OpQuery& query, bool quantises)
-      : quantises_(quantises), write_(writer_of(query.outputs[0].dtype)) {
-    if (quantises) {
+  Result(const OpQuery& query, Form form)
+      : form_(form),
+        inputs_(inputs_of(form)),
+        rounds_(has_input(query, inputs_.y_scale)),
+        bias_(has_input(query, inputs_.bias)),
+        rectifier_(rectifier_of(*query.attrs)),
+        write_(writer_of(query.outputs[0].dtype)) {
+    if (rounds_) {
       range_ = range_of(query.outputs[0].dtype);
-      type_ = query.inputs[6].dtype;
+      type_ = query.inputs[inputs_.y_scale].dtype;
       scale_ = reader_of(type_);
-      zero_ = reader_of(query.inputs[7].dtype);
+      zero_ = reader_of(query.inputs[inputs_.y_zero].dtype);
     }
   }
 
-  // `a` and `b`: the scales of the factors. Without scales the sum wraps as 32 bits do.
-  void write(const KernelArgs& args, std::int64_t at, std::int64_t sum, double a, double b) const {
-    if (!quantises_) {
+  // `a` and `b`: the scales of the factors, of output channel or column `unit`. Without scales the
+  // sum wraps as 32 bits do.
+  void write(const KernelArgs& args, std::int64_t at, std::int64_t sum, double a, double b,
+             std::int64_t unit) const {
+    if (form_ == Form::kSums) {
       static_cast<std::int32_t*>(args.outputs[0])[at] = static_cast<std::int32_t>(sum);
       return;
     }
-    const double scale = rounded_to(type_, rounded_to(type_, a * b) / scale_(args.inputs[6], 0));
-    const double zero = zero_(args.inputs[7], 0);
-    write_(args.outputs[0], at, quantized(static_cast<double>(sum) * scale, zero, range_));
+    double value = 0, scale = rounded_to(type_, a * b);
+    if (form_ == Form::kLinear) {
+      sum += bias_ ? static_cast<const std::int32_t*>(args.inputs[inputs_.bias])[unit] : 0;
+      value = static_cast<double>(sum) * rounded_to(type_, scale / y_scale(args));
+    } else {
+      value = static_cast<double>(sum) * scale;
+      value += bias_ ? static_cast<const float*>(args.inputs[inputs_.bias])[unit] : 0;
+      value = rectifier_(value) / (rounds_ ? y_scale(args) : 1);
+    }
+    if (rounds_) {
+      value = quantized(value, zero_(args.inputs[inputs_.y_zero], 0), range_);
+    }
+    write_(args.outputs[0], at, value);
   }
 
  private:
-  bool quantises_;
+  double y_scale(const KernelArgs& args) const { return scale_(args.inputs[inputs_.y_scale], 0); }
+
+  Form form_;
+  Inputs inputs_;
+  bool rounds_, bias_;
+  Rectifier rectifier_;
   WriteElement write_;
   QuantizedRange range_;
   DType type_ = DType::kFloat32;
@@ -132,18 +174,19 @@ class Matrices {
   std::array<std::int64_t, kMaxRank> steps_{};
 };
 
-std::unique_ptr<Kernel> prepare_matrices(const OpQuery& query, bool quantises) {
-  const FactorInputs a_inputs = quantises ? FactorInputs{0, 1, 2} : FactorInputs{0, kNone, 2};
-  const FactorInputs b_inputs = quantises ? FactorInputs{3, 4, 5} : FactorInputs{1, kNone, 3};
+std::unique_ptr<Kernel> prepare_matrices(const OpQuery& query, Form form) {
+  const auto [a_inputs, b_inputs, bias, y_scale, y_zero] = inputs_of(form);
   const Shape a_shape = query.inputs[a_inputs.value].shape;
   const Shape b_shape = query.inputs[b_inputs.value].shape;
   const bool row = a_shape.rank() == 1, column = b_shape.rank() == 1;
   const Factor a(query, a_inputs, row ? 0 : a_shape.rank() - 2);
-  const Factor b(query, b_inputs, b_shape.rank() - 1);
-  const Result result(query, quantises);
+  const bool turned = query.attrs->get_int("transB", 0) != 0;
+  const Factor b(query, b_inputs, turned ? 0 : b_shape.rank() - 1);
+  const Result result(query, form);
   const std::int64_t rows = row ? 1 : a_shape[a_shape.rank() - 2];
   const std::int64_t inner = a_shape[a_shape.rank() - 1];
-  const std::int64_t columns = column ? 1 : b_shape[b_shape.rank() - 1];
+  const std::int64_t columns = column ? 1 : b_shape[turned ? 0 : b_shape.rank() - 1];
+  const std::int64_t column_step = turned ? inner : 1, inner_step = turned ? 1 : columns;
   const std::vector<std::int64_t> dims(query.outputs[0].shape.begin(),
                                        query.outputs[0].shape.end());
   const auto kept = static_cast<std::ptrdiff_t>(dims.size()) - (row ? 0 : 1) - (column ? 0 : 1);
@@ -155,12 +198,12 @@ std::unique_ptr<Kernel> prepare_matrices(const OpQuery& query, bool quantises) {
     for (std::int64_t i = 0; i < count; ++i) {
       const std::int64_t matrix = i / (rows * columns);
       const std::int64_t a_row = a_matrices.first(matrix) + i / columns % rows * inner;
-      const std::int64_t b_column = b_matrices.first(matrix) + i % columns;
+      const std::int64_t b_column = b_matrices.first(matrix) + i % columns * column_step;
       std::int64_t sum = 0;
       for (std::int64_t k = 0; k < inner; ++k) {
-        sum += a.difference(args, a_row + k) * b.difference(args, b_column + k * columns);
+        sum += a.difference(args, a_row + k) * b.difference(args, b_column + k * inner_step);
       }
-      result.write(args, i, sum, a.scale(args, a_row), b.scale(args, b_column));
+      result.write(args, i, sum, a.scale(args, a_row), b.scale(args, b_column), i % columns);
     }
   });
 }
@@ -200,12 +243,10 @@ std::int64_t window_sum(const ConvShape& s, const Factor& x, const Factor& w,
   return sum;
 }
 
-std::unique_ptr<Kernel> prepare_convolution(const OpQuery& query, bool quantises) {
-  const FactorInputs x_inputs = quantises ? FactorInputs{0, 1, 2} : FactorInputs{0, kNone, 2};
-  const FactorInputs w_inputs = quantises ? FactorInputs{3, 4, 5} : FactorInputs{1, kNone, 3};
+std::unique_ptr<Kernel> prepare_convolution(const OpQuery& query, Form form) {
+  const auto [x_inputs, w_inputs, bias, y_scale, y_zero] = inputs_of(form);
   const Factor x(query, x_inputs, 1), w(query, w_inputs, 0);
-  const Result result(query, quantises);
-  const bool bias = quantises && has_input(query, 8);
+  const Result result(query, form);
   const std::int64_t group = query.attrs->get_int("group", 1);
   ConvShape s{read_window(*query.attrs), spatial_dims(x.shape()),
               spatial_dims(query.outputs[0].shape)};
@@ -219,11 +260,9 @@ std::unique_ptr<Kernel> prepare_convolution(const OpQuery& query, bool quantises
   return make_kernel([=](const KernelArgs& args) {
     for (std::int64_t i = 0; i < count; ++i) {
       const std::int64_t plane = i / s.out_plane(), m = plane % s.out_channels;
-      const std::int64_t first =
-          bias ? static_cast<const std::int32_t*>(args.inputs[8])[m] : std::int64_t{0};
       const std::int64_t sum =
           window_sum(s, x, w, args, plane / s.out_channels, m, i % s.out_plane());
-      result.write(args, i, first + sum, x.scale(args, 0), w.scale(args, m * filter));
+      result.write(args, i, sum, x.scale(args, 0), w.scale(args, m * filter), m);
     }
   });
 }
@@ -231,16 +270,17 @@ std::unique_ptr<Kernel> prepare_convolution(const OpQuery& query, bool quantises
 }  // namespace
 
 void register_quantized_product(KernelTable& table) {
-  for (const bool quantises : {false, true}) {
-    const char* matrices = quantises ? "QLinearMatMul" : "MatMulInteger";
-    const char* convolution = quantises ? "QLinearConv" : "ConvInteger";
+  const auto add = [&](const char* matrices, const char* convolution, Form form) {
     table.add(matrices, kFamily, {},
-              [=](const OpQuery& query) { return prepare_matrices(query, quantises); });
+              [=](const OpQuery& query) { return prepare_matrices(query, form); });
     table.add(convolution, kFamily, {},
-              [=](const OpQuery& query) { return prepare_convolution(query, quantises); });
+              [=](const OpQuery& query) { return prepare_convolution(query, form); });
     table.set_any_type(matrices);
     table.set_any_type(convolution);
-  }
+  };
+  add("MatMulInteger", "ConvInteger", Form::kSums);
+  add("QLinearMatMul", "QLinearConv", Form::kLinear);
+  add("IntegerMatMul", "IntegerConv", Form::kFloats);
 }
 
 }  // namespace temper::reference
