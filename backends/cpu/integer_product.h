@@ -20,8 +20,8 @@ struct IntegerPlan {
   std::int64_t rows = 0;                 // of y: places of all pictures, or rows of matrices
   std::int64_t groups = 1, columns = 0;  // of a group
   std::int64_t pieces = 1, depth = 0;    // bytes of a piece
-  // Rows of x lie one behind the other where there are no offsets; else those of a sample: where
-  // each piece of each row begins, -1 where it is padding.
+  // Rows of x lie one behind the other where there are no offsets; else those of a sample: for each
+  // piece where that of each row begins, -1 where it is padding.
   std::int64_t row_step = 0;
   std::int64_t sample_rows = 0, sample_bytes = 0;
   std::vector<std::int32_t> offsets;
@@ -30,6 +30,8 @@ struct IntegerPlan {
   bool bordered = false;
   Spatial input{1, 1, 1}, with_border{1, 1, 1}, border{};
   std::int64_t samples = 1, channels = 0;
+  // A convolution of each channel by itself: one group of `columns` channels.
+  bool per_channel = false;
   // Of the weight: [groups, columns, channels, taps] or [depth, columns] by these steps.
   std::int64_t column_step = 0, channel_step = 0, tap_step = 0;
   std::int64_t taps_of_piece = 1;
