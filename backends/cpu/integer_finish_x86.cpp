@@ -31,29 +31,37 @@ __mmask16 lanes_of(std::int64_t left) {
   return static_cast<__mmask16>(left >= 16 ? 0xffff : (1 << left) - 1);
 }
 
-// 64 columns, stored at once; bytes of i8 begin at -128.
+// 64 columns of u8, stored at once. What is below 0 or above 255 is cut off when bytes are packed;
+// the upper bound is kept all the same, for numbers that are too large for an integer.
+template <bool kHasLow>
 [[gnu::target("avx512f,avx512bw")]] void whole_bytes512(const FinishedTile& t,
                                                         const IntegerFinish& f) {
   const __m512 low = _mm512_set1_ps(f.low), high = _mm512_set1_ps(f.high);
   const __m512i zero = _mm512_set1_epi32(f.zero);
   const __m512i order = _mm512_set_epi32(15, 11, 7, 3, 14, 10, 6, 2, 13, 9, 5, 1, 12, 8, 4, 0);
-  const __m512i byte = _mm512_set1_epi32(255);
-  Finish512 finish[4];
+  __m512 factor[4], addend[4];
 #pragma GCC unroll 4
   for (int v = 0; v < 4; ++v) {
-    finish[v].read(f, 16 * v, 0xffff);
+    factor[v] = _mm512_loadu_ps(f.factor + 16 * v);
+    addend[v] = _mm512_loadu_ps(f.addend + 16 * v);
   }
   const std::int32_t* sums = t.sums;
   auto* y = static_cast<std::uint8_t*>(t.y);
-  for (std::int64_t r = 0; r < t.rows; ++r, sums += t.sum_step, y += t.y_step) {
+  const std::int64_t rows = t.rows, sum_step = t.sum_step, y_step = t.y_step;
+  for (std::int64_t r = 0; r < rows; ++r, sums += sum_step, y += y_step) {
     __m512i steps[4];
 #pragma GCC unroll 4
     for (int v = 0; v < 4; ++v) {
-      steps[v] = _mm512_cvtps_epi32(finish[v].of(sums + 16 * v, low, high));
-      steps[v] = _mm512_and_si512(_mm512_add_epi32(steps[v], zero), byte);
+      const __m512 sum = _mm512_cvtepi32_ps(_mm512_loadu_si512(sums + 16 * v));
+      __m512 number = _mm512_add_ps(_mm512_mul_ps(sum, factor[v]), addend[v]);
+      if constexpr (kHasLow) {
+        number = _mm512_max_ps(number, low);
+      }
+      number = _mm512_min_ps(number, high);
+      steps[v] = _mm512_add_epi32(_mm512_cvtps_epi32(number), zero);
     }
-    const __m512i packed = _mm512_packus_epi16(_mm512_packus_epi32(steps[0], steps[1]),
-                                               _mm512_packus_epi32(steps[2], steps[3]));
+    const __m512i packed = _mm512_packus_epi16(_mm512_packs_epi32(steps[0], steps[1]),
+                                               _mm512_packs_epi32(steps[2], steps[3]));
     _mm512_storeu_si512(y, _mm512_permutexvar_epi32(order, packed));
   }
 }
@@ -82,8 +90,9 @@ __mmask16 lanes_of(std::int64_t left) {
 // Column by column of 16.
 [[gnu::target("avx512f,avx512bw")]] void bytes_of_sums512(const FinishedTile& t,
                                                           const IntegerFinish& f) {
-  if (t.width == 64) {
-    return whole_bytes512(t, f);
+  if (t.width == 64 && f.high + static_cast<float>(f.zero) > 127) {  // of u8
+    return f.low > static_cast<float>(-f.zero) ? whole_bytes512<true>(t, f)
+                                               : whole_bytes512<false>(t, f);
   }
   const __m512 low = _mm512_set1_ps(f.low), high = _mm512_set1_ps(f.high);
   const __m512i zero = _mm512_set1_epi32(f.zero);

@@ -1,5 +1,6 @@
 #include "backends/cpu/integer_product.h"
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstring>
@@ -142,13 +143,24 @@ class ChunkOfRows {
   std::array<const std::uint8_t*, kPointers> pointers_;
 };
 
-// As many rows as there are pointers for, in about equal parts for the threads.
-std::int64_t chunk_rows(const IntegerPlan& plan) {
-  const std::int64_t most = std::min(kMostChunk, kPointers / plan.pieces / kChunkStep * kChunkStep);
-  const std::int64_t rounds = (plan.rows + most * plan.threads - 1) / (most * plan.threads);
-  const std::int64_t parts = rounds * plan.threads;
-  return std::min(most, up_to_multiple((plan.rows + parts - 1) / parts, kChunkStep));
-}
+// Rows in about equal chunks, as many as there are pointers for, and the panels in parts of them,
+// so that each thread has several tasks.
+struct Tasks {
+  std::int64_t chunk, chunks, panels, part, parts;
+
+  explicit Tasks(const IntegerPlan& plan) {
+    constexpr std::int64_t kTasksOfThread = 4, kStep = 6;
+    const std::int64_t most =
+        std::min(kMostChunk, kPointers / plan.pieces / kChunkStep * kChunkStep);
+    const std::int64_t least = (plan.rows + most - 1) / most;
+    chunk = std::min(most, up_to_multiple((plan.rows + least - 1) / least, kStep));
+    chunks = (plan.rows + chunk - 1) / chunk;
+    panels = plan.groups * panel_count(plan);
+    const std::int64_t wanted = plan.threads == 1 ? 1 : plan.threads * kTasksOfThread / chunks;
+    part = panels / std::clamp<std::int64_t>(wanted, 1, panels);
+    parts = (panels + part - 1) / part;
+  }
+};
 
 }  // namespace
 
@@ -172,34 +184,28 @@ void run_integer_product(const IntegerPlan& plan, const IntegerOperands& operand
   } else {
     std::memset(w.padding, operands.x_zero, static_cast<std::size_t>(plan.depth));
   }
-  const std::int64_t chunk = chunk_rows(plan), chunks = (plan.rows + chunk - 1) / chunk;
-  const std::int64_t panels = panel_count(plan);
-  const auto work = [&](std::int64_t first_chunk, std::int64_t last_chunk, std::int64_t first_panel,
-                        std::int64_t last_panel) {
-    for (std::int64_t c = first_chunk; c < last_chunk; ++c) {
-      const std::int64_t first = c * chunk, count = std::min(chunk, plan.rows - first);
-      for (std::int64_t i = first_panel; i < last_panel;) {
-        const std::int64_t group = i / panels;
-        const std::uint8_t* of_group = x + group * plan.channels;
-        const ChunkOfRows rows(plan, of_group, w.padding, first, count);
-        for (; i < last_panel && i / panels == group; ++i) {
-          rows.run(kernels, operands.weight, group, i % panels, w.start, finish, y);
-        }
+  const Tasks tasks(plan);
+  const std::int64_t of_group = panel_count(plan);
+  const auto work = [&](std::int64_t task) {
+    const std::int64_t first = task / tasks.parts * tasks.chunk;
+    const std::int64_t count = std::min(tasks.chunk, plan.rows - first);
+    std::int64_t i = task % tasks.parts * tasks.part;
+    const std::int64_t end = std::min(tasks.panels, i + tasks.part);
+    while (i < end) {
+      const std::int64_t group = i / of_group;
+      const ChunkOfRows rows(plan, x + group * plan.channels, w.padding, first, count);
+      for (; i < end && i / of_group == group; ++i) {
+        rows.run(kernels, operands.weight, group, i % of_group, w.start, finish, y);
       }
     }
   };
-  if (chunks >= plan.threads) {
-    // Whoever is done takes the next: others may want the processors too.
-    std::atomic<std::int64_t> next = 0;
-    parallel_ranges(plan.threads, plan.threads, 1, [&](std::int64_t, std::int64_t) {
-      for (std::int64_t c = next++; c < chunks; c = next++) {
-        work(c, c + 1, 0, plan.groups * panels);
-      }
-    });
-  } else {
-    parallel_ranges(plan.threads, plan.groups * panels, 1,
-                    [&](std::int64_t begin, std::int64_t end) { work(0, chunks, begin, end); });
-  }
+  // Whoever is done takes the next: others may want the processors too.
+  std::atomic<std::int64_t> next = 0;
+  parallel_ranges(plan.threads, plan.threads, 1, [&](std::int64_t, std::int64_t) {
+    for (std::int64_t task = next++; task < tasks.chunks * tasks.parts; task = next++) {
+      work(task);
+    }
+  });
 }
 
 }  // namespace temper::cpu

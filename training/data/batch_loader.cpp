@@ -7,6 +7,7 @@
 #include <exception>
 #include <map>
 #include <mutex>
+#include <span>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -87,7 +88,9 @@ struct BatchLoader::State {
   }
 
   void allocate() {
-    for (Slot& slot : slots) {
+    // The second is filled while the first is read.
+    const auto used = std::span(slots).first(options.prefetch ? std::size(slots) : 1);
+    for (Slot& slot : used) {
       for (const Field& field : data.fields()) {
         slot.full.emplace_back(field.dtype, batch_shape(field, share_of(options.batch_size).rows),
                                Layout{}, "a batch of data");

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "runtime/base/error.h"
+#include "runtime/memory/finite_values.h"
 
 namespace temper::training {
 namespace {
@@ -71,6 +72,11 @@ void check_finite(const Tensor& array, DType delivered, const RowName& where) {
   }
   const double limit =
       is_float(delivered) ? largest_finite(delivered) : std::numeric_limits<double>::max();
+  const bool is_wide = array.dtype() == DType::kFloat32 || array.dtype() == DType::kFloat64;
+  if (is_wide && largest_finite(array.dtype()) <= limit &&
+      all_finite(array.dtype(), array.data(), array.element_count())) {
+    return;  // the speed of memory, where nothing is to be told
+  }
   visit_any(array.dtype(), [&]<class T>() {
     find_first<T>(
         array, [&](T value) { return !(std::fabs(as_double(value)) <= limit); },
