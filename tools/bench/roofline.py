@@ -10,6 +10,7 @@ caches can show more than the whole. Shown per model: the kernels that take the 
 what vs_torch.py needs, and onnxruntime.
 """
 import argparse
+import dataclasses
 import json
 import pathlib
 import re
@@ -92,26 +93,38 @@ def limits(options, folder):
     return 2 * size**3 / min(products) * 1e3, max(passes) * 1e3
 
 
-def kernels_of(name, options, folder, best):
-    """Rows (what, ms, least ms, operations a second, bytes a second) of a step's kernels."""
-    path, batch, words = vs_torch.files_of(name, folder)
-    flops = operations(path, batch)
-    kernels = []
-    for row in profile(options, path, ['--data', batch, *words]):
+@dataclasses.dataclass(frozen=True)
+class Kernel:
+    """A step of the plan, by what it works on."""
+    op: str
+    family: str
+    node: str  # where it comes from, in words
+    nodes: frozenset  # the names of the nodes it computes
+    ms: float
+    least_ms: float  # of its operations and bytes at the roofline
+    operations: float
+    bytes: int
+
+
+def kernels(path, batch, words, options, best):
+    """The kernels of a model's training step."""
+    flops, found = operations(path, batch), []
+    for row in profile(options, path, words):
+        nodes = frozenset(re.findall("'([^']*)'", row['node']))
         product = row['op'] in PRODUCTS or any(word in row['op'] for word in ('Conv', 'Linear', 'Attention'))
-        work = sum(flops.get(node, 0) for node in set(re.findall("'([^']*)'", row['node']))) if product else 0
-        seconds = max(row['ms'], 1e-6) / 1e3
-        kernels.append((f'{row["op"]}: {row["node"]} ({row["family"]})', row['ms'], max(work / best[0], row['bytes'] / best[1]) * 1e3,
-                        work / seconds, row['bytes'] / seconds))
-    return sorted(kernels, key=lambda kernel: -kernel[1])
+        work = sum(flops.get(node, 0) for node in nodes) if product else 0
+        found.append(Kernel(row['op'], row['family'], row['node'], nodes, max(row['ms'], 1e-6),
+                            max(work / best[0], row['bytes'] / best[1]) * 1e3, work, row['bytes']))
+    return found
 
 
-def lines_of(name, kernels, steps):
-    whole, least = sum(kernel[1] for kernel in kernels), sum(kernel[2] for kernel in kernels)
-    yield [name, f'whole step, {len(kernels)} kernels', f'{whole:.3f}', '100', '', '', f'{least / whole:.2f}']
-    for what, spent, bound, operations_a_second, bytes_a_second in kernels[:steps]:
-        yield [name, what.replace('|', '/'), f'{spent:.3f}', f'{100 * spent / whole:.1f}',
-               f'{operations_a_second / 1e9:.0f}' if operations_a_second else '', f'{bytes_a_second / 1e9:.1f}', f'{bound / max(spent, 1e-6):.2f}']
+def lines_of(name, found, steps):
+    whole, least = sum(kernel.ms for kernel in found), sum(kernel.least_ms for kernel in found)
+    yield [name, f'whole step, {len(found)} kernels', f'{whole:.3f}', '100', '', '', f'{least / whole:.2f}']
+    for kernel in sorted(found, key=lambda kernel: -kernel.ms)[:steps]:
+        what = f'{kernel.op}: {kernel.node} ({kernel.family})'.replace('|', '/')
+        yield [name, what, f'{kernel.ms:.3f}', f'{100 * kernel.ms / whole:.1f}', f'{kernel.operations / kernel.ms / 1e6:.0f}' if kernel.operations else '',
+               f'{kernel.bytes / kernel.ms / 1e6:.1f}', f'{kernel.least_ms / kernel.ms:.2f}']
 
 
 def main():
@@ -137,7 +150,8 @@ def main():
             place = options.folder or folder
             if not (place / f'{model}.raw.onnx').exists():
                 peer_models.export(model, place, ('.raw',))
-            rows += list(lines_of(model, kernels_of(model, options, place, best), options.steps))
+            path, batch, words = vs_torch.files_of(model, place)
+            rows += list(lines_of(model, kernels(path, batch, ['--data', batch, *words], options, best), options.steps))
             for row in rows[-1 - options.steps:]:
                 print('  '.join(row), flush=True)
     if options.json:
