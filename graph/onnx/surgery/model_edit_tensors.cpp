@@ -1,11 +1,10 @@
 // The tensors of the messages that the edits read, add, convert and copy.
-#include "graph/onnx/surgery/model_edit.h"
-
 #include <algorithm>
 #include <span>
 
 #include <onnx.pb.h>
 
+#include "graph/onnx/surgery/model_edit.h"
 #include "runtime/base/error.h"
 
 namespace temper::graph {
