@@ -1,11 +1,13 @@
 """Measures everything that docs/performance.md and the README's comparison show, in about the minutes given; exits 1 if a loss
 gate or a row failed.
 
-    python measure_all.py TEMPER_BINARY [--minutes 25] [--models NAME ...] [--precisions f32 bf16] [--no-tables] [--out FOLDER]
+    python measure_all.py TEMPER_BINARY [--minutes 25] [--models NAME ...] [--precisions f32 bf16] [--ort-python PYTHON]
+                                         [--no-tables] [--out FOLDER]
     python performance_page.py              then writes the pages
 
 Rows of vs_torch.py for all models of peer_models.py: PyTorch eager in both layouts with the fused AdamW, in f32 also as in the
-tutorials; then the tables of roofline.py, scaling.py, data_loading.py and installed_size.py (--no-tables leaves them out); then
+tutorials, and with --ort-python ONNX Runtime Training for the models it can train; then the tables of roofline.py, ops.py, scaling.py,
+data_loading.py and installed_size.py (--no-tables leaves them out); then
 torch.compile for the models of COMPILED, as long as there is time. Each row gets as many blocks as the rest of the time allows, 3 to 10. The results lie in FOLDER (tools/bench/results) and are
 merged into what is there. Nothing else may use the cores. Needs what vs_torch.py needs.
 """
@@ -23,6 +25,7 @@ import peer_models
 HERE = pathlib.Path(__file__).resolve().parent
 # Where a compiled step has been faster than an eager one in some precision; what gained most, or compiles soonest, first.
 COMPILED = ['gpt', 'mlp', 'cifar_cnn', 'vit', 'resnet18', 'unet', 'mobilenet_v2']
+ORT_MODELS = ['tiny_mlp', 'mlp', 'cifar_cnn']  # of which ONNX Runtime Training 1.19.2 has gradients
 SECONDS = 1.0  # of a block
 START = 4.0    # of a process of PyTorch, until its first step
 COMPILE = 60.0
@@ -34,7 +37,8 @@ def arguments_of(options, model, precision, compiled):
     words = [options.temper, '--models', model, '--precision', precision, '--threads', str(options.threads), '--seconds', str(SECONDS),
              '--json', str(options.out / f'training_{precision}.json')]
     arguments = vs_torch.parse(words + (['--no-default'] if precision != 'f32' or compiled else [])
-                               + ([] if compiled else ['--no-compile']))
+                               + ([] if compiled else ['--no-compile'])
+                               + (['--ort-python', options.ort_python] if options.ort_python and not compiled and model in ORT_MODELS else []))
     arguments.no_eager = compiled
     return arguments
 
@@ -54,7 +58,7 @@ def tables(options, folder):
     failed = 0
     scripts = [(f'roofline_{precision}', ['roofline.py', '--models', *options.models, '--precision', precision, '--folder', folder, '--seconds', '0.5'])
                for precision in options.precisions]
-    scripts += [('scaling', ['scaling.py', '--seconds', '0.3']), ('data_loading', ['data_loading.py']), ('installed_size', ['installed_size.py'])]
+    scripts += [('ops', ['ops.py']), ('scaling', ['scaling.py', '--seconds', '0.3']), ('data_loading', ['data_loading.py']), ('installed_size', ['installed_size.py'])]
     for name, (script, *words) in scripts:
         print(f'-- {name}', flush=True)
         command = [sys.executable, HERE / script, options.temper, *words, '--json', options.out / f'{name}.json']
@@ -105,6 +109,7 @@ def main():
     has_bf16 = {'avx512_bf16', 'amx_bf16', 'bf16'} & set(results_file.machine()['instructions'])
     parser.add_argument('--precisions', nargs='*', default=['f32', 'bf16'] if has_bf16 else ['f32'], choices=vs_torch.GATES)
     parser.add_argument('--threads', type=int, default=2)
+    parser.add_argument('--ort-python', help='the Python of an environment with onnxruntime-training 1.19.2 (ort_side.py)')
     parser.add_argument('--no-tables', action='store_true', help='leave the other tables out')
     parser.add_argument('--out', type=pathlib.Path, default=results_file.FOLDER)
     options = parser.parse_args()
