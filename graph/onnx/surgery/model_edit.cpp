@@ -196,20 +196,6 @@ bool ModelEdit::is_output(const std::string& name) const {
 }
 
 // Until IR version 4 each initializer is an input, too.
-void ModelEdit::declare_inputs(wire::ModelProto& model) {
-  std::set<std::string> inputs;
-  for (const auto& input : model.graph().input()) {
-    inputs.insert(input.name());
-  }
-  for (const auto& tensor : model.graph().initializer()) {
-    if (model.ir_version() < 4 && !inputs.contains(tensor.name())) {
-      wire::ValueInfoProto& info = *model.mutable_graph()->add_input();
-      info.set_name(tensor.name());
-      describe(tensor, info);
-    }
-  }
-}
-
 void ModelEdit::write(const std::string& path, const FileForm& form) const {
   wire::ModelProto made = *proto_;
   declare_inputs(made);

@@ -195,4 +195,19 @@ void ModelEdit::copy_tensor(const std::string& from, const std::string& to) {
     converted_[to] = converted->second;
   }
 }
+
+void ModelEdit::declare_inputs(wire::ModelProto& model) {
+  std::set<std::string> inputs;
+  for (const auto& input : model.graph().input()) {
+    inputs.insert(input.name());
+  }
+  for (const auto& tensor : model.graph().initializer()) {
+    if (model.ir_version() < 4 && !inputs.contains(tensor.name())) {
+      wire::ValueInfoProto& info = *model.mutable_graph()->add_input();
+      info.set_name(tensor.name());
+      describe(tensor, info);
+    }
+  }
+}
+
 }  // namespace temper::graph
