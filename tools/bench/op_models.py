@@ -31,14 +31,14 @@ class Attention(nn.Module):
 
 
 class Under(nn.Module):
-    """op(w) + x with w a parameter."""
+    """op(w) + x with w a parameter; x has a batch in front, so that the file has one."""
 
     def __init__(self, op, shape):
         super().__init__()
         self.op, self.w = op, nn.Parameter(torch.randn(shape))
 
     def forward(self, x):
-        return first(self.op(self.w)) + x
+        return first(self.op(self.w)).unsqueeze(0) + x
 
 
 def first(outputs):

@@ -29,7 +29,8 @@ def export(name, folder):
     model = op_models.Under(*op_models.OPS[name]()).eval()
     with torch.no_grad():
         x = torch.randn_like(model(torch.zeros(())))
-    torch.onnx.export(model, (x,), str(folder / f'{name}.onnx'), input_names=['input'], output_names=['output'], verbose=False, optimize=False)
+    torch.onnx.export(model, (x,), str(folder / f'{name}.onnx'), input_names=['input'], output_names=['output'], verbose=False, optimize=False,
+                      dynamic_shapes=({0: torch.export.Dim('batch')},))
     np.savez(folder / f'{name}.npz', input=x.numpy(), target=torch.randn_like(x).numpy())
     return model
 
@@ -56,8 +57,8 @@ def measure(name, options, folder, best):
     model = export(name, folder)
     path, batch = folder / f'{name}.onnx', folder / f'{name}.npz'
     kernels = roofline.kernels(path, batch, ['--data', batch, '--loss', 'mse', '--optimizer', 'sgd', '--lr', '1e-4'], options, best)
-    added = onnx.load(path).graph.node[-1].name
-    own = [kernel for kernel in kernels if kernel.nodes - {added}]
+    added = {node.name for node in onnx.load(path).graph.node[-2:]}
+    own = [kernel for kernel in kernels if kernel.nodes - added]
     spent, work, moved = (sum(getattr(kernel, part) for kernel in own) for part in ('ms', 'operations', 'bytes'))
     least = sum(kernel.least_ms for kernel in own)
     peer = time_torch(model, options.seconds)

@@ -49,6 +49,8 @@ def shapes_of(path, batch, names):
 def operations(path, batch):
     """Multiplications and additions of each product node of a file, by the node's name."""
     products = [node for node in onnx.load(path, load_external_data=False).graph.node if node.op_type in PRODUCTS]
+    if not products:
+        return {}
     shapes, found = shapes_of(path, batch, sorted({name for node in products for name in (*node.input[:2], node.output[0])})), {}
     for node in products:
         x, w, y = (shapes[name] for name in (*node.input[:2], node.output[0]))
