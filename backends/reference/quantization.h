@@ -9,6 +9,7 @@
 #include "runtime/backend/kernel.h"
 #include "runtime/base/dtype_visit.h"
 #include "runtime/base/narrow_types.h"
+#include "runtime/base/one_number.h"
 
 namespace temper::reference {
 
@@ -98,7 +99,7 @@ struct ScaleMap {
   bool single = true, blocked = false;
 
   ScaleMap(const Attrs& attrs, const Shape& x, const Shape& scale) {
-    single = scale.element_count() == 1 && scale.rank() <= 1;
+    single = is_one_number(scale);
     if (!single) {
       const int axis = static_cast<int>(attrs.get_int("axis", 0));
       dim = x[axis];

@@ -10,15 +10,12 @@
 #include "graph/ir/op_registry.h"
 #include "graph/ops/product_work.h"
 #include "graph/ops/quantized_product.h"
+#include "runtime/base/one_number.h"
 
 namespace temper::graph {
 namespace {
 
 enum ProductInput { kX, kXScale, kXZero, kW, kWScale, kBias, kYScale, kYZero };
-
-bool is_one_number(const Shape& shape) { return shape.element_count() == 1 && shape.rank() <= 1; }
-
-bool is_8_bit(DType dtype) { return dtype == DType::kInt8 || dtype == DType::kUInt8; }
 
 void check_operand(const InferContext& c, int value, int scale, int zero) {
   c.check(is_8_bit(c.dtype(value)), "input ", value, " is ", c.dtype(value), ", expected i8 or u8");

@@ -8,6 +8,7 @@
 #include "graph/ir/infer_context.h"
 #include "graph/ir/node_draft.h"
 #include "graph/ir/op_registry.h"
+#include "runtime/base/one_number.h"
 
 namespace temper::graph {
 namespace {
@@ -17,8 +18,6 @@ bool is_quantized(DType dtype) {
          dtype == DType::kUInt16 || (is_narrow(dtype) && dtype != DType::kFloat8E8M0);
 }
 
-bool has_one_scale(const Shape& scale) { return scale.element_count() == 1 && scale.rank() <= 1; }
-
 // The scale at input `i` and the zero point behind it, for x of this shape.
 void check_scale(InferContext& c, const Shape& x, int i) {
   Attrs& attrs = c.attrs();
@@ -27,10 +26,10 @@ void check_scale(InferContext& c, const Shape& x, int i) {
   c.check(block >= 0, "block_size is ", block, ", expected 0 or more");
   attrs.set("block_size", block);
   if (c.has_input(i + 1)) {
-    c.check(c.shape(i + 1) == scale || (has_one_scale(scale) && has_one_scale(c.shape(i + 1))),
+    c.check(c.shape(i + 1) == scale || (is_one_number(scale) && is_one_number(c.shape(i + 1))),
             "the zero point has the shape ", c.shape(i + 1), ", the scale ", scale);
   }
-  if (has_one_scale(scale) && block == 0) {
+  if (is_one_number(scale) && block == 0) {
     attrs.set("axis", std::int64_t{0});
     return;
   }
@@ -124,7 +123,7 @@ ValueId sum_per_scale(GradContext& g, ValueId product) {
   const Shape x = b.shape(product);
   const Shape scale = g.shape(g.x(1));
   std::vector<std::int64_t> axes;
-  if (has_one_scale(scale) && g.attrs().get_int("block_size", 0) == 0) {
+  if (is_one_number(scale) && g.attrs().get_int("block_size", 0) == 0) {
     for (int i = 0; i < x.rank(); ++i) {
       axes.push_back(i);
     }
@@ -228,8 +227,8 @@ bool moves_elements(const Node& node) {
 
 bool is_one_number(const NodeDraft& d, ValueId id) {
   const Value& value = d.graph.value(id);
-  return (value.kind == ValueKind::kConstant && has_one_scale(value.constant.shape())) ||
-         (value.variable.valid() && has_one_scale(d.graph.variable(value.variable).shape));
+  return (value.kind == ValueKind::kConstant && is_one_number(value.constant.shape())) ||
+         (value.variable.valid() && is_one_number(d.graph.variable(value.variable).shape));
 }
 
 // A quantising node whose output 0 a DequantizeLinear turns back, by the same scales, and the nodes
@@ -305,7 +304,7 @@ void upgrade_dequantize(NodeDraft& d) {
 int batch_of_quantize(const BatchContext& c) {
   const int at = c.data_axis();
   const Shape scale = c.shape(1);
-  const bool by_axis = !has_one_scale(scale) || c.number("block_size") != 0;
+  const bool by_axis = !is_one_number(scale) || c.number("block_size") != 0;
   c.check(!by_axis || c.number("axis") != at, "has a scale for each sample of the batch");
   c.check(c.number("block_size") == 0, "has scales for blocks of single samples");
   return at;

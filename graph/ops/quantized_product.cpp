@@ -11,9 +11,32 @@
 #include "graph/ir/infer_context.h"
 #include "graph/ir/op_registry.h"
 #include "graph/ops/product_work.h"
+#include "runtime/base/one_number.h"
 #include "runtime/base/window.h"
 
 namespace temper::graph {
+
+bool is_8_bit(DType dtype) { return dtype == DType::kInt8 || dtype == DType::kUInt8; }
+
+Shape convolution_shape(InferContext& c, int first, int second) {
+  const Shape x = c.shape(first);
+  const Shape w = c.shape(second);
+  const Spatial input = spatial_dims(x);
+  c.check(w.rank() == x.rank(), "the weights have the shape ", w, ", but the input is ", x);
+  Attrs& attrs = c.attrs();
+  const std::int64_t group = attrs.get_int("group", 1);
+  attrs.set("group", group);
+  c.check(group > 0 && x[1] % group == 0 && x[1] / group == w[1] && w[0] % group == 0, "the input ",
+          x, " and the weights ", w, " do not fit group ", group);
+  const std::span<const std::int64_t> kernel = w.dims().subspan(2);
+  const std::vector<std::int64_t> declared = attrs.get_ints("kernel_shape");
+  c.check(declared.empty() ||
+              std::equal(declared.begin(), declared.end(), kernel.begin(), kernel.end()),
+          "kernel_shape is [", join(declared, ","), "], but the weights have the shape ", w);
+  const Window window = normalise_window(attrs, kernel, input);
+  return shape_with_spatial(x[0], w[0], window_output(window, input, false), window.rank);
+}
+
 namespace {
 
 // Where a factor's tensors stand among the inputs; -1: it has none.
@@ -24,10 +47,6 @@ struct Factor {
 
 constexpr Factor kLinearA{"a", 0, 1, 2}, kLinearB{"b", 3, 4, 5};
 constexpr Factor kIntegerA{"A", 0, -1, 2}, kIntegerB{"B", 1, -1, 3};
-
-bool is_one_number(const Shape& shape) { return shape.element_count() == 1 && shape.rank() <= 1; }
-
-bool is_8_bit(DType dtype) { return dtype == DType::kInt8 || dtype == DType::kUInt8; }
 
 // A scale or zero point is one number or one for each row (column, channel): 1-d, or with the
 // dimensions of the value, of which all others are 1 or, in a batch of matrices, the batch's.
@@ -70,8 +89,6 @@ DType check_result(const InferContext& c) {
   return c.dtype(7);
 }
 
-}  // namespace
-
 Shape product_shape(const InferContext& c, int first, int second) {
   Shape a = c.shape(first);
   Shape b = c.shape(second);
@@ -92,8 +109,6 @@ Shape product_shape(const InferContext& c, int first, int second) {
   return out;
 }
 
-namespace {
-
 void check_matrices(const InferContext& c, const Factor& a, const Factor& b) {
   check_factor(c, a, std::max(0, c.rank(a.value) - 2));
   check_factor(c, b, std::max(0, c.rank(b.value) - 1));
@@ -110,29 +125,6 @@ void infer_qlinear_matmul(InferContext& c) {
   check_matrices(c, kLinearA, kLinearB);
   c.set_output(0, check_result(c), out);
 }
-
-}  // namespace
-
-Shape convolution_shape(InferContext& c, int first, int second) {
-  const Shape x = c.shape(first);
-  const Shape w = c.shape(second);
-  const Spatial input = spatial_dims(x);
-  c.check(w.rank() == x.rank(), "the weights have the shape ", w, ", but the input is ", x);
-  Attrs& attrs = c.attrs();
-  const std::int64_t group = attrs.get_int("group", 1);
-  attrs.set("group", group);
-  c.check(group > 0 && x[1] % group == 0 && x[1] / group == w[1] && w[0] % group == 0, "the input ",
-          x, " and the weights ", w, " do not fit group ", group);
-  const std::span<const std::int64_t> kernel = w.dims().subspan(2);
-  const std::vector<std::int64_t> declared = attrs.get_ints("kernel_shape");
-  c.check(declared.empty() ||
-              std::equal(declared.begin(), declared.end(), kernel.begin(), kernel.end()),
-          "kernel_shape is [", join(declared, ","), "], but the weights have the shape ", w);
-  const Window window = normalise_window(attrs, kernel, input);
-  return shape_with_spatial(x[0], w[0], window_output(window, input, false), window.rank);
-}
-
-namespace {
 
 void check_convolution(const InferContext& c, const Factor& x, const Factor& w) {
   check_factor(c, x, 1);

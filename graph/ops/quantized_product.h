@@ -6,9 +6,10 @@
 
 namespace temper::graph {
 
-// The shape of a product of matrices, of the inputs at these places.
-Shape product_shape(const InferContext& c, int first, int second);
-// x [N, C, d...], w [M, C / group, k...] -> [N, M, o...]; the window's attributes are completed.
+bool is_8_bit(DType dtype);
+
+// x [N, C, d...], w [M, C / group, k...] -> [N, M, o...], of the inputs at these places; the
+// window's attributes are completed.
 Shape convolution_shape(InferContext& c, int first, int second);
 
 // Of a Cast to a float type: where it reads a product of integers that floats were rounded to, it

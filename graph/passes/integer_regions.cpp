@@ -10,9 +10,11 @@
 #include "graph/ir/walk.h"
 #include "graph/passes/evaluate.h"
 #include "graph/passes/fuse_relu.h"
+#include "graph/passes/integer_roundings.h"
 #include "graph/passes/integer_weights.h"
 #include "graph/passes/results.h"
 #include "graph/passes/settled_values.h"
+#include "runtime/base/one_number.h"
 
 namespace temper::graph {
 namespace {
@@ -35,7 +37,7 @@ class IntegerRegions {
     const std::vector<NodeId> order = topological_order(graph_);
     const bool any = std::any_of(order.begin(), order.end(), [&](NodeId id) {
       const Node& node = graph_.node(id);
-      return is_product(node) && reads_rounded(node.inputs[0]) &&
+      return is_product(graph_, node) && reads_rounded(graph_, node.inputs[0]) &&
              integer_weight(graph_, node, settled_).has_value();
     });
     if (!any) {
@@ -51,13 +53,6 @@ class IntegerRegions {
   const Node& producer(ValueId id) const { return graph_.node(graph_.value(id).producer); }
   bool is_made(ValueId id) const { return graph_.value(id).kind == ValueKind::kNode; }
   bool is_float32(ValueId id) const { return graph_.value(id).dtype == DType::kFloat32; }
-  static bool has(const Node& node, std::size_t i) {
-    return i < node.inputs.size() && node.inputs[i].valid();
-  }
-  bool is_one_number(ValueId id) const {
-    const Shape& shape = graph_.value(id).shape;
-    return shape.element_count() == 1 && shape.rank() <= 1;
-  }
 
   // By a node or as a result, once.
   bool is_read_once(ValueId id) const {
@@ -67,57 +62,6 @@ class IntegerRegions {
       count += node.removed ? 0 : std::count(node.inputs.begin(), node.inputs.end(), id);
     }
     return count == 1;
-  }
-
-  bool is_product(const Node& node) const {
-    if (node.removed || node.op->is_expanded || node.op->linear == Linear::kNone ||
-        !is_float32(node.inputs[0]) || !is_float32(node.outputs[0])) {
-      return false;
-    }
-    return node.op->linear == Linear::kConvolution ||
-           (graph_.value(node.inputs[0]).shape.rank() >= 2 &&
-            graph_.value(node.inputs[1]).shape.rank() == 2 &&
-            node.attrs.get_int("transA", 0) == 0 && node.attrs.get_double("alpha", 1) == 1 &&
-            node.attrs.get_double("beta", 1) == 1);
-  }
-
-  // Whether a node rounds a value to 8 bits with one scale and back.
-  bool is_round_trip(const Node& node) const {
-    const std::string type = node.attrs.get_string("quantized", "");
-    const bool is_signed = type == to_string(DType::kInt8);
-    return !node.removed && !node.op->gradient_op_name.empty() &&
-           (is_signed || type == to_string(DType::kUInt8)) &&
-           node.attrs.get_int("block_size", 0) == 0 && !node.attrs.has("precision") &&
-           is_float32(node.inputs[0]) && is_float32(node.inputs[1]) &&
-           is_float32(node.outputs[0]) && is_one_number(node.inputs[1]) &&
-           (!is_signed || !has(node, 2) ||
-            graph_.value(node.inputs[2]).kind == ValueKind::kConstant);
-  }
-
-  // Whether a node makes floats of u8 with one scale, or u8 of floats.
-  bool is_unrounding(const Node& node) const {
-    return node.op->movement == Movement::kUnround &&
-           graph_.value(node.inputs[0]).dtype == DType::kUInt8 && is_plain(node) &&
-           is_float32(node.outputs[0]);
-  }
-  bool is_rounding(const Node& node) const {
-    return node.op->movement == Movement::kRound && node.inputs.size() > 1 &&
-           graph_.value(node.outputs[0]).dtype == DType::kUInt8 && is_plain(node) &&
-           is_float32(node.inputs[0]);
-  }
-  bool is_plain(const Node& node) const {
-    return node.attrs.get_int("block_size", 0) == 0 && !node.attrs.has("precision") &&
-           is_float32(node.inputs[1]) && is_one_number(node.inputs[1]);
-  }
-
-  bool reads_rounded(ValueId id) const {
-    if (!is_made(id)) {
-      return false;
-    }
-    const Node& node = producer(id);
-    return is_round_trip(node) || is_unrounding(node) ||
-           (node.op->arithmetic == Arithmetic::kDivide && is_made(node.inputs[0]) &&
-            is_round_trip(producer(node.inputs[0])));
   }
 
   bool runs_well(ValueId made) const {
@@ -143,16 +87,16 @@ class IntegerRegions {
       return;
     }
     Builder b(graph_, node.origin);
-    if (is_round_trip(node)) {
+    if (is_round_trip(graph_, node)) {
       Bytes bytes{{}, node.inputs[1], zero_of(b, node)};
       bytes.value = rounded(b, node, bytes);
       replace(id, node.outputs[0], widened(b, bytes));
-    } else if (is_rounding(node)) {
+    } else if (is_rounding(graph_, node)) {
       const Bytes bytes{{}, node.inputs[1], zero_of(b, node)};
       replace(id, node.outputs[0], rounded(b, node, bytes));
-    } else if (is_unrounding(node)) {
+    } else if (is_unrounding(graph_, node)) {
       bytes_[node.outputs[0]] = {node.inputs[0], node.inputs[1], zero_of(b, node)};
-    } else if (is_product(node)) {
+    } else if (is_product(graph_, node)) {
       multiply(b, id, node);
     } else if (!extend_product(b, id, node)) {
       move(b, id, node);
@@ -162,7 +106,7 @@ class IntegerRegions {
   // A zero point of u8.
   ValueId zero_of(Builder& b, const Node& node) const {
     const bool is_signed = node.attrs.get_string("quantized", "") == to_string(DType::kInt8);
-    if (!has(node, 2)) {
+    if (!has_operand(node, 2)) {
       return b.scalar(DType::kUInt8, is_signed ? 128 : 0);
     }
     if (!is_signed) {
@@ -284,7 +228,7 @@ class IntegerRegions {
     const Shape& y = graph_.value(node.outputs[0]).shape;
     const bool is_matrix = node.op->linear == Linear::kMatrix;
     const std::int64_t outputs = y[is_matrix ? y.rank() - 1 : 1];
-    if (has(node, 2) && graph_.value(node.inputs[2]).shape.element_count() != outputs) {
+    if (has_operand(node, 2) && graph_.value(node.inputs[2]).shape.element_count() != outputs) {
       return;
     }
     std::vector<ValueId> inputs(kProductInputs - 2);
@@ -294,7 +238,7 @@ class IntegerRegions {
     inputs[kW] = weight->value.valid() ? weight->value
                                        : graph_.add_constant({}, std::move(weight->constant));
     inputs[kWScale] = weight->scale;
-    if (has(node, 2)) {
+    if (has_operand(node, 2)) {
       inputs[kBias] = b.reshape(node.inputs[2], Shape{outputs});
     }
     Attrs attrs = node.attrs;
@@ -329,8 +273,9 @@ class IntegerRegions {
       const bool scales = node.op->arithmetic == Arithmetic::kMultiply;
       const std::size_t input = scales ? kWScale : kBias;
       if ((!scales && node.op->arithmetic != Arithmetic::kAdd) || node.inputs.size() != 2 ||
-          rectifier_of(node.attrs).on || has(graph_.node(product), input) ||
-          (scales && (has(graph_.node(product), kXScale) || has(graph_.node(product), kBias)))) {
+          rectifier_of(node.attrs).on || has_operand(graph_.node(product), input) ||
+          (scales && (has_operand(graph_.node(product), kXScale) ||
+                      has_operand(graph_.node(product), kBias)))) {
         continue;
       }
       const ValueId other = per_output(b, node.inputs[1 - i], x, found->second, scales);
@@ -351,7 +296,7 @@ class IntegerRegions {
     if (!is_float32(id) || given.rank() > y.rank()) {
       return {};
     }
-    if (takes_one && is_one_number(id)) {
+    if (takes_one && is_one_number(graph_.value(id).shape)) {
       return id;
     }
     const int at = axis - (y.rank() - given.rank());
@@ -386,7 +331,8 @@ class IntegerRegions {
       }
       const NodeId back = graph_.value(value).producer;
       const Node rounding = producer(bytes.value);
-      if (graph_.node(back).removed || !is_rounding(rounding) || !is_read_once(bytes.value)) {
+      if (graph_.node(back).removed || !is_rounding(graph_, rounding) ||
+          !is_read_once(bytes.value)) {
         continue;
       }
       Builder b(graph_, rounding.origin);

@@ -4,13 +4,11 @@
 #include <cmath>
 
 #include "graph/ir/op_def.h"
+#include "graph/passes/integer_roundings.h"
+#include "runtime/base/one_number.h"
 
 namespace temper::graph {
 namespace {
-
-bool has(const Node& node, std::size_t i) {
-  return i < node.inputs.size() && node.inputs[i].valid();
-}
 
 // A constant of 8-bit numbers: what was folded of a Cast.
 std::optional<Tensor> as_integers(const Tensor& tensor) {
@@ -33,12 +31,12 @@ bool is_zero(const Value& value) {
 // Of a DequantizeLinear whose scales, if several, lie along `axis`.
 std::optional<IntegerWeight> unrounded(const Graph& graph, const Node& node, int axis) {
   const Shape& scale = graph.value(node.inputs[1]).shape;
-  const bool one = scale.element_count() == 1 && scale.rank() <= 1;
-  const bool fits = one || (scale.rank() == 1 && node.attrs.get_int("axis", 1) == axis);
+  const bool fits =
+      is_one_number(scale) || (scale.rank() == 1 && node.attrs.get_int("axis", 1) == axis);
   if (graph.value(node.inputs[0]).dtype != DType::kInt8 ||
       graph.value(node.inputs[1]).dtype != DType::kFloat32 || !fits ||
       node.attrs.get_int("block_size", 0) != 0 ||
-      (has(node, 2) && !is_zero(graph.value(node.inputs[2])))) {
+      (has_operand(node, 2) && !is_zero(graph.value(node.inputs[2])))) {
     return std::nullopt;
   }
   IntegerWeight weight;

@@ -32,7 +32,7 @@ def export(name, folder):
     torch.onnx.export(model, (x,), str(folder / f'{name}.onnx'), input_names=['input'], output_names=['output'], verbose=False, optimize=False,
                       dynamic_shapes=({0: torch.export.Dim('batch')},))
     np.savez(folder / f'{name}.npz', input=x.numpy(), target=torch.randn_like(x).numpy())
-    return model
+    return model.train()  # as Temper trains it: norms by the batch
 
 
 def time_torch(model, seconds):

@@ -108,13 +108,13 @@ std::vector<GatheredOutput> gathered_outputs(const Session& session, const Datas
   const graph::Graph& graph = session.engine().imported();
   std::unique_ptr<Backend> reference;
   std::optional<OutputLengths> parts;
+  std::vector<std::int64_t> lengths;
   if (session.lengths().any()) {  // a backend takes longer to make than a small model to run
     reference = make_backend("reference");
     parts.emplace(graph, session.recipe().model, session.lengths(), *reference,
                   session.layout().probe_batch());
+    lengths = session.lengths().lengths_of(data);
   }
-  const std::vector<std::int64_t> lengths =
-      session.lengths().any() ? session.lengths().lengths_of(data) : std::vector<std::int64_t>{};
   std::vector<GatheredOutput> gathered;
   for (std::size_t i = 0; i < graph.outputs.size(); ++i) {
     if (graph.outputs[i].port.role == PortRole::kCarriedState) {

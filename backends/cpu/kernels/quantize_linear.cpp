@@ -11,6 +11,7 @@
 #include "backends/cpu/parallel.h"
 #include "backends/cpu/refusals.h"
 #include "runtime/backend/kernel_table.h"
+#include "runtime/base/one_number.h"
 
 namespace temper::cpu {
 namespace {
@@ -25,7 +26,7 @@ struct Runs {
     const TensorSpec& x = query.inputs[0];
     inner = x.shape.element_count();
     scales = query.inputs[1].shape.element_count();
-    if (scales == 1 && query.inputs[1].shape.rank() <= 1) {
+    if (is_one_number(query.inputs[1].shape)) {
       layout = has_padding(x.shape, x.layout) ? Layout{} : x.layout;  // any order will do
     } else {
       const int axis = static_cast<int>(query.attrs->get_int("axis", 0));
@@ -53,8 +54,9 @@ void each_run(const Runs& r, const F& f) {
   });
 }
 
-std::string refuse(const OpQuery& query, bool has_blocks) {
-  if (has_blocks || query.attrs->has("precision") || query.attrs->get_int("saturate", 1) == 0) {
+std::string refuse(const OpQuery& query) {
+  if (query.attrs->get_int("block_size", 0) != 0 || query.attrs->has("precision") ||
+      query.attrs->get_int("saturate", 1) == 0) {
     return "no blocks, no other precision";
   }
   if (query.inputs[1].dtype != DType::kFloat32) {
@@ -66,7 +68,7 @@ std::string refuse(const OpQuery& query, bool has_blocks) {
 bool is_byte(DType type) { return type == DType::kUInt8 || type == DType::kInt8; }
 
 Support supports_quantize(const OpQuery& query) {
-  std::string reason = refuse(query, query.attrs->get_int("block_size", 0) != 0);
+  std::string reason = refuse(query);
   if (reason.empty() &&
       (query.inputs[0].dtype != DType::kFloat32 || !is_byte(query.outputs[0].dtype))) {
     reason = "only f32 to 8 bits";
@@ -76,7 +78,7 @@ Support supports_quantize(const OpQuery& query) {
 
 Support supports_dequantize(const OpQuery& query) {
   const DType type = query.inputs[0].dtype;
-  std::string reason = refuse(query, query.attrs->get_int("block_size", 0) != 0);
+  std::string reason = refuse(query);
   if (reason.empty() &&
       ((!is_byte(type) && type != DType::kInt32) || query.outputs[0].dtype != DType::kFloat32)) {
     reason = "only 8 and 32 bits to f32";

@@ -7,6 +7,7 @@
 #include "backends/cuda/kernels/quantized_types.h"
 #include "backends/host/division_type.h"
 #include "runtime/base/narrow_types.h"
+#include "runtime/base/one_number.h"
 
 namespace temper::cuda {
 namespace {
@@ -23,7 +24,7 @@ Support supports_fake(const OpQuery& query) {
 
 ScalePlaces places_of(const Attrs& attrs, const Shape& x, const Shape& scale) {
   ScalePlaces places;
-  places.single = scale.element_count() == 1 && scale.rank() <= 1;
+  places.single = is_one_number(scale);
   if (!places.single) {
     const int axis = static_cast<int>(attrs.get_int("axis", 0));
     places.dim = x[axis];
