@@ -1,6 +1,6 @@
 // Loops over one row of contiguous f32 memory, for normalisations over rows, in AVX-512, AVX2 and
-// plain x86-64 form. Sums are in float over a few hundred elements, in 16 lanes, and beyond in
-// double, in an order that the length alone decides.
+// plain x86-64 form. Sums are in float over a few hundred elements, in two times 16 lanes, and
+// beyond in double, in an order that the length alone decides.
 #pragma once
 
 #include <cstdint>
@@ -23,6 +23,9 @@ struct RowGradientSums {
 };
 RowGradientSums row_gradient_sums(const float* x, float mean, const float* dy, const float* scale,
                                   std::int64_t n);
+// And dscale += dy * (x - mean) * inverse, dbias += dy.
+RowGradientSums row_gradient_sums(const float* x, float mean, float inverse, const float* dy,
+                                  const float* scale, float* dscale, float* dbias, std::int64_t n);
 
 // dx = g * factor - (x - mean) * slope - constant; dx may be x or dy.
 struct RowGradient {
@@ -31,9 +34,6 @@ struct RowGradient {
 void normalise_row_grad(const float* x, const float* dy, const float* scale,
                         const RowGradient& gradient, float* dx, std::int64_t n);
 
-// dscale += dy * (x - mean) * inverse and dbias += dy
-void add_scale_gradients(const float* x, float mean, float inverse, const float* dy, float* dscale,
-                         float* dbias, std::int64_t n);
 // totals += parts, parts = 0
 void flush_to(double* totals, float* parts, std::int64_t n);
 

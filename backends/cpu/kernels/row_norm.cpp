@@ -150,16 +150,19 @@ class RowNormGradKernel final : public Kernel {
       const float* x = static_cast<const float*>(args.inputs[0]) + r * size;
       const float* dy = static_cast<const float*>(args.inputs[3]) + r * size;
       const Statistics s = statistics_of(rows_, x);
-      if (has_sums()) {
-        add_scale_gradients(x, s.mean, s.inverse, dy, sums.parts, sums.parts + size, size);
-        if ((r - first + 1) % kRowsInFloat == 0 || r + 1 == last) {
-          flush_to(sums.totals, sums.parts, 2 * size);
-        }
+      const RowGradientSums of_row =
+          has_sums() ? row_gradient_sums(x, s.mean, s.inverse, dy, rows_.scale(args), sums.parts,
+                                         sums.parts + size, size)
+                     : row_gradient_sums(x, s.mean, dy, rows_.scale(args), size);
+      if (has_sums() && ((r - first + 1) % kRowsInFloat == 0 || r + 1 == last)) {
+        flush_to(sums.totals, sums.parts, 2 * size);
       }
       if (has_dx_) {
         const float dmean = rows_.centred ? gradient_of_statistic(args, 4, r) : 0;
-        gradient_of_row(x, dy, rows_.scale(args), s, dmean, gradient_of_statistic(args, 5, r),
-                        static_cast<float*>(args.outputs[0]) + r * size);
+        const RowGradient gradient =
+            gradient_of_row(of_row, s, dmean, gradient_of_statistic(args, 5, r));
+        normalise_row_grad(x, dy, rows_.scale(args), gradient,
+                           static_cast<float*>(args.outputs[0]) + r * size, size);
       }
     }
   }
@@ -170,11 +173,10 @@ class RowNormGradKernel final : public Kernel {
 
   // dx = inverse * (g - mean(g) - h * mean(g * h)) + (dmean - dinverse * inverse^2 * h) / n with
   // h = (x - mean) * inverse
-  void gradient_of_row(const float* x, const float* dy, const float* scale, const Statistics& s,
-                       float dmean, float dinverse, float* dx) const {
+  RowGradient gradient_of_row(const RowGradientSums& sums, const Statistics& s, float dmean,
+                              float dinverse) const {
     const auto size = static_cast<double>(rows_.size);
     const auto inverse = static_cast<double>(s.inverse);
-    const RowGradientSums sums = row_gradient_sums(x, s.mean, dy, scale, rows_.size);
     RowGradient gradient;
     gradient.mean = s.mean;
     gradient.factor = s.inverse;
@@ -182,7 +184,7 @@ class RowNormGradKernel final : public Kernel {
                                         ((sums.gc + static_cast<double>(dinverse)) / size));
     const double mean_g = rows_.centred ? inverse * (sums.g / size) : 0;
     gradient.constant = static_cast<float>(mean_g - static_cast<double>(dmean) / size);
-    normalise_row_grad(x, dy, scale, gradient, dx, rows_.size);
+    return gradient;
   }
 
   void add_blocks(const KernelArgs& args, std::int64_t begin, std::int64_t end) const {
