@@ -221,6 +221,25 @@ TEST(OptimizerUpdates, KeepThePaddingBetweenParametersZero) {
   }
 }
 
+// Behind a dead ReLU: a mean that stayed denormal would cost 100 cycles at each step from then on.
+TEST(OptimizerUpdates, ForgetMomentsOfParametersWithoutGradient) {
+  for (const BackendUnderTest& under_test : backends_under_test()) {
+    for (const UpdateTrajectory& torch : update_trajectories()) {
+      if (torch.name != "adamw" || under_test.backend->name() != "cpu") {
+        continue;
+      }
+      UpdateRun<float> run(torch, true, under_test.backend.get(), under_test.threads);
+      run.run(update_gradient(0));
+      EXPECT_NE(run.state()[1][0], 0.0);
+      for (int step = 0; step < 1000; ++step) {  // 0.9^1000 is 1.7e-46
+        run.run(std::vector<double>(7, 0.0));
+      }
+      EXPECT_EQ(run.state()[1], std::vector<double>(7, 0.0));
+      EXPECT_NE(run.state()[2][0], 0.0);
+    }
+  }
+}
+
 TEST(OptimizerUpdates, WriteNothingWhenTheStepIsNotOk) {
   for (const UpdateTrajectory& torch : update_trajectories()) {
     UpdateRun<double> run(torch, true);

@@ -1,8 +1,13 @@
 // The optimizers' updates over f32 variables: neighbours in the flat buffers are joined when
-// addresses are bound, and the whole update is one pass in chunks of 16384 elements.
+// addresses are bound, and the whole update is one pass in chunks of 16384 elements. The moments of
+// a parameter without gradient (behind a dead ReLU) shrink until they are denormal, and stay so:
+// they are zeros here.
+#include <limits>
+
 #include "backends/cpu/library_product.h"
 #include "backends/cpu/optimizer_loops.h"
 #include "backends/cpu/parallel.h"
+#include "backends/cpu/processor.h"
 #include "backends/host/matrix_updates.h"
 #include "backends/host/optimizer_forms.h"
 #include "backends/host/update_kernel.h"
@@ -26,10 +31,12 @@ struct CpuHost {
   }
   template <class U>
   static void loop(const U& update, const UpdateSlice<float>& slice) {
+    const FlushedDenormals flushed;
     update_loop(update, slice);
   }
   template <class U>
   static UpdateSums measure(const U& update, const UpdateSlice<float>& slice) {
+    const FlushedDenormals flushed;
     return measure_loop(update, slice);
   }
   static void product(int threads, const MatrixProduct<float>& p) {
@@ -41,8 +48,8 @@ struct CpuHost {
 
 Support supports(const OpQuery& query) {
   for (const double eps : query.attrs->get_doubles("eps")) {
-    if (!(eps > 0)) {
-      return Support::no("without eps padding would become 0 / 0");
+    if (!(eps >= std::numeric_limits<float>::min())) {
+      return Support::no("with so small an eps padding would become 0 / 0");
     }
   }
   return supports_update(query, false);
