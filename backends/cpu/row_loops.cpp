@@ -122,7 +122,7 @@ void normalise_row(const float* x, float mean, float inverse, const float* scale
 TEMPER_CLONES("arch=x86-64-v4", "arch=x86-64-v3", "default")
 RowGradientSums row_gradient_sums(const float* x, float mean, const float* dy, const float* scale,
                                   std::int64_t n) {
-  const std::array<double, 2> sums = lane_sums<2>(n, [=](std::int64_t i, auto* sums) {
+  const std::array<double, 2> found = lane_sums<2>(n, [=](std::int64_t i, auto* sums) {
     auto g = *sums, centred = *sums;
     take(dy + i, g);
     take(x + i, centred);
@@ -135,13 +135,13 @@ RowGradientSums row_gradient_sums(const float* x, float mean, const float* dy, c
     sums[0] += g;
     sums[1] += g * centred;
   });
-  return {sums[0], sums[1]};
+  return {found[0], found[1]};
 }
 
 TEMPER_CLONES("arch=x86-64-v4", "arch=x86-64-v3", "default")
 RowGradientSums row_gradient_sums(const float* x, float mean, float inverse, const float* dy,
                                   const float* scale, float* dscale, float* dbias, std::int64_t n) {
-  const std::array<double, 2> sums = lane_sums<2>(n, [=](std::int64_t i, auto* sums) {
+  const std::array<double, 2> found = lane_sums<2>(n, [=](std::int64_t i, auto* sums) {
     auto g = *sums, centred = *sums, total = *sums;
     take(dy + i, g);
     take(x + i, centred);
@@ -159,7 +159,7 @@ RowGradientSums row_gradient_sums(const float* x, float mean, float inverse, con
     sums[0] += g;
     sums[1] += g * centred;
   });
-  return {sums[0], sums[1]};
+  return {found[0], found[1]};
 }
 
 TEMPER_CLONES("arch=x86-64-v4", "arch=x86-64-v3", "default")

@@ -43,11 +43,7 @@ std::string plan_reorder(const OpQuery& query, ReorderPlan& plan) {
   } catch (const std::exception& error) {
     return concat("oneDNN: ", error.what());
   }
-  if (!plan.pd) {
-    return "oneDNN has no implementation";
-  }
-  // Its reference code is welcome for types without an alternative; 16 bits go faster through f32.
-  return size_of(x.dtype) == 2 ? refusal_of(plan.pd) : std::string();
+  return refusal_of(plan.pd);
 }
 
 std::unique_ptr<Kernel> prepare_reorder(const OpQuery& query, const ReorderPlan& plan) {

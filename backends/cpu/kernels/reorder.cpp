@@ -1,11 +1,13 @@
-// Reorder: any layout to any other of the same type, with one axis in blocks at most, by strided
-// copies: where the library has nothing but its reference code, and in builds without it.
+// Reorder: any layout to any other of the same type, where the library has nothing but its
+// reference code, and in builds without it: by strided copies with one axis in blocks at most, else
+// element by element.
 #include <vector>
 
 #include "backends/cpu/parallel.h"
 #include "backends/cpu/strided_copy.h"
 #include "runtime/backend/kernel_table.h"
 #include "runtime/base/concat.h"
+#include "runtime/memory/axis_offsets.h"
 
 namespace temper::cpu {
 namespace {
@@ -108,8 +110,89 @@ std::unique_ptr<Kernel> prepare(const OpQuery& query) {
   return kernel;
 }
 
+// --- blocks within blocks ------------------------------------------------------------------
+
+// 16 bits go faster through 32, which the library has code for in most layouts.
+Support supports_blocks(const OpQuery& query) {
+  const TensorSpec &x = query.inputs[0], &y = query.outputs[0];
+  if (x.dtype != y.dtype || size_of(x.dtype) == 2) {
+    return Support::no("the types differ, or are of 16 bits");
+  }
+  return x.shape.rank() > 0 && x.shape.element_count() > 0
+             ? Support::yes()
+             : Support::no("not a tensor of elements");
+}
+
+// The elements of all axes but the last, one by one, and of the last in a loop.
+class ElementCopy {
+ public:
+  ElementCopy(const TensorSpec& x, const TensorSpec& y)
+      : axes_(offsets_of_axes(x.shape, x.layout, y.layout)) {
+    for (std::size_t i = 0; i + 1 < axes_.size(); ++i) {
+      rows_ *= static_cast<std::int64_t>(axes_[i].source.size());
+    }
+  }
+  std::int64_t rows() const { return rows_; }
+
+  template <class T>
+  void copy(const void* from, void* to, std::int64_t begin, std::int64_t end) const {
+    const AxisOffsets& last = axes_.back();
+    for (std::int64_t row = begin; row < end; ++row) {
+      std::int64_t source = 0, target = 0, rest = row;
+      for (std::size_t i = axes_.size() - 1; i-- > 0;) {
+        const auto count = static_cast<std::int64_t>(axes_[i].source.size());
+        const auto index = static_cast<std::size_t>(rest % count);
+        source += axes_[i].source[index];
+        target += axes_[i].target[index];
+        rest /= count;
+      }
+      const T* x = static_cast<const T*>(from) + source;
+      T* y = static_cast<T*>(to) + target;
+      for (std::size_t j = 0; j < last.source.size(); ++j) {
+        y[last.target[j]] = x[last.source[j]];
+      }
+    }
+  }
+
+ private:
+  std::vector<AxisOffsets> axes_;
+  std::int64_t rows_ = 1;
+};
+
+std::unique_ptr<Kernel> prepare_blocks(const OpQuery& query) {
+  const TensorSpec &x = query.inputs[0], &y = query.outputs[0];
+  const bool fills = has_padding(y.shape, y.layout);
+  const std::int64_t storage = storage_elements(y.shape, y.layout);
+  const int threads = threads_for_elements(query.threads, storage);
+  auto kernel = make_kernel([copy = ElementCopy(x, y), fills, storage, threads,
+                             bytes = size_of(y.dtype)](const KernelArgs& args) {
+    const void* from = args.inputs[0];
+    void* to = args.outputs[0];
+    if (fills) {
+      fill_elements(threads, bytes, 0, to, storage);
+    }
+    parallel_ranges(threads, copy.rows(), 1, [&](std::int64_t begin, std::int64_t end) {
+      switch (bytes) {
+        case 1:
+          return copy.copy<std::uint8_t>(from, to, begin, end);
+        case 4:
+          return copy.copy<std::uint32_t>(from, to, begin, end);
+        default:
+          return copy.copy<std::uint64_t>(from, to, begin, end);
+      }
+    });
+  });
+  kernel->input_layouts = {x.layout};
+  kernel->output_layouts = {y.layout};
+  kernel->description = "element by element";
+  return kernel;
+}
+
 }  // namespace
 
-void register_reorder(KernelTable& table) { table.add("Reorder", "cpu", supports, prepare); }
+void register_reorder(KernelTable& table) {
+  table.add("Reorder", "cpu", supports, prepare);
+  table.add("Reorder", "cpu", supports_blocks, prepare_blocks);
+}
 
 }  // namespace temper::cpu
