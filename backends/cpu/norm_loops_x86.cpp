@@ -41,15 +41,17 @@ TEMPER_WIDE inline void widen(__m512 v, __m512d& low, __m512d& high) {
   high = _mm512_cvtps_pd(_mm512_extractf32x8_ps(v, 1));
 }
 
-// totals += v, in memory for 16 lanes.
-TEMPER_WIDE inline void add_to(double* totals, __m512d low, __m512d high) {
-  _mm512_storeu_pd(totals, _mm512_add_pd(_mm512_loadu_pd(totals), low));
-  _mm512_storeu_pd(totals + 8, _mm512_add_pd(_mm512_loadu_pd(totals + 8), high));
+// totals += v, of lanes that the rows reach.
+TEMPER_WIDE inline void add_to(double* totals, __mmask16 lanes, __m512d low, __m512d high) {
+  const auto upper = static_cast<__mmask8>(lanes >> 8);
+  const __m512d first = _mm512_loadu_pd(totals), second = _mm512_loadu_pd(totals + 8);
+  _mm512_storeu_pd(totals, _mm512_mask_add_pd(first, static_cast<__mmask8>(lanes), first, low));
+  _mm512_storeu_pd(totals + 8, _mm512_mask_add_pd(second, upper, second, high));
 }
-TEMPER_WIDE inline void add_to(double* totals, __m512 v) {
+TEMPER_WIDE inline void add_to(double* totals, __mmask16 lanes, __m512 v) {
   __m512d low, high;
   widen(v, low, high);
-  add_to(totals, low, high);
+  add_to(totals, lanes, low, high);
 }
 
 TEMPER_WIDE void moments_of(const NormRows& rows, const float* x, LaneMoments& moments) {
@@ -64,8 +66,8 @@ TEMPER_WIDE void moments_of(const NormRows& rows, const float* x, LaneMoments& m
       squares[i] = _mm512_add_pd(squares[i], _mm512_mul_pd(value, value));
     }
   }
-  add_to(moments.sum, sums[0], sums[1]);
-  add_to(moments.square, squares[0], squares[1]);
+  add_to(moments.sum, lanes, sums[0], sums[1]);
+  add_to(moments.square, lanes, squares[0], squares[1]);
 }
 
 constexpr std::int64_t kFewRows = 16;
@@ -81,8 +83,8 @@ TEMPER_WIDE void short_moments_of(const NormRows& rows, const BFloat16* x, LaneM
       sum = _mm512_add_ps(sum, value);
       square = _mm512_add_ps(square, _mm512_mul_ps(value, value));
     }
-    add_to(moments.sum, sum);
-    add_to(moments.square, square);
+    add_to(moments.sum, lanes, sum);
+    add_to(moments.square, lanes, square);
   }
 }
 
@@ -140,9 +142,9 @@ TEMPER_WIDE void gradient_sums_of(const NormRows& rows, const T* x, const T* dy,
       gc = _mm512_add_ps(gc, _mm512_mul_ps(above, centred));
       c = _mm512_add_ps(c, centred);
     }
-    add_to(sums.g, g);
-    add_to(sums.gc, gc);
-    add_to(sums.c, c);
+    add_to(sums.g, lanes, g);
+    add_to(sums.gc, lanes, gc);
+    add_to(sums.c, lanes, c);
   }
 }
 

@@ -1,7 +1,7 @@
 // The optimizers' updates over f32 variables: neighbours in the flat buffers are joined when
 // addresses are bound, and the whole update is one pass in chunks of 16384 elements. The moments of
-// a parameter without gradient (behind a dead ReLU) shrink until they are denormal, and stay so:
-// they are zeros here.
+// a parameter without gradient (behind a dead ReLU) would shrink until they are denormal, and stay
+// so: here they stop before that, or are zeros.
 #include <limits>
 
 #include "backends/cpu/library_product.h"

@@ -4,8 +4,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <random>
 
+#include "backends/cpu/norm_kernels.h"
 #include "tests/backends/cpu/kernel_run.h"
 
 namespace temper::cpu {
@@ -241,6 +243,69 @@ TEST(CpuBatchNorm, BitsDoNotDependOnTheNumberOfThreads) {
       }
     }
   }
+}
+
+// Both sets of loops on rows of `width` lanes: what they add up and what they write.
+template <class T>
+std::vector<double> results_of(const NormKernels<T>& kernels, int width, bool relu) {
+  constexpr std::int64_t kCount = 37, kStride = 20;
+  std::mt19937 generator(7);
+  std::normal_distribution<float> normal(0.5f, 2.0f);
+  std::vector<T> x(kCount * kStride), dy(x.size()), y(x.size(), T(-7.0f)), dx = y;
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    x[i] = T(normal(generator));
+    dy[i] = T(normal(generator));
+  }
+  x[2 * kStride] = T(std::numeric_limits<float>::quiet_NaN());
+  const NormRows rows{kCount, kStride, width};
+  LaneMoments moments;
+  LaneAffine affine;
+  LaneGradient gradient;
+  LaneGradientSums sums;
+  affine.ceiling = 3.0f;
+  for (int lane = 0; lane < kNormLanes; ++lane) {
+    moments.shift[lane] = affine.mean[lane] = normal(generator);
+    affine.factor[lane] = normal(generator);
+    affine.bias[lane] = normal(generator);
+    gradient.slope[lane] = normal(generator);
+    gradient.constant[lane] = normal(generator);
+  }
+  kernels.moments({kCount - 3, kStride, width}, x.data() + 3 * kStride, moments);
+  kernels.normalise(rows, x.data(), affine, relu, y.data());
+  kernels.gradient_sums({kCount - 3, kStride, width}, x.data() + 3 * kStride, dy.data(), affine,
+                        relu, sums);
+  kernels.gradient(rows, x.data(), dy.data(), affine, relu, gradient, dx.data());
+  std::vector<double> all;
+  for (int lane = 0; lane < kNormLanes; ++lane) {
+    all.insert(all.end(), {moments.sum[lane], moments.square[lane], sums.g[lane], sums.gc[lane],
+                           sums.c[lane]});
+  }
+  for (std::size_t i = 0; i < y.size(); ++i) {
+    for (const T value : {y[i], dx[i]}) {
+      const auto wide = static_cast<double>(static_cast<float>(value));
+      all.push_back(std::isnan(wide) ? 1e300 : wide);
+    }
+  }
+  return all;
+}
+
+template <class T>
+void expect_same_bits() {
+  const NormKernels<T>* wide = wide_norm_kernels<T>();
+  for (const int width : {16, 8, 5, 1}) {
+    for (const bool relu : {false, true}) {
+      const std::vector<double> narrow = results_of(narrow_norm_kernels<T>(), width, relu);
+      if (wide != nullptr) {
+        EXPECT_EQ(results_of(*wide, width, relu), narrow) << width << " lanes, relu " << relu;
+      }
+      EXPECT_GT(narrow[1], 0.0);
+    }
+  }
+}
+
+TEST(NormLoops, HaveTheSameBitsInRegistersOfEveryLength) {
+  expect_same_bits<float>();
+  expect_same_bits<BFloat16>();
 }
 
 }  // namespace

@@ -143,7 +143,7 @@ TEST(OneDnnSoftmax, EqualsTheReferenceOnEveryAxis) {
   }
 }
 
-TEST(OneDnnReorder, KeepsEveryElementAndZeroPadding) {
+TEST(CpuReorder, KeepsEveryElementAndZeroPadding) {
   for (const Shape& shape : {Shape{2, 16, 5, 5}, Shape{2, 20, 3, 7}, Shape{1, 3, 4, 4}}) {
     for (const Layout& from : layouts_for(shape)) {
       for (const Layout& to : layouts_for(shape)) {
@@ -151,7 +151,7 @@ TEST(OneDnnReorder, KeepsEveryElementAndZeroPadding) {
         const Tensor x = random_tensor(shape, 1);
         const auto result = run_op(cpu_backend(), "Reorder", {}, {x},
                                    {{.shape = shape, .layout = to}}, {.layouts = {from}});
-        EXPECT_EQ(result.family, "onednn");
+        EXPECT_NE(result.family, "reference");  // ours where the library has no code for it
         EXPECT_TRUE(result.physical[0].layout() == to);
         EXPECT_TRUE(equal_bits(result.outputs[0], x));
       }
