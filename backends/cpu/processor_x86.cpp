@@ -1,5 +1,5 @@
 // By the vendor's name, and the control register of SSE and AVX.
-#include <xmmintrin.h>
+#include <immintrin.h>
 
 #include "backends/cpu/processor.h"
 
