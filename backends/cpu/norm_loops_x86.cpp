@@ -5,8 +5,6 @@
 
 #include "backends/cpu/norm_kernels.h"
 
-#define TEMPER_WIDE [[gnu::target("avx512f,avx512bw,avx512vl,avx512dq")]]
-
 namespace temper::cpu {
 namespace {
 
@@ -14,19 +12,23 @@ __mmask16 lanes_of(int width) {
   return static_cast<__mmask16>((1U << static_cast<unsigned>(width)) - 1);
 }
 
-TEMPER_WIDE inline __m512 load(__mmask16 lanes, const float* x) {
+[[gnu::target("avx512f,avx512bw,avx512dq,avx512vl")]] inline __m512 load(__mmask16 lanes,
+                                                                         const float* x) {
   return _mm512_maskz_loadu_ps(lanes, x);
 }
-TEMPER_WIDE inline __m512 load(__mmask16 lanes, const BFloat16* x) {
+[[gnu::target("avx512f,avx512bw,avx512dq,avx512vl")]] inline __m512 load(__mmask16 lanes,
+                                                                         const BFloat16* x) {
   const __m256i bits = _mm256_maskz_loadu_epi16(lanes, x);
   return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(bits), 16));
 }
 
-TEMPER_WIDE inline void store(__mmask16 lanes, __m512 v, float* y) {
+[[gnu::target("avx512f,avx512bw,avx512dq,avx512vl")]] inline void store(__mmask16 lanes, __m512 v,
+                                                                        float* y) {
   _mm512_mask_storeu_ps(y, lanes, v);
 }
 // Rounded to nearest even; NaN stays one.
-TEMPER_WIDE inline void store(__mmask16 lanes, __m512 v, BFloat16* y) {
+[[gnu::target("avx512f,avx512bw,avx512dq,avx512vl")]] inline void store(__mmask16 lanes, __m512 v,
+                                                                        BFloat16* y) {
   const __m512i x = _mm512_castps_si512(v), high = _mm512_srli_epi32(x, 16);
   const __m512i odd = _mm512_and_si512(high, _mm512_set1_epi32(1));
   const __m512i sum = _mm512_add_epi32(_mm512_add_epi32(x, _mm512_set1_epi32(0x7fff)), odd);
@@ -36,25 +38,33 @@ TEMPER_WIDE inline void store(__mmask16 lanes, __m512 v, BFloat16* y) {
   _mm256_mask_storeu_epi16(y, lanes, _mm512_cvtepi32_epi16(kept));
 }
 
-TEMPER_WIDE inline void widen(__m512 v, __m512d& low, __m512d& high) {
+[[gnu::target("avx512f,avx512bw,avx512dq,avx512vl")]] inline void widen(__m512 v, __m512d& low,
+                                                                        __m512d& high) {
   low = _mm512_cvtps_pd(_mm512_castps512_ps256(v));
   high = _mm512_cvtps_pd(_mm512_extractf32x8_ps(v, 1));
 }
 
 // totals += v, of lanes that the rows reach.
-TEMPER_WIDE inline void add_to(double* totals, __mmask16 lanes, __m512d low, __m512d high) {
+[[gnu::target("avx512f,avx512bw,avx512dq,avx512vl")]] inline void add_to(double* totals,
+                                                                         __mmask16 lanes,
+                                                                         __m512d low,
+                                                                         __m512d high) {
   const auto upper = static_cast<__mmask8>(lanes >> 8);
   const __m512d first = _mm512_loadu_pd(totals), second = _mm512_loadu_pd(totals + 8);
   _mm512_storeu_pd(totals, _mm512_mask_add_pd(first, static_cast<__mmask8>(lanes), first, low));
   _mm512_storeu_pd(totals + 8, _mm512_mask_add_pd(second, upper, second, high));
 }
-TEMPER_WIDE inline void add_to(double* totals, __mmask16 lanes, __m512 v) {
+[[gnu::target("avx512f,avx512bw,avx512dq,avx512vl")]] inline void add_to(double* totals,
+                                                                         __mmask16 lanes,
+                                                                         __m512 v) {
   __m512d low, high;
   widen(v, low, high);
   add_to(totals, lanes, low, high);
 }
 
-TEMPER_WIDE void moments_of(const NormRows& rows, const float* x, LaneMoments& moments) {
+[[gnu::target("avx512f,avx512bw,avx512dq,avx512vl")]] void moments_of(const NormRows& rows,
+                                                                      const float* x,
+                                                                      LaneMoments& moments) {
   const __mmask16 lanes = lanes_of(rows.width);
   __m512d shifts[2], values[2], sums[2] = {}, squares[2] = {};
   widen(_mm512_loadu_ps(moments.shift), shifts[0], shifts[1]);
@@ -72,7 +82,9 @@ TEMPER_WIDE void moments_of(const NormRows& rows, const float* x, LaneMoments& m
 
 constexpr std::int64_t kFewRows = 16;
 
-TEMPER_WIDE void short_moments_of(const NormRows& rows, const BFloat16* x, LaneMoments& moments) {
+[[gnu::target("avx512f,avx512bw,avx512dq,avx512vl")]] void short_moments_of(const NormRows& rows,
+                                                                            const BFloat16* x,
+                                                                            LaneMoments& moments) {
   const __mmask16 lanes = lanes_of(rows.width);
   const __m512 shift = _mm512_loadu_ps(moments.shift);
   for (std::int64_t first = 0; first < rows.count; first += kFewRows) {
@@ -91,17 +103,18 @@ TEMPER_WIDE void short_moments_of(const NormRows& rows, const BFloat16* x, LaneM
 struct Affine {
   __m512 mean, factor, bias, ceiling;
 
-  TEMPER_WIDE explicit Affine(const LaneAffine& a)
+  [[gnu::target("avx512f,avx512bw,avx512dq,avx512vl")]] explicit Affine(const LaneAffine& a)
       : mean(_mm512_loadu_ps(a.mean)),
         factor(_mm512_loadu_ps(a.factor)),
         bias(_mm512_loadu_ps(a.bias)),
         ceiling(_mm512_set1_ps(a.ceiling)) {}
-  TEMPER_WIDE __m512 value(__m512 centred) const {
+  [[gnu::target("avx512f,avx512bw,avx512dq,avx512vl")]] __m512 value(__m512 centred) const {
     return _mm512_add_ps(_mm512_mul_ps(centred, factor), bias);
   }
   // dy where the ReLU lets it pass.
   template <bool kRelu>
-  TEMPER_WIDE __m512 pass(__m512 centred, __m512 dy) const {
+  [[gnu::target("avx512f,avx512bw,avx512dq,avx512vl")]] __m512 pass(__m512 centred,
+                                                                    __m512 dy) const {
     if constexpr (!kRelu) {
       return dy;
     }
@@ -112,7 +125,10 @@ struct Affine {
 };
 
 template <class T, bool kRelu>
-TEMPER_WIDE void normalise_rows(const NormRows& rows, const T* x, const LaneAffine& affine, T* y) {
+[[gnu::target("avx512f,avx512bw,avx512dq,avx512vl")]] void normalise_rows(const NormRows& rows,
+                                                                          const T* x,
+                                                                          const LaneAffine& affine,
+                                                                          T* y) {
   const __mmask16 lanes = lanes_of(rows.width);
   const Affine a(affine);
   const std::int64_t count = rows.count, stride = rows.stride;
@@ -128,8 +144,9 @@ TEMPER_WIDE void normalise_rows(const NormRows& rows, const T* x, const LaneAffi
 }
 
 template <class T, bool kRelu>
-TEMPER_WIDE void gradient_sums_of(const NormRows& rows, const T* x, const T* dy,
-                                  const LaneAffine& affine, LaneGradientSums& sums) {
+[[gnu::target("avx512f,avx512bw,avx512dq,avx512vl")]] void gradient_sums_of(
+    const NormRows& rows, const T* x, const T* dy, const LaneAffine& affine,
+    LaneGradientSums& sums) {
   const __mmask16 lanes = lanes_of(rows.width);
   const Affine a(affine);
   for (std::int64_t first = 0; first < rows.count; first += kFewRows) {
@@ -149,8 +166,9 @@ TEMPER_WIDE void gradient_sums_of(const NormRows& rows, const T* x, const T* dy,
 }
 
 template <class T, bool kRelu>
-TEMPER_WIDE void gradient_rows(const NormRows& rows, const T* x, const T* dy,
-                               const LaneAffine& affine, const LaneGradient& gradient, T* dx) {
+[[gnu::target("avx512f,avx512bw,avx512dq,avx512vl")]] void gradient_rows(
+    const NormRows& rows, const T* x, const T* dy, const LaneAffine& affine,
+    const LaneGradient& gradient, T* dx) {
   const __mmask16 lanes = lanes_of(rows.width);
   const Affine a(affine);
   const __m512 slope = _mm512_loadu_ps(gradient.slope);
