@@ -5,6 +5,7 @@
 
 #include "backends/common/functors.h"
 #include "backends/cpu/instruction_sets.h"
+#include "backends/cpu/lane_totals.h"
 #include "backends/cpu/vector_math.h"
 
 namespace temper::cpu {
@@ -14,21 +15,24 @@ namespace {
 // takes as long as a vector of them.
 constexpr int kLanes = 16;
 
-[[gnu::always_inline]] inline float sum_of(const float* lanes) {
-  double total = 0;
-  for (int j = 0; j < kLanes; ++j) {
-    total += static_cast<double>(lanes[j]);
-  }
-  return static_cast<float>(total);
-}
-
-[[gnu::always_inline]] inline void gradients_of(std::int64_t n, float* p, float lse, float* dp,
+[[gnu::always_inline]] inline void gradients_of(std::int64_t n, float* p, float scale,
+                                                const float* bias, float lse, float* dp,
                                                 float through, float factor) {
-#pragma GCC ivdep
-  for (std::int64_t i = 0; i < n; ++i) {
-    const float share = exp_of(p[i] - lse);
+  const auto finish = [=](std::int64_t i, float score) {
+    const float share = exp_of(score - lse);
     p[i] = share;
     dp[i] = factor * share * (dp[i] - through);
+  };
+  if (bias == nullptr) {
+#pragma GCC ivdep
+    for (std::int64_t i = 0; i < n; ++i) {
+      finish(i, p[i] * scale);
+    }
+  } else {
+#pragma GCC ivdep
+    for (std::int64_t i = 0; i < n; ++i) {
+      finish(i, p[i] * scale + bias[i]);
+    }
   }
 }
 
@@ -64,10 +68,7 @@ float score_row(std::int64_t n, float* s, float scale, const float* bias, std::i
   for (int j = 0; i < n; ++i, ++j) {
     tops[j] = functors::Max{}(tops[j], s[i]);
   }
-  for (int j = 1; j < kLanes; ++j) {
-    tops[0] = functors::Max{}(tops[0], tops[j]);
-  }
-  return tops[0];
+  return joined_lanes(tops, functors::Max{});
 }
 
 TEMPER_CLONES("arch=x86-64-v4", "arch=x86-64-v3", "default")
@@ -91,7 +92,7 @@ float share_row(std::int64_t n, float* s, float top) {
     }
     std::copy_n(tail, rest, s + i);
   }
-  return sum_of(lanes);
+  return static_cast<float>(sum_of_lanes(lanes));
 }
 
 TEMPER_CLONES("arch=x86-64-v4", "arch=x86-64-v3", "default")
@@ -114,19 +115,23 @@ float dot_row(std::int64_t n, const float* a, const float* b) {
   for (int j = 0; i < n; ++i, ++j) {
     lanes[j] += a[i] * b[i];
   }
-  return sum_of(lanes);
+  return static_cast<float>(sum_of_lanes(lanes));
 }
 
 TEMPER_CLONES("arch=x86-64-v4", "arch=x86-64-v3", "default")
-void score_gradient_row(std::int64_t n, float* p, float lse, float* dp, float through,
-                        float factor) {
+void score_gradient_row(std::int64_t n, float* p, float scale, const float* bias, float lse,
+                        float* dp, float through, float factor) {
   const std::int64_t whole = n / kLanes * kLanes;
-  gradients_of(whole, p, lse, dp, through, factor);
+  gradients_of(whole, p, scale, bias, lse, dp, through, factor);
   if (const std::int64_t rest = n - whole; rest > 0) {
-    float scores[kLanes] = {}, gradients[kLanes] = {};
+    float scores[kLanes] = {}, shifts[kLanes] = {}, gradients[kLanes] = {};
     std::copy_n(p + whole, rest, scores);
     std::copy_n(dp + whole, rest, gradients);
-    gradients_of(kLanes, scores, lse, gradients, through, factor);
+    if (bias != nullptr) {
+      std::copy_n(bias + whole, rest, shifts);
+    }
+    gradients_of(kLanes, scores, scale, bias == nullptr ? nullptr : shifts, lse, gradients, through,
+                 factor);
     std::copy_n(scores, rest, p + whole);
     std::copy_n(gradients, rest, dp + whole);
   }

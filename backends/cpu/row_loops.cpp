@@ -6,61 +6,48 @@
 #include <limits>
 
 #include "backends/cpu/instruction_sets.h"
+#include "backends/cpu/lane_totals.h"
 #include "backends/cpu/vector_math.h"
 
 namespace temper::cpu {
 namespace {
 
 constexpr std::int64_t kLanes = 16;
+constexpr std::int64_t kSumLanes = 2 * kLanes;  // so that additions need not wait for each other
 constexpr std::int64_t kStretch = 16 * kLanes;  // summed in float
 using Lanes [[gnu::vector_size(64)]] = float;
-using HalfLanes [[gnu::vector_size(32)]] = float;
-using Doubles [[gnu::vector_size(64)]] = double;
 
-// The sum of the lanes, in double: halves added until one is left.
-[[gnu::always_inline]] inline double total_of(const Lanes& lanes) {
-  HalfLanes low, high;
-  std::memcpy(&low, &lanes, sizeof low);
-  std::memcpy(&high, reinterpret_cast<const char*>(&lanes) + sizeof low, sizeof high);
-  Doubles sum = __builtin_convertvector(low, Doubles) + __builtin_convertvector(high, Doubles);
-  sum += __builtin_shufflevector(sum, sum, 4, 5, 6, 7, 0, 1, 2, 3);
-  sum += __builtin_shufflevector(sum, sum, 2, 3, 0, 1, 6, 7, 4, 5);
-  return sum[0] + sum[1];
-}
-
-template <class V>
-[[gnu::always_inline]] inline void take(const float* x, V& v) {
-  std::memcpy(&v, x, sizeof v);
-}
-template <class V>
-[[gnu::always_inline]] inline void put(const V& v, float* x) {
-  std::memcpy(x, &v, sizeof v);
-}
-
-// kSums sums over i of what f(i, sums) adds: sums of lanes, or of one number where less than a
-// vector is left.
+// The sums over i of the numbers that f(i, parts) gives, kSums of them: lane j takes i = j, j + 32,
+// ...
 template <int kSums, class F>
 [[gnu::always_inline]] inline std::array<double, kSums> lane_sums(std::int64_t n, const F& f) {
   std::array<double, kSums> totals{};
   for (std::int64_t first = 0; first < n; first += kStretch) {
     const std::int64_t end = std::min(n, first + kStretch);
-    Lanes even[kSums] = {}, odd[kSums] = {};
+    float lanes[kSums][kSumLanes] = {};
     std::int64_t i = first;
-    for (; i + 2 * kLanes <= end; i += 2 * kLanes) {
-      f(i, even);
-      f(i + kLanes, odd);
+    for (; i + kSumLanes <= end; i += kSumLanes) {
+      for (std::int64_t j = 0; j < kSumLanes; ++j) {
+        float parts[kSums];
+        f(i + j, parts);
+        for (int k = 0; k < kSums; ++k) {
+          lanes[k][j] += parts[k];
+        }
+      }
     }
-    if (i + kLanes <= end) {
-      f(i, even);
-      i += kLanes;
-    }
-    float rest[kSums] = {};
-    for (; i < end; ++i) {
-      f(i, rest);
+    for (std::int64_t j = 0; i < end; ++i, ++j) {
+      float parts[kSums];
+      f(i, parts);
+      for (int k = 0; k < kSums; ++k) {
+        lanes[k][j] += parts[k];
+      }
     }
     for (int k = 0; k < kSums; ++k) {
-      totals[static_cast<std::size_t>(k)] +=
-          total_of(even[k] + odd[k]) + static_cast<double>(rest[k]);
+      float sums[kLanes];
+      for (std::int64_t j = 0; j < kLanes; ++j) {
+        sums[j] = lanes[k][j] + lanes[k][j + kLanes];
+      }
+      totals[static_cast<std::size_t>(k)] += sum_of_lanes(sums);
     }
   }
   return totals;
@@ -78,31 +65,20 @@ template <class F>
 
 TEMPER_CLONES("arch=x86-64-v4", "arch=x86-64-v3", "default")
 double row_sum(const float* x, std::int64_t n) {
-  return lane_sums<1>(n, [=](std::int64_t i, auto* sums) {
-    auto v = *sums;
-    take(x + i, v);
-    sums[0] += v;
-  })[0];
+  return lane_sums<1>(n, [=](std::int64_t i, float* parts) { parts[0] = x[i]; })[0];
 }
 
 TEMPER_CLONES("arch=x86-64-v4", "arch=x86-64-v3", "default")
 double row_square_sum(const float* x, float mean, std::int64_t n) {
-  return lane_sums<1>(n, [=](std::int64_t i, auto* sums) {
-    auto v = *sums;
-    take(x + i, v);
-    v -= mean;
-    sums[0] += v * v;
+  return lane_sums<1>(n, [=](std::int64_t i, float* parts) {
+    const float centred = x[i] - mean;
+    parts[0] = centred * centred;
   })[0];
 }
 
 TEMPER_CLONES("arch=x86-64-v4", "arch=x86-64-v3", "default")
 double row_product_sum(const float* a, const float* b, std::int64_t n) {
-  return lane_sums<1>(n, [=](std::int64_t i, auto* sums) {
-    auto v = *sums, w = *sums;
-    take(a + i, v);
-    take(b + i, w);
-    sums[0] += v * w;
-  })[0];
+  return lane_sums<1>(n, [=](std::int64_t i, float* parts) { parts[0] = a[i] * b[i]; })[0];
 }
 
 TEMPER_CLONES("arch=x86-64-v4", "arch=x86-64-v3", "default")
@@ -122,44 +98,29 @@ void normalise_row(const float* x, float mean, float inverse, const float* scale
 TEMPER_CLONES("arch=x86-64-v4", "arch=x86-64-v3", "default")
 RowGradientSums row_gradient_sums(const float* x, float mean, const float* dy, const float* scale,
                                   std::int64_t n) {
-  const std::array<double, 2> found = lane_sums<2>(n, [=](std::int64_t i, auto* sums) {
-    auto g = *sums, centred = *sums;
-    take(dy + i, g);
-    take(x + i, centred);
-    centred -= mean;
-    if (scale != nullptr) {
-      auto factor = *sums;
-      take(scale + i, factor);
-      g *= factor;
-    }
-    sums[0] += g;
-    sums[1] += g * centred;
-  });
-  return {found[0], found[1]};
+  const std::array<double, 2> sums = scale == nullptr
+                                         ? lane_sums<2>(n,
+                                                        [=](std::int64_t i, float* parts) {
+                                                          parts[0] = dy[i];
+                                                          parts[1] = dy[i] * (x[i] - mean);
+                                                        })
+                                         : lane_sums<2>(n, [=](std::int64_t i, float* parts) {
+                                             const float g = dy[i] * scale[i];
+                                             parts[0] = g;
+                                             parts[1] = g * (x[i] - mean);
+                                           });
+  return {sums[0], sums[1]};
 }
 
 TEMPER_CLONES("arch=x86-64-v4", "arch=x86-64-v3", "default")
 RowGradientSums row_gradient_sums(const float* x, float mean, float inverse, const float* dy,
                                   const float* scale, float* dscale, float* dbias, std::int64_t n) {
-  const std::array<double, 2> found = lane_sums<2>(n, [=](std::int64_t i, auto* sums) {
-    auto g = *sums, centred = *sums, total = *sums;
-    take(dy + i, g);
-    take(x + i, centred);
-    centred -= mean;
-    take(dscale + i, total);
-    total += g * (centred * inverse);
-    put(total, dscale + i);
-    take(dbias + i, total);
-    total += g;
-    put(total, dbias + i);
-    if (scale != nullptr) {
-      take(scale + i, total);
-      g *= total;
-    }
-    sums[0] += g;
-    sums[1] += g * centred;
+  const RowGradientSums sums = row_gradient_sums(x, mean, dy, scale, n);
+  each(n, [=](std::int64_t i) {
+    dscale[i] += dy[i] * ((x[i] - mean) * inverse);
+    dbias[i] += dy[i];
   });
-  return {found[0], found[1]};
+  return sums;
 }
 
 TEMPER_CLONES("arch=x86-64-v4", "arch=x86-64-v3", "default")
