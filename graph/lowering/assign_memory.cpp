@@ -128,7 +128,7 @@ void Lowering::share_in_place() {
       if (from.home == Physical::Home::kBlock && to.home == Physical::Home::kBlock &&
           to.shares < 0 && from.last == static_cast<int>(s) && reads == 1 &&
           from.spec.dtype != DType::kOpaque && to.spec.dtype != DType::kOpaque &&
-          from.spec.bytes() == to.spec.bytes()) {
+          from.spec.bytes() == to.spec.bytes() && bytes_of(source) == to.spec.bytes()) {
         const int last = to.last;
         physicals_[static_cast<std::size_t>(target)].shares = source_root;
         physicals_[static_cast<std::size_t>(source_root)].last = last;

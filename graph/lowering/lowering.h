@@ -72,6 +72,13 @@ class Lowering {
   void find_gradients_of_variables();
   std::vector<NodeId> schedule() const;
 
+  // parts_in_place.cpp
+  bool lower_as_parts(const Node& node);
+  bool lower_as_whole(const Node& node);
+  // Whether it lies where the graph's outputs or the gradients of variables do.
+  bool has_a_home(ValueId value) const;
+  bool is_recent(PhysicalId block) const;
+
   // rank_sums.cpp
   void find_gradients_of_sums();
   void share_summed(const Node& node);
@@ -80,7 +87,6 @@ class Lowering {
   void lower_node(NodeId id);
   void lower_commit_layouts(const Node& node, OpQuery& query);
   bool lower_as_alias(const Node& node);
-  bool lower_as_parts(const Node& node);
   bool lower_as_empty(const Node& node);
   bool lower_later(NodeId id);
   void lower_updates();

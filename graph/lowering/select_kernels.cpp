@@ -8,7 +8,6 @@
 #include "graph/lowering/lowering.h"
 #include "graph/passes/evaluate.h"
 #include "graph/passes/settled_values.h"
-#include "runtime/base/alignment.h"
 #include "runtime/base/error.h"
 #include "runtime/base/update_layout.h"
 
@@ -118,48 +117,6 @@ bool Lowering::lower_as_alias(const Node& node) {
   return true;
 }
 
-// Parts that lie one behind the other in a block of the arena are places in it. What the model
-// gives or keeps has memory of its own.
-bool Lowering::lower_as_parts(const Node& node) {
-  if (node.op->movement != Movement::kPart || !node.attrs.has("split")) {
-    return false;
-  }
-  const Value& whole = graph_.value(node.inputs.front());
-  const int axis = static_cast<int>(node.attrs.get_int("axis", 0));
-  const PhysicalId source = physical(node.inputs.front());
-  const Physical& from = physicals_[static_cast<std::size_t>(source)];
-  if (!from.spec.layout.plain || whole.shape.count(0, axis) != 1 || later_.contains(source) ||
-      physicals_[static_cast<std::size_t>(root(source))].home != Physical::Home::kBlock) {
-    return false;
-  }
-  const auto bytes_of = [&](std::int64_t size) {
-    return size * whole.shape.count(axis + 1, whole.shape.rank()) *
-           static_cast<std::int64_t>(size_of(whole.dtype));
-  };
-  const std::vector<std::int64_t> sizes = node.attrs.get_ints("split");
-  std::int64_t at = 0;
-  for (std::size_t i = 0; i < sizes.size(); at += bytes_of(sizes[i++])) {
-    const ValueId part = node.outputs[i];
-    const bool given = std::any_of(graph_.outputs.begin(), graph_.outputs.end(),
-                                   [&](const auto& output) { return output.value == part; });
-    if (part.valid() && (given || gradient_of_.contains(part) || sizes[i] == 0 ||
-                         at % static_cast<std::int64_t>(kBufferAlignment) != 0)) {
-      return false;
-    }
-  }
-  at = 0;
-  for (std::size_t i = 0; i < sizes.size(); at += bytes_of(sizes[i++])) {
-    const ValueId part = node.outputs[i];
-    if (part.valid()) {
-      const PhysicalId made = add_physical({whole.dtype, graph_.value(part).shape, {}, false});
-      physicals_.back().shares = source;
-      physicals_.back().within = at;
-      of_value_[part] = made;
-    }
-  }
-  return true;
-}
-
 // A node all of whose outputs are empty has nothing to compute, whatever its other dimensions are.
 bool Lowering::lower_as_empty(const Node& node) {
   const bool empty = std::all_of(node.outputs.begin(), node.outputs.end(), [&](ValueId id) {
@@ -194,7 +151,8 @@ void Lowering::lower_commit_layouts(const Node& node, OpQuery& query) {
 
 void Lowering::lower_node(NodeId id) {
   const Node& node = graph_.node(id);
-  if (lower_as_alias(node) || lower_as_empty(node) || lower_as_parts(node) || lower_later(id)) {
+  if (lower_as_alias(node) || lower_as_empty(node) || lower_as_parts(node) ||
+      lower_as_whole(node) || lower_later(id)) {
     return;
   }
   // Where no kernel is found, so that all that are missing are named at once.

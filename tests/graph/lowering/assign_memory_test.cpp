@@ -187,6 +187,46 @@ TEST(AssignMemory, PartsThatTheModelGivesOrThatCutRowsAreCopied) {
             2);
 }
 
+ValueId joined(SmallGraph& g, const std::vector<ValueId>& parts, std::int64_t axis) {
+  return g.b.op("Concat", parts, {{"axis", axis}});
+}
+
+TEST(AssignMemory, WhatIsJoinedAlongTheFirstAxisIsWrittenThere) {
+  SmallGraph g;
+  const ValueId x = g.input("x", {kCount});
+  const ValueId first = g.b.neg(x);
+  const ValueId second = g.b.reshape(g.b.neg(g.b.reshape(first, {4, kCount / 4})), {kCount});
+  const ValueId whole = joined(g, {first, second}, -1);
+  g.output("y", g.b.neg(whole));
+  g.output("z", g.b.neg(first));
+  const Plan plan = lower(g, WishingBackend{"Neg", "Concat"});
+  ASSERT_EQ(plan.steps.size(), 4u);
+  EXPECT_EQ(plan.steps[1].outputs[0].offset, plan.steps[0].outputs[0].offset + kBlock);
+  EXPECT_EQ(plan.steps[2].inputs[0].offset, plan.steps[0].outputs[0].offset);
+  EXPECT_TRUE(same_place(plan.steps[3].inputs[0], plan.steps[0].outputs[0]));
+  EXPECT_FALSE(overlap(plan.steps[2].outputs[0], plan.steps[0].outputs[0]));
+}
+
+TEST(AssignMemory, WhatIsJoinedOfInputsOutputsOneTensorTwiceOrAcrossRowsIsCopied) {
+  SmallGraph g;
+  const ValueId x = g.input("x", {kCount}), made = g.b.neg(x), given = g.b.neg(x);
+  g.output("given", given);
+  g.output("of an input", g.b.neg(joined(g, {made, x}, 0)));
+  g.output("of an output", g.b.neg(joined(g, {made, given}, 0)));
+  g.output("twice", g.b.neg(joined(g, {made, made}, 0)));
+  const ValueId rows = g.b.neg(g.input("rows", {2, kCount}));
+  g.output("across", g.b.neg(joined(g, {rows, g.b.neg(rows)}, 1)));
+  ValueId late = made;
+  for (int i = 0; i < 10; ++i) {
+    late = g.b.neg(late);
+  }
+  g.output("old", g.b.neg(joined(g, {made, late}, 0)));
+  const Plan plan = lower(g, WishingBackend{"Neg", "Concat"});
+  EXPECT_EQ(std::count_if(plan.steps.begin(), plan.steps.end(),
+                          [](const PlanStep& step) { return step.op == "Concat"; }),
+            5);
+}
+
 TEST(AssignMemory, SmallOutputsLieTogetherInABlockOfTheirOwn) {
   SmallGraph g;
   const ValueId x = g.input("x", {3});
