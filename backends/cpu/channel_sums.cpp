@@ -16,9 +16,14 @@ std::optional<ChannelGroups> groups_to_sum(const OpQuery& query) {
   const int rank = x.shape.rank();
   const std::vector<std::int64_t> axes = query.attrs->get_ints("axes");
   if (x.layout.plain || (x.dtype != DType::kFloat32 && x.dtype != DType::kBFloat16) || rank < 3 ||
-      query.outputs[0].dtype != x.dtype || static_cast<int>(axes.size()) != rank - 1 ||
-      std::find(axes.begin(), axes.end(), 1) != axes.end()) {
+      query.outputs[0].dtype != x.dtype) {
     return std::nullopt;
+  }
+  for (int axis = 0; axis < rank; ++axis) {
+    const bool summed = std::find(axes.begin(), axes.end(), axis) != axes.end();
+    if (axis == 1 ? summed : !summed && x.shape[axis] != 1) {
+      return std::nullopt;
+    }
   }
   return groups_of(x.shape, x.layout);
 }

@@ -48,12 +48,13 @@ void infer_prelu(InferContext& c) {
           ", which does not broadcast to that of x, ", c.shape(0));
 }
 
-// y = x > 0 ? x : slope * x; at 0 the gradient is the slope's side (PyTorch)
+// y = x * (x > 0 ? 1 : slope), so that the slope's gradient is one product; at 0 the gradient is
+// the slope's side (PyTorch)
 std::vector<ValueId> expand_prelu(Builder& b, const Node& /*node*/,
                                   const std::vector<ValueId>& inputs) {
-  const ValueId zero = b.scalar(b.dtype(inputs[0]), 0);
-  const ValueId positive = b.op("Greater", {inputs[0], zero});
-  return {b.op("Where", {positive, inputs[0], b.mul(inputs[1], inputs[0])})};
+  const DType dtype = b.dtype(inputs[0]);
+  const ValueId positive = b.op("Greater", {inputs[0], b.scalar(dtype, 0)});
+  return {b.mul(inputs[0], b.op("Where", {positive, b.scalar(dtype, 1), inputs[1]}))};
 }
 
 // y = x > alpha ? x : 0

@@ -43,5 +43,20 @@ TEST(CpuReduceSum, OfBfloat16ByChannelsAddsUpInF32) {
   }
 }
 
+// The gradient of a slope of each channel: an axis of one sample is kept, and summed all the same.
+TEST(CpuReduceSum, OfOneSampleIsByChannels) {
+  const Shape shape{1, 20, 9, 11};
+  const Tensor x = random_tensor(shape, 1);
+  const Attrs attrs{{"axes", std::vector<std::int64_t>{2, 3}}, {"keepdims", std::int64_t{1}}};
+  for (const Layout& layout : {nchw_blocked(shape, 16), nhwc(shape)}) {
+    const auto result = expect_matches_reference(
+        "ReduceSum", attrs, {x}, {{.shape = {1, 20, 1, 1}}}, {.layouts = {layout}}, 1e-5);
+    EXPECT_TRUE(result.kernel->input_layouts[0] == layout);
+  }
+  const Shape two{2, 20, 9, 11};  // of two samples it is another sum
+  expect_matches_reference("ReduceSum", attrs, {random_tensor(two, 1)}, {{.shape = {2, 20, 1, 1}}},
+                           {.layouts = {nhwc(two)}}, 1e-5);
+}
+
 }  // namespace
 }  // namespace temper::cpu
