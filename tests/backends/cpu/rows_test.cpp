@@ -77,5 +77,36 @@ TEST(CpuRows, TheExtremumOfALongRowIsTheFirstOrTheLastOfEqualOnes) {
   }
 }
 
+// Along the last axis, along others, along both, with elements cut off, and further than a period.
+TEST(CpuRows, PaddingByTheInputsElementsIsTheReferences) {
+  using Ints = std::vector<std::int64_t>;
+  const struct {
+    Shape x, y;
+    Ints pads;
+  } cases[] = {{{30, 500}, {30, 507}, {0, 3, 0, 4}},
+               {{3, 5, 40}, {3, 10, 40}, {0, 2, 0, 0, 3, 0}},
+               {{2, 6, 70}, {4, 7, 72}, {1, -1, 4, 1, 2, -2}},
+               {{4, 9}, {4, 9}, {-1, 0, 1, 0}},
+               {{3}, {24}, {8, 13}}};
+  for (const char* mode : {"reflect", "edge", "wrap"}) {
+    for (const auto& c : cases) {
+      SCOPED_TRACE(concat(mode, " ", to_string(c.x)));
+      Attrs attrs{{"mode", std::string(mode)}, {"pads", c.pads}};
+      const auto padded =
+          expect_matches_reference("Pad", attrs, {random_tensor(c.x, 1)}, {{.shape = c.y}}, {}, 0);
+      EXPECT_EQ(padded.family, "cpu");
+      attrs.set("input_shape", Ints(c.x.begin(), c.x.end()));
+      const auto gradient = expect_matches_reference("PadGrad", attrs, {random_tensor(c.y, 2)},
+                                                     {{.shape = c.x}}, {}, 1e-6);
+      EXPECT_EQ(gradient.family, "cpu");
+    }
+  }
+  const Attrs attrs{{"mode", std::string("reflect")}, {"pads", Ints{0, 9, 0, 9}}};
+  expect_same_bits("Pad", attrs, {random_tensor(kShape, 3)}, {{.shape = {300, 275}}});
+  Attrs gradient = attrs;
+  gradient.set("input_shape", Ints{300, 257});
+  expect_same_bits("PadGrad", gradient, {random_tensor(Shape{300, 275}, 3)}, {{.shape = kShape}});
+}
+
 }  // namespace
 }  // namespace temper::cpu
