@@ -33,6 +33,7 @@ MODELS = {
     'generator': ('of a small GAN', {'f32': 2, 'bf16': 1.6}),
 }
 ORT_GOALS = {'tiny_mlp': 2.5}  # ratios to ONNX Runtime Training
+REAL_FILES_GOAL = 1.1
 MEMORY_GOALS = {'resnet50': 0.5, 'gpt': 0.5}  # of PyTorch's peak at equal batch
 
 
@@ -163,7 +164,21 @@ def table_section(content):
     return f'## {content["title"]}\n\n{content["about"]}\n\n{machine_text(content)}.\n\n{table(content["columns"], content["rows"])}'
 
 
-def page(trainings, tables):
+def real_files_section(content):
+    rows = sorted((row for row in content['rows'] if 'why' not in row), key=lambda row: row['ratio_median'][0])
+    under = [f'{row["file"]} ({row["ratio_median"][0]:.2f})' for row in rows if row['ratio_median'][0] < REAL_FILES_GOAL]
+    shown = [[row['file'], row['package'], number(row['median_ms']), f'{number(row["peer_median_ms"])} ({row["layout"]})',
+              marked(ratio_text(row['ratio_median']), row['ratio_median'][0]), f'{row["ratio_min"][0]:.2f}', f'{row["gate"]:.1e}',
+              f'{row["blocks"]} + {row["dropped"]}'] for row in rows]
+    without = [f'- `{row["file"]}` ({row["package"]}): {row["why"].strip()}\n' for row in content['rows'] if 'why' in row]
+    return (f'## Real files\n\nONNX files that packages of PyPI hold, as `docs/real_files.md` lists them, at batch 1 (`tools/bench/real_vs_torch.py`). PyTorch\'s row is '
+            f'the file as a person would write it in eager PyTorch, fused AdamW, the faster of contiguous and channels_last; '
+            f'the same tensors train on both sides. Goal: a ratio of {REAL_FILES_GOAL:g}.\n\n{machine_text(content)}; {content["threads"]} threads.\n\n'
+            + table(['file', 'package', 'Temper, ms', 'PyTorch, ms', 'ratio of medians', 'ratio of minima', 'losses differ by', 'blocks + dropped'], shown)
+            + f'\n{listed("Under the goal", under)}' + ('\nWithout a row:\n\n' + ''.join(without) if without else ''))
+
+
+def page(trainings, tables, real_files):
     head = '''# Performance
 
 Written by `tools/bench/performance_page.py` from `tools/bench/results/`; do not edit by hand. Measured by
@@ -181,7 +196,7 @@ layouts and numbers of threads. PyTorch's best row is the fastest of eager and t
 its fused AdamW; in bf16 by autocast. First step: from the start of the process. Peak memory: VmHWM of the process.
 
 '''
-    return head + '\n'.join([*map(training_section, trainings), *map(table_section, tables)])
+    return head + '\n'.join([*map(training_section, trainings), *map(table_section, tables), *map(real_files_section, real_files)])
 
 
 def runtime_text(training):
@@ -219,10 +234,10 @@ def pages():
     contents = [results_file.load(path) for path in sorted(results_file.FOLDER.glob('*.json'))]
     trainings = [Training(content) for content in contents if content['kind'] == 'training']
     trainings.sort(key=lambda training: training.precision != 'f32')
-    contents = [content for content in contents if content['kind'] in ('training', 'table')]
-    if not contents:
+    tables, real_files = ([content for content in contents if content['kind'] == kind] for kind in ('table', 'real files'))
+    if not trainings + tables + real_files:
         return {}
-    made = {PAGE: page(trainings, [content for content in contents if content['kind'] == 'table'])}
+    made = {PAGE: page(trainings, tables, real_files)}
     text = README.read_text()
     before, begin, rest = text.partition(BEGIN)
     _, end, after = rest.partition(END)
