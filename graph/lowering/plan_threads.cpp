@@ -12,13 +12,23 @@ double elements(const Graph& graph, ValueId id) {
   return id.valid() ? static_cast<double>(graph.value(id).shape.element_count()) : 0;
 }
 
+bool takes_a_step(const Node& node) { return !node.removed && !node.op->is_reshape(); }
+
 }  // namespace
+
+int steps_of(const Graph& graph) {
+  int steps = 0;
+  for (int i = 0; i < graph.node_count(); ++i) {
+    steps += takes_a_step(graph.node(NodeId{i})) ? 1 : 0;
+  }
+  return steps;
+}
 
 double work_of(const Graph& graph) {
   double work = 0;
   for (int i = 0; i < graph.node_count(); ++i) {
     const Node& node = graph.node(NodeId{i});
-    if (node.removed || node.op->is_reshape()) {
+    if (!takes_a_step(node)) {
       continue;
     }
     work += node.op->work_function != nullptr ? node.op->work_function(graph, node) : 0;
@@ -32,7 +42,11 @@ double work_of(const Graph& graph) {
 }
 
 int threads_of_plan(const Graph& graph, int threads) {
-  return threads > 1 && work_of(graph) < kSmallPlan ? 1 : threads;
+  if (threads <= 1) {
+    return threads;
+  }
+  const double work = work_of(graph);
+  return work < kSmallPlan && work < kLargeStep * steps_of(graph) ? 1 : threads;
 }
 
 }  // namespace temper::graph

@@ -36,18 +36,28 @@ TEST(PlanThreads, ProductsCountTwoForEachMultiplication) {
   EXPECT_EQ(work("Flatten", {{10, 20}}), 0);
 }
 
+// A chain of products with a matrix of 100 x 100.
+int threads_of(std::int64_t rows, int products, int threads) {
+  graph::Graph graph(graph::standard_ops());
+  ValueId x = graph.add_input("x", DType::kFloat32, Shape{rows, 100});
+  const ValueId w = graph.add_input("w", DType::kFloat32, Shape{100, 100});
+  for (int i = 0; i < products; ++i) {
+    x = Builder(graph, "test").op("MatMul", {x, w});
+  }
+  graph.add_output("y", x);
+  EXPECT_EQ(graph::steps_of(graph), products);
+  return graph::threads_of_plan(graph, threads);
+}
+
 TEST(PlanThreads, ASmallPlanRunsOnOneThread) {
-  const auto threads_of = [](std::int64_t rows, int threads) {
-    graph::Graph graph(graph::standard_ops());
-    const ValueId x = graph.add_input("x", DType::kFloat32, Shape{rows, 100});
-    const ValueId w = graph.add_input("w", DType::kFloat32, Shape{100, 100});
-    graph.add_output("y", Builder(graph, "test").op("MatMul", {x, w}));
-    EXPECT_EQ(graph::work_of(graph) < graph::kSmallPlan, rows <= 5000);
-    return graph::threads_of_plan(graph, threads);
-  };
-  EXPECT_EQ(threads_of(5000, 8), 1);
-  EXPECT_EQ(threads_of(8000, 8), 8);
-  EXPECT_EQ(threads_of(8000, 1), 1);
+  EXPECT_EQ(threads_of(150, 40, 8), 1);
+  EXPECT_EQ(threads_of(150, 45, 8), 8);  // 3.64e6 each
+  EXPECT_EQ(threads_of(150, 45, 1), 1);
+}
+
+TEST(PlanThreads, APlanOfFewLargeStepsDoesNot) {
+  EXPECT_EQ(threads_of(100, 3, 8), 1);
+  EXPECT_EQ(threads_of(300, 3, 8), 8);
 }
 
 }  // namespace
