@@ -7,7 +7,7 @@ gate or a row failed.
 
 Rows of vs_torch.py for all models of peer_models.py: PyTorch eager in both layouts with the fused AdamW, in f32 also as in the
 tutorials, and with --ort-python ONNX Runtime Training for the models it can train; then the tables of roofline.py, ops.py, scaling.py,
-data_loading.py and installed_size.py (--no-tables leaves them out); then
+data_loading.py, installed_size.py and cached_features.py (--no-tables leaves them out); then
 torch.compile for the models of COMPILED, as long as there is time. Each row gets as many blocks as the rest of the time allows, 3 to 10. The results lie in FOLDER (tools/bench/results) and are
 merged into what is there. Nothing else may use the cores. Needs what vs_torch.py needs.
 """
@@ -58,7 +58,8 @@ def tables(options, folder):
     failed = 0
     scripts = [(f'roofline_{precision}', ['roofline.py', '--models', *options.models, '--precision', precision, '--folder', folder, '--seconds', '0.5'])
                for precision in options.precisions]
-    scripts += [('ops', ['ops.py']), ('scaling', ['scaling.py', '--seconds', '0.3']), ('data_loading', ['data_loading.py']), ('installed_size', ['installed_size.py'])]
+    scripts += [('ops', ['ops.py']), ('scaling', ['scaling.py', '--seconds', '0.3']), ('data_loading', ['data_loading.py']), ('installed_size', ['installed_size.py']),
+                ('cached_features', ['cached_features.py'])]
     for name, (script, *words) in scripts:
         print(f'-- {name}', flush=True)
         command = [sys.executable, HERE / script, options.temper, *words, '--json', options.out / f'{name}.json']

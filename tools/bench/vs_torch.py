@@ -203,6 +203,7 @@ def row_of(name, label, sides, answers, error, dropped):
         row |= {f'{prefix}first_ms': side.first_ms, f'{prefix}loss': blocks[-1]['loss'], f'{prefix}peak_mib': side.peak_mib(),
                 f'{prefix}median_ms': statistics.median(block['median_ms'] for block in blocks),
                 f'{prefix}min_ms': min(block['min_ms'] for block in blocks)}
+    row |= {'kernel_ms': sides[0].hello['kernel_ms']} if 'kernel_ms' in sides[0].hello else {}
     row['ratio_median'] = ratio_with_interval(*answers, 'median_ms', statistics.median)
     row['ratio_min'] = ratio_with_interval(*answers, 'min_ms', min)
     return row
