@@ -37,7 +37,10 @@ struct PadAxis {
   }
 
  private:
-  static std::int64_t modulo(std::int64_t a, std::int64_t n) { return (a % n + n) % n; }
+  static std::int64_t modulo(std::int64_t a, std::int64_t n) {
+    // Without a division where the padding is no longer than the axis.
+    return a >= 0 && a < n ? a : a < 0 && a >= -n ? a + n : (a % n + n) % n;
+  }
   std::int64_t source(std::int64_t at) const {
     if (at >= 0 && at < length) {
       return at;

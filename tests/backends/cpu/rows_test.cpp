@@ -108,5 +108,29 @@ TEST(CpuRows, PaddingByTheInputsElementsIsTheReferences) {
   expect_same_bits("PadGrad", gradient, {random_tensor(Shape{300, 275}, 3)}, {{.shape = kShape}});
 }
 
+// Real and complex lines, cut off and filled up, of one side and back from it.
+TEST(CpuRows, TransformsOfLinesAreTheReferences) {
+  const struct {
+    Shape x, y;
+    std::int64_t length, inverse, onesided;
+  } cases[] = {{{40, 400, 1}, {40, 257, 2}, 512, 0, 1}, {{3, 7, 64, 2}, {3, 7, 64, 2}, 64, 0, 0},
+               {{5, 90, 1}, {5, 60, 2}, 60, 0, 0},      {{9, 33, 2}, {9, 33, 2}, 33, 1, 0},
+               {{6, 26, 2}, {6, 50, 1}, 50, 1, 1},      {{1, 5, 2}, {1, 9, 1}, 9, 1, 1}};
+  for (const auto& c : cases) {
+    SCOPED_TRACE(concat(to_string(c.x), " to ", to_string(c.y)));
+    Attrs attrs{{"axis", static_cast<std::int64_t>(c.x.rank() - 2)},
+                {"dft_length", c.length},
+                {"inverse", c.inverse},
+                {"onesided", c.onesided}};
+    const auto made =
+        expect_matches_reference("DFT", attrs, {random_tensor(c.x, 1)}, {{.shape = c.y}}, {}, 2e-5);
+    EXPECT_EQ(made.family, "cpu");
+    attrs.set("input_shape", std::vector<std::int64_t>(c.x.begin(), c.x.end()));
+    const auto back = expect_matches_reference("DFTGrad", attrs, {random_tensor(c.y, 2)},
+                                               {{.shape = c.x}}, {}, 2e-5);
+    EXPECT_EQ(back.family, "cpu");
+  }
+}
+
 }  // namespace
 }  // namespace temper::cpu
