@@ -28,15 +28,25 @@ std::unique_ptr<Kernel> gather_kernel(const GatherPlan& g, T missing) {
     const I* indices = static_cast<const I*>(args.inputs[1]);
     T* y = static_cast<T*>(args.outputs[0]);
     parallel_ranges(g.threads, g.outer * g.picks, 1, [&](std::int64_t begin, std::int64_t end) {
+      if (begin == end) {
+        return;
+      }
+      std::int64_t pick = begin % g.picks, first = begin / g.picks * g.dim;
       for (std::int64_t i = begin; i < end; ++i) {
-        const std::int64_t index = indices[i % g.picks];
+        const std::int64_t index = indices[pick];
         const std::int64_t row = g.row(index);
         T* to = y + i * g.inner;
         if (row < 0) {
           args.note_index(index, -g.dim, g.dim);
           std::fill(to, to + g.inner, missing);
+        } else if (g.inner == 1) {
+          *to = x[first + row];
         } else {
-          std::copy_n(x + (i / g.picks * g.dim + row) * g.inner, g.inner, to);
+          std::copy_n(x + (first + row) * g.inner, g.inner, to);
+        }
+        if (++pick == g.picks) {
+          pick = 0;
+          first += g.dim;
         }
       }
     });

@@ -20,6 +20,7 @@ namespace {
 
 constexpr std::int64_t kPart = 16384;   // elements of a row that one accumulator takes
 constexpr std::int64_t kColumns = 256;  // columns that are summed at a time
+constexpr std::int64_t kShortRow = 8;   // elements
 constexpr std::int64_t kLeastParts = 16, kLeastRows = 64;
 
 // Some axes of x: their dims and steps, outermost first.
@@ -172,11 +173,32 @@ typename F::A fold_part(const ReducePlan& plan, const T* x, std::int64_t part) {
   return total;
 }
 
+// Rows of a few elements, one behind the other: a call for each would take most of the time.
+template <class T, class F>
+void reduce_short_rows(const ReducePlan& plan, const F& f, const T* x, T* y) {
+  using A = typename F::A;
+  const auto reduce = [&](std::int64_t run) {
+    parallel_ranges(plan.threads, plan.outer, 1, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t i = begin; i < end; ++i) {
+        A total = F::start();
+        for (std::int64_t j = 0; j < run; ++j) {
+          total = F::join(total, static_cast<A>(x[i * run + j]));
+        }
+        y[i] = f.finish(total);
+      }
+    });
+  };
+  plan.run == 2 ? reduce(2) : reduce(plan.run);
+}
+
 template <class T, class F>
 void reduce_rows(const ReducePlan& plan, const F& f, const KernelArgs& args) {
   using A = typename F::A;
   const T* x = static_cast<const T*>(args.inputs[0]);
   T* y = static_cast<T*>(args.outputs[0]);
+  if (plan.run <= kShortRow && plan.reduced.count == 0) {
+    return reduce_short_rows(plan, f, x, y);
+  }
   A* partial = static_cast<A*>(args.workspace);
   parallel_ranges(plan.threads, plan.outer * plan.parts, 1,
                   [&](std::int64_t begin, std::int64_t end) {

@@ -223,7 +223,8 @@ TEST(CpuReduce, EqualsTheReferenceForNeighbouringAxes) {
       {{3, 40000}, {1}},      {{500, 300}, {0}},
       {{70000}, {0}},         {{4, 5, 6, 7}, {1, 2}},
       {{4, 5, 6, 7}, {2, 3}}, {{4, 5, 6, 7}, {0, 1, 2, 3}},
-      {{4, 1, 6}, {0, 2}},
+      {{4, 1, 6}, {0, 2}},    {{300, 70, 2}, {2}},
+      {{40, 5, 8}, {2}},
   };
   for (const char* op : {"ReduceSum", "ReduceMean"}) {
     for (const auto& c : cases) {
