@@ -132,5 +132,48 @@ TEST(CpuRows, TransformsOfLinesAreTheReferences) {
   }
 }
 
+// Bytes with and without signs, groups, strides, pads, one zero point or one for each channel.
+TEST(CpuRows, ConvolutionsOfBytesAreTheReferences) {
+  using Ints = std::vector<std::int64_t>;
+  const struct {
+    Shape x, w, y;
+    std::int64_t group;
+    Ints strides, pads, dilations;
+  } cases[] = {{{2, 6, 9, 11}, {8, 6, 3, 3}, {2, 8, 9, 11}, 1, {1, 1}, {1, 1, 1, 1}, {1, 1}},
+               {{1, 8, 9, 11}, {8, 1, 3, 3}, {1, 8, 5, 6}, 8, {2, 2}, {1, 1, 1, 1}, {1, 1}},
+               {{1, 16, 7, 7}, {4, 16, 1, 1}, {1, 4, 7, 7}, 1, {1, 1}, {0, 0, 0, 0}, {1, 1}},
+               {{1, 2, 8, 9}, {4, 1, 2, 3}, {1, 4, 8, 4}, 2, {1, 3}, {2, 3, 0, 2}, {2, 2}}};
+  const auto bytes = [](const Shape& shape, DType dtype, unsigned seed) {
+    const Tensor drawn = random_tensor(shape, seed, 0, 250);
+    std::vector<std::int64_t> values;
+    for (const float value : drawn.span<float>()) {
+      values.push_back(static_cast<std::int64_t>(value) - (dtype == DType::kInt8 ? 125 : 0));
+    }
+    return Tensor::from<std::int64_t>(dtype, shape, values);
+  };
+  unsigned seed = 1;
+  for (const auto& c : cases) {
+    for (const DType x : {DType::kUInt8, DType::kInt8}) {
+      for (const DType w : {DType::kUInt8, DType::kInt8}) {
+        for (const bool per_channel : {false, true}) {
+          const Attrs attrs{{"group", c.group},
+                            {"kernel_shape", Ints{c.w[2], c.w[3]}},
+                            {"strides", c.strides},
+                            {"pads", c.pads},
+                            {"dilations", c.dilations}};
+          const std::vector<Tensor> inputs{bytes(c.x, x, ++seed), bytes(c.w, w, ++seed),
+                                           bytes(Shape{}, x, ++seed),
+                                           bytes(per_channel ? Shape{c.w[0]} : Shape{}, w, ++seed)};
+          const std::vector<Value> outputs{{.dtype = DType::kInt32, .shape = c.y}};
+          const auto expected = run_op(reference_backend(), "ConvInteger", attrs, inputs, outputs);
+          const auto made = run_op(cpu_backend(), "ConvInteger", attrs, inputs, outputs);
+          EXPECT_EQ(made.family, "cpu");
+          EXPECT_TRUE(equal_bits(made.outputs[0], expected.outputs[0])) << to_string(c.x);
+        }
+      }
+    }
+  }
+}
+
 }  // namespace
 }  // namespace temper::cpu
