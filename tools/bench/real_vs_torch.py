@@ -53,6 +53,8 @@ def spread_of(losses, other_side):
 def row_of(trial, package, file, arguments):
     ours, peer, other_side = sides(trial, arguments)
     try:
+        if not all(isinstance(loss, float) for loss in ours.losses):
+            raise RuntimeError('a loss of the first steps is not a number at this rate')
         error, spread = vs_torch.gate(ours.losses, peer.losses), None
         if not error <= vs_torch.GATES['f32']:
             spread = spread_of(peer.losses, other_side)
