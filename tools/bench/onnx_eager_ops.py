@@ -175,9 +175,10 @@ def gather_nd(a, x):
 
 def scatter_elements(a, x):
     axis, kind = a.get('axis', 0), a.get('reduction', 'none')
-    if kind not in ('none', 'add'):
-        raise NotImplementedError(f'ScatterElements: {kind}')
-    return (lambda x, i, u: x.scatter(axis, i, u)) if kind == 'none' else lambda x, i, u: x.scatter_add(axis, i, u)
+    if kind in ('none', 'add'):
+        return (lambda x, i, u: x.scatter(axis, i, u)) if kind == 'none' else lambda x, i, u: x.scatter_add(axis, i, u)
+    name = {'max': 'amax', 'min': 'amin', 'mul': 'prod'}[kind]
+    return lambda x, i, u: x.scatter_reduce(axis, i, u, name)
 
 
 def pad(a, x):
