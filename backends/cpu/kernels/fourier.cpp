@@ -50,7 +50,9 @@ Support supports(const OpQuery& query) {
   if (t.inner != 1) {
     return Support::no("not along the axis in front of the parts");
   }
-  if (t.x_size * t.x_parts * t.y_size * t.y_parts > kMostElements) {
+  const double elements = static_cast<double>(t.x_size * t.x_parts) *
+                          static_cast<double>(t.y_size * t.y_parts);  // more than 64 bits count
+  if (elements > kMostElements) {
     return Support::no("lines too long for a matrix");
   }
   return query.inputs[0].shape.element_count() == 0 ? Support::no("no elements")
