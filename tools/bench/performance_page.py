@@ -151,14 +151,19 @@ def memory_missed(training):
             best = training.best(model)
             share = best['peak_mib'] / best['peer_peak_mib']
             found += [f'{model} {share:.2f} of PyTorch\'s, goal {goal:g}'] if share > goal else []
+        else:
+            found.append(f'{model} not measured here')
     return found
 
 
 def late_kernels(training):
     found = []
     for model, goal in FIRST_KERNEL_GOALS.items():
-        kernel = training.best(model).get('kernel_ms', 0) if model in training.models else 0
-        found += [f'{model} {kernel:.0f} ms, goal {goal}'] if kernel > goal else []
+        kernel = training.best(model).get('kernel_ms') if model in training.models else None
+        if kernel is None:
+            found.append(f'{model} not measured here')
+        elif kernel > goal:
+            found.append(f'{model} {kernel:.0f} ms, goal {goal}')
     return found
 
 
