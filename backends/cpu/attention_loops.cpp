@@ -16,8 +16,8 @@ namespace {
 constexpr int kLanes = 16;
 
 [[gnu::always_inline]] inline void gradients_of(std::int64_t n, float* p, float scale,
-                                                const float* bias, float lse, float* dp,
-                                                float through, float factor) {
+                                                const float* bias, std::int64_t bias_step,
+                                                float lse, float* dp, float through, float factor) {
   const auto finish = [=](std::int64_t i, float score) {
     const float share = exp_of(score - lse);
     p[i] = share;
@@ -27,6 +27,12 @@ constexpr int kLanes = 16;
 #pragma GCC ivdep
     for (std::int64_t i = 0; i < n; ++i) {
       finish(i, p[i] * scale);
+    }
+  } else if (bias_step == 0) {
+    const float shift = *bias;
+#pragma GCC ivdep
+    for (std::int64_t i = 0; i < n; ++i) {
+      finish(i, p[i] * scale + shift);
     }
   } else {
 #pragma GCC ivdep
@@ -119,19 +125,19 @@ float dot_row(std::int64_t n, const float* a, const float* b) {
 }
 
 TEMPER_CLONES("arch=x86-64-v4", "arch=x86-64-v3", "default")
-void score_gradient_row(std::int64_t n, float* p, float scale, const float* bias, float lse,
-                        float* dp, float through, float factor) {
+void score_gradient_row(std::int64_t n, float* p, float scale, const float* bias,
+                        std::int64_t bias_step, float lse, float* dp, float through, float factor) {
   const std::int64_t whole = n / kLanes * kLanes;
-  gradients_of(whole, p, scale, bias, lse, dp, through, factor);
+  gradients_of(whole, p, scale, bias, bias_step, lse, dp, through, factor);
   if (const std::int64_t rest = n - whole; rest > 0) {
     float scores[kLanes] = {}, shifts[kLanes] = {}, gradients[kLanes] = {};
     std::copy_n(p + whole, rest, scores);
     std::copy_n(dp + whole, rest, gradients);
-    if (bias != nullptr) {
+    if (bias != nullptr && bias_step != 0) {
       std::copy_n(bias + whole, rest, shifts);
+      bias = shifts;
     }
-    gradients_of(kLanes, scores, scale, bias == nullptr ? nullptr : shifts, lse, gradients, through,
-                 factor);
+    gradients_of(kLanes, scores, scale, bias, bias_step, lse, gradients, through, factor);
     std::copy_n(scores, rest, p + whole);
     std::copy_n(gradients, rest, dp + whole);
   }

@@ -13,9 +13,9 @@ float share_row(std::int64_t n, float* s, float top);
 // y = y * factor
 void scale_row(std::int64_t n, float* y, float factor);
 float dot_row(std::int64_t n, const float* a, const float* b);
-// p: products by now; becomes exp(p * scale + bias - lse), without a bias where it is null. dp: the
-// gradients of the shares; becomes factor * p * (dp - through).
-void score_gradient_row(std::int64_t n, float* p, float scale, const float* bias, float lse,
-                        float* dp, float through, float factor);
+// p: products by now; becomes exp(p * scale + bias - lse), the bias as above. dp: the gradients of
+// the shares; becomes factor * p * (dp - through).
+void score_gradient_row(std::int64_t n, float* p, float scale, const float* bias,
+                        std::int64_t bias_step, float lse, float* dp, float through, float factor);
 
 }  // namespace temper::cpu

@@ -290,24 +290,15 @@ class Backward {
       return;
     }
     const float* bias = plan_.bias_row(args_.inputs[kBias], b, query);
-    float scale = plan_.scale;
-    if (bias != nullptr) {
-      bias += key * plan_.bias_step();
-      if (plan_.bias_step() == 0) {
-        score_row(seen, p, scale, bias, 0);
-        scale = 1;
-        bias = nullptr;
-      }
-    }
     const std::int64_t row = b * plan_.queries + query;
     const DroppedShares dropped(plan_, args_, row, key, seen);
     dropped(dp);
     float* dbias = output(kBias);
-    score_gradient_row(seen, p, scale, bias, input(kLogSum)[row], dp, through,
-                       dbias == nullptr ? plan_.scale : 1.0f);
+    const std::int64_t step = plan_.bias_step();
+    score_gradient_row(seen, p, plan_.scale, bias == nullptr ? bias : bias + key * step, step,
+                       input(kLogSum)[row], dp, through, dbias == nullptr ? plan_.scale : 1.0f);
     dropped(p);
     if (dbias != nullptr) {
-      const std::int64_t step = plan_.bias_step();
       float* place = dbias + plan_.bias_place(b, query) + key * step;
       for (std::int64_t j = 0; j < seen; ++j) {
         place[j * step] += dp[j];

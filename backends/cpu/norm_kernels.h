@@ -6,6 +6,10 @@
 
 namespace temper::cpu {
 
+// Over so few rows a sum in float rounds no more than the products in it do; then it goes to
+// double.
+inline constexpr std::int64_t kFewRows = 16;
+
 template <class T>
 struct NormKernels {
   void (*moments)(const NormRows& rows, const T* x, LaneMoments& moments);

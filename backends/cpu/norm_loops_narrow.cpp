@@ -127,9 +127,6 @@ template <int V>
   }
 }
 
-// Over so few rows a sum in float rounds no more than the products in it do.
-constexpr std::int64_t kFewRows = 16;
-
 // Of values with a short mantissa: in float over a few rows, then in double.
 template <int V, bool Part>
 [[gnu::always_inline]] inline void short_moments_of(const NormRows& rows, const BFloat16* x,

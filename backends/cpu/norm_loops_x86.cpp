@@ -80,8 +80,6 @@ __mmask16 lanes_of(int width) {
   add_to(moments.square, lanes, squares[0], squares[1]);
 }
 
-constexpr std::int64_t kFewRows = 16;
-
 [[gnu::target("avx512f,avx512bw,avx512dq,avx512vl")]] void short_moments_of(const NormRows& rows,
                                                                             const BFloat16* x,
                                                                             LaneMoments& moments) {

@@ -5,6 +5,7 @@
 #include "graph/ir/grad_context.h"
 #include "graph/ir/infer_context.h"
 #include "graph/ir/op_registry.h"
+#include "graph/ops/conv_rules.h"
 #include "graph/ops/product_work.h"
 #include "graph/ops/weight_gradient.h"
 #include "runtime/base/window.h"
@@ -23,12 +24,7 @@ Shape conv_output(InferContext& c, const Shape& x, const Shape& w) {
   c.check(x[1] % group == 0 && x[1] / group == w[1], "the input ", x, " has ", x[1],
           " channels, but the weights ", w, " with group ", group, " take ", w[1], " per group");
   c.check(w[0] % group == 0, "the ", w[0], " output channels are not a multiple of group ", group);
-  const std::span<const std::int64_t> kernel = w.dims().subspan(2);
-  const std::vector<std::int64_t> declared = attrs.get_ints("kernel_shape");
-  c.check(declared.empty() ||
-              std::equal(declared.begin(), declared.end(), kernel.begin(), kernel.end()),
-          "kernel_shape is [", join(declared, ","), "], but the weights have the shape ", w);
-  const Window window = normalise_window(attrs, kernel, input);
+  const Window window = window_of_weights(c, input, w);
   return shape_with_spatial(x[0], w[0], window_output(window, input, false), window.rank);
 }
 

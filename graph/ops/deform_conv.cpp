@@ -5,6 +5,7 @@
 
 #include "graph/ir/batch_context.h"
 #include "graph/ir/builder.h"
+#include "graph/ops/conv_rules.h"
 #include "graph/ops/elementwise_rules.h"
 #include "graph/ops/standard_ops.h"
 #include "graph/ops/wide_expansion.h"
@@ -38,12 +39,7 @@ void infer_deform_conv(InferContext& c) {
           ", which does not divide the ", x[1], " channels");
   attrs.set("group", group);
   attrs.set("offset_group", offset_group);
-  const std::span<const std::int64_t> kernel = w.dims().subspan(2);
-  const std::vector<std::int64_t> declared = attrs.get_ints("kernel_shape");
-  c.check(declared.empty() ||
-              std::equal(declared.begin(), declared.end(), kernel.begin(), kernel.end()),
-          "kernel_shape is [", join(declared, ","), "], but the weights have the shape ", w);
-  const Window window = normalise_window(attrs, kernel, input);
+  const Window window = window_of_weights(c, input, w);
   const Shape y = shape_with_spatial(x[0], w[0], window_output(window, input, false), window.rank);
   const std::int64_t taps = window.kernel_elements();
   const Shape offset = with_spatial(x[0], offset_group * taps * window.rank, y);

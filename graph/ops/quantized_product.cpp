@@ -10,6 +10,7 @@
 #include "graph/ir/broadcast.h"
 #include "graph/ir/infer_context.h"
 #include "graph/ir/op_registry.h"
+#include "graph/ops/conv_rules.h"
 #include "graph/ops/product_work.h"
 #include "runtime/base/one_number.h"
 #include "runtime/base/window.h"
@@ -28,12 +29,7 @@ Shape convolution_shape(InferContext& c, int first, int second) {
   attrs.set("group", group);
   c.check(group > 0 && x[1] % group == 0 && x[1] / group == w[1] && w[0] % group == 0, "the input ",
           x, " and the weights ", w, " do not fit group ", group);
-  const std::span<const std::int64_t> kernel = w.dims().subspan(2);
-  const std::vector<std::int64_t> declared = attrs.get_ints("kernel_shape");
-  c.check(declared.empty() ||
-              std::equal(declared.begin(), declared.end(), kernel.begin(), kernel.end()),
-          "kernel_shape is [", join(declared, ","), "], but the weights have the shape ", w);
-  const Window window = normalise_window(attrs, kernel, input);
+  const Window window = window_of_weights(c, input, w);
   return shape_with_spatial(x[0], w[0], window_output(window, input, false), window.rank);
 }
 

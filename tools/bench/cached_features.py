@@ -12,6 +12,7 @@ docs/performance.md (performance_page.py). Needs what vs_torch.py needs.
 import argparse
 import csv
 import pathlib
+import shutil
 import statistics
 import subprocess
 import sys
@@ -40,7 +41,7 @@ def ours(arguments, folder):
     whole = time.monotonic() - started
     with open(out / 'history.csv', newline='') as file:
         epochs = [float(row['perf/epoch_s']) for row in csv.DictReader(file) if row['perf/epoch_s']]
-    subprocess.run(['rm', '-r', out], check=True)
+    shutil.rmtree(out)
     return statistics.median(epochs[1:]), whole
 
 

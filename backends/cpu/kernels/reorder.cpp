@@ -1,12 +1,14 @@
 // Reorder: any layout to any other of the same type, where the library has nothing but its
 // reference code, and in builds without it: by strided copies with one axis in blocks at most, else
 // element by element.
+#include <utility>
 #include <vector>
 
 #include "backends/cpu/parallel.h"
 #include "backends/cpu/strided_copy.h"
 #include "runtime/backend/kernel_table.h"
 #include "runtime/base/concat.h"
+#include "runtime/base/dtype_visit.h"
 #include "runtime/memory/axis_offsets.h"
 
 namespace temper::cpu {
@@ -79,6 +81,26 @@ StridedCopy copy_of(const OpQuery& query, const Steps& from, const Steps& to, st
   return copy;
 }
 
+// copy(from, to, threads) moves the elements; the padding of the target is zero before.
+template <class F>
+std::unique_ptr<Kernel> reordering(const OpQuery& query, const char* description, F copy) {
+  const TensorSpec &x = query.inputs[0], &y = query.outputs[0];
+  const bool fills = has_padding(y.shape, y.layout);
+  const std::int64_t storage = storage_elements(y.shape, y.layout);
+  const int threads = threads_for_elements(query.threads, storage);
+  auto kernel = make_kernel([copy = std::move(copy), fills, storage, threads,
+                             bytes = size_of(y.dtype)](const KernelArgs& args) {
+    if (fills) {
+      fill_elements(threads, bytes, 0, args.outputs[0], storage);
+    }
+    copy(args.inputs[0], args.outputs[0], threads);
+  });
+  kernel->input_layouts = {x.layout};
+  kernel->output_layouts = {y.layout};
+  kernel->description = description;
+  return kernel;
+}
+
 std::unique_ptr<Kernel> prepare(const OpQuery& query) {
   const TensorSpec &x = query.inputs[0], &y = query.outputs[0];
   const Steps from = steps_of(x), to = steps_of(y);
@@ -92,22 +114,11 @@ std::unique_ptr<Kernel> prepare(const OpQuery& query) {
   if (cut >= 0 && whole < length) {
     copies.push_back(copy_of(query, from, to, whole, length - whole));
   }
-  const bool fills = has_padding(y.shape, y.layout);
-  const std::int64_t storage = storage_elements(y.shape, y.layout);
-  const int threads = threads_for_elements(query.threads, storage);
-  auto kernel = make_kernel(
-      [copies, fills, storage, threads, bytes = size_of(y.dtype)](const KernelArgs& args) {
-        if (fills) {
-          fill_elements(threads, bytes, 0, args.outputs[0], storage);
-        }
-        for (const StridedCopy& copy : copies) {
-          copy.run(args.inputs[0], args.outputs[0]);
-        }
-      });
-  kernel->input_layouts = {x.layout};
-  kernel->output_layouts = {y.layout};
-  kernel->description = "strided copy";
-  return kernel;
+  return reordering(query, "strided copy", [copies](const void* from_data, void* to_data, int) {
+    for (const StridedCopy& copy : copies) {
+      copy.run(from_data, to_data);
+    }
+  });
 }
 
 // --- blocks within blocks ------------------------------------------------------------------
@@ -161,31 +172,15 @@ class ElementCopy {
 
 std::unique_ptr<Kernel> prepare_blocks(const OpQuery& query) {
   const TensorSpec &x = query.inputs[0], &y = query.outputs[0];
-  const bool fills = has_padding(y.shape, y.layout);
-  const std::int64_t storage = storage_elements(y.shape, y.layout);
-  const int threads = threads_for_elements(query.threads, storage);
-  auto kernel = make_kernel([copy = ElementCopy(x, y), fills, storage, threads,
-                             bytes = size_of(y.dtype)](const KernelArgs& args) {
-    const void* from = args.inputs[0];
-    void* to = args.outputs[0];
-    if (fills) {
-      fill_elements(threads, bytes, 0, to, storage);
-    }
-    parallel_ranges(threads, copy.rows(), 1, [&](std::int64_t begin, std::int64_t end) {
-      switch (bytes) {
-        case 1:
-          return copy.copy<std::uint8_t>(from, to, begin, end);
-        case 4:
-          return copy.copy<std::uint32_t>(from, to, begin, end);
-        default:
-          return copy.copy<std::uint64_t>(from, to, begin, end);
-      }
-    });
+  return visit_bits(x.dtype, [&]<class T>() {
+    return reordering(query, "element by element",
+                      [copy = ElementCopy(x, y)](const void* from, void* to, int threads) {
+                        parallel_ranges(threads, copy.rows(), 1,
+                                        [&](std::int64_t begin, std::int64_t end) {
+                                          copy.template copy<T>(from, to, begin, end);
+                                        });
+                      });
   });
-  kernel->input_layouts = {x.layout};
-  kernel->output_layouts = {y.layout};
-  kernel->description = "element by element";
-  return kernel;
 }
 
 }  // namespace
